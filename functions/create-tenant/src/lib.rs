@@ -1,0 +1,206 @@
+//! `POST /api/super-admin/tenants`: provision a new tenant. What is asked for is committed here; its databases are made in
+//! the background by `provision-tenant`.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{FromRef, State},
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use deserr::Deserr;
+use serde_json::json;
+use shared::{
+    auth::{SuperAdmin, TokenVerifier},
+    clients::postgres::Postgres,
+    config::{ConfigError, DefaultLimits, FromEnv, IdempotencyConfig, PostgresConfig, QueueConfig, TokenConfig},
+    dispatch::Dispatcher,
+    domain::{
+        Country, EmailAddress, LimitsPatch, NewPassword, OperationId, OperationKind, Slug, Tenant, TenantId, TenantName,
+    },
+    error::Error,
+    events::{Event, TenantEvent},
+    http::{
+        BASE_PATH, Claim, Faults, Field, Fingerprints, IdempotencyKey, JsonBody, LimitsBody, ProblemDetails,
+        Replayable, RequestInfo, Result, etag,
+    },
+    passwords,
+    store::{
+        audit::{self, AuditEntry},
+        operations, outbox,
+        tenants::{self, NewTenant},
+    },
+};
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+/// What the function needs.
+#[derive(Clone, FromRef)]
+pub struct App {
+    /// The platform database.
+    pub platform: Postgres,
+    /// Verifies bearer tokens.
+    pub verifier: TokenVerifier,
+    /// Tells bodies with the same idempotency key apart.
+    pub fingerprints: Fingerprints,
+    /// Sends the operation to its worker.
+    pub dispatcher: Arc<Dispatcher>,
+    /// The limits that a request leaves out.
+    pub default_limits: DefaultLimits,
+}
+
+impl App {
+    /// From the environment.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Ok(Self {
+            platform: Postgres::connect(&PostgresConfig::from_env()?)?,
+            verifier: TokenVerifier::new(&TokenConfig::from_env()?)?,
+            fingerprints: Fingerprints::new(&IdempotencyConfig::from_env()?),
+            dispatcher: Arc::new(Dispatcher::new(QueueConfig::from_env()?)),
+            default_limits: DefaultLimits::from_env()?,
+        })
+    }
+}
+
+/// The function's one route.
+pub fn routes(app: App) -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(create_tenant)).with_state(app)
+}
+
+/// A tenant to be provisioned.
+#[derive(Debug, Deserr, ToSchema)]
+#[deserr(error = Faults, deny_unknown_fields)]
+struct TenantRequest {
+    /// Name that people read; one visible line.
+    #[schema(value_type = String, min_length = 1, max_length = 120, example = "Kopi Kenangan")]
+    name: TenantName,
+    /// URL-safe identifier, unique among living tenants.
+    #[schema(value_type = String, min_length = 2, max_length = 48, pattern = "^[a-z0-9](-?[a-z0-9])*$", example = "kopi-kenangan")]
+    slug: Slug,
+    /// Resource limits; what is left out gets the platform's default, `null` is unlimited.
+    #[deserr(default)]
+    #[schema(value_type = Option<LimitsBody>, nullable = false)]
+    limits: Field<LimitsBody>,
+    /// ISO 3166-1 alpha-2 code.
+    #[schema(value_type = String, min_length = 2, max_length = 2, example = "ID")]
+    country: Country,
+    /// E-mail of the tenant's first agent, an `admin`.
+    #[schema(value_type = String, format = Email, max_length = 254, example = "sari@kopikenangan.example")]
+    admin_email: EmailAddress,
+    /// Password of the first agent: length counts, composition does not; what is easy to guess is refused.
+    #[schema(value_type = String, format = Password, min_length = 12, max_length = 128, example = "tidal-mango-orbit-42")]
+    admin_password: NewPassword,
+}
+
+/// Provision a new tenant
+#[utoipa::path(
+    post,
+    path = "/api/super-admin/tenants",
+    params(("idempotency-key" = Option<String>, Header, description = "1 to 255 visible ASCII characters, kept 24 hours")),
+    request_body = TenantRequest,
+    responses(
+        (status = 201, description = "Created organization (provisioning in background)", body = Tenant,
+            headers(
+                ("location" = String, description = "The tenant"),
+                ("etag" = String, description = "The revision, for If-Match"),
+            )),
+        (status = 400, description = "The body is not JSON, or a header is wrong", body = ProblemDetails,
+            content_type = "application/problem+json"),
+        (status = 401, description = "No valid bearer token", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 403, description = "Not a super-admin", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 409, description = "The slug is taken, or a request with this Idempotency-Key is running",
+            body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 413, description = "The body has more than 64 KiB", body = ProblemDetails,
+            content_type = "application/problem+json"),
+        (status = 415, description = "The body is not JSON by its Content-Type", body = ProblemDetails,
+            content_type = "application/problem+json"),
+        (status = 422, description = "The body holds invalid values, all of which are named; or the Idempotency-Key was used \
+            with another body", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 503, description = "The platform database is not available", body = ProblemDetails,
+            content_type = "application/problem+json"),
+    ),
+    security(("bearer" = []))
+)]
+async fn create_tenant(
+    admin: SuperAdmin,
+    info: RequestInfo,
+    key: IdempotencyKey,
+    State(app): State<App>,
+    JsonBody { value: request, bytes }: JsonBody<TenantRequest>,
+) -> Result<Response> {
+    let words = [request.name.as_str(), request.slug.as_str(), request.admin_email.as_str()];
+    if request.admin_password.is_guessable_from(&words) {
+        return Err(Error::invalid_body("/admin_password", "is too easy to guess from the tenant's own name").into());
+    }
+    let route = format!("POST {BASE_PATH}/tenants");
+    let claim = Claim::new(&app.fingerprints, &admin, route, key, &bytes)?;
+    if let Some(replayed) = claim.find(&app.platform.get().await?).await? {
+        return Ok(replayed);
+    }
+    // No connection is held meanwhile: hashing takes longer than everything else together.
+    let password_hash = passwords::hash(request.admin_password.expose()).await?;
+    let (operation_id, response) = match accept(&app, &admin, &info, &claim, request, &password_hash).await? {
+        Accepted::Now(operation_id, response) => (operation_id, response),
+        Accepted::Before(replayed) => return Ok(replayed),
+    };
+    app.dispatcher.provision(&app.platform.get().await?, operation_id).await;
+    Ok(response.into_response())
+}
+
+enum Accepted {
+    /// By this request.
+    Now(OperationId, Replayable),
+    /// By one with the same idempotency key.
+    Before(Response),
+}
+
+/// Commits all that a new tenant is, together: the organization and its slug, the operation, what is owed to the queue and
+/// to Kafka, the idempotency record and the audit entry.
+async fn accept(
+    app: &App,
+    admin: &SuperAdmin,
+    info: &RequestInfo,
+    claim: &Claim,
+    request: TenantRequest,
+    password_hash: &str,
+) -> Result<Accepted> {
+    let mut connection = app.platform.get().await?;
+    let transaction = connection.transaction().await?;
+    if let Some(replayed) = claim.begin(&transaction).await? {
+        return Ok(Accepted::Before(replayed));
+    }
+    let now = OffsetDateTime::now_utc();
+    let id = TenantId::generate();
+    let limits = LimitsPatch::from(request.limits.0.unwrap_or_default()).apply(app.default_limits.0);
+    let new = NewTenant { id, name: request.name, slug: request.slug, limits, country: request.country };
+    let tenant = tenants::insert(&transaction, &new, now).await?;
+    tenants::insert_pending_admin(&transaction, id, request.admin_email.as_str(), password_hash).await?;
+    let operation_id = operations::insert(&transaction, id, OperationKind::Provision, &admin.id, now).await?;
+    outbox::insert_event(&transaction, &Event::tenant(TenantEvent::Requested, &tenant)).await?;
+    outbox::insert_provision(&transaction, id, operation_id).await?;
+    let entry = AuditEntry {
+        actor: &admin.id,
+        action: "tenant.create",
+        tenant_id: Some(id),
+        request_id: Some(&info.id),
+        source_address: info.source_address.as_deref(),
+        details: json!({
+            "after": {
+                "name": tenant.name, "slug": tenant.slug, "limits": tenant.limits, "country": tenant.country,
+                "admin_email": request.admin_email.as_str(),
+            },
+            "operation_id": operation_id,
+        }),
+    };
+    audit::insert(&transaction, &entry).await?;
+    let location = HeaderValue::from_str(&format!("{BASE_PATH}/tenants/{id}")).map_err(Error::internal)?;
+    let response = Replayable {
+        status: StatusCode::CREATED,
+        headers: vec![(header::LOCATION, location), (header::ETAG, etag(tenant.revision))],
+        body: serde_json::to_string(&tenant).map_err(Error::internal)?,
+    };
+    claim.complete(&transaction, &response).await?;
+    transaction.commit().await?;
+    Ok(Accepted::Now(operation_id, response))
+}

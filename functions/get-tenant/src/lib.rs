@@ -1,0 +1,65 @@
+//! `GET /api/super-admin/tenants/{id}`: one tenant organization.
+
+use axum::{
+    extract::{FromRef, State},
+    http::{HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use shared::{
+    auth::{SuperAdmin, TokenVerifier},
+    clients::postgres::Postgres,
+    config::{ConfigError, FromEnv, PostgresConfig, TokenConfig},
+    domain::Tenant,
+    error::Error,
+    http::{ProblemDetails, Result, TenantPath, etag},
+    store::tenants,
+};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+/// What the function needs.
+#[derive(Clone, FromRef)]
+pub struct App {
+    /// The platform database.
+    pub platform: Postgres,
+    /// Verifies bearer tokens.
+    pub verifier: TokenVerifier,
+}
+
+impl App {
+    /// From the environment.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Ok(Self {
+            platform: Postgres::connect(&PostgresConfig::from_env()?)?,
+            verifier: TokenVerifier::new(&TokenConfig::from_env()?)?,
+        })
+    }
+}
+
+/// The function's one route.
+pub fn routes(app: App) -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(get_tenant)).with_state(app)
+}
+
+/// Get a tenant organization
+#[utoipa::path(
+    get,
+    path = "/api/super-admin/tenants/{id}",
+    params(("id" = uuid::Uuid, Path, description = "The tenant")),
+    responses(
+        (status = 200, description = "Organization details", body = Tenant,
+            headers(("etag" = String, description = "The revision, for If-Match"))),
+        (status = 400, description = "The id is not a UUID", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 401, description = "No valid bearer token", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 403, description = "Not a super-admin", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 404, description = "No such tenant", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 503, description = "The platform database is not available", body = ProblemDetails,
+            content_type = "application/problem+json"),
+    ),
+    security(("bearer" = []))
+)]
+async fn get_tenant(_: SuperAdmin, TenantPath(id): TenantPath, State(platform): State<Postgres>) -> Result<Response> {
+    let tenant = tenants::find(&platform.get().await?, id).await?;
+    let body = serde_json::to_vec(&tenant).map_err(Error::internal)?;
+    let json = HeaderValue::from_static("application/json");
+    Ok(([(header::CONTENT_TYPE, json), (header::ETAG, etag(tenant.revision))], body).into_response())
+}

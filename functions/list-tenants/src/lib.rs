@@ -1,0 +1,91 @@
+//! `GET /api/super-admin/tenants`: all tenant organizations, newest first, a page at a time.
+
+use axum::{
+    extract::{FromRef, State},
+    http::Uri,
+    response::Response,
+};
+use shared::{
+    auth::{SuperAdmin, TokenVerifier},
+    clients::postgres::Postgres,
+    config::{ConfigError, FromEnv, PostgresConfig, TokenConfig},
+    domain::{Country, Cursor, PageLimit, SearchText, Tenant, TenantStatus},
+    error::Error,
+    http::{Page, ProblemDetails, QueryReader, Result},
+    store::tenants::{self, TenantFilter},
+};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+/// The name of the list inside its cursors.
+const LIST: &str = "tenants";
+
+/// What the function needs.
+#[derive(Clone, FromRef)]
+pub struct App {
+    /// The platform database.
+    pub platform: Postgres,
+    /// Verifies bearer tokens.
+    pub verifier: TokenVerifier,
+}
+
+impl App {
+    /// From the environment.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Ok(Self {
+            platform: Postgres::connect(&PostgresConfig::from_env()?)?,
+            verifier: TokenVerifier::new(&TokenConfig::from_env()?)?,
+        })
+    }
+}
+
+/// The function's one route.
+pub fn routes(app: App) -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(list_tenants)).with_state(app)
+}
+
+/// List all tenant organizations
+#[utoipa::path(
+    get,
+    path = "/api/super-admin/tenants",
+    params(
+        ("status" = Option<TenantStatus>, Query, description = "Only this status"),
+        ("country" = Option<String>, Query, description = "Only this country, ISO 3166-1 alpha-2"),
+        ("search" = Option<String>, Query, description = "Only where this is in the name or the slug, without regard to case"),
+        ("limit" = Option<u16>, Query, minimum = 1, maximum = 10_000, description = "How many, 1000 unless said"),
+        ("cursor" = Option<String>, Query, description = "Where the page before ended, from its Link"),
+    ),
+    responses(
+        (status = 200, description = "Array of organizations, newest first", body = Vec<Tenant>,
+            headers(("link" = String, description = "The next page, RFC 8288 rel=\"next\""))),
+        (status = 400, description = "A parameter is wrong or unknown", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 401, description = "No valid bearer token", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 403, description = "Not a super-admin", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 503, description = "The platform database is not available", body = ProblemDetails,
+            content_type = "application/problem+json"),
+    ),
+    security(("bearer" = []))
+)]
+async fn list_tenants(
+    _: SuperAdmin,
+    query: QueryReader,
+    uri: Uri,
+    State(platform): State<Postgres>,
+) -> Result<Response> {
+    let (filter, cursor, limit) = read(query)?;
+    let tenants = tenants::list(&platform.get().await?, &filter, cursor, limit).await?;
+    let page =
+        Page::new(LIST, &tenants, limit, |tenant: &Tenant| Cursor { created_at: tenant.created_at, id: tenant.id.0 })?;
+    Ok(page.into_response(&uri))
+}
+
+fn read(mut query: QueryReader) -> Result<(TenantFilter, Option<Cursor>, PageLimit), Error> {
+    let filter = TenantFilter {
+        status: query.take("status", str::parse),
+        country: query.take("country", Country::parse),
+        search: query.take("search", SearchText::parse),
+    };
+    let limit = query.take("limit", PageLimit::parse).unwrap_or_default();
+    let cursor = query.take("cursor", |text| Cursor::decode(text, LIST));
+    query.finish()?;
+    Ok((filter, cursor, limit))
+}

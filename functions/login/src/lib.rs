@@ -1,0 +1,136 @@
+//! `POST /api/super-admin/auth/login`: a super-admin signs in with e-mail and password and gets a bearer token.
+
+mod throttle;
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{FromRef, State},
+    http::header,
+    response::{IntoResponse, Response},
+};
+use deserr::Deserr;
+use secrecy::SecretString;
+use serde::Serialize;
+use serde_json::json;
+use shared::{
+    auth::TokenSigner,
+    clients::{postgres::Postgres, redis::Redis},
+    config::{ConfigError, FromEnv, PostgresConfig, RedisConfig, SigningConfig, TokenConfig},
+    error::Error,
+    http::{Faults, JsonBody, ProblemDetails, RequestInfo, Result},
+    passwords,
+    store::{
+        audit::{self, AuditEntry},
+        super_admins,
+    },
+};
+pub use throttle::Throttle;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+/// What the function needs.
+#[derive(Clone, FromRef)]
+pub struct App {
+    /// The platform database.
+    pub platform: Postgres,
+    /// Counts attempts.
+    pub throttle: Arc<Throttle>,
+    /// Signs tokens.
+    pub signer: Arc<TokenSigner>,
+}
+
+impl App {
+    /// From the environment.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Ok(Self {
+            platform: Postgres::connect(&PostgresConfig::from_env()?)?,
+            throttle: Arc::new(Throttle::new(Redis::connect(&RedisConfig::from_env()?)?)),
+            signer: Arc::new(TokenSigner::new(&SigningConfig::from_env()?, &TokenConfig::from_env()?)?),
+        })
+    }
+}
+
+/// The function's one route.
+pub fn routes(app: App) -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(login)).with_state(app)
+}
+
+/// Who signs in. Nothing is said of what an account's e-mail or password must look like.
+#[derive(Debug, Deserr, ToSchema)]
+#[deserr(error = Faults, deny_unknown_fields)]
+struct Credentials {
+    /// E-mail, without regard to case.
+    #[schema(format = Email, example = "owner@landlord.example")]
+    email: String,
+    /// Password.
+    #[deserr(from(String) = SecretString::from)]
+    #[schema(value_type = String, format = Password)]
+    password: SecretString,
+}
+
+/// A bearer token (RFC 6750).
+#[derive(Serialize, ToSchema)]
+struct TokenResponse {
+    /// The JWT.
+    access_token: String,
+    /// Always `Bearer`.
+    #[schema(example = "Bearer")]
+    token_type: &'static str,
+    /// Seconds until it expires.
+    #[schema(example = 28_800)]
+    expires_in: i64,
+}
+
+/// Sign in
+#[utoipa::path(
+    post,
+    path = "/api/super-admin/auth/login",
+    request_body = Credentials,
+    responses(
+        (status = 200, description = "A bearer token", body = TokenResponse),
+        (status = 400, description = "The body is not JSON", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 401, description = "E-mail or password is wrong", body = ProblemDetails,
+            content_type = "application/problem+json"),
+        (status = 413, description = "The body has more than 64 KiB", body = ProblemDetails,
+            content_type = "application/problem+json"),
+        (status = 415, description = "The body is not JSON by its Content-Type", body = ProblemDetails,
+            content_type = "application/problem+json"),
+        (status = 422, description = "The body lacks a field or has an unknown one", body = ProblemDetails,
+            content_type = "application/problem+json"),
+        (status = 429, description = "Too many attempts on this account or from this address", body = ProblemDetails,
+            content_type = "application/problem+json"),
+        (status = 503, description = "The platform database or Redis is not available", body = ProblemDetails,
+            content_type = "application/problem+json"),
+    ),
+    security(())
+)]
+async fn login(
+    info: RequestInfo,
+    State(app): State<App>,
+    JsonBody { value: credentials, .. }: JsonBody<Credentials>,
+) -> Result<Response> {
+    app.throttle.admit(&credentials.email, info.source_address.as_deref()).await?;
+    let found = super_admins::find_credentials(&app.platform.get().await?, &credentials.email).await?;
+    // Without an account the same work is done, so that the time tells nothing.
+    let stored = found.as_ref().map(|found| found.password_hash.as_str());
+    let verified = passwords::verify(&credentials.password, stored).await?;
+    let Some(admin) = found.filter(|_| verified) else {
+        tracing::warn!("a sign-in was refused");
+        return Err(Error::Unauthenticated("E-mail or password is wrong").into());
+    };
+    app.throttle.forget(&credentials.email).await;
+    let issued = app.signer.sign(admin.id)?;
+    let entry = AuditEntry {
+        actor: &admin.id.to_string(),
+        action: "admin.login",
+        tenant_id: None,
+        request_id: Some(&info.id),
+        source_address: info.source_address.as_deref(),
+        details: json!({}),
+    };
+    audit::insert(&app.platform.get().await?, &entry).await?;
+    let response = TokenResponse { access_token: issued.token, token_type: "Bearer", expires_in: issued.expires_in };
+    let body = serde_json::to_vec(&response).map_err(Error::internal)?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
+}

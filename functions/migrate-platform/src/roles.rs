@@ -1,0 +1,40 @@
+//! The two roles that everything is granted to. They belong to the whole server, so several databases may be migrated at
+//! the same time and meet here.
+
+use shared::error::Result;
+use tokio_postgres::Client;
+
+/// Makes the roles that are missing, and the current user a member of the one that owns tenants' databases.
+pub(crate) async fn ensure(client: &Client) -> Result<()> {
+    client
+        .batch_execute(
+            "DO $$
+             DECLARE
+                 wanted text;
+             BEGIN
+                 FOREACH wanted IN ARRAY ARRAY['landlord_api', 'landlord_provisioner'] LOOP
+                     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted) THEN
+                         BEGIN
+                             EXECUTE format('CREATE ROLE %I NOLOGIN', wanted);
+                         EXCEPTION WHEN duplicate_object OR unique_violation THEN
+                             NULL; -- another migration made it meanwhile
+                         END;
+                     END IF;
+                 END LOOP;
+             END
+             $$",
+        )
+        .await?;
+    // Since PostgreSQL 16 whoever makes a role is a member that may not act as it, unless they grant that to themselves.
+    let version: i32 =
+        client.query_one("SELECT current_setting('server_version_num')::integer", &[]).await?.try_get(0)?;
+    let privilege = if version >= 160_000 { "SET" } else { "MEMBER" };
+    let member: bool = client
+        .query_one("SELECT pg_has_role(current_user, 'landlord_provisioner', $1)", &[&privilege])
+        .await?
+        .try_get(0)?;
+    if !member {
+        client.batch_execute("GRANT landlord_provisioner TO CURRENT_USER").await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,130 @@
+//! `POST /api/super-admin/tenants/{id}/retry`: provision a tenant again whose provisioning failed.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{FromRef, State},
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde_json::json;
+use shared::{
+    auth::{SuperAdmin, TokenVerifier},
+    clients::postgres::Postgres,
+    config::{ConfigError, FromEnv, IdempotencyConfig, PostgresConfig, QueueConfig, TokenConfig},
+    dispatch::Dispatcher,
+    domain::{OperationKind, Tenant, TenantStatus},
+    error::Error,
+    http::{
+        BASE_PATH, Claim, Fingerprints, IdempotencyKey, ProblemDetails, Replayable, RequestInfo, Result, TenantPath,
+        etag,
+    },
+    store::{
+        audit::{self, AuditEntry},
+        operations, outbox, tenants,
+    },
+};
+use time::OffsetDateTime;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+/// What the function needs.
+#[derive(Clone, FromRef)]
+pub struct App {
+    /// The platform database.
+    pub platform: Postgres,
+    /// Verifies bearer tokens.
+    pub verifier: TokenVerifier,
+    /// Tells requests with the same idempotency key apart.
+    pub fingerprints: Fingerprints,
+    /// Sends the operation to its worker.
+    pub dispatcher: Arc<Dispatcher>,
+}
+
+impl App {
+    /// From the environment.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Ok(Self {
+            platform: Postgres::connect(&PostgresConfig::from_env()?)?,
+            verifier: TokenVerifier::new(&TokenConfig::from_env()?)?,
+            fingerprints: Fingerprints::new(&IdempotencyConfig::from_env()?),
+            dispatcher: Arc::new(Dispatcher::new(QueueConfig::from_env()?)),
+        })
+    }
+}
+
+/// The function's one route.
+pub fn routes(app: App) -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(retry_tenant)).with_state(app)
+}
+
+/// Provision a failed tenant again
+#[utoipa::path(
+    post,
+    path = "/api/super-admin/tenants/{id}/retry",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The tenant"),
+        ("idempotency-key" = Option<String>, Header, description = "1 to 255 visible ASCII characters, kept 24 hours"),
+    ),
+    responses(
+        (status = 202, description = "The organization (provisioning in background)", body = Tenant,
+            headers(
+                ("location" = String, description = "The tenant"),
+                ("etag" = String, description = "The revision, for If-Match"),
+            )),
+        (status = 400, description = "The id is not a UUID, or a header is wrong", body = ProblemDetails,
+            content_type = "application/problem+json"),
+        (status = 401, description = "No valid bearer token", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 403, description = "Not a super-admin", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 404, description = "No such tenant", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 409, description = "The tenant has not failed, or an operation runs", body = ProblemDetails,
+            content_type = "application/problem+json"),
+        (status = 422, description = "The Idempotency-Key was used for another request", body = ProblemDetails,
+            content_type = "application/problem+json"),
+        (status = 503, description = "The platform database is not available", body = ProblemDetails,
+            content_type = "application/problem+json"),
+    ),
+    security(("bearer" = []))
+)]
+async fn retry_tenant(
+    admin: SuperAdmin,
+    TenantPath(id): TenantPath,
+    info: RequestInfo,
+    key: IdempotencyKey,
+    State(app): State<App>,
+) -> Result<Response> {
+    let claim = Claim::new(&app.fingerprints, &admin, format!("POST {BASE_PATH}/tenants/{id}/retry"), key, b"")?;
+    let mut connection = app.platform.get().await?;
+    let transaction = connection.transaction().await?;
+    if let Some(replayed) = claim.begin(&transaction).await? {
+        return Ok(replayed);
+    }
+    let before = tenants::find_for_update(&transaction, id).await?;
+    operations::refuse_if_open(&transaction, id).await?;
+    if before.status != TenantStatus::Failed {
+        let status = before.status;
+        return Err(Error::Conflict(format!("The tenant is {status}; only a failed one can be retried")).into());
+    }
+    let now = OffsetDateTime::now_utc();
+    let tenant = tenants::set_status(&transaction, id, TenantStatus::Provisioning).await?;
+    let operation_id = operations::insert(&transaction, id, OperationKind::Retry, &admin.id, now).await?;
+    outbox::insert_provision(&transaction, id, operation_id).await?;
+    let entry = AuditEntry {
+        actor: &admin.id,
+        action: "tenant.retry",
+        tenant_id: Some(id),
+        request_id: Some(&info.id),
+        source_address: info.source_address.as_deref(),
+        details: json!({ "operation_id": operation_id }),
+    };
+    audit::insert(&transaction, &entry).await?;
+    let location = HeaderValue::from_str(&format!("{BASE_PATH}/tenants/{id}")).map_err(Error::internal)?;
+    let response = Replayable {
+        status: StatusCode::ACCEPTED,
+        headers: vec![(header::LOCATION, location), (header::ETAG, etag(tenant.revision))],
+        body: serde_json::to_string(&tenant).map_err(Error::internal)?,
+    };
+    claim.complete(&transaction, &response).await?;
+    transaction.commit().await?;
+    app.dispatcher.provision(&connection, operation_id).await;
+    Ok(response.into_response())
+}

@@ -1,0 +1,193 @@
+//! `PATCH /api/super-admin/tenants/{id}`: change a tenant's name, limits or status (JSON merge patch, RFC 7396).
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{FromRef, State},
+    http::{HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use deserr::Deserr;
+use serde_json::json;
+use shared::{
+    auth::{SuperAdmin, TokenVerifier},
+    clients::postgres::Postgres,
+    config::{ConfigError, FromEnv, PostgresConfig, QueueConfig, TokenConfig},
+    dispatch::Dispatcher,
+    domain::{LimitsPatch, Tenant, TenantId, TenantName, TenantStatus},
+    error::Error,
+    events::{Event, TenantEvent},
+    http::{Faults, Field, IfMatch, JsonBody, LimitsBody, ProblemDetails, RequestInfo, Result, TenantPath, etag},
+    store::{
+        audit::{self, AuditEntry},
+        operations, outbox, tenants,
+    },
+};
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+/// What the function needs.
+#[derive(Clone, FromRef)]
+pub struct App {
+    /// The platform database.
+    pub platform: Postgres,
+    /// Verifies bearer tokens.
+    pub verifier: TokenVerifier,
+    /// Pokes the relay after a change.
+    pub dispatcher: Arc<Dispatcher>,
+}
+
+impl App {
+    /// From the environment.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Ok(Self {
+            platform: Postgres::connect(&PostgresConfig::from_env()?)?,
+            verifier: TokenVerifier::new(&TokenConfig::from_env()?)?,
+            dispatcher: Arc::new(Dispatcher::new(QueueConfig::from_env()?)),
+        })
+    }
+}
+
+/// The function's one route.
+pub fn routes(app: App) -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(update_tenant)).with_state(app)
+}
+
+/// What is changed; what is left out stays.
+#[derive(Debug, Deserr, ToSchema)]
+#[deserr(error = Faults, deny_unknown_fields)]
+struct TenantPatch {
+    /// Name that people read.
+    #[deserr(default)]
+    #[schema(value_type = Option<String>, nullable = false, min_length = 1, max_length = 120, example = "Kopi Kenangan")]
+    name: Field<TenantName>,
+    /// Limits, each on its own; `null` is unlimited.
+    #[deserr(default)]
+    #[schema(value_type = Option<LimitsBody>, nullable = false)]
+    limits: Field<LimitsBody>,
+    /// `active` or `suspended`, from the other.
+    #[deserr(default)]
+    #[schema(value_type = Option<TenantStatus>, nullable = false)]
+    status: Field<TenantStatus>,
+}
+
+/// Update a tenant organization
+#[utoipa::path(
+    patch,
+    path = "/api/super-admin/tenants/{id}",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The tenant"),
+        ("if-match" = Option<String>, Header, description = "Only if the tenant's entity tag is this"),
+    ),
+    request_body = TenantPatch,
+    responses(
+        (status = 200, description = "Updated organization", body = Tenant,
+            headers(("etag" = String, description = "The revision, for If-Match"))),
+        (status = 400, description = "The id is not a UUID, or the body is not JSON", body = ProblemDetails,
+            content_type = "application/problem+json"),
+        (status = 401, description = "No valid bearer token", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 403, description = "Not a super-admin", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 404, description = "No such tenant", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 409, description = "The status cannot be set, or an operation runs", body = ProblemDetails,
+            content_type = "application/problem+json"),
+        (status = 412, description = "If-Match names another revision", body = ProblemDetails,
+            content_type = "application/problem+json"),
+        (status = 413, description = "The body has more than 64 KiB", body = ProblemDetails,
+            content_type = "application/problem+json"),
+        (status = 415, description = "The body is not JSON by its Content-Type", body = ProblemDetails,
+            content_type = "application/problem+json"),
+        (status = 422, description = "The body holds invalid values, all of which are named", body = ProblemDetails,
+            content_type = "application/problem+json"),
+        (status = 503, description = "The platform database is not available", body = ProblemDetails,
+            content_type = "application/problem+json"),
+    ),
+    security(("bearer" = []))
+)]
+async fn update_tenant(
+    admin: SuperAdmin,
+    TenantPath(id): TenantPath,
+    info: RequestInfo,
+    if_match: IfMatch,
+    State(app): State<App>,
+    JsonBody { value: patch, .. }: JsonBody<TenantPatch>,
+) -> Result<Response> {
+    let (tenant, changed) = change(&app, &admin, &info, id, &if_match, patch).await?;
+    if changed {
+        app.dispatcher.poke_relay().await;
+    }
+    let body = serde_json::to_vec(&tenant).map_err(Error::internal)?;
+    let json = HeaderValue::from_static("application/json");
+    Ok(([(header::CONTENT_TYPE, json), (header::ETAG, etag(tenant.revision))], body).into_response())
+}
+
+/// Commits the change, its event and its audit entry together. A patch that changes nothing writes nothing.
+async fn change(
+    app: &App,
+    admin: &SuperAdmin,
+    info: &RequestInfo,
+    id: TenantId,
+    if_match: &IfMatch,
+    patch: TenantPatch,
+) -> Result<(Tenant, bool), Error> {
+    let mut connection = app.platform.get().await?;
+    let transaction = connection.transaction().await?;
+    let before = tenants::find_for_update(&transaction, id).await?;
+    if_match.check(before.revision, "tenant")?;
+    operations::refuse_if_open(&transaction, id).await?;
+    let status = match patch.status.0 {
+        Some(wanted) => allowed(before.status, wanted)?,
+        None => before.status,
+    };
+    let name = patch.name.0.map_or_else(|| before.name.clone(), |name| name.as_str().to_owned());
+    let limits = LimitsPatch::from(patch.limits.0.unwrap_or_default()).apply(before.limits);
+    if name == before.name && limits == before.limits && status == before.status {
+        return Ok((before, false));
+    }
+    let after = tenants::update(&transaction, id, &name, &limits, status).await?;
+    for kind in kinds(&before, &after) {
+        outbox::insert_event(&transaction, &Event::tenant(kind, &after)).await?;
+    }
+    let entry = AuditEntry {
+        actor: &admin.id,
+        action: "tenant.update",
+        tenant_id: Some(id),
+        request_id: Some(&info.id),
+        source_address: info.source_address.as_deref(),
+        details: json!({ "before": shown(&before), "after": shown(&after) }),
+    };
+    audit::insert(&transaction, &entry).await?;
+    transaction.commit().await?;
+    Ok((after, true))
+}
+
+/// `wanted`, where an operator may set it from `current`.
+fn allowed(current: TenantStatus, wanted: TenantStatus) -> Result<TenantStatus, Error> {
+    let settable = current.settable();
+    if settable.contains(&wanted) {
+        return Ok(wanted);
+    }
+    let possible = match settable {
+        [] => "no status can be set".to_owned(),
+        some => format!("only {} can be set", some.iter().map(|s| s.as_str()).collect::<Vec<_>>().join(", ")),
+    };
+    Err(Error::Conflict(format!("The tenant is {current}, from where {possible}; {wanted} cannot")))
+}
+
+/// The events of a change, in the order in which they are told.
+fn kinds(before: &Tenant, after: &Tenant) -> Vec<TenantEvent> {
+    let mut kinds = Vec::new();
+    if before.name != after.name || before.limits != after.limits {
+        kinds.push(TenantEvent::Updated);
+    }
+    match (before.status, after.status) {
+        (TenantStatus::Active, TenantStatus::Suspended) => kinds.push(TenantEvent::Suspended),
+        (TenantStatus::Suspended, TenantStatus::Active) => kinds.push(TenantEvent::Resumed),
+        _ => {}
+    }
+    kinds
+}
+
+/// What the audit entry keeps of a tenant: what a patch can change.
+fn shown(tenant: &Tenant) -> serde_json::Value {
+    json!({ "name": tenant.name, "limits": tenant.limits, "status": tenant.status })
+}

@@ -1,0 +1,29 @@
+//! What is measured, each by itself.
+
+pub(crate) mod active;
+pub(crate) mod artifacts;
+pub(crate) mod create;
+pub(crate) mod get;
+pub(crate) mod list;
+pub(crate) mod start;
+mod tenant_databases;
+
+use crate::samples::{Samples, ms};
+
+/// The columns that functions read of a tenant.
+const COLUMNS: &str = "id, name, slug, status, database_name, schema_version, created_at, updated_at, max_agents, \
+                       max_contacts, max_messages_month, country, revision";
+
+fn heading(title: &str) {
+    println!("\n== {title}");
+}
+
+/// The head of a table of [`row`]s.
+fn head() {
+    println!("{:<36} {:>6} {:>10} {:>10} {:>10} {:>10}", "", "n", "p50", "p95", "p99", "max");
+}
+
+fn row(name: &str, samples: &Samples) {
+    let [p50, p95, p99, max] = [samples.p50(), samples.p95(), samples.p99(), samples.max()].map(ms);
+    println!("{name:<36} {:>6} {p50:>10} {p95:>10} {p99:>10} {max:>10}", samples.len());
+}

@@ -1,0 +1,55 @@
+//! Requests as API Gateway hands them to a function (payload format 2.0), and what it answers.
+
+use serde_json::{Value, json};
+
+use crate::{Result, runtime::Answer};
+
+/// The base path of every endpoint.
+const BASE: &str = "/api/super-admin";
+
+/// The event of a request.
+pub(crate) fn event(token: &str, method: &str, path: &str, query: &str, body: Option<&Value>) -> String {
+    let path = format!("{BASE}{path}");
+    json!({
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": path,
+        "rawQueryString": query,
+        "headers": {
+            "accept": "application/json",
+            "authorization": format!("Bearer {token}"),
+            "content-type": "application/json",
+            "host": "api.landlord.example",
+            "user-agent": "bench",
+            "x-forwarded-for": "192.0.2.1",
+            "x-forwarded-port": "443",
+            "x-forwarded-proto": "https",
+        },
+        "requestContext": {
+            "accountId": "000000000000",
+            "apiId": "bench",
+            "domainName": "api.landlord.example",
+            "domainPrefix": "api",
+            "http": {
+                "method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1", "userAgent": "bench",
+            },
+            "requestId": uuid::Uuid::now_v7(),
+            "routeKey": "$default",
+            "stage": "$default",
+            "time": "01/Jan/2026:00:00:00 +0000",
+            "timeEpoch": 1_767_225_600_000_i64,
+        },
+        "body": body.map(Value::to_string),
+        "isBase64Encoded": false,
+    })
+    .to_string()
+}
+
+/// The body of an answer that has this status code.
+pub(crate) fn body(answer: &Answer, status: u64) -> Result<String> {
+    let response: Value = serde_json::from_slice(&answer.body)?;
+    match (&response["statusCode"], &response["body"]) {
+        (code, Value::String(body)) if answer.succeeded && code.as_u64() == Some(status) => Ok(body.clone()),
+        _ => Err(format!("{status} was expected, and this was answered: {response}").into()),
+    }
+}

@@ -1,0 +1,170 @@
+//! A platform of the benchmark's own: a database, and queues, on the servers that the environment names. Nothing of it is
+//! left afterwards.
+
+use std::{
+    path::PathBuf,
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use aws_sdk_sqs::types::QueueAttributeName;
+use secrecy::ExposeSecret;
+use shared::{
+    auth::TokenSigner,
+    clients::{mongo, postgres::connect_once},
+    config::{FromEnv, MongoConfig, PostgresConfig, SigningConfig, TokenConfig},
+    domain::AdminId,
+};
+use tokio_postgres::Client;
+use uuid::Uuid;
+
+use crate::{Result, Settings, artifacts, runtime::Program};
+
+/// How many tenants there are from the beginning.
+pub(crate) const TENANTS: i64 = 10_000;
+
+/// What everything is measured in.
+pub(crate) struct World {
+    target: PathBuf,
+    /// The platform database with the rights of the HTTP functions.
+    pub(crate) api: PostgresConfig,
+    /// The platform database with the rights of the workers.
+    pub(crate) provisioner: PostgresConfig,
+    owner: PostgresConfig,
+    server: Client,
+    database: String,
+    /// SQS.
+    pub(crate) sqs: aws_sdk_sqs::Client,
+    /// The queue of `provision-tenant`.
+    pub(crate) queue_url: String,
+    /// The MongoDB of tenants.
+    pub(crate) mongo: mongodb::Client,
+    /// A super-admin's bearer token.
+    pub(crate) token: String,
+}
+
+impl World {
+    /// Makes it: a database with [`TENANTS`] tenants, and a queue.
+    pub(crate) async fn make(settings: &Settings) -> Result<Self> {
+        let database = format!("bench_{}", Uuid::now_v7().simple());
+        let server = connect_once(&patient(&settings.postgres_url), None).await.map_err(|error| error.chain())?;
+        server.batch_execute(&format!("CREATE DATABASE {database}")).await?;
+        let sqs = aws_sdk_sqs::Client::new(&aws_config::load_from_env().await);
+        let queue = sqs.create_queue().queue_name(&database).attributes(QueueAttributeName::VisibilityTimeout, "120");
+        let queue_url = queue.send().await?.queue_url.ok_or("SQS gave the queue no URL")?;
+        let mongo = mongo::connect(&MongoConfig::from_env()?).await.map_err(|error| error.chain())?;
+        let signer = TokenSigner::new(&SigningConfig::from_env()?, &TokenConfig::from_env()?)?;
+        let token = signer.sign(AdminId::generate()).map_err(|error| error.chain())?.token;
+        let of = |url: &str| database_of(url, &database).map(|url| patient(&url));
+        let world = Self {
+            target: settings.target.clone(),
+            api: of(settings.postgres_api_url.as_ref().unwrap_or(&settings.postgres_url))?,
+            provisioner: of(settings.postgres_provisioner_url.as_ref().unwrap_or(&settings.postgres_url))?,
+            owner: of(&settings.postgres_url)?,
+            server,
+            sqs,
+            queue_url,
+            mongo,
+            token,
+            database,
+        };
+        match world.fill().await {
+            Ok(()) => Ok(world),
+            Err(error) => {
+                world.remove().await?;
+                Err(error)
+            }
+        }
+    }
+
+    async fn fill(&self) -> Result<()> {
+        let migrate = Command::new(artifacts::path(&self.target, "migrate-platform"))
+            .env("POSTGRES_URL", self.owner.url.expose_secret())
+            .stdin(Stdio::null())
+            .output()
+            .map_err(|error| format!("migrate-platform cannot be run: {error}"))?;
+        if !migrate.status.success() {
+            return Err(format!("migrate-platform failed: {}", String::from_utf8_lossy(&migrate.stderr)).into());
+        }
+        let owner = self.owner().await?;
+        owner
+            .batch_execute(&format!(
+                "INSERT INTO organizations (id, name, slug, status, database_name, schema_version, country, max_agents,
+                                            max_contacts, max_messages_month, created_at, updated_at)
+                 SELECT id, 'Warung Nomor ' || n, 'warung-' || n, 'active', 'seeded_' || n, 1,
+                        (ARRAY['ID', 'SG', 'MY', 'NL'])[1 + n % 4], 10 + n % 50, 10000, NULL, at, at
+                 FROM (
+                     SELECT n, gen_random_uuid() AS id, now() - n * interval '1 minute' AS at
+                     FROM generate_series(1, {TENANTS}) AS n
+                 ) AS tenants"
+            ))
+            .await?;
+        owner.batch_execute("VACUUM ANALYZE organizations").await?;
+        Ok(())
+    }
+
+    /// A connection with every right.
+    pub(crate) async fn owner(&self) -> Result<Client> {
+        Ok(connect_once(&self.owner, None).await.map_err(|error| error.chain())?)
+    }
+
+    /// A function of the platform, or of the floor, in this world.
+    pub(crate) fn program(&self, name: &str) -> Program {
+        let worker = name == "provision-tenant";
+        let postgres = if worker { &self.provisioner } else { &self.api };
+        Program {
+            name: name.to_owned(),
+            path: artifacts::path(&self.target, name),
+            variables: vec![
+                ("POSTGRES_URL", postgres.url.expose_secret().to_owned()),
+                ("PROVISION_QUEUE_URL", self.queue_url.clone()),
+                // No relay runs here, so it is not poked.
+                ("RELAY_QUEUE_URL", String::new()),
+            ],
+        }
+    }
+
+    /// Drops the platform database, the databases of its tenants, and the queue.
+    pub(crate) async fn remove(self) -> Result<()> {
+        let owner = self.owner().await?;
+        let made = owner
+            .query("SELECT database_name FROM organizations WHERE postgres_cluster IS NOT NULL", &[])
+            .await
+            .unwrap_or_default();
+        drop(owner);
+        let provisioner = connect_once(&self.provisioner, None).await;
+        for row in made {
+            let name: String = row.try_get(0)?;
+            let by = provisioner.as_ref().unwrap_or(&self.server);
+            by.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await?;
+            self.mongo.database(&name).drop().await?;
+        }
+        drop(provisioner);
+        self.server.batch_execute(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.database)).await?;
+        self.sqs.delete_queue().queue_url(&self.queue_url).send().await?;
+        Ok(())
+    }
+}
+
+/// To drop a database takes its time when much is being written.
+fn patient(url: &str) -> PostgresConfig {
+    PostgresConfig { statement_timeout: Duration::from_secs(60), ..PostgresConfig::new(url) }
+}
+
+/// The same server and parameters, another database.
+fn database_of(url: &str, database: &str) -> Result<String> {
+    let (server, rest) = url.rsplit_once('/').ok_or("POSTGRES_URL names no database")?;
+    let parameters = rest.split_once('?').map(|(_, parameters)| format!("?{parameters}")).unwrap_or_default();
+    Ok(format!("{server}/{database}{parameters}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_database_of_the_same_server_keeps_the_parameters() {
+        let url = database_of("postgres://me:secret@db.example:5432/landlord?sslmode=require", "bench_1").unwrap();
+        assert_eq!(url, "postgres://me:secret@db.example:5432/bench_1?sslmode=require");
+    }
+}

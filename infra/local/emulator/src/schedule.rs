@@ -1,0 +1,97 @@
+//! Schedules, as `EventBridge` Scheduler runs them.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use serde_json::json;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+
+use crate::{
+    event_source::{ACCOUNT, REGION},
+    invoke::{Invoke, InvokeError},
+};
+
+/// Invokes a function at a fixed rate.
+#[derive(Clone, Copy, Debug)]
+pub struct Schedule {
+    /// The function.
+    pub function: &'static str,
+    /// From one invocation to the next.
+    pub rate: Duration,
+    /// What it is given; nothing: Scheduler's own "Scheduled Event".
+    pub input: Option<&'static str>,
+    /// When an invocation is given up.
+    pub timeout: Duration,
+}
+
+/// Everything that happens by the clock.
+pub const ALL: &[Schedule] = &[Schedule {
+    function: "relay-events",
+    rate: Duration::from_mins(1),
+    input: None,
+    timeout: Duration::from_mins(1),
+}];
+
+/// Runs one schedule until `shutdown`. A moment that was missed is not made up for.
+pub async fn run(schedule: Schedule, invoker: Arc<impl Invoke>, shutdown: impl Future<Output = ()> + Send) {
+    let mut clock = interval(schedule.rate);
+    clock.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    tokio::pin!(shutdown);
+    loop {
+        tokio::select! {
+            _ = clock.tick() => {}
+            () = &mut shutdown => return,
+        }
+        tokio::select! {
+            () = fire(&schedule, invoker.as_ref()) => {}
+            () = &mut shutdown => return,
+        }
+    }
+}
+
+/// One moment of the schedule: tries until somebody takes the invocation, for as long as the next one isn't due.
+async fn fire(schedule: &Schedule, invoker: &impl Invoke) {
+    let function = schedule.function;
+    let event = schedule.input.map_or_else(|| scheduled_event(function, OffsetDateTime::now_utc()), ToOwned::to_owned);
+    let begun = Instant::now();
+    while begun.elapsed() < schedule.rate {
+        match timeout(schedule.timeout, invoker.invoke(function, event.clone())).await {
+            Ok(Ok(_)) => return tracing::debug!(function, duration_ms = begun.elapsed().as_millis(), "scheduled"),
+            Ok(Err(InvokeError::Unreachable(_))) => sleep(Duration::from_secs(1)).await,
+            Ok(Err(InvokeError::Failed(why))) => return tracing::warn!(function, why, "a scheduled invocation failed"),
+            Err(_) => return tracing::warn!(function, "a scheduled invocation was given up: the function timed out"),
+        }
+    }
+}
+
+fn scheduled_event(function: &str, now: OffsetDateTime) -> String {
+    let whole_second = now.replace_nanosecond(0).unwrap_or(now);
+    json!({
+        "version": "0",
+        "id": uuid::Uuid::now_v7(),
+        "detail-type": "Scheduled Event",
+        "source": "aws.scheduler",
+        "account": ACCOUNT,
+        "time": whole_second.format(&Rfc3339).unwrap_or_default(),
+        "region": REGION,
+        "resources": [format!("arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/default/{function}")],
+        "detail": "{}",
+    })
+    .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_lambda_events::event::eventbridge::EventBridgeEvent;
+
+    use super::*;
+
+    #[test]
+    fn a_scheduled_event_reads_as_one_of_event_bridge() {
+        let text = scheduled_event("relay-events", OffsetDateTime::UNIX_EPOCH);
+        let event: EventBridgeEvent = serde_json::from_str(&text).unwrap();
+        assert_eq!(event.detail_type, "Scheduled Event");
+        assert_eq!(event.source, "aws.scheduler");
+        assert!(text.contains("1970-01-01T00:00:00Z"));
+    }
+}

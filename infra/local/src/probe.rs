@@ -1,0 +1,155 @@
+//! Does it answer? Each protocol's smallest question, so that no driver has to be compiled.
+
+use std::{
+    io::{ErrorKind, Read, Write},
+    net::{Ipv4Addr, SocketAddr, TcpStream},
+    time::Duration,
+};
+
+use bson::{Document, doc};
+
+/// How long one answer may take.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
+
+/// An answer, or why there was none.
+pub(crate) type Answer<T> = Result<T, String>;
+
+fn connect(port: u16) -> Answer<TcpStream> {
+    let stream = TcpStream::connect_timeout(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)), PATIENCE)
+        .map_err(|error| io(&error))?;
+    stream.set_read_timeout(Some(PATIENCE)).map_err(text)?;
+    stream.set_write_timeout(Some(PATIENCE)).map_err(text)?;
+    Ok(stream)
+}
+
+fn text(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
+
+fn io(error: &std::io::Error) -> String {
+    match error.kind() {
+        ErrorKind::WouldBlock | ErrorKind::TimedOut => format!("no answer in {} s", PATIENCE.as_secs()),
+        ErrorKind::ConnectionRefused => "nobody listens there".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+fn sized(stream: &mut TcpStream, size: usize) -> Answer<Vec<u8>> {
+    const LONGEST: usize = 16 << 20;
+    let mut answer = vec![0; Some(size).filter(|size| *size <= LONGEST).ok_or("an answer that makes no sense")?];
+    stream.read_exact(&mut answer).map_err(|error| io(&error))?;
+    Ok(answer)
+}
+
+/// A plain HTTP client that takes any status for an answer.
+pub(crate) fn http(patience: Duration) -> ureq::Agent {
+    ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(patience)).build().into()
+}
+
+/// `GET`: the status and the body.
+pub(crate) fn get(url: &str) -> Answer<(u16, String)> {
+    let mut response = http(PATIENCE).get(url).call().map_err(text)?;
+    Ok((response.status().as_u16(), response.body_mut().read_to_string().map_err(text)?))
+}
+
+/// Redis: signs in and asks for its version.
+pub(crate) fn redis(port: u16, password: &str) -> Answer<String> {
+    let mut stream = connect(port)?;
+    write!(stream, "AUTH {password}\r\nINFO server\r\nQUIT\r\n").map_err(text)?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).map_err(|error| io(&error))?;
+    match answer.lines().find_map(|line| line.strip_prefix("redis_version:")) {
+        Some(version) => Ok(format!("Redis {version}")),
+        None => Err(answer.lines().next().unwrap_or("it hung up").to_owned()),
+    }
+}
+
+/// MongoDB: runs a command of the database `admin` without signing in.
+pub(crate) fn mongo(port: u16, mut command: Document) -> Answer<Document> {
+    const OP_MSG: i32 = 2013;
+    command.insert("$db", "admin");
+    let body = command.to_vec().map_err(text)?;
+    let size = i32::try_from(16 + 4 + 1 + body.len()).map_err(text)?;
+    let mut message = Vec::new();
+    for number in [size, 1, 0, OP_MSG, 0] {
+        message.extend(number.to_le_bytes());
+    }
+    message.push(0);
+    message.extend(body);
+
+    let mut stream = connect(port)?;
+    stream.write_all(&message).map_err(text)?;
+    let head = sized(&mut stream, 21)?;
+    let size = i32::from_le_bytes([head[0], head[1], head[2], head[3]]);
+    let rest = usize::try_from(size).ok().and_then(|size| size.checked_sub(head.len()));
+    let answer = sized(&mut stream, rest.ok_or("an answer that makes no sense")?)?;
+    Document::from_reader(answer.as_slice()).map_err(text)
+}
+
+/// Whether an answer of MongoDB says that the command was carried out.
+pub(crate) fn mongo_ok(answer: &Document) -> Answer<()> {
+    let ok = answer.get("ok").is_some_and(|ok| ok.as_f64() == Some(1.0) || ok.as_i32() == Some(1));
+    if ok { Ok(()) } else { Err(answer.get_str("errmsg").unwrap_or("it refused").to_owned()) }
+}
+
+/// MongoDB: is it the primary of its replica set?
+pub(crate) fn mongo_primary(port: u16) -> Answer<bool> {
+    let answer = mongo(port, doc! { "hello": 1 })?;
+    mongo_ok(&answer)?;
+    Ok(answer.get_bool("isWritablePrimary").unwrap_or(false))
+}
+
+/// Kafka: asks which requests it knows.
+pub(crate) fn kafka(port: u16) -> Answer<()> {
+    let answer = kafka_request(port, 18, 0, &[])?;
+    match answer.get(..2) {
+        Some([0, 0]) => Ok(()),
+        _ => Err("it refused".to_owned()),
+    }
+}
+
+/// Kafka: makes a topic of one replica, unless it is there.
+pub(crate) fn kafka_topic(port: u16, name: &str, partitions: i32) -> Answer<()> {
+    const DONE: i16 = 0;
+    const IS_THERE: i16 = 36;
+    let mut body = Vec::new();
+    body.extend(1_i32.to_be_bytes());
+    kafka_string(&mut body, name)?;
+    body.extend(partitions.to_be_bytes());
+    body.extend(1_i16.to_be_bytes()); // replicas
+    body.extend(0_i32.to_be_bytes()); // assignments: the broker's choice
+    body.extend(0_i32.to_be_bytes()); // settings: the broker's
+    body.extend(3_000_i32.to_be_bytes()); // milliseconds
+    body.push(0); // not only to validate
+    let answer = kafka_request(port, 19, 2, &body)?;
+    // throttle (4), number of topics (4), length of the name (2), the name
+    let at = 10 + name.len();
+    match answer.get(at..at + 2).map(|code| i16::from_be_bytes([code[0], code[1]])) {
+        Some(DONE | IS_THERE) => Ok(()),
+        code => Err(format!("Kafka's error {code:?}")),
+    }
+}
+
+fn kafka_request(port: u16, kind: i16, version: i16, body: &[u8]) -> Answer<Vec<u8>> {
+    let mut request = Vec::new();
+    request.extend(kind.to_be_bytes());
+    request.extend(version.to_be_bytes());
+    request.extend(1_i32.to_be_bytes()); // correlation
+    kafka_string(&mut request, "dev")?;
+    request.extend(body);
+    let mut message = i32::try_from(request.len()).map_err(text)?.to_be_bytes().to_vec();
+    message.extend(request);
+
+    let mut stream = connect(port)?;
+    stream.write_all(&message).map_err(text)?;
+    let size = sized(&mut stream, 4)?;
+    let size = usize::try_from(i32::from_be_bytes([size[0], size[1], size[2], size[3]])).map_err(text)?;
+    let answer = sized(&mut stream, size)?;
+    Ok(answer.get(4..).ok_or("an answer that makes no sense")?.to_vec())
+}
+
+fn kafka_string(message: &mut Vec<u8>, value: &str) -> Answer<()> {
+    message.extend(i16::try_from(value.len()).map_err(text)?.to_be_bytes());
+    message.extend(value.as_bytes());
+    Ok(())
+}

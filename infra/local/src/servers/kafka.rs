@@ -1,0 +1,143 @@
+//! Apache Kafka: one broker that is its own controller.
+
+use std::{fs, process::Command};
+
+use crate::{
+    checkout::write_whole,
+    environment::TOPIC,
+    failure::{Attempt, Result},
+    install::maven::Jars,
+    probe::{self, Answer},
+    process::{detached, run},
+    progress::Step,
+    stack::Stack,
+};
+
+use super::Server;
+
+/// The broker and what it logs with.
+pub(crate) const JARS: Jars = Jars {
+    name: "kafka",
+    version: "4.1.1",
+    coordinates: &[
+        "org.apache.kafka:kafka_2.13:4.1.1",
+        "org.apache.logging.log4j:log4j-slf4j-impl:2.25.1",
+        "org.apache.logging.log4j:log4j-core:2.25.1",
+    ],
+    checksums: include_str!("../../checksums/kafka-4.1.1.sha256"),
+};
+
+/// A consumer in production reads several partitions, so the local topic has several too.
+const PARTITIONS: i32 = 3;
+
+/// The server.
+pub(crate) struct Kafka;
+
+impl Server for Kafka {
+    fn name(&self) -> &'static str {
+        "kafka"
+    }
+
+    fn variable(&self) -> &'static str {
+        "KAFKA_BROKERS"
+    }
+
+    fn ports(&self, stack: &Stack) -> Vec<u16> {
+        vec![stack.ports.kafka(), stack.ports.kafka_controller()]
+    }
+
+    fn install(&self, _: &Stack, _: &Step) -> Result<()> {
+        JARS.install().map(drop)
+    }
+
+    fn prepare(&self, stack: &Stack) -> Result<()> {
+        let data = stack.checkout.local("data/kafka");
+        fs::create_dir_all(&data).attempt(|| format!("{} cannot be made", data.display()))?;
+        let (broker, controller) = (stack.ports.kafka(), stack.ports.kafka_controller());
+        let settings = format!(
+            "process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller}
+listeners=PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{broker}
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+log.dirs={data}
+num.partitions={PARTITIONS}
+default.replication.factor=1
+min.insync.replicas=1
+offsets.topic.num.partitions=1
+offsets.topic.replication.factor=1
+transaction.state.log.num.partitions=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.num.partitions=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+",
+            data = data.display()
+        );
+        write_whole(&stack.checkout.local("etc/kafka.properties"), &settings)?;
+        write_whole(&stack.checkout.local("etc/kafka-log4j2.yaml"), LOGGING)?;
+        if data.join("meta.properties").is_file() {
+            return Ok(());
+        }
+        let mut format = Command::new("java");
+        java(&mut format, stack)?;
+        format.args([
+            "kafka.tools.StorageTool",
+            "format",
+            "--ignore-formatted",
+            "-t",
+            &stack.secrets.kafka_cluster,
+            "-c",
+        ]);
+        run(format.arg(stack.checkout.local("etc/kafka.properties")), "Kafka's storage cannot be made").map(drop)
+    }
+
+    fn command(&self, stack: &Stack) -> Result<Command> {
+        let mut command = detached("java");
+        java(&mut command, stack)?;
+        command.arg("kafka.Kafka").arg(stack.checkout.local("etc/kafka.properties"));
+        Ok(command)
+    }
+
+    fn probe(&self, stack: &Stack) -> Answer<String> {
+        probe::kafka(stack.ports.kafka()).map(|()| format!("Kafka {}", JARS.version))
+    }
+
+    fn settle(&self, stack: &Stack) -> Result<()> {
+        // It answers a moment before it lets anyone make a topic.
+        let begun = std::time::Instant::now();
+        loop {
+            match probe::kafka_topic(stack.ports.kafka(), TOPIC, PARTITIONS) {
+                Err(_) if begun.elapsed().as_secs() < 20 => std::thread::sleep(std::time::Duration::from_millis(200)),
+                answer => return answer.attempt(|| format!("Kafka's topic {TOPIC} cannot be made")),
+            }
+        }
+    }
+}
+
+fn java(command: &mut Command, stack: &Stack) -> Result<()> {
+    command.args(["-Xms128m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]);
+    command.arg(format!("-Dlog4j2.configurationFile={}", stack.checkout.local("etc/kafka-log4j2.yaml").display()));
+    command.arg("-cp").arg(JARS.install()?.join("*"));
+    Ok(())
+}
+
+const LOGGING: &str = "Configuration:
+  Appenders:
+    Console:
+      name: STDOUT
+      PatternLayout:
+        pattern: '%d %p %c{1}: %m%n'
+  Loggers:
+    Root:
+      level: WARN
+      AppenderRef:
+        - ref: STDOUT
+    Logger:
+      - name: kafka.server.KafkaRaftServer
+        level: INFO
+";

@@ -1,0 +1,68 @@
+//! Redis: what is kept there may be lost.
+
+use redis::{AsyncConnectionConfig, Client, ErrorKind, FromRedisValue, RedisError, aio::MultiplexedConnection};
+use secrecy::ExposeSecret;
+use tokio::sync::Mutex;
+
+use crate::{
+    config::{ConfigError, RedisConfig},
+    error::{Dependency, Error, Result},
+};
+
+/// Redis, connected at first use and again after a failure.
+pub struct Redis {
+    client: Client,
+    settings: AsyncConnectionConfig,
+    connection: Mutex<Option<MultiplexedConnection>>,
+}
+
+impl Redis {
+    /// Reads the URL; connects to nothing yet.
+    pub fn connect(config: &RedisConfig) -> Result<Self, ConfigError> {
+        let client = Client::open(config.url.expose_secret())
+            .map_err(|_| ConfigError::invalid("REDIS_URL", "not a Redis connection string"))?;
+        let settings = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(config.timeout))
+            .set_response_timeout(Some(config.timeout));
+        Ok(Self { client, settings, connection: Mutex::new(None) })
+    }
+
+    /// Runs a script on the server, in one round trip.
+    pub async fn run<T: FromRedisValue>(&self, script: &redis::ScriptInvocation<'_>) -> Result<T> {
+        let mut connection = self.connection().await?;
+        match script.invoke_async(&mut connection).await {
+            Ok(value) => Ok(value),
+            Err(error) => {
+                self.forget(&error).await;
+                Err(error.into())
+            }
+        }
+    }
+
+    async fn connection(&self) -> Result<MultiplexedConnection> {
+        let mut slot = self.connection.lock().await;
+        if let Some(connection) = slot.as_ref() {
+            return Ok(connection.clone());
+        }
+        let connection = self.client.get_multiplexed_async_connection_with_config(&self.settings).await?;
+        *slot = Some(connection.clone());
+        Ok(connection)
+    }
+
+    /// Drops a connection that broke, so that the next call makes another.
+    async fn forget(&self, error: &RedisError) {
+        if error.is_io_error() || error.is_timeout() || error.is_unrecoverable_error() {
+            *self.connection.lock().await = None;
+        }
+    }
+}
+
+impl From<RedisError> for Error {
+    fn from(error: RedisError) -> Self {
+        if matches!(error.kind(), ErrorKind::UnexpectedReturnType) {
+            Self::internal(error)
+        } else {
+            Self::unavailable(Dependency::Redis, error)
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! S3, or MinIO.
+
+use std::time::Duration;
+
+use aws_sdk_s3::{Client, config::Builder};
+use tokio::sync::OnceCell;
+
+use crate::{
+    config::S3Config,
+    error::{Dependency, Error},
+};
+
+/// The bucket of the tenants; its client is made at first use.
+pub struct Bucket {
+    /// Name of the bucket.
+    pub name: String,
+    force_path_style: bool,
+    client: OnceCell<Client>,
+}
+
+impl Bucket {
+    /// Connects to nothing yet.
+    pub fn connect(config: &S3Config) -> Self {
+        Self { name: config.bucket.clone(), force_path_style: config.force_path_style, client: OnceCell::new() }
+    }
+
+    /// The SDK's client.
+    pub async fn client(&self) -> &Client {
+        self.client
+            .get_or_init(|| async {
+                let config = super::aws::load(Duration::from_secs(3), 2).await;
+                Client::from_conf(Builder::from(&config).force_path_style(self.force_path_style).build())
+            })
+            .await
+    }
+}
+
+/// What a failed call means: a refusal is ours to mend, everything else may pass.
+impl<E, R> From<aws_sdk_s3::error::SdkError<E, R>> for Error
+where
+    E: std::error::Error + Send + Sync + aws_sdk_s3::error::ProvideErrorMetadata + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    fn from(error: aws_sdk_s3::error::SdkError<E, R>) -> Self {
+        let refused = matches!(
+            error.as_service_error().and_then(aws_sdk_s3::error::ProvideErrorMetadata::code),
+            Some(
+                "AccessDenied" | "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "NoSuchBucket" | "InvalidBucketName"
+            )
+        );
+        if refused { Self::internal(error) } else { Self::unavailable(Dependency::S3, error) }
+    }
+}

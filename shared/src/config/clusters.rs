@@ -1,0 +1,75 @@
+//! The database clusters that tenants are placed on.
+
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use super::{ConfigError, optional, secret};
+
+/// MongoDB advises at most about 10,000 collections a replica set, and a tenant has eight.
+const DEFAULT_MAX_TENANTS: i64 = 10_000 / 8;
+
+/// One server, or replica set, that holds databases of tenants.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cluster {
+    /// What tenant rows call it. Never changes.
+    pub name: String,
+    /// Connection string of a role that may create databases.
+    pub url: SecretString,
+    /// How many tenants it takes (1,250 unless said).
+    #[serde(default = "default_max_tenants")]
+    pub max_tenants: i64,
+    /// Whether new tenants are placed on it.
+    #[serde(default = "open")]
+    pub open: bool,
+}
+
+fn default_max_tenants() -> i64 {
+    DEFAULT_MAX_TENANTS
+}
+
+fn open() -> bool {
+    true
+}
+
+/// The clusters of one kind of store.
+#[derive(Debug, Clone)]
+pub struct Clusters(pub Vec<Cluster>);
+
+impl Clusters {
+    /// `POSTGRES_CLUSTERS`: a JSON array of `{"name", "url", "max_tenants"?, "open"?}`; unset, the server of
+    /// `POSTGRES_URL` is the only one, named `main`.
+    pub fn postgres_from_env() -> Result<Self, ConfigError> {
+        Self::from_env("POSTGRES_CLUSTERS", "POSTGRES_URL")
+    }
+
+    /// `MONGODB_CLUSTERS`: as `POSTGRES_CLUSTERS`; unset, the server of `MONGODB_URL` is the only one, named `main`.
+    pub fn mongo_from_env() -> Result<Self, ConfigError> {
+        Self::from_env("MONGODB_CLUSTERS", "MONGODB_URL")
+    }
+
+    /// One cluster, named `main`.
+    pub fn single(url: impl Into<SecretString>) -> Self {
+        Self(vec![Cluster { name: "main".to_owned(), url: url.into(), max_tenants: DEFAULT_MAX_TENANTS, open: true }])
+    }
+
+    /// The cluster of a name.
+    pub fn find(&self, name: &str) -> Option<&Cluster> {
+        self.0.iter().find(|cluster| cluster.name == name)
+    }
+
+    fn from_env(list: &'static str, single: &'static str) -> Result<Self, ConfigError> {
+        let Some(text) = optional(list) else { return Ok(Self::single(secret(single)?)) };
+        let clusters: Vec<Cluster> = serde_json::from_str(&text)
+            .map_err(|error| ConfigError::invalid(list, format!("not a JSON array of clusters: {error}")))?;
+        if clusters.is_empty() {
+            return Err(ConfigError::invalid(list, "it names no cluster"));
+        }
+        for (index, cluster) in clusters.iter().enumerate() {
+            if clusters[..index].iter().any(|earlier| earlier.name == cluster.name) {
+                return Err(ConfigError::invalid(list, format!("two clusters are named `{}`", cluster.name)));
+            }
+        }
+        Ok(Self(clusters))
+    }
+}

@@ -1,0 +1,111 @@
+//! Keys and parties of bearer tokens.
+
+use std::time::Duration;
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use secrecy::{SecretSlice, SecretString};
+
+use super::{ConfigError, FromEnv, optional, parsed, required, secret};
+
+/// How bearer tokens of our own are verified.
+#[derive(Debug, Clone)]
+pub struct TokenConfig {
+    /// `JWT_ISSUER` (`landlord`): the `iss` of our tokens.
+    pub issuer: String,
+    /// `JWT_AUDIENCE` (`landlord-super-admin`): the `aud` of our tokens.
+    pub audience: String,
+    /// `JWT_PUBLIC_KEYS`: the JWK Set (RFC 7517) of every key that may have signed a valid token, as JSON or as base64url
+    /// of it. To rotate, add the new key here first, then sign with it, then remove the old one.
+    pub public_keys: String,
+    /// The platform's identity provider, where it has one.
+    pub oidc: Option<OidcConfig>,
+}
+
+/// An OpenID Connect provider whose access tokens are accepted beside ours.
+#[derive(Debug, Clone)]
+pub struct OidcConfig {
+    /// `OIDC_ISSUER`: its `iss`.
+    pub issuer: String,
+    /// `OIDC_AUDIENCE`: the `aud` that it gives tokens for this API.
+    pub audience: String,
+    /// `OIDC_JWKS_URL`: where it publishes its keys.
+    pub jwks_url: String,
+    /// `OIDC_ROLE_CLAIM` (`role`): the claim that holds `super_admin`, as a string or in an array.
+    pub role_claim: String,
+}
+
+impl FromEnv for TokenConfig {
+    fn from_env() -> Result<Self, ConfigError> {
+        let oidc = match optional("OIDC_ISSUER") {
+            None => None,
+            Some(issuer) => Some(OidcConfig {
+                issuer,
+                audience: required("OIDC_AUDIENCE")?,
+                jwks_url: required("OIDC_JWKS_URL")?,
+                role_claim: optional("OIDC_ROLE_CLAIM").unwrap_or_else(|| "role".to_owned()),
+            }),
+        };
+        let keys = match (optional("JWT_PUBLIC_KEYS"), &oidc) {
+            (Some(keys), _) => keys,
+            (None, Some(_)) => r#"{"keys":[]}"#.to_owned(),
+            (None, None) => return Err(ConfigError::Missing("JWT_PUBLIC_KEYS")),
+        };
+        let keys = keys.trim();
+        let public_keys = if keys.starts_with('{') {
+            keys.to_owned()
+        } else {
+            URL_SAFE_NO_PAD
+                .decode(keys.trim_end_matches('='))
+                .ok()
+                .and_then(|bytes| String::from_utf8(bytes).ok())
+                .ok_or_else(|| ConfigError::invalid("JWT_PUBLIC_KEYS", "neither JSON nor base64url"))?
+        };
+        Ok(Self {
+            issuer: optional("JWT_ISSUER").unwrap_or_else(|| "landlord".to_owned()),
+            audience: optional("JWT_AUDIENCE").unwrap_or_else(|| "landlord-super-admin".to_owned()),
+            public_keys,
+            oidc,
+        })
+    }
+}
+
+/// What signs tokens at sign-in.
+#[derive(Debug, Clone)]
+pub struct SigningConfig {
+    /// `JWT_SIGNING_KEY`: base64url (no padding) of the PKCS#8 DER of an Ed25519 or P-256 private key.
+    pub key: SecretString,
+    /// `JWT_SIGNING_KEY_ID`: its `kid` in `JWT_PUBLIC_KEYS`.
+    pub key_id: String,
+    /// `JWT_TTL_SECONDS` (28800, a working day): how long a token lasts.
+    pub ttl: Duration,
+}
+
+impl FromEnv for SigningConfig {
+    fn from_env() -> Result<Self, ConfigError> {
+        Ok(Self {
+            key: secret("JWT_SIGNING_KEY")?,
+            key_id: required("JWT_SIGNING_KEY_ID")?,
+            ttl: Duration::from_secs(parsed("JWT_TTL_SECONDS", 28_800)?),
+        })
+    }
+}
+
+/// What fingerprints the bodies of requests with an `Idempotency-Key`.
+#[derive(Debug, Clone)]
+pub struct IdempotencyConfig {
+    /// `IDEMPOTENCY_SECRET`: at least 32 bytes, base64url (no padding).
+    pub secret: SecretSlice<u8>,
+}
+
+impl FromEnv for IdempotencyConfig {
+    fn from_env() -> Result<Self, ConfigError> {
+        const NAME: &str = "IDEMPOTENCY_SECRET";
+        let bytes = URL_SAFE_NO_PAD
+            .decode(required(NAME)?.trim_end_matches('='))
+            .map_err(|_| ConfigError::invalid(NAME, "not base64url"))?;
+        if bytes.len() < 32 {
+            return Err(ConfigError::invalid(NAME, "shorter than 32 bytes"));
+        }
+        Ok(Self { secret: bytes.into() })
+    }
+}

@@ -1,0 +1,274 @@
+//! JSON bodies: bounded, strict, and with every fault at once, each with its JSON pointer.
+
+use std::ops::ControlFlow;
+
+use axum::{
+    body::Body,
+    extract::{FromRequest, Request},
+    http::header::CONTENT_TYPE,
+};
+use deserr::{DeserializeError, Deserr, ErrorKind, IntoValue, MergeWithError, Value, ValueKind, ValuePointerRef};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use utoipa::ToSchema;
+
+use super::Problem;
+use crate::{
+    domain::{Country, EmailAddress, InvalidValue, Limit, LimitsPatch, Slug, TenantName, TenantStatus, parse_limit},
+    error::{Error, Fault, Location},
+};
+
+/// The largest body that is read.
+const MAX_BYTES: usize = 64 * 1024;
+
+/// A JSON body of a type that derives [`Deserr`] with [`Faults`] as its error.
+#[derive(Debug, Clone)]
+pub struct JsonBody<T> {
+    /// What was sent.
+    pub value: T,
+    /// Its bytes, to tell it from another.
+    pub bytes: bytes::Bytes,
+}
+
+impl<S: Send + Sync, T: Deserr<Faults>> FromRequest<S> for JsonBody<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let is_json = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|value| {
+            let (media_type, parameters) = value.split_once(';').unwrap_or((value, ""));
+            let media_type = media_type.trim().to_ascii_lowercase();
+            let parameters = parameters.trim().to_ascii_lowercase();
+            (media_type == "application/json" || media_type == "application/merge-patch+json")
+                && (parameters.is_empty() || parameters.replace('"', "") == "charset=utf-8")
+        });
+        if !is_json {
+            return Err(Problem::unsupported_media_type());
+        }
+        let bytes = read(request.into_body()).await?;
+        let json: serde_json::Value = serde_json::from_slice(&bytes)
+            .map_err(|error| Error::Malformed(format!("The body is not JSON: {error}")))?;
+        let value = deserr::deserialize::<T, _, Faults>(json).map_err(|faults| Error::Invalid(faults.0))?;
+        Ok(Self { value, bytes })
+    }
+}
+
+async fn read(body: Body) -> Result<bytes::Bytes, Problem> {
+    match Limited::new(body, MAX_BYTES).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(Problem::too_large(MAX_BYTES)),
+        Err(_) => Err(Error::Malformed("The body ended before it was complete".to_owned()).into()),
+    }
+}
+
+/// The faults of a body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Faults(Vec<Fault>);
+
+impl Faults {
+    fn at(location: ValuePointerRef<'_>, detail: impl Into<String>) -> Self {
+        Self(vec![Fault { location: Location::Body(pointer(location)), detail: detail.into() }])
+    }
+}
+
+/// The JSON pointer (RFC 6901) of a place.
+fn pointer(location: ValuePointerRef<'_>) -> String {
+    match location {
+        ValuePointerRef::Origin => String::new(),
+        ValuePointerRef::Key { key, prev } => {
+            format!("{}/{}", pointer(*prev), key.replace('~', "~0").replace('/', "~1"))
+        }
+        ValuePointerRef::Index { index, prev } => format!("{}/{index}", pointer(*prev)),
+    }
+}
+
+impl DeserializeError for Faults {
+    fn error<V: IntoValue>(
+        faults: Option<Self>,
+        error: ErrorKind<'_, V>,
+        location: ValuePointerRef<'_>,
+    ) -> ControlFlow<Self, Self> {
+        let fault = match error {
+            ErrorKind::MissingField { field } => Self::at(location.push_key(field), "is required"),
+            ErrorKind::UnknownKey { key, accepted } => {
+                let shown: String = key.chars().take(64).collect();
+                Self::at(location.push_key(&shown), format!("is not a field here, which knows {}", accepted.join(", ")))
+            }
+            ErrorKind::IncorrectValueKind { actual, accepted } => {
+                let accepted: Vec<_> = accepted.iter().map(|kind| kind_name(*kind)).collect();
+                Self::at(location, format!("must be {}, and is {}", accepted.join(" or "), kind_name(actual.kind())))
+            }
+            ErrorKind::UnknownValue { accepted, .. } => {
+                Self::at(location, format!("must be one of {}", accepted.join(", ")))
+            }
+            ErrorKind::BadSequenceLen { expected, .. } => Self::at(location, format!("must have {expected} elements")),
+            ErrorKind::Unexpected { msg } => Self::at(location, msg),
+        };
+        let mut all = faults.unwrap_or(Self(Vec::new()));
+        all.0.extend(fault.0);
+        ControlFlow::Continue(all)
+    }
+}
+
+fn kind_name(kind: ValueKind) -> &'static str {
+    match kind {
+        ValueKind::Null => "null",
+        ValueKind::Boolean => "a boolean",
+        ValueKind::Integer | ValueKind::NegativeInteger => "an integer",
+        ValueKind::Float => "a fraction",
+        ValueKind::String => "a string",
+        ValueKind::Sequence => "an array",
+        ValueKind::Map => "an object",
+    }
+}
+
+impl MergeWithError<Self> for Faults {
+    fn merge(faults: Option<Self>, other: Self, _: ValuePointerRef<'_>) -> ControlFlow<Self, Self> {
+        let mut all = faults.unwrap_or(Self(Vec::new()));
+        all.0.extend(other.0);
+        ControlFlow::Continue(all)
+    }
+}
+
+/// What a validated type of the domain is in JSON: a string that it parses.
+macro_rules! from_string {
+    ($($name:ty),+ $(,)?) => {$(
+        impl Deserr<Faults> for $name {
+            fn deserialize_from_value<V: IntoValue>(value: Value<V>, location: ValuePointerRef<'_>) -> Result<Self, Faults> {
+                let text = <String as Deserr<Faults>>::deserialize_from_value(value, location)?;
+                Self::parse(&text).map_err(|InvalidValue(detail)| Faults::at(location, detail))
+            }
+        }
+    )+};
+}
+
+from_string!(Country, EmailAddress, Slug, TenantName);
+#[cfg(feature = "password-strength")]
+from_string!(crate::domain::NewPassword);
+
+impl Deserr<Faults> for TenantStatus {
+    fn deserialize_from_value<V: IntoValue>(value: Value<V>, location: ValuePointerRef<'_>) -> Result<Self, Faults> {
+        let text = <String as Deserr<Faults>>::deserialize_from_value(value, location)?;
+        text.parse().map_err(|InvalidValue(detail)| Faults::at(location, detail))
+    }
+}
+
+/// A field that may be left out, and where it is there, is of type `T`: `null` is not the same as left out.
+#[derive(Debug, Clone, Copy)]
+pub struct Field<T>(pub Option<T>);
+
+impl<T> Default for Field<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<T: Deserr<Faults>> Deserr<Faults> for Field<T> {
+    fn deserialize_from_value<V: IntoValue>(value: Value<V>, location: ValuePointerRef<'_>) -> Result<Self, Faults> {
+        T::deserialize_from_value(value, location).map(|value| Self(Some(value)))
+    }
+}
+
+/// `limits` of a body: each may be left out, or be an integer, or `null` for unlimited.
+#[derive(Debug, Clone, Copy, Default, Deserr, ToSchema)]
+#[deserr(error = Faults, deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "the names of the fields in JSON")]
+pub struct LimitsBody {
+    /// Agents that are not deactivated.
+    #[deserr(default)]
+    #[schema(value_type = Option<i64>, minimum = 0, maximum = 1_000_000_000_000_i64)]
+    max_agents: Field<LimitValue>,
+    /// Contacts.
+    #[deserr(default)]
+    #[schema(value_type = Option<i64>, minimum = 0, maximum = 1_000_000_000_000_i64)]
+    max_contacts: Field<LimitValue>,
+    /// Messages in a calendar month, UTC.
+    #[deserr(default)]
+    #[schema(value_type = Option<i64>, minimum = 0, maximum = 1_000_000_000_000_i64)]
+    max_messages_month: Field<LimitValue>,
+}
+
+impl From<LimitsBody> for LimitsPatch {
+    fn from(body: LimitsBody) -> Self {
+        Self {
+            max_agents: body.max_agents.0.map(|value| value.0),
+            max_contacts: body.max_contacts.0.map(|value| value.0),
+            max_messages_month: body.max_messages_month.0.map(|value| value.0),
+        }
+    }
+}
+
+/// An integer, or `null` for unlimited.
+#[derive(Debug, Clone, Copy)]
+struct LimitValue(Limit);
+
+impl Deserr<Faults> for LimitValue {
+    fn deserialize_from_value<V: IntoValue>(value: Value<V>, location: ValuePointerRef<'_>) -> Result<Self, Faults> {
+        let number = match value {
+            Value::Null => return Ok(Self(None)),
+            Value::Integer(number) => i64::try_from(number).unwrap_or(i64::MAX),
+            Value::NegativeInteger(number) => number,
+            other => {
+                let kind = kind_name(other.kind());
+                return Err(Faults::at(location, format!("must be an integer or null, and is {kind}")));
+            }
+        };
+        let number = parse_limit(number).map_err(|InvalidValue(detail)| Faults::at(location, detail))?;
+        Ok(Self(Some(number)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[derive(Debug, Deserr)]
+    #[deserr(error = Faults, deny_unknown_fields)]
+    struct Thing {
+        #[expect(dead_code, reason = "only its parsing is of interest")]
+        slug: Slug,
+        #[expect(dead_code, reason = "only its parsing is of interest")]
+        country: Country,
+        #[deserr(default)]
+        limits: LimitsBody,
+    }
+
+    fn faults(json: serde_json::Value) -> Vec<String> {
+        let Err(faults) = deserr::deserialize::<Thing, _, Faults>(json) else { return vec![] };
+        let mut places: Vec<_> = faults
+            .0
+            .into_iter()
+            .map(|fault| if let Location::Body(pointer) = fault.location { pointer } else { "elsewhere".to_owned() })
+            .collect();
+        places.sort();
+        places
+    }
+
+    #[test]
+    fn every_fault_of_a_body_is_told_with_its_pointer() {
+        let body = json!({"slug": "A", "limits": {"max_agents": -1, "max_contacts": "7", "a/b~": 1}, "colour": null});
+        assert_eq!(
+            faults(body),
+            ["/colour", "/country", "/limits/a~1b~0", "/limits/max_agents", "/limits/max_contacts", "/slug"]
+        );
+        assert_eq!(faults(json!([])), [""]);
+    }
+
+    #[test]
+    fn a_limit_left_out_is_not_a_limit_of_null() {
+        let body = json!({"slug": "ab", "country": "ID", "limits": {"max_agents": null, "max_contacts": 7}});
+        let thing = deserr::deserialize::<Thing, _, Faults>(body).unwrap();
+        let patch = LimitsPatch::from(thing.limits);
+        assert_eq!(patch.max_agents, Some(None));
+        assert_eq!(patch.max_contacts, Some(Some(7)));
+        assert_eq!(patch.max_messages_month, None);
+        assert_eq!(
+            faults(json!({"slug": "ab", "country": "ID", "limits": {"max_agents": 1e300}})),
+            ["/limits/max_agents"]
+        );
+        assert_eq!(
+            faults(json!({"slug": "ab", "country": "ID", "limits": {"max_agents": u64::MAX}})),
+            ["/limits/max_agents"]
+        );
+    }
+}

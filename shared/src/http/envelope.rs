@@ -1,0 +1,95 @@
+//! What is around every handler: the request id, the deadline, the log line, problem details for whatever the framework
+//! itself refuses, and compression.
+
+use std::time::{Duration, Instant};
+
+use axum::{
+    Router,
+    extract::Request,
+    http::{HeaderValue, StatusCode, header},
+    middleware::{Next, from_fn},
+    response::{IntoResponse, Response},
+};
+use futures::FutureExt;
+use tower_http::compression::{
+    CompressionLayer,
+    predicate::{Predicate, SizeAbove},
+};
+use tracing::{Instrument, Span, error, field::Empty, info, info_span, warn};
+use utoipa_axum::router::OpenApiRouter;
+
+use super::{problem::Problem, request::RequestInfo};
+use crate::error::Error;
+
+/// A request is answered within this time, whatever hangs. Below the 30 s of API Gateway and the functions' own timeout.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// Puts the envelope around a function's routes. The result is what runs in Lambda and what tests mount on a socket.
+pub fn finish(function: OpenApiRouter) -> Router {
+    let (router, _) = function.split_for_parts();
+    router
+        .fallback(|| async { Problem::no_route(StatusCode::NOT_FOUND) })
+        .method_not_allowed_fallback(|| async { Problem::no_route(StatusCode::METHOD_NOT_ALLOWED) })
+        .layer(from_fn(envelope))
+        // One tenant is a few hundred bytes and not worth it; a page of a thousand is.
+        .layer(CompressionLayer::new().compress_when(SizeAbove::new(4096).and(NotTagged)))
+}
+
+/// A strong entity tag names the exact bytes, so what carries one is sent as it is.
+#[derive(Clone, Copy)]
+struct NotTagged;
+
+impl Predicate for NotTagged {
+    fn should_compress<B: axum::body::HttpBody>(&self, response: &axum::http::Response<B>) -> bool {
+        !response.headers().contains_key(header::ETAG)
+    }
+}
+
+async fn envelope(mut request: Request, next: Next) -> Response {
+    let info = RequestInfo::of(&request);
+    let span = info_span!(
+        "request",
+        request.id = %info.id,
+        http.method = %request.method(),
+        http.path = %request.uri().path(),
+        admin.id = Empty,
+        tenant.id = Empty,
+    );
+    request.extensions_mut().insert(info.clone());
+    let started = Instant::now();
+    let work = std::panic::AssertUnwindSafe(next.run(request)).catch_unwind();
+    let mut response = match tokio::time::timeout(DEADLINE, work.instrument(span.clone())).await {
+        Ok(Ok(response)) => response,
+        // The panic itself is on standard error; the process goes on.
+        Ok(Err(_)) => Problem::from(Error::internal("the handler panicked")).into_response(),
+        Err(_) => Problem::from(Error::DeadlineExceeded).into_response(),
+    };
+    if let Some(mut problem) = response.extensions_mut().remove::<Problem>() {
+        problem.details.instance = Some(format!("urn:landlord:request:{}", info.id));
+        let cause = problem.cause.take();
+        log(&span, problem.status, started, cause.as_deref());
+        response = problem.into_response();
+    } else {
+        log(&span, response.status(), started, None);
+    }
+    if let Ok(id) = HeaderValue::from_str(&info.id) {
+        response.headers_mut().insert("x-request-id", id);
+    }
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+fn log(span: &Span, status: StatusCode, started: Instant, cause: Option<&str>) {
+    let _in_span = span.enter();
+    let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let http_status = status.as_u16();
+    match cause {
+        Some(cause) if status == StatusCode::SERVICE_UNAVAILABLE => {
+            warn!(http.status = http_status, duration_ms, error = cause, "request could not be served");
+        }
+        Some(cause) => error!(http.status = http_status, duration_ms, error = cause, "request failed"),
+        None => info!(http.status = http_status, duration_ms, "request"),
+    }
+}

@@ -1,0 +1,157 @@
+//! `Idempotency-Key` (IETF draft-ietf-httpapi-idempotency-key-header-07): the same key with the same body replays the
+//! stored answer, with another body it is refused, and while the first request runs it is a conflict.
+
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderName, HeaderValue, StatusCode, header, request::Parts},
+    response::{IntoResponse, Response},
+};
+use deadpool_postgres::{GenericClient, Transaction};
+use hmac::{Hmac, Mac};
+use secrecy::{ExposeSecret, SecretSlice};
+use serde_json::{Map, Value};
+use sha2::Sha256;
+
+use super::Problem;
+use crate::{
+    auth::SuperAdmin,
+    config::IdempotencyConfig,
+    error::{Error, Result},
+    store::idempotency::{self, RequestKey, StoredResponse},
+};
+
+/// The header of a request, if it has one: 1–255 visible ASCII characters.
+#[derive(Debug, Clone)]
+pub struct IdempotencyKey(pub Option<String>);
+
+impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> std::result::Result<Self, Problem> {
+        const NAME: &str = "idempotency-key";
+        let mut values = parts.headers.get_all(NAME).iter();
+        let Some(value) = values.next() else { return Ok(Self(None)) };
+        let text = value.to_str().unwrap_or_default().trim();
+        let visible = (1..=255).contains(&text.len()) && text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
+        if !visible || values.next().is_some() {
+            return Err(Error::invalid_header(NAME, "must be one value of 1 to 255 visible ASCII characters").into());
+        }
+        Ok(Self(Some(text.to_owned())))
+    }
+}
+
+/// Makes fingerprints of bodies. Keyed, because bodies hold passwords and a plain digest would be a way to guess them.
+#[derive(Clone)]
+pub struct Fingerprints(SecretSlice<u8>);
+
+impl Fingerprints {
+    /// With the configured secret.
+    pub fn new(config: &IdempotencyConfig) -> Self {
+        Self(config.secret.clone())
+    }
+
+    fn of(&self, body: &[u8]) -> Result<Vec<u8>> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(self.0.expose_secret()).map_err(Error::internal)?;
+        mac.update(body);
+        Ok(mac.finalize().into_bytes().to_vec())
+    }
+}
+
+/// One request's claim on its key. Without a key it does nothing.
+pub struct Claim {
+    admin_id: String,
+    route: String,
+    key: Option<String>,
+    fingerprint: Vec<u8>,
+}
+
+impl Claim {
+    /// A claim of `admin` on `key` for `route` (method and path) with `body`.
+    pub fn new(
+        fingerprints: &Fingerprints,
+        admin: &SuperAdmin,
+        route: impl Into<String>,
+        IdempotencyKey(key): IdempotencyKey,
+        body: &[u8],
+    ) -> Result<Self> {
+        let fingerprint = if key.is_some() { fingerprints.of(body)? } else { Vec::new() };
+        Ok(Self { admin_id: admin.id.clone(), route: route.into(), key, fingerprint })
+    }
+
+    fn request(&self) -> Option<RequestKey<'_>> {
+        self.key.as_deref().map(|key| RequestKey { admin_id: &self.admin_id, route: &self.route, key })
+    }
+
+    /// The stored answer, if the request was answered before. Asked before work that costs much.
+    pub async fn find(&self, client: &impl GenericClient) -> super::Result<Option<Response>> {
+        let Some(request) = self.request() else { return Ok(None) };
+        idempotency::find(client, request).await?.map(|stored| self.replay(stored)).transpose()
+    }
+
+    /// Claims the key for the transaction. `Some`: it was answered in the meantime.
+    pub async fn begin(&self, transaction: &Transaction<'_>) -> super::Result<Option<Response>> {
+        let Some(request) = self.request() else { return Ok(None) };
+        if !idempotency::try_claim(transaction, request).await? {
+            return Err(Problem::key_in_use());
+        }
+        self.find(transaction).await
+    }
+
+    /// Stores the answer in the transaction that does the work.
+    pub async fn complete(&self, transaction: &Transaction<'_>, response: &Replayable) -> Result<()> {
+        let Some(request) = self.request() else { return Ok(()) };
+        let headers: Map<String, Value> = response
+            .headers
+            .iter()
+            .map(|(name, value)| (name.to_string(), Value::from(value.to_str().unwrap_or_default())))
+            .collect();
+        let status_code = i16::try_from(response.status.as_u16()).map_err(Error::internal)?;
+        let stored = StoredResponse {
+            fingerprint: self.fingerprint.clone(),
+            status_code,
+            headers: Value::Object(headers),
+            body: response.body.clone(),
+        };
+        idempotency::insert(transaction, request, &stored).await
+    }
+
+    fn replay(&self, stored: StoredResponse) -> super::Result<Response> {
+        if stored.fingerprint != self.fingerprint {
+            return Err(Problem::key_reused());
+        }
+        let status = u16::try_from(stored.status_code).ok().and_then(|code| StatusCode::from_u16(code).ok());
+        let headers = stored
+            .headers
+            .as_object()
+            .into_iter()
+            .flatten()
+            .filter_map(|(name, value)| Some((name.parse().ok()?, HeaderValue::from_str(value.as_str()?).ok()?)));
+        let replayable = Replayable {
+            status: status.ok_or_else(|| Error::internal("a stored response has an impossible status"))?,
+            headers: headers.collect(),
+            body: stored.body,
+        };
+        let mut response = replayable.into_response();
+        response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
+        Ok(response)
+    }
+}
+
+/// A response that can be stored and given again.
+#[derive(Debug, Clone)]
+pub struct Replayable {
+    /// Status.
+    pub status: StatusCode,
+    /// Headers beside the content type, as strings.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// JSON.
+    pub body: String,
+}
+
+impl IntoResponse for Replayable {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, [(header::CONTENT_TYPE, "application/json")], self.body).into_response();
+        response.headers_mut().extend(self.headers);
+        response
+    }
+}

@@ -1,0 +1,30 @@
+//! HTTP: what every endpoint has in common. Extractors that validate, errors as problem details (RFC 9457), paging by
+//! cursor, idempotency keys, entity tags, and [`serve`], which runs a router as a Lambda function.
+
+mod body;
+mod envelope;
+mod etag;
+mod idempotency;
+mod page;
+mod path;
+mod problem;
+mod query;
+mod request;
+mod serve;
+
+pub use body::{Faults, Field, JsonBody, LimitsBody};
+pub use envelope::finish;
+pub use etag::{IfMatch, etag};
+pub use idempotency::{Claim, Fingerprints, IdempotencyKey, Replayable};
+pub use page::Page;
+pub use path::TenantPath;
+pub use problem::{InputFault, Problem, ProblemDetails};
+pub use query::QueryReader;
+pub use request::RequestInfo;
+pub use serve::serve;
+
+/// The base path of every endpoint.
+pub const BASE_PATH: &str = "/api/super-admin";
+
+/// The result of a handler.
+pub type Result<T, E = Problem> = std::result::Result<T, E>;

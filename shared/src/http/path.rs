@@ -1,0 +1,30 @@
+//! Path parameters.
+
+use axum::{
+    extract::{FromRequestParts, Path},
+    http::request::Parts,
+};
+
+use super::Problem;
+use crate::{
+    domain::TenantId,
+    error::{Error, Fault, Location},
+};
+
+/// The tenant that the path parameter `id` names. What is not a UUID is refused with 400.
+#[derive(Debug, Clone, Copy)]
+pub struct TenantPath(pub TenantId);
+
+impl<S: Send + Sync> FromRequestParts<S> for TenantPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let fault = |detail: String| Error::Invalid(vec![Fault { location: Location::Path("id"), detail }]);
+        let Path(text) = Path::<String>::from_request_parts(parts, state)
+            .await
+            .map_err(|_| fault("must be a UUID in UTF-8".to_owned()))?;
+        let id: TenantId = text.parse().map_err(|error: crate::domain::InvalidValue| fault(error.to_string()))?;
+        tracing::Span::current().record("tenant.id", tracing::field::display(id));
+        Ok(Self(id))
+    }
+}

@@ -1,0 +1,50 @@
+//! What is known of a request beside what it asks.
+
+use std::{convert::Infallible, net::SocketAddr};
+
+use axum::{
+    extract::{ConnectInfo, FromRequestParts, Request},
+    http::request::Parts,
+};
+use lambda_http::request::RequestContext;
+use uuid::Uuid;
+
+/// The request's id, and where it came from.
+#[derive(Debug, Clone, Default)]
+pub struct RequestInfo {
+    /// The caller's `x-request-id` where it is 8 to 64 letters, digits, `-` and `_`; else API Gateway's; else a new one.
+    pub id: String,
+    /// The address that API Gateway saw; never a header, which anyone can write.
+    pub source_address: Option<String>,
+}
+
+impl RequestInfo {
+    pub(super) fn of(request: &Request) -> Self {
+        let gateway = match request.extensions().get::<RequestContext>() {
+            Some(RequestContext::ApiGatewayV2(context)) => Some(context),
+            _ => None,
+        };
+        let given = request.headers().get("x-request-id").and_then(|value| value.to_str().ok());
+        let id = [given, gateway.and_then(|context| context.request_id.as_deref())]
+            .into_iter()
+            .flatten()
+            .find(|id| is_request_id(id))
+            .map_or_else(|| Uuid::now_v7().to_string(), str::to_owned);
+        let peer = || request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip().to_string());
+        let source_address = gateway.and_then(|context| context.http.source_ip.clone()).or_else(peer);
+        Self { id, source_address }
+    }
+}
+
+fn is_request_id(id: &str) -> bool {
+    (8..=64).contains(&id.len())
+        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'='))
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for RequestInfo {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(parts.extensions.get::<Self>().cloned().unwrap_or_default())
+    }
+}

@@ -1,0 +1,65 @@
+//! Password hashing: Argon2id (RFC 9106) with the parameters that OWASP recommends as a minimum (19 MiB, 2 passes, 1
+//! lane), off the async threads and never more than [`CONCURRENT_HASHES`] at once, so that a rush of requests queues up
+//! instead of using up the memory.
+
+use argon2::{
+    Argon2, PasswordHasher, PasswordVerifier,
+    password_hash::{Error as HashError, phc::PasswordHash},
+};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::Semaphore;
+
+use crate::error::{Error, Result};
+
+/// How many hashes are computed at once in one process, at 19 MiB each.
+pub const CONCURRENT_HASHES: usize = 2;
+
+static PERMITS: Semaphore = Semaphore::const_new(CONCURRENT_HASHES);
+
+/// Argon2id of a password that nobody has, to be verified where there is no account, so that the answer takes as long.
+const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5IGhhcyB0aGlz$lwlJDyjPTL2Y8ap1ySSpfCiqoXkWiEMPD5VpcHdSCpI";
+
+/// The hash of a new password, as a PHC string with a salt of its own.
+pub async fn hash(password: &str) -> Result<String> {
+    let password = SecretString::from(password);
+    blocking(move || {
+        let hash: PasswordHash =
+            Argon2::default().hash_password(password.expose_secret().as_bytes()).map_err(Error::internal)?;
+        Ok(hash.to_string())
+    })
+    .await
+}
+
+/// Whether `password` is the one that `stored` was made of. Without `stored` the answer is no, and takes as long.
+pub async fn verify(password: &SecretString, stored: Option<&str>) -> Result<bool> {
+    let password = password.clone();
+    let exists = stored.is_some();
+    let stored = stored.unwrap_or(NOBODY).to_owned();
+    blocking(move || match Argon2::default().verify_password(password.expose_secret().as_bytes(), stored.as_str()) {
+        Ok(()) => Ok(exists),
+        Err(HashError::PasswordInvalid) => Ok(false),
+        Err(error) => Err(Error::internal(error)),
+    })
+    .await
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    let permit = PERMITS.acquire().await.map_err(Error::internal)?;
+    let result = tokio::task::spawn_blocking(work).await.map_err(Error::internal)?;
+    drop(permit);
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_password_verifies_against_its_own_hash_only() {
+        let stored = hash("correct horse battery staple").await.unwrap();
+        assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
+        assert!(verify(&"correct horse battery staple".into(), Some(&stored)).await.unwrap());
+        assert!(!verify(&"correct horse battery stapl".into(), Some(&stored)).await.unwrap());
+        assert!(!verify(&"correct horse battery staple".into(), None).await.unwrap());
+    }
+}

@@ -1,0 +1,47 @@
+//! What a step is.
+
+use super::{fault::Fault, stores::Stores};
+use crate::{
+    clients::postgres::Postgres,
+    domain::StepName,
+    store::{
+        journal::{self, Lease},
+        placement::Placement,
+    },
+};
+
+/// A part of a saga with an effect outside of the platform database.
+///
+/// Every effect is under a name that belongs to this operation alone (the database's name, the operation's id), so that a
+/// worker which is late by any time can touch nothing that another operation made.
+pub(super) trait Step {
+    /// Its name in the journal.
+    const NAME: StepName;
+
+    /// Ensures the effect. Twice is once, also when the first time stopped anywhere.
+    async fn apply(&self, site: &Site<'_>) -> Result<(), Fault>;
+
+    /// Removes the effect, whether `apply` finished, stopped half-way or never ran.
+    async fn undo(&self, site: &Site<'_>) -> Result<(), Fault>;
+}
+
+/// Where a step works, and with which right.
+pub(super) struct Site<'a> {
+    /// The platform database.
+    pub(super) platform: &'a Postgres,
+    /// The stores of the tenants.
+    pub(super) stores: &'a Stores,
+    /// The right to do it.
+    pub(super) lease: Lease,
+    /// Name of the tenant's databases.
+    pub(super) database: &'a str,
+    /// On which clusters they are.
+    pub(super) placement: Placement,
+}
+
+impl Site<'_> {
+    /// Makes sure that no other worker has taken the operation.
+    pub(super) async fn check(&self) -> Result<(), Fault> {
+        Ok(journal::check(&self.platform.get().await?, self.lease).await?)
+    }
+}

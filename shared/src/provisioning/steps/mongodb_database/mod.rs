@@ -1,0 +1,108 @@
+//! The tenant's MongoDB database with its collections.
+//!
+//! All collections and indexes are made in one transaction, which also raises the database's [`fence`]: they are there
+//! together or not at all, and a worker that is late makes none. It takes no longer than making them at once without one.
+
+pub(in crate::provisioning) mod fence;
+mod schema;
+
+use futures::TryStreamExt;
+use mongodb::{
+    Client, Database,
+    bson::doc,
+    error::{Error as MongoError, ErrorKind},
+};
+
+use crate::{
+    domain::StepName,
+    provisioning::{
+        fault::Fault,
+        step::{Site, Step},
+    },
+};
+
+/// The step.
+pub(in crate::provisioning) struct MongodbDatabase;
+
+impl Step for MongodbDatabase {
+    const NAME: StepName = StepName::MongodbDatabase;
+
+    async fn apply(&self, site: &Site<'_>) -> Result<(), Fault> {
+        let client = site.stores.mongo(&site.placement.mongo_cluster).await?;
+        match create(client, site).await {
+            // Only whole transactions leave collections behind, so these are what an earlier try made.
+            Err(Refusal::Exists) => verify(&client.database(site.database)).await,
+            Err(Refusal::Fault(fault)) => Err(fault),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    async fn undo(&self, site: &Site<'_>) -> Result<(), Fault> {
+        let client = site.stores.mongo(&site.placement.mongo_cluster).await?;
+        fence::raise(client, site.database, site.lease.token).await?;
+        client.database(site.database).drop().await?;
+        Ok(())
+    }
+}
+
+/// Why nothing was created.
+enum Refusal {
+    /// A collection is there.
+    Exists,
+    Fault(Fault),
+}
+
+impl From<MongoError> for Refusal {
+    fn from(error: MongoError) -> Self {
+        const NAMESPACE_EXISTS: i32 = 48;
+        match &*error.kind {
+            ErrorKind::Command(answer) if answer.code == NAMESPACE_EXISTS => Self::Exists,
+            _ => Self::Fault(error.into()),
+        }
+    }
+}
+
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+async fn create(client: &Client, site: &Site<'_>) -> Result<(), Refusal> {
+    let collections = schema::collections()?;
+    let database = client.database(site.database);
+    let mut session = client.start_session().await?;
+    session.start_transaction().await?;
+    fence::raise_in(&mut session, site.database, site.lease.token).await?;
+    for collection in collections {
+        database
+            .run_command(doc! { "create": &collection.name, "validator": &collection.validator })
+            .session(&mut session)
+            .await?;
+        database
+            .run_command(doc! { "createIndexes": &collection.name, "indexes": &collection.indexes })
+            .session(&mut session)
+            .await?;
+    }
+    Ok(session.commit_transaction().await?)
+}
+
+/// Makes sure that every collection is there with its validator and its indexes.
+async fn verify(database: &Database) -> Result<(), Fault> {
+    let strange =
+        |name: &str| Fault::permanent(format!("The MongoDB database holds a collection `{name}` that is not ours"));
+    let found: Vec<_> = database.list_collections().await?.try_collect().await?;
+    for wanted in schema::collections()? {
+        let same = found.iter().any(|collection| {
+            collection.name == wanted.name && collection.options.validator.as_ref() == Some(&wanted.validator)
+        });
+        if !same {
+            return Err(strange(&wanted.name));
+        }
+        let indexes = database.collection::<mongodb::bson::Document>(&wanted.name).list_index_names().await?;
+        if !wanted.index_names().all(|name| indexes.iter().any(|index| index == name)) {
+            return Err(strange(&wanted.name));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,60 @@
+//! The tenant's PostgreSQL database, cloned from the template.
+
+use tokio_postgres::error::SqlState;
+
+use crate::{
+    domain::{StepName, TENANT_SCHEMA_VERSION, tenant_template},
+    provisioning::{
+        fault::Fault,
+        session,
+        step::{Site, Step},
+    },
+};
+
+/// The step.
+pub(in crate::provisioning) struct PostgresqlDatabase;
+
+impl Step for PostgresqlDatabase {
+    const NAME: StepName = StepName::PostgresqlDatabase;
+
+    async fn apply(&self, site: &Site<'_>) -> Result<(), Fault> {
+        let cluster = site.stores.postgres(&site.placement.postgres_cluster)?;
+        let session = session::open(site, cluster).await?;
+        let (name, template) = (site.database, tenant_template(TENANT_SCHEMA_VERSION));
+        // Closed to everyone until what follows has said who may connect: rights on a database are not cloned with it.
+        // `wal_log` copies block by block instead of forcing two checkpoints.
+        let created = session
+            .batch_execute(&format!(
+                "CREATE DATABASE {name} TEMPLATE {template} OWNER landlord_provisioner STRATEGY wal_log ALLOW_CONNECTIONS false"
+            ))
+            .await;
+        match created {
+            Ok(()) => {}
+            // A database is there wholly or not at all, so this is what an earlier try made.
+            Err(error) if error.code() == Some(&SqlState::DUPLICATE_DATABASE) => {}
+            Err(error) if error.code() == Some(&SqlState::UNDEFINED_DATABASE) => {
+                return Err(Fault::from(error).because(format!(
+                    "The cluster `{}` has no database `{template}` to clone: run migrate-platform",
+                    site.placement.postgres_cluster
+                )));
+            }
+            Err(error) => return Err(error.into()),
+        }
+        session
+            .batch_execute(&format!(
+                "REVOKE ALL ON DATABASE {name} FROM PUBLIC;
+                 GRANT CONNECT ON DATABASE {name} TO landlord_api;
+                 ALTER DATABASE {name} ALLOW_CONNECTIONS true"
+            ))
+            .await?;
+        Ok(())
+    }
+
+    async fn undo(&self, site: &Site<'_>) -> Result<(), Fault> {
+        let cluster = site.stores.postgres(&site.placement.postgres_cluster)?;
+        let session = session::open(site, cluster).await?;
+        // Nobody else has business in a database whose tenant never was active, so whoever is connected is thrown out.
+        session.batch_execute(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", site.database)).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,107 @@
+//! Stored responses of requests with an `Idempotency-Key`. The record commits with the work that it stands for.
+
+use deadpool_postgres::{GenericClient, Transaction};
+use serde_json::Value;
+
+use crate::error::Result;
+
+/// Which request: an administrator's key on a route.
+#[derive(Debug, Clone, Copy)]
+pub struct RequestKey<'a> {
+    /// Who asks.
+    pub admin_id: &'a str,
+    /// Method and path.
+    pub route: &'a str,
+    /// The header's value.
+    pub key: &'a str,
+}
+
+/// What was answered.
+#[derive(Debug, Clone)]
+pub struct StoredResponse {
+    /// Keyed digest of the request's body.
+    pub fingerprint: Vec<u8>,
+    /// HTTP status code.
+    pub status_code: i16,
+    /// Headers, as an object of strings.
+    pub headers: Value,
+    /// Body.
+    pub body: String,
+}
+
+/// The stored response of a request of the last 24 hours.
+pub async fn find(client: &impl GenericClient, request: RequestKey<'_>) -> Result<Option<StoredResponse>> {
+    let statement = client
+        .prepare_cached(
+            "SELECT fingerprint, status_code, headers, body
+             FROM idempotency_keys
+             WHERE admin_id = $1 AND route = $2 AND key = $3 AND created_at > now() - interval '24 hours'",
+        )
+        .await?;
+    let Some(row) = client.query_opt(&statement, &[&request.admin_id, &request.route, &request.key]).await? else {
+        return Ok(None);
+    };
+    Ok(Some(StoredResponse {
+        fingerprint: row.try_get(0)?,
+        status_code: row.try_get(1)?,
+        headers: row.try_get(2)?,
+        body: row.try_get(3)?,
+    }))
+}
+
+/// Claims the key until the transaction ends. `false`: another transaction holds it.
+pub async fn try_claim(transaction: &Transaction<'_>, request: RequestKey<'_>) -> Result<bool> {
+    let statement = transaction
+        .prepare_cached("SELECT pg_try_advisory_xact_lock(hashtextextended($1 || ' ' || $2 || ' ' || $3, 0))")
+        .await?;
+    Ok(transaction.query_one(&statement, &[&request.admin_id, &request.route, &request.key]).await?.try_get(0)?)
+}
+
+/// Stores a response, in place of one that is older than 24 hours.
+pub async fn insert(transaction: &Transaction<'_>, request: RequestKey<'_>, response: &StoredResponse) -> Result<()> {
+    let statement = transaction
+        .prepare_cached(
+            "WITH expired AS (
+                 DELETE FROM idempotency_keys
+                 WHERE ctid IN (
+                     SELECT ctid FROM idempotency_keys WHERE created_at <= now() - interval '24 hours'
+                     ORDER BY created_at LIMIT 100 FOR UPDATE SKIP LOCKED
+                 )
+                 AND (admin_id, route, key) <> ($1, $2, $3)
+             )
+             INSERT INTO idempotency_keys (admin_id, route, key, fingerprint, status_code, headers, body)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)
+             ON CONFLICT (admin_id, route, key) DO UPDATE
+             SET fingerprint = $4, status_code = $5, headers = $6, body = $7, created_at = now()",
+        )
+        .await?;
+    transaction
+        .execute(
+            &statement,
+            &[
+                &request.admin_id,
+                &request.route,
+                &request.key,
+                &response.fingerprint,
+                &response.status_code,
+                &response.headers,
+                &response.body,
+            ],
+        )
+        .await?;
+    Ok(())
+}
+
+/// Deletes responses that are older than 24 hours, `limit` at the most, and says how many.
+pub async fn delete_expired(client: &impl GenericClient, limit: i64) -> Result<u64> {
+    let statement = client
+        .prepare_cached(
+            "DELETE FROM idempotency_keys
+             WHERE ctid IN (
+                 SELECT ctid FROM idempotency_keys WHERE created_at <= now() - interval '24 hours'
+                 ORDER BY created_at LIMIT $1 FOR UPDATE SKIP LOCKED
+             )",
+        )
+        .await?;
+    Ok(client.execute(&statement, &[&limit]).await?)
+}

@@ -1,0 +1,11 @@
+//! All SQL on the platform database: a module a noun, a function a query. Each takes a connection or a transaction, so
+//! that the caller decides what commits together.
+
+pub mod audit;
+pub mod idempotency;
+pub mod journal;
+pub mod operations;
+pub mod outbox;
+pub mod placement;
+pub mod super_admins;
+pub mod tenants;

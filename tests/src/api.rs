@@ -1,0 +1,191 @@
+//! Every HTTP function's own router, mounted in this process on a socket.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use axum::Router;
+use reqwest::{Client, Method, RequestBuilder, StatusCode, header::HeaderMap};
+use serde_json::{Value, json};
+use shared::{
+    auth::{TokenSigner, TokenVerifier},
+    clients::{postgres::Postgres, redis::Redis},
+    config::{DefaultLimits, FromEnv, IdempotencyConfig, QueueConfig, RedisConfig, SigningConfig, TokenConfig},
+    dispatch::Dispatcher,
+    http::{Fingerprints, finish},
+};
+use tokio::net::TcpListener;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::{World, tokens};
+
+/// The API of a world, and a token for it.
+pub struct Api {
+    /// `http://127.0.0.1:PORT/api/super-admin`
+    pub base: String,
+    /// Sent as the bearer token.
+    pub token: String,
+    client: Client,
+}
+
+/// What was answered.
+#[derive(Debug)]
+pub struct Answer {
+    /// Status.
+    pub status: StatusCode,
+    /// Headers.
+    pub headers: HeaderMap,
+    /// Body; `null` when it is not JSON.
+    pub json: Value,
+    /// Body as text.
+    pub text: String,
+}
+
+impl Answer {
+    /// The pointers and parameters that a problem names, sorted.
+    pub fn faults(&self) -> Vec<String> {
+        let mut places: Vec<String> = self.json["errors"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|fault| fault["pointer"].as_str().or(fault["parameter"].as_str()).unwrap_or("?").to_owned())
+            .collect();
+        places.sort();
+        places
+    }
+
+    /// A header as text.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+/// What the functions of a world are made of; a test may put something else in a place.
+pub struct Parts {
+    /// The platform database.
+    pub platform: Postgres,
+    /// Redis.
+    pub redis: RedisConfig,
+    /// Verification.
+    pub tokens: TokenConfig,
+    /// The queues.
+    pub queues: QueueConfig,
+}
+
+impl Parts {
+    /// Those of the environment, with the world's own database and queues, and the rights of the HTTP functions.
+    pub fn of(world: &World) -> Self {
+        Self {
+            platform: world.api_pool(),
+            redis: RedisConfig::from_env().unwrap(),
+            tokens: TokenConfig::from_env().unwrap(),
+            queues: QueueConfig {
+                provision: Some(world.provision_queue_url.clone()),
+                relay: Some(world.relay_queue_url.clone()),
+            },
+        }
+    }
+}
+
+/// The routes of every HTTP function, in one router.
+pub fn routes(parts: &Parts) -> OpenApiRouter {
+    let platform = || parts.platform.clone();
+    let verifier = TokenVerifier::new(&parts.tokens).unwrap();
+    let fingerprints = Fingerprints::new(&IdempotencyConfig::from_env().unwrap());
+    let dispatcher = Arc::new(Dispatcher::new(parts.queues.clone()));
+    let signer = TokenSigner::new(&SigningConfig::from_env().unwrap(), &parts.tokens).unwrap();
+    let throttle = login::Throttle::new(Redis::connect(&parts.redis).unwrap());
+    OpenApiRouter::new()
+        .merge(login::routes(login::App {
+            platform: platform(),
+            throttle: Arc::new(throttle),
+            signer: Arc::new(signer),
+        }))
+        .merge(list_tenants::routes(list_tenants::App { platform: platform(), verifier: verifier.clone() }))
+        .merge(get_tenant::routes(get_tenant::App { platform: platform(), verifier: verifier.clone() }))
+        .merge(list_tenant_operations::routes(list_tenant_operations::App {
+            platform: platform(),
+            verifier: verifier.clone(),
+        }))
+        .merge(update_tenant::routes(update_tenant::App {
+            platform: platform(),
+            verifier: verifier.clone(),
+            dispatcher: Arc::clone(&dispatcher),
+        }))
+        .merge(create_tenant::routes(create_tenant::App {
+            platform: platform(),
+            verifier: verifier.clone(),
+            fingerprints: fingerprints.clone(),
+            dispatcher: Arc::clone(&dispatcher),
+            default_limits: DefaultLimits::from_env().unwrap(),
+        }))
+        .merge(retry_tenant::routes(retry_tenant::App { platform: platform(), verifier, fingerprints, dispatcher }))
+}
+
+impl Api {
+    /// The API of a world.
+    pub async fn of(world: &World) -> Self {
+        Self::with(&Parts::of(world)).await
+    }
+
+    /// An API of other parts.
+    pub async fn with(parts: &Parts) -> Self {
+        Self::serve(finish(routes(parts))).await
+    }
+
+    /// A router on a socket.
+    pub async fn serve(router: Router) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let service = router.into_make_service_with_connect_info::<SocketAddr>();
+        tokio::spawn(async move { axum::serve(listener, service).await });
+        Self { base: format!("http://{address}/api/super-admin"), token: tokens::good(), client: Client::new() }
+    }
+
+    /// A request with the bearer token.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.base)).bearer_auth(&self.token)
+    }
+
+    /// A request without a token.
+    pub fn anonymous(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.base))
+    }
+
+    /// `GET`.
+    pub async fn get(&self, path: &str) -> Answer {
+        answer(self.request(Method::GET, path)).await
+    }
+
+    /// `POST` of JSON.
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        answer(self.request(Method::POST, path).json(body)).await
+    }
+
+    /// `PATCH` of JSON.
+    pub async fn patch(&self, path: &str, body: &Value) -> Answer {
+        answer(self.request(Method::PATCH, path).json(body)).await
+    }
+
+    /// Asks for a tenant with `slug`, and expects it to be accepted.
+    pub async fn create_tenant(&self, slug: &str) -> Value {
+        let answer = self.post("/tenants", &tenant_request(slug)).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
+        answer.json
+    }
+}
+
+/// Sends a request.
+pub async fn answer(request: RequestBuilder) -> Answer {
+    let response = request.send().await.unwrap();
+    let (status, headers) = (response.status(), response.headers().clone());
+    let text = response.text().await.unwrap();
+    let json = serde_json::from_str(&text).unwrap_or(Value::Null);
+    Answer { status, headers, json, text }
+}
+
+/// A good request for a tenant.
+pub fn tenant_request(slug: &str) -> Value {
+    json!({
+        "name": "Kopi Kenangan", "slug": slug, "country": "ID",
+        "admin_email": "sari@kopikenangan.example", "admin_password": "tidal-mango-orbit-42",
+    })
+}

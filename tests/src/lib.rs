@@ -1,0 +1,26 @@
+//! The harness of the integration tests: real servers, real code paths.
+//!
+//! The servers are those that the environment names (`cargo dev test` sets it). Each test has a [`World`] of its own: a
+//! fresh platform database and fresh queues, so that tests run side by side and never see each other's rows.
+
+#![expect(
+    clippy::missing_panics_doc,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on fails"
+)]
+
+pub mod api;
+pub mod platform;
+pub mod proxy;
+pub mod queues;
+pub mod tokens;
+
+pub use api::{Answer, Api};
+pub use platform::World;
+
+/// A variable of the environment.
+#[expect(clippy::disallowed_methods, reason = "the servers to test against are named there")]
+pub fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set; run the tests with `cargo dev test`"))
+}

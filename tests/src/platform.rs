@@ -1,0 +1,120 @@
+//! A fresh platform database for each test.
+
+use mongodb::Client as MongoClient;
+use secrecy::SecretString;
+use shared::{
+    clients::postgres::{Postgres, connect_once},
+    config::{Clusters, FromEnv, MongoConfig, PostgresConfig},
+};
+use tokio::sync::{Mutex, OnceCell};
+use tokio_postgres::Client;
+use uuid::Uuid;
+
+use crate::{queues, variable};
+
+/// The database that all others of this process are cloned from; the lock keeps clones in turn, as PostgreSQL wants.
+static TEMPLATE: OnceCell<Mutex<String>> = OnceCell::const_new();
+
+/// One test's platform: a database and two queues that nobody else uses.
+pub struct World {
+    /// Name of the platform database.
+    pub database: String,
+    /// URL of a queue like that of `provision-tenant`.
+    pub provision_queue_url: String,
+    /// URL of a queue like that of `relay-events`.
+    pub relay_queue_url: String,
+}
+
+impl World {
+    /// Makes one.
+    pub async fn new() -> Self {
+        let template = TEMPLATE.get_or_init(make_template).await.lock().await;
+        let database = format!("test_{}", Uuid::now_v7().simple());
+        let owner = connect_once(&owner_of("postgres"), None).await.unwrap();
+        owner.batch_execute(&format!("CREATE DATABASE {database} TEMPLATE {template}")).await.unwrap();
+        drop(template);
+        let (provision_queue_url, relay_queue_url) =
+            tokio::join!(queues::create(&database, "provision"), queues::create(&database, "relay"));
+        Self { database, provision_queue_url, relay_queue_url }
+    }
+
+    /// The database as its owner.
+    pub fn owner(&self) -> PostgresConfig {
+        owner_of(&self.database)
+    }
+
+    /// The database with the rights of the HTTP functions, and no more.
+    pub fn api(&self) -> PostgresConfig {
+        config("POSTGRES_API_URL", &self.database)
+    }
+
+    /// The database with the rights of the workers, and no more.
+    pub fn provisioner(&self) -> PostgresConfig {
+        config("POSTGRES_PROVISIONER_URL", &self.database)
+    }
+
+    /// The clusters of tenants, with the rights of the workers.
+    pub fn postgres_clusters(&self) -> Clusters {
+        Clusters::single(self.provisioner().url)
+    }
+
+    /// A pool with the rights of the HTTP functions.
+    pub fn api_pool(&self) -> Postgres {
+        Postgres::connect(&self.api()).unwrap()
+    }
+
+    /// A connection of the owner, to look at everything.
+    pub async fn client(&self) -> Client {
+        connect_once(&self.owner(), None).await.unwrap()
+    }
+
+    /// The one number that a query gives.
+    pub async fn count(&self, sql: &str) -> i64 {
+        self.client().await.query_one(&format!("SELECT count(*) FROM ({sql}) AS rows"), &[]).await.unwrap().get(0)
+    }
+}
+
+/// The MongoDB of tenants.
+pub async fn mongo() -> MongoClient {
+    shared::clients::mongo::connect(&MongoConfig::from_env().unwrap()).await.unwrap()
+}
+
+fn owner_of(database: &str) -> PostgresConfig {
+    config("POSTGRES_URL", database)
+}
+
+/// The server of `name`, another database.
+fn config(name: &str, database: &str) -> PostgresConfig {
+    let url = variable(name);
+    let (server, rest) = url.rsplit_once('/').expect("the URL names a database");
+    let parameters = rest.split_once('?').map(|(_, parameters)| format!("?{parameters}")).unwrap_or_default();
+    PostgresConfig::new(SecretString::from(format!("{server}/{database}{parameters}")))
+}
+
+/// Clears away what earlier runs left, and makes and migrates the database that this run clones.
+async fn make_template() -> Mutex<String> {
+    let owner = connect_once(&owner_of("postgres"), None).await.unwrap();
+    let leftovers = owner.query("SELECT datname FROM pg_database WHERE datname LIKE 'test\\_%'", &[]).await.unwrap();
+    for row in leftovers {
+        clear(&owner, row.get(0)).await;
+    }
+    let template = format!("test_template_{}", std::process::id());
+    owner.batch_execute(&format!("CREATE DATABASE {template}")).await.unwrap();
+    let clusters = Clusters::single(owner_of(&template).url);
+    migrate_platform::run(&owner_of(&template), &clusters, None).await.unwrap();
+    Mutex::new(template)
+}
+
+/// Drops a platform database of an earlier run, and the databases of its tenants. What is in use stays.
+async fn clear(owner: &Client, database: &str) {
+    if let Ok(client) = connect_once(&owner_of(database), None).await {
+        let tenants = client.query("SELECT database_name FROM organizations", &[]).await.unwrap_or_default();
+        let mongo = mongo().await;
+        for row in tenants {
+            let name: String = row.get(0);
+            let _in_use = owner.batch_execute(&format!("DROP DATABASE IF EXISTS {name}")).await;
+            let _in_use = mongo.database(&name).drop().await;
+        }
+    }
+    let _in_use = owner.batch_execute(&format!("DROP DATABASE IF EXISTS {database}")).await;
+}

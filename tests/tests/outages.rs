@@ -1,0 +1,112 @@
+//! A store that is down, or hangs, gives a clear answer within its deadline, and nothing is half-written.
+
+use std::time::{Duration, Instant};
+
+use futures::future::join_all;
+use reqwest::{Method, StatusCode};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+use shared::{clients::postgres::Postgres, config::RedisConfig};
+use tests::{
+    Api, World,
+    api::{Parts, answer, tenant_request},
+    proxy::{Mode, Proxy},
+    queues, variable,
+};
+
+/// `url` with its host and port replaced.
+fn through(url: &str, address: &str) -> SecretString {
+    let (head, rest) = url.rsplit_once('@').unwrap();
+    let (_, tail) = rest.split_once('/').unwrap_or((rest, ""));
+    SecretString::from(format!("{head}@{address}/{tail}"))
+}
+
+fn host(url: &str) -> String {
+    let (_, rest) = url.rsplit_once('@').unwrap();
+    rest.split(['/', '?']).next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn without_postgresql_every_route_answers_503_in_time_and_works_again_when_it_is_back() {
+    let world = World::new().await;
+    let mut config = world.api();
+    let proxy = Proxy::to(&host(config.url.expose_secret())).await;
+    config.url = through(config.url.expose_secret(), &proxy.address);
+    let parts = Parts { platform: Postgres::connect(&config).unwrap(), ..Parts::of(&world) };
+    let api = Api::with(&parts).await;
+    let id = api.create_tenant("before").await["id"].as_str().unwrap().to_owned();
+    for mode in [Mode::Cut, Mode::Hang] {
+        proxy.set(mode);
+        let requests = [
+            (Method::POST, "/auth/login".to_owned(), Some(json!({"email": format!("{mode:?}@x"), "password": "x"}))),
+            (Method::GET, "/tenants".to_owned(), None),
+            (Method::POST, "/tenants".to_owned(), Some(tenant_request("during"))),
+            (Method::GET, format!("/tenants/{id}"), None),
+            (Method::PATCH, format!("/tenants/{id}"), Some(json!({"name": "x"}))),
+            (Method::GET, format!("/tenants/{id}/operations"), None),
+            (Method::POST, format!("/tenants/{id}/retry"), None),
+        ];
+        join_all(requests.into_iter().map(|(method, path, body)| refused(&api, mode, method, path, body))).await;
+        proxy.set(Mode::Pass);
+        let back = api.get(&format!("/tenants/{id}")).await;
+        assert_eq!(back.status, StatusCode::OK, "{mode:?}: {}", back.text);
+    }
+    assert_eq!(world.count("SELECT FROM organizations").await, 1);
+}
+
+/// Sends a request that must be refused for now, in time, and without a word of what is inside.
+async fn refused(api: &Api, mode: Mode, method: Method, path: String, body: Option<Value>) {
+    let mut request = api.request(method.clone(), &path);
+    if let Some(body) = &body {
+        request = request.json(body);
+    }
+    let started = Instant::now();
+    let refused = answer(request).await;
+    let took = started.elapsed();
+    assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE, "{mode:?} {method} {path}: {}", refused.text);
+    assert!(!refused.header("retry-after").is_empty(), "{mode:?} {method} {path}");
+    assert!(took < Duration::from_secs(6), "{mode:?} {method} {path} took {took:?}");
+    for inside in ["127.0.0.1", "landlord_", "SELECT", "connection"] {
+        assert!(!refused.text.contains(inside), "{mode:?} {method} {path}: {}", refused.text);
+    }
+}
+
+#[tokio::test]
+async fn without_redis_nobody_signs_in_and_everything_else_goes_on() {
+    let world = World::new().await;
+    let url = variable("REDIS_URL");
+    let proxy = Proxy::to(&host(&url)).await;
+    let redis = RedisConfig { url: through(&url, &proxy.address), timeout: Duration::from_millis(500) };
+    let api = Api::with(&Parts { redis, ..Parts::of(&world) }).await;
+    let sign_in = async || {
+        let body = json!({"email": "nobody@landlord.example", "password": uuid::Uuid::now_v7().to_string()});
+        let started = Instant::now();
+        let answer = answer(api.anonymous(Method::POST, "/auth/login").json(&body)).await;
+        assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+        answer
+    };
+    for mode in [Mode::Cut, Mode::Hang] {
+        proxy.set(mode);
+        let refused = sign_in().await;
+        assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE, "{mode:?}: {}", refused.text);
+        assert!(!refused.header("retry-after").is_empty());
+        assert_eq!(api.get("/tenants").await.status, StatusCode::OK);
+        proxy.set(Mode::Pass);
+        let back = sign_in().await.status;
+        assert!([StatusCode::UNAUTHORIZED, StatusCode::TOO_MANY_REQUESTS].contains(&back), "{mode:?}: {back}");
+    }
+}
+
+#[tokio::test]
+async fn without_sqs_a_tenant_is_accepted_and_its_message_waits_in_the_outbox() {
+    let world = World::new().await;
+    let mut parts = Parts::of(&world);
+    parts.queues.provision = Some("http://127.0.0.1:9/queue/gone".to_owned());
+    let api = Api::with(&parts).await;
+    let started = Instant::now();
+    let created = api.post("/tenants", &tenant_request("kopi-kenangan")).await;
+    assert_eq!(created.status, StatusCode::CREATED, "{}", created.text);
+    assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
+    assert_eq!(world.count("SELECT FROM outbox WHERE destination = 'provision'").await, 1);
+    assert!(queues::drain(&world.provision_queue_url).await.is_empty());
+}

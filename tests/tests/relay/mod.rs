@@ -1,0 +1,372 @@
+//! A platform database, a queue and a topic of one test's own, and relays that work on them.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use futures::FutureExt;
+use rdkafka::{
+    ClientConfig, Message as _, Offset, TopicPartitionList,
+    admin::{AdminOptions, NewTopic, TopicReplication},
+    consumer::{BaseConsumer, Consumer},
+    error::KafkaError,
+    message::Headers,
+    producer::{FutureProducer, FutureRecord, Producer},
+};
+use relay_events::{App, Boundary, Observer};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+use shared::{
+    clients::{kafka, postgres::Postgres, sqs::Sqs},
+    config::{FromEnv, KafkaConfig, ProvisioningConfig},
+    domain::{OperationId, TenantId},
+    events::Event,
+    store::outbox,
+};
+use tests::{World, proxy::Proxy};
+use tokio::{
+    sync::{OnceCell, watch},
+    time::{Instant, sleep, timeout},
+};
+use uuid::Uuid;
+
+const PREFIX: &str = "test-relay-";
+const LONG: Duration = Duration::from_secs(20);
+
+/// Topics of earlier runs are deleted once.
+static CLEARED: OnceCell<()> = OnceCell::const_new();
+
+/// What one test plays on.
+pub struct Stage {
+    pub world: World,
+    platform: Postgres,
+    pub kafka: KafkaConfig,
+}
+
+/// An event that is owed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owed {
+    pub id: Uuid,
+    pub tenant: TenantId,
+}
+
+/// What a reader finds on the topic.
+#[derive(Debug)]
+pub struct Received {
+    pub key: String,
+    pub headers: HashMap<String, String>,
+    pub payload: Value,
+}
+
+/// Where a relay is to stop.
+#[derive(Clone)]
+pub struct Stop {
+    at: Arc<watch::Sender<Option<Boundary>>>,
+    reached: Arc<watch::Sender<bool>>,
+}
+
+impl Stop {
+    pub fn at(&self, boundary: Boundary) {
+        self.at.send_replace(Some(boundary));
+    }
+
+    /// Lets it go on.
+    pub fn nowhere(&self) {
+        self.at.send_replace(None);
+    }
+
+    /// Until it has stopped.
+    pub async fn reached(&self) {
+        let wait = async { self.reached.subscribe().wait_for(|reached| *reached).await.map(drop) };
+        timeout(LONG, wait).await.expect("the boundary is reached").unwrap();
+    }
+
+    fn observer(&self) -> Observer {
+        let stop = self.clone();
+        Arc::new(move |boundary| {
+            let stop = stop.clone();
+            async move {
+                if *stop.at.borrow() == Some(boundary) {
+                    stop.reached.send_replace(true);
+                    let mut at = stop.at.subscribe();
+                    let _gone = at.wait_for(|at| *at != Some(boundary)).await;
+                }
+            }
+            .boxed()
+        })
+    }
+}
+
+/// Repeats until it is so.
+pub async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    let begun = Instant::now();
+    while !condition().await {
+        assert!(begun.elapsed() < LONG, "not in time: {what}");
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
+impl Stage {
+    pub async fn new() -> Self {
+        shared::telemetry::init();
+        let mut kafka = KafkaConfig::from_env().unwrap();
+        CLEARED.get_or_init(|| clear(&kafka)).await;
+        kafka.topic = format!("{PREFIX}{}", Uuid::now_v7().simple());
+        let world = World::new().await;
+        Self { platform: world.api_pool(), world, kafka }
+    }
+
+    /// A relay, as if in a process of its own.
+    pub fn relay(&self) -> App {
+        self.relay_to(self.kafka.clone())
+    }
+
+    pub fn relay_to(&self, kafka: KafkaConfig) -> App {
+        self.app(self.world.api_pool(), kafka, self.world.provision_queue_url.clone())
+    }
+
+    pub fn relay_with_queue(&self, queue_url: &str) -> App {
+        self.app(self.world.api_pool(), self.kafka.clone(), queue_url.to_owned())
+    }
+
+    /// A relay that reaches PostgreSQL, at `server`, by way of a proxy.
+    pub fn relay_through(&self, proxy: &Proxy, server: &str) -> App {
+        let mut config = self.world.api();
+        config.url = SecretString::from(config.url.expose_secret().replace(server, &proxy.address));
+        let platform = Postgres::connect(&config).unwrap();
+        self.app(platform, self.kafka.clone(), self.world.provision_queue_url.clone())
+    }
+
+    pub fn stopping_relay(&self) -> (App, Stop) {
+        let stop = Stop { at: Arc::new(watch::channel(None).0), reached: Arc::new(watch::channel(false).0) };
+        (self.relay().observed_by(stop.observer()), stop)
+    }
+
+    fn app(&self, platform: Postgres, kafka: KafkaConfig, queue_url: String) -> App {
+        let provisioning = ProvisioningConfig { function_timeout: Duration::from_mins(1), max_attempts: 5 };
+        App::new(platform, kafka, Sqs::new(), queue_url, provisioning)
+    }
+
+    /// Commits an event of each tenant.
+    pub async fn owe(&self, tenants: &[TenantId], round: usize) -> Vec<Owed> {
+        let mut owed = Vec::new();
+        for tenant in tenants {
+            owed.push(self.owe_event(*tenant, json!({ "round": round })).await);
+        }
+        owed
+    }
+
+    /// Commits an event of so many bytes.
+    pub async fn owe_large(&self, tenant: TenantId, bytes: usize) -> Owed {
+        self.owe_event(tenant, json!({ "text": "x".repeat(bytes) })).await
+    }
+
+    async fn owe_event(&self, tenant: TenantId, data: Value) -> Owed {
+        let id = Uuid::now_v7();
+        let payload = json!({ "specversion": "1.0", "id": id, "subject": tenant, "data": data });
+        let mut connection = self.platform.get().await.unwrap();
+        let transaction = connection.transaction().await.unwrap();
+        outbox::insert_event(&transaction, &Event { id, tenant_id: tenant, payload }).await.unwrap();
+        transaction.commit().await.unwrap();
+        Owed { id, tenant }
+    }
+
+    /// Commits a message to the queue of the worker, which has its head start.
+    pub async fn owe_provision(&self) -> OperationId {
+        let id = OperationId::generate();
+        let mut connection = self.platform.get().await.unwrap();
+        let transaction = connection.transaction().await.unwrap();
+        outbox::insert_provision(&transaction, TenantId::generate(), id).await.unwrap();
+        transaction.commit().await.unwrap();
+        id
+    }
+
+    /// Makes all messages due.
+    pub async fn make_due(&self) {
+        self.sql("UPDATE outbox SET available_at = now()").await;
+    }
+
+    /// Makes an event small, and due.
+    pub async fn make_small(&self, id: Uuid) {
+        self.sql(&format!(
+            "UPDATE outbox SET payload = payload - 'data', available_at = now() WHERE message_id = '{id}'"
+        ))
+        .await;
+    }
+
+    /// An operation that nobody has touched for so long.
+    pub async fn stuck_operation(&self, idle: Duration) -> OperationId {
+        let (tenant, id) = (TenantId::generate(), OperationId::generate());
+        let (database, idle) = (format!("tenant_{}", tenant.0.simple()), idle.as_secs());
+        self.sql(&format!(
+            "INSERT INTO organizations (id, name, slug, status, database_name, country, created_at, updated_at)
+             VALUES ('{tenant}', 'Kopi', '{database}', 'provisioning', '{database}', 'ID', now(), now());
+             INSERT INTO operations (id, organization_id, kind, status, requested_by, created_at, updated_at)
+             VALUES ('{id}', '{tenant}', 'provision', 'pending', 'test', now(), now() - interval '{idle} seconds')"
+        ))
+        .await;
+        id
+    }
+
+    pub async fn stored_response(&self, age: &str) {
+        self.sql(&format!(
+            "INSERT INTO idempotency_keys (admin_id, route, key, fingerprint, status_code, headers, body, created_at)
+             VALUES ('admin', 'POST /tenants', '{age}', '', 201, '{{}}', '', now() - interval '{age}')"
+        ))
+        .await;
+    }
+
+    /// Ends the session of whoever has the right to send events.
+    pub async fn end_session_with_lock(&self) {
+        let ended = self
+            .platform
+            .get()
+            .await
+            .unwrap()
+            .query(
+                "SELECT pg_terminate_backend(pid) FROM pg_locks
+                 WHERE locktype = 'advisory' AND granted
+                 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+                &[],
+            )
+            .await
+            .unwrap();
+        assert_eq!(ended.len(), 1);
+    }
+
+    async fn sql(&self, sql: &str) {
+        self.world.client().await.batch_execute(sql).await.unwrap();
+    }
+
+    /// How many messages are owed.
+    pub async fn waiting(&self) -> i64 {
+        self.world.count("SELECT FROM outbox").await
+    }
+
+    /// How many batches are not known to have ended.
+    pub async fn open_batches(&self) -> i64 {
+        self.world.count("SELECT FROM outbox_checkpoints WHERE message_ids IS NOT NULL").await
+    }
+
+    /// The topic holds these events and no more, each once, and a tenant's in this order.
+    pub fn assert_holds_once(&self, owed: &[Owed]) {
+        let messages = self.read();
+        let ids: Vec<Uuid> = messages.iter().map(|message| message.headers["ce_id"].parse().unwrap()).collect();
+        let unique: HashSet<Uuid> = ids.iter().copied().collect();
+        assert_eq!(unique.len(), ids.len(), "no event is there twice");
+        assert_eq!(unique, owed.iter().map(|event| event.id).collect(), "all are there, and nothing else");
+        for tenant in owed.iter().map(|event| event.tenant).collect::<HashSet<_>>() {
+            let key = tenant.to_string();
+            let found: Vec<Uuid> = messages.iter().zip(&ids).filter(|(m, _)| m.key == key).map(|(_, id)| *id).collect();
+            let expected: Vec<Uuid> =
+                owed.iter().filter(|event| event.tenant == tenant).map(|event| event.id).collect();
+            assert_eq!(found, expected, "a tenant's events are in order");
+        }
+    }
+
+    /// All messages of the topic, as another service reads them: a consumer of its own, committed messages only.
+    pub fn read(&self) -> Vec<Received> {
+        let consumer: BaseConsumer = ClientConfig::new()
+            .set("bootstrap.servers", &self.kafka.brokers)
+            .set("group.id", "a-reader")
+            .set("enable.auto.commit", "false")
+            .set("enable.partition.eof", "true")
+            .set("isolation.level", "read_committed")
+            .create()
+            .unwrap();
+        let mut assignment = TopicPartitionList::new();
+        for partition in 0..self.partitions() {
+            assignment
+                .add_partition_offset(&self.kafka.topic, i32::try_from(partition).unwrap(), Offset::Beginning)
+                .unwrap();
+        }
+        consumer.assign(&assignment).unwrap();
+        let (mut messages, mut ended) = (Vec::new(), HashSet::new());
+        while ended.len() < assignment.count() {
+            match consumer.poll(LONG).expect("the topic can be read") {
+                Ok(message) => messages.push(Received {
+                    key: text(message.key().unwrap()),
+                    headers: message
+                        .headers()
+                        .unwrap()
+                        .iter()
+                        .map(|header| (header.key.to_owned(), text(header.value.unwrap())))
+                        .collect(),
+                    payload: serde_json::from_slice(message.payload().unwrap()).unwrap(),
+                }),
+                Err(KafkaError::PartitionEOF(partition)) => drop(ended.insert(partition)),
+                Err(error) => panic!("{error}"),
+            }
+        }
+        messages
+    }
+
+    /// How many partitions the topic has.
+    pub fn partitions(&self) -> usize {
+        let client = kafka::consumer(&self.kafka, kafka::Isolation::Committed).unwrap();
+        let metadata = client.fetch_metadata(Some(&self.kafka.topic), LONG).unwrap();
+        metadata.topics()[0].partitions().len()
+    }
+
+    /// Makes the topic, with settings of its own.
+    pub async fn make_topic(&self, settings: &[(&str, &str)]) {
+        let mut topic = NewTopic::new(&self.kafka.topic, 3, TopicReplication::Fixed(-1));
+        for (name, value) in settings {
+            topic = topic.set(name, value);
+        }
+        let made = kafka::admin(&self.kafka).unwrap().create_topics([&topic], &AdminOptions::new()).await.unwrap();
+        made[0].as_ref().unwrap();
+    }
+
+    pub async fn delete_topic(&self) {
+        let admin = kafka::admin(&self.kafka).unwrap();
+        let deleted = admin.delete_topics(&[&self.kafka.topic], &AdminOptions::new()).await.unwrap();
+        deleted[0].as_ref().unwrap();
+    }
+
+    /// Another service has sent something to every partition, in a transaction that it does not end.
+    pub async fn open_foreign_transaction(&self) -> Foreign {
+        let partitions = i32::try_from(self.partitions()).unwrap();
+        let mut config = self.kafka.clone();
+        config.timeout = Duration::from_mins(1);
+        let producer = kafka::producer(&config, &format!("stranger-{}", self.kafka.topic)).unwrap();
+        producer.init_transactions(LONG).unwrap();
+        producer.begin_transaction().unwrap();
+        for partition in 0..partitions {
+            let record: FutureRecord<'_, str, str> =
+                FutureRecord::to(&self.kafka.topic).partition(partition).key("stranger").payload("{}");
+            producer.send_result(record).map_err(|(error, _)| error).unwrap().await.unwrap().unwrap();
+        }
+        Foreign(producer)
+    }
+}
+
+/// An open transaction of another service.
+pub struct Foreign(FutureProducer<kafka::Log>);
+
+impl Foreign {
+    pub async fn abort(self) {
+        tokio::task::spawn_blocking(move || self.0.abort_transaction(LONG)).await.unwrap().unwrap();
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+async fn clear(kafka: &KafkaConfig) {
+    let client = kafka::consumer(kafka, kafka::Isolation::Committed).unwrap();
+    let metadata = client.fetch_metadata(None, LONG).unwrap();
+    let old: Vec<&str> = metadata
+        .topics()
+        .iter()
+        .map(rdkafka::metadata::MetadataTopic::name)
+        .filter(|name| name.starts_with(PREFIX))
+        .collect();
+    if !old.is_empty() {
+        let admin = kafka::admin(kafka).unwrap();
+        admin.delete_topics(&old, &AdminOptions::new()).await.unwrap();
+    }
+}

@@ -1,0 +1,122 @@
+//! `POST /auth/login`.
+
+use std::time::{Duration, Instant};
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use shared::passwords;
+use tests::{Api, World, api::answer};
+use uuid::Uuid;
+
+/// A super-admin with an e-mail that no other test uses, as attempts are counted in the one Redis.
+async fn admin(world: &World, password: &str) -> String {
+    let email = format!("owner-{}@landlord.example", Uuid::now_v7().simple());
+    let hash = passwords::hash(password).await.unwrap();
+    world
+        .client()
+        .await
+        .execute(
+            "INSERT INTO super_admins (id, email, password_hash) VALUES (gen_random_uuid(), $1, $2)",
+            &[&email, &hash],
+        )
+        .await
+        .unwrap();
+    email
+}
+
+async fn sign_in(api: &Api, email: &str, password: &str) -> tests::Answer {
+    let body = json!({"email": email, "password": password});
+    answer(api.anonymous(Method::POST, "/auth/login").json(&body)).await
+}
+
+#[tokio::test]
+async fn the_right_password_gives_a_token_that_the_api_accepts() {
+    let world = World::new().await;
+    let api = Api::of(&world).await;
+    let email = admin(&world, "correct horse battery staple").await;
+    let signed_in = sign_in(&api, &email.to_uppercase(), "correct horse battery staple").await;
+    assert_eq!(signed_in.status, StatusCode::OK, "{}", signed_in.text);
+    assert_eq!(signed_in.json["token_type"], "Bearer");
+    let token = signed_in.json["access_token"].as_str().unwrap();
+    let header = jsonwebtoken::decode_header(token).unwrap();
+    assert!(header.kid.is_some());
+    let claims: Value = jsonwebtoken::dangerous::insecure_decode::<Value>(token).unwrap().claims;
+    for claim in ["iss", "aud", "exp", "iat", "jti", "sub"] {
+        assert!(!claims[claim].is_null(), "{claim} is missing in {claims}");
+    }
+    assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), signed_in.json["expires_in"]);
+    assert_eq!(answer(api.anonymous(Method::GET, "/tenants").bearer_auth(token)).await.status, StatusCode::OK);
+    assert_eq!(world.count("SELECT FROM audit WHERE action = 'admin.login'").await, 1);
+}
+
+#[tokio::test]
+async fn a_wrong_password_and_an_unknown_e_mail_get_the_same_answer_in_the_same_time() {
+    let world = World::new().await;
+    let api = Api::of(&world).await;
+    let mut times = [Vec::new(), Vec::new()];
+    let mut bodies = Vec::new();
+    for _ in 0..9 {
+        let known = admin(&world, "correct horse battery staple").await;
+        let unknown = format!("nobody-{}@landlord.example", Uuid::now_v7().simple());
+        for (index, email) in [known, unknown].iter().enumerate() {
+            let started = Instant::now();
+            let refused = sign_in(&api, email, "wrong horse battery staple").await;
+            times[index].push(started.elapsed());
+            assert_eq!(refused.status, StatusCode::UNAUTHORIZED);
+            bodies.push((refused.json["type"].clone(), refused.json["detail"].clone()));
+        }
+    }
+    bodies.dedup();
+    assert_eq!(bodies.len(), 1);
+    let [known, unknown] = times.map(|mut times| {
+        times.sort();
+        times[times.len() / 2]
+    });
+    // The hash takes tens of milliseconds; without it the answer would come in one.
+    assert!(unknown > Duration::from_millis(8) && unknown * 2 > known && known * 2 > unknown, "{known:?} {unknown:?}");
+}
+
+#[tokio::test]
+async fn an_account_is_throttled_after_ten_attempts_even_for_the_right_password() {
+    let world = World::new().await;
+    let api = Api::of(&world).await;
+    let email = admin(&world, "correct horse battery staple").await;
+    for _ in 0..10 {
+        assert_eq!(sign_in(&api, &email, "wrong").await.status, StatusCode::UNAUTHORIZED);
+    }
+    let refused = sign_in(&api, &email, "correct horse battery staple").await;
+    assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
+    let wait: u64 = refused.header("retry-after").parse().unwrap();
+    assert!((1..=900).contains(&wait));
+}
+
+#[tokio::test]
+async fn a_success_forgets_the_attempts_before_it() {
+    let world = World::new().await;
+    let api = Api::of(&world).await;
+    let email = admin(&world, "correct horse battery staple").await;
+    for _ in 0..3 {
+        for _ in 0..6 {
+            assert_eq!(sign_in(&api, &email, "wrong").await.status, StatusCode::UNAUTHORIZED);
+        }
+        assert_eq!(sign_in(&api, &email, "correct horse battery staple").await.status, StatusCode::OK);
+    }
+}
+
+#[tokio::test]
+async fn a_disabled_super_admin_cannot_sign_in_and_odd_bodies_are_refused() {
+    let world = World::new().await;
+    let api = Api::of(&world).await;
+    let email = admin(&world, "correct horse battery staple").await;
+    world.client().await.batch_execute("UPDATE super_admins SET disabled_at = now()").await.unwrap();
+    assert_eq!(sign_in(&api, &email, "correct horse battery staple").await.status, StatusCode::UNAUTHORIZED);
+    for (body, faults) in [
+        (json!({}), vec!["/email", "/password"]),
+        (json!({"email": 1, "password": []}), vec!["/email", "/password"]),
+        (json!({"email": "a", "password": "b", "remember": true}), vec!["/remember"]),
+    ] {
+        let refused = answer(api.anonymous(Method::POST, "/auth/login").json(&body)).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(refused.faults(), faults);
+    }
+}

@@ -1,0 +1,285 @@
+//! `GET /tenants`, `GET` and `PATCH /tenants/{id}`, `POST /tenants/{id}/retry`.
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use tests::{Api, World, api::answer, queues};
+
+/// Ends all operations of a world, and puts its tenants into a status, as the worker would.
+async fn settle(world: &World, status: &str) {
+    world
+        .client()
+        .await
+        .batch_execute(&format!(
+            "UPDATE operations SET status = 'succeeded', finished_at = now() WHERE finished_at IS NULL;
+             UPDATE organizations SET status = '{status}', revision = revision + 1"
+        ))
+        .await
+        .unwrap();
+}
+
+async fn seed(world: &World, count: i32) {
+    world
+        .client()
+        .await
+        .execute(
+            "INSERT INTO organizations (id, name, slug, status, database_name, country, created_at, updated_at)
+             SELECT gen_random_uuid(), 'Tenant 100% ' || n, 'tenant-' || n, (ARRAY['active', 'suspended'])[1 + n % 2],
+                    'tenant_' || n, (ARRAY['ID', 'US', 'DE'])[1 + n % 3], t, t
+             FROM generate_series(1, $1) AS n, LATERAL (SELECT timestamptz '2026-01-01' + (n / 3) * interval '1 s') AS x (t)",
+            &[&count],
+        )
+        .await
+        .unwrap();
+}
+
+fn next(answer: &tests::Answer) -> Option<String> {
+    let (url, relation) = answer.header("link").split_once('>')?;
+    assert_eq!(relation, "; rel=\"next\"");
+    Some(url.trim_start_matches('<').trim_start_matches("/api/super-admin").to_owned())
+}
+
+#[tokio::test]
+async fn the_walk_through_the_list_sees_every_tenant_once_in_order() {
+    let world = World::new().await;
+    let api = Api::of(&world).await;
+    seed(&world, 100).await;
+    let mut seen: Vec<Value> = Vec::new();
+    let mut path = Some("/tenants?limit=7".to_owned());
+    while let Some(at) = path {
+        let page = api.get(&at).await;
+        assert_eq!(page.status, StatusCode::OK, "{}", page.text);
+        assert!(page.json.as_array().unwrap().len() <= 7);
+        seen.extend(page.json.as_array().unwrap().iter().cloned());
+        path = next(&page);
+    }
+    let order: Vec<_> = seen
+        .iter()
+        .map(|tenant| (tenant["created_at"].as_str().unwrap().to_owned(), tenant["id"].as_str().unwrap().to_owned()))
+        .collect();
+    assert_eq!(order.len(), 100);
+    assert!(order.is_sorted_by(|a, b| a > b));
+}
+
+#[tokio::test]
+async fn a_list_is_narrowed_by_status_country_and_literal_search() {
+    let world = World::new().await;
+    let api = Api::of(&world).await;
+    seed(&world, 30).await;
+    let count = async |query: &str| {
+        let page = api.get(&format!("/tenants?{query}")).await;
+        assert_eq!(page.status, StatusCode::OK, "{query}: {}", page.text);
+        page.json.as_array().unwrap().len()
+    };
+    assert_eq!(count("").await, 30);
+    assert_eq!(count("status=active").await, 15);
+    assert_eq!(count("country=ID").await, 10);
+    assert_eq!(count("status=active&country=ID").await, 5);
+    assert_eq!(count("search=TENANT-3").await, 2);
+    assert_eq!(count("search=100%25").await, 30);
+    assert_eq!(count("search=100_").await, 0);
+    assert_eq!(count("search=%5C").await, 0);
+    assert_eq!(count("search=%27%3B%20DROP%20TABLE%20x").await, 0);
+    assert_eq!(count("status=active&search=tenant-1&limit=3").await, 3);
+}
+
+#[tokio::test]
+async fn wrong_parameters_of_a_list_are_refused_by_name() {
+    let world = World::new().await;
+    let api = Api::of(&world).await;
+    seed(&world, 3).await;
+    let operations_cursor = {
+        let id = api.get("/tenants").await.json[0]["id"].as_str().unwrap().to_owned();
+        for second in 1..3 {
+            world.client().await.batch_execute(&format!(
+                "INSERT INTO operations (id, organization_id, kind, status, requested_by, created_at, updated_at, finished_at)
+                 VALUES (gen_random_uuid(), '{id}', 'retry', 'failed', 'x', now() + interval '{second} s', now(), now())"
+            )).await.unwrap();
+        }
+        let page = api.get(&format!("/tenants/{id}/operations?limit=1")).await;
+        next(&page).unwrap().split_once("cursor=").unwrap().1.to_owned()
+    };
+    let long = "x".repeat(200);
+    for (query, name) in [
+        ("limit=0".to_owned(), "limit"),
+        ("limit=10001".to_owned(), "limit"),
+        ("limit=-1".to_owned(), "limit"),
+        ("limit=1&limit=2".to_owned(), "limit"),
+        ("status=open".to_owned(), "status"),
+        ("country=xx".to_owned(), "country"),
+        ("cursor=nonsense".to_owned(), "cursor"),
+        (format!("cursor={operations_cursor}"), "cursor"),
+        ("sort=name".to_owned(), "sort"),
+        (format!("search={long}"), "search"),
+        ("search=%00".to_owned(), "search"),
+    ] {
+        let refused = api.get(&format!("/tenants?{query}")).await;
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{query}: {}", refused.text);
+        assert_eq!(refused.faults(), [name], "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_long_list_is_compressed_for_those_who_accept_it() {
+    let world = World::new().await;
+    let api = Api::of(&world).await;
+    seed(&world, 500).await;
+    let plain = api.get("/tenants").await;
+    assert_eq!(plain.header("content-encoding"), "");
+    let compressed = api.request(Method::GET, "/tenants").header("accept-encoding", "gzip").send().await.unwrap();
+    assert_eq!(compressed.headers()["content-encoding"], "gzip");
+    assert!(compressed.bytes().await.unwrap().len() * 4 < plain.text.len());
+}
+
+#[tokio::test]
+async fn what_is_not_there_or_not_an_id_is_told_apart() {
+    let world = World::new().await;
+    let api = Api::of(&world).await;
+    let unknown = "0190a0c4-8f6e-7c3a-9d2b-5e1f00c0ffee";
+    for (method, path) in [
+        (Method::GET, "/tenants/{id}"),
+        (Method::PATCH, "/tenants/{id}"),
+        (Method::GET, "/tenants/{id}/operations"),
+        (Method::POST, "/tenants/{id}/retry"),
+    ] {
+        let send = async |id: &str| {
+            let request = api.request(method.clone(), &path.replace("{id}", id));
+            answer(if method == Method::PATCH { request.json(&json!({})) } else { request }).await
+        };
+        let missing = send(unknown).await;
+        assert_eq!(missing.status, StatusCode::NOT_FOUND, "{method} {path}: {}", missing.text);
+        for bad in
+            ["42", "0190a0c48f6e7c3a9d2b5e1f00c0ffee", "%7B0190a0c4-8f6e-7c3a-9d2b-5e1f00c0ffee%7D", "%FF", "..%2F"]
+        {
+            let refused = send(bad).await;
+            assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{method} {path} {bad}: {}", refused.text);
+            assert_eq!(refused.faults(), ["id"]);
+        }
+    }
+    let nowhere = api.get("/nowhere").await;
+    assert_eq!((nowhere.status, nowhere.header("content-type")), (StatusCode::NOT_FOUND, "application/problem+json"));
+    let method = answer(api.request(Method::DELETE, "/tenants")).await;
+    assert_eq!(method.status, StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(method.header("content-type"), "application/problem+json");
+}
+
+#[tokio::test]
+async fn a_patch_changes_what_it_says_and_tells_everyone() {
+    let world = World::new().await;
+    let api = Api::of(&world).await;
+    let tenant = api.create_tenant("kopi-kenangan").await;
+    let path = format!("/tenants/{}", tenant["id"].as_str().unwrap());
+    settle(&world, "active").await;
+    let patch = json!({"name": "Kopi", "limits": {"max_agents": null}, "status": "suspended"});
+    let updated = api.patch(&path, &patch).await;
+    assert_eq!(updated.status, StatusCode::OK, "{}", updated.text);
+    assert_eq!(updated.json["name"], "Kopi");
+    assert_eq!(updated.json["status"], "suspended");
+    assert_eq!(
+        updated.json["limits"],
+        json!({"max_agents": null, "max_contacts": 10_000, "max_messages_month": 50_000})
+    );
+    assert_eq!(updated.header("etag"), "\"3\"");
+    assert_eq!(api.get(&path).await.json, updated.json);
+    for kind in ["tenant.updated", "tenant.suspended"] {
+        assert_eq!(world.count(&format!("SELECT FROM outbox WHERE payload->>'type' = '{kind}'")).await, 1, "{kind}");
+    }
+    let audited = world
+        .count("SELECT FROM audit WHERE action = 'tenant.update' AND details @> '{\"before\": {\"name\": \"Kopi Kenangan\"}, \"after\": {\"name\": \"Kopi\"}}'")
+        .await;
+    assert_eq!(audited, 1);
+    assert_eq!(queues::drain(&world.relay_queue_url).await.len(), 1);
+    // What changes nothing writes nothing.
+    let same = api.patch(&path, &json!({"name": "Kopi"})).await;
+    assert_eq!((same.status, same.header("etag")), (StatusCode::OK, "\"3\""));
+    assert!(queues::drain(&world.relay_queue_url).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_status_can_only_be_set_between_active_and_suspended_and_the_answer_names_what_can() {
+    let world = World::new().await;
+    let api = Api::of(&world).await;
+    let tenant = api.create_tenant("kopi-kenangan").await;
+    let path = format!("/tenants/{}", tenant["id"].as_str().unwrap());
+    for (from, possible) in
+        [("active", "suspended"), ("suspended", "active"), ("failed", ""), ("deleting", ""), ("deleted", "")]
+    {
+        settle(&world, from).await;
+        for to in ["provisioning", "active", "suspended", "failed", "deleting", "deleted"] {
+            let answer = api.patch(&path, &json!({"status": to})).await;
+            if to == possible {
+                assert_eq!(answer.status, StatusCode::OK, "{from} → {to}: {}", answer.text);
+                settle(&world, from).await;
+            } else {
+                assert_eq!(answer.status, StatusCode::CONFLICT, "{from} → {to}: {}", answer.text);
+                assert!(answer.json["detail"].as_str().unwrap().contains(possible), "{}", answer.text);
+            }
+        }
+    }
+    for (wrong, pointer) in [
+        (json!({"status": "open"}), "/status"),
+        (json!({"status": null}), "/status"),
+        (json!({"name": null}), "/name"),
+        (json!({"limits": null}), "/limits"),
+        (json!({"slug": "other"}), "/slug"),
+        (json!({"limits": {"max_agents": -5}}), "/limits/max_agents"),
+    ] {
+        let refused = api.patch(&path, &wrong).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{wrong}: {}", refused.text);
+        assert_eq!(refused.faults(), [pointer]);
+    }
+}
+
+#[tokio::test]
+async fn if_match_refuses_a_revision_that_has_passed() {
+    let world = World::new().await;
+    let api = Api::of(&world).await;
+    let tenant = api.create_tenant("kopi-kenangan").await;
+    let path = format!("/tenants/{}", tenant["id"].as_str().unwrap());
+    settle(&world, "active").await;
+    let tag = api.get(&path).await.header("etag").to_owned();
+    let send = async |name: &str| {
+        answer(api.request(Method::PATCH, &path).header("if-match", &tag).json(&json!({"name": name}))).await
+    };
+    let (one, two) = tokio::join!(send("One"), send("Two"));
+    let mut statuses = [one.status, two.status];
+    statuses.sort();
+    assert_eq!(statuses, [StatusCode::OK, StatusCode::PRECONDITION_FAILED]);
+}
+
+#[tokio::test]
+async fn a_change_while_an_operation_runs_is_refused_and_names_it() {
+    let world = World::new().await;
+    let api = Api::of(&world).await;
+    let tenant = api.create_tenant("kopi-kenangan").await;
+    let path = format!("/tenants/{}", tenant["id"].as_str().unwrap());
+    let operation = api.get(&format!("{path}/operations")).await.json[0]["id"].as_str().unwrap().to_owned();
+    for refused in [
+        api.patch(&path, &json!({"name": "Other"})).await,
+        answer(api.request(Method::POST, &format!("{path}/retry"))).await,
+    ] {
+        assert_eq!(refused.status, StatusCode::CONFLICT, "{}", refused.text);
+        assert!(refused.json["detail"].as_str().unwrap().contains(&operation), "{}", refused.text);
+    }
+}
+
+#[tokio::test]
+async fn only_a_failed_tenant_can_be_retried_and_only_once_at_a_time() {
+    let world = World::new().await;
+    let api = Api::of(&world).await;
+    let tenant = api.create_tenant("kopi-kenangan").await;
+    let path = format!("/tenants/{}", tenant["id"].as_str().unwrap());
+    queues::drain(&world.provision_queue_url).await;
+    settle(&world, "active").await;
+    let retry = async || answer(api.request(Method::POST, &format!("{path}/retry"))).await;
+    assert_eq!(retry().await.status, StatusCode::CONFLICT);
+    settle(&world, "failed").await;
+    let (one, two) = tokio::join!(retry(), retry());
+    let mut statuses = [one.status, two.status];
+    statuses.sort();
+    assert_eq!(statuses, [StatusCode::ACCEPTED, StatusCode::CONFLICT]);
+    assert_eq!(api.get(&path).await.json["status"], "provisioning");
+    assert_eq!(queues::drain(&world.provision_queue_url).await.len(), 1);
+    let operations = api.get(&format!("{path}/operations")).await;
+    let kinds: Vec<_> = operations.json.as_array().unwrap().iter().map(|operation| operation["kind"].clone()).collect();
+    assert_eq!(kinds, ["retry", "provision"]);
+}
