@@ -1,5 +1,7 @@
 //! A fresh platform database for each test.
 
+use std::time::Duration;
+
 use mongodb::Client as MongoClient;
 use secrecy::SecretString;
 use shared::{
@@ -29,7 +31,7 @@ impl World {
     /// Makes one.
     pub async fn new() -> Self {
         let template = TEMPLATE.get_or_init(make_template).await.lock().await;
-        let database = format!("test_{}", Uuid::now_v7().simple());
+        let database = format!("test_{}_{}", std::process::id(), Uuid::now_v7().simple());
         let owner = connect_once(&owner_of("postgres"), None).await.unwrap();
         owner.batch_execute(&format!("CREATE DATABASE {database} TEMPLATE {template}")).await.unwrap();
         drop(template);
@@ -88,7 +90,9 @@ fn config(name: &str, database: &str) -> PostgresConfig {
     let url = variable(name);
     let (server, rest) = url.rsplit_once('/').expect("the URL names a database");
     let parameters = rest.split_once('?').map(|(_, parameters)| format!("?{parameters}")).unwrap_or_default();
-    PostgresConfig::new(SecretString::from(format!("{server}/{database}{parameters}")))
+    let url = SecretString::from(format!("{server}/{database}{parameters}"));
+    // Many tests at once on a small machine are slower than a function may ever be.
+    PostgresConfig { connect_timeout: Duration::from_secs(10), ..PostgresConfig::new(url) }
 }
 
 /// Clears away what earlier runs left, and makes and migrates the database that this run clones.
@@ -96,13 +100,25 @@ async fn make_template() -> Mutex<String> {
     let owner = connect_once(&owner_of("postgres"), None).await.unwrap();
     let leftovers = owner.query("SELECT datname FROM pg_database WHERE datname LIKE 'test\\_%'", &[]).await.unwrap();
     for row in leftovers {
-        clear(&owner, row.get(0)).await;
+        let database: &str = row.get(0);
+        if !is_alive(database) {
+            clear(&owner, database).await;
+        }
     }
-    let template = format!("test_template_{}", std::process::id());
+    let template = format!("test_{}_template", std::process::id());
     owner.batch_execute(&format!("CREATE DATABASE {template}")).await.unwrap();
     let clusters = Clusters::single(owner_of(&template).url);
     migrate_platform::run(&owner_of(&template), &clusters, None).await.unwrap();
     Mutex::new(template)
+}
+
+/// Whether the process that made a database, whose number is in its name, is still running its tests.
+fn is_alive(database: &str) -> bool {
+    let process = database.split('_').nth(1).and_then(|number| number.parse::<u32>().ok());
+    process.is_some_and(|process| {
+        // One with our own number was made by another process, which had it before.
+        process != std::process::id() && std::path::Path::new(&format!("/proc/{process}")).exists()
+    })
 }
 
 /// Drops a platform database of an earlier run, and the databases of its tenants. What is in use stays.

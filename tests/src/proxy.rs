@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use tokio::{
-    io::copy_bidirectional,
-    net::{TcpListener, TcpStream},
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{
+        TcpListener, TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
     sync::watch,
 };
 
@@ -49,30 +52,33 @@ impl Proxy {
     }
 }
 
-async fn connection(mut client: TcpStream, upstream: String, mut mode: watch::Receiver<Mode>) {
-    let mut server = None;
+async fn connection(client: TcpStream, upstream: String, mode: watch::Receiver<Mode>) {
+    if !passes(&mut mode.clone()).await {
+        return;
+    }
+    let Ok(server) = TcpStream::connect(&upstream).await else { return };
+    let (client_reader, client_writer) = client.into_split();
+    let (server_reader, server_writer) = server.into_split();
+    let mut cut = mode.clone();
+    tokio::select! {
+        () = pump(client_reader, server_writer, mode.clone()) => {}
+        () = pump(server_reader, client_writer, mode) => {}
+        _ = cut.wait_for(|mode| *mode == Mode::Cut) => {}
+    }
+}
+
+/// Passes on what comes, in whole and in order; what comes while the proxy hangs is late, never lost.
+async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut mode: watch::Receiver<Mode>) {
+    let mut buffer = vec![0; 64 * 1024];
     loop {
-        let now = *mode.borrow_and_update();
-        match now {
-            Mode::Cut => return,
-            Mode::Hang => {
-                if mode.changed().await.is_err() {
-                    return;
-                }
-            }
-            Mode::Pass => {
-                let stream = match &mut server {
-                    Some(stream) => stream,
-                    none => match TcpStream::connect(&upstream).await {
-                        Ok(stream) => none.insert(stream),
-                        Err(_) => return,
-                    },
-                };
-                tokio::select! {
-                    _ = copy_bidirectional(&mut client, stream) => return,
-                    _ = mode.changed() => {}
-                }
-            }
+        let Ok(length @ 1..) = from.read(&mut buffer).await else { return };
+        if !passes(&mut mode).await || to.write_all(&buffer[..length]).await.is_err() {
+            return;
         }
     }
+}
+
+/// Waits as long as the proxy hangs; `false` when it cuts.
+async fn passes(mode: &mut watch::Receiver<Mode>) -> bool {
+    mode.wait_for(|mode| *mode != Mode::Hang).await.is_ok_and(|mode| *mode == Mode::Pass)
 }

@@ -169,8 +169,8 @@ async fn a_patch_changes_what_it_says_and_tells_everyone() {
     let tenant = api.create_tenant("kopi-kenangan").await;
     let path = format!("/tenants/{}", tenant["id"].as_str().unwrap());
     settle(&world, "active").await;
-    let patch = json!({"name": "Kopi", "limits": {"max_agents": null}, "status": "suspended"});
-    let updated = api.patch(&path, &patch).await;
+    let change = json!({"name": "Kopi", "limits": {"max_agents": null}, "status": "suspended"});
+    let updated = api.patch(&path, &change).await;
     assert_eq!(updated.status, StatusCode::OK, "{}", updated.text);
     assert_eq!(updated.json["name"], "Kopi");
     assert_eq!(updated.json["status"], "suspended");

@@ -19,7 +19,7 @@ use shared::{
 };
 
 /// How long a statement may take: a migration may rewrite a table, and waits for another one to end.
-const STATEMENT_TIMEOUT: Duration = Duration::from_secs(600);
+const STATEMENT_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// What the function needs.
 #[derive(Debug)]

@@ -24,7 +24,7 @@ mod embedded {
 const DRAFT: &str = "landlord_template_draft_";
 
 /// A draft older than this was left by a migration that died.
-const ABANDONED: Duration = Duration::from_secs(3600);
+const ABANDONED: Duration = Duration::from_hours(1);
 
 /// Makes the template, unless it is there and was built from the same migrations. `false` when there was nothing to do.
 pub(crate) async fn ensure(config: &PostgresConfig) -> Result<bool> {

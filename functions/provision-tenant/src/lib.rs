@@ -48,7 +48,7 @@ impl App {
         Ok(Self {
             provisioner: Arc::new(Provisioner {
                 platform: Postgres::connect(&postgres)?,
-                stores,
+                stores: Arc::new(stores),
                 config: ProvisioningConfig::from_env()?,
                 observer: None,
             }),

@@ -11,7 +11,7 @@ const UNTOLD: Duration = Duration::from_secs(25);
 const ANSWER: Duration = Duration::from_secs(1);
 
 /// What is left of a run to say what went wrong, when a call has waited as long as it may.
-const LAST_WORDS: Duration = Duration::from_millis(250);
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// With less time than this, nothing new is begun.
 const NEAR: Duration = Duration::from_secs(4);

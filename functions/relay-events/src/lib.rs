@@ -3,10 +3,10 @@
 //! In: a poke through the queue after a commit (best effort, its body is of no matter) or an event of the schedule (the
 //! guarantee). Each run
 //!
-//! 1. on the schedule, hands operations that were lost on their way to the outbox again,
+//! 1. on the schedule, deletes stored responses that are too old to be replayed, and hands operations that were lost on
+//!    their way to the outbox again,
 //! 2. sends messages to the queue of `provision-tenant` that are due: at least once ([`provisions`]),
 //! 3. sends events to the Kafka topic, in order, exactly once ([`events`]),
-//! 4. on the schedule, deletes stored responses that are too old to be replayed,
 //!
 //! until nothing is due or its time is up. No store that is down keeps the others' messages from being sent.
 //!
@@ -156,12 +156,12 @@ async fn run(app: &App, trigger: Trigger, deadline: Deadline) -> Result<Report> 
     let mut report = Report::default();
     let mut failures = Vec::new();
     if trigger == Trigger::Schedule {
+        failures.extend(prune(app, deadline, &mut report).await.err());
         failures.extend(requeue(app, &mut report).await.err());
     }
     failures.extend(provisions::send_due(app, deadline, &mut report.provisions_sent).await.err());
     failures.extend(events::send_due(app, deadline, &mut report.events_sent).await.err());
     if trigger == Trigger::Schedule {
-        failures.extend(prune(app, deadline, &mut report).await.err());
         failures.extend(tell_backlog(app).await.err());
     }
     if report != Report::default() {

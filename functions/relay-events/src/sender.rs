@@ -114,12 +114,15 @@ impl Sender {
 }
 
 impl Drop for Sender {
-    /// librdkafka waits for its threads when it ends, and no run should wait with it.
     fn drop(&mut self) {
-        let producer = self.producer.take();
-        // Without a thread to spare it is dropped here and now.
-        let _ended = thread::Builder::new().spawn(move || drop(producer));
+        end_aside(self.producer.take());
     }
+}
+
+/// Drops a client where nobody waits for it: librdkafka ends its threads first, which takes a while.
+pub(crate) fn end_aside<T: Send + 'static>(client: T) {
+    // Without a thread to spare it is dropped here and now.
+    let _ended = thread::Builder::new().spawn(move || drop(client));
 }
 
 fn classify(error: KafkaError) -> Failure {

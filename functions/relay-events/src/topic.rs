@@ -21,7 +21,10 @@ use shared::{
 };
 use uuid::Uuid;
 
-use crate::{deadline::Deadline, sender::blocking};
+use crate::{
+    deadline::Deadline,
+    sender::{blocking, end_aside},
+};
 
 /// Partitions of a topic that is made here.
 const PARTITIONS: i32 = 6;
@@ -84,7 +87,12 @@ impl Topic {
             until: Instant::now() + deadline.cap(deadline.remaining()),
         };
         let partitions = self.partitions;
-        tokio::task::spawn_blocking(move || search.run(partitions)).await.map_err(Error::internal)?
+        let look = move || {
+            let found = search.run(partitions);
+            end_aside(search);
+            found
+        };
+        tokio::task::spawn_blocking(look).await.map_err(Error::internal)?
     }
 }
 
@@ -104,10 +112,9 @@ async fn create(config: &KafkaConfig, timeout: Duration) -> Result<()> {
     let admin = kafka::admin(config)?;
     let topic = NewTopic::new(&config.topic, PARTITIONS, DEFAULT_REPLICATION);
     let options = AdminOptions::new().request_timeout(Some(timeout)).operation_timeout(Some(timeout));
-    let answers = admin.create_topics([&topic], &options).await?;
-    // Ends its thread, which takes a moment.
-    tokio::task::spawn_blocking(move || drop(admin));
-    match answers.into_iter().next() {
+    let answers = admin.create_topics([&topic], &options).await;
+    end_aside(admin);
+    match answers?.into_iter().next() {
         Some(Err((_, code))) if code != RDKafkaErrorCode::TopicAlreadyExists => Err(KafkaError::AdminOp(code).into()),
         Some(Err(_)) => Ok(()),
         _ => {

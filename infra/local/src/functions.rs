@@ -22,9 +22,6 @@ use crate::{
 /// The function that migrates, which also runs by hand: once, when no Lambda runtime is around it.
 pub(crate) const MIGRATION: &str = "migrate-platform";
 
-/// The most processes of a function, each of which works on one request at a time, as on Lambda.
-const CONCURRENCY: &str = "4";
-
 /// `cargo lambda`, which a Python package carries.
 pub(crate) const CARGO_LAMBDA: Wheel = Wheel {
     name: "cargo-lambda",
@@ -129,8 +126,9 @@ pub(crate) fn migrate(stack: &Stack) -> Result<()> {
 /// `cargo lambda watch`, on the API's port.
 pub(crate) fn watch(stack: &Stack) -> Result<Command> {
     let mut command = clean(detached(CARGO_LAMBDA.install()?), &stack.checkout);
-    // No `--timeout`: it cuts off idle functions too, which wait for their next request by the same means.
-    command.args(["lambda", "watch", "--invoke-address", "127.0.0.1", "--color=never", "--concurrency", CONCURRENCY]);
+    // No `--timeout`: it cuts off idle functions too, which wait for their next request by the same means. And no
+    // `--concurrency`: with several processes of a function it loses sight of edits.
+    command.args(["lambda", "watch", "--invoke-address", "127.0.0.1", "--color=never"]);
     command.arg("--invoke-port").arg(stack.ports.api().to_string());
     equip(&mut command, stack);
     Ok(command)

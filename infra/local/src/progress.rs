@@ -1,7 +1,7 @@
 //! What is going on, for whoever waits: a line that moves on a terminal, plain lines with the time elsewhere.
 
 use std::{
-    io::{IsTerminal, Write},
+    io::{self, IsTerminal, Write},
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     thread,
     time::{Duration, Instant},
@@ -40,11 +40,8 @@ pub(crate) struct Step {
 impl Progress {
     /// Starts the clock.
     pub(crate) fn start() -> Arc<Self> {
-        let progress = Arc::new(Self {
-            begun: Instant::now(),
-            terminal: std::io::stderr().is_terminal(),
-            steps: Mutex::default(),
-        });
+        let progress =
+            Arc::new(Self { begun: Instant::now(), terminal: io::stderr().is_terminal(), steps: Mutex::default() });
         let watched = Arc::downgrade(&progress);
         thread::spawn(move || tick(&watched));
         progress
@@ -69,7 +66,7 @@ impl Progress {
 
     fn print(&self, line: &str) {
         let clear = if self.terminal { "\r\x1b[2K" } else { "" };
-        eprintln!("{clear}[{:>6.1} s] {line}", self.begun.elapsed().as_secs_f32());
+        let _ = writeln!(io::stderr(), "{clear}[{:>6.1} s] {line}", self.begun.elapsed().as_secs_f32());
     }
 
     fn steps(&self) -> MutexGuard<'_, Vec<Running>> {
@@ -84,8 +81,7 @@ impl Progress {
             if !all.is_empty() {
                 let line =
                     format!("{} {:.0} s  {}", wheel[turn % 10], self.begun.elapsed().as_secs_f32(), all.join("; "));
-                eprint!("\r\x1b[2K{}", line.chars().take(width()).collect::<String>());
-                let _ = std::io::stderr().flush();
+                let _ = write!(io::stderr(), "\r\x1b[2K{}", line.chars().take(width()).collect::<String>());
             }
             return;
         }
@@ -135,7 +131,7 @@ impl Drop for Step {
         let mut steps = self.progress.steps();
         steps.retain(|step| step.id != self.id);
         if self.progress.terminal && steps.is_empty() {
-            eprint!("\r\x1b[2K");
+            let _ = write!(io::stderr(), "\r\x1b[2K");
         }
     }
 }
@@ -151,5 +147,8 @@ fn tick(watched: &Weak<Progress>) {
 
 /// A line that is longer than the terminal would scroll it.
 fn width() -> usize {
-    rustix::termios::tcgetwinsize(std::io::stderr()).map_or(80, |size| usize::from(size.ws_col).max(20)) - 1
+    match rustix::termios::tcgetwinsize(io::stderr()).map_or(0, |size| usize::from(size.ws_col)) {
+        0 => 79, // a terminal that does not know
+        columns => columns.saturating_sub(1),
+    }
 }

@@ -5,6 +5,7 @@ mod keys;
 mod oidc;
 mod signer;
 mod super_admin;
+mod verified;
 mod verifier;
 
 pub use signer::{IssuedToken, TokenSigner};

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use jsonwebtoken::{Validation, decode, decode_header};
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use time::OffsetDateTime;
 
 use super::{
     SUPER_ADMIN_ROLE, SuperAdmin,
     keys::{KeySet, VerifyingKey},
     oidc::RemoteKeys,
+    verified::VerifiedTokens,
 };
 use crate::{
     config::{ConfigError, TokenConfig},
@@ -19,7 +21,7 @@ use crate::{
 /// A token is a few hundred bytes; what is far longer is not one.
 const MAX_TOKEN_BYTES: usize = 8 * 1024;
 /// How far clocks may be apart, in seconds.
-const LEEWAY: u64 = 5;
+const LEEWAY: u32 = 5;
 
 /// Verifies bearer tokens: ours, and those of the platform's identity provider where it has one.
 ///
@@ -31,6 +33,7 @@ pub struct TokenVerifier(Arc<Inner>);
 struct Inner {
     own: Party,
     own_keys: KeySet,
+    verified: VerifiedTokens,
     provider: Option<Provider>,
 }
 
@@ -73,7 +76,7 @@ impl TokenVerifier {
             },
             keys: RemoteKeys::new(oidc.jwks_url.clone()),
         });
-        Ok(Self(Arc::new(Inner { own, own_keys, provider })))
+        Ok(Self(Arc::new(Inner { own, own_keys, verified: VerifiedTokens::default(), provider })))
     }
 
     /// The super-admin whom the token speaks for; [`Error::Unauthenticated`] when it is not valid, [`Error::Forbidden`]
@@ -82,19 +85,27 @@ impl TokenVerifier {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(INVALID);
         }
+        let now = OffsetDateTime::now_utc().unix_timestamp();
+        if let Some(admin) = self.0.verified.find(token, now - i64::from(LEEWAY)) {
+            return Ok(admin);
+        }
         let key_id = decode_header(token).ok().and_then(|header| header.kid).ok_or(INVALID)?;
         if let Some(key) = self.0.own_keys.find(&key_id) {
-            return check(token, key, &self.0.own);
+            let (admin, expires_at) = check(token, key, &self.0.own)?;
+            self.0.verified.insert(token, admin.clone(), expires_at);
+            return Ok(admin);
         }
         let Some(provider) = &self.0.provider else { return Err(INVALID) };
         let keys = provider.keys.with_key(&key_id).await?;
-        check(token, keys.find(&key_id).ok_or(INVALID)?, &provider.party)
+        // Verified each time, as the provider may have withdrawn its key.
+        Ok(check(token, keys.find(&key_id).ok_or(INVALID)?, &provider.party)?.0)
     }
 }
 
-fn check(token: &str, key: &VerifyingKey, party: &Party) -> Result<SuperAdmin> {
+/// Whom the token speaks for, and until when (Unix time).
+fn check(token: &str, key: &VerifyingKey, party: &Party) -> Result<(SuperAdmin, i64)> {
     let mut validation = Validation::new(key.algorithm);
-    validation.leeway = LEEWAY;
+    validation.leeway = LEEWAY.into();
     validation.validate_nbf = true;
     validation.set_issuer(&[&party.issuer]);
     validation.set_audience(&[&party.audience]);
@@ -112,5 +123,6 @@ fn check(token: &str, key: &VerifyingKey, party: &Party) -> Result<SuperAdmin> {
     if !has_role {
         return Err(Error::Forbidden("This needs the role super_admin"));
     }
-    Ok(SuperAdmin { id: claims.sub })
+    let expires_at = claims.other.get("exp").and_then(Value::as_i64).unwrap_or_default();
+    Ok((SuperAdmin { id: claims.sub }, expires_at))
 }

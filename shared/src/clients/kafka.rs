@@ -105,7 +105,7 @@ fn create<T: FromClientConfigAndContext<Log>>(settings: &ClientConfig) -> Result
     settings.create_with_context(Log).map_err(Error::internal)
 }
 
-/// Sends librdkafka's own words to our log. Errors of connections are warnings: they are retried, and what was asked for
+/// Sends librdkafka's own words to our log. A connection that fails is a warning: it is tried again, and what was asked for
 /// fails on its own when it has waited too long.
 pub struct Log;
 
@@ -120,8 +120,9 @@ impl ClientContext for Log {
         }
     }
 
+    /// What matters of these is logged as well, and without the repetitions; the end of a partition is no error at all.
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(error = %error, "{reason}");
+        tracing::debug!(error = %error, "{reason}");
     }
 }
 

@@ -22,7 +22,7 @@ use super::{problem::Problem, request::RequestInfo};
 use crate::error::Error;
 
 /// A request is answered within this time, whatever hangs. Below the 30 s of API Gateway and the functions' own timeout.
-const DEADLINE: Duration = Duration::from_secs(5);
+const DEADLINE: Duration = Duration::from_secs(8);
 
 /// Puts the envelope around a function's routes. The result is what runs in Lambda and what tests mount on a socket.
 pub fn finish(function: OpenApiRouter) -> Router {

@@ -50,7 +50,7 @@ pub struct Provisioner {
     /// The platform database.
     pub platform: Postgres,
     /// The stores of the tenants.
-    pub stores: Stores,
+    pub stores: Arc<Stores>,
     /// How often, and how long.
     pub config: ProvisioningConfig,
     /// Who is told of every moment; nobody, outside of tests.

@@ -15,7 +15,8 @@ const EFFECTS: [StepName; 4] =
 const AT_ONCE: usize = 6;
 
 fn forward() -> Vec<Moment> {
-    let mut moments = vec![Moment::Leased, Moment::Applying(StepName::Placement), Moment::Recorded(StepName::Placement)];
+    let mut moments =
+        vec![Moment::Leased, Moment::Applying(StepName::Placement), Moment::Recorded(StepName::Placement)];
     for step in EFFECTS {
         moments.extend([Moment::Applying(step), Moment::Applied(step), Moment::Recorded(step)]);
     }
@@ -149,7 +150,7 @@ async fn an_undoing_that_fails_is_kept_and_tried_again_and_frees_nothing_before(
             if moment != Moment::Ended {
                 let kept = "status = 'provisioning' AND postgres_cluster = 'main' AND mongo_cluster = 'main'";
                 let sql = format!("SELECT FROM organizations WHERE id = '{}' AND {kept}", asked.tenant);
-                assert_eq!(stage.world.count(&sql).await, 1);
+                assert_eq!(stage.count(&sql).await, 1);
                 let outcome = worker.run(asked.operation, minute()).await.unwrap();
                 assert_eq!(outcome, Outcome::Finished { status: OperationStatus::Failed, now: true }, "{moment:?}");
             }
@@ -164,7 +165,7 @@ async fn an_undoing_that_fails_is_kept_and_tried_again_and_frees_nothing_before(
 async fn everything_applied_and_undone_twice_is_once() {
     let stage = Stage::new().await;
     let asked = stage.ask().await;
-    let client = stage.world.client().await;
+    let client = stage.owner.get().await.unwrap();
     let forget = "UPDATE operation_steps SET status = 'pending' WHERE operation_id = $1";
     let saboteur = Saboteur::new([(Moment::Applying(StepName::Activation), Fault::Transient)]);
     let worker = stage.watched(saboteur);
@@ -174,8 +175,10 @@ async fn everything_applied_and_undone_twice_is_once() {
     // The steps of another tenant, undone twice, and once more after nothing was ever applied.
     let asked = stage.ask().await;
     let database = stage.database(asked.tenant).await;
-    let saboteur =
-        Saboteur::new([(Moment::Applying(StepName::Activation), Fault::Permanent), (Moment::Failing, Fault::Transient)]);
+    let saboteur = Saboteur::new([
+        (Moment::Applying(StepName::Activation), Fault::Permanent),
+        (Moment::Failing, Fault::Transient),
+    ]);
     let worker = stage.watched(saboteur);
     assert!(matches!(worker.run(asked.operation, minute()).await.unwrap(), Outcome::Again(_)));
     client.execute(forget, &[&asked.operation.0]).await.unwrap();

@@ -16,8 +16,8 @@ use shared::{
     clients::{postgres::Postgres, s3::Bucket},
     config::{Clusters, FromEnv, PostgresConfig, ProvisioningConfig, S3Config},
     domain::{
-        Country, Limits, OperationId, OperationKind, OperationStatus, Slug, TENANT_SCHEMA_VERSION, TenantId, TenantName,
-        TenantStatus,
+        Country, Limits, OperationId, OperationKind, OperationStatus, Slug, TENANT_SCHEMA_VERSION, TenantId,
+        TenantName, TenantStatus,
     },
     error::{Dependency, Error, Result},
     provisioning::{Delivery, Moment, Observer, Outcome, Provisioner, Stores},
@@ -37,6 +37,10 @@ pub(crate) struct Stage {
     pub(crate) mongo: Mongo,
     pub(crate) s3: S3,
     pub(crate) bucket: String,
+    pub(crate) platform: Postgres,
+    pub(crate) api: Postgres,
+    pub(crate) owner: Postgres,
+    pub(crate) stores: Arc<Stores>,
 }
 
 /// A tenant that was asked for.
@@ -58,13 +62,24 @@ impl Stage {
     pub(crate) async fn new() -> Self {
         let config = S3Config::from_env().unwrap();
         let s3 = Bucket::connect(&config).client().await.clone();
-        Self { world: Arc::new(World::new().await), mongo: tests::platform::mongo().await, s3, bucket: config.bucket }
+        let world = Arc::new(World::new().await);
+        let platform = PostgresConfig { pool_size: 16, ..world.provisioner() };
+        let mongo = Clusters::single(variable("MONGODB_URL"));
+        Self {
+            mongo: tests::platform::mongo().await,
+            s3,
+            bucket: config.bucket,
+            platform: Postgres::connect(&platform).unwrap(),
+            api: world.api_pool(),
+            owner: Postgres::connect(&world.owner()).unwrap(),
+            stores: stores(&platform, world.postgres_clusters(), mongo),
+            world,
+        }
     }
 
     /// A worker with the rights of the function.
     pub(crate) fn worker(&self) -> Provisioner {
-        let mongo = Clusters::single(variable("MONGODB_URL"));
-        self.worker_on(&self.world.provisioner(), self.world.postgres_clusters(), mongo, None)
+        self.worker_on(Arc::clone(&self.stores))
     }
 
     /// A worker that someone watches.
@@ -72,26 +87,16 @@ impl Stage {
         Provisioner { observer: Some(observer), ..self.worker() }
     }
 
-    pub(crate) fn worker_on(
-        &self,
-        platform: &PostgresConfig,
-        postgres: Clusters,
-        mongo: Clusters,
-        observer: Option<Arc<dyn Observer>>,
-    ) -> Provisioner {
-        let bucket = Bucket::connect(&S3Config::from_env().unwrap());
-        Provisioner {
-            platform: Postgres::connect(platform).unwrap(),
-            stores: Stores::connect(postgres, platform, mongo, Duration::from_secs(3), bucket).unwrap(),
-            config: ProvisioningConfig { function_timeout: Duration::from_secs(60), max_attempts: 5 },
-            observer,
-        }
+    /// A worker on stores of its own.
+    pub(crate) fn worker_on(&self, stores: Arc<Stores>) -> Provisioner {
+        let config = ProvisioningConfig { function_timeout: Duration::from_mins(1), max_attempts: 5 };
+        Provisioner { platform: self.platform.clone(), stores, config, observer: None }
     }
 
     /// Asks for a tenant as `create-tenant` does, with its rights.
     pub(crate) async fn ask(&self) -> Asked {
         let tenant = TenantId::generate();
-        let mut client = self.world.api_pool().get().await.unwrap();
+        let mut client = self.api.get().await.unwrap();
         let transaction = client.transaction().await.unwrap();
         let now = OffsetDateTime::now_utc();
         let new = tenants::NewTenant {
@@ -112,7 +117,7 @@ impl Stage {
 
     /// Asks for a failed tenant again as `retry-tenant` does, with its rights.
     pub(crate) async fn ask_again(&self, tenant: TenantId) -> Asked {
-        let mut client = self.world.api_pool().get().await.unwrap();
+        let mut client = self.api.get().await.unwrap();
         let transaction = client.transaction().await.unwrap();
         let found = tenants::find_for_update(&transaction, tenant).await.unwrap();
         assert_eq!(found.status, TenantStatus::Failed);
@@ -127,13 +132,25 @@ impl Stage {
 
     /// The name that the tenant's databases have now.
     pub(crate) async fn database(&self, tenant: TenantId) -> String {
-        tenants::find(&self.world.api_pool().get().await.unwrap(), tenant).await.unwrap().mongo_database
+        tenants::find(&self.api.get().await.unwrap(), tenant).await.unwrap().mongo_database
     }
 
     /// Lets the lease of an operation expire, as time would.
     pub(crate) async fn expire(&self, operation: OperationId) {
         let sql = "UPDATE operations SET lease_expires_at = now() - interval '1 ms' WHERE id = $1";
-        self.world.client().await.execute(sql, &[&operation.0]).await.unwrap();
+        self.owner.get().await.unwrap().execute(sql, &[&operation.0]).await.unwrap();
+    }
+
+    /// Turns an operation round, as another worker would.
+    pub(crate) async fn turn(&self, operation: OperationId) {
+        let sql = "UPDATE operations SET status = 'undoing', reason = 'turned by another worker' WHERE id = $1";
+        self.owner.get().await.unwrap().execute(sql, &[&operation.0]).await.unwrap();
+    }
+
+    /// Neither a PostgreSQL nor a MongoDB database has this name.
+    pub(crate) async fn assert_nothing_under(&self, database: &str) {
+        let found = self.found(TenantId::generate(), database).await;
+        assert_eq!(found, Found::default(), "{database}");
     }
 
     /// Delivers an operation to undisturbed workers until it is over.
@@ -152,33 +169,33 @@ impl Stage {
     /// What there is under a name, whoever made it.
     pub(crate) async fn found(&self, tenant: TenantId, database: &str) -> Found {
         let sql = format!("SELECT FROM pg_database WHERE datname = '{database}'");
-        let objects = self
-            .s3
-            .list_object_versions()
-            .bucket(&self.bucket)
-            .prefix(tenant.object_prefix())
-            .send()
-            .await
-            .unwrap();
+        let objects =
+            self.s3.list_object_versions().bucket(&self.bucket).prefix(tenant.object_prefix()).send().await.unwrap();
         Found {
-            postgres: self.world.count(&sql).await == 1,
+            postgres: self.count(&sql).await == 1,
             mongo: self.mongo.list_database_names().await.unwrap().iter().any(|name| name == database),
             objects: objects.versions().len() + objects.delete_markers().len(),
         }
     }
 
+    /// How many rows a query gives.
+    pub(crate) async fn count(&self, sql: &str) -> i64 {
+        let sql = format!("SELECT count(*) FROM ({sql}) AS rows");
+        self.owner.get().await.unwrap().query_one(&sql, &[]).await.unwrap().get(0)
+    }
+
     pub(crate) async fn status(&self, tenant: TenantId) -> TenantStatus {
-        tenants::find(&self.world.api_pool().get().await.unwrap(), tenant).await.unwrap().status
+        tenants::find(&self.api.get().await.unwrap(), tenant).await.unwrap().status
     }
 
     async fn events(&self, tenant: TenantId, kind: &str) -> i64 {
         let sql = "SELECT FROM outbox WHERE destination = 'event'";
-        self.world.count(&format!("{sql} AND key = '{tenant}' AND payload ->> 'type' = '{kind}'")).await
+        self.count(&format!("{sql} AND key = '{tenant}' AND payload ->> 'type' = '{kind}'")).await
     }
 
     /// The tenant is active, with everything, once.
     pub(crate) async fn assert_active(&self, tenant: TenantId) {
-        let row = tenants::find(&self.world.api_pool().get().await.unwrap(), tenant).await.unwrap();
+        let row = tenants::find(&self.api.get().await.unwrap(), tenant).await.unwrap();
         assert_eq!(row.status, TenantStatus::Active);
         assert_eq!(row.schema_version, TENANT_SCHEMA_VERSION);
         let database = row.mongo_database;
@@ -186,13 +203,13 @@ impl Stage {
         assert_eq!(self.found(tenant, &database).await, everything, "{tenant} {database}");
         assert_eq!(self.events(tenant, "tenant.provisioned").await, 1);
         let of_tenant = format!("organization_id = '{tenant}'");
-        assert_eq!(self.world.count(&format!("SELECT FROM pending_admins WHERE {of_tenant}")).await, 0);
+        assert_eq!(self.count(&format!("SELECT FROM pending_admins WHERE {of_tenant}")).await, 0);
         assert_eq!(self.open_operations(tenant).await, 0);
         let steps = format!(
             "SELECT FROM operation_steps s JOIN operations o ON o.id = s.operation_id
              WHERE o.{of_tenant} AND o.status = 'succeeded' AND s.status = 'succeeded' AND s.finished_at IS NOT NULL"
         );
-        assert_eq!(self.world.count(&steps).await, 6);
+        assert_eq!(self.count(&steps).await, 6);
         let inside = self.inside(&database).await;
         let agents = inside.query("SELECT email, role, status, password_hash FROM agents", &[]).await.unwrap();
         let agents: Vec<[String; 4]> =
@@ -210,13 +227,13 @@ impl Stage {
         assert_ne!(self.database(tenant).await, database);
         assert_eq!(self.events(tenant, "tenant.provisioned").await, 0);
         let of_tenant = format!("organization_id = '{tenant}'");
-        assert_eq!(self.world.count(&format!("SELECT FROM pending_admins WHERE {of_tenant}")).await, 1);
+        assert_eq!(self.count(&format!("SELECT FROM pending_admins WHERE {of_tenant}")).await, 1);
         let free = "postgres_cluster IS NULL AND mongo_cluster IS NULL AND schema_version = 0";
-        assert_eq!(self.world.count(&format!("SELECT FROM organizations WHERE id = '{tenant}' AND {free}")).await, 1);
-        let failed = self.world.count(&format!("SELECT FROM operations WHERE {of_tenant} AND status = 'failed'")).await;
+        assert_eq!(self.count(&format!("SELECT FROM organizations WHERE id = '{tenant}' AND {free}")).await, 1);
+        let failed = self.count(&format!("SELECT FROM operations WHERE {of_tenant} AND status = 'failed'")).await;
         assert_eq!(self.events(tenant, "tenant.provisioning_failed").await, failed);
         let told = format!("SELECT FROM operations WHERE {of_tenant} AND status = 'failed' AND length(reason) > 10");
-        assert_eq!(self.world.count(&told).await, failed);
+        assert_eq!(self.count(&told).await, failed);
         assert_eq!(self.open_operations(tenant).await, 0);
     }
 
@@ -237,7 +254,7 @@ impl Stage {
 
     async fn open_operations(&self, tenant: TenantId) -> i64 {
         let sql = format!("SELECT FROM operations WHERE organization_id = '{tenant}' AND finished_at IS NULL");
-        self.world.count(&sql).await
+        self.count(&sql).await
     }
 
     /// A connection to a tenant's database with the rights of the HTTP functions.
@@ -246,9 +263,15 @@ impl Stage {
     }
 }
 
+/// The stores, reached by other ways.
+pub(crate) fn stores(postgres: &PostgresConfig, postgres_clusters: Clusters, mongo_clusters: Clusters) -> Arc<Stores> {
+    let bucket = Bucket::connect(&S3Config::from_env().unwrap());
+    Arc::new(Stores::connect(postgres_clusters, postgres, mongo_clusters, Duration::from_secs(3), bucket).unwrap())
+}
+
 /// A delivery with a minute of time, not the last.
 pub(crate) fn minute() -> Delivery {
-    Delivery { deadline: Instant::now() + Duration::from_secs(60), last: false }
+    Delivery { deadline: Instant::now() + Duration::from_mins(1), last: false }
 }
 
 /// Runs a delivery on a task of its own.
@@ -263,8 +286,6 @@ pub(crate) enum Fault {
     Transient,
     /// A fault that would not.
     Permanent,
-    /// A panic.
-    Panic,
     /// The worker stands still until it is let go.
     Freeze,
 }
@@ -297,13 +318,13 @@ impl Observer for Saboteur {
     fn observe(&self, moment: Moment) -> BoxFuture<'_, Result<()>> {
         async move {
             let due = self.faults.iter().find(|(at, _, left)| {
-                *at == moment && left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
+                *at == moment
+                    && left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
             });
             match due.map(|(_, fault, _)| fault) {
                 None => Ok(()),
                 Some(Fault::Transient) => Err(Error::unavailable(Dependency::MongoDb, "injected")),
                 Some(Fault::Permanent) => Err(Error::internal("injected")),
-                Some(Fault::Panic) => panic!("injected"),
                 Some(Fault::Freeze) => {
                     self.reached.notify_one();
                     self.release.notified().await;

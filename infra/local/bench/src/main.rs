@@ -10,14 +10,14 @@ mod runtime;
 mod samples;
 mod world;
 
-use std::{path::PathBuf, process::ExitCode, time::Instant};
+use std::{error::Error, path::PathBuf, process::ExitCode, time::Instant};
 
 use clap::{Parser, ValueEnum};
 
 use crate::{report::Report, world::World};
 
 /// A result of the benchmark, which ends with the first error.
-type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
+type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 
 /// Measures the functions that were built for release against floors that are measured in the same run.
 #[derive(Debug, Parser)]
@@ -65,10 +65,21 @@ async fn main() -> ExitCode {
     match run(Settings::parse()).await {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {error}");
+            eprintln!("error: {}", chain(error.as_ref()));
             ExitCode::FAILURE
         }
     }
+}
+
+/// An error and its causes.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
 }
 
 async fn run(settings: Settings) -> Result<ExitCode> {

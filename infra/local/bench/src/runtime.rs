@@ -30,7 +30,7 @@ use uuid::Uuid;
 use crate::{Result, machine};
 
 /// When a process that does not start, or an invocation that is not answered, is given up.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const VERSION: &str = "/2018-06-01/runtime/";
 
 /// What has to be known to start a function.

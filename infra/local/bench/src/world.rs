@@ -4,7 +4,7 @@
 use std::{
     path::PathBuf,
     process::{Command, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use aws_sdk_sqs::types::QueueAttributeName;
@@ -15,13 +15,17 @@ use shared::{
     config::{FromEnv, MongoConfig, PostgresConfig, SigningConfig, TokenConfig},
     domain::AdminId,
 };
-use tokio_postgres::Client;
+use tokio::time::sleep;
+use tokio_postgres::{Client, error::SqlState};
 use uuid::Uuid;
 
 use crate::{Result, Settings, artifacts, runtime::Program};
 
 /// How many tenants there are from the beginning.
 pub(crate) const TENANTS: i64 = 10_000;
+
+/// How long connections of processes that were ended may take to end too.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What everything is measured in.
 pub(crate) struct World {
@@ -68,7 +72,11 @@ impl World {
             token,
             database,
         };
-        match world.fill().await {
+        let ready = async {
+            world.sweep().await?;
+            world.fill().await
+        };
+        match ready.await {
             Ok(()) => Ok(world),
             Err(error) => {
                 world.remove().await?;
@@ -124,31 +132,65 @@ impl World {
         }
     }
 
-    /// Drops the platform database, the databases of its tenants, and the queue.
+    /// Removes all of it.
     pub(crate) async fn remove(self) -> Result<()> {
-        let owner = self.owner().await?;
-        let made = owner
-            .query("SELECT database_name FROM organizations WHERE postgres_cluster IS NOT NULL", &[])
-            .await
-            .unwrap_or_default();
-        drop(owner);
-        let provisioner = connect_once(&self.provisioner, None).await;
-        for row in made {
-            let name: String = row.try_get(0)?;
-            let by = provisioner.as_ref().unwrap_or(&self.server);
-            by.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await?;
+        self.clear(&self.database).await
+    }
+
+    /// Removes what earlier runs left that were ended by force. What somebody is connected to belongs to a run of now.
+    async fn sweep(&self) -> Result<()> {
+        let idle = "SELECT datname FROM pg_database AS d
+                    WHERE starts_with(datname, 'bench_') AND datname <> $1
+                      AND NOT EXISTS (SELECT FROM pg_stat_activity AS a WHERE a.datname = d.datname)";
+        for row in self.server.query(idle, &[&self.database]).await? {
+            self.clear(row.try_get(0)?).await?;
+        }
+        Ok(())
+    }
+
+    /// Drops a platform database, the databases of its tenants, and its queue.
+    async fn clear(&self, database: &str) -> Result<()> {
+        let of = |config: &PostgresConfig| database_of(config.url.expose_secret(), database).map(|url| patient(&url));
+        let made = tenant_databases(&of(&self.owner)?).await;
+        // Tenants' databases belong to the workers.
+        let provisioner = connect_once(&of(&self.provisioner)?, None).await;
+        for name in made {
+            drop_database(provisioner.as_ref().unwrap_or(&self.server), &name).await?;
             self.mongo.database(&name).drop().await?;
         }
         drop(provisioner);
-        self.server.batch_execute(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.database)).await?;
-        self.sqs.delete_queue().queue_url(&self.queue_url).send().await?;
+        drop_database(&self.server, database).await?;
+        if let Ok(queue) = self.sqs.get_queue_url().queue_name(database).send().await {
+            self.sqs.delete_queue().set_queue_url(queue.queue_url).send().await?;
+        }
         Ok(())
+    }
+}
+
+/// The databases that were made for the tenants of a platform database.
+async fn tenant_databases(platform: &PostgresConfig) -> Vec<String> {
+    const MADE: &str = "SELECT database_name FROM organizations WHERE postgres_cluster IS NOT NULL";
+    let Ok(client) = connect_once(platform, None).await else { return Vec::new() };
+    let rows = client.query(MADE, &[]).await.unwrap_or_default();
+    rows.iter().filter_map(|row| row.try_get(0).ok()).collect()
+}
+
+/// Drops a database, as soon as those who were connected to it are gone.
+async fn drop_database(client: &Client, name: &str) -> Result<()> {
+    let begun = Instant::now();
+    loop {
+        match client.batch_execute(&format!("DROP DATABASE IF EXISTS {name}")).await {
+            Err(error) if error.code() == Some(&SqlState::OBJECT_IN_USE) && begun.elapsed() < PATIENCE => {
+                sleep(Duration::from_millis(50)).await;
+            }
+            dropped => return Ok(dropped?),
+        }
     }
 }
 
 /// To drop a database takes its time when much is being written.
 fn patient(url: &str) -> PostgresConfig {
-    PostgresConfig { statement_timeout: Duration::from_secs(60), ..PostgresConfig::new(url) }
+    PostgresConfig { statement_timeout: Duration::from_mins(1), ..PostgresConfig::new(url) }
 }
 
 /// The same server and parameters, another database.

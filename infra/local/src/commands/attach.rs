@@ -13,7 +13,7 @@ use std::{
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::{
-    commands::{down, logs::Follower},
+    commands::{down, logs::Follower, print},
     failure::{Attempt, Result},
     stack::Stack,
 };
@@ -24,7 +24,7 @@ pub(crate) fn run(stack: &Stack) -> Result<ExitCode> {
     for signal in [SIGINT, SIGTERM, SIGHUP] {
         signal_hook::flag::register(signal, Arc::clone(&end)).attempt(|| "Ctrl-C cannot be listened for".into())?;
     }
-    println!("\nCtrl-C stops it all; `cargo dev up --detach` would have left it running.\n");
+    print("\nCtrl-C stops it all; `cargo dev up --detach` would have left it running.\n\n");
     let mut news = Follower::from_now(&stack.checkout, &["functions", "emulator", "supervisor"]);
     while !end.load(Ordering::Relaxed) {
         if news.print().is_err() {

@@ -1,13 +1,11 @@
 //! `cargo dev env`
 
-use std::{io::Write, process::ExitCode};
+use std::process::ExitCode;
 
-use crate::{checkout::Checkout, failure::Result, stack::Stack};
+use crate::{checkout::Checkout, commands::print, failure::Result, stack::Stack};
 
 /// Prints the functions' environment.
 pub(crate) fn run(checkout: Checkout) -> Result<ExitCode> {
-    let lines = Stack::load(checkout)?.environment();
-    // Whoever reads it may stop reading.
-    let _ = std::io::stdout().write_all(lines.as_bytes());
+    print(&Stack::load(checkout)?.environment());
     Ok(ExitCode::SUCCESS)
 }

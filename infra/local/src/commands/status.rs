@@ -4,6 +4,7 @@ use std::{process::ExitCode, thread};
 
 use crate::{
     checkout::Checkout,
+    commands::print,
     failure::Result,
     servers::{self, State},
     stack::Stack,
@@ -36,12 +37,14 @@ pub(crate) fn run(checkout: Checkout) -> Result<ExitCode> {
         asked.into_iter().filter_map(|line| line.join().ok()).collect()
     });
     lines.extend(supervisor::status(&stack));
-    println!("{:<26} {:<6} {:>8} {:>6}  SAYS", "NAME", "STATE", "PID", "PORT");
+    let mut table = vec![format!("{:<26} {:<6} {:>8} {:>6}  SAYS", "NAME", "STATE", "PID", "PORT")];
     for Line { name, state, pid, port, says, .. } in &lines {
         let [pid, port] =
             [pid.map(|pid| pid.to_string()), port.map(|port| port.to_string())].map(Option::unwrap_or_default);
-        println!("{name:<26} {state:<6} {pid:>8} {port:>6}  {}", says.lines().next().unwrap_or_default());
+        let says = says.lines().next().unwrap_or_default();
+        table.push(format!("{name:<26} {state:<6} {pid:>8} {port:>6}  {says}"));
     }
+    print(&(table.join("\n") + "\n"));
     let well = lines.iter().all(|line| line.up);
     Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -16,7 +16,13 @@ pub(crate) fn run(checkout: Checkout, arguments: &[String]) -> Result<ExitCode> 
     let before = Before::look(&checkout);
     let stack = up::bring_up(checkout, &up::Options::default())?;
     let mut cargo = functions::cargo(&stack.checkout);
-    cargo.args(["test", "--workspace"]).args(arguments);
+    cargo.arg("test");
+    // Whoever names packages means those alone.
+    let named = |argument: &String| argument == "--package" || argument.starts_with("-p");
+    if !arguments.iter().take_while(|argument| *argument != "--").any(named) {
+        cargo.arg("--workspace");
+    }
+    cargo.args(arguments);
     functions::equip(&mut cargo, &stack);
     let outcome = cargo.status().attempt(|| "The tests cannot be run".into());
     before.restore(&stack)?;

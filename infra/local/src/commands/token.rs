@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     checkout::Checkout,
+    commands::print,
     environment::FIRST_ADMIN_EMAIL,
     failure::{Failure, Result},
     probe,
@@ -16,7 +17,7 @@ use Trouble::{Refused, Silent};
 
 /// Prints a super-admin's bearer token.
 pub(crate) fn run(checkout: Checkout) -> Result<ExitCode> {
-    println!("{}", sign_in(&Stack::load(checkout)?, Duration::from_mins(1))?);
+    print(&format!("{}\n", sign_in(&Stack::load(checkout)?, Duration::from_mins(1))?));
     Ok(ExitCode::SUCCESS)
 }
 

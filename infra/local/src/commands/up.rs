@@ -12,7 +12,7 @@ use clap::Args;
 use crate::{
     checkout::Checkout,
     commands::{
-        attach,
+        attach, print,
         token::{self, Trouble},
     },
     failure::{Failure, Result},
@@ -42,7 +42,7 @@ pub(crate) struct Options {
 /// Brings everything up, says so, and stays if it was not told to detach.
 pub(crate) fn run(checkout: Checkout, options: &Options) -> Result<ExitCode> {
     let stack = bring_up(checkout, options)?;
-    println!("{}", summary(&stack, options.servers_only));
+    print(&summary(&stack, options.servers_only));
     if options.detach || options.servers_only {
         return Ok(ExitCode::SUCCESS);
     }
@@ -183,7 +183,7 @@ fn summary(stack: &Stack, servers_only: bool) -> String {
         lines.push("The servers are up. Variables for programs: cargo dev env".to_owned());
         lines.push("Functions by hand, with what AWS does around them in another terminal:".to_owned());
         lines.push(format!(
-            "  {} lambda watch --env-file <(cargo dev env) --invoke-port {}",
+            "  env $(cargo dev env) {} lambda watch --invoke-address 127.0.0.1 --invoke-port {}",
             cargo_lambda(),
             stack.ports.api()
         ));
@@ -202,6 +202,7 @@ fn summary(stack: &Stack, servers_only: bool) -> String {
         ));
     }
     lines.push("Also: cargo dev status | logs [NAME] [--follow] | test | down [--wipe]".to_owned());
+    lines.push(String::new());
     lines.join("\n")
 }
 

@@ -100,8 +100,8 @@ fn apt(packages: &[&str]) -> Result<()> {
     }
     let root = rustix::process::geteuid().is_root();
     if !root && run(Command::new("sudo").args(["-n", "true"]), what).is_err() {
-        return Err(Failure::new(what, "this needs root, and `sudo` asks for a password")
-            .remedy(format!("Run: sudo apt-get install -y {}", packages.join(" "))));
+        return Err(Failure::new(what, "this needs root, and sudo is missing or asks for a password")
+            .remedy(format!("Run as root: apt-get install -y {}", packages.join(" "))));
     }
     // PostgreSQL's packages start a cluster of their own and Redis's a service: neither is wanted, and what was there
     // before is left alone.

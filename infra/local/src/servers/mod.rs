@@ -58,6 +58,11 @@ pub(crate) trait Server: Sync {
     fn farewell(&self) -> Signal {
         Signal::TERM
     }
+
+    /// How long it may take to end before it is made to.
+    fn last_moments(&self) -> Duration {
+        Duration::from_secs(15)
+    }
 }
 
 /// The server of that name.
@@ -151,7 +156,7 @@ fn free_ports(server: &dyn Server, stack: &Stack) -> Result<()> {
 /// Ends a server.
 pub(crate) fn stop(server: &dyn Server, stack: &Stack) {
     if let Some(identity) = process::recorded(&stack.checkout, server.name()) {
-        identity.stop(server.farewell(), Duration::from_secs(15));
+        identity.stop(server.farewell(), server.last_moments());
     }
     process::forget(&stack.checkout, server.name());
 }

@@ -2,7 +2,8 @@
 //!
 //! `cargo lambda watch` starts a process of a function when a request finds none free, and again after an edit, but
 //! never because one ended: requests then wait for ever. Its runtime API, however, serves whoever asks. So what ended is
-//! started here, straight from the build, until `cargo lambda watch` has a process of its own again.
+//! started here, straight from the build, until `cargo lambda watch` has a process of its own again. Workers, which AWS
+//! invokes several times at once, get their further processes in the same way.
 
 use std::{
     collections::BTreeMap,
@@ -26,6 +27,8 @@ use super::note;
 
 /// Marks a process that was started here, even for a supervisor that comes after this one.
 const MARK: &str = "LANDLORD_SUBSTITUTE";
+/// Functions that have more than one process, once they have one, each for one invocation at a time.
+const SEVERAL: [(&str, usize); 2] = [("provision-tenant", 4), ("relay-events", 2)];
 /// A restart after an edit leaves a gap of less than this between two processes.
 const GAP: Duration = Duration::from_secs(1);
 const SHORT_LIFE: Duration = Duration::from_secs(3);
@@ -66,16 +69,21 @@ pub(super) fn sweep(stack: &Stack) {
     }
 }
 
+/// Whether a process runs that is older than what is built now.
+pub(super) fn any_outdated(stack: &Stack) -> bool {
+    all(stack).iter().any(|instance| instance.process.is_outdated())
+}
+
 /// A line for each function.
 pub(super) fn status(stack: &Stack) -> Vec<Line> {
     let instances = all(stack);
     let line = |function: String| {
         let serving: Vec<_> = instances.iter().filter(|instance| instance.function == function).collect();
-        let says = match (serving.len(), serving.iter().any(|instance| instance.substitute)) {
-            (0, _) => "starts at its first request".to_owned(),
-            (1, false) => String::new(),
-            (count, false) => format!("{count} processes"),
-            (_, true) => "started again after a crash".to_owned(),
+        let says = match serving.as_slice() {
+            [] => "starts at its first request".to_owned(),
+            [one] if one.substitute => "started again after it ended".to_owned(),
+            [_] => String::new(),
+            several => format!("{} processes", several.len()),
         };
         let pid = serving.first().map(|instance| instance.process.pid);
         Line {
@@ -128,6 +136,8 @@ impl Instances {
         let instances = all(stack);
         let most = self.remember(stack, watch, &instances);
         for (function, most) in most {
+            let several = SEVERAL.into_iter().find(|(name, _)| *name == function).map_or(1, |(_, count)| count);
+            let most = most.max(several);
             let of_it = || instances.iter().filter(|instance| instance.function == function);
             let own = of_it().filter(|instance| instance.parent == watch.pid).count();
             let (outdated, current): (Vec<_>, Vec<_>) =
@@ -141,7 +151,7 @@ impl Instances {
             if self.missed.entry(function.clone()).or_default().is_due(enough) {
                 match start(stack, &function) {
                     Ok(child) => {
-                        note(&format!("{function} ended and was started again: process {}", child.id()));
+                        note(&format!("{function} has another process: {}", child.id()));
                         self.children.push(child);
                     }
                     Err(failure) => note(&failure.to_string()),

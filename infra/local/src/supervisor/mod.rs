@@ -74,6 +74,10 @@ pub(crate) fn ensure(stack: &Stack) -> Result<()> {
             process.stop(Signal::KILL, Duration::from_secs(5));
         }
     }
+    // An edit that `cargo lambda watch` did not notice: everything that it runs is started again from the new build.
+    if instances::any_outdated(stack) {
+        stop_part(stack, "functions");
+    }
     if process::recorded(checkout, NAME).is_none() {
         let program = std::env::current_exe().attempt(|| "This program cannot find itself".into())?;
         // A build that was replaced while it runs is listed with this mark; its place is taken by the new one.

@@ -31,7 +31,7 @@ const PROCESSES: usize = 4;
 /// How long nineteen of twenty may take, one at a time.
 const GOAL: Duration = Duration::from_millis(500);
 /// When a tenant that is not active yet is given up.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 /// How often it is asked whether a tenant is active.
 const POLL: Duration = Duration::from_millis(2);
 
@@ -46,7 +46,7 @@ pub(crate) async fn measure(world: &World, report: &mut Report) -> Result<()> {
         batch_size: 10,
         max_concurrency: PROCESSES,
         batching_window: Duration::ZERO,
-        function_timeout: Duration::from_secs(60),
+        function_timeout: Duration::from_mins(1),
     };
     let (end, ended) = oneshot::channel::<()>();
     let shutdown = async {

@@ -18,7 +18,7 @@ use mongodb::{
 use crate::{error::Result, provisioning::fault::Fault};
 
 /// How long a fence is kept after it was last raised: longer than any process stays frozen and lives on.
-const KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+const KEPT: Duration = Duration::from_hours(30 * 24);
 
 /// How long to wait for a transaction of a worker that was frozen in its midst. MongoDB itself ends it after a minute.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -37,11 +37,11 @@ pub(super) async fn raise(client: &Client, database: &str, token: i64) -> Result
     Ok(())
 }
 
-/// As [`raise`], as part of a transaction.
-pub(super) async fn raise_in(session: &mut ClientSession, database: &str, token: i64) -> Result<(), Fault> {
+/// As [`raise`], as part of a transaction; [`fault`] tells what its error means.
+pub(super) async fn raise_in(session: &mut ClientSession, database: &str, token: i64) -> Result<(), MongoError> {
     let (filter, update) = change(database, token);
     let fences = fences(&session.client());
-    fences.find_one_and_update(filter, update).upsert(true).session(session).await.map_err(fault)?;
+    fences.find_one_and_update(filter, update).upsert(true).session(session).await?;
     Ok(())
 }
 
@@ -55,7 +55,8 @@ fn fences(client: &Client) -> Collection<Document> {
     client.database("landlord").collection("provisioning_fences")
 }
 
-fn fault(error: MongoError) -> Fault {
+/// A duplicate key is another worker's greater token.
+pub(super) fn fault(error: MongoError) -> Fault {
     const DUPLICATE_KEY: i32 = 11_000;
     match &*error.kind {
         ErrorKind::Command(answer) if answer.code == DUPLICATE_KEY => Fault::fenced(),

@@ -6,12 +6,15 @@
 pub(in crate::provisioning) mod fence;
 mod schema;
 
+use std::time::Duration;
+
 use futures::TryStreamExt;
 use mongodb::{
     Client, Database,
     bson::doc,
-    error::{Error as MongoError, ErrorKind},
+    error::{Error as MongoError, ErrorKind, TRANSIENT_TRANSACTION_ERROR},
 };
+use tokio::time::sleep;
 
 use crate::{
     domain::StepName,
@@ -21,6 +24,10 @@ use crate::{
     },
 };
 
+/// How long to wait before a transaction is tried again.
+const CONFLICT_PAUSES: [Duration; 3] =
+    [Duration::from_millis(50), Duration::from_millis(150), Duration::from_millis(450)];
+
 /// The step.
 pub(in crate::provisioning) struct MongodbDatabase;
 
@@ -29,10 +36,19 @@ impl Step for MongodbDatabase {
 
     async fn apply(&self, site: &Site<'_>) -> Result<(), Fault> {
         let client = site.stores.mongo(&site.placement.mongo_cluster).await?;
-        match create(client, site).await {
+        let mut created = create(client, site).await;
+        // MongoDB gives up a transaction that meets another one, and expects it to be tried again.
+        for pause in CONFLICT_PAUSES {
+            if !matches!(created, Err(Refusal::Conflict(_))) {
+                break;
+            }
+            sleep(pause).await;
+            created = create(client, site).await;
+        }
+        match created {
             // Only whole transactions leave collections behind, so these are what an earlier try made.
             Err(Refusal::Exists) => verify(&client.database(site.database)).await,
-            Err(Refusal::Fault(fault)) => Err(fault),
+            Err(Refusal::Conflict(fault) | Refusal::Fault(fault)) => Err(fault),
             Ok(()) => Ok(()),
         }
     }
@@ -49,6 +65,9 @@ impl Step for MongodbDatabase {
 enum Refusal {
     /// A collection is there.
     Exists,
+    /// Another transaction was in the way.
+    Conflict(Fault),
+    /// Everything else.
     Fault(Fault),
 }
 
@@ -57,7 +76,8 @@ impl From<MongoError> for Refusal {
         const NAMESPACE_EXISTS: i32 = 48;
         match &*error.kind {
             ErrorKind::Command(answer) if answer.code == NAMESPACE_EXISTS => Self::Exists,
-            _ => Self::Fault(error.into()),
+            _ if error.contains_label(TRANSIENT_TRANSACTION_ERROR) => Self::Conflict(error.into()),
+            _ => Self::Fault(fence::fault(error)),
         }
     }
 }

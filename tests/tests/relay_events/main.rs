@@ -1,11 +1,12 @@
 //! The relay against real PostgreSQL, Kafka and SQS: what is owed arrives, events once and in order, whatever dies when.
 
-mod relay;
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+
+mod stage;
 
 use std::{collections::HashSet, time::Duration};
 
 use lambda_runtime::{Context, LambdaEvent};
-use relay::{Stage, until};
 use relay_events::{App, Boundary, handle};
 use serde_json::{Value, json};
 use shared::{
@@ -13,6 +14,7 @@ use shared::{
     error::{Dependency, Error},
     store::outbox,
 };
+use stage::{Stage, until};
 use tests::{
     proxy::{Mode, Proxy},
     queues, variable,
@@ -392,8 +394,8 @@ async fn a_queue_that_fails_holds_up_no_event() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_schedule_sends_lost_operations_again_and_clears_old_responses() {
     let stage = Stage::new().await;
-    let operation = stage.stuck_operation(Duration::from_secs(8 * 60)).await;
-    stage.stuck_operation(Duration::from_secs(6 * 60)).await;
+    let operation = stage.stuck_operation(Duration::from_mins(8)).await;
+    stage.stuck_operation(Duration::from_mins(6)).await;
     stage.stored_response("25 hours").await;
     stage.stored_response("23 hours").await;
     let app = stage.relay();

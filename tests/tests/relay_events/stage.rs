@@ -39,46 +39,46 @@ const LONG: Duration = Duration::from_secs(20);
 static CLEARED: OnceCell<()> = OnceCell::const_new();
 
 /// What one test plays on.
-pub struct Stage {
-    pub world: World,
+pub(crate) struct Stage {
+    pub(crate) world: World,
     platform: Postgres,
-    pub kafka: KafkaConfig,
+    pub(crate) kafka: KafkaConfig,
 }
 
 /// An event that is owed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Owed {
-    pub id: Uuid,
-    pub tenant: TenantId,
+pub(crate) struct Owed {
+    pub(crate) id: Uuid,
+    pub(crate) tenant: TenantId,
 }
 
 /// What a reader finds on the topic.
 #[derive(Debug)]
-pub struct Received {
-    pub key: String,
-    pub headers: HashMap<String, String>,
-    pub payload: Value,
+pub(crate) struct Received {
+    pub(crate) key: String,
+    pub(crate) headers: HashMap<String, String>,
+    pub(crate) payload: Value,
 }
 
 /// Where a relay is to stop.
 #[derive(Clone)]
-pub struct Stop {
+pub(crate) struct Stop {
     at: Arc<watch::Sender<Option<Boundary>>>,
     reached: Arc<watch::Sender<bool>>,
 }
 
 impl Stop {
-    pub fn at(&self, boundary: Boundary) {
+    pub(crate) fn at(&self, boundary: Boundary) {
         self.at.send_replace(Some(boundary));
     }
 
     /// Lets it go on.
-    pub fn nowhere(&self) {
+    pub(crate) fn nowhere(&self) {
         self.at.send_replace(None);
     }
 
     /// Until it has stopped.
-    pub async fn reached(&self) {
+    pub(crate) async fn reached(&self) {
         let wait = async { self.reached.subscribe().wait_for(|reached| *reached).await.map(drop) };
         timeout(LONG, wait).await.expect("the boundary is reached").unwrap();
     }
@@ -100,7 +100,7 @@ impl Stop {
 }
 
 /// Repeats until it is so.
-pub async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
     let begun = Instant::now();
     while !condition().await {
         assert!(begun.elapsed() < LONG, "not in time: {what}");
@@ -109,48 +109,43 @@ pub async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
 }
 
 impl Stage {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         shared::telemetry::init();
         let mut kafka = KafkaConfig::from_env().unwrap();
         CLEARED.get_or_init(|| clear(&kafka)).await;
         kafka.topic = format!("{PREFIX}{}", Uuid::now_v7().simple());
-        let world = World::new().await;
+        let world = Box::pin(World::new()).await;
         Self { platform: world.api_pool(), world, kafka }
     }
 
     /// A relay, as if in a process of its own.
-    pub fn relay(&self) -> App {
+    pub(crate) fn relay(&self) -> App {
         self.relay_to(self.kafka.clone())
     }
 
-    pub fn relay_to(&self, kafka: KafkaConfig) -> App {
-        self.app(self.world.api_pool(), kafka, self.world.provision_queue_url.clone())
+    pub(crate) fn relay_to(&self, kafka: KafkaConfig) -> App {
+        app(self.world.api_pool(), kafka, self.world.provision_queue_url.clone())
     }
 
-    pub fn relay_with_queue(&self, queue_url: &str) -> App {
-        self.app(self.world.api_pool(), self.kafka.clone(), queue_url.to_owned())
+    pub(crate) fn relay_with_queue(&self, queue_url: &str) -> App {
+        app(self.world.api_pool(), self.kafka.clone(), queue_url.to_owned())
     }
 
     /// A relay that reaches PostgreSQL, at `server`, by way of a proxy.
-    pub fn relay_through(&self, proxy: &Proxy, server: &str) -> App {
+    pub(crate) fn relay_through(&self, proxy: &Proxy, server: &str) -> App {
         let mut config = self.world.api();
         config.url = SecretString::from(config.url.expose_secret().replace(server, &proxy.address));
         let platform = Postgres::connect(&config).unwrap();
-        self.app(platform, self.kafka.clone(), self.world.provision_queue_url.clone())
+        app(platform, self.kafka.clone(), self.world.provision_queue_url.clone())
     }
 
-    pub fn stopping_relay(&self) -> (App, Stop) {
+    pub(crate) fn stopping_relay(&self) -> (App, Stop) {
         let stop = Stop { at: Arc::new(watch::channel(None).0), reached: Arc::new(watch::channel(false).0) };
         (self.relay().observed_by(stop.observer()), stop)
     }
 
-    fn app(&self, platform: Postgres, kafka: KafkaConfig, queue_url: String) -> App {
-        let provisioning = ProvisioningConfig { function_timeout: Duration::from_mins(1), max_attempts: 5 };
-        App::new(platform, kafka, Sqs::new(), queue_url, provisioning)
-    }
-
     /// Commits an event of each tenant.
-    pub async fn owe(&self, tenants: &[TenantId], round: usize) -> Vec<Owed> {
+    pub(crate) async fn owe(&self, tenants: &[TenantId], round: usize) -> Vec<Owed> {
         let mut owed = Vec::new();
         for tenant in tenants {
             owed.push(self.owe_event(*tenant, json!({ "round": round })).await);
@@ -159,7 +154,7 @@ impl Stage {
     }
 
     /// Commits an event of so many bytes.
-    pub async fn owe_large(&self, tenant: TenantId, bytes: usize) -> Owed {
+    pub(crate) async fn owe_large(&self, tenant: TenantId, bytes: usize) -> Owed {
         self.owe_event(tenant, json!({ "text": "x".repeat(bytes) })).await
     }
 
@@ -174,7 +169,7 @@ impl Stage {
     }
 
     /// Commits a message to the queue of the worker, which has its head start.
-    pub async fn owe_provision(&self) -> OperationId {
+    pub(crate) async fn owe_provision(&self) -> OperationId {
         let id = OperationId::generate();
         let mut connection = self.platform.get().await.unwrap();
         let transaction = connection.transaction().await.unwrap();
@@ -184,12 +179,12 @@ impl Stage {
     }
 
     /// Makes all messages due.
-    pub async fn make_due(&self) {
+    pub(crate) async fn make_due(&self) {
         self.sql("UPDATE outbox SET available_at = now()").await;
     }
 
     /// Makes an event small, and due.
-    pub async fn make_small(&self, id: Uuid) {
+    pub(crate) async fn make_small(&self, id: Uuid) {
         self.sql(&format!(
             "UPDATE outbox SET payload = payload - 'data', available_at = now() WHERE message_id = '{id}'"
         ))
@@ -197,7 +192,7 @@ impl Stage {
     }
 
     /// An operation that nobody has touched for so long.
-    pub async fn stuck_operation(&self, idle: Duration) -> OperationId {
+    pub(crate) async fn stuck_operation(&self, idle: Duration) -> OperationId {
         let (tenant, id) = (TenantId::generate(), OperationId::generate());
         let (database, idle) = (format!("tenant_{}", tenant.0.simple()), idle.as_secs());
         self.sql(&format!(
@@ -210,7 +205,7 @@ impl Stage {
         id
     }
 
-    pub async fn stored_response(&self, age: &str) {
+    pub(crate) async fn stored_response(&self, age: &str) {
         self.sql(&format!(
             "INSERT INTO idempotency_keys (admin_id, route, key, fingerprint, status_code, headers, body, created_at)
              VALUES ('admin', 'POST /tenants', '{age}', '', 201, '{{}}', '', now() - interval '{age}')"
@@ -219,7 +214,7 @@ impl Stage {
     }
 
     /// Ends the session of whoever has the right to send events.
-    pub async fn end_session_with_lock(&self) {
+    pub(crate) async fn end_session_with_lock(&self) {
         let ended = self
             .platform
             .get()
@@ -241,17 +236,17 @@ impl Stage {
     }
 
     /// How many messages are owed.
-    pub async fn waiting(&self) -> i64 {
+    pub(crate) async fn waiting(&self) -> i64 {
         self.world.count("SELECT FROM outbox").await
     }
 
     /// How many batches are not known to have ended.
-    pub async fn open_batches(&self) -> i64 {
+    pub(crate) async fn open_batches(&self) -> i64 {
         self.world.count("SELECT FROM outbox_checkpoints WHERE message_ids IS NOT NULL").await
     }
 
     /// The topic holds these events and no more, each once, and a tenant's in this order.
-    pub fn assert_holds_once(&self, owed: &[Owed]) {
+    pub(crate) fn assert_holds_once(&self, owed: &[Owed]) {
         let messages = self.read();
         let ids: Vec<Uuid> = messages.iter().map(|message| message.headers["ce_id"].parse().unwrap()).collect();
         let unique: HashSet<Uuid> = ids.iter().copied().collect();
@@ -267,7 +262,7 @@ impl Stage {
     }
 
     /// All messages of the topic, as another service reads them: a consumer of its own, committed messages only.
-    pub fn read(&self) -> Vec<Received> {
+    pub(crate) fn read(&self) -> Vec<Received> {
         let consumer: BaseConsumer = ClientConfig::new()
             .set("bootstrap.servers", &self.kafka.brokers)
             .set("group.id", "a-reader")
@@ -304,14 +299,14 @@ impl Stage {
     }
 
     /// How many partitions the topic has.
-    pub fn partitions(&self) -> usize {
+    pub(crate) fn partitions(&self) -> usize {
         let client = kafka::consumer(&self.kafka, kafka::Isolation::Committed).unwrap();
         let metadata = client.fetch_metadata(Some(&self.kafka.topic), LONG).unwrap();
         metadata.topics()[0].partitions().len()
     }
 
     /// Makes the topic, with settings of its own.
-    pub async fn make_topic(&self, settings: &[(&str, &str)]) {
+    pub(crate) async fn make_topic(&self, settings: &[(&str, &str)]) {
         let mut topic = NewTopic::new(&self.kafka.topic, 3, TopicReplication::Fixed(-1));
         for (name, value) in settings {
             topic = topic.set(name, value);
@@ -320,14 +315,14 @@ impl Stage {
         made[0].as_ref().unwrap();
     }
 
-    pub async fn delete_topic(&self) {
+    pub(crate) async fn delete_topic(&self) {
         let admin = kafka::admin(&self.kafka).unwrap();
         let deleted = admin.delete_topics(&[&self.kafka.topic], &AdminOptions::new()).await.unwrap();
         deleted[0].as_ref().unwrap();
     }
 
     /// Another service has sent something to every partition, in a transaction that it does not end.
-    pub async fn open_foreign_transaction(&self) -> Foreign {
+    pub(crate) async fn open_foreign_transaction(&self) -> Foreign {
         let partitions = i32::try_from(self.partitions()).unwrap();
         let mut config = self.kafka.clone();
         config.timeout = Duration::from_mins(1);
@@ -344,12 +339,17 @@ impl Stage {
 }
 
 /// An open transaction of another service.
-pub struct Foreign(FutureProducer<kafka::Log>);
+pub(crate) struct Foreign(FutureProducer<kafka::Log>);
 
 impl Foreign {
-    pub async fn abort(self) {
+    pub(crate) async fn abort(self) {
         tokio::task::spawn_blocking(move || self.0.abort_transaction(LONG)).await.unwrap().unwrap();
     }
+}
+
+fn app(platform: Postgres, kafka: KafkaConfig, queue_url: String) -> App {
+    let provisioning = ProvisioningConfig { function_timeout: Duration::from_mins(1), max_attempts: 5 };
+    App::new(platform, kafka, Sqs::new(), queue_url, provisioning)
 }
 
 fn text(bytes: &[u8]) -> String {
