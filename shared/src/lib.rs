@@ -1,7 +1,7 @@
 //! Everything that two functions of the control plane need.
 //!
 //! Who may use whom: `domain` and `error` use nothing inside; `clients` uses `config`; `store` uses `domain` and the
-//! PostgreSQL client; `provisioning` uses `domain`, `store` and `clients`, never `http`. The environment is read in
+//! PostgreSQL client; `provisioning` and `health` use `domain`, `store` and `clients`, never `http`. The environment is read in
 //! [`config`] alone, SQL lives in `store` alone, HTTP status codes in `http` alone.
 //!
 //! Each room is behind a cargo feature, so that a function links only what it uses.
@@ -15,6 +15,8 @@ pub mod dispatch;
 pub mod domain;
 pub mod error;
 pub mod events;
+#[cfg(feature = "health")]
+pub mod health;
 #[cfg(feature = "http")]
 pub mod http;
 #[cfg(feature = "passwords")]

@@ -2,7 +2,6 @@
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
-    thread,
     time::Duration,
 };
 
@@ -13,7 +12,7 @@ use rdkafka::{
     producer::{FutureRecord, Producer as _},
 };
 use shared::{
-    clients::kafka::{self, Producer},
+    clients::kafka::{self, Producer, blocking, end_aside},
     config::KafkaConfig,
     error::{Dependency, Error, Result},
     store::outbox::Message,
@@ -119,12 +118,6 @@ impl Drop for Sender {
     }
 }
 
-/// Drops a client where nobody waits for it: librdkafka ends its threads first, which takes a while.
-pub(crate) fn end_aside<T: Send + 'static>(client: T) {
-    // Without a thread to spare it is dropped here and now.
-    let _ended = thread::Builder::new().spawn(move || drop(client));
-}
-
 fn classify(error: KafkaError) -> Failure {
     match error.rdkafka_error_code() {
         Some(
@@ -136,11 +129,4 @@ fn classify(error: KafkaError) -> Failure {
 
 fn canceled() -> Error {
     KafkaError::Canceled.into()
-}
-
-/// Runs a call of librdkafka that blocks. It runs to its end, or its own timeout, even if nobody waits for it any more.
-pub(crate) async fn blocking<T: Send + 'static>(
-    call: impl FnOnce() -> Result<T, KafkaError> + Send + 'static,
-) -> Result<T> {
-    Ok(tokio::task::spawn_blocking(call).await.map_err(Error::internal)??)
 }

@@ -15,16 +15,13 @@ use rdkafka::{
     producer::Producer as _,
 };
 use shared::{
-    clients::kafka::{self, Consumer, Isolation, Producer},
+    clients::kafka::{self, Consumer, Isolation, Producer, blocking, end_aside},
     config::KafkaConfig,
     error::{Dependency, Error, Result},
 };
 use uuid::Uuid;
 
-use crate::{
-    deadline::Deadline,
-    sender::{blocking, end_aside},
-};
+use crate::deadline::Deadline;
 
 /// Partitions of a topic that is made here.
 const PARTITIONS: i32 = 6;

@@ -19,6 +19,8 @@ CREATE TABLE health_samples (
     CHECK (up + degraded + down > 0)
 );
 
+-- Thinning takes the oldest of each span; the history takes what is young, whatever its span.
+CREATE INDEX health_samples_thinning ON health_samples (span_seconds, at);
 CREATE INDEX health_samples_age ON health_samples (at);
 
 -- Where each component stands: it changes when two of the last three samples say so.
@@ -41,5 +43,6 @@ CREATE TABLE health_changes (
 );
 
 CREATE INDEX health_changes_of_component ON health_changes (component, at DESC);
+CREATE INDEX health_changes_age ON health_changes (at);
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON health_samples, health_states, health_changes TO landlord_api;

@@ -5,11 +5,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use reqwest::{Client, redirect};
+use reqwest::Client;
 use tokio::sync::{Mutex, RwLock};
 
 use super::keys::KeySet;
-use crate::error::{Dependency, Error, Result};
+use crate::{
+    clients::web,
+    error::{Dependency, Error, Result},
+};
 
 /// Keys are good for this long without asking again.
 const FRESH: Duration = Duration::from_mins(15);
@@ -81,19 +84,13 @@ impl RemoteKeys {
             if let Some(client) = slot.as_ref() {
                 client.clone()
             } else {
-                let built = Client::builder().timeout(TIMEOUT).redirect(redirect::Policy::none()).build();
-                slot.insert(built.map_err(Error::internal)?).clone()
+                slot.insert(web::client(TIMEOUT).map_err(Error::internal)?).clone()
             }
         };
-        let mut response =
+        let response =
             client.get(&self.url).send().await.and_then(reqwest::Response::error_for_status).map_err(unavailable)?;
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(unavailable)? {
-            body.extend_from_slice(&chunk);
-            if body.len() > MAX_BYTES {
-                return Err(Error::unavailable(Dependency::IdentityProvider, "its key set is too large"));
-            }
-        }
+        let body = web::read(response, MAX_BYTES).await.map_err(unavailable)?;
+        let body = body.ok_or_else(|| Error::unavailable(Dependency::IdentityProvider, "its key set is too large"))?;
         let text = String::from_utf8(body).map_err(|error| Error::unavailable(Dependency::IdentityProvider, error))?;
         let keys = KeySet::parse(&text).map_err(|error| Error::unavailable(Dependency::IdentityProvider, error))?;
         if keys.is_empty() {

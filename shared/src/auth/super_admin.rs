@@ -1,7 +1,7 @@
 //! The extractor that is the check: a handler that names [`SuperAdmin`] is not called without one.
 
 use axum::{
-    extract::{FromRef, FromRequestParts},
+    extract::{FromRef, FromRequestParts, OptionalFromRequestParts},
     http::{header::AUTHORIZATION, request::Parts},
 };
 
@@ -34,5 +34,21 @@ where
         let admin = TokenVerifier::from_ref(state).verify(token).await?;
         tracing::Span::current().record("admin.id", &admin.id);
         Ok(admin)
+    }
+}
+
+/// For a handler that has something to say to anyone: `None` where no credentials were sent. Bad ones are refused as ever.
+impl<S> OptionalFromRequestParts<S> for SuperAdmin
+where
+    S: Send + Sync,
+    TokenVerifier: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, Problem> {
+        if !parts.headers.contains_key(AUTHORIZATION) {
+            return Ok(None);
+        }
+        <Self as FromRequestParts<S>>::from_request_parts(parts, state).await.map(Some)
     }
 }

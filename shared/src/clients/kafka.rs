@@ -1,15 +1,17 @@
 //! Kafka, by librdkafka. Every client connects in the background, when it is first asked for something; what it is asked
 //! waits no longer than the caller says. Calls that block belong on [`tokio::task::spawn_blocking`].
 
-use std::time::Duration;
+use std::{thread, time::Duration};
 
 use rdkafka::{
     ClientConfig, ClientContext,
     admin::AdminClient,
+    client::Client,
     config::{FromClientConfigAndContext, RDKafkaLogLevel},
     consumer::{BaseConsumer, ConsumerContext},
     error::KafkaError,
     producer::FutureProducer,
+    types::RDKafkaType,
 };
 use secrecy::ExposeSecret;
 
@@ -24,6 +26,8 @@ pub type Producer = FutureProducer<Log>;
 pub type Consumer = BaseConsumer<Log>;
 /// Makes topics.
 pub type Admin = AdminClient<Log>;
+/// Knows the topics and their partitions, and does nothing else.
+pub type Observer = Client<Log>;
 
 /// What a consumer sees of transactions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +78,25 @@ pub fn consumer(config: &KafkaConfig, isolation: Isolation) -> Result<Consumer> 
 /// A client that makes topics.
 pub fn admin(config: &KafkaConfig) -> Result<Admin> {
     create(&settings(config))
+}
+
+/// A client that is asked how topics are.
+pub fn observer(config: &KafkaConfig) -> Result<Observer> {
+    let settings = settings(config);
+    let native = settings.create_native_config().map_err(Error::internal)?;
+    // To librdkafka, every client is a producer or a consumer; the former does less by itself.
+    Client::new(&settings, native, RDKafkaType::RD_KAFKA_PRODUCER, Log).map_err(Error::internal)
+}
+
+/// Runs a call of librdkafka that blocks. It runs to its end, or its own timeout, even if nobody waits for it any more.
+pub async fn blocking<T: Send + 'static>(call: impl FnOnce() -> Result<T, KafkaError> + Send + 'static) -> Result<T> {
+    Ok(tokio::task::spawn_blocking(call).await.map_err(Error::internal)??)
+}
+
+/// Drops a client where nobody waits for it: librdkafka ends its threads first, which takes a while.
+pub fn end_aside<T: Send + 'static>(client: T) {
+    // Without a thread to spare it is dropped here and now.
+    let _ended = thread::Builder::new().spawn(move || drop(client));
 }
 
 fn settings(config: &KafkaConfig) -> ClientConfig {

@@ -1,8 +1,13 @@
 //! PostgreSQL.
 
-use std::{fs, path::Path, time::Duration};
+use std::{
+    fs,
+    ops::{Deref, DerefMut},
+    path::Path,
+    time::Duration,
+};
 
-use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime};
+use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime};
 use rustls::{ClientConfig, RootCertStore, pki_types::CertificateDer, pki_types::pem::PemObject};
 use secrecy::ExposeSecret;
 use tokio_postgres::{Client, Config, NoTls, config::SslMode, error::SqlState};
@@ -52,6 +57,55 @@ impl Postgres {
     /// A connection, made now if none is idle. Waits no longer than the connect timeout.
     pub async fn get(&self) -> Result<Connection> {
         Ok(self.pool.get().await?)
+    }
+
+    /// A connection that others are not to have after this one, unless it is given back.
+    pub async fn session(&self) -> Result<Session> {
+        self.get().await.map(Session::of)
+    }
+}
+
+/// A connection that ends when it is dropped, whatever it waits for: what it holds on the server ends with it, and one that
+/// hangs is nobody else's.
+pub struct Session(Option<Connection>);
+
+impl Session {
+    /// Takes a connection out of its pool.
+    pub fn of(connection: Connection) -> Self {
+        Self(Some(connection))
+    }
+
+    /// Gives the connection back to its pool.
+    pub fn give_back(mut self) {
+        drop(self.0.take());
+    }
+}
+
+impl Deref for Session {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        match &self.0 {
+            Some(connection) => connection,
+            None => unreachable!("it is taken by those alone who take the session by value"),
+        }
+    }
+}
+
+impl DerefMut for Session {
+    fn deref_mut(&mut self) -> &mut Connection {
+        match &mut self.0 {
+            Some(connection) => connection,
+            None => unreachable!("it is taken by those alone who take the session by value"),
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let Some(connection) = self.0.take() {
+            drop(Object::take(connection));
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Redis: what is kept there may be lost.
 
-use redis::{AsyncConnectionConfig, Client, ErrorKind, FromRedisValue, RedisError, aio::MultiplexedConnection};
+use redis::{AsyncConnectionConfig, Client, Cmd, ErrorKind, FromRedisValue, RedisError, aio::MultiplexedConnection};
 use secrecy::ExposeSecret;
 use tokio::sync::Mutex;
 
@@ -39,12 +39,29 @@ impl Redis {
         }
     }
 
+    /// Sends one command.
+    pub async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Result<T> {
+        let mut connection = self.connection().await?;
+        match command.query_async(&mut connection).await {
+            Ok(value) => Ok(value),
+            Err(error) => {
+                self.forget(&error).await;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// A connection that nobody else uses; it ends when it is dropped.
+    pub async fn open(&self) -> Result<MultiplexedConnection> {
+        Ok(self.client.get_multiplexed_async_connection_with_config(&self.settings).await?)
+    }
+
     async fn connection(&self) -> Result<MultiplexedConnection> {
         let mut slot = self.connection.lock().await;
         if let Some(connection) = slot.as_ref() {
             return Ok(connection.clone());
         }
-        let connection = self.client.get_multiplexed_async_connection_with_config(&self.settings).await?;
+        let connection = self.open().await?;
         *slot = Some(connection.clone());
         Ok(connection)
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use aws_sdk_s3::{Client, config::Builder};
 use tokio::sync::OnceCell;
 
+use super::aws::Attempts;
 use crate::{
     config::S3Config,
     error::{Dependency, Error},
@@ -15,20 +16,27 @@ pub struct Bucket {
     /// Name of the bucket.
     pub name: String,
     force_path_style: bool,
+    attempts: Attempts,
     client: OnceCell<Client>,
 }
 
 impl Bucket {
     /// Connects to nothing yet.
     pub fn connect(config: &S3Config) -> Self {
-        Self { name: config.bucket.clone(), force_path_style: config.force_path_style, client: OnceCell::new() }
+        Self::with(config, Attempts::new(Duration::from_secs(3), 2))
+    }
+
+    /// As [`Self::connect`], with other deadlines.
+    pub fn with(config: &S3Config, attempts: Attempts) -> Self {
+        let (name, force_path_style) = (config.bucket.clone(), config.force_path_style);
+        Self { name, force_path_style, attempts, client: OnceCell::new() }
     }
 
     /// The SDK's client.
     pub async fn client(&self) -> &Client {
         self.client
             .get_or_init(|| async {
-                let config = super::aws::load(Duration::from_secs(3), 2).await;
+                let config = self.attempts.load().await;
                 Client::from_conf(Builder::from(&config).force_path_style(self.force_path_style).build())
             })
             .await

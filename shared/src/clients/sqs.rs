@@ -5,21 +5,27 @@ use std::time::Duration;
 use aws_sdk_sqs::Client;
 use tokio::sync::OnceCell;
 
+use super::aws::Attempts;
 use crate::error::{Dependency, Error, Result};
 
 /// SQS; its client is made at first use, as most requests of most functions never send.
-#[derive(Default)]
 pub struct Sqs {
+    attempts: Attempts,
     client: OnceCell<Client>,
 }
 
 impl Sqs {
-    /// Connects to nothing yet.
+    /// Connects to nothing yet. A call gives up after 2 s.
     pub fn new() -> Self {
-        Self::default()
+        Self::with(Attempts::new(Duration::from_secs(1), 2))
     }
 
-    /// Sends one message. Gives up after 2 s: what must not be lost is in the outbox too.
+    /// As [`Self::new`], with other deadlines.
+    pub fn with(attempts: Attempts) -> Self {
+        Self { attempts, client: OnceCell::new() }
+    }
+
+    /// Sends one message. Gives up soon: what must not be lost is in the outbox too.
     pub async fn send(&self, queue_url: &str, body: &str) -> Result<()> {
         self.client()
             .await
@@ -32,7 +38,14 @@ impl Sqs {
             .map_err(|error| Error::unavailable(Dependency::Sqs, error))
     }
 
-    async fn client(&self) -> &Client {
-        self.client.get_or_init(|| async { Client::new(&super::aws::load(Duration::from_secs(1), 2).await) }).await
+    /// The SDK's client.
+    pub async fn client(&self) -> &Client {
+        self.client.get_or_init(|| async { Client::new(&self.attempts.load().await) }).await
+    }
+}
+
+impl Default for Sqs {
+    fn default() -> Self {
+        Self::new()
     }
 }

@@ -3,6 +3,7 @@
 
 mod country;
 mod email;
+mod health;
 mod ids;
 mod limits;
 mod operation;
@@ -15,6 +16,7 @@ mod text;
 
 pub use country::Country;
 pub use email::EmailAddress;
+pub use health::{Channel, Component, Condition, Service, TenantCounts};
 pub use ids::{AdminId, AgentId, OperationId, TenantId};
 pub use limits::{Limit, Limits, LimitsPatch, parse_limit};
 pub use operation::{Operation, OperationKind, OperationStatus, OperationStep, StepName, StepStatus};
@@ -22,7 +24,7 @@ pub use page::{Cursor, PageLimit};
 #[cfg(feature = "password-strength")]
 pub use password::NewPassword;
 pub use slug::Slug;
-pub use tenant::{Tenant, TenantName, TenantStatus};
+pub use tenant::{Tenant, TenantName, TenantStatus, optional_timestamp, timestamp};
 pub use text::SearchText;
 
 /// The version of the schema that a newly provisioned tenant's databases have: the number of the newest file in

@@ -128,7 +128,7 @@ pub struct Tenant {
 
 /// RFC 3339 in UTC with microseconds, `2026-01-02T03:04:05.678901Z`. Written by hand digit by digit: it is the most
 /// expensive part of a list of thousands of tenants otherwise.
-pub(crate) fn timestamp<S: Serializer>(at: &OffsetDateTime, serializer: S) -> Result<S::Ok, S::Error> {
+pub fn timestamp<S: Serializer>(at: &OffsetDateTime, serializer: S) -> Result<S::Ok, S::Error> {
     let at = at.to_offset(time::UtcOffset::UTC);
     let mut buffer = *b"0000-00-00T00:00:00.000000Z";
     let mut put = |mut end: usize, digits: usize, mut number: u32| {
@@ -150,7 +150,7 @@ pub(crate) fn timestamp<S: Serializer>(at: &OffsetDateTime, serializer: S) -> Re
 
 /// As [`timestamp`], for what may not have happened yet.
 #[expect(clippy::ref_option, reason = "serde passes a reference to the field")]
-pub(crate) fn optional_timestamp<S: Serializer>(at: &Option<OffsetDateTime>, serializer: S) -> Result<S::Ok, S::Error> {
+pub fn optional_timestamp<S: Serializer>(at: &Option<OffsetDateTime>, serializer: S) -> Result<S::Ok, S::Error> {
     match at {
         Some(at) => timestamp(at, serializer),
         None => serializer.serialize_none(),

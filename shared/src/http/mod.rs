@@ -1,6 +1,7 @@
 //! HTTP: what every endpoint has in common. Extractors that validate, errors as problem details (RFC 9457), paging by
 //! cursor, idempotency keys, entity tags, and [`serve`], which runs a router as a Lambda function.
 
+mod availability;
 mod body;
 mod envelope;
 mod etag;
@@ -12,6 +13,7 @@ mod query;
 mod request;
 mod serve;
 
+pub use availability::availability;
 pub use body::{Faults, Field, JsonBody, LimitsBody};
 pub use envelope::finish;
 pub use etag::{IfMatch, etag};
@@ -21,7 +23,7 @@ pub use path::TenantPath;
 pub use problem::{InputFault, Problem, ProblemDetails};
 pub use query::QueryReader;
 pub use request::RequestInfo;
-pub use serve::serve;
+pub use serve::{serve, serve_scheduled};
 
 /// The base path of every endpoint.
 pub const BASE_PATH: &str = "/api/super-admin";

@@ -48,7 +48,7 @@ impl QueryReader {
         let known = self.known.join(", ");
         for (name, _) in std::mem::take(&mut self.pairs) {
             let name: String = name.chars().take(64).collect();
-            self.fault(name, format!("is not a parameter of this list, which knows {known}"));
+            self.fault(name, format!("is not a parameter here, where there are {known}"));
         }
         if self.faults.is_empty() { Ok(()) } else { Err(Error::Invalid(self.faults)) }
     }

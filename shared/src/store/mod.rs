@@ -2,6 +2,7 @@
 //! that the caller decides what commits together.
 
 pub mod audit;
+pub mod health;
 pub mod idempotency;
 pub mod journal;
 pub mod operations;

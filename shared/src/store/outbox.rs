@@ -7,12 +7,17 @@
 
 use std::time::Duration;
 
-use deadpool_postgres::{GenericClient, Object, Transaction};
+use deadpool_postgres::{GenericClient, Transaction};
 use serde_json::{Value, json};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use crate::{clients::postgres::Connection, domain::OperationId, domain::TenantId, error::Result, events::Event};
+use crate::{
+    clients::postgres::{Connection, Session},
+    domain::{OperationId, TenantId},
+    error::Result,
+    events::Event,
+};
 
 /// How long a request has to send its own SQS message before the relay does it.
 const HEAD_START: Duration = Duration::from_secs(5);
@@ -238,57 +243,38 @@ const EVENTS_LOCK: i64 = 0x6f75_7462_6f78;
 
 /// The right to send events: one session of PostgreSQL has it at a time. It ends with the session, so all that needs it is
 /// done on [`Self::connection`]: who has lost the right can write nothing.
-pub struct EventsLock {
-    connection: Option<Connection>,
-}
+pub struct EventsLock(Session);
 
 impl EventsLock {
     /// Takes the right, unless another session has it. A session that is silent for longer than `idle` loses it: its
     /// process is frozen, or its host gone.
     pub async fn try_acquire(connection: Connection, idle: Duration) -> Result<Option<Self>> {
-        // From here on the session does not go back to the pool but by `release`.
-        let lock = Self { connection: Some(connection) };
-        let statement = lock.connection().prepare_cached("SELECT pg_try_advisory_lock($1)").await?;
-        if !lock.connection().query_one(&statement, &[&EVENTS_LOCK]).await?.try_get::<_, bool>(0)? {
-            lock.give_back();
+        // From here on the session does not go back to the pool but by `release`: however a run ends, its right ends with it.
+        let session = Session::of(connection);
+        let statement = session.prepare_cached("SELECT pg_try_advisory_lock($1)").await?;
+        if !session.query_one(&statement, &[&EVENTS_LOCK]).await?.try_get::<_, bool>(0)? {
+            session.give_back();
             return Ok(None);
         }
-        let statement =
-            lock.connection().prepare_cached("SELECT set_config('idle_session_timeout', $1, false)").await?;
-        lock.connection().query_one(&statement, &[&idle.as_millis().to_string()]).await?;
-        Ok(Some(lock))
+        let statement = session.prepare_cached("SELECT set_config('idle_session_timeout', $1, false)").await?;
+        session.query_one(&statement, &[&idle.as_millis().to_string()]).await?;
+        Ok(Some(Self(session)))
     }
 
     /// The session that has the right.
     pub fn connection(&self) -> &Connection {
-        match &self.connection {
-            Some(connection) => connection,
-            None => unreachable!("it is taken by those alone who take the lock by value"),
-        }
+        &self.0
     }
 
     /// Gives the right back, and the connection to its pool.
     pub async fn release(self) -> Result<()> {
         let statement = self
-            .connection()
+            .0
             .prepare_cached("SELECT pg_advisory_unlock($1), set_config('idle_session_timeout', '0', false)")
             .await?;
-        self.connection().query_one(&statement, &[&EVENTS_LOCK]).await?;
-        self.give_back();
+        self.0.query_one(&statement, &[&EVENTS_LOCK]).await?;
+        self.0.give_back();
         Ok(())
-    }
-
-    fn give_back(mut self) {
-        drop(self.connection.take());
-    }
-}
-
-impl Drop for EventsLock {
-    /// However a run ends, its right ends with it: the session is closed, as the pool would keep it open.
-    fn drop(&mut self) {
-        if let Some(connection) = self.connection.take() {
-            drop(Object::take(connection));
-        }
     }
 }
 

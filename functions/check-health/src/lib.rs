@@ -1,0 +1,118 @@
+//! `GET /api/super-admin/health`: how the platform is. A load balancer is told by the status code, anyone by one word, and a
+//! super-admin by the whole report. A schedule invokes it too: what it finds then is written down ([`record`]).
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    extract::{FromRef, State},
+    response::Response,
+};
+use serde::Serialize;
+use shared::{
+    auth::{SuperAdmin, TokenVerifier},
+    clients::postgres::Postgres,
+    config::{ConfigError, FromEnv, TokenConfig},
+    error::{self, Error},
+    health::{Freshness, Health, Recorded, Recorder, Report, Sources, Status},
+    http::{ProblemDetails, QueryReader, Result, availability},
+};
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+/// How old a report may be, unless said.
+const MAX_AGE: Duration = Duration::from_secs(30);
+
+/// How old a request may let it be.
+const LONGEST_MAX_AGE: u64 = 3600;
+
+/// What the function needs.
+#[derive(Clone, FromRef)]
+pub struct App {
+    /// Makes reports.
+    pub health: Health,
+    /// Writes down what they found.
+    pub recorder: Arc<Recorder>,
+    /// Verifies bearer tokens.
+    pub verifier: TokenVerifier,
+}
+
+impl App {
+    /// From the environment.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::new(&Sources::from_env()?, TokenVerifier::new(&TokenConfig::from_env()?)?)
+    }
+
+    /// Of given parts.
+    pub fn new(sources: &Sources, verifier: TokenVerifier) -> Result<Self, ConfigError> {
+        let platform = Postgres::connect(&sources.postgres)?;
+        let recorder = Recorder::connect(platform, &sources.redis, &sources.redis_prefix)?;
+        Ok(Self { health: Health::connect(sources)?, recorder: Arc::new(recorder), verifier })
+    }
+}
+
+/// The schedule's part: makes a report and writes down what it found.
+pub async fn record(app: App) -> error::Result<Recorded> {
+    let report = app.health.report(Freshness::Live).await?;
+    app.recorder.record(&report).await
+}
+
+/// The function's one route.
+pub fn routes(app: App) -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(check_health)).with_state(app)
+}
+
+/// What anyone may know.
+#[derive(Serialize, ToSchema)]
+struct PublicHealth {
+    /// The whole in one word.
+    status: Status,
+}
+
+/// System health check
+#[utoipa::path(
+    get,
+    path = "/api/super-admin/health",
+    params(
+        ("live" = Option<bool>, Query, description = "`true`: everything is looked at now, whatever was found before"),
+        ("max_age" = Option<u16>, Query, minimum = 0, maximum = 3600,
+            description = "How many seconds old the report may be, 30 unless said"),
+    ),
+    responses(
+        (status = 200, description = "`healthy` or `degraded`. Without a bearer token only `status` is told", body = Report),
+        (status = 400, description = "A parameter is wrong or unknown", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 401, description = "The bearer token is not valid, or there is none and a parameter needs one",
+            body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 403, description = "Not a super-admin", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 503, description = "`unhealthy`: a store or queue is down; the same report", body = Report),
+    ),
+    security((), ("bearer" = []))
+)]
+async fn check_health(admin: Option<SuperAdmin>, query: QueryReader, State(health): State<Health>) -> Result<Response> {
+    let freshness = read(query)?;
+    // To have everything looked at costs more than to be told what is known.
+    if admin.is_none() && freshness.is_some() {
+        return Err(Error::NoCredentials.into());
+    }
+    let report = health.report(freshness.unwrap_or(Freshness::Within(MAX_AGE))).await?;
+    let response = match admin {
+        Some(_) => availability(report.is_available(), &*report),
+        None => availability(report.is_available(), &PublicHealth { status: report.status }),
+    };
+    Ok(response?)
+}
+
+/// How new the report has to be, where the request says.
+fn read(mut query: QueryReader) -> Result<Option<Freshness>, Error> {
+    let live = query.take("live", str::parse::<bool>);
+    let max_age = query.take("max_age", |text| match text.parse() {
+        Ok(seconds) if seconds <= LONGEST_MAX_AGE => Ok(Duration::from_secs(seconds)),
+        _ => Err(format!("must be an integer from 0 to {LONGEST_MAX_AGE}")),
+    });
+    query.finish()?;
+    Ok(match (live, max_age) {
+        (Some(true), _) => Some(Freshness::Live),
+        (_, Some(max_age)) => Some(Freshness::Within(max_age)),
+        (Some(false), None) => Some(Freshness::Within(MAX_AGE)),
+        (None, None) => None,
+    })
+}

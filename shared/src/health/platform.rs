@@ -1,0 +1,63 @@
+//! What the platform database knows and no probe can see.
+
+use std::collections::HashMap;
+
+use super::probe::{Asker, Deadline, Probe, Trouble};
+use crate::{
+    clients::postgres::{Postgres, Session},
+    config::{ConfigError, PostgresConfig},
+    domain::{Channel, TenantCounts},
+    store::health,
+};
+
+/// What it knows.
+#[derive(Debug, Clone)]
+pub(super) struct Facts {
+    pub(super) tenants: TenantCounts,
+    /// Active tenants that have a connected channel.
+    pub(super) by_channel: HashMap<Channel, i64>,
+    pub(super) oldest_waiting_seconds: f64,
+}
+
+/// The platform database. What is asked here is asked apart from whether the server is well: a table that is locked says
+/// nothing of that.
+pub(super) struct Platform(Asker<Question>);
+
+impl Platform {
+    /// Connects to nothing yet.
+    pub(super) fn new(config: &PostgresConfig) -> Result<Self, ConfigError> {
+        Ok(Self(Asker::new(Question(Postgres::connect(config)?))))
+    }
+
+    /// `None` when it does not say.
+    pub(super) async fn read(&self, deadline: Deadline) -> Option<Facts> {
+        match self.0.ask(deadline).await {
+            Ok(answered) => Some(answered.answer),
+            Err(trouble) => {
+                trouble.log("platform database");
+                None
+            }
+        }
+    }
+}
+
+struct Question(Postgres);
+
+impl Probe for Question {
+    type Connection = Session;
+    type Answer = Facts;
+
+    async fn open(&self) -> Result<Session, Trouble> {
+        Ok(self.0.session().await?)
+    }
+
+    async fn ask(&self, session: &mut Session) -> Result<Facts, Trouble> {
+        let client = &**session;
+        let (tenants, by_channel, oldest_waiting_seconds) = tokio::try_join!(
+            health::count_tenants(client),
+            health::count_by_channel(client),
+            health::oldest_waiting_seconds(client)
+        )?;
+        Ok(Facts { tenants, by_channel, oldest_waiting_seconds })
+    }
+}
