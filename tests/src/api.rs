@@ -10,6 +10,7 @@ use shared::{
     clients::{postgres::Postgres, redis::Redis},
     config::{DefaultLimits, FromEnv, IdempotencyConfig, QueueConfig, RedisConfig, SigningConfig, TokenConfig},
     dispatch::Dispatcher,
+    health::Sources,
     http::{Fingerprints, finish},
 };
 use tokio::net::TcpListener;
@@ -68,6 +69,8 @@ pub struct Parts {
     pub tokens: TokenConfig,
     /// The queues.
     pub queues: QueueConfig,
+    /// What health looks at.
+    pub health: Sources,
 }
 
 impl Parts {
@@ -81,6 +84,7 @@ impl Parts {
                 provision: Some(world.provision_queue_url.clone()),
                 relay: Some(world.relay_queue_url.clone()),
             },
+            health: world.health(),
         }
     }
 }
@@ -117,7 +121,17 @@ pub fn routes(parts: &Parts) -> OpenApiRouter {
             dispatcher: Arc::clone(&dispatcher),
             default_limits: DefaultLimits::from_env().unwrap(),
         }))
-        .merge(retry_tenant::routes(retry_tenant::App { platform: platform(), verifier, fingerprints, dispatcher }))
+        .merge(retry_tenant::routes(retry_tenant::App {
+            platform: platform(),
+            verifier: verifier.clone(),
+            fingerprints,
+            dispatcher,
+        }))
+        .merge(list_health_history::routes(list_health_history::App {
+            platform: platform(),
+            verifier: verifier.clone(),
+        }))
+        .merge(check_health::routes(check_health::App::new(&parts.health, verifier).unwrap()))
 }
 
 impl Api {

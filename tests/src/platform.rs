@@ -6,7 +6,8 @@ use mongodb::Client as MongoClient;
 use secrecy::SecretString;
 use shared::{
     clients::postgres::{Postgres, connect_once},
-    config::{Clusters, FromEnv, MongoConfig, PostgresConfig},
+    config::{Clusters, FromEnv, HealthConfig, MongoConfig, PostgresConfig, QueueConfig},
+    health::Sources,
 };
 use tokio::sync::{Mutex, OnceCell};
 use tokio_postgres::Client;
@@ -63,6 +64,23 @@ impl World {
     /// A pool with the rights of the HTTP functions.
     pub fn api_pool(&self) -> Postgres {
         Postgres::connect(&self.api()).unwrap()
+    }
+
+    /// What health looks at: this world's database and queues, and the servers that the environment names. Of services and
+    /// providers, none.
+    pub fn health(&self) -> Sources {
+        let sources = Sources::from_env().unwrap();
+        Sources {
+            postgres: self.api(),
+            postgres_clusters: Clusters::single(self.api().url),
+            redis_prefix: format!("{}:", self.database),
+            queues: QueueConfig {
+                provision: Some(self.provision_queue_url.clone()),
+                relay: Some(self.relay_queue_url.clone()),
+            },
+            health: HealthConfig { services: Vec::new(), providers: Vec::new(), ..sources.health },
+            ..sources
+        }
     }
 
     /// A connection of the owner, to look at everything.

@@ -45,6 +45,7 @@ async fn without_postgresql_every_route_answers_503_in_time_and_works_again_when
             (Method::PATCH, format!("/tenants/{id}"), Some(json!({"name": "x"}))),
             (Method::GET, format!("/tenants/{id}/operations"), None),
             (Method::POST, format!("/tenants/{id}/retry"), None),
+            (Method::GET, "/health/history".to_owned(), None),
         ];
         join_all(requests.into_iter().map(|(method, path, body)| refused(&api, mode, method, path, body))).await;
         proxy.set(Mode::Pass);

@@ -7,6 +7,7 @@ use crate::{
     failure::{Attempt, Result},
     ports::Ports,
     secrets::Secrets,
+    services,
 };
 
 /// Where S3 and SQS believe to be.
@@ -23,7 +24,7 @@ pub(crate) const FIRST_ADMIN_EMAIL: &str = "owner@landlord.example";
 const ACCOUNT: &str = "000000000000";
 
 /// The variables that, when set by the developer, stand for a server of theirs, and what goes with each.
-const NAMEABLE: [(&str, &[&str]); 6] = [
+const NAMEABLE: [(&str, &[&str]); 10] = [
     ("POSTGRES_URL", &["POSTGRES_API_URL", "POSTGRES_PROVISIONER_URL"]),
     ("MONGODB_URL", &[]),
     ("REDIS_URL", &[]),
@@ -40,6 +41,10 @@ const NAMEABLE: [(&str, &[&str]); 6] = [
         ],
     ),
     ("AWS_ENDPOINT_URL_SQS", &["PROVISION_QUEUE_URL", "RELAY_QUEUE_URL"]),
+    (services::ALL[0].variable, &[]),
+    (services::ALL[1].variable, &[]),
+    (services::ALL[2].variable, &[]),
+    (services::ALL[3].variable, &[]),
 ];
 
 /// The servers that the developer named instead of ours.
@@ -57,7 +62,7 @@ impl Given {
 
     fn pick(variables: &BTreeMap<String, String>, ports: &Ports) -> Self {
         // After `export $(cargo dev env)` our own addresses are in the environment: those are not somebody else's.
-        let base = ports.postgres()..=ports.elasticmq();
+        let base = ports.postgres()..=ports.service(3);
         let ours = |value: &str| base.clone().any(|port| value.contains(&format!("127.0.0.1:{port}")));
         let named = |name: &str| variables.get(name).filter(|value| !value.is_empty() && !ours(value));
         let mut given = BTreeMap::new();
@@ -141,8 +146,12 @@ pub(crate) fn variables(ports: &Ports, secrets: &Secrets, given: &Given) -> Vec<
         ("AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH", "true".into()),
         ("LOG_FORMAT", "text".into()),
     ];
+    let health = services::ALL.map(|service| {
+        let ours = format!("http://127.0.0.1:{}/health", service.port(ports));
+        (service.variable, own(service.variable, ours))
+    });
     let session = given.get("AWS_SESSION_TOKEN").map(|token| ("AWS_SESSION_TOKEN", token.to_owned()));
-    list.into_iter().chain(session).map(|(name, value)| (name.to_owned(), value)).collect()
+    list.into_iter().chain(health).chain(session).map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use crate::{
     install::python::Wheel,
     process::{detached, run, tail},
     progress::Step,
+    services,
     stack::Stack,
 };
 
@@ -138,6 +139,17 @@ pub(crate) fn watch(stack: &Stack) -> Result<Command> {
 pub(crate) fn emulator(stack: &Stack) -> Result<Command> {
     let mut command = detached(target(&stack.checkout)?.join("debug/emulator"));
     equip(&mut command, stack);
+    command.current_dir(stack.checkout.root());
+    Ok(command)
+}
+
+/// The stand-ins of the platform's services, but for those that the developer named.
+pub(crate) fn services(stack: &Stack) -> Result<Command> {
+    let mut command = detached(target(&stack.checkout)?.join("debug/services"));
+    command.arg("--folder").arg(services::folder(&stack.checkout));
+    for service in services::ALL.iter().filter(|service| stack.given.get(service.variable).is_none()) {
+        command.arg(format!("{}={}", service.name, service.port(&stack.ports)));
+    }
     command.current_dir(stack.checkout.root());
     Ok(command)
 }

@@ -16,6 +16,7 @@ mod process;
 mod progress;
 mod secrets;
 mod servers;
+mod services;
 mod stack;
 mod supervisor;
 
@@ -51,12 +52,19 @@ enum Command {
     Env,
     /// Signs in as the first super-admin and prints the bearer token
     Token,
-    /// Starts one server, or `functions`, or `emulator`
+    /// Switches the stand-in of a service of the platform
+    Service {
+        /// `webhook-ingestor`, `ws-server`, `ai-agent` or `billing-service`
+        name: String,
+        /// What it does from now on
+        mode: services::Mode,
+    },
+    /// Starts one server, or `functions`, `emulator` or `services`
     Start {
         /// A name of `status`
         name: String,
     },
-    /// Stops one server, or `functions`, or `emulator`, until it is started again
+    /// Stops one server, or `functions`, `emulator` or `services`, until it is started again
     Stop {
         /// A name of `status`
         name: String,
@@ -73,7 +81,7 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Keeps the functions and the emulator running
+    /// Keeps the functions, the emulator and the stand-ins of services running
     #[command(hide = true)]
     Supervise,
 }
@@ -97,6 +105,7 @@ fn carry_out(command: Command) -> failure::Result<ExitCode> {
         Command::Logs { name, follow } => commands::logs::run(&checkout, name.as_deref(), follow),
         Command::Env => commands::env::run(checkout),
         Command::Token => commands::token::run(checkout),
+        Command::Service { name, mode } => commands::service::run(checkout, &name, mode),
         Command::Start { name } => commands::single::start(checkout, &name),
         Command::Stop { name } => commands::single::stop(checkout, &name),
         Command::Test { arguments } => commands::test::run(checkout, &arguments),

@@ -61,6 +61,11 @@ impl Ports {
         self.base + 7
     }
 
+    /// The stand-in of a service of the platform, by its place among [`crate::services::ALL`].
+    pub(crate) fn service(&self, place: u16) -> u16 {
+        self.base + 8 + place
+    }
+
     /// The ports that this checkout was given before, if it was.
     pub(crate) fn load(checkout: &Checkout) -> Option<Self> {
         serde_json::from_str(&fs::read_to_string(file(checkout.root())).ok()?).ok()

@@ -149,7 +149,6 @@ pub fn timestamp<S: Serializer>(at: &OffsetDateTime, serializer: S) -> Result<S:
 }
 
 /// As [`timestamp`], for what may not have happened yet.
-#[expect(clippy::ref_option, reason = "serde passes a reference to the field")]
 pub fn optional_timestamp<S: Serializer>(at: &Option<OffsetDateTime>, serializer: S) -> Result<S::Ok, S::Error> {
     match at {
         Some(at) => timestamp(at, serializer),

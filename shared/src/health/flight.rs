@@ -23,12 +23,11 @@ impl<T: Clone + Send + Sync + 'static> Flight<T> {
     {
         let flight = {
             let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            match current.as_ref().filter(|flight| flight.peek().is_none()) {
-                Some(flight) => flight.clone(),
-                None => {
-                    let task = tokio::spawn(work());
-                    current.insert(async { task.await.ok() }.boxed().shared()).clone()
-                }
+            if let Some(flight) = current.as_ref().filter(|flight| flight.peek().is_none()) {
+                flight.clone()
+            } else {
+                let task = tokio::spawn(work());
+                current.insert(async { task.await.ok() }.boxed().shared()).clone()
             }
         };
         flight.await

@@ -115,9 +115,9 @@ impl Probe for Question {
         Ok(Client(Some(Arc::new(client))))
     }
 
-    async fn ask(&self, client: &mut Client) -> Result<Topic, Trouble> {
+    async fn ask(&self, client: &mut Client, deadline: Deadline) -> Result<Topic, Trouble> {
         let Some(client) = client.0.clone() else { return Err(Trouble::new("it is closed")) };
-        let (name, timeout) = (self.config.topic.clone(), self.config.timeout);
+        let (name, timeout) = (self.config.topic.clone(), deadline.remaining());
         self.aside(move || topic(&client, &name, timeout)).await
     }
 }

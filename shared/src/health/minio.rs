@@ -27,24 +27,24 @@ impl Minio {
             match status {
                 Some(404) => Trouble::because("the bucket does not exist", &error),
                 Some(403) => Trouble::because("it refuses the credentials", &error),
-                _ => trouble(error),
+                _ => trouble(&error),
             }
         })
     }
 }
 
 /// What went wrong with a call of an AWS SDK.
-pub(super) fn trouble<E, R>(error: SdkError<E, R>) -> Trouble
+pub(super) fn trouble<E, R>(error: &SdkError<E, R>) -> Trouble
 where
     E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
     R: std::fmt::Debug + Send + Sync + 'static,
 {
-    let text = match &error {
+    let text = match error {
         SdkError::TimeoutError(_) => "no answer in time",
         SdkError::DispatchFailure(failure) if failure.is_timeout() => "no answer in time",
         SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) => "it cannot be reached",
         SdkError::ServiceError(_) => "it answers with an error",
         _ => "its answer cannot be understood",
     };
-    Trouble::because(text, &error)
+    Trouble::because(text, error)
 }

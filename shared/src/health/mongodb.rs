@@ -99,7 +99,7 @@ impl Probe for Question {
         Ok((mongo::connect(&self.0).await?, None))
     }
 
-    async fn ask(&self, (client, version): &mut (Client, Option<String>)) -> Result<Answer, Trouble> {
+    async fn ask(&self, (client, version): &mut (Client, Option<String>), _: Deadline) -> Result<Answer, Trouble> {
         let hello = run(client, doc! { "hello": 1 }).await?;
         let primary = hello.get_bool("isWritablePrimary").unwrap_or(false) || hello.get_str("primary").is_ok();
         if version.is_none() {

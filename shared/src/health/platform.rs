@@ -51,7 +51,7 @@ impl Probe for Question {
         Ok(self.0.session().await?)
     }
 
-    async fn ask(&self, session: &mut Session) -> Result<Facts, Trouble> {
+    async fn ask(&self, session: &mut Session, _: Deadline) -> Result<Facts, Trouble> {
         let client = &**session;
         let (tenants, by_channel, oldest_waiting_seconds) = tokio::try_join!(
             health::count_tenants(client),

@@ -88,7 +88,7 @@ impl Probe for Question {
         Ok(self.0.session().await?)
     }
 
-    async fn ask(&self, session: &mut Session) -> Result<Server, Trouble> {
+    async fn ask(&self, session: &mut Session, _: Deadline) -> Result<Server, Trouble> {
         Ok(health::server(&**session).await?)
     }
 }

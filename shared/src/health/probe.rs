@@ -154,8 +154,12 @@ pub(super) trait Probe: Send + Sync {
     /// Connects.
     fn open(&self) -> impl Future<Output = Result<Self::Connection, Trouble>> + Send;
 
-    /// Asks.
-    fn ask(&self, connection: &mut Self::Connection) -> impl Future<Output = Result<Self::Answer, Trouble>> + Send;
+    /// Asks. Nobody waits for the answer after the deadline.
+    fn ask(
+        &self,
+        connection: &mut Self::Connection,
+        deadline: Deadline,
+    ) -> impl Future<Output = Result<Self::Answer, Trouble>> + Send;
 }
 
 /// A probe, and the connection that answered last.
@@ -184,30 +188,34 @@ impl<P: Probe> Asker<P> {
         kept: Option<P::Connection>,
         deadline: Deadline,
     ) -> Result<(P::Connection, Answered<P::Answer>), Trouble> {
-        let Some(kept) = kept else { return self.fresh().await };
-        let mut old = pin!(self.attempt(kept));
+        let Some(kept) = kept else { return self.fresh(deadline).await };
+        let mut old = pin!(self.attempt(kept, deadline));
         match timeout_at(deadline.middle(), &mut old).await {
             Ok(Ok(found)) => return Ok(found),
-            Ok(Err(_)) => return self.fresh().await,
+            Ok(Err(_)) => return self.fresh(deadline).await,
             Err(_) => {}
         }
-        match select(old, pin!(self.fresh())).await {
+        match select(old, pin!(self.fresh(deadline))).await {
             Either::Left((Ok(found), _)) | Either::Right((Ok(found), _)) => Ok(found),
             Either::Left((Err(_), fresh)) => fresh.await,
             Either::Right((Err(_), old)) => old.await,
         }
     }
 
-    async fn fresh(&self) -> Result<(P::Connection, Answered<P::Answer>), Trouble> {
+    async fn fresh(&self, deadline: Deadline) -> Result<(P::Connection, Answered<P::Answer>), Trouble> {
         let begun = Instant::now();
         let connection = self.probe.open().await?;
-        let (connection, answered) = self.attempt(connection).await?;
+        let (connection, answered) = self.attempt(connection, deadline).await?;
         Ok((connection, Answered { took: begun.elapsed(), ..answered }))
     }
 
-    async fn attempt(&self, mut connection: P::Connection) -> Result<(P::Connection, Answered<P::Answer>), Trouble> {
+    async fn attempt(
+        &self,
+        mut connection: P::Connection,
+        deadline: Deadline,
+    ) -> Result<(P::Connection, Answered<P::Answer>), Trouble> {
         let begun = Instant::now();
-        let answer = self.probe.ask(&mut connection).await?;
+        let answer = self.probe.ask(&mut connection, deadline).await?;
         Ok((connection, Answered { answer, took: begun.elapsed() }))
     }
 }

@@ -58,7 +58,7 @@ impl Probe for Question {
         Ok(self.client.open().await?)
     }
 
-    async fn ask(&self, connection: &mut MultiplexedConnection) -> Result<Answer, Trouble> {
+    async fn ask(&self, connection: &mut MultiplexedConnection, _: Deadline) -> Result<Answer, Trouble> {
         let mut questions = redis::pipe();
         questions.cmd("PING").cmd("INFO").arg("server");
         if !self.keys.is_empty() {

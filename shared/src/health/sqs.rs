@@ -2,11 +2,12 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use aws_sdk_sqs::{
     Client,
+    error::ProvideErrorMetadata,
     types::QueueAttributeName,
     types::QueueAttributeName::{ApproximateNumberOfMessages, ApproximateNumberOfMessagesNotVisible, RedrivePolicy},
 };
@@ -91,19 +92,21 @@ impl Sqs {
     }
 
     async fn count_dead_letters(&self, client: &Client, arn: &str) -> Result<i64, Trouble> {
-        let known = self.dead_letters.lock().unwrap_or_else(PoisonError::into_inner).get(arn).cloned();
-        let url = match known {
-            Some(url) => url,
-            None => {
-                let name = arn.rsplit(':').next().unwrap_or_default();
-                let found = client.get_queue_url().queue_name(name).send().await.map_err(|error| trouble(error))?;
-                let url = found.queue_url.ok_or_else(|| Trouble::new("its answer cannot be understood"))?;
-                let mut known = self.dead_letters.lock().unwrap_or_else(PoisonError::into_inner);
-                known.insert(arn.to_owned(), url.clone());
-                url
-            }
+        let known = self.known().get(arn).cloned();
+        let url = if let Some(url) = known {
+            url
+        } else {
+            let name = arn.rsplit(':').next().unwrap_or_default();
+            let found = client.get_queue_url().queue_name(name).send().await.map_err(|error| trouble(&error))?;
+            let url = found.queue_url.ok_or_else(|| Trouble::new("its answer cannot be understood"))?;
+            self.known().insert(arn.to_owned(), url.clone());
+            url
         };
         number(&attributes(client, &url, false).await?, &ApproximateNumberOfMessages)
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<String, String>> {
+        self.dead_letters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -115,11 +118,13 @@ async fn attributes(client: &Client, url: &str, all: bool) -> Result<Attributes,
         request = request.attribute_names(ApproximateNumberOfMessagesNotVisible).attribute_names(RedrivePolicy);
     }
     let answer = request.send().await.map_err(|error| {
-        let is_missing = error.as_service_error().is_some_and(|error| error.is_queue_does_not_exist());
+        // The latter is the code of the protocol before this one, which SQS still gives.
+        let missing = ["QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"];
+        let is_missing = error.code().is_some_and(|code| missing.contains(&code));
         if is_missing {
             Trouble::because(format!("the queue {} does not exist", name(url)), &error)
         } else {
-            trouble(error)
+            trouble(&error)
         }
     })?;
     Ok(answer.attributes.unwrap_or_default())

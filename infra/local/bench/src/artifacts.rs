@@ -19,12 +19,13 @@ pub(crate) struct Linked {
 }
 
 impl Linked {
-    /// What a function may link, and has to: it sends events, keeps objects, or sends messages.
+    /// What a function may link, and has to: it sends events, keeps objects, sends messages, or looks
+    /// after what does.
     pub(crate) fn expected(function: &str) -> Self {
         Self {
-            kafka: function == "relay-events",
-            s3: function == "provision-tenant",
-            sqs: ["create-tenant", "provision-tenant", "relay-events", "retry-tenant", "update-tenant"]
+            kafka: ["check-health", "relay-events"].contains(&function),
+            s3: ["check-health", "provision-tenant"].contains(&function),
+            sqs: ["check-health", "create-tenant", "provision-tenant", "relay-events", "retry-tenant", "update-tenant"]
                 .contains(&function),
         }
     }

@@ -25,12 +25,12 @@ pub struct Schedule {
 }
 
 /// Everything that happens by the clock.
-pub const ALL: &[Schedule] = &[Schedule {
-    function: "relay-events",
-    rate: Duration::from_mins(1),
-    input: None,
-    timeout: Duration::from_mins(1),
-}];
+pub const ALL: &[Schedule] =
+    &[each_minute("relay-events", Duration::from_mins(1)), each_minute("check-health", Duration::from_secs(15))];
+
+const fn each_minute(function: &'static str, timeout: Duration) -> Schedule {
+    Schedule { function, rate: Duration::from_mins(1), input: None, timeout }
+}
 
 /// Runs one schedule until `shutdown`. A moment that was missed is not made up for.
 pub async fn run(schedule: Schedule, invoker: Arc<impl Invoke>, shutdown: impl Future<Output = ()> + Send) {

@@ -18,14 +18,14 @@ use crate::{
     stack::Stack,
 };
 
-/// Prints the functions', the emulator's and the supervisor's news until it is told to end.
+/// Prints the news of the functions, the emulator, the services and the supervisor until it is told to end.
 pub(crate) fn run(stack: &Stack) -> Result<ExitCode> {
     let end = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM, SIGHUP] {
         signal_hook::flag::register(signal, Arc::clone(&end)).attempt(|| "Ctrl-C cannot be listened for".into())?;
     }
     print("\nCtrl-C stops it all; `cargo dev up --detach` would have left it running.\n\n");
-    let mut news = Follower::from_now(&stack.checkout, &["functions", "emulator", "supervisor"]);
+    let mut news = Follower::from_now(&stack.checkout, &["functions", "emulator", "services", "supervisor"]);
     while !end.load(Ordering::Relaxed) {
         if news.print().is_err() {
             break;

@@ -1,4 +1,4 @@
-//! Keeps the functions (`cargo lambda watch`) and the emulator running, in a process of its own.
+//! Keeps the functions (`cargo lambda watch`), the emulator and the stand-ins of services running, in a process of its own.
 //!
 //! The stores are not its business: a test or a developer who stops one wants it stopped.
 
@@ -23,6 +23,7 @@ use crate::{
     failure::{Attempt, Result},
     functions, probe,
     process::{self, Identity},
+    services,
     stack::Stack,
 };
 
@@ -31,7 +32,7 @@ mod instances;
 use instances::Instances;
 
 /// What is kept running.
-pub(crate) const PARTS: [&str; 2] = ["functions", "emulator"];
+pub(crate) const PARTS: [&str; 3] = ["functions", "emulator", "services"];
 
 const NAME: &str = "supervisor";
 /// How often it looks.
@@ -68,7 +69,7 @@ pub(crate) fn ensure(stack: &Stack) -> Result<()> {
         stop(stack);
         write_whole(&file, &environment)?;
     }
-    for part in ["emulator", NAME] {
+    for part in ["emulator", "services", NAME] {
         if let Some(process) = process::recorded(checkout, part).filter(Identity::is_outdated) {
             // It is not asked to end, for a supervisor that is asked takes everything down with it.
             process.stop(Signal::KILL, Duration::from_secs(5));
@@ -143,6 +144,10 @@ pub(crate) fn status(stack: &Stack) -> Vec<Line> {
         line("functions", Some(stack.ports.api()), Some(answer)),
     ];
     lines.extend(instances::status(stack));
+    let services = line("services", None, None);
+    let stand_ins = services::status(stack, services.up);
+    lines.push(services);
+    lines.extend(stand_ins);
     lines
 }
 
@@ -222,6 +227,7 @@ impl Part {
                 instances::sweep(stack);
                 functions::watch(stack)?
             }
+            "services" => functions::services(stack)?,
             _ => functions::emulator(stack)?,
         };
         process::launch(&stack.checkout, self.name, &mut command)

@@ -1,0 +1,141 @@
+//! Reports are shared: by those who ask at once, and for as long as they are fresh.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use axum::{Router, routing::get};
+use futures::future::join_all;
+use redis::aio::MultiplexedConnection;
+use reqwest::{Method, StatusCode};
+use shared::domain::{Component, Service};
+use tests::{Api, api::answer, proxy::Mode, variable};
+
+use crate::stage::{LIMIT, MARGIN, Stage};
+
+/// A service that counts how often it was asked, and takes its time to answer.
+async fn counted(time: Duration) -> (String, Arc<AtomicUsize>) {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&asked);
+    let service = Api::serve(Router::new().route(
+        "/health",
+        get(move || {
+            counter.fetch_add(1, Ordering::SeqCst);
+            async move { tokio::time::sleep(time).await }
+        }),
+    ))
+    .await;
+    (service.base.replace("/api/super-admin", "/health"), asked)
+}
+
+/// A stage with such a service, so that it is known how often everything was looked at.
+async fn stage(time: Duration) -> (Stage, Arc<AtomicUsize>) {
+    let (url, asked) = counted(time).await;
+    let stage = Stage::with(|sources| sources.health.services = vec![(Service::AiAgent, url)]).await;
+    (stage, asked)
+}
+
+async fn redis() -> MultiplexedConnection {
+    redis::Client::open(variable("REDIS_URL")).unwrap().get_multiplexed_async_connection().await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn twenty_requests_at_once_cause_one_look() {
+    let (stage, asked) = stage(Duration::from_millis(100)).await;
+    let paths = ["/health?live=true", "/health", "/health?max_age=0"];
+    let answers = join_all((0..20).map(|number| stage.api.get(paths[number % 3]))).await;
+    for answer in &answers {
+        assert_eq!((answer.status, &answer.json), (StatusCode::OK, &answers[0].json));
+    }
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn twenty_requests_to_several_processes_at_once_cause_one_look() {
+    let (stage, asked) = stage(Duration::from_millis(100)).await;
+    let others = [stage.another().await, stage.another().await];
+    // Each has its connections by now; a first one takes long where nothing is optimised.
+    join_all([&stage.api, &others[0], &others[1]].map(|api| api.get("/health?live=true"))).await;
+    asked.store(0, Ordering::SeqCst);
+    let requests = (0..20).map(|number| {
+        let api = [&stage.api, &others[0], &others[1]][number % 3];
+        api.get("/health?live=true")
+    });
+    let answers = join_all(requests).await;
+    assert!(answers.iter().all(|answer| answer.json == answers[0].json), "{answers:?}");
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_is_shown_as_long_as_it_is_fresh() {
+    let (stage, asked) = stage(Duration::ZERO).await;
+    let first = stage.api.get("/health").await;
+    let seen = |count: usize| assert_eq!(asked.load(Ordering::SeqCst), count);
+    seen(1);
+    // To everyone, in whichever process.
+    let other = stage.another().await;
+    for path in ["/health", "/health?max_age=3600", "/health?live=false", "/health?max_age=5"] {
+        assert_eq!(other.get(path).await.json, first.json, "{path}");
+    }
+    assert_eq!(answer(stage.api.anonymous(Method::GET, "/health")).await.json["status"], "healthy");
+    seen(1);
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    let second = stage.api.get("/health?max_age=1").await;
+    assert_ne!(second.json["checked_at"], first.json["checked_at"]);
+    seen(2);
+    let third = stage.api.get("/health?live=true").await;
+    assert_ne!(third.json["checked_at"], second.json["checked_at"]);
+    seen(3);
+    assert_eq!(other.get("/health").await.json, third.json);
+    seen(3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_redis_everything_is_looked_at_each_time_and_the_answer_is_in_time() {
+    let (stage, asked) = stage(Duration::ZERO).await;
+    stage.api.get("/health").await;
+    for mode in [Mode::Cut, Mode::Hang] {
+        stage.set(Component::Redis, mode);
+        let before = asked.load(Ordering::SeqCst);
+        for round in 1..=2 {
+            let begun = Instant::now();
+            let told = stage.api.get("/health").await;
+            let took = begun.elapsed();
+            assert_eq!(told.status, StatusCode::SERVICE_UNAVAILABLE, "{mode:?}: {}", told.text);
+            assert_eq!(told.json["infrastructure"]["redis"]["status"], "down", "{mode:?}");
+            assert_eq!(told.json["infrastructure"]["postgresql"]["status"], "up", "{mode:?}");
+            assert!(took < LIMIT + MARGIN, "{mode:?}: {took:?}");
+            assert_eq!(asked.load(Ordering::SeqCst), before + round, "{mode:?}");
+        }
+        stage.set(Component::Redis, Mode::Pass);
+        stage.assert_healthy().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_died_while_it_looked_keeps_nobody_waiting() {
+    let (stage, asked) = stage(Duration::ZERO).await;
+    stage.api.get("/health").await;
+    let key = format!("{}health:probing", stage.sources.redis_prefix);
+    redis::cmd("SET").arg(key).arg("dead").arg("PX").arg(60_000).query_async::<()>(&mut redis().await).await.unwrap();
+    let (told, took) = stage.live().await;
+    assert_eq!(told.status, StatusCode::OK, "{}", told.text);
+    assert!(took < LIMIT, "{took:?}");
+    assert_eq!(asked.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_of_another_form_is_none() {
+    let (stage, asked) = stage(Duration::ZERO).await;
+    let key = format!("{}health:latest", stage.sources.redis_prefix);
+    for text in ["", "{}", "nonsense", r#"{"status":"healthy"}"#] {
+        redis::cmd("SET").arg(&key).arg(text).arg("EX").arg(60).query_async::<()>(&mut redis().await).await.unwrap();
+        let before = asked.load(Ordering::SeqCst);
+        let told = stage.api.get("/health").await;
+        assert_eq!((told.status, asked.load(Ordering::SeqCst)), (StatusCode::OK, before + 1), "{text}");
+    }
+}
