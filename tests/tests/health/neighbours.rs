@@ -127,7 +127,7 @@ async fn a_redirect_is_not_followed_and_another_protocol_is_not_understood() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_that_is_down_or_late_or_stops_in_the_middle_holds_nothing_up() {
-    let (silent, _) = server(http("200 OK", "", "fine"), Duration::from_secs(60)).await;
+    let (silent, _) = server(http("200 OK", "", "fine"), Duration::from_mins(1)).await;
     let half = at_once(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf".to_vec()).await;
     let readings = services(&[&nowhere().await, &silent, &half, "http://there-is-no-such-host.invalid/"]).await;
     let told: Vec<_> = readings.iter().map(|reading| reading["error"].as_str().unwrap()).collect();

@@ -61,6 +61,12 @@ impl Stage {
         self.proxies[place].set(mode);
     }
 
+    pub(crate) fn set_all(&self, mode: Mode) {
+        for proxy in &self.proxies {
+            proxy.set(mode);
+        }
+    }
+
     /// The report as it is now, and how long it took.
     pub(crate) async fn live(&self) -> (Answer, Duration) {
         let begun = Instant::now();

@@ -74,28 +74,30 @@ async fn two_stores_and_all_of_them_at_once_take_no_longer_than_one() {
         [(Component::PostgreSql, Mode::Cut), (Component::Minio, Mode::Hang)],
     ];
     for pair in pairs {
-        pair.iter().for_each(|(store, mode)| stage.set(*store, *mode));
+        for (store, mode) in pair {
+            stage.set(store, mode);
+        }
         let (told, took) = stage.live().await;
         assert_tells(&format!("{pair:?}"), &told, took, &pair.map(|(store, _)| store));
-        pair.iter().for_each(|(store, _)| stage.set(*store, Mode::Pass));
+        stage.set_all(Mode::Pass);
         stage.assert_healthy().await;
     }
-    STORES.iter().for_each(|store| stage.set(*store, Mode::Hang));
+    stage.set_all(Mode::Hang);
     let (told, took) = stage.live().await;
     assert_tells("all", &told, took, &STORES);
     let anonymous = answer(stage.api.anonymous(Method::GET, "/health")).await;
     assert_eq!((anonymous.status, anonymous.json), (StatusCode::SERVICE_UNAVAILABLE, json!({ "status": "unhealthy" })));
-    STORES.iter().for_each(|store| stage.set(*store, Mode::Pass));
+    stage.set_all(Mode::Pass);
     stage.assert_healthy().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_was_never_reached_is_told_in_time_too() {
     let stage = Stage::new().await;
-    STORES.iter().for_each(|store| stage.set(*store, Mode::Hang));
+    stage.set_all(Mode::Hang);
     let (told, took) = stage.live().await;
     assert_tells("all, from the start", &told, took, &STORES);
-    STORES.iter().for_each(|store| stage.set(*store, Mode::Pass));
+    stage.set_all(Mode::Pass);
     stage.assert_healthy().await;
 }
 
