@@ -211,7 +211,7 @@ async fn tell_backlog(app: &App) -> Result<()> {
     if backlog.refused > 0 {
         tracing::error!(
             outbox.refused = backlog.refused,
-            "events wait that Kafka refused; their tenants' later ones too"
+            "events wait that Kafka refused; the later ones of their subjects too"
         );
     }
     if backlog.rows > 0 {
