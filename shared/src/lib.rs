@@ -17,6 +17,7 @@ pub mod error;
 pub mod events;
 #[cfg(feature = "http")]
 pub mod http;
+pub mod invocation;
 #[cfg(feature = "passwords")]
 pub mod passwords;
 #[cfg(feature = "provisioning")]
