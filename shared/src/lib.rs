@@ -10,6 +10,8 @@
 pub mod auth;
 pub mod clients;
 pub mod config;
+#[cfg(feature = "redis")]
+pub mod counters;
 #[cfg(all(feature = "postgres", feature = "sqs"))]
 pub mod dispatch;
 pub mod domain;
