@@ -319,7 +319,7 @@ async fn of_two_measurements_the_later_one_is_kept_in_whichever_order_they_come(
     stage.seed(1).await;
     let tenant = stage.id("t-1").await;
     let now = time::OffsetDateTime::now_utc();
-    let intervals = Intervals { active: Duration::from_secs(900), suspended: Duration::from_secs(900) };
+    let intervals = Intervals { active: Duration::from_mins(15), suspended: Duration::from_hours(24) };
     let mut connection = stage.world.api_pool().get().await.unwrap();
     let mut keep = async |at: time::OffsetDateTime, agents: i64, month: Month| {
         let found = Measurement {
