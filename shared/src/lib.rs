@@ -10,6 +10,8 @@
 pub mod auth;
 pub mod clients;
 pub mod config;
+#[cfg(feature = "redis")]
+pub mod counters;
 #[cfg(all(feature = "postgres", feature = "sqs"))]
 pub mod dispatch;
 pub mod domain;
@@ -19,6 +21,7 @@ pub mod events;
 pub mod health;
 #[cfg(feature = "http")]
 pub mod http;
+pub mod invocation;
 #[cfg(feature = "passwords")]
 pub mod passwords;
 #[cfg(feature = "provisioning")]

@@ -77,6 +77,7 @@ impl World {
             queues: QueueConfig {
                 provision: Some(self.provision_queue_url.clone()),
                 relay: Some(self.relay_queue_url.clone()),
+                ..QueueConfig::default()
             },
             health: HealthConfig { services: Vec::new(), providers: Vec::new(), ..sources.health },
             ..sources

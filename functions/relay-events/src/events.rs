@@ -42,13 +42,13 @@ use std::time::Duration;
 
 use shared::{
     error::Result,
+    invocation::Deadline,
     store::outbox::{self, Checkpoint, EventsLock, Message},
 };
 use uuid::Uuid;
 
 use crate::{
     App, Boundary,
-    deadline::Deadline,
     sender::{Failure, Sender},
     topic::Topic,
 };

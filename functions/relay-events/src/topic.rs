@@ -18,10 +18,9 @@ use shared::{
     clients::kafka::{self, Consumer, Isolation, Producer, blocking, end_aside},
     config::KafkaConfig,
     error::{Dependency, Error, Result},
+    invocation::Deadline,
 };
 use uuid::Uuid;
-
-use crate::deadline::Deadline;
 
 /// Partitions of a topic that is made here.
 const PARTITIONS: i32 = 6;

@@ -39,24 +39,26 @@ CREATE INDEX tenant_usage_due ON tenant_usage (due_at);
 -- Every tenant has its row, whoever inserts the tenant, so that a list in the order of a figure misses none.
 CREATE FUNCTION insert_tenant_usage() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO tenant_usage (organization_id) VALUES (NEW.id);
+    INSERT INTO tenant_usage (organization_id) SELECT id FROM inserted;
     RETURN NULL;
 END
 $$;
 
 CREATE TRIGGER organizations_have_usage AFTER INSERT ON organizations
-    FOR EACH ROW EXECUTE FUNCTION insert_tenant_usage();
+    REFERENCING NEW TABLE AS inserted
+    FOR EACH STATEMENT EXECUTE FUNCTION insert_tenant_usage();
 
 INSERT INTO tenant_usage (organization_id) SELECT id FROM organizations;
 
--- Which thresholds a tenant has passed in a month: each is told once.
+-- Which thresholds a tenant has passed in a month: each is told once. The month comes first in the key, as whole months are
+-- forgotten.
 CREATE TABLE usage_thresholds (
     organization_id uuid        NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
     month           date        NOT NULL,
     figure          text        NOT NULL,
     percent         smallint    NOT NULL,
     reached_at      timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (organization_id, month, figure, percent)
+    PRIMARY KEY (month, organization_id, figure, percent)
 );
 
 GRANT SELECT, INSERT, UPDATE ON tenant_usage TO landlord_api;

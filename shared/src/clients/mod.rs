@@ -3,6 +3,8 @@
 
 #[cfg(any(feature = "s3", feature = "sqs"))]
 pub mod aws;
+#[cfg(all(feature = "mongo", feature = "postgres"))]
+pub mod clusters;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 #[cfg(feature = "mongo")]

@@ -3,6 +3,7 @@
 
 mod clusters;
 mod health;
+mod measuring;
 mod stores;
 mod tokens;
 
@@ -10,6 +11,7 @@ use std::{env, fmt::Display, str::FromStr};
 
 pub use clusters::{Cluster, Clusters};
 pub use health::HealthConfig;
+pub use measuring::MeasuringConfig;
 use secrecy::SecretString;
 pub use stores::{KafkaConfig, MongoConfig, PostgresConfig, QueueConfig, RedisConfig, S3Config};
 pub use tokens::{IdempotencyConfig, OidcConfig, SigningConfig, TokenConfig};

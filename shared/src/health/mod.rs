@@ -149,7 +149,7 @@ impl Health {
         let attempts = |endpoint: &Option<String>| Attempts { endpoint: endpoint.clone(), ..Attempts::new(limit, 2) };
         let has_url = |channel| sources.health.providers.iter().any(|(of, _)| *of == channel);
         let silent = Channel::ALL.into_iter().filter(|channel| !has_url(*channel)).collect();
-        let queues = [&sources.queues.provision, &sources.queues.relay];
+        let queues = [&sources.queues.provision, &sources.queues.relay, &sources.queues.measure];
         Ok(Self(Arc::new(Inner {
             postgresql: postgresql::PostgreSql::new(&postgres, &sources.postgres_clusters)?,
             mongodb: mongodb::MongoDb::new(&sources.mongo_clusters, limit),

@@ -14,7 +14,7 @@ use std::{
 use futures::future::{Either, select};
 use tokio::time::{Instant, timeout_at};
 
-use crate::error::Error;
+use crate::{clients::postgres::sql_state, error::Error};
 
 /// When a probe is over.
 #[derive(Debug, Clone, Copy)]
@@ -108,6 +108,10 @@ impl From<Error> for Trouble {
 
 /// What an error means, by the causes that all clients share.
 fn describe(error: &Error) -> &'static str {
+    if let Some(code) = sql_state(error) {
+        // Class 28: invalid authorization specification.
+        return if code.code().starts_with("28") { "it refuses the credentials" } else { "it answers with an error" };
+    }
     let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(cause) = next {
         if let Some(error) = cause.downcast_ref::<io::Error>() {
@@ -119,15 +123,6 @@ fn describe(error: &Error) -> &'static str {
                 | io::ErrorKind::BrokenPipe
                 | io::ErrorKind::UnexpectedEof => "it closes the connection",
                 _ => "it cannot be reached",
-            };
-        }
-        if let Some(error) = cause.downcast_ref::<tokio_postgres::Error>()
-            && let Some(code) = error.code()
-        {
-            return if code.code().starts_with("28") {
-                "it refuses the credentials"
-            } else {
-                "it answers with an error"
             };
         }
         if let Some(error) = cause.downcast_ref::<redis::RedisError>()

@@ -12,6 +12,7 @@ mod problem;
 mod query;
 mod request;
 mod serve;
+mod tenant_filter;
 
 pub use availability::availability;
 pub use body::{Faults, Field, JsonBody, LimitsBody};
@@ -24,6 +25,7 @@ pub use problem::{InputFault, Problem, ProblemDetails};
 pub use query::QueryReader;
 pub use request::RequestInfo;
 pub use serve::{serve, serve_scheduled};
+pub use tenant_filter::tenant_filter;
 
 /// The base path of every endpoint.
 pub const BASE_PATH: &str = "/api/super-admin";

@@ -1,6 +1,8 @@
 //! All SQL on the platform database: a module a noun, a function a query. Each takes a connection or a transaction, so
 //! that the caller decides what commits together.
 
+mod conditions;
+
 pub mod audit;
 pub mod health;
 pub mod idempotency;
@@ -10,3 +12,4 @@ pub mod outbox;
 pub mod placement;
 pub mod super_admins;
 pub mod tenants;
+pub mod usage;

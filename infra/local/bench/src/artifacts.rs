@@ -24,9 +24,17 @@ impl Linked {
     pub(crate) fn expected(function: &str) -> Self {
         Self {
             kafka: ["check-health", "relay-events"].contains(&function),
-            s3: ["check-health", "provision-tenant"].contains(&function),
-            sqs: ["check-health", "create-tenant", "provision-tenant", "relay-events", "retry-tenant", "update-tenant"]
-                .contains(&function),
+            s3: ["check-health", "measure-usage", "provision-tenant"].contains(&function),
+            sqs: [
+                "check-health",
+                "create-tenant",
+                "measure-usage",
+                "provision-tenant",
+                "relay-events",
+                "retry-tenant",
+                "update-tenant",
+            ]
+            .contains(&function),
         }
     }
 

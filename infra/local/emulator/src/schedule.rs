@@ -25,11 +25,11 @@ pub struct Schedule {
 }
 
 /// Everything that happens by the clock.
-pub const ALL: &[Schedule] =
-    &[each_minute("relay-events", Duration::from_mins(1)), each_minute("check-health", Duration::from_secs(15))];
+pub const ALL: &[Schedule] = &[each_minute("check-health"), each_minute("measure-usage"), each_minute("relay-events")];
 
-const fn each_minute(function: &'static str, timeout: Duration) -> Schedule {
-    Schedule { function, rate: Duration::from_mins(1), input: None, timeout }
+const fn each_minute(function: &'static str) -> Schedule {
+    let minute = Duration::from_mins(1);
+    Schedule { function, rate: minute, input: None, timeout: minute }
 }
 
 /// Runs one schedule until `shutdown`. A moment that was missed is not made up for.

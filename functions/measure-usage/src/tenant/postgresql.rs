@@ -1,0 +1,34 @@
+//! The tenant's PostgreSQL database: its agents, and its size.
+
+use shared::{
+    clients::{
+        clusters::PostgresCluster,
+        postgres::{SqlState, connect_once, sql_state},
+    },
+    domain::MeasurementError,
+    error::Error,
+    store::usage::{People, find_people},
+};
+use tokio::time::{Instant, timeout_at};
+
+use super::{Fault, patience};
+
+pub(super) async fn measure(cluster: &PostgresCluster, database: &str, until: Instant) -> Result<People, Fault> {
+    let look = async {
+        let client = connect_once(&cluster.config, Some(database)).await?;
+        find_people(&client, patience(until)).await
+    };
+    match timeout_at(until, look).await {
+        Ok(found) => found.map_err(fault),
+        Err(_) => Err(Fault::new(MeasurementError::PostgresqlUnavailable)),
+    }
+}
+
+fn fault(error: Error) -> Fault {
+    let code = match sql_state(&error) {
+        Some(state) if *state == SqlState::UNDEFINED_DATABASE => MeasurementError::DatabaseMissing,
+        Some(state) if *state == SqlState::QUERY_CANCELED => MeasurementError::DeadlineExceeded,
+        _ => return Fault::of(error, MeasurementError::PostgresqlUnavailable),
+    };
+    Fault { code, cause: Some(error) }
+}
