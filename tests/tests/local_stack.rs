@@ -177,7 +177,7 @@ async fn a_new_tenant_is_measured_by_way_of_the_schedule_and_the_queue() {
             assert!(usage["storage_bytes"].as_i64().unwrap() > 0, "{usage}");
             break;
         }
-        assert!(started.elapsed() < Duration::from_secs(120), "still {usage}");
+        assert!(started.elapsed() < Duration::from_mins(2), "still {usage}");
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
 }
