@@ -1,8 +1,9 @@
 //! Everything that two functions of the control plane need.
 //!
 //! Who may use whom: `domain` and `error` use nothing inside; `clients` uses `config`; `store` uses `domain` and the
-//! PostgreSQL client; `provisioning` and `health` use `domain`, `store` and `clients`, never `http`. The environment is read in
-//! [`config`] alone, SQL lives in `store` alone, HTTP status codes in `http` alone.
+//! PostgreSQL client; `counters` uses `domain` and the Redis client; `provisioning` and `health` use `domain`, `store` and
+//! `clients`, never `http`. The environment is read in [`config`] alone, SQL lives in `store` alone, HTTP status codes in
+//! `http` alone.
 //!
 //! Each room is behind a cargo feature, so that a function links only what it uses.
 

@@ -161,6 +161,28 @@ async fn many_tenants_at_once_all_become_active() {
 }
 
 #[tokio::test]
+async fn a_new_tenant_is_measured_by_way_of_the_schedule_and_the_queue() {
+    let stack = Stack::sign_in().await;
+    let created = stack.create(&format!("measured-{}", Uuid::now_v7().simple()), "tidal-mango-orbit-42").await;
+    let tenant = stack.settled(created["id"].as_str().unwrap()).await;
+    let search = format!("/tenants/usage?search={}", tenant["slug"].as_str().unwrap());
+    let started = Instant::now();
+    loop {
+        // As the clock does it each minute, and not only then.
+        let function = format!("{}/2015-03-31/functions/measure-usage/invocations", variable("API_URL"));
+        stack.client.post(function).body("{}").send().await.unwrap();
+        let usage = &stack.get(&search).await[0]["usage"];
+        if usage["measured_at"].is_string() {
+            assert_eq!([&usage["agents"], &usage["contacts"], &usage["error"]], [&json!(1), &json!(0), &Value::Null]);
+            assert!(usage["storage_bytes"].as_i64().unwrap() > 0, "{usage}");
+            break;
+        }
+        assert!(started.elapsed() < Duration::from_mins(2), "still {usage}");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+#[tokio::test]
 async fn a_path_that_no_function_serves_is_not_found() {
     let response = Client::new().get(format!("{}/api/super-admin/nowhere", variable("API_URL"))).send().await.unwrap();
     assert_eq!(response.status(), StatusCode::NOT_FOUND);

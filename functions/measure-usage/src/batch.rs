@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use serde::Deserialize;
 use shared::{
     domain::TenantId,
@@ -51,7 +51,7 @@ pub(crate) async fn work(app: &Arc<App>, batch: SqsEvent, deadline: Deadline) ->
     let is_lost = |named: &Vec<TenantId>| named.iter().any(|tenant| lost.contains(tenant));
     failed.extend(messages.into_iter().filter(|(_, named)| is_lost(named)).map(|(id, _)| id));
     let mut response = SqsBatchResponse::default();
-    response.batch_item_failures = failed.into_iter().map(failure).collect();
+    response.set_failures(failed);
     response
 }
 
@@ -132,10 +132,4 @@ fn read(message: &SqsMessage) -> Result<Vec<TenantId>, String> {
         1..=TENANTS_PER_MESSAGE => Ok(tenant_ids),
         number => Err(format!("it names {number} tenants")),
     }
-}
-
-fn failure(message_id: String) -> BatchItemFailure {
-    let mut failure = BatchItemFailure::default();
-    failure.item_identifier = message_id;
-    failure
 }

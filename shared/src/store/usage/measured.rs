@@ -157,7 +157,8 @@ pub async fn record(
     thresholds::pass(transaction, &reached).await
 }
 
-/// Keeps why a measurement that was begun at `at` failed; the figures stay. It is due again after `pause`.
+/// Keeps why a measurement that was begun at `at` failed; the figures stay. The tenant is due again after `pause`. One that
+/// lost its databases meanwhile has not failed.
 pub async fn fail(
     client: &impl GenericClient,
     tenant_id: TenantId,
@@ -169,7 +170,8 @@ pub async fn fail(
         .prepare_cached(
             "UPDATE tenant_usage
              SET error = $2, failed_at = now(), due_at = now() + make_interval(secs => $4)
-             WHERE organization_id = $1 AND (measured_at IS NULL OR measured_at < $3)",
+             WHERE organization_id = $1 AND (measured_at IS NULL OR measured_at < $3)
+                 AND EXISTS (SELECT FROM organizations WHERE id = $1 AND status IN ('active', 'suspended'))",
         )
         .await?;
     client.execute(&statement, &[&tenant_id.0, &error.as_str(), &at, &pause.as_secs_f64()]).await?;
