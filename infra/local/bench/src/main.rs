@@ -13,6 +13,7 @@ mod world;
 use std::{error::Error, path::PathBuf, process::ExitCode, time::Instant};
 
 use clap::{Parser, ValueEnum};
+use shared::error::chain;
 
 use crate::{report::Report, world::World};
 
@@ -69,17 +70,6 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// An error and its causes.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 async fn run(settings: Settings) -> Result<ExitCode> {
