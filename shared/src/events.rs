@@ -1,21 +1,24 @@
 //! Events that the platform's other services are told of, as CloudEvents 1.0 in structured JSON.
 //!
 //! They go to the Kafka topic by way of the outbox, never straight from a request, so that a commit and its event cannot
-//! part. An event is delivered in the order of its tenant; `id` names it for those who want to be sure that they act once.
+//! part. An event is delivered in the order of its subject; `id` names it for those who want to be sure that they act once.
 
+use std::fmt::Display;
+
+use serde::Serialize;
 use serde_json::{Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use uuid::Uuid;
 
-use crate::domain::{Tenant, TenantId};
+use crate::domain::Tenant;
 
-/// An event of one tenant.
+/// An event of one subject.
 #[derive(Debug, Clone)]
 pub struct Event {
     /// Names the event.
     pub id: Uuid,
-    /// Whose it is; also the Kafka key.
-    pub tenant_id: TenantId,
+    /// What it is about: a tenant's id, or the name of a component of the platform. Also the Kafka key.
+    pub subject: String,
     /// CloudEvents 1.0, structured.
     pub payload: Value,
 }
@@ -54,18 +57,24 @@ impl TenantEvent {
 impl Event {
     /// An event that happens now, with the tenant as it is after it.
     pub fn tenant(kind: TenantEvent, tenant: &Tenant) -> Self {
+        Self::new(kind.name(), tenant.id, tenant)
+    }
+
+    /// An event of type `kind` that happens now. Whoever inserts several of one `subject` sees to their order.
+    pub fn new(kind: &str, subject: impl Display, data: impl Serialize) -> Self {
         let id = Uuid::now_v7();
+        let subject = subject.to_string();
         let time = OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default();
         let payload = json!({
             "specversion": "1.0",
             "id": id,
             "source": "landlord",
-            "type": kind.name(),
-            "subject": tenant.id,
+            "type": kind,
+            "subject": subject,
             "time": time,
             "datacontenttype": "application/json",
-            "data": tenant,
+            "data": data,
         });
-        Self { id, tenant_id: tenant.id, payload }
+        Self { id, subject, payload }
     }
 }

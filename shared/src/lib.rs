@@ -10,6 +10,8 @@
 pub mod auth;
 pub mod clients;
 pub mod config;
+#[cfg(feature = "redis")]
+pub mod counters;
 #[cfg(all(feature = "postgres", feature = "sqs"))]
 pub mod dispatch;
 pub mod domain;
@@ -17,6 +19,7 @@ pub mod error;
 pub mod events;
 #[cfg(feature = "http")]
 pub mod http;
+pub mod invocation;
 #[cfg(feature = "passwords")]
 pub mod passwords;
 #[cfg(feature = "provisioning")]

@@ -9,6 +9,7 @@ use shared::{
     auth::{TokenSigner, TokenVerifier},
     clients::{postgres::Postgres, redis::Redis},
     config::{DefaultLimits, FromEnv, IdempotencyConfig, QueueConfig, RedisConfig, SigningConfig, TokenConfig},
+    counters::LiveCounters,
     dispatch::Dispatcher,
     http::{Fingerprints, finish},
 };
@@ -80,6 +81,7 @@ impl Parts {
             queues: QueueConfig {
                 provision: Some(world.provision_queue_url.clone()),
                 relay: Some(world.relay_queue_url.clone()),
+                ..QueueConfig::default()
             },
         }
     }
@@ -100,6 +102,11 @@ pub fn routes(parts: &Parts) -> OpenApiRouter {
             signer: Arc::new(signer),
         }))
         .merge(list_tenants::routes(list_tenants::App { platform: platform(), verifier: verifier.clone() }))
+        .merge(list_tenant_usage::routes(list_tenant_usage::App {
+            platform: platform(),
+            counters: Arc::new(LiveCounters::new(Redis::connect(&parts.redis).unwrap())),
+            verifier: verifier.clone(),
+        }))
         .merge(get_tenant::routes(get_tenant::App { platform: platform(), verifier: verifier.clone() }))
         .merge(list_tenant_operations::routes(list_tenant_operations::App {
             platform: platform(),

@@ -40,6 +40,7 @@ async fn without_postgresql_every_route_answers_503_in_time_and_works_again_when
         let requests = [
             (Method::POST, "/auth/login".to_owned(), Some(json!({"email": format!("{mode:?}@x"), "password": "x"}))),
             (Method::GET, "/tenants".to_owned(), None),
+            (Method::GET, "/tenants/usage".to_owned(), None),
             (Method::POST, "/tenants".to_owned(), Some(tenant_request("during"))),
             (Method::GET, format!("/tenants/{id}"), None),
             (Method::PATCH, format!("/tenants/{id}"), Some(json!({"name": "x"}))),

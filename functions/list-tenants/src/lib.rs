@@ -9,9 +9,9 @@ use shared::{
     auth::{SuperAdmin, TokenVerifier},
     clients::postgres::Postgres,
     config::{ConfigError, FromEnv, PostgresConfig, TokenConfig},
-    domain::{Country, Cursor, PageLimit, SearchText, Tenant, TenantStatus},
+    domain::{Cursor, PageLimit, Tenant, TenantStatus},
     error::Error,
-    http::{Page, ProblemDetails, QueryReader, Result},
+    http::{Page, ProblemDetails, QueryReader, Result, tenant_filter},
     store::tenants::{self, TenantFilter},
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -79,11 +79,7 @@ async fn list_tenants(
 }
 
 fn read(mut query: QueryReader) -> Result<(TenantFilter, Option<Cursor>, PageLimit), Error> {
-    let filter = TenantFilter {
-        status: query.take("status", str::parse),
-        country: query.take("country", Country::parse),
-        search: query.take("search", SearchText::parse),
-    };
+    let filter = tenant_filter(&mut query);
     let limit = query.take("limit", PageLimit::parse).unwrap_or_default();
     let cursor = query.take("cursor", |text| Cursor::decode(text, LIST));
     query.finish()?;

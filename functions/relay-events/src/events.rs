@@ -1,4 +1,4 @@
-//! Events, from the outbox to the Kafka topic: in the order of their tenant, each exactly once.
+//! Events, from the outbox to the Kafka topic: in the order of their subject, each exactly once.
 //!
 //! # Why once
 //!
@@ -35,20 +35,20 @@
 //! # Events that Kafka refuses
 //!
 //! A message that is too large, or that the topic's policy refuses, is found by halving its batch. It stays in the
-//! outbox, is tried again ever more rarely, is logged as an error, and holds back the later events of its own tenant (for
+//! outbox, is tried again ever more rarely, is logged as an error, and holds back the later events of its own subject (for
 //! order) and of nobody else.
 
 use std::time::Duration;
 
 use shared::{
     error::Result,
+    invocation::Deadline,
     store::outbox::{self, Checkpoint, EventsLock, Message},
 };
 use uuid::Uuid;
 
 use crate::{
     App, Boundary,
-    deadline::Deadline,
     sender::{Failure, Sender},
     topic::Topic,
 };
@@ -144,11 +144,11 @@ async fn defer(lock: &EventsLock, event: &Message, reason: &str) -> Result<()> {
     let delay = delay(event.attempts);
     tracing::error!(
         event.id = %event.message_id,
-        tenant.id = event.key,
+        event.subject = event.key,
         attempts = event.attempts + 1,
         retry_in_seconds = delay.as_secs(),
         error = reason,
-        "Kafka refuses an event; it stays in the outbox and holds back its tenant's later ones"
+        "Kafka refuses an event; it stays in the outbox and holds back the later ones of its subject"
     );
     outbox::defer_event(lock.connection(), event.id, delay).await
 }

@@ -14,7 +14,6 @@
 //! came of it, and the error is in the log: the schedule tries again within the minute, long before the queue would, and
 //! a dead letter that says "look into the outbox" would tell an operator nothing.
 
-pub mod deadline;
 pub mod events;
 pub mod provisions;
 mod sender;
@@ -32,11 +31,13 @@ use shared::{
     clients::{postgres::Postgres, sqs::Sqs},
     config::{ConfigError, FromEnv, KafkaConfig, PostgresConfig, ProvisioningConfig, QueueConfig},
     error::{Error, Result},
+    invocation::{Deadline, Trigger},
     store::{idempotency, journal, outbox},
 };
 use tokio::sync::Mutex;
 
-use crate::deadline::Deadline;
+/// How long a run may take where Lambda does not say.
+const UNTOLD: Duration = Duration::from_secs(26);
 
 /// Stored responses that one statement deletes at the most.
 const PRUNED_AT_ONCE: i64 = 1000;
@@ -118,35 +119,20 @@ pub struct Report {
     pub responses_deleted: u64,
 }
 
-/// Who called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Trigger {
-    /// Messages of a queue.
-    Poke,
-    /// The schedule, or someone by hand.
-    Schedule,
-}
-
-impl Trigger {
-    fn of(payload: &Value) -> Self {
-        if payload.get("Records").is_some_and(Value::is_array) { Self::Poke } else { Self::Schedule }
-    }
-}
-
 /// Runs the relay once.
 pub async fn handle(app: &App, event: LambdaEvent<Value>) -> Result<Value> {
     let trigger = Trigger::of(&event.payload);
-    let deadline = Deadline::of(&event.context);
+    let deadline = Deadline::of(&event.context, UNTOLD);
     let result = match tokio::time::timeout(deadline.remaining(), run(app, trigger, deadline)).await {
         Ok(result) => result,
         Err(_) => Err(Error::DeadlineExceeded),
     };
     match (trigger, result) {
         (Trigger::Schedule, Ok(report)) => Ok(json!(report)),
-        (Trigger::Poke, Ok(_)) => Ok(json!(SqsBatchResponse::default())),
+        (Trigger::Queue, Ok(_)) => Ok(json!(SqsBatchResponse::default())),
         (trigger, Err(error)) => {
             tracing::error!(error = %error.chain(), ?trigger, "the relay could not deliver everything");
-            if trigger == Trigger::Poke { Ok(json!(SqsBatchResponse::default())) } else { Err(error) }
+            if trigger == Trigger::Queue { Ok(json!(SqsBatchResponse::default())) } else { Err(error) }
         }
     }
 }
@@ -211,7 +197,7 @@ async fn tell_backlog(app: &App) -> Result<()> {
     if backlog.refused > 0 {
         tracing::error!(
             outbox.refused = backlog.refused,
-            "events wait that Kafka refused; their tenants' later ones too"
+            "events wait that Kafka refused; the later ones of their subjects too"
         );
     }
     if backlog.rows > 0 {

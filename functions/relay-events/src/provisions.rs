@@ -6,10 +6,11 @@ use std::time::Duration;
 use futures::{StreamExt, stream};
 use shared::{
     error::Result,
+    invocation::Deadline,
     store::outbox::{self, Message},
 };
 
-use crate::{App, deadline::Deadline};
+use crate::App;
 
 /// Messages that are claimed together.
 const BATCH: i64 = 50;

@@ -16,11 +16,12 @@ use shared::{
     clients::kafka::{self, Producer},
     config::KafkaConfig,
     error::{Dependency, Error, Result},
+    invocation::Deadline,
     store::outbox::Message,
 };
 use uuid::Uuid;
 
-use crate::{App, Boundary, deadline::Deadline};
+use crate::{App, Boundary};
 
 /// Why a batch was not sent.
 pub(crate) enum Failure {

@@ -18,13 +18,11 @@ use shared::{
     clients::kafka::{self, Consumer, Isolation, Producer},
     config::KafkaConfig,
     error::{Dependency, Error, Result},
+    invocation::Deadline,
 };
 use uuid::Uuid;
 
-use crate::{
-    deadline::Deadline,
-    sender::{blocking, end_aside},
-};
+use crate::sender::{blocking, end_aside};
 
 /// Partitions of a topic that is made here.
 const PARTITIONS: i32 = 6;

@@ -39,7 +39,7 @@ const NAMEABLE: [(&str, &[&str]); 6] = [
             "AWS_SESSION_TOKEN",
         ],
     ),
-    ("AWS_ENDPOINT_URL_SQS", &["PROVISION_QUEUE_URL", "RELAY_QUEUE_URL"]),
+    ("AWS_ENDPOINT_URL_SQS", &["PROVISION_QUEUE_URL", "RELAY_QUEUE_URL", "MEASURE_QUEUE_URL"]),
 ];
 
 /// The servers that the developer named instead of ours.
@@ -128,6 +128,7 @@ pub(crate) fn variables(ports: &Ports, secrets: &Secrets, given: &Given) -> Vec<
         ("AWS_ENDPOINT_URL_SQS", sqs.clone()),
         ("PROVISION_QUEUE_URL", own("PROVISION_QUEUE_URL", queue("provision-tenant"))),
         ("RELAY_QUEUE_URL", own("RELAY_QUEUE_URL", queue("relay-events"))),
+        ("MEASURE_QUEUE_URL", own("MEASURE_QUEUE_URL", queue("measure-usage"))),
         ("JWT_ISSUER", "landlord".into()),
         ("JWT_AUDIENCE", "landlord-super-admin".into()),
         ("JWT_PUBLIC_KEYS", secrets.jwt_public_keys.clone()),
@@ -138,6 +139,7 @@ pub(crate) fn variables(ports: &Ports, secrets: &Secrets, given: &Given) -> Vec<
         ("FIRST_ADMIN_PASSWORD", secrets.first_admin_password.clone()),
         ("PROVISION_FUNCTION_TIMEOUT_SECONDS", "20".into()),
         ("PROVISION_MAX_ATTEMPTS", "5".into()),
+        ("MEASURE_FUNCTION_TIMEOUT_SECONDS", "20".into()),
         ("AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH", "true".into()),
         ("LOG_FORMAT", "text".into()),
     ];

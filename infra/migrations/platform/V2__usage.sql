@@ -49,14 +49,15 @@ CREATE TRIGGER organizations_have_usage AFTER INSERT ON organizations
 
 INSERT INTO tenant_usage (organization_id) SELECT id FROM organizations;
 
--- Which thresholds a tenant has passed in a month: each is told once.
+-- Which thresholds a tenant has passed in a month: each is told once. The month comes first in the key, as whole months are
+-- forgotten.
 CREATE TABLE usage_thresholds (
     organization_id uuid        NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
     month           date        NOT NULL,
     figure          text        NOT NULL,
     percent         smallint    NOT NULL,
     reached_at      timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (organization_id, month, figure, percent)
+    PRIMARY KEY (month, organization_id, figure, percent)
 );
 
 GRANT SELECT, INSERT, UPDATE ON tenant_usage TO landlord_api;

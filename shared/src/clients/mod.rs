@@ -1,6 +1,8 @@
 //! One module a store: how to connect to it, with timeouts on everything, and what its errors mean. Connections are made
 //! at first use, so that a function starts as fast as one that has none.
 
+#[cfg(all(feature = "mongo", feature = "postgres"))]
+pub mod clusters;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 #[cfg(feature = "mongo")]

@@ -5,7 +5,8 @@ use std::{fs, path::Path, time::Duration};
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime};
 use rustls::{ClientConfig, RootCertStore, pki_types::CertificateDer, pki_types::pem::PemObject};
 use secrecy::ExposeSecret;
-use tokio_postgres::{Client, Config, NoTls, config::SslMode, error::SqlState};
+pub use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, Config, NoTls, config::SslMode};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::{
@@ -123,6 +124,18 @@ fn tls(ca_file: Option<&Path>) -> Result<MakeRustlsConnect, ConfigError> {
         .with_root_certificates(roots)
         .with_no_client_auth();
     Ok(MakeRustlsConnect::new(config))
+}
+
+/// What the server answered, where an error of ours is one of its answers.
+pub fn sql_state(error: &Error) -> Option<&SqlState> {
+    let mut next = std::error::Error::source(error);
+    while let Some(source) = next {
+        if let Some(answer) = source.downcast_ref::<tokio_postgres::Error>() {
+            return answer.code();
+        }
+        next = source.source();
+    }
+    None
 }
 
 impl From<tokio_postgres::Error> for Error {

@@ -1,8 +1,12 @@
 //! Redis: what is kept there may be lost.
 
-use redis::{AsyncConnectionConfig, Client, ErrorKind, FromRedisValue, RedisError, aio::MultiplexedConnection};
+use std::time::Duration;
+
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, aio::MultiplexedConnection,
+};
 use secrecy::ExposeSecret;
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::timeout};
 
 use crate::{
     config::{ConfigError, RedisConfig},
@@ -13,6 +17,7 @@ use crate::{
 pub struct Redis {
     client: Client,
     settings: AsyncConnectionConfig,
+    timeout: Duration,
     connection: Mutex<Option<MultiplexedConnection>>,
 }
 
@@ -24,13 +29,30 @@ impl Redis {
         let settings = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(config.timeout))
             .set_response_timeout(Some(config.timeout));
-        Ok(Self { client, settings, connection: Mutex::new(None) })
+        Ok(Self { client, settings, timeout: config.timeout, connection: Mutex::new(None) })
     }
 
     /// Runs a script on the server, in one round trip.
     pub async fn run<T: FromRedisValue>(&self, script: &redis::ScriptInvocation<'_>) -> Result<T> {
-        let mut connection = self.connection().await?;
-        match script.invoke_async(&mut connection).await {
+        self.ask(async |mut connection| script.invoke_async(&mut connection).await).await
+    }
+
+    /// Sends a command. Waits no longer than the timeout, connecting included.
+    pub async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Result<T> {
+        let Ok(answer) =
+            timeout(self.timeout, self.ask(async |mut connection| command.query_async(&mut connection).await)).await
+        else {
+            // What is late on this connection would be late again. Whoever has the lock is making another.
+            if let Ok(mut connection) = self.connection.try_lock() {
+                *connection = None;
+            }
+            return Err(Error::Unavailable { dependency: Dependency::Redis, source: None });
+        };
+        answer
+    }
+
+    async fn ask<T>(&self, question: impl AsyncFnOnce(MultiplexedConnection) -> RedisResult<T>) -> Result<T> {
+        match question(self.connection().await?).await {
             Ok(value) => Ok(value),
             Err(error) => {
                 self.forget(&error).await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aws_sdk_sqs::Client;
+use aws_sdk_sqs::{Client, types::SendMessageBatchRequestEntry};
 use tokio::sync::OnceCell;
 
 use crate::error::{Dependency, Error, Result};
@@ -30,6 +30,24 @@ impl Sqs {
             .await
             .map(drop)
             .map_err(|error| Error::unavailable(Dependency::Sqs, error))
+    }
+
+    /// Sends several messages, 10 at the most, in one request. An error means that one or more were not accepted.
+    pub async fn send_batch(&self, queue_url: &str, bodies: &[String]) -> Result<()> {
+        let entry = |(index, body): (usize, &String)| {
+            SendMessageBatchRequestEntry::builder().id(index.to_string()).message_body(body).build()
+        };
+        let entries = bodies.iter().enumerate().map(entry).collect::<Result<_, _>>().map_err(Error::internal)?;
+        let request = self.client().await.send_message_batch().queue_url(queue_url).set_entries(Some(entries));
+        let answer = request.send().await.map_err(|error| Error::unavailable(Dependency::Sqs, error))?;
+        match answer.failed() {
+            [] => Ok(()),
+            failed => {
+                let why =
+                    format!("{} of {} messages were not accepted: {}", failed.len(), bodies.len(), failed[0].code());
+                Err(Error::unavailable(Dependency::Sqs, why))
+            }
+        }
     }
 
     async fn client(&self) -> &Client {

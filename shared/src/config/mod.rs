@@ -2,12 +2,14 @@
 //! unset. Secrets are wrapped, so that `Debug` and logs hide them.
 
 mod clusters;
+mod measuring;
 mod stores;
 mod tokens;
 
 use std::{env, fmt::Display, str::FromStr};
 
 pub use clusters::{Cluster, Clusters};
+pub use measuring::MeasuringConfig;
 use secrecy::SecretString;
 pub use stores::{KafkaConfig, MongoConfig, PostgresConfig, QueueConfig, RedisConfig, S3Config};
 pub use tokens::{IdempotencyConfig, OidcConfig, SigningConfig, TokenConfig};

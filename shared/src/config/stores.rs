@@ -160,10 +160,16 @@ pub struct QueueConfig {
     pub provision: Option<String>,
     /// `RELAY_QUEUE_URL`: where `relay-events` is poked after a commit.
     pub relay: Option<String>,
+    /// `MEASURE_QUEUE_URL`: where tenants wait for `measure-usage`.
+    pub measure: Option<String>,
 }
 
 impl FromEnv for QueueConfig {
     fn from_env() -> Result<Self, ConfigError> {
-        Ok(Self { provision: optional("PROVISION_QUEUE_URL"), relay: optional("RELAY_QUEUE_URL") })
+        Ok(Self {
+            provision: optional("PROVISION_QUEUE_URL"),
+            relay: optional("RELAY_QUEUE_URL"),
+            measure: optional("MEASURE_QUEUE_URL"),
+        })
     }
 }

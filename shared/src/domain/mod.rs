@@ -1,10 +1,14 @@
 //! The nouns of the platform: ids, validated inputs, entities and the status machine. A value that exists is valid. No
 //! I/O, and nothing else of this crate.
 
+#[macro_use]
+mod word;
+
 mod country;
 mod email;
 mod ids;
 mod limits;
+mod month;
 mod operation;
 mod page;
 #[cfg(feature = "password-strength")]
@@ -12,18 +16,23 @@ mod password;
 mod slug;
 mod tenant;
 mod text;
+mod usage;
 
 pub use country::Country;
 pub use email::EmailAddress;
 pub use ids::{AdminId, AgentId, OperationId, TenantId};
 pub use limits::{Limit, Limits, LimitsPatch, parse_limit};
+pub use month::Month;
 pub use operation::{Operation, OperationKind, OperationStatus, OperationStep, StepName, StepStatus};
-pub use page::{Cursor, PageLimit};
+pub use page::{Cursor, PageCursor, PageLimit, ValueCursor};
 #[cfg(feature = "password-strength")]
 pub use password::NewPassword;
 pub use slug::Slug;
 pub use tenant::{Tenant, TenantName, TenantStatus};
 pub use text::SearchText;
+pub use usage::{
+    Figure, Measurement, MeasurementError, Shares, TenantUsage, Threshold, Usage, UsageRecord, UsageSort, UsageSource,
+};
 
 /// The version of the schema that a newly provisioned tenant's databases have: the number of the newest file in
 /// `infra/migrations/tenant`.

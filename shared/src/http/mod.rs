@@ -11,6 +11,7 @@ mod problem;
 mod query;
 mod request;
 mod serve;
+mod tenant_filter;
 
 pub use body::{Faults, Field, JsonBody, LimitsBody};
 pub use envelope::finish;
@@ -22,6 +23,7 @@ pub use problem::{InputFault, Problem, ProblemDetails};
 pub use query::QueryReader;
 pub use request::RequestInfo;
 pub use serve::serve;
+pub use tenant_filter::tenant_filter;
 
 /// The base path of every endpoint.
 pub const BASE_PATH: &str = "/api/super-admin";

@@ -7,7 +7,7 @@ use axum::{
 use serde::Serialize;
 
 use crate::{
-    domain::{Cursor, PageLimit},
+    domain::{PageCursor, PageLimit},
     error::{Error, Result},
 };
 
@@ -24,11 +24,11 @@ pub struct Page {
 impl Page {
     /// Makes a page of `items`, of which there is one more than `limit` when the list goes on. `cursor` tells where an item
     /// stands.
-    pub fn new<T: Serialize>(
-        list: &'static str,
+    pub fn new<T: Serialize, C: PageCursor>(
+        list: &str,
         items: &[T],
         limit: PageLimit,
-        cursor: impl Fn(&T) -> Cursor,
+        cursor: impl Fn(&T) -> C,
     ) -> Result<Self> {
         let mut json = Vec::with_capacity(512 * items.len().min(limit.get()) + 2);
         json.push(b'[');
@@ -79,6 +79,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::domain::Cursor;
 
     fn cursor(_: &String) -> Cursor {
         Cursor { created_at: OffsetDateTime::UNIX_EPOCH, id: Uuid::nil() }

@@ -12,8 +12,11 @@
 
 use tokio_postgres::Client;
 
-use super::{fault::Fault, step::Site, stores::PostgresCluster};
-use crate::clients::postgres::{Connection, connect_once};
+use super::{fault::Fault, step::Site};
+use crate::clients::{
+    clusters::PostgresCluster,
+    postgres::{Connection, connect_once},
+};
 
 /// How long to wait for an earlier worker's session to end.
 const FAREWELL_MS: i64 = 3000;

@@ -1,14 +1,16 @@
-//! The stores that tenants' databases are made in: clients that are made at first use and kept between invocations.
+//! The stores that tenants' databases are made in.
 
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 
 use mongodb::Client;
-use tokio::sync::OnceCell;
 
 use super::{fault::Fault, steps::mongodb_database::fence};
 use crate::{
-    clients::{mongo, postgres::Postgres, s3::Bucket},
-    config::{Clusters, ConfigError, MongoConfig, PostgresConfig},
+    clients::{
+        clusters::{MongoClusters, PostgresCluster, PostgresClusters},
+        s3::Bucket,
+    },
+    config::{Clusters, ConfigError, PostgresConfig},
 };
 
 /// How long a statement on a cluster may take: cloning a database is more than a query.
@@ -22,21 +24,8 @@ pub struct Stores {
     pub mongo_clusters: Clusters,
     /// The bucket of all tenants.
     pub bucket: Bucket,
-    postgres: HashMap<String, PostgresCluster>,
-    mongo: HashMap<String, MongoCluster>,
-}
-
-/// A PostgreSQL cluster.
-pub(super) struct PostgresCluster {
-    /// How to connect to it.
-    pub(super) config: PostgresConfig,
-    /// Sessions in the database that the cluster's URL names.
-    pub(super) pool: Postgres,
-}
-
-struct MongoCluster {
-    config: MongoConfig,
-    client: OnceCell<Client>,
+    postgres: PostgresClusters,
+    mongo: MongoClusters,
 }
 
 impl Stores {
@@ -49,27 +38,10 @@ impl Stores {
         mongo_timeout: Duration,
         bucket: Bucket,
     ) -> Result<Self, ConfigError> {
-        let postgres = postgres_clusters
-            .0
-            .iter()
-            .map(|cluster| {
-                let config = PostgresConfig {
-                    url: cluster.url.clone(),
-                    statement_timeout: postgres.statement_timeout.max(CLUSTER_STATEMENT_TIMEOUT),
-                    ..postgres.clone()
-                };
-                let pool = Postgres::connect(&config)?;
-                Ok((cluster.name.clone(), PostgresCluster { config, pool }))
-            })
-            .collect::<Result<_, ConfigError>>()?;
-        let mongo = mongo_clusters
-            .0
-            .iter()
-            .map(|cluster| {
-                let config = MongoConfig { url: cluster.url.clone(), timeout: mongo_timeout };
-                (cluster.name.clone(), MongoCluster { config, client: OnceCell::new() })
-            })
-            .collect();
+        let statement_timeout = postgres.statement_timeout.max(CLUSTER_STATEMENT_TIMEOUT);
+        let settings = PostgresConfig { statement_timeout, ..postgres.clone() };
+        let postgres = PostgresClusters::connect(&postgres_clusters, &settings)?;
+        let mongo = MongoClusters::connect(&mongo_clusters, mongo_timeout);
         Ok(Self { postgres_clusters, mongo_clusters, bucket, postgres, mongo })
     }
 
@@ -78,17 +50,10 @@ impl Stores {
         self.postgres.get(name).ok_or_else(|| unknown("PostgreSQL", name))
     }
 
-    /// The client of the MongoDB cluster of a name.
+    /// The client of the MongoDB cluster of a name, where the collection of fences is.
     pub(super) async fn mongo(&self, name: &str) -> Result<&Client, Fault> {
         let cluster = self.mongo.get(name).ok_or_else(|| unknown("MongoDB", name))?;
-        cluster
-            .client
-            .get_or_try_init(|| async {
-                let client = mongo::connect(&cluster.config).await?;
-                fence::prepare(&client).await?;
-                Ok(client)
-            })
-            .await
+        Ok(cluster.client_once(fence::prepare).await?)
     }
 }
 

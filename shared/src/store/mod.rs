@@ -1,6 +1,8 @@
 //! All SQL on the platform database: a module a noun, a function a query. Each takes a connection or a transaction, so
 //! that the caller decides what commits together.
 
+mod conditions;
+
 pub mod audit;
 pub mod idempotency;
 pub mod journal;
@@ -9,3 +11,4 @@ pub mod outbox;
 pub mod placement;
 pub mod super_admins;
 pub mod tenants;
+pub mod usage;

@@ -22,7 +22,7 @@ pub async fn insert_event(transaction: &Transaction<'_>, event: &Event) -> Resul
     let statement = transaction
         .prepare_cached("INSERT INTO outbox (destination, message_id, key, payload) VALUES ('event', $1, $2, $3)")
         .await?;
-    transaction.execute(&statement, &[&event.id, &event.tenant_id.to_string(), &event.payload]).await?;
+    transaction.execute(&statement, &[&event.id, &event.subject, &event.payload]).await?;
     Ok(())
 }
 
@@ -60,7 +60,7 @@ pub struct Message {
     pub id: i64,
     /// The event's id, or the operation's.
     pub message_id: Uuid,
-    /// The tenant's id. Events of one key are sent in order.
+    /// The subject of the event: a tenant's id, or a component. Events of one key are sent in order.
     pub key: String,
     /// What is sent.
     pub payload: Value,
@@ -123,7 +123,8 @@ pub async fn delete(client: &impl GenericClient, ids: &[i64]) -> Result<()> {
 /// Events that are due, in the order of their rows. An event that was refused and waits holds back those of its key that
 /// come after it.
 ///
-/// Rows of one key become visible in their order, as whoever writes one holds the lock on the tenant's row.
+/// Rows of one key become visible in their order, as whoever writes one holds the lock on what the key names: the tenant's
+/// row, or the states of health.
 pub async fn list_events(client: &impl GenericClient, limit: i64) -> Result<Vec<Message>> {
     let statement = client
         .prepare_cached(

@@ -3,8 +3,9 @@
 use deadpool_postgres::{GenericClient, Transaction};
 use secrecy::SecretString;
 use time::OffsetDateTime;
-use tokio_postgres::{Row, error::SqlState, types::ToSql};
+use tokio_postgres::{Row, error::SqlState};
 
+use super::conditions::Conditions;
 use crate::{
     domain::{
         AgentId, Country, Cursor, Limits, PageLimit, SearchText, Slug, Tenant, TenantId, TenantName, TenantStatus,
@@ -19,6 +20,9 @@ macro_rules! columns {
          max_messages_month, country, revision"
     };
 }
+/// How many they are.
+pub(super) const COLUMNS: usize = 13;
+pub(super) use columns;
 
 /// What a list is narrowed to.
 #[derive(Debug, Clone, Default)]
@@ -29,6 +33,50 @@ pub struct TenantFilter {
     pub country: Option<Country>,
     /// Only where this is in the name or the slug.
     pub search: Option<SearchText>,
+}
+
+/// What a filter compares with, as the database reads it.
+pub(super) struct FilterValues {
+    status: Option<&'static str>,
+    country: Option<&'static str>,
+    pattern: Option<String>,
+}
+
+impl TenantFilter {
+    pub(super) fn values(&self) -> FilterValues {
+        FilterValues {
+            status: self.status.map(TenantStatus::as_str),
+            country: self.country.map(Country::as_str),
+            pattern: self.search.as_ref().map(SearchText::like_pattern),
+        }
+    }
+}
+
+impl FilterValues {
+    /// Narrows a query on `organizations`.
+    pub(super) fn narrow<'a>(&'a self, conditions: &mut Conditions<'a>) {
+        if let Some(status) = &self.status {
+            let number = conditions.number(status);
+            conditions.add(format!("status = ${number}"));
+        }
+        if let Some(country) = &self.country {
+            let number = conditions.number(country);
+            // Compared as the column's own type, so that its index serves.
+            conditions.add(format!("country = ${number}::text::bpchar"));
+        }
+        if let Some(pattern) = &self.pattern {
+            let number = conditions.number(pattern);
+            conditions.add(format!("(name ILIKE ${number} OR slug ILIKE ${number})"));
+        }
+    }
+}
+
+impl<'a> Conditions<'a> {
+    /// Leaves out the tenants that come up to `cursor`, newest first.
+    pub(super) fn continue_after(&mut self, cursor: &'a Cursor) {
+        let (created_at, id) = (self.number(&cursor.created_at), self.number(&cursor.id));
+        self.add(format!("(created_at, id) < (${created_at}, ${id})"));
+    }
 }
 
 /// A tenant to be inserted, in status `provisioning`.
@@ -67,38 +115,20 @@ pub async fn list(
     cursor: Option<Cursor>,
     limit: PageLimit,
 ) -> Result<Vec<Tenant>> {
-    let status = filter.status.map(TenantStatus::as_str);
-    let country = filter.country.map(Country::as_str);
-    let pattern = filter.search.as_ref().map(SearchText::like_pattern);
+    let values = filter.values();
     let limit = i64::try_from(limit.get() + 1).map_err(Error::internal)?;
-    let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![&limit];
-    let mut conditions = Vec::new();
-    if let Some(status) = &status {
-        parameters.push(status);
-        conditions.push(format!("status = ${}", parameters.len()));
-    }
-    if let Some(country) = &country {
-        parameters.push(country);
-        // Compared as the column's own type, so that its index serves.
-        conditions.push(format!("country = ${}::text::bpchar", parameters.len()));
-    }
-    if let Some(pattern) = &pattern {
-        parameters.push(pattern);
-        conditions.push(format!("(name ILIKE ${0} OR slug ILIKE ${0})", parameters.len()));
-    }
+    let mut conditions = Conditions::after(vec![&limit]);
+    values.narrow(&mut conditions);
     if let Some(cursor) = &cursor {
-        parameters.push(&cursor.created_at);
-        parameters.push(&cursor.id);
-        conditions.push(format!("(created_at, id) < (${}, ${})", parameters.len() - 1, parameters.len()));
+        conditions.continue_after(cursor);
     }
-    let condition = if conditions.is_empty() { String::new() } else { format!("WHERE {}", conditions.join(" AND ")) };
     let statement = client
         .prepare_cached(&format!(
             concat!("SELECT ", columns!(), " FROM organizations {} ORDER BY created_at DESC, id DESC LIMIT $1"),
-            condition
+            conditions.clause()
         ))
         .await?;
-    client.query(&statement, &parameters).await?.iter().map(read).collect()
+    client.query(&statement, conditions.values()).await?.iter().map(read).collect()
 }
 
 /// Inserts a tenant. The unique index on living slugs decides who of several gets a slug; the others get
@@ -259,7 +289,8 @@ fn is_taken_slug(error: &tokio_postgres::Error) -> bool {
     })
 }
 
-fn read(row: &Row) -> Result<Tenant> {
+/// Reads a row that begins with the columns of a tenant.
+pub(super) fn read(row: &Row) -> Result<Tenant> {
     let status: &str = row.try_get(3)?;
     Ok(Tenant {
         id: TenantId(row.try_get(0)?),

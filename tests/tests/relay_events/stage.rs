@@ -163,7 +163,7 @@ impl Stage {
         let payload = json!({ "specversion": "1.0", "id": id, "subject": tenant, "data": data });
         let mut connection = self.platform.get().await.unwrap();
         let transaction = connection.transaction().await.unwrap();
-        outbox::insert_event(&transaction, &Event { id, tenant_id: tenant, payload }).await.unwrap();
+        outbox::insert_event(&transaction, &Event { id, subject: tenant.to_string(), payload }).await.unwrap();
         transaction.commit().await.unwrap();
         Owed { id, tenant }
     }

@@ -23,9 +23,16 @@ impl Linked {
     pub(crate) fn expected(function: &str) -> Self {
         Self {
             kafka: function == "relay-events",
-            s3: function == "provision-tenant",
-            sqs: ["create-tenant", "provision-tenant", "relay-events", "retry-tenant", "update-tenant"]
-                .contains(&function),
+            s3: ["measure-usage", "provision-tenant"].contains(&function),
+            sqs: [
+                "create-tenant",
+                "measure-usage",
+                "provision-tenant",
+                "relay-events",
+                "retry-tenant",
+                "update-tenant",
+            ]
+            .contains(&function),
         }
     }
 

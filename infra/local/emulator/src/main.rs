@@ -27,14 +27,20 @@ struct Settings {
     /// The queue of `relay-events`
     #[arg(long, env = "RELAY_QUEUE_URL")]
     relay_queue_url: String,
+    /// The queue of `measure-usage`
+    #[arg(long, env = "MEASURE_QUEUE_URL")]
+    measure_queue_url: String,
     /// When an invocation by a message is given up
     #[arg(long, env = "PROVISION_FUNCTION_TIMEOUT_SECONDS", default_value_t = 20)]
     function_timeout_seconds: u64,
+    /// The same of `measure-usage`
+    #[arg(long, env = "MEASURE_FUNCTION_TIMEOUT_SECONDS", default_value_t = 20)]
+    measure_timeout_seconds: u64,
 }
 
 impl Settings {
     /// The mappings, with the figures of the deployed ones.
-    fn event_sources(&self) -> [EventSource; 2] {
+    fn event_sources(&self) -> [EventSource; 3] {
         let source = |queue_url: &str, function: &str, max_concurrency| EventSource {
             queue_url: queue_url.to_owned(),
             function: function.to_owned(),
@@ -43,7 +49,15 @@ impl Settings {
             batching_window: Duration::ZERO,
             function_timeout: Duration::from_secs(self.function_timeout_seconds),
         };
-        [source(&self.provision_queue_url, "provision-tenant", 4), source(&self.relay_queue_url, "relay-events", 2)]
+        [
+            source(&self.provision_queue_url, "provision-tenant", 4),
+            source(&self.relay_queue_url, "relay-events", 2),
+            EventSource {
+                batch_size: 2,
+                function_timeout: Duration::from_secs(self.measure_timeout_seconds),
+                ..source(&self.measure_queue_url, "measure-usage", 2)
+            },
+        ]
     }
 }
 

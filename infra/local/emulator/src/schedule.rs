@@ -25,12 +25,12 @@ pub struct Schedule {
 }
 
 /// Everything that happens by the clock.
-pub const ALL: &[Schedule] = &[Schedule {
-    function: "relay-events",
-    rate: Duration::from_mins(1),
-    input: None,
-    timeout: Duration::from_mins(1),
-}];
+pub const ALL: &[Schedule] = &[each_minute("measure-usage"), each_minute("relay-events")];
+
+const fn each_minute(function: &'static str) -> Schedule {
+    let minute = Duration::from_mins(1);
+    Schedule { function, rate: minute, input: None, timeout: minute }
+}
 
 /// Runs one schedule until `shutdown`. A moment that was missed is not made up for.
 pub async fn run(schedule: Schedule, invoker: Arc<impl Invoke>, shutdown: impl Future<Output = ()> + Send) {

@@ -22,7 +22,7 @@ const ZIG: Wheel = Wheel {
 };
 
 /// Bare functions that link what the functions link, which they are compared with.
-const FLOORS: [&str; 4] = ["create-tenant", "get-tenant", "login", "update-tenant"];
+const FLOORS: [&str; 5] = ["create-tenant", "get-tenant", "list-tenant-usage", "login", "update-tenant"];
 
 /// Builds each function as it would be deployed, and measures; with `--skip-build`, what was built before.
 pub(crate) fn run(checkout: Checkout, arguments: &[String]) -> Result<ExitCode> {

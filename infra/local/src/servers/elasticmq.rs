@@ -23,7 +23,7 @@ pub(crate) const JARS: Jars = Jars {
 };
 
 /// The queues: name, and deliveries after which a message goes to `NAME-dlq`.
-const QUEUES: [(&str, u32); 2] = [("provision-tenant", 5), ("relay-events", 3)];
+const QUEUES: [(&str, u32); 3] = [("measure-usage", 3), ("provision-tenant", 5), ("relay-events", 3)];
 
 /// Seconds that a message stays hidden while a function works on it.
 const VISIBILITY: u32 = 30;

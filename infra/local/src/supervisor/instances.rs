@@ -28,7 +28,7 @@ use super::note;
 /// Marks a process that was started here, even for a supervisor that comes after this one.
 const MARK: &str = "LANDLORD_SUBSTITUTE";
 /// Functions that have more than one process, once they have one, each for one invocation at a time.
-const SEVERAL: [(&str, usize); 2] = [("provision-tenant", 4), ("relay-events", 2)];
+const SEVERAL: [(&str, usize); 3] = [("measure-usage", 2), ("provision-tenant", 4), ("relay-events", 2)];
 /// A restart after an edit leaves a gap of less than this between two processes.
 const GAP: Duration = Duration::from_secs(1);
 const SHORT_LIFE: Duration = Duration::from_secs(3);

@@ -15,17 +15,18 @@ const ROUNDS: usize = 30;
 const GOAL: f64 = 1.3;
 
 /// The functions behind the API, and the floor that links what they link.
-const FUNCTIONS: [(&str, &str); 7] = [
+const FUNCTIONS: [(&str, &str); 8] = [
     ("get-tenant", "floor-get-tenant"),
     ("list-tenants", "floor-get-tenant"),
     ("list-tenant-operations", "floor-get-tenant"),
+    ("list-tenant-usage", "floor-list-tenant-usage"),
     ("login", "floor-login"),
     ("update-tenant", "floor-update-tenant"),
     ("retry-tenant", "floor-update-tenant"),
     ("create-tenant", "floor-create-tenant"),
 ];
 /// Workers, which have no goal.
-const OTHERS: [&str; 3] = ["floor-bare", "provision-tenant", "relay-events"];
+const OTHERS: [&str; 4] = ["floor-bare", "measure-usage", "provision-tenant", "relay-events"];
 
 #[derive(Default)]
 struct Starts {

@@ -1,11 +1,25 @@
-//! When a run has to be over.
+//! An invocation of a worker: who called it, and when it has to be over.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use lambda_runtime::Context;
+use serde_json::Value;
 
-/// How long a run may take where Lambda does not say: the local runtime sends 1970 as the deadline.
-const UNTOLD: Duration = Duration::from_secs(25);
+/// Who called a worker that has a queue and a schedule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trigger {
+    /// Messages of the queue.
+    Queue,
+    /// The schedule, or someone by hand.
+    Schedule,
+}
+
+impl Trigger {
+    /// Tells it by the event.
+    pub fn of(payload: &Value) -> Self {
+        if payload.get("Records").is_some_and(Value::is_array) { Self::Queue } else { Self::Schedule }
+    }
+}
 
 /// What is left of an invocation for its answer.
 const ANSWER: Duration = Duration::from_secs(1);
@@ -21,11 +35,12 @@ const NEAR: Duration = Duration::from_secs(4);
 pub struct Deadline(Instant);
 
 impl Deadline {
-    /// The deadline of an invocation, less what its answer takes.
-    pub fn of(context: &Context) -> Self {
+    /// The deadline of an invocation, less what its answer takes. Where Lambda does not say, as the local runtime, which
+    /// sends 1970, it may take `untold`.
+    pub fn of(context: &Context, untold: Duration) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let left = Duration::from_millis(context.deadline).saturating_sub(now);
-        Self::after(if left.is_zero() { UNTOLD } else { left.saturating_sub(ANSWER) })
+        Self::after(if left.is_zero() { untold } else { left }.saturating_sub(ANSWER))
     }
 
     /// This much from now.
@@ -52,7 +67,19 @@ impl Deadline {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    const UNTOLD: Duration = Duration::from_secs(26);
+
+    #[test]
+    fn what_brings_no_records_is_the_schedule() {
+        assert_eq!(Trigger::of(&json!({ "Records": [] })), Trigger::Queue);
+        for schedule in [json!({ "source": "aws.scheduler" }), json!({}), json!(null), json!({ "Records": 1 })] {
+            assert_eq!(Trigger::of(&schedule), Trigger::Schedule, "{schedule}");
+        }
+    }
 
     fn in_millis(from_now: u64) -> Context {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
@@ -63,18 +90,18 @@ mod tests {
 
     #[test]
     fn a_deadline_of_1970_means_that_there_is_none() {
-        assert!(Deadline::of(&Context::default()).remaining() > Duration::from_secs(20));
+        assert!(Deadline::of(&Context::default(), UNTOLD).remaining() > Duration::from_secs(20));
     }
 
     #[test]
     fn the_answer_has_time_of_its_own() {
-        let left = Deadline::of(&in_millis(10_000)).remaining();
+        let left = Deadline::of(&in_millis(10_000), UNTOLD).remaining();
         assert!(left > Duration::from_secs(8) && left <= Duration::from_secs(9), "{left:?}");
     }
 
     #[test]
     fn little_time_is_near() {
-        assert!(Deadline::of(&in_millis(3000)).is_near());
-        assert!(!Deadline::of(&in_millis(30_000)).is_near());
+        assert!(Deadline::of(&in_millis(3000), UNTOLD).is_near());
+        assert!(!Deadline::of(&in_millis(30_000), UNTOLD).is_near());
     }
 }

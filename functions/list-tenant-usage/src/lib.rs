@@ -1,0 +1,155 @@
+//! `GET /api/super-admin/tenants/usage`: all tenant organizations with what they use, newest first or in the order of a
+//! figure, a page at a time.
+//!
+//! It reads the platform database and the live counters, and never opens a tenant's database: how old a figure is, is said.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{FromRef, State},
+    http::{HeaderValue, Uri},
+    response::Response,
+};
+use shared::{
+    auth::{SuperAdmin, TokenVerifier},
+    clients::{postgres::Postgres, redis::Redis},
+    config::{ConfigError, FromEnv, PostgresConfig, RedisConfig, TokenConfig},
+    counters::LiveCounters,
+    domain::{Cursor, Month, PageLimit, TenantStatus, TenantUsage, Usage, UsageSort, ValueCursor},
+    error::Error,
+    http::{Page, ProblemDetails, QueryReader, Result, tenant_filter},
+    store::usage::{self, UsageFilter, UsageOrder, UsageRow},
+};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+/// The name of the list inside its cursors. Each order but the first has its own, as a cursor of one is none of another.
+const LIST: &str = "usage";
+
+/// Tells whether the live counters were there.
+const LIVE_COUNTERS: &str = "x-live-counters";
+
+/// What the function needs.
+#[derive(Clone, FromRef)]
+pub struct App {
+    /// The platform database.
+    pub platform: Postgres,
+    /// The live counters.
+    pub counters: Arc<LiveCounters>,
+    /// Verifies bearer tokens.
+    pub verifier: TokenVerifier,
+}
+
+impl App {
+    /// From the environment.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Ok(Self {
+            platform: Postgres::connect(&PostgresConfig::from_env()?)?,
+            counters: Arc::new(LiveCounters::new(Redis::connect(&RedisConfig::from_env()?)?)),
+            verifier: TokenVerifier::new(&TokenConfig::from_env()?)?,
+        })
+    }
+}
+
+/// The function's one route.
+pub fn routes(app: App) -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(list_tenant_usage)).with_state(app)
+}
+
+/// List all tenants with usage statistics
+///
+/// Orders and `over_limit` go by the figures that the platform keeps; into those the live counters are taken every minute.
+#[utoipa::path(
+    get,
+    path = "/api/super-admin/tenants/usage",
+    params(
+        ("status" = Option<TenantStatus>, Query, description = "Only this status"),
+        ("country" = Option<String>, Query, description = "Only this country, ISO 3166-1 alpha-2"),
+        ("search" = Option<String>, Query, description = "Only where this is in the name or the slug, without regard to case"),
+        ("over_limit" = Option<bool>, Query, description = "Only those that use more of something than their limits allow, or only the others"),
+        ("sort" = Option<String>, Query, example = "-messages_month",
+            pattern = "^-?(agents|agents_online|contacts|messages_month|storage_bytes)$",
+            description = "In the order of a figure, with - before it the greatest first; those without it come last. Newest first unless said"),
+        ("limit" = Option<u16>, Query, minimum = 1, maximum = 10_000, description = "How many, 1000 unless said"),
+        ("cursor" = Option<String>, Query, description = "Where the page before ended, from its Link, in the same order"),
+    ),
+    responses(
+        (status = 200, description = "Array of organizations with their usage", body = Vec<TenantUsage>, headers(
+            ("link" = String, description = "The next page, RFC 8288 rel=\"next\""),
+            ("x-live-counters" = String, description = "`available`, or `unavailable`: then messages are as they were measured"),
+        )),
+        (status = 400, description = "A parameter is wrong or unknown", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 401, description = "No valid bearer token", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 403, description = "Not a super-admin", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 503, description = "The platform database is not available", body = ProblemDetails,
+            content_type = "application/problem+json"),
+    ),
+    security(("bearer" = []))
+)]
+async fn list_tenant_usage(
+    _: SuperAdmin,
+    query: QueryReader,
+    uri: Uri,
+    State(platform): State<Postgres>,
+    State(counters): State<Arc<LiveCounters>>,
+) -> Result<Response> {
+    let (filter, order, limit) = read(query)?;
+    let month = Month::current();
+    let rows = usage::list(&platform.get().await?, &filter, month, order, limit).await?;
+    let (counted, available) = match counters.messages(rows.iter().map(|row| row.tenant.id), month).await {
+        Ok(counted) => (counted, "available"),
+        Err(error) => {
+            tracing::warn!(error = error.chain(), "usage is shown without the live counters");
+            (Vec::new(), "unavailable")
+        }
+    };
+    let mut counted = counted.into_iter();
+    let tenants: Vec<_> = rows.into_iter().map(|row| show(row, month, counted.next().flatten())).collect();
+    let mut response = page(&tenants, order, limit)?.into_response(&uri);
+    response.headers_mut().insert(LIVE_COUNTERS, HeaderValue::from_static(available));
+    Ok(response)
+}
+
+fn show(row: UsageRow, month: Month, counted: Option<i64>) -> TenantUsage {
+    let usage = Usage::new(row.record, &row.tenant.limits, month, counted);
+    TenantUsage { tenant: row.tenant, usage, position: row.position }
+}
+
+fn page(tenants: &[TenantUsage], order: UsageOrder, limit: PageLimit) -> Result<Page, Error> {
+    match order {
+        UsageOrder::Newest { .. } => Page::new(LIST, tenants, limit, |TenantUsage { tenant, .. }| Cursor {
+            created_at: tenant.created_at,
+            id: tenant.id.0,
+        }),
+        UsageOrder::Figure { sort, .. } => Page::new(&list_by(sort), tenants, limit, |item: &TenantUsage| {
+            ValueCursor { value: item.position, id: item.tenant.id.0 }
+        }),
+    }
+}
+
+fn list_by(sort: UsageSort) -> String {
+    format!("{LIST}:{sort}")
+}
+
+fn read(mut query: QueryReader) -> Result<(UsageFilter, UsageOrder, PageLimit), Error> {
+    let filter = UsageFilter {
+        tenants: tenant_filter(&mut query),
+        over_limit: query.take("over_limit", |text| text.parse().map_err(|_| "must be true or false")),
+    };
+    let mut unknown = false;
+    let sort = query.take("sort", |text| text.parse::<UsageSort>().inspect_err(|_| unknown = true));
+    let limit = query.take("limit", PageLimit::parse).unwrap_or_default();
+    let order = match sort {
+        Some(sort) => {
+            let after = query.take("cursor", |text| ValueCursor::decode(text, &list_by(sort)));
+            UsageOrder::Figure { sort, after }
+        }
+        // Whether the cursor is one of an order that does not exist cannot be said.
+        None if unknown => {
+            query.take("cursor", |_| Ok::<_, Error>(()));
+            UsageOrder::Newest { after: None }
+        }
+        None => UsageOrder::Newest { after: query.take("cursor", |text| Cursor::decode(text, LIST)) },
+    };
+    query.finish()?;
+    Ok((filter, order, limit))
+}

@@ -1,0 +1,45 @@
+//! The tenant's part of the bucket.
+
+use std::time::Duration;
+
+use shared::{
+    clients::s3::Bucket,
+    domain::{MeasurementError, TenantId},
+    error::Error,
+};
+use tokio::time::timeout;
+
+use super::Fault;
+
+/// The bytes of all objects under the tenant's prefix, in their current versions. A thousand objects are a request; of a
+/// tenant that has more than can be listed within `limit`, nothing is said.
+pub(super) async fn measure(bucket: &Bucket, tenant_id: TenantId, limit: Duration) -> Result<i64, Fault> {
+    let mut pages = 0;
+    match timeout(limit, list(bucket, &tenant_id.object_prefix(), &mut pages)).await {
+        Ok(listed) => listed.map_err(|error| Fault::of(error, MeasurementError::ObjectStorageUnavailable)),
+        Err(_) if pages > 0 => Err(Fault::new(MeasurementError::DeadlineExceeded)),
+        Err(_) => Err(Fault::new(MeasurementError::ObjectStorageUnavailable)),
+    }
+}
+
+async fn list(bucket: &Bucket, prefix: &str, pages: &mut u32) -> Result<i64, Error> {
+    let client = bucket.client().await;
+    let (mut bytes, mut continuation) = (0_i64, None);
+    loop {
+        let page = client
+            .list_objects_v2()
+            .bucket(&bucket.name)
+            .prefix(prefix)
+            .set_continuation_token(continuation)
+            .send()
+            .await?;
+        *pages += 1;
+        for object in page.contents() {
+            bytes = bytes.saturating_add(object.size().unwrap_or(0));
+        }
+        continuation = page.next_continuation_token().map(ToOwned::to_owned);
+        if continuation.is_none() {
+            return Ok(bytes);
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! How usage is measured.
+
+use std::time::Duration;
+
+use super::{ConfigError, FromEnv, parsed};
+
+/// How usage is measured: how often, and how long it may take.
+#[derive(Debug, Clone, Copy)]
+pub struct MeasuringConfig {
+    /// `MEASURE_FUNCTION_TIMEOUT_SECONDS` (60): the timeout of the function `measure-usage`.
+    pub function_timeout: Duration,
+    /// `MEASURE_TENANT_TIMEOUT_MS` (5000): how long measuring one tenant may take.
+    pub tenant_timeout: Duration,
+    /// `MEASURE_ACTIVE_INTERVAL_SECONDS` (900): how long the figures of an active tenant are good.
+    pub active_interval: Duration,
+    /// `MEASURE_SUSPENDED_INTERVAL_SECONDS` (86400): how long those of a suspended one are.
+    pub suspended_interval: Duration,
+    /// `MEASURE_RETRY_INTERVAL_SECONDS` (300): when a tenant whose measurement failed is measured again.
+    pub retry_interval: Duration,
+}
+
+impl Default for MeasuringConfig {
+    fn default() -> Self {
+        Self {
+            function_timeout: Duration::from_mins(1),
+            tenant_timeout: Duration::from_secs(5),
+            active_interval: Duration::from_mins(15),
+            suspended_interval: Duration::from_hours(24),
+            retry_interval: Duration::from_mins(5),
+        }
+    }
+}
+
+impl FromEnv for MeasuringConfig {
+    fn from_env() -> Result<Self, ConfigError> {
+        let seconds = |name, default: Duration| parsed(name, default.as_secs()).map(Duration::from_secs);
+        let defaults = Self::default();
+        let tenant_timeout = u64::try_from(defaults.tenant_timeout.as_millis()).unwrap_or(u64::MAX);
+        Ok(Self {
+            function_timeout: seconds("MEASURE_FUNCTION_TIMEOUT_SECONDS", defaults.function_timeout)?,
+            tenant_timeout: parsed("MEASURE_TENANT_TIMEOUT_MS", tenant_timeout).map(Duration::from_millis)?,
+            active_interval: seconds("MEASURE_ACTIVE_INTERVAL_SECONDS", defaults.active_interval)?,
+            suspended_interval: seconds("MEASURE_SUSPENDED_INTERVAL_SECONDS", defaults.suspended_interval)?,
+            retry_interval: seconds("MEASURE_RETRY_INTERVAL_SECONDS", defaults.retry_interval)?,
+        })
+    }
+}

@@ -1,0 +1,40 @@
+//! The conditions of a query that depend on what is asked, and the values that they name.
+
+use tokio_postgres::types::ToSql;
+
+/// A value of a query.
+pub(super) type Value<'a> = &'a (dyn ToSql + Sync);
+
+/// Conditions that must all hold.
+pub(super) struct Conditions<'a> {
+    values: Vec<Value<'a>>,
+    conditions: Vec<String>,
+}
+
+impl<'a> Conditions<'a> {
+    /// None yet; `values` are what the rest of the query names, from `$1` on.
+    pub(super) fn after(values: Vec<Value<'a>>) -> Self {
+        Self { values, conditions: Vec::new() }
+    }
+
+    /// The number by which a condition names a value, as in `$2`.
+    pub(super) fn number(&mut self, value: Value<'a>) -> usize {
+        self.values.push(value);
+        self.values.len()
+    }
+
+    /// Adds one.
+    pub(super) fn add(&mut self, condition: String) {
+        self.conditions.push(condition);
+    }
+
+    /// `WHERE …`, or nothing.
+    pub(super) fn clause(&self) -> String {
+        if self.conditions.is_empty() { String::new() } else { format!("WHERE {}", self.conditions.join(" AND ")) }
+    }
+
+    /// All values, in order.
+    pub(super) fn values(&self) -> &[Value<'a>] {
+        &self.values
+    }
+}

@@ -1,0 +1,341 @@
+//! Tenants are measured in their own databases, and none can hold up another.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use measure_usage::App;
+use mongodb::bson::{DateTime, doc};
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+use shared::{
+    clients::{
+        clusters::{MongoClusters, PostgresClusters},
+        s3::Bucket,
+    },
+    config::{FromEnv, MeasuringConfig, S3Config},
+    domain::Month,
+};
+use tests::{
+    platform::mongo,
+    proxy::{Mode, Proxy},
+};
+
+use crate::stage::{Stage, Tenant, about, clusters, deliver, host, id, insert, measure, mongo_host, mongo_url};
+
+/// A message at a moment.
+fn message(at: DateTime) -> mongodb::bson::Document {
+    doc! {
+        "_id": id(), "conversation_id": id(), "channel_id": id(), "direction": "inbound", "type": "text",
+        "status": "received", "text": "Halo", "created_at": at,
+    }
+}
+
+fn channel(kind: &str, external_id: &str, status: &str) -> mongodb::bson::Document {
+    let now = DateTime::now();
+    doc! {
+        "_id": id(), "kind": kind, "name": kind, "external_id": external_id, "status": status,
+        "created_at": now, "updated_at": now,
+    }
+}
+
+async fn put(tenant: &Tenant, name: &str, bytes: usize) {
+    let config = S3Config::from_env().unwrap();
+    let bucket = Bucket::connect(&config);
+    let key = format!("{}{name}", tenant.id.object_prefix());
+    let object = bucket.client().await.put_object().bucket(&bucket.name).key(key);
+    object.body(vec![0; bytes].into()).send().await.unwrap();
+}
+
+/// Fills a tenant's own stores.
+async fn work(stage: &Stage, tenant: &Tenant) {
+    stage
+        .inside(tenant)
+        .await
+        .batch_execute(
+            "INSERT INTO agents (id, email, full_name, role, status, online_until)
+             SELECT gen_random_uuid(), 'agent' || n || '@example.com', 'Agent ' || n, 'agent',
+                    CASE WHEN n > 9 THEN 'deactivated' ELSE 'active' END,
+                    now() + CASE WHEN n % 3 = 0 THEN interval '1 minute' ELSE interval '-1 minute' END
+             FROM generate_series(1, 12) AS n",
+        )
+        .await
+        .unwrap();
+    let mongo = mongo().await;
+    let month = Month::current();
+    let begin = month.begin().unix_timestamp() * 1000;
+    let mut messages: Vec<_> = (0..40).map(|n| message(DateTime::from_millis(begin + n))).collect();
+    // The last moment of the month before, and the first of the month after.
+    messages.extend(
+        [-1, month.next().begin().unix_timestamp() * 1000 - begin].map(|at| message(DateTime::from_millis(begin + at))),
+    );
+    insert(&mongo, tenant, "messages", messages).await;
+    let contact = |n: i32| {
+        let now = DateTime::now();
+        doc! { "_id": id(), "name": format!("Contact {n}"), "identities": [], "created_at": now, "updated_at": now }
+    };
+    insert(&mongo, tenant, "contacts", (0..25).map(contact).collect()).await;
+    let channels = [
+        channel("whatsapp", "1", "connected"),
+        channel("whatsapp", "2", "connected"),
+        channel("email", "3", "connected"),
+        channel("instagram", "4", "disconnected"),
+        channel("messenger", "5", "error"),
+    ];
+    insert(&mongo, tenant, "channels", channels.into()).await;
+}
+
+#[tokio::test]
+async fn what_is_in_a_tenants_own_stores_is_shown_after_one_measurement() {
+    let stage = Stage::new().await;
+    let tenant = stage.provision("kopi-kenangan").await;
+    let app = Arc::new(stage.function().await);
+    measure(&app, &[tenant.id]).await;
+    let empty = stage.usage(tenant.id).await;
+    assert_eq!(
+        [&empty["agents"], &empty["agents_online"], &empty["contacts"], &empty["messages_month"], &empty["error"]],
+        [&json!(1), &json!(0), &json!(0), &json!(0), &json!(null)],
+        "the first agent alone"
+    );
+    work(&stage, &tenant).await;
+    put(&tenant, "media/a", 3_000_000).await;
+    put(&tenant, "media/b", 5).await;
+    measure(&app, &[tenant.id]).await;
+    let full = stage.usage(tenant.id).await;
+    assert_eq!(
+        [&full["agents"], &full["agents_online"], &full["contacts"], &full["messages_month"], &full["source"]],
+        [&json!(10), &json!(3), &json!(25), &json!(40), &json!("measured")]
+    );
+    let bytes = |usage: &Value| usage["storage_bytes"].as_i64().unwrap();
+    let more = bytes(&full) - bytes(&empty);
+    assert!((3_000_005..20_000_000).contains(&more), "{more}");
+    assert!(bytes(&empty) > 1_000_000, "databases have a size of their own: {empty}");
+    assert!(full["measured_at"].as_str() > empty["measured_at"].as_str());
+    let row = stage
+        .owner
+        .query_one("SELECT channels, extract(epoch FROM due_at - now())::float8 FROM tenant_usage", &[])
+        .await
+        .unwrap();
+    assert_eq!(row.get::<_, Vec<String>>(0), ["email", "whatsapp"]);
+    assert!((890.0..=900.0).contains(&row.get::<_, f64>(1)), "an active tenant is due again in 15 minutes");
+}
+
+#[tokio::test]
+async fn a_suspended_tenant_is_measured_too_and_more_rarely() {
+    let stage = Stage::new().await;
+    let tenant = stage.provision("kopi-kenangan").await;
+    stage.sql("UPDATE organizations SET status = 'suspended'").await;
+    measure(&Arc::new(stage.function().await), &[tenant.id]).await;
+    assert_eq!(stage.usage(tenant.id).await["agents"], 1);
+    let row =
+        stage.owner.query_one("SELECT due_at > now() + interval '23 hours' FROM tenant_usage", &[]).await.unwrap();
+    assert!(row.get::<_, bool>(0));
+}
+
+/// Figures that a tenant has from before.
+async fn remember(stage: &Stage) {
+    stage
+        .sql(
+            "UPDATE tenant_usage SET agents = 77, agents_online = 7, contacts = 777, storage_bytes = 7777,
+                month = date_trunc('month', now() AT TIME ZONE 'UTC'), messages_measured = 70, channels = '{email}',
+                measured_at = '2026-01-01', due_at = now()",
+        )
+        .await;
+}
+
+/// A tenant that could not be measured has its figures from before, says why, and is due again in five minutes.
+async fn assert_failed(stage: &Stage, tenant: &Tenant, code: &str) {
+    let usage = stage.usage(tenant.id).await;
+    assert_eq!(usage["error"], code, "{usage}");
+    assert_eq!(
+        [
+            &usage["agents"],
+            &usage["agents_online"],
+            &usage["contacts"],
+            &usage["messages_month"],
+            &usage["storage_bytes"]
+        ],
+        [&json!(77), &json!(7), &json!(777), &json!(70), &json!(7777)],
+        "{code}"
+    );
+    assert_eq!(usage["measured_at"], "2026-01-01T00:00:00.000000Z");
+    let sql = "SELECT channels = '{email}' AND failed_at > now() - interval '1 min'
+                   AND due_at BETWEEN now() + interval '4 min' AND now() + interval '5 min'
+               FROM tenant_usage WHERE organization_id = $1";
+    assert!(stage.owner.query_one(sql, &[&tenant.id.0]).await.unwrap().get::<_, bool>(0), "{code}");
+}
+
+#[tokio::test]
+async fn a_database_that_is_gone_or_hangs_keeps_its_tenants_figures_and_holds_up_no_other() {
+    let stage = Stage::new().await;
+    let mut tenants = Vec::new();
+    for slug in ["well", "no-postgres", "no-mongo", "hung-postgres", "hung-mongo", "cut-mongo", "lost", "well-too"] {
+        tenants.push(stage.provision(slug).await);
+    }
+    let [well, no_postgres, no_mongo, hung_postgres, hung_mongo, cut_mongo, lost, well_too] = &tenants[..] else {
+        panic!()
+    };
+    remember(&stage).await;
+    let provisioner = shared::clients::postgres::connect_once(&stage.world.provisioner(), None).await.unwrap();
+    provisioner.batch_execute(&format!("DROP DATABASE {}", no_postgres.database)).await.unwrap();
+    mongo().await.database(&no_mongo.database).drop().await.unwrap();
+
+    let mut app = stage.function().await;
+    let postgres = stage.world.api();
+    let to_postgres = Proxy::to(&host(&postgres.url)).await;
+    let (to_mongo, to_cut) = (Proxy::to(&mongo_host()).await, Proxy::to(&mongo_host()).await);
+    let proxied = postgres.url.expose_secret().replace(&host(&postgres.url), &to_postgres.address);
+    let of_postgres = clusters([("main", postgres.url.clone()), ("proxied", proxied.into())]);
+    app.stores.postgres = PostgresClusters::connect(&of_postgres, &postgres).unwrap();
+    let direct = "directConnection=true";
+    let of_mongo = clusters([
+        ("main", mongo_url(&mongo_host(), "replicaSet=rs0").into()),
+        ("hung", mongo_url(&to_mongo.address, direct).into()),
+        ("cut", mongo_url(&to_cut.address, direct).into()),
+    ]);
+    app.stores.mongo = MongoClusters::connect(&of_mongo, Duration::from_secs(3));
+    let place = async |tenant: &Tenant, column: &str, cluster: &str| {
+        let sql = format!("UPDATE organizations SET {column} = '{cluster}' WHERE id = '{}'", tenant.id);
+        stage.sql(&sql).await;
+    };
+    place(hung_postgres, "postgres_cluster", "proxied").await;
+    place(hung_mongo, "mongo_cluster", "hung").await;
+    place(cut_mongo, "mongo_cluster", "cut").await;
+    place(lost, "mongo_cluster", "nowhere").await;
+    let app = Arc::new(app);
+    // Once while all is well, so that connections are open when they begin to hang.
+    measure(&app, &[hung_postgres.id, hung_mongo.id, cut_mongo.id]).await;
+    assert_eq!(stage.usage(hung_mongo.id).await["agents"], 1);
+    remember(&stage).await;
+    to_postgres.set(Mode::Hang);
+    to_mongo.set(Mode::Hang);
+    to_cut.set(Mode::Cut);
+
+    let ids: Vec<_> = tenants.iter().map(|tenant| tenant.id).collect();
+    let begun = Instant::now();
+    let watch = async {
+        // The others are there long before those that hang are given up.
+        for tenant in [well, well_too] {
+            while stage.usage(tenant.id).await["agents"] != 1 {
+                assert!(begun.elapsed() < Duration::from_secs(3), "a hanging database holds up others");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    };
+    tokio::join!(measure(&app, &ids), watch);
+    assert!(begun.elapsed() < Duration::from_secs(7), "{:?}", begun.elapsed());
+    assert_failed(&stage, no_postgres, "database_missing").await;
+    assert_failed(&stage, no_mongo, "database_missing").await;
+    assert_failed(&stage, hung_postgres, "postgresql_unavailable").await;
+    assert_failed(&stage, hung_mongo, "mongodb_unavailable").await;
+    assert_failed(&stage, cut_mongo, "mongodb_unavailable").await;
+    assert_failed(&stage, lost, "cluster_unknown").await;
+
+    to_postgres.set(Mode::Pass);
+    to_mongo.set(Mode::Pass);
+    to_cut.set(Mode::Pass);
+    measure(&app, &ids).await;
+    for tenant in [hung_postgres, hung_mongo, cut_mongo] {
+        let usage = stage.usage(tenant.id).await;
+        assert_eq!((&usage["agents"], &usage["error"]), (&json!(1), &json!(null)), "it is back");
+    }
+}
+
+#[tokio::test]
+async fn a_count_that_takes_too_long_is_ended_by_the_store_itself() {
+    let stage = Stage::new().await;
+    let tenant = stage.provision("kopi-kenangan").await;
+    remember(&stage).await;
+    let holder =
+        shared::clients::postgres::connect_once(&stage.world.provisioner(), Some(&tenant.database)).await.unwrap();
+    holder.batch_execute("BEGIN; LOCK TABLE agents IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    let config = MeasuringConfig { tenant_timeout: Duration::from_millis(1500), ..MeasuringConfig::default() };
+    let app = Arc::new(App { config, ..stage.function().await });
+    let begun = Instant::now();
+    measure(&app, &[tenant.id]).await;
+    assert!(begun.elapsed() < Duration::from_millis(2500), "{:?}", begun.elapsed());
+    assert_failed(&stage, &tenant, "deadline_exceeded").await;
+    holder.batch_execute("ROLLBACK").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_bucket_that_refuses_keeps_the_figures_too() {
+    let stage = Stage::new().await;
+    let tenant = stage.provision("kopi-kenangan").await;
+    remember(&stage).await;
+    let mut app = stage.function().await;
+    app.stores.bucket = Bucket::connect(&S3Config { bucket: "no-such-bucket".to_owned(), force_path_style: true });
+    measure(&Arc::new(app), &[tenant.id]).await;
+    assert_failed(&stage, &tenant, "unexpected").await;
+}
+
+#[tokio::test]
+async fn a_message_that_is_not_ours_fails_alone() {
+    let stage = Stage::new().await;
+    let tenant = stage.provision("kopi-kenangan").await;
+    let app = Arc::new(stage.function().await);
+    let too_many: Vec<_> = (0..26).map(|_| shared::domain::TenantId::generate()).collect();
+    let bodies = [
+        "not JSON".to_owned(),
+        about(&[tenant.id]),
+        json!({ "tenant_ids": "all" }).to_string(),
+        json!({ "tenant_ids": [] }).to_string(),
+        json!({ "tenant_ids": [tenant.id], "also": 1 }).to_string(),
+        json!({ "tenant_ids": ["x'; DROP TABLE agents"] }).to_string(),
+        about(&too_many),
+        String::new(),
+    ];
+    assert_eq!(deliver(&app, &bodies).await, ["0", "2", "3", "4", "5", "6", "7"]);
+    assert_eq!(stage.usage(tenant.id).await["agents"], 1);
+}
+
+#[tokio::test]
+async fn without_the_platform_database_messages_come_again() {
+    let stage = Stage::new().await;
+    let tenant = stage.provision("kopi-kenangan").await;
+    let mut config = stage.world.api();
+    let proxy = Proxy::to(&host(&config.url)).await;
+    config.url = config.url.expose_secret().replace(&host(&config.url), &proxy.address).into();
+    let platform = shared::clients::postgres::Postgres::connect(&config).unwrap();
+    let app = Arc::new(App { platform, ..stage.function().await });
+    proxy.set(Mode::Cut);
+    assert_eq!(deliver(&app, &[about(&[tenant.id]), "{}".to_owned()]).await, ["0", "1"]);
+    proxy.set(Mode::Pass);
+    measure(&app, &[tenant.id]).await;
+    assert_eq!(stage.usage(tenant.id).await["agents"], 1);
+}
+
+#[tokio::test]
+async fn of_two_measurements_the_later_one_is_kept_in_whichever_order_they_come() {
+    let stage = Stage::new().await;
+    stage.seed(1).await;
+    let tenant = stage.id("t-1").await;
+    let now = time::OffsetDateTime::now_utc();
+    let intervals =
+        shared::store::usage::Intervals { active: Duration::from_secs(900), suspended: Duration::from_secs(900) };
+    let mut connection = stage.world.api_pool().get().await.unwrap();
+    let mut keep = async |at: time::OffsetDateTime, agents: i64, month: Month| {
+        let found = shared::domain::Measurement {
+            at,
+            agents,
+            agents_online: 0,
+            contacts: 0,
+            month,
+            messages: agents,
+            storage_bytes: 0,
+            channels: vec![],
+        };
+        let transaction = connection.transaction().await.unwrap();
+        shared::store::usage::record(&transaction, tenant, &found, intervals).await.unwrap();
+        transaction.commit().await.unwrap();
+    };
+    let (this, last) = (Month::current(), Month::current().previous());
+    keep(now, 2, this).await;
+    keep(now - Duration::from_secs(5), 1, this).await;
+    assert_eq!(stage.usage(tenant).await["agents"], 2);
+    // Begun before midnight, kept after it, when the new month is being counted already.
+    keep(now + Duration::from_secs(5), 3, last).await;
+    let usage = stage.usage(tenant).await;
+    assert_eq!((&usage["agents"], &usage["messages_month"]), (&json!(3), &json!(2)));
+}

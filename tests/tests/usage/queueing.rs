@@ -1,0 +1,103 @@
+//! Tenants that are due go to the queue: each once, the oldest first, and again when they were lost.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+use shared::{clients::postgres::Postgres, domain::TenantId, store::usage::claim_due};
+use tests::queues;
+
+use crate::stage::{Stage, tick};
+
+/// The tenants that the queue holds, message by message.
+async fn queued(stage: &Stage) -> Vec<Vec<String>> {
+    let read = |body: &String| {
+        let body: Value = serde_json::from_str(body).unwrap();
+        body["tenant_ids"].as_array().unwrap().iter().map(|id| id.as_str().unwrap().to_owned()).collect()
+    };
+    queues::drain(&stage.queue_url).await.iter().map(read).collect()
+}
+
+#[tokio::test]
+async fn two_runs_at_once_take_every_tenant_once() {
+    let stage = Stage::new().await;
+    stage.seed(1010).await;
+    let (one, other) = tokio::join!(stage.function(), stage.function());
+    let (one, other) = tokio::join!(tokio::spawn(tick(one)), tokio::spawn(tick(other)));
+    let numbers = [one, other].map(|report| report.unwrap().unwrap()["tenants_queued"].as_u64().unwrap());
+    assert_eq!(numbers.iter().sum::<u64>(), 1010, "{numbers:?}");
+    let messages = queued(&stage).await;
+    assert!(messages.iter().all(|message| (1..=25).contains(&message.len())));
+    let all: BTreeSet<_> = messages.iter().flatten().cloned().collect();
+    assert_eq!((all.len(), messages.iter().map(Vec::len).sum::<usize>()), (1010, 1010));
+    assert_eq!(tick(stage.function().await).await.unwrap()["tenants_queued"], 0, "all are somebody's");
+    assert!(queued(&stage).await.is_empty());
+}
+
+#[tokio::test]
+async fn claims_at_once_share_no_tenant() {
+    let stage = Stage::new().await;
+    stage.seed(200).await;
+    let pool = Postgres::connect(&shared::config::PostgresConfig { pool_size: 8, ..stage.world.api() }).unwrap();
+    let claims = (0..8).map(|_| {
+        let pool = pool.clone();
+        tokio::spawn(async move { claim_due(&pool.get().await.unwrap(), 25, measure_usage::due::HOLD).await.unwrap() })
+    });
+    let claims = futures::future::join_all(claims).await;
+    let taken: Vec<TenantId> = claims.into_iter().flat_map(|claim| claim.unwrap().tenant_ids).collect();
+    assert_eq!(taken.len(), taken.iter().collect::<BTreeSet<_>>().len());
+    assert!(taken.len() > 25, "several took some: {}", taken.len());
+}
+
+#[tokio::test]
+async fn a_tenant_that_was_lost_on_the_way_is_due_again() {
+    let stage = Stage::new().await;
+    stage.seed(30).await;
+    let mut app = stage.function().await;
+    app.queue_url = "http://127.0.0.1:9/queue/gone".to_owned();
+    let failed = tick(app).await.unwrap_err();
+    assert!(failed.to_string().contains("SQS"), "{failed}");
+    assert_eq!(tick(stage.function().await).await.unwrap()["tenants_queued"], 0, "they are held");
+    let held = "SELECT FROM tenant_usage WHERE due_at BETWEEN now() + interval '9 min' AND now() + interval '10 min'";
+    assert_eq!(stage.world.count(held).await, 30);
+    stage.sql("UPDATE tenant_usage SET due_at = due_at - interval '10 min'").await;
+    assert_eq!(tick(stage.function().await).await.unwrap()["tenants_queued"], 30);
+    assert_eq!(queued(&stage).await.iter().map(Vec::len).sum::<usize>(), 30);
+}
+
+#[tokio::test]
+async fn those_who_have_waited_longest_come_first_and_those_without_databases_not_at_all() {
+    let stage = Stage::new().await;
+    stage.seed(60).await;
+    stage
+        .sql(
+            "UPDATE organizations SET status = (ARRAY['active', 'suspended', 'provisioning', 'failed', 'deleting', 'deleted'])
+                [1 + substring(slug FROM 3)::integer % 6];
+             UPDATE tenant_usage u SET due_at = now() - substring(o.slug FROM 3)::integer * interval '1 min'
+             FROM organizations o WHERE o.id = u.organization_id;
+             UPDATE tenant_usage u SET due_at = 'infinity' FROM organizations o
+             WHERE o.id = u.organization_id AND o.slug = 't-60'",
+        )
+        .await;
+    assert_eq!(tick(stage.function().await).await.unwrap()["tenants_queued"], 19);
+    let waited: BTreeMap<String, i32> = stage
+        .owner
+        .query("SELECT id::text, substring(slug FROM 3)::integer FROM organizations", &[])
+        .await
+        .unwrap()
+        .iter()
+        .map(|row| (row.get(0), row.get(1)))
+        .collect();
+    let order: Vec<_> = queued(&stage).await.iter().flatten().map(|id| waited[id]).collect();
+    assert!(order.iter().all(|n| [0, 1].contains(&(n % 6))), "active and suspended ones: {order:?}");
+    assert!(order.is_sorted_by(|a, b| a > b), "the oldest first: {order:?}");
+    let when = async |status: &str, condition: &str| {
+        let sql = format!(
+            "SELECT FROM tenant_usage u JOIN organizations o ON o.id = u.organization_id
+             WHERE o.status = '{status}' AND ({condition})"
+        );
+        assert_eq!(stage.world.count(&sql).await, 10, "{status}");
+    };
+    when("deleted", "due_at = 'infinity'").await;
+    when("provisioning", "due_at < now() + interval '1 min'").await;
+    when("failed", "due_at > now() + interval '9 min'").await;
+}

@@ -1,0 +1,255 @@
+//! What every test of usage needs: tenants, with databases of their own or without, and the function that measures them.
+
+use std::{sync::Arc, time::Duration};
+
+use lambda_runtime::{Context, LambdaEvent};
+use measure_usage::{App, Stores, handle};
+use mongodb::{
+    Client as Mongo,
+    bson::{Document, doc},
+};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+use shared::{
+    clients::{
+        clusters::{MongoClusters, PostgresClusters},
+        postgres::{Postgres, connect_once},
+        redis::Redis,
+        s3::Bucket,
+        sqs::Sqs,
+    },
+    config::{Cluster, Clusters, FromEnv, MeasuringConfig, ProvisioningConfig, RedisConfig, S3Config},
+    counters::LiveCounters,
+    domain::{Month, OperationStatus, TenantId},
+    error::Result,
+    provisioning::{Delivery, Outcome, Provisioner},
+};
+use tests::{Answer, Api, World, platform::mongo, queues, variable};
+use tokio::time::Instant;
+use tokio_postgres::Client;
+
+/// A MongoDB user that may only read, as the function has in a deployment.
+const OBSERVER: (&str, &str) = ("test_observer", "only-reads");
+
+/// One test's stage.
+pub(crate) struct Stage {
+    pub(crate) world: World,
+    pub(crate) api: Api,
+    pub(crate) owner: Client,
+    pub(crate) queue_url: String,
+}
+
+/// A tenant with databases of its own.
+pub(crate) struct Tenant {
+    pub(crate) id: TenantId,
+    pub(crate) database: String,
+}
+
+impl Stage {
+    pub(crate) async fn new() -> Self {
+        shared::telemetry::init();
+        let world = Box::pin(World::new()).await;
+        let queue_url = queues::create(&world.database, "measure").await;
+        Self { api: Api::of(&world).await, owner: world.client().await, world, queue_url }
+    }
+
+    /// The function, with the rights that it has in a deployment.
+    pub(crate) async fn function(&self) -> App {
+        let postgres = self.world.api();
+        App {
+            platform: Postgres::connect(&postgres).unwrap(),
+            counters: LiveCounters::new(Redis::connect(&RedisConfig::from_env().unwrap()).unwrap()),
+            sqs: Sqs::new(),
+            queue_url: self.queue_url.clone(),
+            stores: Stores {
+                postgres: PostgresClusters::connect(&Clusters::single(postgres.url.clone()), &postgres).unwrap(),
+                mongo: MongoClusters::connect(&Clusters::single(observer().await), Duration::from_secs(3)),
+                bucket: Bucket::connect(&S3Config::from_env().unwrap()),
+            },
+            config: MeasuringConfig::default(),
+        }
+    }
+
+    /// A tenant, from request to active.
+    pub(crate) async fn provision(&self, slug: &str) -> Tenant {
+        let created = self.api.create_tenant(slug).await;
+        let id: TenantId = created["id"].as_str().unwrap().parse().unwrap();
+        let operation = self.owner.query_one("SELECT id FROM operations WHERE organization_id = $1", &[&id.0]).await;
+        let postgres = self.world.provisioner();
+        let provisioner = Provisioner {
+            platform: Postgres::connect(&postgres).unwrap(),
+            stores: Arc::new(
+                shared::provisioning::Stores::connect(
+                    self.world.postgres_clusters(),
+                    &postgres,
+                    Clusters::single(variable("MONGODB_URL")),
+                    Duration::from_secs(3),
+                    Bucket::connect(&S3Config::from_env().unwrap()),
+                )
+                .unwrap(),
+            ),
+            config: ProvisioningConfig::from_env().unwrap(),
+            observer: None,
+        };
+        let delivery = Delivery { deadline: Instant::now() + Duration::from_mins(1), last: false };
+        let operation = shared::domain::OperationId(operation.unwrap().get(0));
+        let outcome = provisioner.run(operation, delivery).await.unwrap();
+        assert_eq!(outcome, Outcome::Finished { status: OperationStatus::Succeeded, now: true });
+        Tenant { id, database: created["mongo_database"].as_str().unwrap().to_owned() }
+    }
+
+    /// Tenants without databases, `name` after `name`, each a second older than the one before.
+    pub(crate) async fn seed(&self, count: i32) {
+        self.owner
+            .execute(
+                "INSERT INTO organizations (id, name, slug, status, database_name, country, created_at, updated_at)
+                 SELECT gen_random_uuid(), 'Tenant ' || n, 't-' || n, 'active', 'tenant_' || n,
+                        (ARRAY['ID', 'US'])[1 + n % 2], t, t
+                 FROM generate_series(1, $1) AS n, LATERAL (SELECT timestamptz '2026-01-01' - n * interval '1 s') AS x (t)",
+                &[&count],
+            )
+            .await
+            .unwrap();
+    }
+
+    /// Runs SQL as the owner.
+    pub(crate) async fn sql(&self, sql: &str) {
+        self.owner.batch_execute(sql).await.unwrap();
+    }
+
+    /// The ids of tenants, by slug.
+    pub(crate) async fn id(&self, slug: &str) -> TenantId {
+        TenantId(self.owner.query_one("SELECT id FROM organizations WHERE slug = $1", &[&slug]).await.unwrap().get(0))
+    }
+
+    /// The list, which must be there.
+    pub(crate) async fn list(&self, query: &str) -> Answer {
+        let answer = self.api.get(&format!("/tenants/usage?{query}")).await;
+        assert_eq!(answer.status, 200, "{query}: {}", answer.text);
+        answer
+    }
+
+    /// What the list shows of a tenant's usage.
+    pub(crate) async fn usage(&self, id: TenantId) -> Value {
+        let answer = self.list("").await;
+        let found = answer.json.as_array().unwrap().iter().find(|item| item["id"] == json!(id)).expect("it is listed");
+        found["usage"].clone()
+    }
+
+    /// The data of the events about thresholds that wait in the outbox.
+    pub(crate) async fn threshold_events(&self) -> Vec<Value> {
+        let sql = "SELECT payload -> 'data' FROM outbox WHERE payload ->> 'type' = 'tenant.usage_threshold_reached'
+                   AND key = payload ->> 'subject' ORDER BY id";
+        self.owner.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
+    }
+
+    /// A connection to a tenant's own PostgreSQL database, with every right.
+    pub(crate) async fn inside(&self, tenant: &Tenant) -> Client {
+        connect_once(&self.world.owner(), Some(&tenant.database)).await.unwrap()
+    }
+}
+
+/// Runs the function by its schedule.
+pub(crate) async fn tick(app: App) -> Result<Value> {
+    handle(&Arc::new(app), LambdaEvent::new(json!({ "source": "aws.scheduler" }), Context::default())).await
+}
+
+/// Delivers messages with these bodies, named by their number; gives the names of those that failed.
+pub(crate) async fn deliver(app: &Arc<App>, bodies: &[String]) -> Vec<String> {
+    let records: Vec<_> = bodies
+        .iter()
+        .enumerate()
+        .map(|(number, body)| json!({ "messageId": number.to_string(), "body": body, "eventSource": "aws:sqs" }))
+        .collect();
+    let event = LambdaEvent::new(json!({ "Records": records }), Context::default());
+    let answer = handle(app, event).await.unwrap();
+    let failures = answer["batchItemFailures"].as_array().unwrap();
+    failures.iter().map(|failure| failure["itemIdentifier"].as_str().unwrap().to_owned()).collect()
+}
+
+/// A message about tenants.
+pub(crate) fn about(tenants: &[TenantId]) -> String {
+    json!({ "tenant_ids": tenants }).to_string()
+}
+
+/// Measures tenants, and expects no message to fail.
+pub(crate) async fn measure(app: &Arc<App>, tenants: &[TenantId]) {
+    assert_eq!(deliver(app, &[about(tenants)]).await, Vec::<String>::new());
+}
+
+/// Sets a live counter.
+pub(crate) async fn set_counter(tenant: TenantId, month: Month, value: &str) {
+    let _: () = redis().await.set(format!("usage:{tenant}:{}:messages", month.digits()), value).await;
+}
+
+/// Counts a message as the platform's services do.
+pub(crate) async fn count_message(tenant: TenantId) {
+    let _: i64 = redis().await.incr(format!("usage:{tenant}:{}:messages", Month::current().digits())).await;
+}
+
+/// A connection that fails the test when it fails.
+pub(crate) struct Counters(redis::aio::MultiplexedConnection);
+
+pub(crate) async fn redis() -> Counters {
+    let client = redis::Client::open(variable("REDIS_URL")).unwrap();
+    Counters(client.get_multiplexed_async_connection().await.unwrap())
+}
+
+impl Counters {
+    async fn set<T: redis::FromRedisValue>(&mut self, key: String, value: &str) -> T {
+        redis::cmd("SET").arg(key).arg(value).arg("EX").arg(600).query_async(&mut self.0).await.unwrap()
+    }
+
+    async fn incr<T: redis::FromRedisValue>(&mut self, key: String) -> T {
+        redis::cmd("INCR").arg(key).query_async(&mut self.0).await.unwrap()
+    }
+}
+
+/// The MongoDB of tenants, as the user that may only read.
+async fn observer() -> SecretString {
+    const EXISTS: i32 = 51_003;
+    let (name, password) = OBSERVER;
+    let user = doc! { "createUser": name, "pwd": password, "roles": ["readAnyDatabase"] };
+    if let Err(error) = mongo().await.database("admin").run_command(user).await {
+        let code = match &*error.kind {
+            mongodb::error::ErrorKind::Command(answer) => answer.code,
+            _ => panic!("{error}"),
+        };
+        assert_eq!(code, EXISTS, "{error}");
+    }
+    SecretString::from(mongo_url(&mongo_host(), "replicaSet=rs0"))
+}
+
+/// `host:port` of MongoDB.
+pub(crate) fn mongo_host() -> String {
+    let url = variable("MONGODB_URL");
+    url.rsplit_once('@').unwrap().1.split('/').next().unwrap().to_owned()
+}
+
+/// The observer's URL of MongoDB at an address.
+pub(crate) fn mongo_url(address: &str, options: &str) -> String {
+    let (name, password) = OBSERVER;
+    format!("mongodb://{name}:{password}@{address}/?{options}")
+}
+
+/// `host:port` in a URL.
+pub(crate) fn host(url: &SecretString) -> String {
+    url.expose_secret().rsplit_once('@').unwrap().1.split('/').next().unwrap().to_owned()
+}
+
+/// Clusters of these names and URLs.
+pub(crate) fn clusters<const N: usize>(named: [(&str, SecretString); N]) -> Clusters {
+    let cluster =
+        |(name, url): (&str, SecretString)| Cluster { name: name.to_owned(), url, max_tenants: 10, open: true };
+    Clusters(named.into_iter().map(cluster).collect())
+}
+
+/// A UUID as text, as MongoDB's documents have it.
+pub(crate) fn id() -> String {
+    uuid::Uuid::now_v7().to_string()
+}
+
+/// Inserts documents into a collection of a tenant.
+pub(crate) async fn insert(mongo: &Mongo, tenant: &Tenant, collection: &str, documents: Vec<Document>) {
+    mongo.database(&tenant.database).collection(collection).insert_many(documents).await.unwrap();
+}
