@@ -1,9 +1,12 @@
 //! The live counters of messages, in Redis.
 
 use redis::Script;
-use shared::{clients::redis::Redis, error::Result};
-use time::Date;
-use uuid::Uuid;
+use shared::{
+    clients::redis::Redis,
+    counters::messages_key,
+    domain::{Month, TenantId},
+    error::Result,
+};
 
 /// How long a counter is kept, in seconds: until its month is surely over.
 const KEPT_SECONDS: i64 = 62 * 24 * 3600;
@@ -11,9 +14,8 @@ const KEPT_SECONDS: i64 = 62 * 24 * 3600;
 /// How many messages of a month the platform's services have counted.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Counter {
-    pub(crate) tenant_id: Uuid,
-    /// Its first day.
-    pub(crate) month: Date,
+    pub(crate) tenant_id: TenantId,
+    pub(crate) month: Month,
     pub(crate) messages: i64,
 }
 
@@ -26,7 +28,7 @@ pub(crate) async fn write(redis: &Redis, counters: &[Counter]) -> Result<u64> {
     let mut call = script.prepare_invoke();
     call.arg(KEPT_SECONDS);
     for Counter { tenant_id, month, messages } in counters {
-        call.key(format!("usage:{tenant_id}:{}{:02}:messages", month.year(), u8::from(month.month()))).arg(*messages);
+        call.key(messages_key(*tenant_id, *month)).arg(*messages);
     }
     redis.run(&call).await
 }

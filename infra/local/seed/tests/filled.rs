@@ -127,16 +127,22 @@ async fn lists_work_over_generated_tenants() {
     let world = World::new().await;
     fill(&world, 700).await;
     let api = Api::of(&world).await;
-    let mut path = "/tenants?limit=300".to_owned();
     let mut ids = Vec::new();
-    loop {
-        let page = api.get(&path).await;
-        assert_eq!(page.status, StatusCode::OK, "{}", page.text);
-        ids.extend(page.json.as_array().unwrap().iter().map(|tenant| tenant["id"].as_str().unwrap().to_owned()));
-        let Some((_, rest)) = page.header("link").split_once("/tenants?") else { break };
-        path = format!("/tenants?{}", rest.split_once('>').unwrap().0);
+    for list in ["/tenants?", "/tenants/usage?", "/tenants/usage?sort=-messages_month&", "/tenants/usage?sort=agents&"]
+    {
+        ids.clear();
+        let mut path = format!("{list}limit=300");
+        loop {
+            let page = api.get(&path).await;
+            assert_eq!(page.status, StatusCode::OK, "{}", page.text);
+            ids.extend(page.json.as_array().unwrap().iter().map(|tenant| tenant["id"].as_str().unwrap().to_owned()));
+            let Some((_, rest)) = page.header("link").split_once("/api/super-admin") else { break };
+            rest.split_once('>').unwrap().0.clone_into(&mut path);
+        }
+        ids.sort();
+        ids.dedup();
+        assert_eq!(ids.len(), 700, "{list}");
     }
-    assert_eq!(ids.len(), 700);
     let operations = api.get(&format!("/tenants/{}/operations", ids[0])).await;
     assert_eq!(operations.json[0]["steps"].as_array().unwrap().len(), 6, "{}", operations.text);
 }

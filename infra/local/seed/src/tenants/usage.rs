@@ -1,8 +1,8 @@
 //! What a tenant uses of its limits, as a measurement would have found it.
 
 use rand::{Rng, RngExt, rngs::StdRng};
-use shared::domain::TenantStatus;
-use time::{Date, Duration, OffsetDateTime};
+use shared::domain::{Figure, Limits, MeasurementError, Month, TenantId, TenantStatus};
+use time::{Duration, OffsetDateTime};
 use tokio_postgres::types::Timestamp;
 
 use super::{Run, batch::Batch};
@@ -15,8 +15,12 @@ use crate::{
 /// What tenants without a limit have about as much of as others have for a limit.
 const UNLIMITED: [i64; 3] = [800, 500_000, 2_000_000];
 /// Why measurements fail.
-const ERRORS: [&str; 4] =
-    ["postgresql_unavailable", "mongodb_unavailable", "object_storage_unavailable", "deadline_exceeded"];
+const ERRORS: [MeasurementError; 4] = [
+    MeasurementError::PostgresqlUnavailable,
+    MeasurementError::MongodbUnavailable,
+    MeasurementError::ObjectStorageUnavailable,
+    MeasurementError::DeadlineExceeded,
+];
 /// Empty databases of a tenant take about this much.
 const EMPTY_BYTES: i64 = 9_000_000;
 
@@ -53,19 +57,20 @@ pub(super) fn write(run: &mut Run, batch: &mut Batch, organization: &Organizatio
             let from = (now - Duration::days(45)).max(organization.created_at);
             let at = moment(rng, from, now - Duration::hours(1));
             measure(rng, &mut usage, organization, at);
-            usage.error = Some(any(rng, &ERRORS));
+            usage.error = Some(any(rng, &ERRORS).as_str());
             usage.failed_at = Some(moment(rng, now - Duration::minutes(5), now));
         }
         Measured::Never if active && percent(rng, 50) => {
-            usage.month = Some(month(now));
+            usage.month = Some(Month::of(now).first_day());
             usage.messages_counted = Some(rng.random_range(1..100));
         }
         Measured::Never => {}
     }
     batch.thresholds.extend(thresholds(&usage, organization));
-    if let (true, Some(counted)) = (active && usage.month == Some(month(now)), usage.messages_counted) {
-        let since = rng.random_range(0..=counted / 200);
-        batch.counters.push(Counter { tenant_id: organization.id, month: month(now), messages: counted + since });
+    let month = Month::of(now);
+    if let (true, Some(counted)) = (active && usage.month == Some(month.first_day()), usage.messages_counted) {
+        let messages = counted + rng.random_range(0..=counted / 200);
+        batch.counters.push(Counter { tenant_id: TenantId(organization.id), month, messages });
     }
     batch.usage.push(usage);
 }
@@ -98,7 +103,7 @@ fn measure(rng: &mut StdRng, usage: &mut Usage, organization: &Organization, at:
     usage.contacts = Some(contacts);
     usage.storage_bytes = Some(EMPTY_BYTES + contacts * 1_800 + messages * rng.random_range(900..9_000));
     usage.channels = channels(rng);
-    usage.month = Some(month(at));
+    usage.month = Some(Month::of(at).first_day());
     usage.messages_measured = Some(messages);
     // Messages that were deleted since were counted too; messages since the measurement were not measured.
     usage.messages_counted = Some(messages * rng.random_range(970..1_030) / 1_000);
@@ -112,29 +117,22 @@ fn channels(rng: &mut impl Rng) -> Vec<&'static str> {
 
 /// The thresholds that were passed and have been told of.
 fn thresholds(usage: &Usage, organization: &Organization) -> Vec<Threshold> {
-    let (Some(month), Some(reached_at)) = (usage.month, usage.measured_at) else { return Vec::new() };
+    let (Some(month), Some(reached_at)) = (usage.month.map(Month::with), usage.measured_at) else { return Vec::new() };
+    let Organization { max_agents, max_contacts, max_messages_month, .. } = *organization;
+    let limits = Limits { max_agents, max_contacts, max_messages_month };
     let figures = [
-        ("agents", usage.agents, organization.max_agents),
-        ("contacts", usage.contacts, organization.max_contacts),
-        ("messages_month", usage.messages_measured.max(usage.messages_counted), organization.max_messages_month),
+        (Figure::Agents, usage.agents),
+        (Figure::Contacts, usage.contacts),
+        (Figure::MessagesMonth, usage.messages_measured.max(usage.messages_counted)),
     ];
-    let mut passed = Vec::new();
-    for (figure, value, limit) in figures {
-        let (Some(value), Some(limit)) = (value, limit) else { continue };
-        let percents = [80_i16, 100].into_iter().filter(|percent| value * 100 >= limit * i64::from(*percent));
-        passed.extend(percents.map(|percent| Threshold {
+    let figures = figures.map(|(figure, value)| (figure, value.unwrap_or(0)));
+    shared::domain::Threshold::reached(TenantId(organization.id), month, &limits, &figures)
+        .map(|threshold| Threshold {
             organization_id: organization.id,
-            month,
-            figure,
-            percent,
+            month: month.first_day(),
+            figure: threshold.figure.as_str(),
+            percent: threshold.percent,
             reached_at,
-        }));
-    }
-    passed
-}
-
-/// The first day of the calendar month, UTC.
-fn month(at: OffsetDateTime) -> Date {
-    let date = at.to_offset(time::UtcOffset::UTC).date();
-    date.replace_day(1).unwrap_or(date)
+        })
+        .collect()
 }
