@@ -21,17 +21,14 @@ pub(crate) async fn take(app: &App, deadline: Deadline, taken: &mut usize) -> Re
         let Some(last) = tenants.last().copied() else { break };
         let month = Month::current();
         let counters = app.counters.messages(tenants.iter().copied(), month).await?;
-        let known: Vec<_> =
-            tenants.iter().zip(counters).filter_map(|(tenant, counter)| Some((*tenant, counter?))).collect();
-        if !known.is_empty() {
-            let transaction = connection.transaction().await?;
-            // Another run is at it.
-            let Some(counted) = count_messages(&transaction, month, &known).await? else { break };
-            transaction.commit().await?;
-            *taken += counted.changed;
-            for threshold in counted.passed {
-                tracing::info!(tenant.id = %threshold.tenant_id, percent = threshold.percent, "a threshold of messages is passed");
-            }
+        let counters: Vec<_> = tenants.iter().copied().zip(counters).collect();
+        let transaction = connection.transaction().await?;
+        // Another run is at it.
+        let Some(counted) = count_messages(&transaction, month, &counters).await? else { break };
+        transaction.commit().await?;
+        *taken += counted.changed;
+        for threshold in counted.passed {
+            tracing::info!(tenant.id = %threshold.tenant_id, percent = threshold.percent, "a threshold of messages is passed");
         }
         if i64::try_from(tenants.len()).is_ok_and(|count| count < CHUNK) {
             break;

@@ -39,13 +39,14 @@ CREATE INDEX tenant_usage_due ON tenant_usage (due_at);
 -- Every tenant has its row, whoever inserts the tenant, so that a list in the order of a figure misses none.
 CREATE FUNCTION insert_tenant_usage() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO tenant_usage (organization_id) VALUES (NEW.id);
+    INSERT INTO tenant_usage (organization_id) SELECT id FROM inserted;
     RETURN NULL;
 END
 $$;
 
 CREATE TRIGGER organizations_have_usage AFTER INSERT ON organizations
-    FOR EACH ROW EXECUTE FUNCTION insert_tenant_usage();
+    REFERENCING NEW TABLE AS inserted
+    FOR EACH STATEMENT EXECUTE FUNCTION insert_tenant_usage();
 
 INSERT INTO tenant_usage (organization_id) SELECT id FROM organizations;
 

@@ -49,6 +49,29 @@ async fn a_message_that_is_counted_is_in_the_list_at_once_and_in_the_order_after
 }
 
 #[tokio::test]
+async fn a_counter_that_is_lost_counts_no_more_in_the_list_or_its_order() {
+    let stage = Stage::new().await;
+    stage.seed(2).await;
+    let month = Month::current().first_day();
+    stage
+        .sql(&format!(
+            "UPDATE tenant_usage SET month = '{month}', messages_measured = 2, messages_counted = 9, measured_at = now();
+             UPDATE tenant_usage SET messages_measured = 3, messages_counted = NULL
+             WHERE organization_id = (SELECT id FROM organizations WHERE slug = 't-2')"
+        ))
+        .await;
+    assert_eq!(
+        stage.list("sort=-messages_month").await.json[0]["slug"],
+        "t-1",
+        "it was there when it was looked at last"
+    );
+    tick(stage.function().await).await.unwrap();
+    let sorted = stage.list("sort=-messages_month").await.json;
+    let shown: Vec<_> = (0..2).map(|n| (&sorted[n]["slug"], &sorted[n]["usage"]["messages_month"])).collect();
+    assert_eq!(shown, [(&json!("t-2"), &json!(3)), (&json!("t-1"), &json!(2))]);
+}
+
+#[tokio::test]
 async fn a_new_month_starts_at_0_whatever_was_counted_in_the_last() {
     let stage = Stage::new().await;
     stage.seed(2).await;

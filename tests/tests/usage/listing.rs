@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use shared::domain::Month;
 use tests::Answer;
 
-use crate::stage::Stage;
+use crate::stage::{Stage, set_counter};
 
 const FIGURES: [&str; 5] = ["agents", "agents_online", "contacts", "messages_month", "storage_bytes"];
 
@@ -47,6 +47,9 @@ async fn fill(stage: &Stage) {
              WHERE o.id = u.organization_id AND n <= 50"
         ))
         .await;
+    for slug in ["t-1", "t-11", "t-21", "t-31", "t-41"] {
+        set_counter(stage.id(slug).await, Month::current(), "4").await;
+    }
 }
 
 #[tokio::test]

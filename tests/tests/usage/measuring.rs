@@ -12,10 +12,12 @@ use serde_json::{Value, json};
 use shared::{
     clients::{
         clusters::{MongoClusters, PostgresClusters},
+        postgres::{Postgres, connect_once},
         s3::Bucket,
     },
-    config::{FromEnv, MeasuringConfig, S3Config},
-    domain::Month,
+    config::{FromEnv, MeasuringConfig, PostgresConfig, S3Config},
+    domain::{Measurement, Month, TenantId},
+    store::usage::{Intervals, record},
 };
 use tests::{
     platform::mongo,
@@ -177,7 +179,8 @@ async fn a_database_that_is_gone_or_hangs_keeps_its_tenants_figures_and_holds_up
         panic!()
     };
     remember(&stage).await;
-    let provisioner = shared::clients::postgres::connect_once(&stage.world.provisioner(), None).await.unwrap();
+    let patient = PostgresConfig { statement_timeout: Duration::from_mins(1), ..stage.world.provisioner() };
+    let provisioner = connect_once(&patient, None).await.unwrap();
     provisioner.batch_execute(&format!("DROP DATABASE {}", no_postgres.database)).await.unwrap();
     mongo().await.database(&no_mongo.database).drop().await.unwrap();
 
@@ -214,17 +217,22 @@ async fn a_database_that_is_gone_or_hangs_keeps_its_tenants_figures_and_holds_up
 
     let ids: Vec<_> = tenants.iter().map(|tenant| tenant.id).collect();
     let begun = Instant::now();
-    let watch = async {
-        // The others are there long before those that hang are given up.
+    let all = async {
+        measure(&app, &ids).await;
+        begun.elapsed()
+    };
+    let others = async {
         for tenant in [well, well_too] {
             while stage.usage(tenant.id).await["agents"] != 1 {
-                assert!(begun.elapsed() < Duration::from_secs(3), "a hanging database holds up others");
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         }
+        begun.elapsed()
     };
-    tokio::join!(measure(&app, &ids), watch);
-    assert!(begun.elapsed() < Duration::from_secs(7), "{:?}", begun.elapsed());
+    let (all, others) = tokio::join!(all, others);
+    // Five seconds are what one that hangs may take, and the others do not wait for it.
+    assert!((Duration::from_secs(5)..Duration::from_secs(8)).contains(&all), "{all:?}");
+    assert!(others + Duration::from_secs(1) < all, "{others:?} {all:?}");
     assert_failed(&stage, no_postgres, "database_missing").await;
     assert_failed(&stage, no_mongo, "database_missing").await;
     assert_failed(&stage, hung_postgres, "postgresql_unavailable").await;
@@ -247,14 +255,13 @@ async fn a_count_that_takes_too_long_is_ended_by_the_store_itself() {
     let stage = Stage::new().await;
     let tenant = stage.provision("kopi-kenangan").await;
     remember(&stage).await;
-    let holder =
-        shared::clients::postgres::connect_once(&stage.world.provisioner(), Some(&tenant.database)).await.unwrap();
+    let holder = connect_once(&stage.world.provisioner(), Some(&tenant.database)).await.unwrap();
     holder.batch_execute("BEGIN; LOCK TABLE agents IN ACCESS EXCLUSIVE MODE").await.unwrap();
-    let config = MeasuringConfig { tenant_timeout: Duration::from_millis(1500), ..MeasuringConfig::default() };
+    let config = MeasuringConfig { tenant_timeout: Duration::from_secs(3), ..MeasuringConfig::default() };
     let app = Arc::new(App { config, ..stage.function().await });
     let begun = Instant::now();
     measure(&app, &[tenant.id]).await;
-    assert!(begun.elapsed() < Duration::from_millis(2500), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
     assert_failed(&stage, &tenant, "deadline_exceeded").await;
     holder.batch_execute("ROLLBACK").await.unwrap();
 }
@@ -275,7 +282,7 @@ async fn a_message_that_is_not_ours_fails_alone() {
     let stage = Stage::new().await;
     let tenant = stage.provision("kopi-kenangan").await;
     let app = Arc::new(stage.function().await);
-    let too_many: Vec<_> = (0..26).map(|_| shared::domain::TenantId::generate()).collect();
+    let too_many: Vec<_> = (0..26).map(|_| TenantId::generate()).collect();
     let bodies = [
         "not JSON".to_owned(),
         about(&[tenant.id]),
@@ -297,7 +304,7 @@ async fn without_the_platform_database_messages_come_again() {
     let mut config = stage.world.api();
     let proxy = Proxy::to(&host(&config.url)).await;
     config.url = config.url.expose_secret().replace(&host(&config.url), &proxy.address).into();
-    let platform = shared::clients::postgres::Postgres::connect(&config).unwrap();
+    let platform = Postgres::connect(&config).unwrap();
     let app = Arc::new(App { platform, ..stage.function().await });
     proxy.set(Mode::Cut);
     assert_eq!(deliver(&app, &[about(&[tenant.id]), "{}".to_owned()]).await, ["0", "1"]);
@@ -312,11 +319,10 @@ async fn of_two_measurements_the_later_one_is_kept_in_whichever_order_they_come(
     stage.seed(1).await;
     let tenant = stage.id("t-1").await;
     let now = time::OffsetDateTime::now_utc();
-    let intervals =
-        shared::store::usage::Intervals { active: Duration::from_secs(900), suspended: Duration::from_secs(900) };
+    let intervals = Intervals { active: Duration::from_mins(15), suspended: Duration::from_hours(24) };
     let mut connection = stage.world.api_pool().get().await.unwrap();
     let mut keep = async |at: time::OffsetDateTime, agents: i64, month: Month| {
-        let found = shared::domain::Measurement {
+        let found = Measurement {
             at,
             agents,
             agents_online: 0,
@@ -327,7 +333,7 @@ async fn of_two_measurements_the_later_one_is_kept_in_whichever_order_they_come(
             channels: vec![],
         };
         let transaction = connection.transaction().await.unwrap();
-        shared::store::usage::record(&transaction, tenant, &found, intervals).await.unwrap();
+        record(&transaction, tenant, &found, intervals).await.unwrap();
         transaction.commit().await.unwrap();
     };
     let (this, last) = (Month::current(), Month::current().previous());

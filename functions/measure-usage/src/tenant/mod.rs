@@ -13,6 +13,7 @@ use shared::{
     store::usage::Target,
 };
 use time::OffsetDateTime;
+use tokio::time::Instant;
 
 use crate::Stores;
 
@@ -52,12 +53,11 @@ pub async fn measure(
     let postgres = stores.postgres.get(&placement.postgres_cluster).ok_or_else(unknown)?;
     let mongo = stores.mongo.get(&placement.mongo_cluster).ok_or_else(unknown)?;
     let month = Month::of(at);
-    // The stores themselves give up a little sooner, so that it is known which of them took too long, and with what.
-    let patience = limit.saturating_sub(ANSWER);
+    let until = Instant::now() + limit;
     let (people, talk, objects) = try_join!(
-        postgresql::measure(postgres, &target.database, limit, patience),
-        mongodb::measure(mongo, &target.database, month, limit, patience),
-        object_storage::measure(&stores.bucket, target.tenant_id, limit),
+        postgresql::measure(postgres, &target.database, until),
+        mongodb::measure(mongo, &target.database, month, until),
+        object_storage::measure(&stores.bucket, target.tenant_id, until),
     )?;
     Ok(Measurement {
         at,
@@ -69,4 +69,10 @@ pub async fn measure(
         storage_bytes: people.database_bytes.saturating_add(talk.database_bytes).saturating_add(objects),
         channels: talk.channels,
     })
+}
+
+/// How long a store itself may work on a question that is asked now: it gives up a little sooner than we do, so that one
+/// which is slow is told from one that hangs. Never zero, which stores take for "as long as it likes".
+fn patience(until: Instant) -> Duration {
+    until.saturating_duration_since(Instant::now()).saturating_sub(ANSWER).max(Duration::from_millis(1))
 }

@@ -1,7 +1,5 @@
 //! The tenant's MongoDB database: its contacts, its messages of a month, its connected channels, and its size.
 
-use std::time::Duration;
-
 use mongodb::{
     Database,
     bson::{Bson, DateTime, Document, doc},
@@ -12,9 +10,9 @@ use shared::{
     domain::{MeasurementError, Month},
     error::Error,
 };
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
-use super::Fault;
+use super::{Fault, patience};
 
 /// What is found in it.
 pub(super) struct Talk {
@@ -29,20 +27,18 @@ pub(super) async fn measure(
     cluster: &MongoCluster,
     database: &str,
     month: Month,
-    limit: Duration,
-    patience: Duration,
+    until: Instant,
 ) -> Result<Talk, Fault> {
     let look = async {
         let client = cluster.client().await.map_err(|error| Fault::of(error, MeasurementError::MongodbUnavailable))?;
-        look(&client.database(database), month, patience).await
+        look(&client.database(database), month, until).await
     };
-    timeout(limit, look).await.unwrap_or_else(|_| Err(Fault::new(MeasurementError::MongodbUnavailable)))
+    timeout_at(until, look).await.unwrap_or_else(|_| Err(Fault::new(MeasurementError::MongodbUnavailable)))
 }
 
-async fn look(database: &Database, month: Month, patience: Duration) -> Result<Talk, Fault> {
-    let milliseconds = i64::try_from(patience.as_millis()).unwrap_or(i64::MAX);
+async fn look(database: &Database, month: Month, until: Instant) -> Result<Talk, Fault> {
     let ask = async |mut command: Document| {
-        command.insert("maxTimeMS", milliseconds);
+        command.insert("maxTimeMS", i64::try_from(patience(until).as_millis()).unwrap_or(i64::MAX));
         database.run_command(command).await.map_err(fault)
     };
     let stats = ask(doc! { "dbStats": 1 }).await?;

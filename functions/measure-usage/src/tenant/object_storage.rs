@@ -1,21 +1,19 @@
 //! The tenant's part of the bucket.
 
-use std::time::Duration;
-
 use shared::{
     clients::s3::Bucket,
     domain::{MeasurementError, TenantId},
     error::Error,
 };
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::Fault;
 
 /// The bytes of all objects under the tenant's prefix, in their current versions. A thousand objects are a request; of a
-/// tenant that has more than can be listed within `limit`, nothing is said.
-pub(super) async fn measure(bucket: &Bucket, tenant_id: TenantId, limit: Duration) -> Result<i64, Fault> {
+/// tenant that has more than can be listed in time, nothing is said.
+pub(super) async fn measure(bucket: &Bucket, tenant_id: TenantId, until: Instant) -> Result<i64, Fault> {
     let mut pages = 0;
-    match timeout(limit, list(bucket, &tenant_id.object_prefix(), &mut pages)).await {
+    match timeout_at(until, list(bucket, &tenant_id.object_prefix(), &mut pages)).await {
         Ok(listed) => listed.map_err(|error| Fault::of(error, MeasurementError::ObjectStorageUnavailable)),
         Err(_) if pages > 0 => Err(Fault::new(MeasurementError::DeadlineExceeded)),
         Err(_) => Err(Fault::new(MeasurementError::ObjectStorageUnavailable)),

@@ -1,30 +1,24 @@
 //! The tenant's PostgreSQL database: its agents, and its size.
 
-use std::time::Duration;
-
 use shared::{
     clients::{
         clusters::PostgresCluster,
         postgres::{SqlState, connect_once, sql_state},
     },
-    config::PostgresConfig,
     domain::MeasurementError,
     error::Error,
     store::usage::{People, find_people},
 };
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
-use super::Fault;
+use super::{Fault, patience};
 
-pub(super) async fn measure(
-    cluster: &PostgresCluster,
-    database: &str,
-    limit: Duration,
-    patience: Duration,
-) -> Result<People, Fault> {
-    let config = PostgresConfig { statement_timeout: patience, ..cluster.config.clone() };
-    let look = async { find_people(&connect_once(&config, Some(database)).await?).await };
-    match timeout(limit, look).await {
+pub(super) async fn measure(cluster: &PostgresCluster, database: &str, until: Instant) -> Result<People, Fault> {
+    let look = async {
+        let client = connect_once(&cluster.config, Some(database)).await?;
+        find_people(&client, patience(until)).await
+    };
+    match timeout_at(until, look).await {
         Ok(found) => found.map_err(fault),
         Err(_) => Err(Fault::new(MeasurementError::PostgresqlUnavailable)),
     }

@@ -33,11 +33,12 @@ pub struct Counted {
 /// Any number that no other advisory lock of the platform database has.
 const COUNTING: i64 = 0x636f_756e_7465_7273;
 
-/// Keeps the counters of `month`. `None` when someone else is doing so.
+/// Keeps what the counters of `month` say; a counter that is `None` has counted nothing, or was lost. Gives `None` when
+/// someone else is doing so.
 pub async fn count_messages(
     transaction: &Transaction<'_>,
     month: Month,
-    counters: &[(TenantId, i64)],
+    counters: &[(TenantId, Option<i64>)],
 ) -> Result<Option<Counted>> {
     // Two who write many rows each would wait for each other in the midst.
     let lock = transaction.prepare_cached("SELECT pg_try_advisory_xact_lock($1)").await?;
@@ -57,8 +58,10 @@ pub async fn count_messages(
              FROM unnest($2::uuid[], $3::bigint[]) AS counter (organization_id, messages), organizations o
              WHERE u.organization_id = counter.organization_id
                  AND o.id = u.organization_id
-                 AND (u.month IS NULL OR u.month < $1
-                     OR (u.month = $1 AND u.messages_counted IS DISTINCT FROM counter.messages))
+                 AND CASE
+                     WHEN u.month = $1 THEN u.messages_counted IS DISTINCT FROM counter.messages
+                     ELSE counter.messages IS NOT NULL AND (u.month IS NULL OR u.month < $1)
+                 END
              RETURNING u.organization_id, greatest(u.messages_measured, u.messages_counted), o.max_messages_month",
         )
         .await?;
@@ -67,7 +70,7 @@ pub async fn count_messages(
     let mut reached = Vec::new();
     for row in &rows {
         let limits = Limits { max_agents: None, max_contacts: None, max_messages_month: row.try_get(2)? };
-        let figures = [(Figure::MessagesMonth, row.try_get(1)?)];
+        let figures = [(Figure::MessagesMonth, row.try_get::<_, Option<i64>>(1)?.unwrap_or(0))];
         reached.extend(Threshold::reached(TenantId(row.try_get(0)?), month, &limits, &figures));
     }
     Ok(Some(Counted { changed: rows.len(), passed: thresholds::pass(transaction, &reached).await? }))

@@ -118,7 +118,7 @@ pub async fn record(
                  messages_counted = CASE WHEN u.month >= $7 THEN u.messages_counted END,
                  month = greatest(u.month, $7),
                  measured_at = $9, error = NULL, failed_at = NULL,
-                 due_at = now() + make_interval(secs => CASE o.status WHEN 'active' THEN $10 ELSE $11 END)
+                 due_at = now() + make_interval(secs => CASE o.status WHEN 'active' THEN $10::float8 ELSE $11::float8 END)
              FROM organizations o
              WHERE u.organization_id = $1 AND o.id = $1 AND (u.measured_at IS NULL OR u.measured_at < $9)
              RETURNING u.month, greatest(u.messages_measured, u.messages_counted),

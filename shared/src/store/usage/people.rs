@@ -1,5 +1,7 @@
 //! What is found in a tenant's own PostgreSQL database.
 
+use std::time::Duration;
+
 use tokio_postgres::Client;
 
 use crate::error::Result;
@@ -15,8 +17,9 @@ pub struct People {
     pub database_bytes: i64,
 }
 
-/// Counts, by a connection to the tenant's database.
-pub async fn find_people(client: &Client) -> Result<People> {
+/// Counts, by a connection to the tenant's database. The server gives up after `patience`.
+pub async fn find_people(client: &Client, patience: Duration) -> Result<People> {
+    client.batch_execute(&format!("SET statement_timeout = {}", patience.as_millis())).await?;
     let row = client
         .query_one(
             "SELECT count(*), count(*) FILTER (WHERE online_until > now()), pg_database_size(current_database())
