@@ -37,8 +37,7 @@ impl LiveCounters {
         let mut any = false;
         for tenant in tenants {
             key.clear();
-            // Writing into memory does not fail.
-            let _ = write!(key, "usage:{tenant}:{digits}:messages");
+            name(&mut key, tenant, &digits);
             command.arg(&key);
             any = true;
         }
@@ -48,6 +47,18 @@ impl LiveCounters {
         let values: Vec<Value> = self.redis.query(&command).await?;
         Ok(values.iter().map(number).collect())
     }
+}
+
+/// The key of the counter of a tenant's messages.
+pub fn messages_key(tenant: TenantId, month: Month) -> String {
+    let mut key = String::new();
+    name(&mut key, tenant, &month.digits());
+    key
+}
+
+fn name(key: &mut String, tenant: TenantId, digits: &str) {
+    // Writing into memory does not fail.
+    let _ = write!(key, "usage:{tenant}:{digits}:messages");
 }
 
 /// A counter that holds something else than a number counts nothing, and does not spoil the others.

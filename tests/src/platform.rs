@@ -143,12 +143,19 @@ fn is_alive(database: &str) -> bool {
 /// Drops a platform database of an earlier run, and the databases of its tenants. What is in use stays.
 async fn clear(owner: &Client, database: &str) {
     if let Ok(client) = connect_once(&owner_of(database), None).await {
-        let tenants = client.query("SELECT database_name FROM organizations", &[]).await.unwrap_or_default();
+        // There may be thousands of tenants that never had any.
+        let made = "SELECT database_name, EXISTS (SELECT FROM pg_database WHERE datname = database_name)
+                    FROM organizations";
         let mongo = mongo().await;
-        for row in tenants {
-            let name: String = row.get(0);
-            let _in_use = owner.batch_execute(&format!("DROP DATABASE IF EXISTS {name}")).await;
-            let _in_use = mongo.database(&name).drop().await;
+        let in_mongo = mongo.list_database_names().await.unwrap_or_default();
+        for row in client.query(made, &[]).await.unwrap_or_default() {
+            let (name, in_postgres): (String, bool) = (row.get(0), row.get(1));
+            if in_postgres {
+                let _in_use = owner.batch_execute(&format!("DROP DATABASE IF EXISTS {name}")).await;
+            }
+            if in_mongo.contains(&name) {
+                let _in_use = mongo.database(&name).drop().await;
+            }
         }
     }
     let _in_use = owner.batch_execute(&format!("DROP DATABASE IF EXISTS {database}")).await;

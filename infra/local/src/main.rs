@@ -75,6 +75,12 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Writes generated tenants, with usage and history, or users of a tenant, in addition to what is there
+    Seed {
+        /// `--tenants N`, or `--users N --tenant ID`, or both; `--help` tells more
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Builds what would be deployed and measures it
     Bench {
         /// Passed on to the benchmark
@@ -109,6 +115,7 @@ fn carry_out(command: Command) -> failure::Result<ExitCode> {
         Command::Start { name } => commands::single::start(checkout, &name),
         Command::Stop { name } => commands::single::stop(checkout, &name),
         Command::Test { arguments } => commands::test::run(checkout, &arguments),
+        Command::Seed { arguments } => commands::seed::run(checkout, &arguments),
         Command::Bench { arguments } => commands::bench::run(checkout, &arguments),
         Command::Supervise => supervisor::run(checkout),
     }

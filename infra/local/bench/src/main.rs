@@ -8,11 +8,13 @@ mod report;
 mod request;
 mod runtime;
 mod samples;
+mod socket;
 mod world;
 
 use std::{error::Error, path::PathBuf, process::ExitCode, time::Instant};
 
 use clap::{Parser, ValueEnum};
+use shared::error::chain;
 
 use crate::{report::Report, world::World};
 
@@ -20,7 +22,7 @@ use crate::{report::Report, world::World};
 type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 
 /// Measures the functions that were built for release against floors that are measured in the same run.
-#[derive(Debug, Parser)]
+#[derive(Clone, Debug, Parser)]
 #[command(version)]
 struct Settings {
     /// Only these, separated by commas
@@ -41,6 +43,9 @@ struct Settings {
     /// The same with the rights of the workers
     #[arg(long, env = "POSTGRES_PROVISIONER_URL", hide_env_values = true)]
     postgres_provisioner_url: Option<String>,
+    /// Object storage
+    #[arg(long, env = "AWS_ENDPOINT_URL_S3")]
+    s3_endpoint: Option<String>,
 }
 
 /// What can be measured by itself.
@@ -54,10 +59,18 @@ enum Part {
     Get,
     /// A warm GET of 1,000 tenants out of 10,000
     List,
+    /// A warm GET of 1,000 tenants with usage, in several orders, and a walk through all
+    Usage,
+    /// The same page out of 1,000, 10,000 and 100,000 tenants
+    Growth,
+    /// GET of the health report: the newest sample, and live while a store hangs
+    Health,
     /// POST of a tenant
     Create,
     /// From POST to an active tenant
     Active,
+    /// Measuring of tenants, and what it asks of each store
+    Measuring,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -71,17 +84,6 @@ async fn main() -> ExitCode {
     }
 }
 
-/// An error and its causes.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
-}
-
 async fn run(settings: Settings) -> Result<ExitCode> {
     let begun = Instant::now();
     println!("{}", machine::line());
@@ -91,7 +93,7 @@ async fn run(settings: Settings) -> Result<ExitCode> {
         parts::artifacts::measure(&settings.target, &mut report)?;
     }
     if settings.only != [Part::Artifacts] {
-        let world = World::make(&settings).await?;
+        let world = World::make(&settings, world::TENANTS).await?;
         let measured = measure(&world, &wanted, &mut report).await;
         world.remove().await?;
         measured?;
@@ -110,11 +112,23 @@ async fn measure(world: &World, wanted: &impl Fn(Part) -> bool, report: &mut Rep
     if wanted(Part::List) {
         parts::list::measure(world, report).await?;
     }
+    if wanted(Part::Usage) {
+        parts::usage::measure(world, report).await?;
+    }
+    if wanted(Part::Growth) {
+        parts::growth::measure(world, report).await?;
+    }
+    if wanted(Part::Health) {
+        parts::health::measure(world, report).await?;
+    }
     if wanted(Part::Create) {
         parts::create::measure(world, report).await?;
     }
     if wanted(Part::Active) {
         parts::active::measure(world, report).await?;
+    }
+    if wanted(Part::Measuring) {
+        parts::measuring::measure(world, report).await?;
     }
     Ok(())
 }

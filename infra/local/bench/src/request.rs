@@ -53,3 +53,9 @@ pub(crate) fn body(answer: &Answer, status: u64) -> Result<String> {
         _ => Err(format!("{status} was expected, and this was answered: {response}").into()),
     }
 }
+
+/// A header of an answer; empty when it has none of that name.
+pub(crate) fn header(answer: &Answer, name: &str) -> Result<String> {
+    let response: Value = serde_json::from_slice(&answer.body)?;
+    Ok(response["headers"][name].as_str().unwrap_or_default().to_owned())
+}

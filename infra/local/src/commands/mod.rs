@@ -7,6 +7,7 @@ pub(crate) mod bench;
 pub(crate) mod down;
 pub(crate) mod env;
 pub(crate) mod logs;
+pub(crate) mod seed;
 pub(crate) mod service;
 pub(crate) mod single;
 pub(crate) mod status;

@@ -22,7 +22,7 @@ const GOALS: (f64, Duration) = (2.5, Duration::from_millis(10));
 
 /// The query and ours, in turn.
 pub(crate) async fn measure(world: &World, report: &mut Report) -> Result<()> {
-    heading(&format!("GET {LIMIT} tenants out of {}, warm", crate::world::TENANTS));
+    heading(&format!("GET {LIMIT} tenants out of {}, warm", world.tenants));
     let database = shared::clients::postgres::connect_once(&world.api, None).await.map_err(|error| error.chain())?;
     let query = format!("SELECT {COLUMNS} FROM organizations ORDER BY created_at DESC, id DESC LIMIT $1");
     let statement = database.prepare(&query).await?;

@@ -3,10 +3,17 @@
 pub(crate) mod active;
 pub(crate) mod artifacts;
 pub(crate) mod create;
+mod filled_tenants;
 pub(crate) mod get;
+pub(crate) mod growth;
+pub(crate) mod health;
 pub(crate) mod list;
+mod load;
+pub(crate) mod measuring;
+mod provisioning;
 pub(crate) mod start;
 mod tenant_databases;
+pub(crate) mod usage;
 
 use crate::samples::{Samples, ms};
 
