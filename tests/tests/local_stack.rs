@@ -183,6 +183,38 @@ async fn a_new_tenant_is_measured_by_way_of_the_schedule_and_the_queue() {
 }
 
 #[tokio::test]
+async fn the_platform_tells_how_it_is_and_what_the_schedule_finds_is_written_down() {
+    let stack = Stack::sign_in().await;
+    let anonymous = stack.client.get(format!("{}/health", stack.base)).send().await.unwrap();
+    assert_eq!(anonymous.status(), StatusCode::OK);
+    let word: Value = anonymous.json().await.unwrap();
+    assert_eq!(word.as_object().unwrap().len(), 1, "{word}");
+    let report = stack.get("/health?live=true").await;
+    for store in ["postgresql", "mongodb", "redis", "kafka", "minio", "sqs"] {
+        let reading = &report["infrastructure"][store];
+        // Other tests may leave dead letters.
+        assert!(["up", "degraded"].contains(&reading["status"].as_str().unwrap()), "{store}: {reading}");
+    }
+    for service in ["webhook-ingestor", "ws-server", "ai-agent", "billing-service"] {
+        assert!(["up", "down"].contains(&report["services"][service]["status"].as_str().unwrap()), "{report}");
+    }
+    assert!(report["tenants"]["total"].is_i64(), "{report}");
+
+    // As the schedule does it.
+    let invocations = format!("{}/2015-03-31/functions/check-health/invocations", variable("API_URL"));
+    let event = json!({"version": "0", "source": "aws.scheduler", "detail-type": "Scheduled Event", "detail": "{}"});
+    let recorded: Value = stack.client.post(invocations).json(&event).send().await.unwrap().json().await.unwrap();
+    assert!(recorded["samples"].is_u64(), "{recorded}");
+    let history = stack.get("/health/history?component=kafka&hours=1").await;
+    let kafka = &history["components"][0];
+    assert!(kafka["samples_total"].as_i64().unwrap() >= 1, "{history}");
+    assert_eq!(
+        kafka["samples"].as_array().unwrap().len(),
+        usize::try_from(kafka["samples_total"].as_i64().unwrap()).unwrap()
+    );
+}
+
+#[tokio::test]
 async fn a_path_that_no_function_serves_is_not_found() {
     let response = Client::new().get(format!("{}/api/super-admin/nowhere", variable("API_URL"))).send().await.unwrap();
     assert_eq!(response.status(), StatusCode::NOT_FOUND);
