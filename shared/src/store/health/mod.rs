@@ -31,9 +31,14 @@ pub async fn server(client: &impl GenericClient) -> Result<Server> {
     let statement = client
         .prepare_cached(
             // A replica that has caught up has no lag to tell; nor has one that may not be seen, which has no state either.
+            // One that is behind and silent is as late as it is silent.
             "SELECT split_part(current_setting('server_version'), ' ', 1),
                     CASE WHEN NOT pg_is_in_recovery() THEN (
-                             SELECT extract(epoch FROM max(coalesce(replay_lag, '0')))
+                             SELECT extract(epoch FROM max(greatest(
+                                 replay_lag,
+                                 CASE WHEN replay_lsn < pg_current_wal_lsn() THEN now() - reply_time END,
+                                 '0'
+                             )))
                              FROM pg_stat_replication
                              WHERE state = 'streaming'
                          )
