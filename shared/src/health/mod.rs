@@ -1,11 +1,11 @@
 //! Health: how the platform is, told in time whatever hangs.
 //!
-//! All probes run at once, each by the same deadline ([`probe`]); what is not answered by then is down. So a report takes as
+//! All probes run at once, each by the same deadline (`probe`); what is not answered by then is down. So a report takes as
 //! long as the slowest answer and never longer than the deadline. A probe shares its connection with nobody, and one that
 //! did not answer is closed.
 //!
 //! Reports are shared: a request is content with the newest one while that is fresh, those who come while one is made wait
-//! for it ([`flight`] in this process, [`newest`] across processes), and the schedule's are written down ([`Recorder`]).
+//! for it (`flight` in this process, `newest` across processes), and the schedule's are written down ([`Recorder`]).
 
 mod flight;
 mod integration;
