@@ -97,6 +97,12 @@ async fn without_redis_nobody_signs_in_and_everything_else_goes_on() {
         let back = sign_in().await.status;
         assert!([StatusCode::UNAUTHORIZED, StatusCode::TOO_MANY_REQUESTS].contains(&back), "{mode:?}: {back}");
     }
+    // A restart that nobody noticed is nobody's matter.
+    proxy.set(Mode::Cut);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    proxy.set(Mode::Pass);
+    let unnoticed = sign_in().await.status;
+    assert!([StatusCode::UNAUTHORIZED, StatusCode::TOO_MANY_REQUESTS].contains(&unnoticed), "{unnoticed}");
 }
 
 #[tokio::test]

@@ -34,14 +34,13 @@ impl Redis {
 
     /// Runs a script on the server, in one round trip.
     pub async fn run<T: FromRedisValue>(&self, script: &redis::ScriptInvocation<'_>) -> Result<T> {
-        self.ask(async |mut connection| script.invoke_async(&mut connection).await).await
+        self.ask(|mut connection| async move { script.invoke_async(&mut connection).await }).await
     }
 
     /// Sends a command. Waits no longer than the timeout, connecting included.
     pub async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Result<T> {
-        let Ok(answer) =
-            timeout(self.timeout, self.ask(async |mut connection| command.query_async(&mut connection).await)).await
-        else {
+        let ask = self.ask(|mut connection| async move { command.query_async(&mut connection).await });
+        let Ok(answer) = timeout(self.timeout, ask).await else {
             // What is late on this connection would be late again. Whoever has the lock is making another.
             if let Ok(mut connection) = self.connection.try_lock() {
                 *connection = None;
@@ -51,14 +50,27 @@ impl Redis {
         answer
     }
 
-    async fn ask<T>(&self, question: impl AsyncFnOnce(MultiplexedConnection) -> RedisResult<T>) -> Result<T> {
-        match question(self.connection().await?).await {
-            Ok(value) => Ok(value),
-            Err(error) => {
-                self.forget(&error).await;
-                Err(error.into())
+    /// A connection that was kept may have ended unseen, with the server that it led to. Then it is asked once more, on a new
+    /// one; what is asked must bear to be done twice.
+    async fn ask<T, F>(&self, question: impl Fn(MultiplexedConnection) -> F) -> Result<T>
+    where
+        F: Future<Output = RedisResult<T>>,
+    {
+        let kept = self.connection.lock().await.clone();
+        if let Some(connection) = kept {
+            match question(connection).await {
+                Err(error) if error.is_connection_dropped() => self.forget(&error).await,
+                answer => return self.noted(answer).await,
             }
         }
+        self.noted(question(self.connection().await?).await).await
+    }
+
+    async fn noted<T>(&self, answer: RedisResult<T>) -> Result<T> {
+        if let Err(error) = &answer {
+            self.forget(error).await;
+        }
+        Ok(answer?)
     }
 
     /// A connection that nobody else uses; it ends when it is dropped.
