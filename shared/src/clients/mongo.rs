@@ -46,11 +46,11 @@ impl From<MongoError> for Error {
                 | ErrorKind::DnsResolve { .. }
                 | ErrorKind::Shutdown => true,
                 // HostUnreachable, HostNotFound, NetworkTimeout, MaxTimeMSExpired, LockTimeout, ShutdownInProgress,
-                // PrimarySteppedDown, NotWritablePrimary, InterruptedAtShutdown, InterruptedDueToReplStateChange,
+                // PrimarySteppedDown, NotWritablePrimary, InterruptedAtShutdown, Interrupted, InterruptedDueToReplStateChange,
                 // NotPrimaryNoSecondaryOk, NotPrimaryOrSecondary, WriteConcernFailed, ExceededTimeLimit,
                 // DatabaseDropPending, WriteConflict
                 ErrorKind::Command(command) => {
-                    [6, 7, 89, 50, 24, 91, 189, 10_107, 11_600, 11_602, 13_435, 13_436, 64, 262, 215, 112]
+                    [6, 7, 89, 50, 24, 91, 189, 10_107, 11_600, 11_601, 11_602, 13_435, 13_436, 64, 262, 215, 112]
                         .contains(&command.code)
                 }
                 _ => false,

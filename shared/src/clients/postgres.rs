@@ -155,9 +155,10 @@ fn settings(config: &PostgresConfig) -> Result<Config, ConfigError> {
     Ok(settings)
 }
 
+/// A transaction whose process froze in its midst ends before those who wait for its locks give up.
 fn session_limits(statement_timeout: Duration) -> String {
     let millis = statement_timeout.as_millis();
-    format!("SET statement_timeout = {millis}; SET idle_in_transaction_session_timeout = {}", millis * 3)
+    format!("SET statement_timeout = {millis}; SET idle_in_transaction_session_timeout = {}", millis * 3 / 4)
 }
 
 fn tls(ca_file: Option<&Path>) -> Result<MakeRustlsConnect, ConfigError> {

@@ -13,7 +13,8 @@
 //! - A worker may freeze anywhere and wake up after others have ended its work. Then nothing it does takes effect:
 //!   - the *platform database* refuses every write that does not name the newest lease's token;
 //!   - *PostgreSQL clusters*: whoever takes over ends the earlier worker's sessions first (see `session`);
-//!   - *MongoDB*: everything is created in one transaction with the raising of a fence (see `mongodb_database::fence`);
+//!   - *MongoDB*: everything is created in one transaction with the raising of a fence, and whoever takes over ends the
+//!     earlier worker's session (see `mongodb_database::fence`);
 //!   - *object storage* can refuse nothing, so what is written there is empty, belongs to the one operation, and is taken
 //!     back by the late worker itself;
 //!   - and no name of a database is used by two operations, so even the latest of droppers can only drop what is dead.

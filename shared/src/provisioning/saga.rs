@@ -203,7 +203,7 @@ impl Saga<'_> {
             Err(fault) => Err(fault),
         };
         if let Err(fault) = written {
-            if fault.is_fenced() {
+            if fault.is_fenced() && !S::FENCED {
                 self.retract(site, step).await;
             }
             return Err(fault);
@@ -235,17 +235,14 @@ impl Saga<'_> {
             }
             Ok::<_, Fault>(())
         };
-        match turned.await {
-            Ok(()) => {}
-            // The store refuses late work by itself: there was nothing to take back.
-            Err(fault) if fault.is_fenced() => {}
-            Err(fault) => error!(
+        if let Err(fault) = timeout(STEP_LIMIT, turned).await.unwrap_or_else(|_| Err(Fault::late(STEP_LIMIT))) {
+            error!(
                 operation.id = %self.claim.lease.operation_id,
                 step = S::NAME.as_str(),
                 cause = cause(&fault),
                 "an effect that came too late could not be taken back: {}",
                 fault.reason
-            ),
+            );
         }
     }
 

@@ -5,12 +5,14 @@
 //! touches the database itself. In that order nothing can slip through, however long a worker was frozen and wherever:
 //!
 //! 1. A worker marks its session, and *then* makes sure that its lease stands.
-//! 2. The next worker takes the lease, and *then* ends every session that is marked for the database, and waits for its end.
+//! 2. The next worker takes the lease, and *then* ends every session that is marked for the database with an earlier token,
+//!    and waits for its end.
 //!
 //! An earlier worker's session that was marked before step 2 looked is ended, with whatever it was doing. One that was
 //! marked later finds at its check that the lease is gone. Neither depends on a clock.
 
-use tokio_postgres::Client;
+use deadpool_postgres::Object;
+use tokio_postgres::{Client, error::SqlState};
 
 use super::{fault::Fault, step::Site};
 use crate::clients::{
@@ -23,39 +25,67 @@ const FAREWELL_MS: i64 = 3000;
 
 /// A session in the cluster's own database.
 pub(super) async fn open(site: &Site<'_>, cluster: &PostgresCluster) -> Result<Connection, Fault> {
-    let connection = cluster.pool.get().await?;
-    enter(site, &connection).await?;
-    Ok(connection)
+    let mut dead = 0;
+    loop {
+        let connection = cluster.pool.get().await?;
+        match mark(site, &connection).await {
+            Ok(()) => {
+                enter(site, &connection).await?;
+                return Ok(connection);
+            }
+            // While it was idle in the pool it was ended, by whoever took over the operation that it served last.
+            Err(error) if is_ended(&error) && dead < cluster.config.pool_size => {
+                dead += 1;
+                drop(Object::take(connection));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 /// A session in the tenant's database.
 pub(super) async fn open_tenant(site: &Site<'_>, cluster: &PostgresCluster) -> Result<Client, Fault> {
     let client = connect_once(&cluster.config, Some(site.database)).await?;
+    mark(site, &client).await?;
     enter(site, &client).await?;
     Ok(client)
 }
 
+/// What the marks of all sessions that work on a database begin with. It and the token are ours: hexadecimal digits and a
+/// number. 63 bytes is the most that PostgreSQL keeps.
+fn family(site: &Site<'_>) -> String {
+    format!("landlord {} ", site.database)
+}
+
+async fn mark(site: &Site<'_>, client: &Client) -> Result<(), tokio_postgres::Error> {
+    client.batch_execute(&format!("SET application_name = '{}{}'", family(site), site.lease.token)).await
+}
+
+fn is_ended(error: &tokio_postgres::Error) -> bool {
+    error.is_closed() || error.code() == Some(&SqlState::ADMIN_SHUTDOWN)
+}
+
+/// Makes sure that the lease stands, and ends the sessions of earlier workers.
 async fn enter(site: &Site<'_>, client: &Client) -> Result<(), Fault> {
-    // Both parts are ours: a name of hexadecimal digits and a number. 63 bytes is the most that PostgreSQL keeps.
-    let family = format!("landlord {} ", site.database);
-    let mark = format!("{family}{}", site.lease.token);
-    client.batch_execute(&format!("SET application_name = '{mark}'")).await?;
     site.check().await?;
     if site.lease.token == 1 {
         return Ok(());
     }
+    let (family, token) = (family(site), site.lease.token);
     client
         .execute(
             "SELECT pg_terminate_backend(pid, $3)
              FROM pg_stat_activity
-             WHERE starts_with(application_name, $1) AND application_name <> $2",
-            &[&family, &mark, &FAREWELL_MS],
+             WHERE CASE WHEN starts_with(application_name, $1) THEN substr(application_name, length($1) + 1)::bigint < $2 END",
+            &[&family, &token, &FAREWELL_MS],
         )
         .await?;
     let left = client
         .query_one(
-            "SELECT count(*) FROM pg_stat_activity WHERE starts_with(application_name, $1) AND application_name <> $2",
-            &[&family, &mark],
+            "SELECT count(*)
+             FROM pg_stat_activity
+             WHERE CASE WHEN starts_with(application_name, $1) THEN substr(application_name, length($1) + 1)::bigint < $2 END",
+            &[&family, &token],
         )
         .await?
         .try_get::<_, i64>(0)?;

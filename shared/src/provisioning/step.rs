@@ -18,6 +18,10 @@ pub(super) trait Step {
     /// Its name in the journal.
     const NAME: StepName;
 
+    /// Whether the store itself refuses what a worker asks that is late, because the next one has ended its session or raised
+    /// a fence. Where it cannot, a late worker takes its own effect back.
+    const FENCED: bool;
+
     /// Ensures the effect. Twice is once, also when the first time stopped anywhere.
     async fn apply(&self, site: &Site<'_>) -> Result<(), Fault>;
 

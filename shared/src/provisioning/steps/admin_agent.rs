@@ -20,6 +20,7 @@ pub(in crate::provisioning) struct AdminAgent;
 
 impl Step for AdminAgent {
     const NAME: StepName = StepName::AdminAgent;
+    const FENCED: bool = true;
 
     async fn apply(&self, site: &Site<'_>) -> Result<(), Fault> {
         let pending = tenants::find_pending_admin(&site.platform.get().await?, site.lease.tenant_id)

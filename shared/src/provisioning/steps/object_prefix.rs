@@ -25,6 +25,7 @@ pub(in crate::provisioning) struct ObjectPrefix;
 
 impl Step for ObjectPrefix {
     const NAME: StepName = StepName::ObjectPrefix;
+    const FENCED: bool = false;
 
     async fn apply(&self, site: &Site<'_>) -> Result<(), Fault> {
         let bucket = &site.stores.bucket;

@@ -16,6 +16,7 @@ pub(in crate::provisioning) struct PostgresqlDatabase;
 
 impl Step for PostgresqlDatabase {
     const NAME: StepName = StepName::PostgresqlDatabase;
+    const FENCED: bool = true;
 
     async fn apply(&self, site: &Site<'_>) -> Result<(), Fault> {
         let cluster = site.stores.postgres(&site.placement.postgres_cluster)?;

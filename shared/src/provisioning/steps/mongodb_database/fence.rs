@@ -1,27 +1,37 @@
 //! A fence for each database of a tenant, on the cluster that the database is on: the greatest token of a worker that
-//! worked on it.
+//! worked on it, and the session that it works in.
 //!
-//! Whoever makes or drops the database raises the fence to their own token first. Creating does so in the transaction that
-//! creates, so that of a worker that is late, by any time, nothing is committed once the next one has raised it: MongoDB lets
-//! only one of two transactions that write the same document commit, and the later one finds a greater token. Dropping
-//! needs no more, as an operation that drops never creates again, and no other operation uses the name.
+//! Whoever makes or drops the database raises the fence to their own token first. Creating does so once more in the
+//! transaction that creates, so that of a worker that is late, by any time, nothing is committed once the next one has raised
+//! it: MongoDB lets only one of two transactions that write the same document commit, and the later one finds a greater
+//! token. Dropping needs no more, as an operation that drops never creates again, and no other operation uses the name.
+//!
+//! A worker that died or froze in the midst of its transaction keeps the document to itself until MongoDB ends the
+//! transaction, which takes it a minute or more. A write that meets it waits for all that time, on the server: neither
+//! `maxTimeMS` nor the end of its connection ends it. So the fence names the worker's session before a transaction begins in
+//! it, and whoever comes later ends that session, as they end those with PostgreSQL. Everyone may end sessions of their own
+//! user; after the user of the workers was changed, the minute has to be waited for.
 
 use std::time::Duration;
 
 use mongodb::{
     Client, ClientSession, Collection, IndexModel,
-    bson::{DateTime, Document, doc},
+    bson::{Bson, DateTime, Document, doc},
     error::{Error as MongoError, ErrorKind},
     options::IndexOptions,
 };
+use tokio::time::timeout;
 
 use crate::{error::Result, provisioning::fault::Fault};
 
 /// How long a fence is kept after it was last raised: longer than any process stays frozen and lives on.
 const KEPT: Duration = Duration::from_hours(30 * 24);
 
-/// How long to wait for a transaction of a worker that was frozen in its midst. MongoDB itself ends it after a minute.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a raising waits before it looks again which session is in its way.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How often it looks.
+const LOOKS: u32 = 3;
 
 /// Makes the collection of fences; twice is once.
 pub(in crate::provisioning) async fn prepare(client: &Client) -> Result<()> {
@@ -30,25 +40,67 @@ pub(in crate::provisioning) async fn prepare(client: &Client) -> Result<()> {
     Ok(())
 }
 
-/// Raises the fence of a database to `token`; another worker's greater one is a [`Fault::fenced`].
-pub(super) async fn raise(client: &Client, database: &str, token: i64) -> Result<(), Fault> {
-    let (filter, update) = change(database, token);
-    fences(client).find_one_and_update(filter, update).upsert(true).max_time(PATIENCE).await.map_err(fault)?;
-    Ok(())
+/// Raises the fence of a database to `token`, and ends what an earlier worker has under way; another worker's greater token
+/// is a [`Fault::fenced`]. A worker that is about to create names the session that it will do it in.
+pub(super) async fn raise(
+    client: &Client,
+    database: &str,
+    token: i64,
+    session: Option<&ClientSession>,
+) -> Result<(), Fault> {
+    let fences = fences(client);
+    let (filter, update) = change(database, token, session);
+    for _ in 0..LOOKS {
+        end_earlier(&fences, database, token, session).await?;
+        let raised = fences.find_one_and_update(filter.clone(), update.clone()).upsert(true);
+        match timeout(PATIENCE, raised).await {
+            Ok(raised) => return raised.map(drop).map_err(fault),
+            // Somebody's transaction began after we had looked.
+            Err(_elapsed) => {}
+        }
+    }
+    Err(Fault::transient("An earlier worker's transaction with MongoDB has not ended yet"))
 }
 
-/// As [`raise`], as part of a transaction; [`fault`] tells what its error means.
+/// As [`raise`], as part of a transaction, whose session the fence then no longer names; [`fault`] tells what its error
+/// means.
 pub(super) async fn raise_in(session: &mut ClientSession, database: &str, token: i64) -> Result<(), MongoError> {
-    let (filter, update) = change(database, token);
+    let (filter, update) = change(database, token, None);
     let fences = fences(&session.client());
     fences.find_one_and_update(filter, update).upsert(true).session(session).await?;
     Ok(())
 }
 
+/// Ends the session that the fence names, and with it any transaction. It may be at other work by now, if its worker lives
+/// and the transaction came to nothing: that work is then tried again.
+async fn end_earlier(
+    fences: &Collection<Document>,
+    database: &str,
+    token: i64,
+    own: Option<&ClientSession>,
+) -> Result<(), Fault> {
+    // The first worker has nobody before it.
+    if token == 1 {
+        return Ok(());
+    }
+    let Some(fence) = fences.find_one(doc! { "_id": database }).await? else { return Ok(()) };
+    if fence.get_i64("token").is_ok_and(|raised| raised > token) {
+        return Err(Fault::fenced());
+    }
+    match fence.get_document("session") {
+        Ok(session) if own.is_none_or(|own| own.id() != session) => {
+            fences.client().database("admin").run_command(doc! { "killSessions": [session] }).await?;
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Under a greater token the filter finds nothing, and the insertion meets the id of what is there.
-fn change(database: &str, token: i64) -> (Document, Document) {
+fn change(database: &str, token: i64, session: Option<&ClientSession>) -> (Document, Document) {
     let filter = doc! { "_id": database, "token": { "$lte": token } };
-    (filter, doc! { "$set": { "token": token, "raised_at": DateTime::now() } })
+    let session = session.map_or(Bson::Null, |session| Bson::Document(session.id().clone()));
+    (filter, doc! { "$set": { "token": token, "session": session, "raised_at": DateTime::now() } })
 }
 
 fn fences(client: &Client) -> Collection<Document> {

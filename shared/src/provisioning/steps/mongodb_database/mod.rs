@@ -24,15 +24,16 @@ use crate::{
     },
 };
 
-/// How long to wait before a transaction is tried again.
-const CONFLICT_PAUSES: [Duration; 3] =
-    [Duration::from_millis(50), Duration::from_millis(150), Duration::from_millis(450)];
+/// How long to wait before something is tried again that another worker was in the way of.
+const CONFLICT_PAUSES: [Duration; 4] =
+    [Duration::from_millis(50), Duration::from_millis(150), Duration::from_millis(450), Duration::from_millis(1350)];
 
 /// The step.
 pub(in crate::provisioning) struct MongodbDatabase;
 
 impl Step for MongodbDatabase {
     const NAME: StepName = StepName::MongodbDatabase;
+    const FENCED: bool = true;
 
     async fn apply(&self, site: &Site<'_>) -> Result<(), Fault> {
         let client = site.stores.mongo(&site.placement.mongo_cluster).await?;
@@ -55,17 +56,29 @@ impl Step for MongodbDatabase {
 
     async fn undo(&self, site: &Site<'_>) -> Result<(), Fault> {
         let client = site.stores.mongo(&site.placement.mongo_cluster).await?;
-        fence::raise(client, site.database, site.lease.token).await?;
-        client.database(site.database).drop().await?;
-        Ok(())
+        fence::raise(client, site.database, site.lease.token, None).await?;
+        let database = client.database(site.database);
+        for pause in CONFLICT_PAUSES {
+            match database.drop().await {
+                // An earlier worker is gone, or late, and what it asked for is still being done.
+                Err(error) if is_being_dropped(&error) => sleep(pause).await,
+                dropped => return Ok(dropped?),
+            }
+        }
+        Ok(database.drop().await?)
     }
+}
+
+fn is_being_dropped(error: &MongoError) -> bool {
+    const DATABASE_DROP_PENDING: i32 = 215;
+    matches!(&*error.kind, ErrorKind::Command(answer) if answer.code == DATABASE_DROP_PENDING)
 }
 
 /// Why nothing was created.
 enum Refusal {
     /// A collection is there.
     Exists,
-    /// Another transaction was in the way.
+    /// Another transaction was in the way, or someone ended the session, which may have been another operation's before.
     Conflict(Fault),
     /// Everything else.
     Fault(Fault),
@@ -74,8 +87,10 @@ enum Refusal {
 impl From<MongoError> for Refusal {
     fn from(error: MongoError) -> Self {
         const NAMESPACE_EXISTS: i32 = 48;
+        const INTERRUPTED: i32 = 11_601;
         match &*error.kind {
             ErrorKind::Command(answer) if answer.code == NAMESPACE_EXISTS => Self::Exists,
+            ErrorKind::Command(answer) if answer.code == INTERRUPTED => Self::Conflict(error.into()),
             _ if error.contains_label(TRANSIENT_TRANSACTION_ERROR) => Self::Conflict(error.into()),
             _ => Self::Fault(fence::fault(error)),
         }
@@ -92,6 +107,7 @@ async fn create(client: &Client, site: &Site<'_>) -> Result<(), Refusal> {
     let collections = schema::collections()?;
     let database = client.database(site.database);
     let mut session = client.start_session().await?;
+    fence::raise(client, site.database, site.lease.token, Some(&session)).await?;
     session.start_transaction().await?;
     fence::raise_in(&mut session, site.database, site.lease.token).await?;
     for collection in collections {
