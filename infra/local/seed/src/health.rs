@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 
 use rand::{Rng, RngExt, rngs::StdRng};
-use shared::error::Result;
+use shared::{
+    domain::{Component, Condition, Service},
+    error::Result,
+};
 use time::{Duration, OffsetDateTime};
 use tokio_postgres::Client;
 
@@ -14,17 +17,23 @@ use crate::{
 };
 
 /// The stores, without which nothing works, and how long each takes to answer, in microseconds.
-const STORES: [(&str, u32); 6] =
-    [("postgresql", 900), ("mongodb", 1_400), ("redis", 400), ("kafka", 3_000), ("minio", 2_500), ("sqs", 4_000)];
+const STORES: [(Component, u32); 6] = [
+    (Component::PostgreSql, 900),
+    (Component::MongoDb, 1_400),
+    (Component::Redis, 400),
+    (Component::Kafka, 3_000),
+    (Component::Minio, 2_500),
+    (Component::Sqs, 4_000),
+];
 /// The platform's own services.
-const SERVICES: [(&str, u32); 4] =
-    [("webhook-ingestor", 6_000), ("ws-server", 5_000), ("ai-agent", 35_000), ("billing-service", 12_000)];
+const SERVICES: [(Component, u32); 4] = [
+    (Component::Service(Service::WebhookIngestor), 6_000),
+    (Component::Service(Service::WsServer), 5_000),
+    (Component::Service(Service::AiAgent), 35_000),
+    (Component::Service(Service::BillingService), 12_000),
+];
 /// All of them together.
-const SYSTEM: &str = "system";
-
-const UP: &str = "up";
-const DEGRADED: &str = "degraded";
-const DOWN: &str = "down";
+const SYSTEM: (Component, u32) = (Component::System, 40_000);
 
 const SAMPLE: Duration = Duration::minutes(1);
 /// How old what is kept is at the most.
@@ -36,10 +45,10 @@ const THINNED: [(Duration, Duration); 2] =
 /// A time in which a component was not well.
 #[derive(Clone, Debug)]
 struct Outage {
-    component: &'static str,
+    component: Component,
     from: OffsetDateTime,
     to: OffsetDateTime,
-    state: &'static str,
+    state: Condition,
 }
 
 /// Fills the time before the first sample of each component, back to 30 days ago. Where that is filled, nothing is added.
@@ -51,15 +60,14 @@ pub async fn fill(client: &mut Client) -> Result<Written> {
     let first = first_samples(client).await?;
     let mut outages = Vec::new();
     for (component, _) in STORES.iter().chain(&SERVICES) {
-        outages.extend(draw_outages(&mut rng, component, now));
+        outages.extend(draw_outages(&mut rng, *component, now));
     }
     outages.sort_by_key(|outage| outage.from);
     let mut written = Written::default();
-    let system = (SYSTEM, SERVICES[2].1);
-    for (component, micros) in STORES.iter().chain(&SERVICES).chain([&system]) {
-        let until = first.get(*component).copied().unwrap_or(now);
+    for (component, micros) in STORES.into_iter().chain(SERVICES).chain([SYSTEM]) {
+        let until = first.get(component.as_str()).copied().unwrap_or(now);
         let own: Vec<_> = outages.iter().filter_map(|outage| seen_by(component, outage)).collect();
-        let samples = samples(&mut rng, component, *micros, &own, (now, until));
+        let samples = samples(&mut rng, component, micros, &own, (now, until));
         if samples.is_empty() {
             continue;
         }
@@ -69,8 +77,10 @@ pub async fn fill(client: &mut Client) -> Result<Written> {
         written.count("health samples", copy(&transaction, &samples).await?);
         written.count("health changes", copy(&transaction, &changes).await?);
         let known = "SELECT FROM health_states WHERE component = $1 FOR UPDATE";
-        if transaction.query_opt(known, &[component]).await?.is_none() {
-            let state = HealthState { component, state: UP, since, recent: vec![UP; 3], sampled_at: until };
+        if transaction.query_opt(known, &[&component.as_str()]).await?.is_none() {
+            let up = Condition::Up.as_str();
+            let component = component.as_str();
+            let state = HealthState { component, state: up, since, recent: vec![up; 3], sampled_at: until };
             copy(&transaction, &[state]).await?;
         }
         transaction.commit().await?;
@@ -84,12 +94,12 @@ async fn first_samples(client: &Client) -> Result<HashMap<String, OffsetDateTime
 }
 
 /// Some minutes each, all over by now.
-fn draw_outages(rng: &mut impl Rng, component: &'static str, now: OffsetDateTime) -> Vec<Outage> {
+fn draw_outages(rng: &mut impl Rng, component: Component, now: OffsetDateTime) -> Vec<Outage> {
     let mut outages: Vec<Outage> = (0..rng.random_range(0..4))
         .map(|_| {
             let from = moment(rng, now - KEPT, now - Duration::hours(2));
             let to = from + Duration::minutes(rng.random_range(4..60));
-            Outage { component, from, to, state: if percent(rng, 60) { DOWN } else { DEGRADED } }
+            Outage { component, from, to, state: if percent(rng, 60) { Condition::Down } else { Condition::Degraded } }
         })
         .collect();
     outages.sort_by_key(|outage| outage.from);
@@ -99,25 +109,25 @@ fn draw_outages(rng: &mut impl Rng, component: &'static str, now: OffsetDateTime
 }
 
 /// What an outage is for a component: its own, or, for the whole, what it makes of the whole.
-fn seen_by(component: &'static str, outage: &Outage) -> Option<Outage> {
+fn seen_by(component: Component, outage: &Outage) -> Option<Outage> {
     let core = STORES.iter().any(|(store, _)| *store == outage.component);
     match component {
-        SYSTEM if core && outage.state == DOWN => Some(Outage { component, ..outage.clone() }),
-        SYSTEM => Some(Outage { component, state: DEGRADED, ..outage.clone() }),
+        Component::System if core => Some(Outage { component, ..outage.clone() }),
+        Component::System => Some(Outage { component, state: Condition::Degraded, ..outage.clone() }),
         _ => (outage.component == component).then(|| outage.clone()),
     }
 }
 
 /// The worst that is the case at a time.
-fn state_at(outages: &[Outage], at: OffsetDateTime) -> &'static str {
+fn state_at(outages: &[Outage], at: OffsetDateTime) -> Condition {
     let found = outages.iter().filter(|outage| outage.from <= at && at < outage.to).map(|outage| outage.state);
-    found.fold(UP, |worst, state| if worst == DOWN { DOWN } else { state })
+    found.fold(Condition::Up, |worst, state| if worst == Condition::Down { worst } else { state })
 }
 
 /// Samples of each minute up to `until`, several in a row from an age on.
 fn samples(
     rng: &mut impl Rng,
-    component: &'static str,
+    component: Component,
     micros: u32,
     outages: &[Outage],
     (now, until): (OffsetDateTime, OffsetDateTime),
@@ -132,7 +142,7 @@ fn samples(
             return samples;
         }
         let mut sample = HealthSample {
-            component,
+            component: component.as_str(),
             at,
             span_seconds: i32::try_from(span.whole_seconds()).unwrap_or_default(),
             up: 0,
@@ -144,9 +154,9 @@ fn samples(
         while at < end {
             let state = state_at(outages, at);
             match state {
-                UP => sample.up += 1,
-                DEGRADED => sample.degraded += 1,
-                _ => sample.down += 1,
+                Condition::Up => sample.up += 1,
+                Condition::Degraded => sample.degraded += 1,
+                Condition::Down => sample.down += 1,
             }
             sample.error = error(state).or(sample.error);
             at += SAMPLE;
@@ -161,27 +171,32 @@ fn samples(
 }
 
 /// A state is told from the second sample on that found it.
-fn changes(component: &'static str, outages: &[Outage], until: OffsetDateTime) -> Vec<HealthChange> {
+fn changes(component: Component, outages: &[Outage], until: OffsetDateTime) -> Vec<HealthChange> {
     let mut turns: Vec<_> = outages.iter().flat_map(|outage| [outage.from, outage.to]).collect();
     turns.sort_unstable();
     let mut changes = Vec::new();
-    let mut state = UP;
+    let mut state = Condition::Up;
     for turn in turns.into_iter().filter(|turn| *turn + SAMPLE < until) {
         let to = state_at(outages, turn);
         if to != state {
-            let at = turn + SAMPLE;
-            changes.push(HealthChange { component, at, from_state: state, to_state: to, error: error(to) });
+            changes.push(HealthChange {
+                component: component.as_str(),
+                at: turn + SAMPLE,
+                from_state: state.as_str(),
+                to_state: to.as_str(),
+                error: error(to),
+            });
             state = to;
         }
     }
     changes
 }
 
-fn error(state: &str) -> Option<&'static str> {
+fn error(state: Condition) -> Option<&'static str> {
     match state {
-        DOWN => Some("no answer within the deadline"),
-        DEGRADED => Some("answers slowly"),
-        _ => None,
+        Condition::Up => None,
+        Condition::Degraded => Some("it answers slowly"),
+        Condition::Down => Some("no answer in time"),
     }
 }
 
@@ -200,7 +215,7 @@ mod tests {
 
     #[test]
     fn the_older_samples_are_the_more_of_them_are_in_a_row_and_none_is_missing() {
-        let samples = samples(&mut rand::rng(), "redis", 400, &[], (now(), now()));
+        let samples = samples(&mut rand::rng(), Component::Redis, 400, &[], (now(), now()));
         let spans: Vec<_> = samples.iter().map(|sample| sample.span_seconds).collect();
         assert!(
             spans.is_sorted_by(|a, b| a >= b) && spans.contains(&3_600) && spans.contains(&600) && spans.contains(&0)
@@ -216,21 +231,22 @@ mod tests {
     #[test]
     fn an_outage_is_in_the_samples_and_changes_the_state_there_and_back() {
         let from = now() - Duration::hours(5);
-        let outages = [Outage { component: "kafka", from, to: from + Duration::minutes(7), state: DOWN }];
-        let samples = samples(&mut rand::rng(), "kafka", 400, &outages, (now(), now()));
+        let outages =
+            [Outage { component: Component::Kafka, from, to: from + Duration::minutes(7), state: Condition::Down }];
+        let samples = samples(&mut rand::rng(), Component::Kafka, 400, &outages, (now(), now()));
         assert_eq!(samples.iter().map(|sample| sample.down).sum::<i32>(), 7);
-        let changes = changes("kafka", &outages, now());
+        let changes = changes(Component::Kafka, &outages, now());
         assert_eq!(
             changes.iter().map(|change| (change.from_state, change.to_state)).collect::<Vec<_>>(),
-            [(UP, DOWN), (DOWN, UP)]
+            [("up", "down"), ("down", "up")]
         );
     }
 
     #[test]
     fn a_store_that_is_down_takes_the_whole_down_and_a_service_only_degrades_it() {
-        let outage = |component| Outage { component, from: now(), to: now(), state: DOWN };
-        assert_eq!(seen_by(SYSTEM, &outage("redis")).unwrap().state, DOWN);
-        assert_eq!(seen_by(SYSTEM, &outage("ai-agent")).unwrap().state, DEGRADED);
-        assert!(seen_by("kafka", &outage("redis")).is_none());
+        let outage = |component| Outage { component, from: now(), to: now(), state: Condition::Down };
+        assert_eq!(seen_by(Component::System, &outage(Component::Redis)).unwrap().state, Condition::Down);
+        assert_eq!(seen_by(Component::System, &outage(SERVICES[2].0)).unwrap().state, Condition::Degraded);
+        assert!(seen_by(Component::Kafka, &outage(Component::Redis)).is_none());
     }
 }

@@ -10,6 +10,8 @@ use crate::{Result, socket::Counting, world::World};
 
 /// What every client of MongoDB asks by the clock, whatever it is used for.
 const HOUSEKEEPING: [&str; 5] = ["hello", "isMaster", "ping", "replSetHeartbeat", "serverStatus"];
+/// What a connection to Redis begins with, and this.
+const GREETINGS: [&str; 5] = ["auth", "client", "hello", "info", "select"];
 
 /// Asks the stores what they were asked.
 pub(super) struct Meter<'a> {
@@ -79,7 +81,7 @@ impl<'a> Meter<'a> {
             let (name, figures) = line.strip_prefix("cmdstat_")?.split_once(":calls=")?;
             Some((name.to_owned(), figures.split(',').next()?.parse().ok()?))
         });
-        Ok(asked.filter(|(name, _)| name != "info").collect())
+        Ok(asked.filter(|(name, _)| !GREETINGS.contains(&name.split('|').next().unwrap_or_default())).collect())
     }
 }
 
