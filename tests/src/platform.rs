@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::{StreamExt, stream};
 use mongodb::Client as MongoClient;
 use secrecy::SecretString;
 use shared::{
@@ -89,6 +90,11 @@ impl World {
         connect_once(&self.owner(), None).await.unwrap()
     }
 
+    /// Drops the databases of all tenants: hundreds of them make MongoDB slow, and the next run wait until they are gone.
+    pub async fn drop_tenants(&self) {
+        drop_tenants(&self.database).await;
+    }
+
     /// The one number that a query gives.
     pub async fn count(&self, sql: &str) -> i64 {
         self.client().await.query_one(&format!("SELECT count(*) FROM ({sql}) AS rows"), &[]).await.unwrap().get(0)
@@ -142,21 +148,30 @@ fn is_alive(database: &str) -> bool {
 
 /// Drops a platform database of an earlier run, and the databases of its tenants. What is in use stays.
 async fn clear(owner: &Client, database: &str) {
-    if let Ok(client) = connect_once(&owner_of(database), None).await {
-        // There may be thousands of tenants that never had any.
-        let made = "SELECT database_name, EXISTS (SELECT FROM pg_database WHERE datname = database_name)
-                    FROM organizations";
-        let mongo = mongo().await;
-        let in_mongo = mongo.list_database_names().await.unwrap_or_default();
-        for row in client.query(made, &[]).await.unwrap_or_default() {
+    drop_tenants(database).await;
+    let _in_use = owner.batch_execute(&format!("DROP DATABASE IF EXISTS {database}")).await;
+}
+
+/// Drops the databases of all tenants of a platform database. What is in use stays. There may be thousands of tenants that
+/// never had any.
+async fn drop_tenants(database: &str) {
+    // The first brings everything to disk that was written lately.
+    let patient = PostgresConfig { statement_timeout: Duration::from_mins(1), ..owner_of(database) };
+    let Ok(platform) = connect_once(&patient, None).await else { return };
+    let made =
+        "SELECT database_name, EXISTS (SELECT FROM pg_database WHERE datname = database_name) FROM organizations";
+    let tenants = platform.query(made, &[]).await.unwrap_or_default();
+    let mongo = mongo().await;
+    let in_mongo = mongo.list_database_names().await.unwrap_or_default();
+    stream::iter(tenants)
+        .for_each_concurrent(6, async |row| {
             let (name, in_postgres): (String, bool) = (row.get(0), row.get(1));
             if in_postgres {
-                let _in_use = owner.batch_execute(&format!("DROP DATABASE IF EXISTS {name}")).await;
+                let _in_use = platform.batch_execute(&format!("DROP DATABASE IF EXISTS {name}")).await;
             }
             if in_mongo.contains(&name) {
                 let _in_use = mongo.database(&name).drop().await;
             }
-        }
-    }
-    let _in_use = owner.batch_execute(&format!("DROP DATABASE IF EXISTS {database}")).await;
+        })
+        .await;
 }

@@ -1,6 +1,9 @@
 //! A TCP proxy in front of a server, that can cut it off or let it hang.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, Ordering},
+};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -8,7 +11,8 @@ use tokio::{
         TcpListener, TcpStream,
         tcp::{OwnedReadHalf, OwnedWriteHalf},
     },
-    sync::watch,
+    sync::{Notify, watch},
+    time::timeout,
 };
 
 /// What the proxy does with connections.
@@ -22,12 +26,24 @@ pub enum Mode {
     Hang,
 }
 
+/// What a proxy that begins to hang in the middle of an exchange holds back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Held {
+    /// The request: the server has not seen it.
+    Request,
+    /// The answer: the server has done it, and the client does not know.
+    Answer,
+}
+
 /// A proxy; it ends with the test.
 #[derive(Clone)]
 pub struct Proxy {
     /// `127.0.0.1:PORT`
     pub address: String,
     mode: Arc<watch::Sender<Mode>>,
+    rewriting: Arc<Option<Rewriting>>,
+    trap: Arc<Mutex<Option<(&'static str, Held)>>>,
+    sprung: Arc<Notify>,
 }
 
 impl Proxy {
@@ -46,20 +62,49 @@ impl Proxy {
     async fn rewriting(upstream: &str, rewriting: impl FnOnce(&str) -> Option<Rewriting>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let (mode, _) = watch::channel(Mode::Pass);
-        let mode = Arc::new(mode);
-        let (upstream, changes, rewriting) = (upstream.to_owned(), Arc::clone(&mode), Arc::new(rewriting(&address)));
+        let proxy = Self {
+            rewriting: Arc::new(rewriting(&address)),
+            address,
+            mode: Arc::new(watch::channel(Mode::Pass).0),
+            trap: Arc::default(),
+            sprung: Arc::default(),
+        };
+        let (upstream, copy) = (upstream.to_owned(), proxy.clone());
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(connection(stream, upstream.clone(), changes.subscribe(), Arc::clone(&rewriting)));
+                tokio::spawn(connection(stream, upstream.clone(), copy.clone()));
             }
         });
-        Self { address, mode }
+        proxy
     }
 
     /// Changes what it does, at once and for open connections too.
     pub fn set(&self, mode: Mode) {
         self.mode.send_replace(mode);
+    }
+
+    /// Hangs from the moment on when a client sends something that holds `text`, in plain.
+    pub fn hang_at(&self, text: &'static str, held: Held) {
+        *self.trap.lock().unwrap() = Some((text, held));
+    }
+
+    /// Waits until that moment has come.
+    pub async fn hung(&self) {
+        timeout(std::time::Duration::from_secs(30), self.sprung.notified()).await.expect("it was never sent");
+    }
+
+    /// Looks at what a client sends; `true` when it is to reach the server although the proxy hangs from now on.
+    fn spring(&self, sent: &[u8]) -> bool {
+        let mut trap = self.trap.lock().unwrap();
+        let Some((_, held)) = trap.take_if(|(text, _)| sent.windows(text.len()).any(|part| part == text.as_bytes()))
+        else {
+            return false;
+        };
+        self.set(Mode::Hang);
+        if held == Held::Request {
+            self.sprung.notify_one();
+        }
+        held == Held::Answer
     }
 }
 
@@ -69,18 +114,22 @@ struct Rewriting {
     to: Vec<u8>,
 }
 
+impl Rewriting {
+    fn apply(&self, bytes: &mut [u8]) {
+        while let Some(at) = bytes.windows(self.from.len()).position(|window| window == self.from) {
+            bytes[at..at + self.to.len()].copy_from_slice(&self.to);
+        }
+    }
+}
+
 /// An address as Kafka's protocol has it: the host's text, and the port in four bytes.
 fn said_address(address: &str) -> Vec<u8> {
     let (host, port) = address.rsplit_once(':').unwrap();
     [host.as_bytes(), &port.parse::<i32>().unwrap().to_be_bytes()].concat()
 }
 
-async fn connection(
-    client: TcpStream,
-    upstream: String,
-    mode: watch::Receiver<Mode>,
-    rewriting: Arc<Option<Rewriting>>,
-) {
+async fn connection(client: TcpStream, upstream: String, proxy: Proxy) {
+    let mode = proxy.mode.subscribe();
     if !passes(&mut mode.clone()).await {
         return;
     }
@@ -88,29 +137,41 @@ async fn connection(
     let (client_reader, client_writer) = client.into_split();
     let (server_reader, server_writer) = server.into_split();
     let mut cut = mode.clone();
+    let awaited = AtomicBool::new(false);
+    let requests = pump(client_reader, server_writer, mode.clone(), |sent| {
+        let through = proxy.spring(sent);
+        awaited.fetch_or(through, Ordering::SeqCst);
+        through
+    });
+    let answers = pump(server_reader, client_writer, mode, |said| {
+        if let Some(rewriting) = proxy.rewriting.as_ref() {
+            rewriting.apply(said);
+        }
+        if awaited.swap(false, Ordering::SeqCst) {
+            proxy.sprung.notify_one();
+        }
+        false
+    });
     tokio::select! {
-        () = pump(client_reader, server_writer, mode.clone(), None) => {}
-        () = pump(server_reader, client_writer, mode, rewriting.as_ref().as_ref()) => {}
+        () = requests => {}
+        () = answers => {}
         _ = cut.wait_for(|mode| *mode == Mode::Cut) => {}
     }
 }
 
-/// Passes on what comes, in whole and in order; what comes while the proxy hangs is late, never lost.
+/// Passes on what comes, in whole and in order; what comes while the proxy hangs is late, never lost. `look` may change what
+/// comes, and what it says `true` to is passed on in any case.
 async fn pump(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
     mut mode: watch::Receiver<Mode>,
-    rewriting: Option<&Rewriting>,
+    look: impl Fn(&mut [u8]) -> bool,
 ) {
     let mut buffer = vec![0; 64 * 1024];
     loop {
         let Ok(length @ 1..) = from.read(&mut buffer).await else { return };
-        if let Some(Rewriting { from, to }) = rewriting {
-            while let Some(at) = buffer[..length].windows(from.len()).position(|window| window == from) {
-                buffer[at..at + to.len()].copy_from_slice(to);
-            }
-        }
-        if !passes(&mut mode).await || to.write_all(&buffer[..length]).await.is_err() {
+        let through = look(&mut buffer[..length]) || passes(&mut mode).await;
+        if !through || to.write_all(&buffer[..length]).await.is_err() {
             return;
         }
     }

@@ -19,10 +19,57 @@ pub async fn create(world: &str, kind: &str) -> String {
 
 /// How many messages wait in a queue.
 pub async fn depth(queue_url: &str) -> usize {
-    let name = QueueAttributeName::ApproximateNumberOfMessages;
-    let attributes =
-        client().await.get_queue_attributes().queue_url(queue_url).attribute_names(name.clone()).send().await.unwrap();
-    attributes.attributes.unwrap()[&name].parse().unwrap()
+    attribute(queue_url, QueueAttributeName::ApproximateNumberOfMessages).await.parse().unwrap()
+}
+
+async fn attribute(queue_url: &str, name: QueueAttributeName) -> String {
+    let [value] = attributes(queue_url, [name]).await;
+    value
+}
+
+/// Attributes of a queue at one moment.
+async fn attributes<const N: usize>(queue_url: &str, names: [QueueAttributeName; N]) -> [String; N] {
+    let request = client().await.get_queue_attributes().queue_url(queue_url);
+    let found = request.set_attribute_names(Some(names.to_vec())).send().await.unwrap().attributes.unwrap();
+    names.map(|name| found[&name].clone())
+}
+
+/// A queue that gives each message out anew after a second, and in the end makes it a dead letter.
+pub struct Queue {
+    /// Its URL.
+    pub url: String,
+    dead_letters_url: String,
+}
+
+/// Makes a queue that gives each message out so often at the most.
+pub async fn with_dead_letters(world: &str, deliveries: i32) -> Queue {
+    let dead_letters_url = create(world, "dead-letters").await;
+    let arn = attribute(&dead_letters_url, QueueAttributeName::QueueArn).await;
+    let redrive = format!(r#"{{"deadLetterTargetArn":"{arn}","maxReceiveCount":"{deliveries}"}}"#);
+    let created = client()
+        .await
+        .create_queue()
+        .queue_name(format!("{world}-messages"))
+        .attributes(QueueAttributeName::VisibilityTimeout, "1")
+        .attributes(QueueAttributeName::RedrivePolicy, redrive)
+        .send()
+        .await
+        .unwrap();
+    Queue { url: created.queue_url.unwrap(), dead_letters_url }
+}
+
+impl Queue {
+    /// Whether no message waits, and none is being worked on.
+    pub async fn is_empty(&self) -> bool {
+        let waiting = QueueAttributeName::ApproximateNumberOfMessages;
+        let under_way = QueueAttributeName::ApproximateNumberOfMessagesNotVisible;
+        attributes(&self.url, [waiting, under_way]).await.iter().all(|count| count == "0")
+    }
+
+    /// How many dead letters there are.
+    pub async fn dead_letters(&self) -> usize {
+        depth(&self.dead_letters_url).await
+    }
 }
 
 /// Takes all messages that wait in a queue, and gives their bodies.

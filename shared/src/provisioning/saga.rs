@@ -12,7 +12,7 @@ use super::{
     Provisioner,
     fault::{Fault, Severity},
     observer::Moment,
-    step::{Site, Step},
+    step::{APPLY_LIMIT, Site, Step, UNDO_LIMIT},
     steps::{
         activation, admin_agent::AdminAgent, mongodb_database::MongodbDatabase, object_prefix::ObjectPrefix, placement,
         postgresql_database::PostgresqlDatabase,
@@ -26,9 +26,6 @@ use crate::{
         placement::Placement,
     },
 };
-
-/// How long a step may take.
-const STEP_LIMIT: Duration = Duration::from_secs(15);
 
 /// With less time than this nothing is begun.
 const SHORTEST: Duration = Duration::from_secs(1);
@@ -195,7 +192,7 @@ impl Saga<'_> {
         self.record(S::NAME, StepChange::Begun).await?;
         let applied = async {
             self.observe(Moment::Applying(S::NAME)).await?;
-            timeout(STEP_LIMIT, step.apply(site)).await.map_err(|_| Fault::late(STEP_LIMIT))??;
+            timeout(APPLY_LIMIT, step.apply(site)).await.map_err(|_| Fault::late(APPLY_LIMIT))??;
             self.observe(Moment::Applied(S::NAME)).await
         };
         let written = match self.noted(S::NAME, applied.await).await {
@@ -235,7 +232,7 @@ impl Saga<'_> {
             }
             Ok::<_, Fault>(())
         };
-        if let Err(fault) = timeout(STEP_LIMIT, turned).await.unwrap_or_else(|_| Err(Fault::late(STEP_LIMIT))) {
+        if let Err(fault) = timeout(UNDO_LIMIT, turned).await.unwrap_or_else(|_| Err(Fault::late(UNDO_LIMIT))) {
             error!(
                 operation.id = %self.claim.lease.operation_id,
                 step = S::NAME.as_str(),
@@ -288,7 +285,7 @@ impl Saga<'_> {
         self.record(S::NAME, StepChange::UndoBegun).await?;
         let undone = async {
             self.observe(Moment::Undoing(S::NAME)).await?;
-            timeout(STEP_LIMIT, step.undo(site)).await.map_err(|_| Fault::late(STEP_LIMIT))??;
+            timeout(UNDO_LIMIT, step.undo(site)).await.map_err(|_| Fault::late(UNDO_LIMIT))??;
             self.observe(Moment::Undone(S::NAME)).await
         };
         match undone.await {

@@ -11,17 +11,22 @@
 //! An earlier worker's session that was marked before step 2 looked is ended, with whatever it was doing. One that was
 //! marked later finds at its check that the lease is gone. Neither depends on a clock.
 
+use std::time::Duration;
+
 use deadpool_postgres::Object;
 use tokio_postgres::{Client, error::SqlState};
 
 use super::{fault::Fault, step::Site};
-use crate::clients::{
-    clusters::PostgresCluster,
-    postgres::{Connection, connect_once},
+use crate::{
+    clients::{
+        clusters::PostgresCluster,
+        postgres::{Connection, connect_once},
+    },
+    config::PostgresConfig,
 };
 
 /// How long to wait for an earlier worker's session to end.
-const FAREWELL_MS: i64 = 3000;
+const FAREWELL_MS: i64 = 6000;
 
 /// A session in the cluster's own database.
 pub(super) async fn open(site: &Site<'_>, cluster: &PostgresCluster) -> Result<Connection, Fault> {
@@ -43,9 +48,18 @@ pub(super) async fn open(site: &Site<'_>, cluster: &PostgresCluster) -> Result<C
     }
 }
 
+/// A session of its own in the cluster's own database, whose statements may take `limit`.
+pub(super) async fn open_patient(site: &Site<'_>, cluster: &PostgresCluster, limit: Duration) -> Result<Client, Fault> {
+    let config = PostgresConfig { statement_timeout: limit, ..cluster.config.clone() };
+    begin(site, connect_once(&config, None).await?).await
+}
+
 /// A session in the tenant's database.
 pub(super) async fn open_tenant(site: &Site<'_>, cluster: &PostgresCluster) -> Result<Client, Fault> {
-    let client = connect_once(&cluster.config, Some(site.database)).await?;
+    begin(site, connect_once(&cluster.config, Some(site.database)).await?).await
+}
+
+async fn begin(site: &Site<'_>, client: Client) -> Result<Client, Fault> {
     mark(site, &client).await?;
     enter(site, &client).await?;
     Ok(client)
@@ -72,23 +86,28 @@ async fn enter(site: &Site<'_>, client: &Client) -> Result<(), Fault> {
         return Ok(());
     }
     let (family, token) = (family(site), site.lease.token);
-    client
-        .execute(
-            "SELECT pg_terminate_backend(pid, $3)
+    let earlier: Vec<i32> = client
+        .query(
+            "SELECT pid, pg_terminate_backend(pid, $3)
              FROM pg_stat_activity
              WHERE CASE WHEN starts_with(application_name, $1) THEN substr(application_name, length($1) + 1)::bigint < $2 END",
             &[&family, &token, &FAREWELL_MS],
         )
-        .await?;
-    let left = client
+        .await?
+        .iter()
+        .map(|row| row.try_get(0))
+        .collect::<Result<_, _>>()?;
+    if earlier.is_empty() {
+        return Ok(());
+    }
+    // Those alone: one that an earlier worker has marked since finds that its lease is gone.
+    let left: i64 = client
         .query_one(
-            "SELECT count(*)
-             FROM pg_stat_activity
-             WHERE CASE WHEN starts_with(application_name, $1) THEN substr(application_name, length($1) + 1)::bigint < $2 END",
-            &[&family, &token],
+            "SELECT count(*) FROM pg_stat_activity WHERE pid = ANY($1) AND starts_with(application_name, $2)",
+            &[&earlier, &family],
         )
         .await?
-        .try_get::<_, i64>(0)?;
+        .try_get(0)?;
     if left > 0 {
         return Err(Fault::transient("An earlier worker's session with PostgreSQL has not ended yet"));
     }

@@ -1,5 +1,7 @@
 //! What a step is.
 
+use std::time::Duration;
+
 use super::{fault::Fault, stores::Stores};
 use crate::{
     clients::postgres::Postgres,
@@ -9,6 +11,13 @@ use crate::{
         placement::Placement,
     },
 };
+
+/// How long applying a step may take.
+pub(super) const APPLY_LIMIT: Duration = Duration::from_secs(15);
+
+/// How long undoing one may take, if the invocation lasts that long. PostgreSQL has everything that was written on the whole
+/// cluster brought to disk before it drops a database, which an end before that would only put off.
+pub(super) const UNDO_LIMIT: Duration = Duration::from_secs(45);
 
 /// A part of a saga with an effect outside of the platform database.
 ///

@@ -10,7 +10,7 @@ use std::{
 };
 
 use aws_sdk_s3::Client as S3;
-use futures::{FutureExt, future::BoxFuture};
+use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 use mongodb::Client as Mongo;
 use shared::{
     clients::{postgres::Postgres, s3::Bucket},
@@ -159,11 +159,23 @@ impl Stage {
         for _ in 0..60 {
             self.expire(asked.operation).await;
             match worker.run(asked.operation, minute()).await.unwrap() {
-                Outcome::Finished { status, .. } => return status,
-                Outcome::Again(_) => tokio::time::sleep(Duration::from_millis(200)).await,
+                Outcome::Finished { status, .. } => {
+                    println!("{asked:?} ended {status:?}: {:?}", self.reason(asked.operation).await);
+                    return status;
+                }
+                Outcome::Again(reason) => {
+                    println!("{asked:?} has to come again: {reason}");
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                }
             }
         }
         panic!("{asked:?} does not come to an end");
+    }
+
+    /// Why an operation has failed, or is being undone.
+    pub(crate) async fn reason(&self, operation: OperationId) -> Option<String> {
+        let sql = "SELECT reason FROM operations WHERE id = $1";
+        self.owner.get().await.unwrap().query_one(sql, &[&operation.0]).await.unwrap().get(0)
     }
 
     /// What there is under a name, whoever made it.
@@ -244,14 +256,6 @@ impl Stage {
         self.assert_active(tenant).await;
     }
 
-    /// Whole in either way.
-    pub(crate) async fn assert_settled(&self, tenant: TenantId, database: &str) {
-        match self.status(tenant).await {
-            TenantStatus::Active => self.assert_active(tenant).await,
-            _ => self.assert_failed(tenant, database).await,
-        }
-    }
-
     async fn open_operations(&self, tenant: TenantId) -> i64 {
         let sql = format!("SELECT FROM operations WHERE organization_id = '{tenant}' AND finished_at IS NULL");
         self.count(&sql).await
@@ -263,10 +267,24 @@ impl Stage {
     }
 }
 
+/// How many cases of a test run at once. More would only make each slower, until it meets the limits of the saga.
+const AT_ONCE: usize = 3;
+
+/// Plays every case, a few at once, and clears away the tenants that came of it.
+pub(crate) async fn each<T, F: Future<Output = ()>>(
+    stage: &Stage,
+    cases: impl IntoIterator<Item = T>,
+    case: impl Fn(T) -> F,
+) {
+    stream::iter(cases).map(case).buffer_unordered(AT_ONCE).collect::<()>().await;
+    stage.world.drop_tenants().await;
+}
+
 /// The stores, reached by other ways.
 pub(crate) fn stores(postgres: &PostgresConfig, postgres_clusters: Clusters, mongo_clusters: Clusters) -> Arc<Stores> {
     let bucket = Bucket::connect(&S3Config::from_env().unwrap());
-    Arc::new(Stores::connect(postgres_clusters, postgres, mongo_clusters, Duration::from_secs(3), bucket).unwrap())
+    // As for PostgreSQL: many tests at once on a small machine are slower than a function may ever be.
+    Arc::new(Stores::connect(postgres_clusters, postgres, mongo_clusters, Duration::from_secs(10), bucket).unwrap())
 }
 
 /// A delivery with a minute of time, not the last.
@@ -288,6 +306,8 @@ pub(crate) enum Fault {
     Permanent,
     /// The worker stands still until it is let go.
     Freeze,
+    /// The worker panics.
+    Panic,
 }
 
 /// Someone who disturbs a worker, once for each moment that is named.
@@ -325,6 +345,7 @@ impl Observer for Saboteur {
                 None => Ok(()),
                 Some(Fault::Transient) => Err(Error::unavailable(Dependency::MongoDb, "injected")),
                 Some(Fault::Permanent) => Err(Error::internal("injected")),
+                Some(Fault::Panic) => panic!("injected"),
                 Some(Fault::Freeze) => {
                     self.reached.notify_one();
                     self.release.notified().await;

@@ -7,7 +7,7 @@ use crate::{
     provisioning::{
         fault::Fault,
         session,
-        step::{Site, Step},
+        step::{Site, Step, UNDO_LIMIT},
     },
 };
 
@@ -53,7 +53,7 @@ impl Step for PostgresqlDatabase {
 
     async fn undo(&self, site: &Site<'_>) -> Result<(), Fault> {
         let cluster = site.stores.postgres(&site.placement.postgres_cluster)?;
-        let session = session::open(site, cluster).await?;
+        let session = session::open_patient(site, cluster, UNDO_LIMIT).await?;
         // Nobody else has business in a database whose tenant never was active, so whoever is connected is thrown out.
         session.batch_execute(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", site.database)).await?;
         Ok(())

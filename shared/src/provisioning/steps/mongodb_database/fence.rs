@@ -17,11 +17,11 @@ use std::time::Duration;
 use mongodb::{
     Client, ClientSession, Collection, IndexModel,
     bson::{Bson, DateTime, Document, doc},
-    error::{Error as MongoError, ErrorKind},
     options::IndexOptions,
 };
 use tokio::time::timeout;
 
+use super::Refusal;
 use crate::{error::Result, provisioning::fault::Fault};
 
 /// How long a fence is kept after it was last raised: longer than any process stays frozen and lives on.
@@ -47,53 +47,44 @@ pub(super) async fn raise(
     database: &str,
     token: i64,
     session: Option<&ClientSession>,
-) -> Result<(), Fault> {
+) -> Result<(), Refusal> {
     let fences = fences(client);
     let (filter, update) = change(database, token, session);
     for _ in 0..LOOKS {
-        end_earlier(&fences, database, token, session).await?;
+        end_earlier(&fences, database, token).await?;
         let raised = fences.find_one_and_update(filter.clone(), update.clone()).upsert(true);
         match timeout(PATIENCE, raised).await {
-            Ok(raised) => return raised.map(drop).map_err(fault),
+            Ok(raised) => return Ok(raised.map(drop)?),
             // Somebody's transaction began after we had looked.
             Err(_elapsed) => {}
         }
     }
-    Err(Fault::transient("An earlier worker's transaction with MongoDB has not ended yet"))
+    Err(Fault::transient("An earlier worker's transaction with MongoDB has not ended yet").into())
 }
 
-/// As [`raise`], as part of a transaction, whose session the fence then no longer names; [`fault`] tells what its error
-/// means.
-pub(super) async fn raise_in(session: &mut ClientSession, database: &str, token: i64) -> Result<(), MongoError> {
+/// As [`raise`], as part of a transaction, whose session the fence then no longer names.
+pub(super) async fn raise_in(session: &mut ClientSession, database: &str, token: i64) -> Result<(), Refusal> {
     let (filter, update) = change(database, token, None);
     let fences = fences(&session.client());
     fences.find_one_and_update(filter, update).upsert(true).session(session).await?;
     Ok(())
 }
 
-/// Ends the session that the fence names, and with it any transaction. It may be at other work by now, if its worker lives
-/// and the transaction came to nothing: that work is then tried again.
-async fn end_earlier(
-    fences: &Collection<Document>,
-    database: &str,
-    token: i64,
-    own: Option<&ClientSession>,
-) -> Result<(), Fault> {
+/// Ends the session that the fence names, and with it any transaction. Its worker may live, and the driver have put it to other
+/// work, even to ours: that is then tried again.
+async fn end_earlier(fences: &Collection<Document>, database: &str, token: i64) -> Result<(), Refusal> {
     // The first worker has nobody before it.
     if token == 1 {
         return Ok(());
     }
     let Some(fence) = fences.find_one(doc! { "_id": database }).await? else { return Ok(()) };
     if fence.get_i64("token").is_ok_and(|raised| raised > token) {
-        return Err(Fault::fenced());
+        return Err(Fault::fenced().into());
     }
-    match fence.get_document("session") {
-        Ok(session) if own.is_none_or(|own| own.id() != session) => {
-            fences.client().database("admin").run_command(doc! { "killSessions": [session] }).await?;
-            Ok(())
-        }
-        _ => Ok(()),
+    if let Ok(session) = fence.get_document("session") {
+        fences.client().database("admin").run_command(doc! { "killSessions": [session] }).await?;
     }
+    Ok(())
 }
 
 /// Under a greater token the filter finds nothing, and the insertion meets the id of what is there.
@@ -105,13 +96,4 @@ fn change(database: &str, token: i64, session: Option<&ClientSession>) -> (Docum
 
 fn fences(client: &Client) -> Collection<Document> {
     client.database("landlord").collection("provisioning_fences")
-}
-
-/// A duplicate key is another worker's greater token.
-pub(super) fn fault(error: MongoError) -> Fault {
-    const DUPLICATE_KEY: i32 = 11_000;
-    match &*error.kind {
-        ErrorKind::Command(answer) if answer.code == DUPLICATE_KEY => Fault::fenced(),
-        _ => error.into(),
-    }
 }

@@ -24,7 +24,7 @@ use crate::{
     },
 };
 
-/// How long to wait before something is tried again that another worker was in the way of.
+/// How long to wait before something is tried again that met a conflict.
 const CONFLICT_PAUSES: [Duration; 4] =
     [Duration::from_millis(50), Duration::from_millis(150), Duration::from_millis(450), Duration::from_millis(1350)];
 
@@ -37,48 +37,24 @@ impl Step for MongodbDatabase {
 
     async fn apply(&self, site: &Site<'_>) -> Result<(), Fault> {
         let client = site.stores.mongo(&site.placement.mongo_cluster).await?;
-        let mut created = create(client, site).await;
-        // MongoDB gives up a transaction that meets another one, and expects it to be tried again.
-        for pause in CONFLICT_PAUSES {
-            if !matches!(created, Err(Refusal::Conflict(_))) {
-                break;
-            }
-            sleep(pause).await;
-            created = create(client, site).await;
-        }
-        match created {
+        match insist(|| create(client, site)).await {
             // Only whole transactions leave collections behind, so these are what an earlier try made.
-            Err(Refusal::Exists) => verify(&client.database(site.database)).await,
-            Err(Refusal::Conflict(fault) | Refusal::Fault(fault)) => Err(fault),
-            Ok(()) => Ok(()),
+            Err(Refusal::Exists(_)) => verify(&client.database(site.database)).await,
+            done => Ok(done?),
         }
     }
 
     async fn undo(&self, site: &Site<'_>) -> Result<(), Fault> {
         let client = site.stores.mongo(&site.placement.mongo_cluster).await?;
-        fence::raise(client, site.database, site.lease.token, None).await?;
-        let database = client.database(site.database);
-        for pause in CONFLICT_PAUSES {
-            match database.drop().await {
-                // An earlier worker is gone, or late, and what it asked for is still being done.
-                Err(error) if is_being_dropped(&error) => sleep(pause).await,
-                dropped => return Ok(dropped?),
-            }
-        }
-        Ok(database.drop().await?)
+        Ok(insist(|| remove(client, site)).await?)
     }
 }
 
-fn is_being_dropped(error: &MongoError) -> bool {
-    const DATABASE_DROP_PENDING: i32 = 215;
-    matches!(&*error.kind, ErrorKind::Command(answer) if answer.code == DATABASE_DROP_PENDING)
-}
-
-/// Why nothing was created.
+/// Why nothing was done.
 enum Refusal {
     /// A collection is there.
-    Exists,
-    /// Another transaction was in the way, or someone ended the session, which may have been another operation's before.
+    Exists(Fault),
+    /// Something of another worker was in the way, and is to be expected to be gone soon.
     Conflict(Fault),
     /// Everything else.
     Fault(Fault),
@@ -87,12 +63,22 @@ enum Refusal {
 impl From<MongoError> for Refusal {
     fn from(error: MongoError) -> Self {
         const NAMESPACE_EXISTS: i32 = 48;
+        const DATABASE_DROP_PENDING: i32 = 215;
+        const DUPLICATE_KEY: i32 = 11_000;
         const INTERRUPTED: i32 = 11_601;
+        if error.contains_label(TRANSIENT_TRANSACTION_ERROR) {
+            return Self::Conflict(error.into());
+        }
         match &*error.kind {
-            ErrorKind::Command(answer) if answer.code == NAMESPACE_EXISTS => Self::Exists,
-            ErrorKind::Command(answer) if answer.code == INTERRUPTED => Self::Conflict(error.into()),
-            _ if error.contains_label(TRANSIENT_TRANSACTION_ERROR) => Self::Conflict(error.into()),
-            _ => Self::Fault(fence::fault(error)),
+            ErrorKind::Command(answer) => match answer.code {
+                NAMESPACE_EXISTS => Self::Exists(error.into()),
+                // What an earlier worker asked for is still being done; or the session that was ended has become ours.
+                DATABASE_DROP_PENDING | INTERRUPTED => Self::Conflict(error.into()),
+                // Only the fences have a key that could be there: under another worker's greater token.
+                DUPLICATE_KEY => Self::Fault(Fault::fenced()),
+                _ => Self::Fault(error.into()),
+            },
+            _ => Self::Fault(error.into()),
         }
     }
 }
@@ -101,6 +87,32 @@ impl From<Fault> for Refusal {
     fn from(fault: Fault) -> Self {
         Self::Fault(fault)
     }
+}
+
+impl From<Refusal> for Fault {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Exists(fault) | Refusal::Conflict(fault) | Refusal::Fault(fault) => fault,
+        }
+    }
+}
+
+/// Tries again, a few times, what a conflict kept from being done.
+async fn insist<F: Future<Output = Result<(), Refusal>>>(attempt: impl Fn() -> F) -> Result<(), Refusal> {
+    let mut done = attempt().await;
+    for pause in CONFLICT_PAUSES {
+        if !matches!(done, Err(Refusal::Conflict(_))) {
+            break;
+        }
+        sleep(pause).await;
+        done = attempt().await;
+    }
+    done
+}
+
+async fn remove(client: &Client, site: &Site<'_>) -> Result<(), Refusal> {
+    fence::raise(client, site.database, site.lease.token, None).await?;
+    Ok(client.database(site.database).drop().await?)
 }
 
 async fn create(client: &Client, site: &Site<'_>) -> Result<(), Refusal> {
