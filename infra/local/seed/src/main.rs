@@ -74,6 +74,9 @@ fn explain(error: &clap::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
+/// Redis may take longer than in a function, which somebody waits for.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 async fn run(settings: &Settings) -> Result<()> {
     let begun = Instant::now();
     let config = PostgresConfig::from_env().map_err(Error::internal)?;
@@ -86,7 +89,8 @@ async fn run(settings: &Settings) -> Result<()> {
         None => None,
     };
     if let Some(count) = settings.wanted.tenants {
-        let redis = Redis::connect(&RedisConfig::from_env().map_err(Error::internal)?).map_err(Error::internal)?;
+        let redis = RedisConfig::from_env().map_err(Error::internal)?;
+        let redis = Redis::connect(&RedisConfig { timeout: PATIENCE, ..redis }).map_err(Error::internal)?;
         let wanted = Tenants { count: count as usize, history: true };
         let bar = Bar::new("tenants", count);
         let mut written = tenants::fill(&mut platform, Some(&redis), wanted, |done| bar.add(done)).await?;

@@ -4,7 +4,10 @@
 mod clear;
 mod urls;
 
-use std::process::{Command, Stdio};
+use std::{
+    process::{Command, Stdio},
+    time::Duration,
+};
 
 use aws_sdk_sqs::types::QueueAttributeName;
 use secrecy::ExposeSecret;
@@ -72,7 +75,7 @@ impl World {
         let mongo = mongo::connect(&MongoConfig::from_env()?).await.map_err(|error| error.chain())?;
         let redis_config = RedisConfig::from_env()?;
         let redis_url = redis_database(redis_config.url.expose_secret());
-        let redis_config = RedisConfig { url: redis_url.into(), ..redis_config };
+        let redis_config = RedisConfig { url: redis_url.into(), timeout: Duration::from_secs(10) };
         let signer = TokenSigner::new(&SigningConfig::from_env()?, &TokenConfig::from_env()?)?;
         let token = signer.sign(AdminId::generate()).map_err(|error| error.chain())?.token;
         let of = |url: &str| postgres_database(url, &database).map(|url| patient(&url));
