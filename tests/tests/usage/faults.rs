@@ -144,6 +144,8 @@ async fn a_count_that_takes_too_long_is_ended_by_the_store_itself() {
     let tenant = stage.provision("kopi-kenangan").await;
     remember(&stage).await;
     let holder = connect_once(&stage.world.provisioner(), Some(&tenant.database)).await.unwrap();
+    // Else the holder, who is idle, would be ended first.
+    holder.batch_execute("SET idle_in_transaction_session_timeout = 0").await.unwrap();
     holder.batch_execute("BEGIN; LOCK TABLE agents IN ACCESS EXCLUSIVE MODE").await.unwrap();
     let config = MeasuringConfig { tenant_timeout: Duration::from_secs(8), ..MeasuringConfig::default() };
     let app = Arc::new(App { config, ..stage.function().await });
