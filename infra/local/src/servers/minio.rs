@@ -4,6 +4,8 @@ use std::{
     fs,
     io::Write,
     process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 
 use crate::{
@@ -65,6 +67,7 @@ impl Server for Minio {
 
     fn settle(&self, stack: &Stack) -> Result<()> {
         const MADE_OR_THERE: [&str; 2] = ["200", "409"];
+        const NOT_YET: &str = "503";
         let what = || format!("The bucket {BUCKET} cannot be made");
         // curl signs for S3; the secret reaches it by standard input, for arguments are anyone's to read.
         let request = format!(
@@ -73,18 +76,26 @@ impl Server for Minio {
             stack.ports.minio(),
             stack.secrets.minio
         );
-        let mut curl = Command::new("curl");
-        curl.args(["--disable", "--noproxy", "*", "--config", "-"]);
-        let mut child =
-            curl.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().attempt(what)?;
-        if let Some(mut stdin) = child.stdin.take() {
-            stdin.write_all(request.as_bytes()).attempt(what)?;
+        let begun = Instant::now();
+        loop {
+            let mut curl = Command::new("curl");
+            curl.args(["--disable", "--noproxy", "*", "--config", "-"]);
+            let mut child =
+                curl.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().attempt(what)?;
+            if let Some(mut stdin) = child.stdin.take() {
+                stdin.write_all(request.as_bytes()).attempt(what)?;
+            }
+            let output = child.wait_with_output().attempt(what)?;
+            let status = String::from_utf8_lossy(&output.stdout).into_owned();
+            if MADE_OR_THERE.contains(&status.as_str()) {
+                return Ok(());
+            }
+            // It says that it is ready a moment before it is.
+            if status != NOT_YET || begun.elapsed() > Duration::from_secs(20) {
+                let said = tail(&String::from_utf8_lossy(&output.stderr));
+                return Err(Failure::new(what(), format!("MinIO answers {status} {said}")));
+            }
+            thread::sleep(Duration::from_millis(100));
         }
-        let output = child.wait_with_output().attempt(what)?;
-        let status = String::from_utf8_lossy(&output.stdout).into_owned();
-        if MADE_OR_THERE.contains(&status.as_str()) {
-            return Ok(());
-        }
-        Err(Failure::new(what(), format!("MinIO answers {status} {}", tail(&String::from_utf8_lossy(&output.stderr)))))
     }
 }
