@@ -1,6 +1,12 @@
 //! The conditions of a query that depend on what is asked, and the values that they name.
 
-use tokio_postgres::types::ToSql;
+use std::pin::pin;
+
+use deadpool_postgres::GenericClient;
+use futures::TryStreamExt;
+use tokio_postgres::{Row, Statement, types::ToSql};
+
+use crate::error::Result;
 
 /// A value of a query.
 pub(super) type Value<'a> = &'a (dyn ToSql + Sync);
@@ -33,8 +39,18 @@ impl<'a> Conditions<'a> {
         if self.conditions.is_empty() { String::new() } else { format!("WHERE {}", self.conditions.join(" AND ")) }
     }
 
-    /// All values, in order.
-    pub(super) fn values(&self) -> &[Value<'a>] {
-        &self.values
+    /// The rows of a query, each read as it comes: the database is still at the next ones.
+    pub(super) async fn query<T>(
+        &self,
+        client: &impl GenericClient,
+        statement: &Statement,
+        read: impl Fn(&Row) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let mut rows = pin!(client.query_raw(statement, self.values.iter().copied()).await?);
+        let mut items = Vec::new();
+        while let Some(row) = rows.try_next().await? {
+            items.push(read(&row)?);
+        }
+        Ok(items)
     }
 }

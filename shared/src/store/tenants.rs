@@ -128,7 +128,7 @@ pub async fn list(
             conditions.clause()
         ))
         .await?;
-    client.query(&statement, conditions.values()).await?.iter().map(read).collect()
+    conditions.query(client, &statement, read).await
 }
 
 /// Inserts a tenant. The unique index on living slugs decides who of several gets a slug; the others get

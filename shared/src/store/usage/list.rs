@@ -152,7 +152,7 @@ async fn part(
             order
         ))
         .await?;
-    client.query(&statement, conditions.values()).await?.iter().map(read).collect()
+    conditions.query(client, &statement, read).await
 }
 
 /// The column that orders by a figure.
