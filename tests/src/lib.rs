@@ -19,6 +19,9 @@ pub mod tokens;
 pub use api::{Answer, Api};
 pub use platform::World;
 
+/// The password of every operator that a test makes.
+pub const PASSWORD: &str = "correct horse battery staple";
+
 /// A variable of the environment.
 #[expect(clippy::disallowed_methods, reason = "the servers to test against are named there")]
 pub fn variable(name: &str) -> String {

@@ -8,13 +8,14 @@ use secrecy::SecretString;
 use shared::{
     clients::postgres::{Postgres, connect_once},
     config::{Clusters, FromEnv, HealthConfig, MongoConfig, PostgresConfig, QueueConfig},
+    domain::{AdminId, OperatorRole},
     health::Sources,
 };
 use tokio::sync::{Mutex, OnceCell};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use crate::{queues, variable};
+use crate::{PASSWORD, queues, tokens, variable};
 
 /// The database that all others of this process are cloned from; the lock keeps clones in turn, as PostgreSQL wants.
 static TEMPLATE: OnceCell<Mutex<String>> = OnceCell::const_new();
@@ -95,10 +96,26 @@ impl World {
         drop_tenants(&self.database).await;
     }
 
+    /// Another operator, who signs in with [`tests::PASSWORD`](crate::PASSWORD): their id.
+    pub async fn operator(&self, role: OperatorRole) -> AdminId {
+        let id = AdminId::generate();
+        insert_operator(&self.client().await, id, role).await;
+        id
+    }
+
     /// The one number that a query gives.
     pub async fn count(&self, sql: &str) -> i64 {
         self.client().await.query_one(&format!("SELECT count(*) FROM ({sql}) AS rows"), &[]).await.unwrap().get(0)
     }
+}
+
+async fn insert_operator(client: &Client, id: AdminId, role: OperatorRole) {
+    static HASH: OnceCell<String> = OnceCell::const_new();
+    let hash = HASH.get_or_init(async || shared::passwords::hash(PASSWORD).await.unwrap()).await;
+    // The e-mail is one that no other test uses, as attempts to sign in are counted in the one Redis.
+    let email = format!("operator-{}@landlord.example", Uuid::now_v7().simple());
+    let insert = "INSERT INTO super_admins (id, email, password_hash, role) VALUES ($1, $2, $3, $4)";
+    client.execute(insert, &[&id.0, &email, hash, &role.as_str()]).await.unwrap();
 }
 
 /// The MongoDB of tenants.
@@ -134,6 +151,9 @@ async fn make_template() -> Mutex<String> {
     owner.batch_execute(&format!("CREATE DATABASE {template}")).await.unwrap();
     let clusters = Clusters::single(owner_of(&template).url);
     migrate_platform::run(&owner_of(&template), &clusters, None).await.unwrap();
+    let inside = connect_once(&owner_of(&template), None).await.unwrap();
+    insert_operator(&inside, tokens::OWNER.parse().unwrap(), OperatorRole::Owner).await;
+    drop(inside);
     Mutex::new(template)
 }
 

@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 use shared::config::{FromEnv, SigningConfig, TokenConfig};
 use time::OffsetDateTime;
 
+/// The super-admin of every world, an owner.
+pub const OWNER: &str = "0190a0c4-8f6e-7c3a-9d2b-5e1f00c0ffee";
+
 /// The claims of a good token of the super-admin `subject`.
 pub fn claims(subject: &str) -> Value {
     let config = TokenConfig::from_env().unwrap();
@@ -28,12 +31,12 @@ pub fn sign(claims: &Value) -> String {
 
 /// A good token.
 pub fn good() -> String {
-    sign(&claims("0190a0c4-8f6e-7c3a-9d2b-5e1f00c0ffee"))
+    sign(&claims(OWNER))
 }
 
 /// A good token, with `change` made to its claims.
 pub fn with(change: impl FnOnce(&mut Value)) -> String {
-    let mut claims = claims("0190a0c4-8f6e-7c3a-9d2b-5e1f00c0ffee");
+    let mut claims = claims(OWNER);
     change(&mut claims);
     sign(&claims)
 }

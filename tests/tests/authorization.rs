@@ -4,7 +4,10 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
-use shared::config::{FromEnv, TokenConfig};
+use shared::{
+    config::{FromEnv, TokenConfig},
+    domain::OperatorRole,
+};
 use tests::{
     Api, World,
     api::{Parts, answer, routes},
@@ -139,7 +142,7 @@ async fn keys_rotate_without_anyone_signing_in_again() {
     let api = Api::with(&parts).await;
     let mut header = Header::new(Algorithm::EdDSA);
     header.kid = Some("next".to_owned());
-    let new = encode(&header, &tokens::claims("someone"), &EncodingKey::from_ed_der(&der)).unwrap();
+    let new = encode(&header, &tokens::claims(tokens::OWNER), &EncodingKey::from_ed_der(&der)).unwrap();
     for token in [tokens::good(), new.clone()] {
         assert_eq!(answer(api.anonymous(Method::GET, "/tenants").bearer_auth(token)).await.status, StatusCode::OK);
     }
@@ -199,6 +202,7 @@ mod identity_provider {
             audience: "landlord".to_owned(),
             jwks_url: provider.base.replace("/api/super-admin", "/keys"),
             role_claim: "groups".to_owned(),
+            default_role: OperatorRole::Viewer,
         });
         let api = Api::with(&parts).await;
         let token = |change: fn(&mut serde_json::Value)| {

@@ -16,7 +16,7 @@ async fn admin(world: &World, password: &str) -> String {
         .client()
         .await
         .execute(
-            "INSERT INTO super_admins (id, email, password_hash) VALUES (gen_random_uuid(), $1, $2)",
+            "INSERT INTO super_admins (id, email, password_hash, role) VALUES (gen_random_uuid(), $1, $2, 'owner')",
             &[&email, &hash],
         )
         .await

@@ -9,7 +9,7 @@ use axum::{
 };
 use serde::Serialize;
 use shared::{
-    auth::{SuperAdmin, TokenVerifier},
+    auth::{Caller, TokenVerifier},
     clients::postgres::Postgres,
     config::{ConfigError, FromEnv, TokenConfig},
     error::{self, Error},
@@ -22,12 +22,17 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 /// How old a report may be, unless said.
 const MAX_AGE: Duration = Duration::from_secs(30);
 
+/// How long the platform database may take to say what the caller may do. When it is down, the report is wanted most.
+const PATIENCE: Duration = Duration::from_millis(500);
+
 /// How old a request may let it be.
 const LONGEST_MAX_AGE: u64 = 3600;
 
 /// What the function needs.
 #[derive(Clone, FromRef)]
 pub struct App {
+    /// The platform database.
+    pub platform: Postgres,
     /// Makes reports.
     pub health: Health,
     /// Writes down what they found.
@@ -45,8 +50,8 @@ impl App {
     /// Of given parts.
     pub fn new(sources: &Sources, verifier: TokenVerifier) -> Result<Self, ConfigError> {
         let platform = Postgres::connect(&sources.postgres)?;
-        let recorder = Recorder::connect(platform, &sources.redis, &sources.redis_prefix)?;
-        Ok(Self { health: Health::connect(sources)?, recorder: Arc::new(recorder), verifier })
+        let recorder = Recorder::connect(platform.clone(), &sources.redis, &sources.redis_prefix)?;
+        Ok(Self { platform, health: Health::connect(sources)?, recorder: Arc::new(recorder), verifier })
     }
 }
 
@@ -87,14 +92,28 @@ struct PublicHealth {
     ),
     security((), ("bearer" = []))
 )]
-async fn check_health(admin: Option<SuperAdmin>, query: QueryReader, State(health): State<Health>) -> Result<Response> {
+async fn check_health(
+    caller: Option<Caller>,
+    query: QueryReader,
+    State(platform): State<Postgres>,
+    State(health): State<Health>,
+) -> Result<Response> {
     let freshness = read(query)?;
     // To have everything looked at costs more than to be told what is known.
-    if admin.is_none() && freshness.is_some() {
+    if caller.is_none() && freshness.is_some() {
         return Err(Error::NoCredentials.into());
     }
-    let report = health.report(freshness.unwrap_or(Freshness::Within(MAX_AGE))).await?;
-    let response = match admin {
+    let freshness = freshness.unwrap_or(Freshness::Within(MAX_AGE));
+    let refuse = async {
+        match &caller {
+            Some(caller) => caller.refuse_if_known(&platform, PATIENCE).await,
+            None => Ok(()),
+        }
+    };
+    let (refused, report) = futures::join!(refuse, health.report(freshness));
+    refused?;
+    let report = report?;
+    let response = match caller {
         Some(_) => availability(report.is_available(), &*report),
         None => availability(report.is_available(), &PublicHealth { status: report.status }),
     };

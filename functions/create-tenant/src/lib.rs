@@ -11,7 +11,7 @@ use axum::{
 use deserr::Deserr;
 use serde_json::json;
 use shared::{
-    auth::{SuperAdmin, TokenVerifier},
+    auth::{MayOperate, SuperAdmin, TokenVerifier},
     clients::postgres::Postgres,
     config::{ConfigError, DefaultLimits, FromEnv, IdempotencyConfig, PostgresConfig, QueueConfig, TokenConfig},
     dispatch::Dispatcher,
@@ -22,7 +22,7 @@ use shared::{
     events::{Event, TenantEvent},
     http::{
         BASE_PATH, Claim, Faults, Field, Fingerprints, IdempotencyKey, JsonBody, LimitsBody, ProblemDetails,
-        Replayable, RequestInfo, Result, etag,
+        Replayable, Result, etag,
     },
     passwords,
     store::{
@@ -123,8 +123,7 @@ struct TenantRequest {
     security(("bearer" = []))
 )]
 async fn create_tenant(
-    admin: SuperAdmin,
-    info: RequestInfo,
+    MayOperate(admin): MayOperate,
     key: IdempotencyKey,
     State(app): State<App>,
     JsonBody { value: request, bytes }: JsonBody<TenantRequest>,
@@ -140,7 +139,7 @@ async fn create_tenant(
     }
     // No connection is held meanwhile: hashing takes longer than everything else together.
     let password_hash = passwords::hash(request.admin_password.expose()).await?;
-    let (operation_id, response) = match accept(&app, &admin, &info, &claim, request, &password_hash).await? {
+    let (operation_id, response) = match accept(&app, &admin, &claim, request, &password_hash).await? {
         Accepted::Now(operation_id, response) => (operation_id, response),
         Accepted::Before(replayed) => return Ok(replayed),
     };
@@ -160,7 +159,6 @@ enum Accepted {
 async fn accept(
     app: &App,
     admin: &SuperAdmin,
-    info: &RequestInfo,
     claim: &Claim,
     request: TenantRequest,
     password_hash: &str,
@@ -179,20 +177,18 @@ async fn accept(
     let operation_id = operations::insert(&transaction, id, OperationKind::Provision, &admin.id, now).await?;
     outbox::insert_event(&transaction, &Event::tenant(TenantEvent::Requested, &tenant)).await?;
     outbox::insert_provision(&transaction, id, operation_id).await?;
-    let entry = AuditEntry {
-        actor: &admin.id,
-        action: "tenant.create",
-        tenant_id: Some(id),
-        request_id: Some(&info.id),
-        source_address: info.source_address.as_deref(),
-        details: json!({
+    let entry = AuditEntry::done(
+        admin.actor(),
+        "tenant.create",
+        id,
+        json!({
             "after": {
                 "name": tenant.name, "slug": tenant.slug, "limits": tenant.limits, "country": tenant.country,
                 "admin_email": request.admin_email.as_str(),
             },
             "operation_id": operation_id,
         }),
-    };
+    );
     audit::insert(&transaction, &entry).await?;
     let location = HeaderValue::from_str(&format!("{BASE_PATH}/tenants/{id}")).map_err(Error::internal)?;
     let response = Replayable {

@@ -1,12 +1,12 @@
 //! `GET /api/super-admin/tenants/{id}`: one tenant organization.
 
 use axum::{
-    extract::{FromRef, State},
+    extract::FromRef,
     http::{HeaderValue, header},
     response::{IntoResponse, Response},
 };
 use shared::{
-    auth::{SuperAdmin, TokenVerifier},
+    auth::{MayRead, TokenVerifier},
     clients::postgres::Postgres,
     config::{ConfigError, FromEnv, PostgresConfig, TokenConfig},
     domain::Tenant,
@@ -57,8 +57,8 @@ pub fn routes(app: App) -> OpenApiRouter {
     ),
     security(("bearer" = []))
 )]
-async fn get_tenant(_: SuperAdmin, TenantPath(id): TenantPath, State(platform): State<Postgres>) -> Result<Response> {
-    let tenant = tenants::find(&platform.get().await?, id).await?;
+async fn get_tenant(reader: MayRead, TenantPath(id): TenantPath) -> Result<Response> {
+    let tenant = reader.admit(tenants::find(reader.client(), id)).await?;
     let body = serde_json::to_vec(&tenant).map_err(Error::internal)?;
     let json = HeaderValue::from_static("application/json");
     Ok(([(header::CONTENT_TYPE, json), (header::ETAG, etag(tenant.revision))], body).into_response())

@@ -1,13 +1,13 @@
 //! `GET /api/super-admin/health/history`: how the platform's components have been.
 
 use axum::{
-    extract::{FromRef, State},
+    extract::FromRef,
     http::header,
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
 use shared::{
-    auth::{SuperAdmin, TokenVerifier},
+    auth::{MayRead, TokenVerifier},
     clients::postgres::Postgres,
     config::{ConfigError, FromEnv, PostgresConfig, TokenConfig},
     domain::{Component, Condition, optional_timestamp, timestamp},
@@ -125,16 +125,16 @@ impl From<Change> for StateChange {
     ),
     security(("bearer" = []))
 )]
-async fn list_health_history(_: SuperAdmin, query: QueryReader, State(platform): State<Postgres>) -> Result<Response> {
+async fn list_health_history(reader: MayRead, query: QueryReader) -> Result<Response> {
     let (only, hours) = read(query)?;
     let to = OffsetDateTime::now_utc();
     let from = to - Duration::hours(hours);
-    let client = platform.get().await?;
-    let states = health::list_states(&client).await?;
-    let uptimes = health::list_uptimes(&client, only, from).await?;
-    let mut changes = health::list_changes(&client, only, from, MOST_CHANGES).await?;
+    let client = reader.client();
+    let states = reader.admit(health::list_states(client)).await?;
+    let uptimes = health::list_uptimes(client, only, from).await?;
+    let mut changes = health::list_changes(client, only, from, MOST_CHANGES).await?;
     let mut samples = match only {
-        Some(component) => Some(health::list_samples(&client, component, from).await?),
+        Some(component) => Some(health::list_samples(client, component, from).await?),
         None => None,
     };
     let components = Component::ALL.into_iter().filter(|component| only.is_none_or(|only| only == *component));

@@ -1,12 +1,8 @@
 //! `GET /api/super-admin/tenants/{id}/operations`: what was and is being done to a tenant, newest first.
 
-use axum::{
-    extract::{FromRef, State},
-    http::Uri,
-    response::Response,
-};
+use axum::{extract::FromRef, http::Uri, response::Response};
 use shared::{
-    auth::{SuperAdmin, TokenVerifier},
+    auth::{MayRead, TokenVerifier},
     clients::postgres::Postgres,
     config::{ConfigError, FromEnv, PostgresConfig, TokenConfig},
     domain::{Cursor, Operation, PageLimit},
@@ -64,18 +60,16 @@ pub fn routes(app: App) -> OpenApiRouter {
     security(("bearer" = []))
 )]
 async fn list_tenant_operations(
-    _: SuperAdmin,
+    reader: MayRead,
     TenantPath(id): TenantPath,
     mut query: QueryReader,
     uri: Uri,
-    State(platform): State<Postgres>,
 ) -> Result<Response> {
     let limit = query.take("limit", PageLimit::parse).unwrap_or_default();
     let cursor = query.take("cursor", |text| Cursor::decode(text, LIST));
     query.finish()?;
-    let connection = platform.get().await?;
-    tenants::find(&connection, id).await?;
-    let operations = operations::list(&connection, id, cursor, limit).await?;
+    reader.admit(tenants::find(reader.client(), id)).await?;
+    let operations = operations::list(reader.client(), id, cursor, limit).await?;
     let page = Page::new(LIST, &operations, limit, |operation: &Operation| Cursor {
         created_at: operation.created_at,
         id: operation.id.0,

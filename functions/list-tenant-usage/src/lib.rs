@@ -11,7 +11,7 @@ use axum::{
     response::Response,
 };
 use shared::{
-    auth::{SuperAdmin, TokenVerifier},
+    auth::{MayRead, TokenVerifier},
     clients::{postgres::Postgres, redis::Redis},
     config::{ConfigError, FromEnv, PostgresConfig, RedisConfig, TokenConfig},
     counters::LiveCounters,
@@ -86,15 +86,14 @@ pub fn routes(app: App) -> OpenApiRouter {
     security(("bearer" = []))
 )]
 async fn list_tenant_usage(
-    _: SuperAdmin,
+    reader: MayRead,
     query: QueryReader,
     uri: Uri,
-    State(platform): State<Postgres>,
     State(counters): State<Arc<LiveCounters>>,
 ) -> Result<Response> {
     let (filter, order, limit) = read(query)?;
     let month = Month::current();
-    let rows = usage::list(&platform.get().await?, &filter, month, order, limit).await?;
+    let rows = reader.admit(usage::list(reader.client(), &filter, month, order, limit)).await?;
     let (counted, available) = match counters.messages(rows.iter().map(|row| row.tenant.id), month).await {
         Ok(counted) => (counted, "available"),
         Err(error) => {

@@ -1,12 +1,8 @@
 //! `GET /api/super-admin/tenants`: all tenant organizations, newest first, a page at a time.
 
-use axum::{
-    extract::{FromRef, State},
-    http::Uri,
-    response::Response,
-};
+use axum::{extract::FromRef, http::Uri, response::Response};
 use shared::{
-    auth::{SuperAdmin, TokenVerifier},
+    auth::{MayRead, TokenVerifier},
     clients::postgres::Postgres,
     config::{ConfigError, FromEnv, PostgresConfig, TokenConfig},
     domain::{Cursor, PageLimit, Tenant, TenantStatus},
@@ -65,14 +61,9 @@ pub fn routes(app: App) -> OpenApiRouter {
     ),
     security(("bearer" = []))
 )]
-async fn list_tenants(
-    _: SuperAdmin,
-    query: QueryReader,
-    uri: Uri,
-    State(platform): State<Postgres>,
-) -> Result<Response> {
+async fn list_tenants(reader: MayRead, query: QueryReader, uri: Uri) -> Result<Response> {
     let (filter, cursor, limit) = read(query)?;
-    let tenants = tenants::list(&platform.get().await?, &filter, cursor, limit).await?;
+    let tenants = reader.admit(tenants::list(reader.client(), &filter, cursor, limit)).await?;
     let page =
         Page::new(LIST, &tenants, limit, |tenant: &Tenant| Cursor { created_at: tenant.created_at, id: tenant.id.0 })?;
     Ok(page.into_response(&uri))

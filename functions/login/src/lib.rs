@@ -115,20 +115,18 @@ async fn login(
     // Without an account the same work is done, so that the time tells nothing.
     let stored = found.as_ref().map(|found| found.password_hash.as_str());
     let verified = passwords::verify(&credentials.password, stored).await?;
+    let known = found.as_ref().map(|found| found.id);
     let Some(admin) = found.filter(|_| verified) else {
-        tracing::warn!("a sign-in was refused");
+        // Whether there is such an account, this takes as long; and what was typed may be anything, a password too.
+        let id = known.map_or_else(|| "anonymous".to_owned(), |id| id.to_string());
+        let entry = AuditEntry::done(info.actor(&id), "admin.login", None, json!({})).refused();
+        audit::insert(&app.platform.get().await?, &entry).await?;
         return Err(Error::Unauthenticated("E-mail or password is wrong").into());
     };
     app.throttle.forget(&credentials.email).await;
-    let issued = app.signer.sign(admin.id)?;
-    let entry = AuditEntry {
-        actor: &admin.id.to_string(),
-        action: "admin.login",
-        tenant_id: None,
-        request_id: Some(&info.id),
-        source_address: info.source_address.as_deref(),
-        details: json!({}),
-    };
+    let issued = app.signer.sign(admin.id, admin.session_epoch)?;
+    let id = admin.id.to_string();
+    let entry = AuditEntry::done(info.actor(&id), "admin.login", None, json!({}));
     audit::insert(&app.platform.get().await?, &entry).await?;
     let response = TokenResponse { access_token: issued.token, token_type: "Bearer", expires_in: issued.expires_in };
     let body = serde_json::to_vec(&response).map_err(Error::internal)?;

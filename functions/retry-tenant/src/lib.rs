@@ -9,16 +9,13 @@ use axum::{
 };
 use serde_json::json;
 use shared::{
-    auth::{SuperAdmin, TokenVerifier},
+    auth::{MayOperate, TokenVerifier},
     clients::postgres::Postgres,
     config::{ConfigError, FromEnv, IdempotencyConfig, PostgresConfig, QueueConfig, TokenConfig},
     dispatch::Dispatcher,
     domain::{OperationKind, Tenant, TenantStatus},
     error::Error,
-    http::{
-        BASE_PATH, Claim, Fingerprints, IdempotencyKey, ProblemDetails, Replayable, RequestInfo, Result, TenantPath,
-        etag,
-    },
+    http::{BASE_PATH, Claim, Fingerprints, IdempotencyKey, ProblemDetails, Replayable, Result, TenantPath, etag},
     store::{
         audit::{self, AuditEntry},
         operations, outbox, tenants,
@@ -86,9 +83,8 @@ pub fn routes(app: App) -> OpenApiRouter {
     security(("bearer" = []))
 )]
 async fn retry_tenant(
-    admin: SuperAdmin,
+    MayOperate(admin): MayOperate,
     TenantPath(id): TenantPath,
-    info: RequestInfo,
     key: IdempotencyKey,
     State(app): State<App>,
 ) -> Result<Response> {
@@ -108,14 +104,7 @@ async fn retry_tenant(
     let tenant = tenants::set_status(&transaction, id, TenantStatus::Provisioning).await?;
     let operation_id = operations::insert(&transaction, id, OperationKind::Retry, &admin.id, now).await?;
     outbox::insert_provision(&transaction, id, operation_id).await?;
-    let entry = AuditEntry {
-        actor: &admin.id,
-        action: "tenant.retry",
-        tenant_id: Some(id),
-        request_id: Some(&info.id),
-        source_address: info.source_address.as_deref(),
-        details: json!({ "operation_id": operation_id }),
-    };
+    let entry = AuditEntry::done(admin.actor(), "tenant.retry", id, json!({ "operation_id": operation_id }));
     audit::insert(&transaction, &entry).await?;
     let location = HeaderValue::from_str(&format!("{BASE_PATH}/tenants/{id}")).map_err(Error::internal)?;
     let response = Replayable {

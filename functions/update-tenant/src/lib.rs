@@ -10,14 +10,14 @@ use axum::{
 use deserr::Deserr;
 use serde_json::json;
 use shared::{
-    auth::{SuperAdmin, TokenVerifier},
+    auth::{MayOperate, SuperAdmin, TokenVerifier},
     clients::postgres::Postgres,
     config::{ConfigError, FromEnv, PostgresConfig, QueueConfig, TokenConfig},
     dispatch::Dispatcher,
     domain::{LimitsPatch, Tenant, TenantId, TenantName, TenantStatus},
     error::Error,
     events::{Event, TenantEvent},
-    http::{Faults, Field, IfMatch, JsonBody, LimitsBody, ProblemDetails, RequestInfo, Result, TenantPath, etag},
+    http::{Faults, Field, IfMatch, JsonBody, LimitsBody, ProblemDetails, Result, TenantPath, etag},
     store::{
         audit::{self, AuditEntry},
         operations, outbox, tenants,
@@ -104,14 +104,13 @@ struct TenantPatch {
     security(("bearer" = []))
 )]
 async fn update_tenant(
-    admin: SuperAdmin,
+    MayOperate(admin): MayOperate,
     TenantPath(id): TenantPath,
-    info: RequestInfo,
     if_match: IfMatch,
     State(app): State<App>,
     JsonBody { value: patch, .. }: JsonBody<TenantPatch>,
 ) -> Result<Response> {
-    let (tenant, changed) = change(&app, &admin, &info, id, &if_match, patch).await?;
+    let (tenant, changed) = change(&app, &admin, id, &if_match, patch).await?;
     if changed {
         app.dispatcher.poke_relay().await;
     }
@@ -124,7 +123,6 @@ async fn update_tenant(
 async fn change(
     app: &App,
     admin: &SuperAdmin,
-    info: &RequestInfo,
     id: TenantId,
     if_match: &IfMatch,
     patch: TenantPatch,
@@ -147,14 +145,12 @@ async fn change(
     for kind in kinds(&before, &after) {
         outbox::insert_event(&transaction, &Event::tenant(kind, &after)).await?;
     }
-    let entry = AuditEntry {
-        actor: &admin.id,
-        action: "tenant.update",
-        tenant_id: Some(id),
-        request_id: Some(&info.id),
-        source_address: info.source_address.as_deref(),
-        details: json!({ "before": shown(&before), "after": shown(&after) }),
-    };
+    let entry = AuditEntry::done(
+        admin.actor(),
+        "tenant.update",
+        id,
+        json!({ "before": shown(&before), "after": shown(&after) }),
+    );
     audit::insert(&transaction, &entry).await?;
     transaction.commit().await?;
     Ok((after, true))

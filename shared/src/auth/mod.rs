@@ -1,15 +1,17 @@
-//! Who is asking: bearer tokens (JWT, RFC 7519), the keys that verify and sign them, and the [`SuperAdmin`] extractor that
-//! is the check.
+//! Who is asking: bearer tokens (JWT, RFC 7519), and the keys that verify and sign them. What they may do: the extractors
+//! [`MayRead`], [`MayOperate`] and [`MayAdminister`], which are the check.
 
+mod authority;
+mod caller;
 mod keys;
 mod oidc;
 mod signer;
-mod super_admin;
 mod verified;
 mod verifier;
 
+pub use authority::{IsOperator, MayAdminister, MayOperate, MayRead, SuperAdmin};
+pub use caller::{Caller, Identity};
 pub use signer::{IssuedToken, TokenSigner};
-pub use super_admin::SuperAdmin;
 pub use verifier::TokenVerifier;
 
 /// The role that a token must carry.

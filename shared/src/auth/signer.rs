@@ -44,6 +44,7 @@ struct Claims<'a> {
     iat: i64,
     exp: i64,
     jti: Uuid,
+    epoch: i32,
 }
 
 impl TokenSigner {
@@ -72,8 +73,8 @@ impl TokenSigner {
         })
     }
 
-    /// A token for a super-admin who signed in now.
-    pub fn sign(&self, admin: AdminId) -> Result<IssuedToken> {
+    /// A token for a super-admin who signed in now. It is good as long as their sessions are of `epoch`.
+    pub fn sign(&self, admin: AdminId, epoch: i32) -> Result<IssuedToken> {
         let now = OffsetDateTime::now_utc().unix_timestamp();
         let expires_in = self.ttl.whole_seconds();
         let claims = Claims {
@@ -84,6 +85,7 @@ impl TokenSigner {
             iat: now,
             exp: now + expires_in,
             jti: Uuid::now_v7(),
+            epoch,
         };
         let token = encode(&self.header, &claims, &self.key).map_err(Error::internal)?;
         Ok(IssuedToken { token, expires_in })

@@ -8,7 +8,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use super::SuperAdmin;
+use super::Identity;
 
 /// How many are kept at the most.
 const CAPACITY: usize = 64;
@@ -21,25 +21,28 @@ const CAPACITY: usize = 64;
 pub(super) struct VerifiedTokens(Mutex<HashMap<[u8; 32], Verified>>);
 
 struct Verified {
-    admin: SuperAdmin,
+    identity: Identity,
     expires_at: i64,
 }
 
 impl VerifiedTokens {
-    /// The super-admin of a token that was verified before and has not expired at `now` (Unix time).
-    pub(super) fn find(&self, token: &str, now: i64) -> Option<SuperAdmin> {
+    /// Whom a token speaks for that was verified before and has not expired at `now` (Unix time).
+    pub(super) fn find(&self, token: &str, now: i64) -> Option<Identity> {
         let tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        tokens.get(&digest(token)).filter(|verified| verified.expires_at >= now).map(|verified| verified.admin.clone())
+        tokens
+            .get(&digest(token))
+            .filter(|verified| verified.expires_at >= now)
+            .map(|verified| verified.identity.clone())
     }
 
     /// Keeps what a token was verified to be.
-    pub(super) fn insert(&self, token: &str, admin: SuperAdmin, expires_at: i64) {
+    pub(super) fn insert(&self, token: &str, identity: Identity, expires_at: i64) {
         let mut tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // Verified again is soon verified: it is not worth knowing which was used last.
         if tokens.len() >= CAPACITY {
             tokens.clear();
         }
-        tokens.insert(digest(token), Verified { admin, expires_at });
+        tokens.insert(digest(token), Verified { identity, expires_at });
     }
 }
 
@@ -50,16 +53,17 @@ fn digest(token: &str) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::OperatorRole;
 
-    fn admin(id: &str) -> SuperAdmin {
-        SuperAdmin { id: id.to_owned() }
+    fn owner() -> Identity {
+        Identity::Provider { subject: "owner".to_owned(), role: OperatorRole::Owner }
     }
 
     #[test]
     fn a_token_is_known_until_it_expires_and_no_other_is() {
         let tokens = VerifiedTokens::default();
-        tokens.insert("a.b.c", admin("owner"), 100);
-        assert_eq!(tokens.find("a.b.c", 100), Some(admin("owner")));
+        tokens.insert("a.b.c", owner(), 100);
+        assert_eq!(tokens.find("a.b.c", 100), Some(owner()));
         assert_eq!(tokens.find("a.b.c", 101), None);
         assert_eq!(tokens.find("a.b.d", 0), None);
         assert_eq!(tokens.find("", 0), None);
@@ -69,9 +73,9 @@ mod tests {
     fn only_so_many_are_kept() {
         let tokens = VerifiedTokens::default();
         for number in 0..=CAPACITY {
-            tokens.insert(&number.to_string(), admin("owner"), 100);
+            tokens.insert(&number.to_string(), owner(), 100);
         }
         assert_eq!(tokens.0.lock().unwrap().len(), 1);
-        assert_eq!(tokens.find(&CAPACITY.to_string(), 0), Some(admin("owner")));
+        assert_eq!(tokens.find(&CAPACITY.to_string(), 0), Some(owner()));
     }
 }

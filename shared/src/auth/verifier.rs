@@ -8,13 +8,14 @@ use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
 use super::{
-    SUPER_ADMIN_ROLE, SuperAdmin,
+    Identity, SUPER_ADMIN_ROLE,
     keys::{KeySet, VerifyingKey},
     oidc::RemoteKeys,
     verified::VerifiedTokens,
 };
 use crate::{
     config::{ConfigError, TokenConfig},
+    domain::OperatorRole,
     error::{Error, Result},
 };
 
@@ -40,6 +41,7 @@ struct Inner {
 struct Provider {
     party: Party,
     keys: RemoteKeys,
+    default_role: OperatorRole,
 }
 
 /// Who may have issued a token, for whom, and where it says the role.
@@ -75,35 +77,65 @@ impl TokenVerifier {
                 role_claim: oidc.role_claim.clone(),
             },
             keys: RemoteKeys::new(oidc.jwks_url.clone()),
+            default_role: oidc.default_role,
         });
         Ok(Self(Arc::new(Inner { own, own_keys, verified: VerifiedTokens::default(), provider })))
     }
 
-    /// The super-admin whom the token speaks for; [`Error::Unauthenticated`] when it is not valid, [`Error::Forbidden`]
-    /// when it is and the role is missing.
-    pub async fn verify(&self, token: &str) -> Result<SuperAdmin> {
+    /// Whom the token speaks for; [`Error::Unauthenticated`] when it is not valid, [`Error::Forbidden`] when it is and the
+    /// role `super_admin` is missing.
+    pub async fn verify(&self, token: &str) -> Result<Identity> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(INVALID);
         }
         let now = OffsetDateTime::now_utc().unix_timestamp();
-        if let Some(admin) = self.0.verified.find(token, now - i64::from(LEEWAY)) {
-            return Ok(admin);
+        if let Some(identity) = self.0.verified.find(token, now - i64::from(LEEWAY)) {
+            return Ok(identity);
         }
         let key_id = decode_header(token).ok().and_then(|header| header.kid).ok_or(INVALID)?;
         if let Some(key) = self.0.own_keys.find(&key_id) {
-            let (admin, expires_at) = check(token, key, &self.0.own)?;
-            self.0.verified.insert(token, admin.clone(), expires_at);
-            return Ok(admin);
+            let claims = check(token, key, &self.0.own)?;
+            let identity = claims.own_identity()?;
+            self.0.verified.insert(token, identity.clone(), claims.expires_at());
+            return Ok(identity);
         }
         let Some(provider) = &self.0.provider else { return Err(INVALID) };
         let keys = provider.keys.with_key(&key_id).await?;
         // Verified each time, as the provider may have withdrawn its key.
-        Ok(check(token, keys.find(&key_id).ok_or(INVALID)?, &provider.party)?.0)
+        let claims = check(token, keys.find(&key_id).ok_or(INVALID)?, &provider.party)?;
+        let role = claims.provider_role(&provider.party).unwrap_or(provider.default_role);
+        Ok(Identity::Provider { subject: claims.sub, role })
     }
 }
 
-/// Whom the token speaks for, and until when (Unix time).
-fn check(token: &str, key: &VerifyingKey, party: &Party) -> Result<(SuperAdmin, i64)> {
+impl Claims {
+    fn own_identity(&self) -> Result<Identity> {
+        // Tokens that were signed before there were epochs are of the first one.
+        let session_epoch = match self.other.get("epoch") {
+            None => 0,
+            Some(epoch) => epoch.as_i64().and_then(|epoch| epoch.try_into().ok()).ok_or(INVALID)?,
+        };
+        Ok(Identity::Own { id: self.sub.parse().map_err(|_| INVALID)?, session_epoch })
+    }
+
+    /// The greatest role that the provider names, as `super_admin:owner` beside `super_admin`.
+    fn provider_role(&self, party: &Party) -> Option<OperatorRole> {
+        let named = |text: &Value| {
+            let (prefix, role) = text.as_str()?.split_once(':')?;
+            if prefix == SUPER_ADMIN_ROLE { OperatorRole::from_text(role) } else { None }
+        };
+        let roles = self.other.get(&party.role_claim)?.as_array()?;
+        roles.iter().filter_map(named).reduce(|one, other| if one.allows(other) { one } else { other })
+    }
+
+    /// Unix time.
+    fn expires_at(&self) -> i64 {
+        self.other.get("exp").and_then(Value::as_i64).unwrap_or_default()
+    }
+}
+
+/// The claims of a token that is good.
+fn check(token: &str, key: &VerifyingKey, party: &Party) -> Result<Claims> {
     let mut validation = Validation::new(key.algorithm);
     validation.leeway = LEEWAY.into();
     validation.validate_nbf = true;
@@ -123,6 +155,5 @@ fn check(token: &str, key: &VerifyingKey, party: &Party) -> Result<(SuperAdmin, 
     if !has_role {
         return Err(Error::Forbidden("This needs the role super_admin"));
     }
-    let expires_at = claims.other.get("exp").and_then(Value::as_i64).unwrap_or_default();
-    Ok((SuperAdmin { id: claims.sub }, expires_at))
+    Ok(claims)
 }

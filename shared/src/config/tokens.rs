@@ -6,6 +6,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use secrecy::{SecretSlice, SecretString};
 
 use super::{ConfigError, FromEnv, optional, parsed, required, secret};
+use crate::domain::OperatorRole;
 
 /// How bearer tokens of our own are verified.
 #[derive(Debug, Clone)]
@@ -30,8 +31,11 @@ pub struct OidcConfig {
     pub audience: String,
     /// `OIDC_JWKS_URL`: where it publishes its keys.
     pub jwks_url: String,
-    /// `OIDC_ROLE_CLAIM` (`role`): the claim that holds `super_admin`, as a string or in an array.
+    /// `OIDC_ROLE_CLAIM` (`role`): the claim that holds `super_admin`, as a string or in an array. In an array it may have
+    /// `super_admin:owner`, `super_admin:operator` or `super_admin:viewer` beside it.
     pub role_claim: String,
+    /// `OIDC_DEFAULT_ROLE` (`operator`): what an operator may do of whom neither the token nor this platform says more.
+    pub default_role: OperatorRole,
 }
 
 impl FromEnv for TokenConfig {
@@ -43,6 +47,7 @@ impl FromEnv for TokenConfig {
                 audience: required("OIDC_AUDIENCE")?,
                 jwks_url: required("OIDC_JWKS_URL")?,
                 role_claim: optional("OIDC_ROLE_CLAIM").unwrap_or_else(|| "role".to_owned()),
+                default_role: parsed("OIDC_DEFAULT_ROLE", OperatorRole::Operator)?,
             }),
         };
         let keys = match (optional("JWT_PUBLIC_KEYS"), &oidc) {

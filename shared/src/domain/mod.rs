@@ -4,6 +4,7 @@
 #[macro_use]
 mod word;
 
+mod audit;
 mod country;
 mod email;
 mod health;
@@ -11,6 +12,7 @@ mod ids;
 mod limits;
 mod month;
 mod operation;
+mod operator;
 mod page;
 #[cfg(feature = "password-strength")]
 mod password;
@@ -20,6 +22,7 @@ mod text;
 mod usage;
 mod user;
 
+pub use audit::AuditOutcome;
 pub use country::Country;
 pub use email::EmailAddress;
 pub use health::{Channel, Component, Condition, Service, TenantCounts};
@@ -27,6 +30,7 @@ pub use ids::{AdminId, AgentId, OperationId, TenantId};
 pub use limits::{Limit, Limits, LimitsPatch, parse_limit};
 pub use month::Month;
 pub use operation::{Operation, OperationKind, OperationStatus, OperationStep, StepName, StepStatus};
+pub use operator::OperatorRole;
 pub use page::{Cursor, PageCursor, PageLimit, ValueCursor};
 #[cfg(feature = "password-strength")]
 pub use password::NewPassword;

@@ -20,7 +20,7 @@ pub use envelope::finish;
 pub use etag::{IfMatch, etag};
 pub use idempotency::{Claim, Fingerprints, IdempotencyKey, Replayable};
 pub use page::Page;
-pub use path::TenantPath;
+pub use path::{IdPath, TenantPath};
 pub use problem::{InputFault, Problem, ProblemDetails};
 pub use query::QueryReader;
 pub use request::RequestInfo;

@@ -1,5 +1,7 @@
 //! Path parameters.
 
+use std::str::FromStr;
+
 use axum::{
     extract::{FromRequestParts, Path},
     http::request::Parts,
@@ -7,15 +9,15 @@ use axum::{
 
 use super::Problem;
 use crate::{
-    domain::TenantId,
+    domain::{InvalidValue, TenantId},
     error::{Error, Fault, Location},
 };
 
-/// The tenant that the path parameter `id` names. What is not a UUID is refused with 400.
+/// What the path parameter `id` names, by its id. What is not a UUID is refused with 400.
 #[derive(Debug, Clone, Copy)]
-pub struct TenantPath(pub TenantId);
+pub struct IdPath<T>(pub T);
 
-impl<S: Send + Sync> FromRequestParts<S> for TenantPath {
+impl<S: Send + Sync, T: FromStr<Err = InvalidValue>> FromRequestParts<S> for IdPath<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
@@ -23,7 +25,19 @@ impl<S: Send + Sync> FromRequestParts<S> for TenantPath {
         let Path(text) = Path::<String>::from_request_parts(parts, state)
             .await
             .map_err(|_| fault("must be a UUID in UTF-8".to_owned()))?;
-        let id: TenantId = text.parse().map_err(|error: crate::domain::InvalidValue| fault(error.to_string()))?;
+        Ok(Self(text.parse().map_err(|error: InvalidValue| fault(error.to_string()))?))
+    }
+}
+
+/// The tenant that the path parameter `id` names, as [`IdPath`].
+#[derive(Debug, Clone, Copy)]
+pub struct TenantPath(pub TenantId);
+
+impl<S: Send + Sync> FromRequestParts<S> for TenantPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let IdPath(id) = IdPath::from_request_parts(parts, state).await?;
         tracing::Span::current().record("tenant.id", tracing::field::display(id));
         Ok(Self(id))
     }

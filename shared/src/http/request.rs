@@ -9,6 +9,8 @@ use axum::{
 use lambda_http::request::RequestContext;
 use uuid::Uuid;
 
+use crate::store::audit::Actor;
+
 /// The request's id, and where it came from.
 #[derive(Debug, Clone, Default)]
 pub struct RequestInfo {
@@ -19,6 +21,11 @@ pub struct RequestInfo {
 }
 
 impl RequestInfo {
+    /// Who did what the request asked for.
+    pub fn actor<'a>(&'a self, id: &'a str) -> Actor<'a> {
+        Actor { id, request_id: Some(&self.id), source_address: self.source_address.as_deref() }
+    }
+
     pub(super) fn of(request: &Request) -> Self {
         let gateway = match request.extensions().get::<RequestContext>() {
             Some(RequestContext::ApiGatewayV2(context)) => Some(context),

@@ -3,8 +3,8 @@
 use deadpool_postgres::GenericClient;
 
 use crate::{
-    domain::{AdminId, EmailAddress},
-    error::Result,
+    domain::{AdminId, EmailAddress, OperatorRole},
+    error::{Error, Result},
 };
 
 /// What signing in needs to know.
@@ -14,17 +14,83 @@ pub struct Credentials {
     pub id: AdminId,
     /// Argon2id in the PHC string format.
     pub password_hash: String,
+    /// The sessions that begin now are of this epoch.
+    pub session_epoch: i32,
 }
 
 /// The credentials of an enabled super-admin, by e-mail without regard to case.
 pub async fn find_credentials(client: &impl GenericClient, email: &str) -> Result<Option<Credentials>> {
     let statement = client
         .prepare_cached(
-            "SELECT id, password_hash FROM super_admins WHERE lower(email) = lower($1) AND disabled_at IS NULL",
+            "SELECT id, password_hash, session_epoch
+             FROM super_admins
+             WHERE lower(email) = lower($1) AND disabled_at IS NULL AND password_hash IS NOT NULL",
         )
         .await?;
     let Some(row) = client.query_opt(&statement, &[&email]).await? else { return Ok(None) };
-    Ok(Some(Credentials { id: AdminId(row.try_get(0)?), password_hash: row.try_get(1)? }))
+    Ok(Some(Credentials {
+        id: AdminId(row.try_get(0)?),
+        password_hash: row.try_get(1)?,
+        session_epoch: row.try_get(2)?,
+    }))
+}
+
+/// By what a token names an operator.
+#[derive(Debug, Clone, Copy)]
+pub enum OperatorName<'a> {
+    /// One of our own tokens.
+    Id(AdminId),
+    /// A token of the identity provider.
+    Subject(&'a str),
+}
+
+/// What an operator is at this moment.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    /// Who.
+    pub id: AdminId,
+    /// Their e-mail address.
+    pub email: String,
+    /// What they may do.
+    pub role: OperatorRole,
+    /// Whether they may do nothing any more.
+    pub is_disabled: bool,
+    /// The epoch of the sessions that have not ended.
+    pub session_epoch: i32,
+}
+
+/// What an operator is at this moment; `None` where there is no such operator.
+pub async fn find_standing(client: &impl GenericClient, name: OperatorName<'_>) -> Result<Option<Standing>> {
+    macro_rules! query {
+        ($condition:literal) => {
+            concat!(
+                "SELECT id, email, role, disabled_at IS NOT NULL, session_epoch FROM super_admins WHERE ",
+                $condition
+            )
+        };
+    }
+    let row = match name {
+        OperatorName::Id(id) => {
+            let statement = client.prepare_cached(query!("id = $1")).await?;
+            client.query_opt(&statement, &[&id.0]).await?
+        }
+        OperatorName::Subject(subject) => {
+            let statement = client.prepare_cached(query!("subject = $1")).await?;
+            client.query_opt(&statement, &[&subject]).await?
+        }
+    };
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(Standing {
+        id: AdminId(row.try_get(0)?),
+        email: row.try_get(1)?,
+        role: read_role(row.try_get(2)?)?,
+        is_disabled: row.try_get(3)?,
+        session_epoch: row.try_get(4)?,
+    }))
+}
+
+fn read_role(text: &str) -> Result<OperatorRole> {
+    OperatorRole::from_text(text).ok_or_else(|| Error::internal(format!("unknown role `{text}` of a super-admin")))
 }
 
 /// Whether there is a super-admin.
@@ -32,12 +98,12 @@ pub async fn exists(client: &impl GenericClient) -> Result<bool> {
     Ok(client.query_one("SELECT EXISTS (SELECT FROM super_admins)", &[]).await?.try_get(0)?)
 }
 
-/// Inserts the first super-admin; `false` when there is one already.
+/// Inserts the first super-admin, an owner; `false` when there is one already.
 pub async fn insert_first(client: &impl GenericClient, email: &EmailAddress, password_hash: &str) -> Result<bool> {
     let statement = client
         .prepare_cached(
-            "INSERT INTO super_admins (id, email, password_hash)
-             SELECT $1, $2, $3 WHERE NOT EXISTS (SELECT FROM super_admins)",
+            "INSERT INTO super_admins (id, email, password_hash, role)
+             SELECT $1, $2, $3, 'owner' WHERE NOT EXISTS (SELECT FROM super_admins)",
         )
         .await?;
     let inserted = client.execute(&statement, &[&AdminId::generate().0, &email.as_str(), &password_hash]).await?;

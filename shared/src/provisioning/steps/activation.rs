@@ -8,7 +8,7 @@ use crate::{
     events::{Event, TenantEvent},
     provisioning::fault::Fault,
     store::{
-        audit::{self, AuditEntry},
+        audit::{self, Actor, AuditEntry},
         journal::{self, Lease},
         outbox, tenants,
     },
@@ -43,12 +43,5 @@ pub(in crate::provisioning) async fn fail(platform: &Postgres, lease: Lease, rea
 }
 
 fn entry(action: &'static str, lease: Lease, details: serde_json::Value) -> AuditEntry<'static> {
-    AuditEntry {
-        actor: "system",
-        action,
-        tenant_id: Some(lease.tenant_id),
-        request_id: None,
-        source_address: None,
-        details,
-    }
+    AuditEntry::done(Actor::SYSTEM, action, lease.tenant_id, details)
 }

@@ -77,7 +77,8 @@ impl World {
         let redis_url = redis_database(redis_config.url.expose_secret());
         let redis_config = RedisConfig { url: redis_url.into(), timeout: Duration::from_secs(10) };
         let signer = TokenSigner::new(&SigningConfig::from_env()?, &TokenConfig::from_env()?)?;
-        let token = signer.sign(AdminId::generate()).map_err(|error| error.chain())?.token;
+        let admin = AdminId::generate();
+        let token = signer.sign(admin, 0).map_err(|error| error.chain())?.token;
         let of = |url: &str| postgres_database(url, &database).map(|url| patient(&url));
         let mut world = Self {
             settings: settings.clone(),
@@ -100,7 +101,7 @@ impl World {
         let ready = async {
             world.presence = Some(world.owner().await?);
             world.sweep().await?;
-            world.fill().await
+            world.fill(admin).await
         };
         match ready.await {
             Ok(()) => Ok(world),
@@ -116,7 +117,7 @@ impl World {
         Box::pin(Self::make(&self.settings, tenants)).await
     }
 
-    async fn fill(&self) -> Result<()> {
+    async fn fill(&self, admin: AdminId) -> Result<()> {
         let migrate = Command::new(artifacts::path(&self.settings.target, "migrate-platform"))
             .env("POSTGRES_URL", self.owner.url.expose_secret())
             .stdin(Stdio::null())
@@ -125,6 +126,8 @@ impl World {
         if !migrate.status.success() {
             return Err(format!("migrate-platform failed: {}", String::from_utf8_lossy(&migrate.stderr)).into());
         }
+        let insert = "INSERT INTO super_admins (id, email, password_hash, role) VALUES ($1, 'bench@landlord.example', '-', 'owner')";
+        self.owner().await?.execute(insert, &[&admin.0]).await?;
         let wanted = Tenants { count: self.tenants, history: false };
         let filled = seed::tenants::fill(&mut self.owner().await?, Some(&self.redis), wanted, drop).await;
         filled.map_err(|error| error.chain())?;

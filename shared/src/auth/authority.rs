@@ -1,0 +1,206 @@
+//! What a caller may do, looked up anew for each request: an operator who is disabled, gets another role or changes the
+//! password is held to it at once, whatever the token says. The extractors [`MayRead`], [`MayOperate`] and
+//! [`MayAdminister`] are the check. Every refusal is written to the audit log.
+
+use std::time::Duration;
+
+use axum::{
+    extract::{FromRef, FromRequestParts},
+    http::request::Parts,
+};
+use serde_json::json;
+
+use super::{
+    TokenVerifier,
+    caller::{Caller, Identity},
+};
+use crate::{
+    clients::postgres::{Connection, Postgres},
+    domain::OperatorRole,
+    error::{Error, Result},
+    http::{Problem, RequestInfo},
+    store::{
+        audit::{self, Actor, AuditEntry},
+        super_admins::{self, OperatorName},
+    },
+};
+
+/// An operator of the platform who may do what they ask for.
+#[derive(Debug, Clone)]
+pub struct SuperAdmin {
+    /// A super-admin's id, or the subject at the identity provider of one who is not known here.
+    pub id: String,
+    /// Their e-mail address, where it is known.
+    pub email: Option<String>,
+    /// What they may do.
+    pub role: OperatorRole,
+    request: RequestInfo,
+}
+
+impl SuperAdmin {
+    /// Who does what the request asks for.
+    pub fn actor(&self) -> Actor<'_> {
+        self.request.actor(&self.id)
+    }
+}
+
+/// What was found out about a caller.
+enum Found {
+    Allowed(SuperAdmin),
+    /// Why not, and who it is.
+    Refused(Error, String),
+}
+
+impl Caller {
+    /// The caller, if they may do now what takes `needed`. A refusal is written down.
+    async fn allow(&self, client: &Connection, needed: OperatorRole) -> Result<SuperAdmin> {
+        match self.look_up(client, needed).await? {
+            Found::Allowed(admin) => Ok(admin),
+            Found::Refused(error, id) => {
+                let details = json!({ "method": self.method.as_str(), "path": self.path, "needed": needed });
+                let entry = AuditEntry::done(self.request.actor(&id), "access.refused", None, details).refused();
+                if let Err(error) = audit::insert(client, &entry).await {
+                    tracing::error!(error = error.chain(), "a refusal is not in the audit log");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn look_up(&self, client: &Connection, needed: OperatorRole) -> Result<Found> {
+        let name = match &self.identity {
+            Identity::Own { id, .. } => OperatorName::Id(*id),
+            Identity::Provider { subject, .. } => OperatorName::Subject(subject),
+        };
+        let standing = super_admins::find_standing(client, name).await?;
+        let request = self.request.clone();
+        let admin = match (standing, &self.identity) {
+            (Some(standing), identity) => {
+                let id = standing.id.to_string();
+                let ended = |session_epoch: i32| session_epoch != standing.session_epoch;
+                if standing.is_disabled {
+                    return Ok(Found::Refused(Error::Unauthenticated("The operator is disabled"), id));
+                }
+                if matches!(identity, Identity::Own { session_epoch, .. } if ended(*session_epoch)) {
+                    return Ok(Found::Refused(Error::Unauthenticated("The session has ended; sign in again"), id));
+                }
+                SuperAdmin { id, email: Some(standing.email), role: standing.role, request }
+            }
+            // The identity provider vouches for those whom nobody here has said anything about.
+            (None, Identity::Provider { subject, role }) => {
+                SuperAdmin { id: subject.clone(), email: None, role: *role, request }
+            }
+            (None, Identity::Own { id, .. }) => {
+                return Ok(Found::Refused(Error::Unauthenticated("The operator is not known"), id.to_string()));
+            }
+        };
+        Ok(if admin.role.allows(needed) {
+            Found::Allowed(admin)
+        } else {
+            Found::Refused(Error::Forbidden(too_little(needed)), admin.id)
+        })
+    }
+
+    /// For what has to be told even when the platform database is down: refuses those whom it says to refuse within
+    /// `limit`. Where it cannot tell, the token's own word counts.
+    pub async fn refuse_if_known(&self, platform: &Postgres, limit: Duration) -> Result<()> {
+        let look = async { self.allow(&platform.get().await?, OperatorRole::Viewer).await };
+        match tokio::time::timeout(limit, look).await {
+            Ok(Err(error @ (Error::Unauthenticated(_) | Error::Forbidden(_)))) => Err(error),
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => {
+                tracing::warn!(error = error.chain(), "an operator is taken at the token's word");
+                Ok(())
+            }
+            Err(_) => {
+                tracing::warn!("an operator is taken at the token's word");
+                Ok(())
+            }
+        }
+    }
+}
+
+fn too_little(needed: OperatorRole) -> &'static str {
+    match needed {
+        OperatorRole::Owner => "This needs the role owner",
+        OperatorRole::Operator => "This needs the role operator",
+        OperatorRole::Viewer => "This needs the role viewer",
+    }
+}
+
+/// The check of a route that reads. To look at what the caller may do costs no time of its own: it goes down the
+/// connection together with the first query of the handler, whose result [`MayRead::admit`] gives only to those who may
+/// have it.
+pub struct MayRead {
+    caller: Caller,
+    connection: Connection,
+}
+
+impl MayRead {
+    /// The connection to the platform database to read from.
+    pub fn client(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// The result of `work`, if the caller may read.
+    pub async fn admit<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        // In this order, so that the server is at the look first.
+        let (admin, result) = futures::join!(self.caller.allow(&self.connection, OperatorRole::Viewer), work);
+        admin?;
+        result
+    }
+}
+
+impl<S> FromRequestParts<S> for MayRead
+where
+    S: Send + Sync,
+    TokenVerifier: FromRef<S>,
+    Postgres: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let caller = <Caller as FromRequestParts<S>>::from_request_parts(parts, state).await?;
+        let connection = Postgres::from_ref(state).get().await?;
+        Ok(Self { caller, connection })
+    }
+}
+
+macro_rules! eager {
+    ($(#[$doc:meta])* $name:ident, $needed:expr) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone)]
+        pub struct $name(pub SuperAdmin);
+
+        impl<S> FromRequestParts<S> for $name
+        where
+            S: Send + Sync,
+            TokenVerifier: FromRef<S>,
+            Postgres: FromRef<S>,
+        {
+            type Rejection = Problem;
+
+            async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+                let caller = <Caller as FromRequestParts<S>>::from_request_parts(parts, state).await?;
+                let connection = Postgres::from_ref(state).get().await?;
+                Ok(Self(caller.allow(&connection, $needed).await?))
+            }
+        }
+    };
+}
+
+eager!(
+    /// The check of a route that every operator may use, and that needs to know who it is.
+    IsOperator,
+    OperatorRole::Viewer
+);
+eager!(
+    /// The check of a route that changes something of a tenant's.
+    MayOperate,
+    OperatorRole::Operator
+);
+eager!(
+    /// The check of a route that administers operators.
+    MayAdminister,
+    OperatorRole::Owner
+);

@@ -1,0 +1,57 @@
+//! Operators of the platform, the super-admins, and what each may do.
+
+use std::str::FromStr;
+
+use serde::Serialize;
+
+use super::InvalidValue;
+
+word!(
+    /// What an operator may do.
+    OperatorRole {
+        /// Everything.
+        Owner = "owner",
+        /// Everything but administering operators, and acting in a user's name with the right to write.
+        Operator = "operator",
+        /// Reading.
+        Viewer = "viewer",
+    }
+);
+
+impl OperatorRole {
+    /// Whether whoever has this role may do what takes `needed`.
+    pub fn allows(self, needed: Self) -> bool {
+        self.rank() >= needed.rank()
+    }
+
+    fn rank(self) -> u8 {
+        match self {
+            Self::Owner => 2,
+            Self::Operator => 1,
+            Self::Viewer => 0,
+        }
+    }
+}
+
+impl FromStr for OperatorRole {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        Self::from_text(text).ok_or_else(|| InvalidValue::new("must be one of owner, operator, viewer"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_role_may_do_what_those_below_it_may() {
+        use OperatorRole::{Operator, Owner, Viewer};
+        for (has, may) in [(Owner, 3), (Operator, 2), (Viewer, 1)] {
+            assert_eq!(OperatorRole::ALL.iter().filter(|needed| has.allows(**needed)).count(), may);
+            assert!(has.allows(has) && has.allows(Viewer));
+            assert_eq!(has.as_str().parse(), Ok(has));
+        }
+    }
+}
