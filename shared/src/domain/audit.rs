@@ -1,10 +1,6 @@
 //! The audit log's own words.
 
-use std::str::FromStr;
-
 use serde::Serialize;
-
-use super::InvalidValue;
 
 word!(
     /// How far something got that is in the audit log.
@@ -19,11 +15,3 @@ word!(
         Refused = "refused",
     }
 );
-
-impl FromStr for AuditOutcome {
-    type Err = InvalidValue;
-
-    fn from_str(text: &str) -> Result<Self, InvalidValue> {
-        Self::from_text(text).ok_or_else(|| InvalidValue::new("must be one of intended, done, failed, refused"))
-    }
-}

@@ -1,10 +1,6 @@
 //! Operators of the platform, the super-admins, and what each may do.
 
-use std::str::FromStr;
-
 use serde::Serialize;
-
-use super::InvalidValue;
 
 word!(
     /// What an operator may do.
@@ -30,14 +26,6 @@ impl OperatorRole {
             Self::Operator => 1,
             Self::Viewer => 0,
         }
-    }
-}
-
-impl FromStr for OperatorRole {
-    type Err = InvalidValue;
-
-    fn from_str(text: &str) -> Result<Self, InvalidValue> {
-        Self::from_text(text).ok_or_else(|| InvalidValue::new("must be one of owner, operator, viewer"))
     }
 }
 

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use time::OffsetDateTime;
 use tokio_postgres::{Row, error::SqlState};
 
-pub use self::site::{TenantSite, find_site};
+pub use self::site::{Behind, TenantSite, find_site, list_behind, set_schema_version};
 use super::conditions::Conditions;
 use crate::{
     domain::{

@@ -1,4 +1,4 @@
-//! Where a tenant's own PostgreSQL database is.
+//! Where a tenant's own PostgreSQL database is, and which schema it has.
 
 use deadpool_postgres::GenericClient;
 
@@ -71,4 +71,52 @@ pub async fn find_site(client: &impl GenericClient, id: TenantId) -> Result<Tena
             max_messages_month: row.try_get(6)?,
         },
     })
+}
+
+/// A tenant whose databases have an earlier schema.
+#[derive(Debug, Clone)]
+pub struct Behind {
+    /// Which.
+    pub id: TenantId,
+    /// Name of its databases.
+    pub database: String,
+    /// The cluster of its PostgreSQL database.
+    pub postgres_cluster: String,
+}
+
+/// Tenants whose databases have an earlier schema than `version`, in the order of their ids, after one of them.
+pub async fn list_behind(
+    client: &impl GenericClient,
+    version: i32,
+    after: Option<TenantId>,
+    limit: i64,
+) -> Result<Vec<Behind>> {
+    let statement = client
+        .prepare_cached(
+            "SELECT id, database_name, postgres_cluster
+             FROM organizations
+             WHERE schema_version BETWEEN 1 AND $1 - 1 AND postgres_cluster IS NOT NULL
+             AND ($2::uuid IS NULL OR id > $2)
+             ORDER BY id
+             LIMIT $3",
+        )
+        .await?;
+    let rows = client.query(&statement, &[&version, &after.map(|id| id.0), &limit]).await?;
+    let read = |row: &tokio_postgres::Row| {
+        Ok(Behind { id: TenantId(row.try_get(0)?), database: row.try_get(1)?, postgres_cluster: row.try_get(2)? })
+    };
+    rows.iter().map(read).collect()
+}
+
+/// Notes that the databases of a tenant have the schema of a version now. Nothing is noted where they were dropped meanwhile.
+pub async fn set_schema_version(client: &impl GenericClient, tenant: &Behind, version: i32) -> Result<()> {
+    let statement = client
+        .prepare_cached(
+            "UPDATE organizations
+             SET schema_version = $3, updated_at = greatest(now(), updated_at), revision = revision + 1
+             WHERE id = $1 AND database_name = $2 AND schema_version BETWEEN 1 AND $3 - 1",
+        )
+        .await?;
+    client.execute(&statement, &[&tenant.id.0, &tenant.database, &version]).await?;
+    Ok(())
 }
