@@ -30,3 +30,5 @@ pub mod provisioning;
 #[cfg(feature = "postgres")]
 pub mod store;
 pub mod telemetry;
+#[cfg(feature = "redis")]
+pub mod throttle;
