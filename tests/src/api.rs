@@ -7,8 +7,10 @@ use reqwest::{Client, Method, RequestBuilder, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
 use shared::{
     auth::{TokenSigner, TokenVerifier},
-    clients::{postgres::Postgres, redis::Redis},
-    config::{DefaultLimits, FromEnv, IdempotencyConfig, QueueConfig, RedisConfig, SigningConfig, TokenConfig},
+    clients::{postgres::Postgres, redis::Redis, tenant_databases::TenantDatabases},
+    config::{
+        Clusters, DefaultLimits, FromEnv, IdempotencyConfig, QueueConfig, RedisConfig, SigningConfig, TokenConfig,
+    },
     counters::LiveCounters,
     dispatch::Dispatcher,
     health::Sources,
@@ -65,6 +67,8 @@ impl Answer {
 pub struct Parts {
     /// The platform database.
     pub platform: Postgres,
+    /// The databases of tenants.
+    pub databases: TenantDatabases,
     /// Redis.
     pub redis: RedisConfig,
     /// Verification.
@@ -80,6 +84,7 @@ impl Parts {
     pub fn of(world: &World) -> Self {
         Self {
             platform: world.api_pool(),
+            databases: TenantDatabases::connect(&Clusters::single(world.api().url), &world.api()).unwrap(),
             redis: RedisConfig::from_env().unwrap(),
             tokens: TokenConfig::from_env().unwrap(),
             queues: QueueConfig {
@@ -146,7 +151,25 @@ pub fn routes(parts: &Parts) -> OpenApiRouter {
         .merge(retry_tenant::routes(retry_tenant::App {
             platform: platform(),
             verifier: verifier.clone(),
+            fingerprints: fingerprints.clone(),
+            dispatcher: Arc::clone(&dispatcher),
+        }))
+        .merge(list_users::routes(list_users::App {
+            platform: platform(),
+            databases: parts.databases.clone(),
+            verifier: verifier.clone(),
+        }))
+        .merge(create_user::routes(create_user::App {
+            platform: platform(),
+            databases: parts.databases.clone(),
+            verifier: verifier.clone(),
             fingerprints,
+            dispatcher: Arc::clone(&dispatcher),
+        }))
+        .merge(update_user::routes(update_user::App {
+            platform: platform(),
+            databases: parts.databases.clone(),
+            verifier: verifier.clone(),
             dispatcher,
         }))
         .merge(list_health_history::routes(list_health_history::App {

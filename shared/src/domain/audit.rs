@@ -1,7 +1,5 @@
 //! The audit log's own words.
 
-use std::str::FromStr;
-
 use serde::Serialize;
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -22,14 +20,6 @@ word!(
         Refused = "refused",
     }
 );
-
-impl FromStr for AuditOutcome {
-    type Err = InvalidValue;
-
-    fn from_str(text: &str) -> Result<Self, InvalidValue> {
-        Self::from_text(text).ok_or_else(|| InvalidValue::new("must be one of intended, done, failed, refused"))
-    }
-}
 
 /// An entry of the audit log.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -1,7 +1,5 @@
 //! Operators of the platform, the super-admins, and what each may do.
 
-use std::str::FromStr;
-
 use serde::Serialize;
 use time::OffsetDateTime;
 
@@ -34,14 +32,6 @@ impl OperatorRole {
     }
 }
 
-impl FromStr for OperatorRole {
-    type Err = InvalidValue;
-
-    fn from_str(text: &str) -> Result<Self, InvalidValue> {
-        Self::from_text(text).ok_or_else(|| InvalidValue::new("must be one of owner, operator, viewer"))
-    }
-}
-
 word!(
     /// Whether an operator may do anything.
     OperatorStatus {
@@ -51,14 +41,6 @@ word!(
         Disabled = "disabled",
     }
 );
-
-impl FromStr for OperatorStatus {
-    type Err = InvalidValue;
-
-    fn from_str(text: &str) -> Result<Self, InvalidValue> {
-        Self::from_text(text).ok_or_else(|| InvalidValue::new("must be one of active, disabled"))
-    }
-}
 
 /// An operator of the platform, a super-admin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -82,7 +82,7 @@ impl FromStr for TenantStatus {
         Self::ALL
             .into_iter()
             .find(|status| status.as_str() == text)
-            .ok_or_else(|| InvalidValue::new(format!("must be one of {}", Self::ALL.map(Self::as_str).join(", "))))
+            .ok_or_else(|| InvalidValue::one_of(Self::ALL.map(Self::as_str)))
     }
 }
 

@@ -14,8 +14,8 @@ use utoipa::ToSchema;
 use super::Problem;
 use crate::{
     domain::{
-        Country, EmailAddress, InvalidValue, Limit, LimitsPatch, OperatorRole, OperatorStatus, ProviderSubject, Slug,
-        TenantName, TenantStatus, parse_limit,
+        AgentRole, AgentStatus, Country, EmailAddress, FullName, InvalidValue, Limit, LimitsPatch, OperatorRole,
+        OperatorStatus, ProviderSubject, Slug, TenantId, TenantName, TenantStatus, parse_limit,
     },
     error::{Error, Fault, Location},
 };
@@ -143,11 +143,11 @@ macro_rules! from_string {
     )+};
 }
 
-from_string!(Country, EmailAddress, ProviderSubject, Slug, TenantName);
+from_string!(Country, EmailAddress, FullName, ProviderSubject, Slug, TenantName);
 #[cfg(feature = "password-strength")]
 from_string!(crate::domain::NewPassword);
 
-/// What an enumeration of the domain is in JSON: one of its words.
+/// What a word, or an id, of the domain is in JSON: a string that it is read from.
 macro_rules! from_word {
     ($($name:ty),+ $(,)?) => {$(
         impl Deserr<Faults> for $name {
@@ -159,7 +159,7 @@ macro_rules! from_word {
     )+};
 }
 
-from_word!(OperatorRole, OperatorStatus, TenantStatus);
+from_word!(AgentRole, AgentStatus, OperatorRole, OperatorStatus, TenantId, TenantStatus);
 
 /// A field that may be left out, and where it is there, is of type `T`: `null` is not the same as left out.
 #[derive(Debug, Clone, Copy)]

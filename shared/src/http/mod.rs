@@ -18,7 +18,7 @@ pub use availability::availability;
 pub use body::{Faults, Field, JsonBody, LimitsBody};
 pub use envelope::finish;
 pub use etag::{IfMatch, etag};
-pub use idempotency::{Claim, Fingerprints, IdempotencyKey, Replayable};
+pub use idempotency::{Claim, Fingerprints, Held, IdempotencyKey, Replayable};
 pub use page::Page;
 pub use path::{IdPath, TenantPath};
 pub use problem::{InputFault, Problem, ProblemDetails};

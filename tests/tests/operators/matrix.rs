@@ -29,6 +29,9 @@ const NEEDED: &[(&str, &str, Option<OperatorRole>)] = &[
     ("PATCH", "/tenants/{id}", Some(Operator)),
     ("GET", "/tenants/{id}/operations", Some(Viewer)),
     ("POST", "/tenants/{id}/retry", Some(Operator)),
+    ("GET", "/users", Some(Viewer)),
+    ("POST", "/users", Some(Operator)),
+    ("PATCH", "/users/{id}", Some(Operator)),
 ];
 
 #[tokio::test]
