@@ -15,6 +15,7 @@ use shared::{
     dispatch::Dispatcher,
     health::Sources,
     http::{Fingerprints, finish},
+    throttle::Throttle,
 };
 use tokio::net::TcpListener;
 use utoipa_axum::router::OpenApiRouter;
@@ -102,14 +103,28 @@ pub fn routes(parts: &Parts) -> OpenApiRouter {
     let verifier = TokenVerifier::new(&parts.tokens).unwrap();
     let fingerprints = Fingerprints::new(&IdempotencyConfig::from_env().unwrap());
     let dispatcher = Arc::new(Dispatcher::new(parts.queues.clone()));
-    let signer = TokenSigner::new(&SigningConfig::from_env().unwrap(), &parts.tokens).unwrap();
-    let throttle = login::Throttle::new(Redis::connect(&parts.redis).unwrap());
+    let signer = Arc::new(TokenSigner::new(&SigningConfig::from_env().unwrap(), &parts.tokens).unwrap());
+    let throttle = Arc::new(Throttle::new(Redis::connect(&parts.redis).unwrap()));
     OpenApiRouter::new()
         .merge(login::routes(login::App {
             platform: platform(),
-            throttle: Arc::new(throttle),
-            signer: Arc::new(signer),
+            throttle: Arc::clone(&throttle),
+            signer: Arc::clone(&signer),
         }))
+        .merge(change_password::routes(change_password::App {
+            platform: platform(),
+            verifier: verifier.clone(),
+            throttle,
+            signer,
+        }))
+        .merge(list_admins::routes(list_admins::App { platform: platform(), verifier: verifier.clone() }))
+        .merge(create_admin::routes(create_admin::App {
+            platform: platform(),
+            verifier: verifier.clone(),
+            fingerprints: fingerprints.clone(),
+        }))
+        .merge(update_admin::routes(update_admin::App { platform: platform(), verifier: verifier.clone() }))
+        .merge(list_audit::routes(list_audit::App { platform: platform(), verifier: verifier.clone() }))
         .merge(list_tenants::routes(list_tenants::App { platform: platform(), verifier: verifier.clone() }))
         .merge(list_tenant_usage::routes(list_tenant_usage::App {
             platform: platform(),
@@ -162,6 +177,21 @@ pub fn routes(parts: &Parts) -> OpenApiRouter {
             verifier: verifier.clone(),
         }))
         .merge(check_health::routes(check_health::App::new(&parts.health, verifier).unwrap()))
+}
+
+/// Method and path of every route in the code.
+pub fn all_routes(parts: &Parts) -> Vec<(Method, String)> {
+    let (_, api) = routes(parts).split_for_parts();
+    let document = serde_json::to_value(api).unwrap();
+    let mut found = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for method in item.as_object().unwrap().keys() {
+            if let Ok(method) = method.to_uppercase().parse::<Method>() {
+                found.push((method, path.clone()));
+            }
+        }
+    }
+    found
 }
 
 impl Api {

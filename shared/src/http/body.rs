@@ -14,8 +14,8 @@ use utoipa::ToSchema;
 use super::Problem;
 use crate::{
     domain::{
-        AgentRole, AgentStatus, Country, EmailAddress, FullName, InvalidValue, Limit, LimitsPatch, Slug, TenantId,
-        TenantName, TenantStatus, parse_limit,
+        AgentRole, AgentStatus, Country, EmailAddress, FullName, InvalidValue, Limit, LimitsPatch, OperatorRole,
+        OperatorStatus, ProviderSubject, Slug, TenantId, TenantName, TenantStatus, parse_limit,
     },
     error::{Error, Fault, Location},
 };
@@ -143,7 +143,7 @@ macro_rules! from_string {
     )+};
 }
 
-from_string!(Country, EmailAddress, FullName, Slug, TenantName);
+from_string!(Country, EmailAddress, FullName, ProviderSubject, Slug, TenantName);
 #[cfg(feature = "password-strength")]
 from_string!(crate::domain::NewPassword);
 
@@ -159,7 +159,7 @@ macro_rules! from_word {
     )+};
 }
 
-from_word!(AgentRole, AgentStatus, TenantId, TenantStatus);
+from_word!(AgentRole, AgentStatus, OperatorRole, OperatorStatus, TenantId, TenantStatus);
 
 /// A field that may be left out, and where it is there, is of type `T`: `null` is not the same as left out.
 #[derive(Debug, Clone, Copy)]
