@@ -26,7 +26,7 @@ use shared::{
     },
     passwords,
     store::{
-        audit::AuditEntry,
+        audit::{self, AuditEntry},
         outbox,
         tenants::{self, TenantSite},
         users::{self, NewUser},
@@ -35,6 +35,9 @@ use shared::{
 };
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
+
+/// What the audit log calls it.
+const ACTION: &str = "user.create";
 
 /// What the function needs.
 #[derive(Clone, FromRef)]
@@ -149,7 +152,7 @@ async fn create_user(
 }
 
 /// Writes the intent down, adds the user where there is a seat, and then tells it: the event, the outcome and the answer
-/// commit together.
+/// commit together. What was cut off of the same request, by its idempotency key, is taken up where it was.
 async fn add(
     app: &App,
     admin: &SuperAdmin,
@@ -160,13 +163,24 @@ async fn add(
     password_hash: &str,
 ) -> Result<Replayable, Error> {
     let UserRequest { email, full_name, role, .. } = request;
-    let new = NewUser { id: AgentId::generate(), email, full_name, role: *role, password_hash };
-    let details = json!({
+    let cut_off = match claim.mark() {
+        Some(mark) => audit::find_cut_off(platform, &admin.id, ACTION, site.id, &mark).await?,
+        None => None,
+    };
+    let id = cut_off.as_ref().and_then(|(_, details)| details["user_id"].as_str()?.parse().ok());
+    let new = NewUser { id: id.unwrap_or_else(AgentId::generate), email, full_name, role: *role, password_hash };
+    let mut details = json!({
         "user_id": new.id,
         "after": { "email": email.as_str(), "full_name": full_name.as_str(), "role": role },
     });
-    let entry = AuditEntry::done(admin.actor(), "user.create", site.id, details.clone());
-    let change = TenantChange::intend(platform, entry).await?;
+    if let Some(mark) = claim.mark() {
+        details["request"] = json!(mark);
+    }
+    let entry = AuditEntry::done(admin.actor(), ACTION, site.id, details.clone());
+    let change = match cut_off {
+        Some((intent_id, _)) => TenantChange::resume(entry, intent_id),
+        None => TenantChange::intend(platform, entry).await?,
+    };
     let user = match app.databases.within(insert(&app.databases, site, &new, &change)).await {
         Ok(user) => user,
         Err(error) => {
@@ -199,6 +213,12 @@ async fn insert(
     let mut connection = databases.get(cluster, database).await?;
     let transaction = connection.transaction().await?;
     users::lock(&transaction).await?;
+    match users::find(&transaction, user.id).await {
+        // The same request was cut off when this was done and not yet told.
+        Ok(user) => return Ok(user),
+        Err(Error::NotFound { .. }) => {}
+        Err(error) => return Err(error),
+    }
     users::require_seat(&transaction, site.limits.max_agents).await?;
     let user = users::insert(&transaction, user).await?;
     change.commit(transaction).await?;
