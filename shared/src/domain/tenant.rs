@@ -119,7 +119,7 @@ pub struct Tenant {
     /// Resource limits.
     pub limits: Limits,
     /// ISO 3166-1 alpha-2 code.
-    #[cfg_attr(feature = "http", schema(min_length = 2, max_length = 2, example = "ID"))]
+    #[cfg_attr(feature = "http", schema(value_type = crate::domain::Country, example = "ID"))]
     pub country: String,
     /// Counts every change of the row; the entity tag is made of it.
     #[serde(skip)]
