@@ -105,6 +105,8 @@ pub fn routes(parts: &Parts) -> OpenApiRouter {
             throttle: Arc::new(throttle),
             signer: Arc::new(signer),
         }))
+        .merge(get_openapi::routes(get_openapi::App::new()))
+        .merge(get_docs::routes(get_docs::App::new()))
         .merge(list_tenants::routes(list_tenants::App { platform: platform(), verifier: verifier.clone() }))
         .merge(list_tenant_usage::routes(list_tenant_usage::App {
             platform: platform(),

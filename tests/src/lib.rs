@@ -27,3 +27,9 @@ pub const PASSWORD: &str = "correct horse battery staple";
 pub fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set; run the tests with `cargo dev test`"))
 }
+
+/// Whether a variable of the environment is set.
+#[expect(clippy::disallowed_methods, reason = "whoever runs the tests says so there")]
+pub fn is_set(name: &str) -> bool {
+    std::env::var_os(name).is_some()
+}
