@@ -20,6 +20,8 @@ pub enum Dependency {
     S3,
     /// SQS.
     Sqs,
+    /// The PostgreSQL database of one tenant.
+    TenantDatabase,
 }
 
 impl fmt::Display for Dependency {
@@ -32,6 +34,7 @@ impl fmt::Display for Dependency {
             Self::Redis => "Redis",
             Self::S3 => "object storage",
             Self::Sqs => "SQS",
+            Self::TenantDatabase => "the tenant's database",
         })
     }
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use uuid::Uuid;
 
-use crate::domain::Tenant;
+use crate::domain::{Tenant, TenantId, User};
 
 /// An event of one subject.
 #[derive(Debug, Clone)]
@@ -54,7 +54,40 @@ impl TenantEvent {
     }
 }
 
+/// What happened to a user of a tenant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UserEvent {
+    /// Added.
+    Created,
+    /// Name or role changed.
+    Updated,
+    /// May not work any more; every session has ended.
+    Deactivated,
+    /// May work again.
+    Reactivated,
+    /// Has another password; every session has ended.
+    PasswordReset,
+}
+
+impl UserEvent {
+    /// The `type` of the event.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Created => "user.created",
+            Self::Updated => "user.updated",
+            Self::Deactivated => "user.deactivated",
+            Self::Reactivated => "user.reactivated",
+            Self::PasswordReset => "user.password_reset",
+        }
+    }
+}
+
 impl Event {
+    /// An event of a tenant that happens now, with the user as they are after it. `revision` tells which of two is later.
+    pub fn user(kind: UserEvent, tenant_id: TenantId, user: &User) -> Self {
+        Self::new(kind.name(), tenant_id, json!({ "tenant_id": tenant_id, "revision": user.revision, "user": user }))
+    }
+
     /// An event that happens now, with the tenant as it is after it.
     pub fn tenant(kind: TenantEvent, tenant: &Tenant) -> Self {
         Self::new(kind.name(), tenant.id, tenant)

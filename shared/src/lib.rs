@@ -30,3 +30,7 @@ pub mod provisioning;
 #[cfg(feature = "postgres")]
 pub mod store;
 pub mod telemetry;
+#[cfg(feature = "postgres")]
+pub mod tenant_change;
+#[cfg(feature = "redis")]
+pub mod throttle;

@@ -1,6 +1,7 @@
 """Values that a description can name but not describe."""
 
 import itertools
+import os
 import string
 
 import schemathesis
@@ -15,6 +16,9 @@ schemathesis.openapi.format("single-line", st.lists(WORDS, min_size=1, max_size=
 PASSWORDS = ["tidal-mango-orbit-42", "Öl und Wasser trennen sich", "seven9Lanterns!drift", "правильный батарейка скоба"]
 schemathesis.openapi.format("password", st.sampled_from(PASSWORDS))
 
+# What was given for something that is there, and what is given for nothing.
+schemathesis.openapi.format("entity-tags", st.sampled_from(["*", '"1"', '"2", "3"', '"no revision"']))
+
 # Only a page of a list gives a cursor.
 schemathesis.openapi.format("cursor", st.just(""))
 
@@ -27,3 +31,9 @@ def before_call(ctx, case, kwargs):
     key = (case.headers or {}).get("idempotency-key")
     if isinstance(key, str) and key and len(key) < 200:
         case.headers["idempotency-key"] = f"{key}-{next(NUMBERS)}"
+
+
+@schemathesis.hook
+def filter_case(ctx, case):
+    """Leaves alone the operator in whose name everything is asked."""
+    return (case.path_parameters or {}).get("id") != os.environ["OWNER"]

@@ -7,12 +7,15 @@ use reqwest::{Client, Method, RequestBuilder, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
 use shared::{
     auth::{TokenSigner, TokenVerifier},
-    clients::{postgres::Postgres, redis::Redis},
-    config::{DefaultLimits, FromEnv, IdempotencyConfig, QueueConfig, RedisConfig, SigningConfig, TokenConfig},
+    clients::{postgres::Postgres, redis::Redis, tenant_databases::TenantDatabases},
+    config::{
+        Clusters, DefaultLimits, FromEnv, IdempotencyConfig, QueueConfig, RedisConfig, SigningConfig, TokenConfig,
+    },
     counters::LiveCounters,
     dispatch::Dispatcher,
     health::Sources,
     http::{Fingerprints, finish},
+    throttle::Throttle,
 };
 use tokio::net::TcpListener;
 use utoipa_axum::router::OpenApiRouter;
@@ -64,6 +67,8 @@ impl Answer {
 pub struct Parts {
     /// The platform database.
     pub platform: Postgres,
+    /// The databases of tenants.
+    pub databases: TenantDatabases,
     /// Redis.
     pub redis: RedisConfig,
     /// Verification.
@@ -79,6 +84,7 @@ impl Parts {
     pub fn of(world: &World) -> Self {
         Self {
             platform: world.api_pool(),
+            databases: TenantDatabases::connect(&Clusters::single(world.api().url), &world.api()).unwrap(),
             redis: RedisConfig::from_env().unwrap(),
             tokens: TokenConfig::from_env().unwrap(),
             queues: QueueConfig {
@@ -97,16 +103,30 @@ pub fn routes(parts: &Parts) -> OpenApiRouter {
     let verifier = TokenVerifier::new(&parts.tokens).unwrap();
     let fingerprints = Fingerprints::new(&IdempotencyConfig::from_env().unwrap());
     let dispatcher = Arc::new(Dispatcher::new(parts.queues.clone()));
-    let signer = TokenSigner::new(&SigningConfig::from_env().unwrap(), &parts.tokens).unwrap();
-    let throttle = login::Throttle::new(Redis::connect(&parts.redis).unwrap());
+    let signer = Arc::new(TokenSigner::new(&SigningConfig::from_env().unwrap(), &parts.tokens).unwrap());
+    let throttle = Arc::new(Throttle::new(Redis::connect(&parts.redis).unwrap()));
     OpenApiRouter::new()
         .merge(login::routes(login::App {
             platform: platform(),
-            throttle: Arc::new(throttle),
-            signer: Arc::new(signer),
+            throttle: Arc::clone(&throttle),
+            signer: Arc::clone(&signer),
         }))
         .merge(get_openapi::routes(get_openapi::App::new()))
         .merge(get_docs::routes(get_docs::App::new()))
+        .merge(change_password::routes(change_password::App {
+            platform: platform(),
+            verifier: verifier.clone(),
+            throttle,
+            signer,
+        }))
+        .merge(list_admins::routes(list_admins::App { platform: platform(), verifier: verifier.clone() }))
+        .merge(create_admin::routes(create_admin::App {
+            platform: platform(),
+            verifier: verifier.clone(),
+            fingerprints: fingerprints.clone(),
+        }))
+        .merge(update_admin::routes(update_admin::App { platform: platform(), verifier: verifier.clone() }))
+        .merge(list_audit::routes(list_audit::App { platform: platform(), verifier: verifier.clone() }))
         .merge(list_tenants::routes(list_tenants::App { platform: platform(), verifier: verifier.clone() }))
         .merge(list_tenant_usage::routes(list_tenant_usage::App {
             platform: platform(),
@@ -133,7 +153,25 @@ pub fn routes(parts: &Parts) -> OpenApiRouter {
         .merge(retry_tenant::routes(retry_tenant::App {
             platform: platform(),
             verifier: verifier.clone(),
+            fingerprints: fingerprints.clone(),
+            dispatcher: Arc::clone(&dispatcher),
+        }))
+        .merge(list_users::routes(list_users::App {
+            platform: platform(),
+            databases: parts.databases.clone(),
+            verifier: verifier.clone(),
+        }))
+        .merge(create_user::routes(create_user::App {
+            platform: platform(),
+            databases: parts.databases.clone(),
+            verifier: verifier.clone(),
             fingerprints,
+            dispatcher: Arc::clone(&dispatcher),
+        }))
+        .merge(update_user::routes(update_user::App {
+            platform: platform(),
+            databases: parts.databases.clone(),
+            verifier: verifier.clone(),
             dispatcher,
         }))
         .merge(list_health_history::routes(list_health_history::App {
@@ -141,6 +179,21 @@ pub fn routes(parts: &Parts) -> OpenApiRouter {
             verifier: verifier.clone(),
         }))
         .merge(check_health::routes(check_health::App::new(&parts.health, verifier).unwrap()))
+}
+
+/// Method and path of every route in the code.
+pub fn all_routes(parts: &Parts) -> Vec<(Method, String)> {
+    let (_, api) = routes(parts).split_for_parts();
+    let document = serde_json::to_value(api).unwrap();
+    let mut found = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for method in item.as_object().unwrap().keys() {
+            if let Ok(method) = method.to_uppercase().parse::<Method>() {
+                found.push((method, path.clone()));
+            }
+        }
+    }
+    found
 }
 
 impl Api {

@@ -11,6 +11,7 @@
 )]
 
 pub mod api;
+pub mod examples;
 pub mod platform;
 pub mod proxy;
 pub mod queues;

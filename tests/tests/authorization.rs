@@ -10,7 +10,7 @@ use shared::{
 };
 use tests::{
     Api, World,
-    api::{Parts, answer, routes},
+    api::{Parts, all_routes, answer},
     tokens,
 };
 
@@ -22,21 +22,6 @@ const OPEN: [(&str, &str); 3] = [
 ];
 /// What has a word for anyone, and everything only for a super-admin.
 const TELLS_ANYONE: [(&str, &str); 1] = [("GET", "/api/super-admin/health")];
-
-/// Method and path of every route in the code.
-fn all_routes(parts: &Parts) -> Vec<(Method, String)> {
-    let (_, api) = routes(parts).split_for_parts();
-    let document = serde_json::to_value(api).unwrap();
-    let mut found = Vec::new();
-    for (path, item) in document["paths"].as_object().unwrap() {
-        for method in item.as_object().unwrap().keys() {
-            if let Ok(method) = method.to_uppercase().parse::<Method>() {
-                found.push((method, path.clone()));
-            }
-        }
-    }
-    found
-}
 
 fn tampered(token: &str) -> String {
     let (head, signature) = token.rsplit_once('.').unwrap();
@@ -232,5 +217,22 @@ mod identity_provider {
         assert_eq!(status(token(|claims| claims["aud"] = json!("other"))).await, StatusCode::UNAUTHORIZED);
         assert_eq!(status(token(|claims| claims["iss"] = json!("landlord"))).await, StatusCode::UNAUTHORIZED);
         assert_eq!(status(tokens::good()).await, StatusCode::OK);
+        // What it may do: what the provider says, or else the configuration, or else what is said of it here.
+        let write = async |token: String| {
+            let request = api.anonymous(Method::POST, "/tenants").bearer_auth(token).body("{}");
+            answer(request.header("content-type", "application/json")).await.status
+        };
+        assert_eq!(write(token(|_| {})).await, StatusCode::FORBIDDEN);
+        let named = |claims: &mut serde_json::Value| {
+            claims["groups"] = json!(["super_admin", "super_admin:viewer", "super_admin:operator"]);
+        };
+        assert_eq!(write(token(named)).await, StatusCode::UNPROCESSABLE_ENTITY);
+        let known = json!({"email": "ada@landlord.example", "role": "viewer", "subject": "idp|42"});
+        let known = api.post("/admins", &known).await;
+        assert_eq!(known.status, StatusCode::CREATED, "{}", known.text);
+        assert_eq!(write(token(named)).await, StatusCode::FORBIDDEN);
+        let path = format!("/admins/{}", known.json["id"].as_str().unwrap());
+        assert_eq!(api.patch(&path, &json!({"status": "disabled"})).await.status, StatusCode::OK);
+        assert_eq!(status(token(|_| {})).await, StatusCode::UNAUTHORIZED);
     }
 }

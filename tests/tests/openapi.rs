@@ -5,11 +5,11 @@ use std::{collections::BTreeSet, fs, path::PathBuf};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use reqwest::{Method, StatusCode, header};
 use serde_json::Value;
-use shared::http::document;
+use shared::{domain::OperatorRole, http::document};
 use tests::{
     Api, World,
     api::{Parts, answer, routes},
-    is_set,
+    examples, is_set, tokens,
 };
 
 fn file() -> PathBuf {
@@ -98,6 +98,47 @@ fn every_reference_refers_to_something_and_every_component_is_referred_to() {
         there.extend(names.map(|name| format!("#/components/{kind}/{name}")));
     }
     assert_eq!(referred, there);
+}
+
+#[tokio::test]
+async fn every_example_of_a_request_is_accepted() {
+    let world = World::new().await;
+    examples::furnish(&world).await;
+    let api = Api::of(&world).await;
+    let document = checked_in();
+    let mut sent = 0;
+    for (route, operation) in operations(&document) {
+        let (method, path) = route.split_once(' ').unwrap();
+        let body = operation.pointer("/requestBody/content/application~1json/example");
+        // What changes something without being told how depends on what is there.
+        if body.is_none() && method != "get" {
+            continue;
+        }
+        let (mut path, mut query) = (path.to_owned(), Vec::new());
+        for parameter in operation["parameters"].as_array().into_iter().flatten().filter(|one| one["required"] == true)
+        {
+            let schema = parameter["schema"]["$ref"].as_str().unwrap().trim_start_matches('#');
+            let example = document.pointer(schema).unwrap()["examples"][0].as_str().unwrap();
+            let name = parameter["name"].as_str().unwrap();
+            if parameter["in"] == "path" {
+                path = path.replace(&format!("{{{name}}}"), example);
+            } else {
+                query.push(format!("{name}={example}"));
+            }
+        }
+        let path = format!("{}?{}", path.trim_start_matches("/api/super-admin"), query.join("&"));
+        // Each as another operator, as some end the sessions of who asks.
+        let token = tokens::sign(&tokens::claims(&world.operator(OperatorRole::Owner).await.to_string()));
+        let mut request = api.anonymous(method.to_uppercase().parse().unwrap(), &path).bearer_auth(token);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let answer = answer(request).await;
+        assert!(answer.status.is_success(), "{route}: {} {}", answer.status, answer.text);
+        sent += 1;
+    }
+    assert!(sent > 15, "only {sent} operations have been tried");
+    world.drop_tenants().await;
 }
 
 #[tokio::test]

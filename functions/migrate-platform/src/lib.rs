@@ -1,10 +1,11 @@
 //! `migrate-platform`: brings the platform database to the newest schema, makes the template that tenants' databases are
-//! cloned from on every PostgreSQL cluster, and the first super-admin. It runs at each deployment, before the new functions
-//! do; twice is once, and two at once take turns.
+//! cloned from on every PostgreSQL cluster, brings the databases of the tenants that are there to the newest schema too, and
+//! makes the first super-admin. It runs at each deployment; twice is once, and two at once take turns.
 
 mod platform;
 mod roles;
 mod template;
+mod tenants;
 
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ use shared::{
     error::{Error, Result},
     store::super_admins,
 };
+
+pub use tenants::{FailedMigration, TenantMigrations};
 
 /// How long a statement may take: a migration may rewrite a table, and waits for another one to end.
 const STATEMENT_TIMEOUT: Duration = Duration::from_mins(10);
@@ -59,6 +62,8 @@ pub struct Summary {
     pub tenant_schema_version: i32,
     /// Clusters whose template was made now.
     pub templates_made: Vec<String>,
+    /// What became of the tenants whose databases had an earlier schema.
+    pub tenants: TenantMigrations,
     /// Whether the first super-admin was made now.
     pub first_admin_made: bool,
 }
@@ -86,8 +91,9 @@ pub async fn run(
         Some(admin) => make_first_admin(&connection, admin).await?,
         None => false,
     };
+    let tenants = tenants::migrate(&connection, clusters, platform).await?;
     let tenant_schema_version = shared::domain::TENANT_SCHEMA_VERSION;
-    Ok(Summary { applied, platform_version, tenant_schema_version, templates_made, first_admin_made })
+    Ok(Summary { applied, platform_version, tenant_schema_version, templates_made, tenants, first_admin_made })
 }
 
 async fn make_first_admin(connection: &Connection, admin: &FirstAdminConfig) -> Result<bool> {

@@ -16,7 +16,8 @@ use uuid::Uuid;
 
 use crate::roles;
 
-mod embedded {
+/// The schema of a tenant's PostgreSQL database.
+pub(crate) mod embedded {
     refinery::embed_migrations!("../../infra/migrations/tenant/postgresql");
 }
 

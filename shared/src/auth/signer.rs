@@ -5,6 +5,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use time::OffsetDateTime;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::SUPER_ADMIN_ROLE;
@@ -27,11 +28,16 @@ pub struct TokenSigner {
     ttl: time::Duration,
 }
 
-/// A token that was just issued.
+/// A bearer token (RFC 6750) that was just issued.
+#[derive(Serialize, ToSchema)]
 pub struct IssuedToken {
     /// The JWT, in its compact form.
-    pub token: String,
-    /// How long it lasts, in seconds.
+    pub access_token: String,
+    /// Always `Bearer`.
+    #[schema(example = "Bearer")]
+    pub token_type: &'static str,
+    /// Seconds until it expires.
+    #[schema(example = 28_800)]
     pub expires_in: i64,
 }
 
@@ -87,7 +93,7 @@ impl TokenSigner {
             jti: Uuid::now_v7(),
             epoch,
         };
-        let token = encode(&self.header, &claims, &self.key).map_err(Error::internal)?;
-        Ok(IssuedToken { token, expires_in })
+        let access_token = encode(&self.header, &claims, &self.key).map_err(Error::internal)?;
+        Ok(IssuedToken { access_token, token_type: "Bearer", expires_in })
     }
 }

@@ -17,5 +17,7 @@ pub mod redis;
 pub mod s3;
 #[cfg(feature = "sqs")]
 pub mod sqs;
+#[cfg(feature = "postgres")]
+pub mod tenant_databases;
 #[cfg(any(feature = "health", feature = "http"))]
 pub mod web;

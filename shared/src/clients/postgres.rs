@@ -8,6 +8,7 @@ use std::{
 };
 
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime};
+use futures::{FutureExt, future::BoxFuture};
 use rustls::{ClientConfig, RootCertStore, pki_types::CertificateDer, pki_types::pem::PemObject};
 use secrecy::ExposeSecret;
 pub use tokio_postgres::error::SqlState;
@@ -113,22 +114,42 @@ impl Drop for Session {
 /// One connection of its own, to `database` on the server of `config` (its own database, unless said). It ends when the
 /// client is dropped.
 pub async fn connect_once(config: &PostgresConfig, database: Option<&str>) -> Result<Client> {
-    let mut settings = settings(config).map_err(Error::internal)?;
+    let mut server = Server::of(config).map_err(Error::internal)?;
     if let Some(database) = database {
-        settings.dbname(database);
+        server.settings.dbname(database);
     }
-    let client = if settings.get_ssl_mode() == SslMode::Disable {
-        let (client, connection) = within(config.connect_timeout, settings.connect(NoTls)).await?;
-        tokio::spawn(connection);
-        client
-    } else {
-        let tls = tls(config.ca_file.as_deref()).map_err(Error::internal)?;
-        let (client, connection) = within(config.connect_timeout, settings.connect(tls)).await?;
-        tokio::spawn(connection);
-        client
-    };
+    let (client, wire) = within(config.connect_timeout, server.open(&server.settings)).await?;
+    tokio::spawn(wire);
     within(config.connect_timeout, client.batch_execute(&session_limits(config.statement_timeout))).await?;
     Ok(client)
+}
+
+/// How to reach a server.
+pub(super) struct Server {
+    pub(super) settings: Config,
+    tls: Option<MakeRustlsConnect>,
+}
+
+/// The other half of a client: nothing moves unless it is polled.
+pub(super) type Wire = BoxFuture<'static, Result<(), tokio_postgres::Error>>;
+
+impl Server {
+    pub(super) fn of(config: &PostgresConfig) -> Result<Self, ConfigError> {
+        let settings = settings(config)?;
+        let plain = settings.get_ssl_mode() == SslMode::Disable;
+        let tls = if plain { None } else { Some(tls(config.ca_file.as_deref())?) };
+        Ok(Self { settings, tls })
+    }
+
+    /// Connects with settings that were made of its own.
+    pub(super) async fn open(&self, settings: &Config) -> Result<(Client, Wire), tokio_postgres::Error> {
+        if let Some(tls) = &self.tls {
+            let (client, connection) = settings.connect(tls.clone()).await?;
+            return Ok((client, connection.boxed()));
+        }
+        let (client, connection) = settings.connect(NoTls).await?;
+        Ok((client, connection.boxed()))
+    }
 }
 
 async fn within<T>(limit: Duration, future: impl Future<Output = Result<T, tokio_postgres::Error>>) -> Result<T> {
@@ -156,7 +177,7 @@ fn settings(config: &PostgresConfig) -> Result<Config, ConfigError> {
 }
 
 /// A transaction whose process froze in its midst ends before those who wait for its locks give up.
-fn session_limits(statement_timeout: Duration) -> String {
+pub(super) fn session_limits(statement_timeout: Duration) -> String {
     let millis = statement_timeout.as_millis();
     format!("SET statement_timeout = {millis}; SET idle_in_transaction_session_timeout = {}", millis * 3 / 4)
 }

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 
 use super::{ConfigError, FromEnv, optional, parsed, required, secret};
 
-/// The platform database.
+/// The platform database, and how to connect to the clusters of tenants.
 #[derive(Debug, Clone)]
 pub struct PostgresConfig {
     /// `POSTGRES_URL`: `postgres://user:password@host:port/database`, with `sslmode=require` for TLS.
@@ -19,6 +19,10 @@ pub struct PostgresConfig {
     pub connect_timeout: Duration,
     /// `POSTGRES_STATEMENT_TIMEOUT_MS` (4000): how long a statement may take.
     pub statement_timeout: Duration,
+    /// `POSTGRES_TENANT_CONNECTIONS` (8): connections of one process to the databases of tenants on a cluster, at the most.
+    pub tenant_connections: usize,
+    /// `POSTGRES_TENANT_IDLE_SECONDS` (60): how long such a connection is kept that nobody uses.
+    pub tenant_idle: Duration,
 }
 
 impl PostgresConfig {
@@ -30,6 +34,8 @@ impl PostgresConfig {
             pool_size: 4,
             connect_timeout: Duration::from_secs(2),
             statement_timeout: Duration::from_secs(4),
+            tenant_connections: 8,
+            tenant_idle: Duration::from_mins(1),
         }
     }
 }
@@ -42,6 +48,8 @@ impl FromEnv for PostgresConfig {
             pool_size: parsed("POSTGRES_POOL_SIZE", defaults.pool_size)?,
             connect_timeout: Duration::from_millis(parsed("POSTGRES_CONNECT_TIMEOUT_MS", 2000)?),
             statement_timeout: Duration::from_millis(parsed("POSTGRES_STATEMENT_TIMEOUT_MS", 4000)?),
+            tenant_connections: parsed("POSTGRES_TENANT_CONNECTIONS", defaults.tenant_connections)?,
+            tenant_idle: Duration::from_secs(parsed("POSTGRES_TENANT_IDLE_SECONDS", 60)?),
             ..defaults
         })
     }

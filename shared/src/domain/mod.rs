@@ -20,8 +20,9 @@ mod slug;
 mod tenant;
 mod text;
 mod usage;
+mod user;
 
-pub use audit::AuditOutcome;
+pub use audit::{AuditOutcome, AuditRecord, parse_audit_name};
 pub use country::Country;
 pub use email::EmailAddress;
 pub use health::{Channel, Component, Condition, Service, TenantCounts};
@@ -29,7 +30,7 @@ pub use ids::{AdminId, AgentId, OperationId, TenantId};
 pub use limits::{Limit, Limits, LimitsPatch, parse_limit};
 pub use month::Month;
 pub use operation::{Operation, OperationKind, OperationStatus, OperationStep, StepName, StepStatus};
-pub use operator::OperatorRole;
+pub use operator::{Operator, OperatorRole, OperatorStatus, ProviderSubject};
 pub use page::{Cursor, PageCursor, PageLimit, ValueCursor};
 #[cfg(feature = "password-strength")]
 pub use password::NewPassword;
@@ -39,6 +40,7 @@ pub use text::SearchText;
 pub use usage::{
     Figure, Measurement, MeasurementError, Shares, TenantUsage, Threshold, Usage, UsageRecord, UsageSort, UsageSource,
 };
+pub use user::{AgentRole, AgentStatus, FullName, User};
 
 /// The version of the schema that a newly provisioned tenant's databases have: the number of the newest file in
 /// `infra/migrations/tenant`.
@@ -64,5 +66,10 @@ pub struct InvalidValue(pub String);
 impl InvalidValue {
     fn new(text: impl Into<String>) -> Self {
         Self(text.into())
+    }
+
+    /// It is none of those words.
+    fn one_of<const N: usize>(words: [&str; N]) -> Self {
+        Self(format!("must be one of {}", words.join(", ")))
     }
 }

@@ -82,7 +82,7 @@ impl FromStr for TenantStatus {
         Self::ALL
             .into_iter()
             .find(|status| status.as_str() == text)
-            .ok_or_else(|| InvalidValue::new(format!("must be one of {}", Self::ALL.map(Self::as_str).join(", "))))
+            .ok_or_else(|| InvalidValue::one_of(Self::ALL.map(Self::as_str)))
     }
 }
 
@@ -91,7 +91,6 @@ impl FromStr for TenantStatus {
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema), schema(as = Organization))]
 pub struct Tenant {
     /// Id (UUIDv7).
-    #[cfg_attr(feature = "http", schema(value_type = uuid::Uuid))]
     pub id: TenantId,
     /// Name that people read.
     #[cfg_attr(feature = "http", schema(min_length = 1, max_length = 120, example = "Kopi Kenangan"))]

@@ -22,6 +22,14 @@ macro_rules! word {
                 match text { $($text => Some(Self::$variant),)+ _ => None }
             }
         }
+
+        impl std::str::FromStr for $name {
+            type Err = crate::domain::InvalidValue;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Self::from_text(text).ok_or_else(|| crate::domain::InvalidValue::one_of([$($text),+]))
+            }
+        }
     };
 }
 

@@ -13,7 +13,10 @@ use utoipa::ToSchema;
 
 use super::Problem;
 use crate::{
-    domain::{Country, EmailAddress, InvalidValue, Limit, LimitsPatch, Slug, TenantName, TenantStatus, parse_limit},
+    domain::{
+        AgentRole, AgentStatus, Country, EmailAddress, FullName, InvalidValue, Limit, LimitsPatch, OperatorRole,
+        OperatorStatus, ProviderSubject, Slug, TenantId, TenantName, TenantStatus, parse_limit,
+    },
     error::{Error, Fault, Location},
 };
 
@@ -159,16 +162,23 @@ macro_rules! from_string {
     )+};
 }
 
-from_string!(Country, EmailAddress, Slug, TenantName);
+from_string!(Country, EmailAddress, FullName, ProviderSubject, Slug, TenantName);
 #[cfg(feature = "password-strength")]
 from_string!(crate::domain::NewPassword);
 
-impl Deserr<Faults> for TenantStatus {
-    fn deserialize_from_value<V: IntoValue>(value: Value<V>, location: ValuePointerRef<'_>) -> Result<Self, Faults> {
-        let text = <String as Deserr<Faults>>::deserialize_from_value(value, location)?;
-        text.parse().map_err(|InvalidValue(detail)| Faults::at(location, detail))
-    }
+/// What a word, or an id, of the domain is in JSON: a string that it is read from.
+macro_rules! from_word {
+    ($($name:ty),+ $(,)?) => {$(
+        impl Deserr<Faults> for $name {
+            fn deserialize_from_value<V: IntoValue>(value: Value<V>, location: ValuePointerRef<'_>) -> Result<Self, Faults> {
+                let text = <String as Deserr<Faults>>::deserialize_from_value(value, location)?;
+                text.parse().map_err(|InvalidValue(detail)| Faults::at(location, detail))
+            }
+        }
+    )+};
 }
+
+from_word!(AgentRole, AgentStatus, OperatorRole, OperatorStatus, TenantId, TenantStatus);
 
 /// A field that may be left out, and where it is there, is of type `T`: `null` is not the same as left out.
 #[derive(Debug, Clone, Copy)]

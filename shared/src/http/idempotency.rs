@@ -15,6 +15,7 @@ use sha2::Sha256;
 use super::Problem;
 use crate::{
     auth::SuperAdmin,
+    clients::postgres::{Connection, Session},
     config::IdempotencyConfig,
     error::{Error, Result},
     store::idempotency::{self, RequestKey, StoredResponse},
@@ -97,6 +98,33 @@ impl Claim {
         self.find(transaction).await
     }
 
+    /// Claims the key for as long as a session lasts: for work in another database, which no transaction here can hold. The
+    /// session is given back by [`Self::release`]; dropped, it ends.
+    pub async fn hold(&self, connection: Connection) -> super::Result<Held> {
+        let session = Session::of(connection);
+        let Some(request) = self.request() else { return Ok(Held::Now(session)) };
+        if !idempotency::try_hold(&*session, request).await? {
+            session.give_back();
+            return Err(Problem::key_in_use());
+        }
+        match self.find(&*session).await? {
+            None => Ok(Held::Now(session)),
+            Some(replayed) => {
+                self.release(session).await?;
+                Ok(Held::Before(replayed))
+            }
+        }
+    }
+
+    /// Gives up the key, and gives the connection back to its pool.
+    pub async fn release(&self, session: Session) -> Result<()> {
+        if let Some(request) = self.request() {
+            idempotency::release(&*session, request).await?;
+        }
+        session.give_back();
+        Ok(())
+    }
+
     /// Stores the answer in the transaction that does the work.
     pub async fn complete(&self, transaction: &Transaction<'_>, response: &Replayable) -> Result<()> {
         let Some(request) = self.request() else { return Ok(()) };
@@ -135,6 +163,14 @@ impl Claim {
         response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
         Ok(response)
     }
+}
+
+/// What became of the wish to hold a key.
+pub enum Held {
+    /// It is held by this session.
+    Now(Session),
+    /// The request was answered before.
+    Before(Response),
 }
 
 /// A response that can be stored and given again.

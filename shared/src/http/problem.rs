@@ -172,7 +172,8 @@ impl From<Error> for Problem {
                     .with_header(header::RETRY_AFTER, retry_after_seconds)
             }
             Error::Unavailable { dependency, .. } => {
-                let pause: u64 = if dependency == Dependency::PostgreSql { 2 } else { 5 };
+                let soon = matches!(dependency, Dependency::PostgreSql | Dependency::TenantDatabase);
+                let pause: u64 = if soon { 2 } else { 5 };
                 let mut problem =
                     Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Temporarily unavailable", detail)
                         .with_header(header::RETRY_AFTER, pause);

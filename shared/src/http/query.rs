@@ -43,6 +43,26 @@ impl QueryReader {
         }
     }
 
+    /// As [`Self::take`], of a parameter that has to be there. [`Self::finish_with`] gives it.
+    pub fn require<T, E: Display>(
+        &mut self,
+        name: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        let faults = self.faults.len();
+        let value = self.take(name, parse);
+        if value.is_none() && self.faults.len() == faults {
+            self.fault(name, "is required");
+        }
+        value
+    }
+
+    /// As [`Self::finish`]; gives what [`Self::require`] took.
+    pub fn finish_with<T>(self, required: Option<T>) -> Result<T, Error> {
+        self.finish()?;
+        required.ok_or_else(|| Error::internal("a parameter that is required was not, and no fault was found"))
+    }
+
     /// Refuses what was not taken, and every fault so far.
     pub fn finish(mut self) -> Result<(), Error> {
         let known = self.known.join(", ");

@@ -57,6 +57,21 @@ pub async fn try_claim(transaction: &Transaction<'_>, request: RequestKey<'_>) -
     Ok(transaction.query_one(&statement, &[&request.admin_id, &request.route, &request.key]).await?.try_get(0)?)
 }
 
+/// Claims the key until [`release`], or the end of the session. `false`: another session or transaction holds it.
+pub async fn try_hold(client: &impl GenericClient, request: RequestKey<'_>) -> Result<bool> {
+    let statement =
+        client.prepare_cached("SELECT pg_try_advisory_lock(hashtextextended($1 || ' ' || $2 || ' ' || $3, 0))").await?;
+    Ok(client.query_one(&statement, &[&request.admin_id, &request.route, &request.key]).await?.try_get(0)?)
+}
+
+/// Gives up a key that the session holds.
+pub async fn release(client: &impl GenericClient, request: RequestKey<'_>) -> Result<()> {
+    let statement =
+        client.prepare_cached("SELECT pg_advisory_unlock(hashtextextended($1 || ' ' || $2 || ' ' || $3, 0))").await?;
+    client.query_one(&statement, &[&request.admin_id, &request.route, &request.key]).await?;
+    Ok(())
+}
+
 /// Stores a response, in place of one that is older than 24 hours.
 pub async fn insert(transaction: &Transaction<'_>, request: RequestKey<'_>, response: &StoredResponse) -> Result<()> {
     let statement = transaction

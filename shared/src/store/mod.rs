@@ -1,5 +1,5 @@
-//! All SQL on the platform database: a module a noun, a function a query. Each takes a connection or a transaction, so
-//! that the caller decides what commits together.
+//! All SQL: a module a noun, a function a query. Each takes a connection or a transaction, so that the caller decides what
+//! commits together. It is on the platform database, but for `users`, which is on that of a tenant.
 
 mod conditions;
 
@@ -13,3 +13,4 @@ pub mod placement;
 pub mod super_admins;
 pub mod tenants;
 pub mod usage;
+pub mod users;

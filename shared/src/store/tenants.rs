@@ -1,10 +1,13 @@
 //! Tenants: the table `organizations`.
 
+mod site;
+
 use deadpool_postgres::{GenericClient, Transaction};
 use secrecy::SecretString;
 use time::OffsetDateTime;
 use tokio_postgres::{Row, error::SqlState};
 
+pub use self::site::{Behind, TenantSite, find_site, list_behind, set_schema_version};
 use super::conditions::Conditions;
 use crate::{
     domain::{
@@ -289,14 +292,17 @@ fn is_taken_slug(error: &tokio_postgres::Error) -> bool {
     })
 }
 
+fn read_status(text: &str) -> Result<TenantStatus> {
+    text.parse().map_err(|_| Error::internal(format!("unknown tenant status `{text}`")))
+}
+
 /// Reads a row that begins with the columns of a tenant.
 pub(super) fn read(row: &Row) -> Result<Tenant> {
-    let status: &str = row.try_get(3)?;
     Ok(Tenant {
         id: TenantId(row.try_get(0)?),
         name: row.try_get(1)?,
         slug: row.try_get(2)?,
-        status: status.parse().map_err(|_| Error::internal(format!("unknown tenant status `{status}`")))?,
+        status: read_status(row.try_get(3)?)?,
         mongo_database: row.try_get(4)?,
         schema_version: row.try_get(5)?,
         created_at: row.try_get(6)?,

@@ -28,11 +28,13 @@ impl Linked {
             sqs: [
                 "check-health",
                 "create-tenant",
+                "create-user",
                 "measure-usage",
                 "provision-tenant",
                 "relay-events",
                 "retry-tenant",
                 "update-tenant",
+                "update-user",
             ]
             .contains(&function),
         }

@@ -26,6 +26,16 @@ pub(super) fn close(api: &mut OpenApi) {
     }
 }
 
+/// A schema of an object that has one of these fields, and not two.
+pub fn exactly_one(mut schema: RefOr<Schema>, fields: &[&str]) -> RefOr<Schema> {
+    if let RefOr::T(Schema::Object(object)) = &mut schema {
+        let each: Vec<_> = fields.iter().map(|field| serde_json::json!({ "required": [field] })).collect();
+        // The library has no field for it.
+        object.extensions.get_or_insert_default().insert("oneOf".to_owned(), each.into());
+    }
+    schema
+}
+
 /// The name of the schema of an operation's body.
 fn body(operation: &Operation) -> Option<String> {
     let Some(RefOr::T(body)) = &operation.request_body else { return None };

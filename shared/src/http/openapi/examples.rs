@@ -28,14 +28,17 @@ fn of(schemas: &Schemas, schema: &RefOr<Schema>) -> Option<Value> {
     let first = |items: &[RefOr<Schema>]| items.iter().find_map(|item| of(schemas, item));
     match schema {
         RefOr::Ref(_) => of(schemas, schemas.get(&name(schema)?)?),
-        RefOr::T(Schema::Object(object)) => {
-            object.example.clone().or_else(|| object.examples.first().cloned()).or_else(|| {
+        RefOr::T(Schema::Object(object)) => object
+            .example
+            .clone()
+            .or_else(|| object.examples.first().cloned())
+            .or_else(|| object.enum_values.as_ref()?.first().cloned())
+            .or_else(|| {
                 let fields =
                     object.properties.iter().filter_map(|(name, field)| Some((name.clone(), of(schemas, field)?)));
                 let fields: Map<String, Value> = fields.collect();
                 (!fields.is_empty()).then_some(Value::Object(fields))
-            })
-        }
+            }),
         RefOr::T(Schema::OneOf(one_of)) => one_of.example.clone().or_else(|| first(&one_of.items)),
         RefOr::T(Schema::AllOf(all_of)) => all_of.example.clone().or_else(|| first(&all_of.items)),
         RefOr::T(_) => None,

@@ -24,10 +24,11 @@ use utoipa::{
     },
 };
 
+pub use self::bodies::exactly_one;
 use self::causes::Cause;
 pub use self::parameters::{Paging, TenantFilters};
 use super::{Problem, ProblemDetails};
-use crate::domain::{Country, TenantStatus};
+use crate::domain::{AdminId, AgentId, Country, TenantId, TenantStatus};
 
 /// The header that every response has.
 const REQUEST_ID: &str = "x-request-id";
@@ -65,7 +66,10 @@ pub fn document(mut api: OpenApi) -> OpenApi {
 /// What parameters and problems are made of.
 fn schemas() -> Vec<(String, RefOr<Schema>)> {
     let mut schemas = vec![
+        (AdminId::name().into_owned(), AdminId::schema()),
+        (AgentId::name().into_owned(), AgentId::schema()),
         (Country::name().into_owned(), Country::schema()),
+        (TenantId::name().into_owned(), TenantId::schema()),
         (TenantStatus::name().into_owned(), TenantStatus::schema()),
         (ProblemDetails::name().into_owned(), ProblemDetails::schema()),
     ];

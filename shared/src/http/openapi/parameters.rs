@@ -4,13 +4,13 @@
 use utoipa::{
     IntoParams, ToSchema,
     openapi::{
-        KnownFormat, ObjectBuilder, Ref, RefOr, Required, Schema, SchemaFormat, Type,
+        ObjectBuilder, Ref, RefOr, Required, Schema, SchemaFormat, Type,
         path::{Operation, Parameter, ParameterBuilder, ParameterIn},
     },
 };
 
 use crate::{
-    domain::{Country, PageLimit, TenantStatus},
+    domain::{Country, PageLimit, TenantId, TenantStatus},
     http::{IdPath, IdempotencyKey, IfMatch, TenantPath},
 };
 
@@ -52,13 +52,13 @@ impl IntoParams for TenantFilters {
 
 impl IntoParams for TenantPath {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        vec![id("The tenant")]
+        vec![id::<TenantId>()]
     }
 }
 
-impl<T> IntoParams for IdPath<T> {
+impl<T: ToSchema> IntoParams for IdPath<T> {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        vec![id("Which one")]
+        vec![id::<T>()]
     }
 }
 
@@ -77,7 +77,7 @@ impl IntoParams for IdempotencyKey {
 
 impl IntoParams for IfMatch {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let tags = ObjectBuilder::new().schema_type(Type::String);
+        let tags = text("entity-tags");
         vec![header(
             "if-match",
             tags,
@@ -100,11 +100,9 @@ pub(super) fn let_be_empty(operation: &mut Operation) {
 }
 
 /// The path parameter `id`.
-fn id(description: &str) -> Parameter {
-    let uuid = SchemaFormat::KnownFormat(KnownFormat::Uuid);
-    let schema = ObjectBuilder::new().schema_type(Type::String).format(Some(uuid));
+fn id<T: ToSchema>() -> Parameter {
     let id = ParameterBuilder::new().name("id").parameter_in(ParameterIn::Path).required(Required::True);
-    id.schema(Some(schema)).description(Some(description)).build()
+    id.schema(Some(named::<T>())).description(Some("Which one")).build()
 }
 
 /// A schema that the document has under its name.

@@ -15,7 +15,7 @@ const ROUNDS: usize = 30;
 const GOAL: f64 = 1.3;
 
 /// The functions behind the API, and the floor that links what they link.
-const FUNCTIONS: [(&str, &str); 10] = [
+const FUNCTIONS: [(&str, &str); 13] = [
     ("get-tenant", "floor-get-tenant"),
     ("list-tenants", "floor-get-tenant"),
     ("list-tenant-operations", "floor-get-tenant"),
@@ -26,6 +26,9 @@ const FUNCTIONS: [(&str, &str); 10] = [
     ("create-tenant", "floor-create-tenant"),
     ("list-health-history", "floor-get-tenant"),
     ("check-health", "floor-check-health"),
+    ("list-users", "floor-get-tenant"),
+    ("create-user", "floor-create-tenant"),
+    ("update-user", "floor-create-tenant"),
 ];
 /// Workers, which have no goal.
 const OTHERS: [&str; 4] = ["floor-bare", "measure-usage", "provision-tenant", "relay-events"];

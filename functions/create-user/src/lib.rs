@@ -1,0 +1,191 @@
+//! `POST /api/super-admin/users`: add a user to a tenant, in the tenant's own database.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{FromRef, State},
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use deserr::Deserr;
+use serde_json::json;
+use shared::{
+    auth::{MayOperate, SuperAdmin, TokenVerifier},
+    clients::{
+        postgres::{Connection, Postgres},
+        tenant_databases::TenantDatabases,
+    },
+    config::{Clusters, ConfigError, FromEnv, IdempotencyConfig, PostgresConfig, QueueConfig, TokenConfig},
+    dispatch::Dispatcher,
+    domain::{AgentId, AgentRole, EmailAddress, FullName, NewPassword, TenantId, User},
+    error::Error,
+    events::{Event, UserEvent},
+    http::{BASE_PATH, Claim, Faults, Fingerprints, Held, IdempotencyKey, JsonBody, Replayable, Result, etag},
+    passwords,
+    store::{
+        audit::AuditEntry,
+        outbox,
+        tenants::{self, TenantSite},
+        users::{self, NewUser},
+    },
+    tenant_change::TenantChange,
+};
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+/// What the function needs.
+#[derive(Clone, FromRef)]
+pub struct App {
+    /// The platform database.
+    pub platform: Postgres,
+    /// The databases of tenants.
+    pub databases: TenantDatabases,
+    /// Verifies bearer tokens.
+    pub verifier: TokenVerifier,
+    /// Tells bodies with the same idempotency key apart.
+    pub fingerprints: Fingerprints,
+    /// Pokes the relay after a change.
+    pub dispatcher: Arc<Dispatcher>,
+}
+
+impl App {
+    /// From the environment.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        let postgres = PostgresConfig::from_env()?;
+        Ok(Self {
+            platform: Postgres::connect(&postgres)?,
+            databases: TenantDatabases::connect(&Clusters::postgres_from_env()?, &postgres)?,
+            verifier: TokenVerifier::new(&TokenConfig::from_env()?)?,
+            fingerprints: Fingerprints::new(&IdempotencyConfig::from_env()?),
+            dispatcher: Arc::new(Dispatcher::new(QueueConfig::from_env()?)),
+        })
+    }
+}
+
+/// The function's one route.
+pub fn routes(app: App) -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(create_user)).with_state(app)
+}
+
+/// A user to be added to a tenant.
+#[derive(Debug, Deserr, ToSchema)]
+#[deserr(error = Faults, deny_unknown_fields)]
+struct UserRequest {
+    /// The tenant.
+    tenant_id: TenantId,
+    /// E-mail address, unique in the tenant without regard to case.
+    #[schema(value_type = String, format = Email, max_length = 254, example = "budi@kopikenangan.example")]
+    email: EmailAddress,
+    /// Name that people read; one visible line.
+    #[schema(value_type = String, format = "single-line", min_length = 1, max_length = 120, example = "Budi Santoso")]
+    full_name: FullName,
+    /// What they are to the tenant.
+    role: AgentRole,
+    /// Password: length counts, composition does not; what is easy to guess is refused.
+    #[schema(value_type = String, format = Password, min_length = 12, max_length = 128, example = "tidal-mango-orbit-42")]
+    password: NewPassword,
+}
+
+/// Add a user to a tenant
+///
+/// In the tenant's own database, as long as its `max_agents` leaves a seat. The user is active at once.
+#[utoipa::path(
+    post,
+    path = "/api/super-admin/users",
+    params(IdempotencyKey),
+    request_body = UserRequest,
+    responses(
+        (status = 201, description = "The user, who is active", body = User,
+            headers(("etag" = String, description = "The revision, for If-Match"))),
+        (status = 404, description = "No such tenant"),
+        (status = 409, description = "The tenant is not active, its seats are taken, or the address is"),
+    ),
+    security(("bearer" = []))
+)]
+async fn create_user(
+    MayOperate(admin): MayOperate,
+    key: IdempotencyKey,
+    State(app): State<App>,
+    JsonBody { value: request, bytes }: JsonBody<UserRequest>,
+) -> Result<Response> {
+    tracing::Span::current().record("tenant.id", tracing::field::display(request.tenant_id));
+    if request.password.is_guessable_from(&[request.email.as_str(), request.full_name.as_str()]) {
+        return Err(Error::invalid_body("/password", "is too easy to guess from the user's own name").into());
+    }
+    let claim = Claim::new(&app.fingerprints, &admin, format!("POST {BASE_PATH}/users"), key, &bytes)?;
+    let platform = app.platform.get().await?;
+    if let Some(replayed) = claim.find(&platform).await? {
+        return Ok(replayed);
+    }
+    let site = tenants::find_site(&platform, request.tenant_id).await?;
+    site.require_active()?;
+    // No connection is held meanwhile: hashing takes longer than everything else together.
+    drop(platform);
+    let password_hash = passwords::hash(request.password.expose()).await?;
+    let mut session = match claim.hold(app.platform.get().await?).await? {
+        Held::Now(session) => session,
+        Held::Before(replayed) => return Ok(replayed),
+    };
+    let added = add(&app, &admin, &claim, &site, &mut session, &request, &password_hash).await;
+    claim.release(session).await?;
+    let response = added?;
+    app.dispatcher.poke_relay().await;
+    Ok(response.into_response())
+}
+
+/// Writes the intent down, adds the user where there is a seat, and then tells it: the event, the outcome and the answer
+/// commit together.
+async fn add(
+    app: &App,
+    admin: &SuperAdmin,
+    claim: &Claim,
+    site: &TenantSite,
+    platform: &mut Connection,
+    request: &UserRequest,
+    password_hash: &str,
+) -> Result<Replayable, Error> {
+    let UserRequest { email, full_name, role, .. } = request;
+    let new = NewUser { id: AgentId::generate(), email, full_name, role: *role, password_hash };
+    let details = json!({
+        "user_id": new.id,
+        "after": { "email": email.as_str(), "full_name": full_name.as_str(), "role": role },
+    });
+    let entry = AuditEntry::done(admin.actor(), "user.create", site.id, details.clone());
+    let change = TenantChange::intend(platform, entry).await?;
+    let user = match app.databases.within(insert(&app.databases, site, &new, &change)).await {
+        Ok(user) => user,
+        Err(error) => {
+            change.fail(platform, &error).await;
+            return Err(error);
+        }
+    };
+    let transaction = platform.transaction().await?;
+    // Whoever writes events of a tenant holds its row.
+    tenants::find_for_update(&transaction, site.id).await?;
+    outbox::insert_event(&transaction, &Event::user(UserEvent::Created, site.id, &user)).await?;
+    change.complete(&transaction, details).await?;
+    let response = Replayable {
+        status: StatusCode::CREATED,
+        headers: vec![(header::ETAG, etag(user.revision))],
+        body: serde_json::to_string(&user).map_err(Error::internal)?,
+    };
+    claim.complete(&transaction, &response).await?;
+    transaction.commit().await?;
+    Ok(response)
+}
+
+async fn insert(
+    databases: &TenantDatabases,
+    site: &TenantSite,
+    user: &NewUser<'_>,
+    change: &TenantChange<'_>,
+) -> Result<User, Error> {
+    let (cluster, database) = site.require_active()?;
+    let mut connection = databases.get(cluster, database).await?;
+    let transaction = connection.transaction().await?;
+    users::lock(&transaction).await?;
+    users::require_seat(&transaction, site.limits.max_agents).await?;
+    let user = users::insert(&transaction, user).await?;
+    change.commit(transaction).await?;
+    Ok(user)
+}

@@ -1,0 +1,201 @@
+//! `PATCH /api/super-admin/users/{id}`: change a user's name or role, deactivate or reactivate, reset the password (JSON
+//! merge patch, RFC 7396). In the tenant's own database.
+
+mod patch;
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{FromRef, State},
+    http::{HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use serde_json::json;
+use shared::{
+    auth::{MayOperate, SuperAdmin, TokenVerifier},
+    clients::{
+        postgres::{Connection, Postgres},
+        tenant_databases::TenantDatabases,
+    },
+    config::{Clusters, ConfigError, FromEnv, PostgresConfig, QueueConfig, TokenConfig},
+    dispatch::Dispatcher,
+    domain::{AgentId, TenantId, User},
+    error::Error,
+    events::Event,
+    http::{IdPath, IfMatch, JsonBody, QueryReader, Result, etag},
+    passwords,
+    store::{
+        audit::AuditEntry,
+        outbox,
+        tenants::{self, TenantSite},
+        users,
+    },
+    tenant_change::TenantChange,
+};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::patch::{UserPatch, kinds, shown};
+
+/// What the function needs.
+#[derive(Clone, FromRef)]
+pub struct App {
+    /// The platform database.
+    pub platform: Postgres,
+    /// The databases of tenants.
+    pub databases: TenantDatabases,
+    /// Verifies bearer tokens.
+    pub verifier: TokenVerifier,
+    /// Pokes the relay after a change.
+    pub dispatcher: Arc<Dispatcher>,
+}
+
+impl App {
+    /// From the environment.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        let postgres = PostgresConfig::from_env()?;
+        Ok(Self {
+            platform: Postgres::connect(&postgres)?,
+            databases: TenantDatabases::connect(&Clusters::postgres_from_env()?, &postgres)?,
+            verifier: TokenVerifier::new(&TokenConfig::from_env()?)?,
+            dispatcher: Arc::new(Dispatcher::new(QueueConfig::from_env()?)),
+        })
+    }
+}
+
+/// The function's one route.
+pub fn routes(app: App) -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(update_user)).with_state(app)
+}
+
+/// Change a user of a tenant
+///
+/// Name, role, status and password, each on its own. To deactivate a user keeps the history, frees the seat, and ends every
+/// session and impersonation; to set a password ends the sessions too. A tenant keeps one active admin.
+#[utoipa::path(
+    patch,
+    path = "/api/super-admin/users/{id}",
+    params(
+        IdPath<AgentId>,
+        ("tenant_id" = TenantId, Query, description = "Whose user"),
+        IfMatch,
+    ),
+    request_body(content = UserPatch, example = json!({"full_name": "Sari Wulandari", "role": "supervisor"})),
+    responses(
+        (status = 200, description = "The user as changed", body = User,
+            headers(("etag" = String, description = "The revision, for If-Match"))),
+        (status = 404, description = "No such tenant, or no such user of it"),
+        (status = 409, description = "The tenant is not active, its seats are taken, or it would be left without an active admin"),
+    ),
+    security(("bearer" = []))
+)]
+async fn update_user(
+    MayOperate(admin): MayOperate,
+    IdPath(id): IdPath<AgentId>,
+    mut query: QueryReader,
+    if_match: IfMatch,
+    State(app): State<App>,
+    JsonBody { value: patch, .. }: JsonBody<UserPatch>,
+) -> Result<Response> {
+    let tenant_id = query.require("tenant_id", str::parse::<TenantId>);
+    let tenant_id = query.finish_with(tenant_id)?;
+    tracing::Span::current().record("tenant.id", tracing::field::display(tenant_id));
+    let site = tenants::find_site(&app.platform.get().await?, tenant_id).await?;
+    let now = app.databases.within(find(&app.databases, &site, id)).await?;
+    if_match.check(now.revision, "user")?;
+    let user = if patch.changes(&now) {
+        patch.refuse_guessable(&now)?;
+        let changed = change(&app, &admin, &site, id, &if_match, &patch).await?;
+        app.dispatcher.poke_relay().await;
+        changed
+    } else {
+        now
+    };
+    let body = serde_json::to_vec(&user).map_err(Error::internal)?;
+    let json = HeaderValue::from_static("application/json");
+    Ok(([(header::CONTENT_TYPE, json), (header::ETAG, etag(user.revision))], body).into_response())
+}
+
+async fn find(databases: &TenantDatabases, site: &TenantSite, id: AgentId) -> Result<User, Error> {
+    let (cluster, database) = site.require_active()?;
+    users::find(&databases.get(cluster, database).await?, id).await
+}
+
+/// Writes the intent down, makes the change, and then tells it: the events and the outcome commit together.
+async fn change(
+    app: &App,
+    admin: &SuperAdmin,
+    site: &TenantSite,
+    id: AgentId,
+    if_match: &IfMatch,
+    patch: &UserPatch,
+) -> Result<User, Error> {
+    let password_hash = match &patch.password.0 {
+        Some(password) => Some(passwords::hash(password.expose()).await?),
+        None => None,
+    };
+    let mut platform = app.platform.get().await?;
+    let details = json!({ "user_id": id, "wanted": patch.shown() });
+    let entry = AuditEntry::done(admin.actor(), "user.update", site.id, details);
+    let change = TenantChange::intend(&platform, entry).await?;
+    let update = update(&app.databases, site, id, if_match, patch, password_hash.as_deref(), &change);
+    let (before, after) = match app.databases.within(update).await {
+        Ok(changed) => changed,
+        Err(error) => {
+            change.fail(&platform, &error).await;
+            return Err(error);
+        }
+    };
+    tell(&mut platform, site.id, patch, (&before, &after), change).await?;
+    Ok(after)
+}
+
+/// The user before and after.
+async fn update(
+    databases: &TenantDatabases,
+    site: &TenantSite,
+    id: AgentId,
+    if_match: &IfMatch,
+    patch: &UserPatch,
+    password_hash: Option<&str>,
+    change: &TenantChange<'_>,
+) -> Result<(User, User), Error> {
+    let (cluster, database) = site.require_active()?;
+    let mut connection = databases.get(cluster, database).await?;
+    let transaction = connection.transaction().await?;
+    users::lock(&transaction).await?;
+    let before = users::find_for_update(&transaction, id).await?;
+    if_match.check(before.revision, "user")?;
+    let wanted = patch.apply(&before, password_hash);
+    if before.is_active_admin() && !wanted.is_active_admin() {
+        users::require_admin(&transaction, id).await?;
+    }
+    if wanted.takes_seat(before.status) {
+        users::require_seat(&transaction, site.limits.max_agents).await?;
+    }
+    let after = users::update(&transaction, id, &wanted).await?;
+    change.commit(transaction).await?;
+    Ok((before, after))
+}
+
+/// All that hangs on a change, in the platform database.
+async fn tell(
+    platform: &mut Connection,
+    tenant_id: TenantId,
+    patch: &UserPatch,
+    (before, after): (&User, &User),
+    change: TenantChange<'_>,
+) -> Result<(), Error> {
+    let transaction = platform.transaction().await?;
+    // Whoever writes events of a tenant holds its row.
+    tenants::find_for_update(&transaction, tenant_id).await?;
+    let password_reset = patch.password.0.is_some();
+    for kind in kinds(before, after, password_reset) {
+        outbox::insert_event(&transaction, &Event::user(kind, tenant_id, after)).await?;
+    }
+    let details = json!({
+        "user_id": after.id, "before": shown(before), "after": shown(after), "password_reset": password_reset,
+    });
+    change.complete(&transaction, details).await?;
+    transaction.commit().await?;
+    Ok(())
+}
