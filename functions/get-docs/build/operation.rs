@@ -78,12 +78,18 @@ fn contents(content: &Value) -> Markup {
     html! {
         @for (media_type, content) in content.as_object().into_iter().flatten() {
             p class="content" { code { (media_type) } " " span class="type" { (schema::type_of(&content["schema"])) } }
+            @for kind in kinds(&content["schema"]) { div class="constraint" { code { (text(kind)) } } }
             @if !content["example"].is_null() { (example("Example", &content["example"])) }
             @for (_, one) in content["examples"].as_object().into_iter().flatten() {
                 (example(text(&one["summary"]), &one["value"]))
             }
         }
     }
+}
+
+/// The types of problems that a response may be of.
+fn kinds(schema: &Value) -> impl Iterator<Item = &Value> {
+    schema["allOf"][1]["properties"]["type"]["enum"].as_array().into_iter().flatten()
 }
 
 fn example(summary: &str, value: &Value) -> Markup {
