@@ -111,6 +111,8 @@ pub fn routes(parts: &Parts) -> OpenApiRouter {
             throttle: Arc::clone(&throttle),
             signer: Arc::clone(&signer),
         }))
+        .merge(get_openapi::routes(get_openapi::App::new()))
+        .merge(get_docs::routes(get_docs::App::new()))
         .merge(change_password::routes(change_password::App {
             platform: platform(),
             verifier: verifier.clone(),

@@ -15,7 +15,11 @@ use tests::{
 };
 
 /// What anyone may call.
-const OPEN: [(&str, &str); 1] = [("POST", "/api/super-admin/auth/login")];
+const OPEN: [(&str, &str); 3] = [
+    ("POST", "/api/super-admin/auth/login"),
+    ("GET", "/api/super-admin/openapi.json"),
+    ("GET", "/api/super-admin/docs"),
+];
 /// What has a word for anyone, and everything only for a super-admin.
 const TELLS_ANYONE: [(&str, &str); 1] = [("GET", "/api/super-admin/health")];
 
