@@ -57,6 +57,10 @@ id!(
     /// An agent: a user inside a tenant.
     AgentId
 );
+id!(
+    /// An operator acting in the name of an agent.
+    ImpersonationId
+);
 
 impl TenantId {
     /// The prefix of the tenant's objects in the bucket, with its slash.

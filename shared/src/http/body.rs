@@ -14,8 +14,8 @@ use utoipa::ToSchema;
 use super::Problem;
 use crate::{
     domain::{
-        AgentRole, AgentStatus, Country, EmailAddress, FullName, InvalidValue, Limit, LimitsPatch, Slug, TenantId,
-        TenantName, TenantStatus, parse_limit,
+        Access, AgentId, AgentRole, AgentStatus, Country, EmailAddress, FullName, ImpersonationMinutes, InvalidValue,
+        Limit, LimitsPatch, Reason, Slug, TenantId, TenantName, TenantStatus, Ticket, parse_limit,
     },
     error::{Error, Fault, Location},
 };
@@ -143,7 +143,7 @@ macro_rules! from_string {
     )+};
 }
 
-from_string!(Country, EmailAddress, FullName, Slug, TenantName);
+from_string!(Country, EmailAddress, FullName, Reason, Slug, TenantName, Ticket);
 #[cfg(feature = "password-strength")]
 from_string!(crate::domain::NewPassword);
 
@@ -159,7 +159,14 @@ macro_rules! from_word {
     )+};
 }
 
-from_word!(AgentRole, AgentStatus, TenantId, TenantStatus);
+from_word!(Access, AgentId, AgentRole, AgentStatus, TenantId, TenantStatus);
+
+impl Deserr<Faults> for ImpersonationMinutes {
+    fn deserialize_from_value<V: IntoValue>(value: Value<V>, location: ValuePointerRef<'_>) -> Result<Self, Faults> {
+        let minutes = <i64 as Deserr<Faults>>::deserialize_from_value(value, location)?;
+        Self::new(minutes).map_err(|InvalidValue(detail)| Faults::at(location, detail))
+    }
+}
 
 /// A field that may be left out, and where it is there, is of type `T`: `null` is not the same as left out.
 #[derive(Debug, Clone, Copy)]

@@ -1,0 +1,47 @@
+//! Messages that several relays share, and that may be delivered twice: each is claimed, delivered and struck.
+
+use std::time::Duration;
+
+use shared::{
+    error::{Error, Result},
+    invocation::Deadline,
+    store::outbox::{self, Destination, Message},
+};
+
+use crate::App;
+
+/// Messages that are claimed together.
+const BATCH: i64 = 50;
+
+/// How long a message is ours: longer than it takes to deliver a batch to what does not answer, shorter than the time between
+/// two runs of the schedule.
+const LEASE: Duration = Duration::from_secs(30);
+
+/// Delivers what is due, until nothing is or `deliver` fails, which gives the rows that it delivered, and its first failure.
+/// `count` counts.
+pub(crate) async fn deliver_due(
+    app: &App,
+    destination: Destination,
+    deadline: Deadline,
+    count: &mut usize,
+    deliver: impl AsyncFn(Vec<Message>) -> (Vec<i64>, Option<Error>),
+) -> Result<()> {
+    let connection = app.postgres.get().await?;
+    while !deadline.is_near() {
+        let messages = outbox::claim(&connection, destination, BATCH, LEASE).await?;
+        if messages.is_empty() {
+            break;
+        }
+        let last = messages.len() < usize::try_from(BATCH).unwrap_or(usize::MAX);
+        let (delivered, failure) = deliver(messages).await;
+        outbox::delete(&connection, &delivered).await?;
+        *count += delivered.len();
+        if let Some(error) = failure {
+            return Err(error);
+        }
+        if last {
+            break;
+        }
+    }
+    Ok(())
+}
