@@ -6,12 +6,14 @@ use axum::Router;
 use reqwest::{Client, Method, RequestBuilder, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
 use shared::{
-    auth::{TokenSigner, TokenVerifier},
+    auth::{ImpersonationSigner, TokenSigner, TokenVerifier},
     clients::{postgres::Postgres, redis::Redis, tenant_databases::TenantDatabases},
     config::{
-        Clusters, DefaultLimits, FromEnv, IdempotencyConfig, QueueConfig, RedisConfig, SigningConfig, TokenConfig,
+        Clusters, DefaultLimits, FromEnv, IdempotencyConfig, ImpersonationSigningConfig, QueueConfig, RedisConfig,
+        SigningConfig, TokenConfig,
     },
     counters::LiveCounters,
+    deny_list::DenyList,
     dispatch::Dispatcher,
     health::Sources,
     http::{Fingerprints, finish},
@@ -72,6 +74,8 @@ pub struct Parts {
     pub redis: RedisConfig,
     /// Verification.
     pub tokens: TokenConfig,
+    /// The keys of impersonations.
+    pub impersonation: ImpersonationSigningConfig,
     /// The queues.
     pub queues: QueueConfig,
     /// What health looks at.
@@ -86,6 +90,7 @@ impl Parts {
             databases: TenantDatabases::connect(&Clusters::single(world.api().url), &world.api()).unwrap(),
             redis: RedisConfig::from_env().unwrap(),
             tokens: TokenConfig::from_env().unwrap(),
+            impersonation: ImpersonationSigningConfig::from_env().unwrap(),
             queues: QueueConfig {
                 provision: Some(world.provision_queue_url.clone()),
                 relay: Some(world.relay_queue_url.clone()),
@@ -103,6 +108,7 @@ pub fn routes(parts: &Parts) -> OpenApiRouter {
     let fingerprints = Fingerprints::new(&IdempotencyConfig::from_env().unwrap());
     let dispatcher = Arc::new(Dispatcher::new(parts.queues.clone()));
     let signer = TokenSigner::new(&SigningConfig::from_env().unwrap(), &parts.tokens).unwrap();
+    let deny_list = || Arc::new(DenyList::new(Redis::connect(&parts.redis).unwrap()));
     let throttle = login::Throttle::new(Redis::connect(&parts.redis).unwrap());
     OpenApiRouter::new()
         .merge(login::routes(login::App {
@@ -125,6 +131,7 @@ pub fn routes(parts: &Parts) -> OpenApiRouter {
             platform: platform(),
             verifier: verifier.clone(),
             dispatcher: Arc::clone(&dispatcher),
+            deny_list: deny_list(),
         }))
         .merge(create_tenant::routes(create_tenant::App {
             platform: platform(),
@@ -148,15 +155,37 @@ pub fn routes(parts: &Parts) -> OpenApiRouter {
             platform: platform(),
             databases: parts.databases.clone(),
             verifier: verifier.clone(),
-            fingerprints,
+            fingerprints: fingerprints.clone(),
             dispatcher: Arc::clone(&dispatcher),
         }))
         .merge(update_user::routes(update_user::App {
             platform: platform(),
             databases: parts.databases.clone(),
             verifier: verifier.clone(),
+            dispatcher: Arc::clone(&dispatcher),
+        }))
+        .merge(impersonate_user::routes(impersonate_user::App {
+            platform: platform(),
+            verifier: verifier.clone(),
+            fingerprints,
+            databases: parts.databases.clone(),
+            deny_list: deny_list(),
+            signer: Arc::new(ImpersonationSigner::new(&parts.impersonation).unwrap()),
+            dispatcher: Arc::clone(&dispatcher),
+        }))
+        .merge(end_impersonation::routes(end_impersonation::App {
+            platform: platform(),
+            verifier: verifier.clone(),
+            databases: parts.databases.clone(),
+            deny_list: deny_list(),
             dispatcher,
         }))
+        .merge(list_impersonations::routes(list_impersonations::App {
+            platform: platform(),
+            verifier: verifier.clone(),
+        }))
+        .merge(get_impersonation::routes(get_impersonation::App { platform: platform(), verifier: verifier.clone() }))
+        .merge(list_signing_keys::routes(list_signing_keys::App::new(&parts.impersonation.published).unwrap()))
         .merge(list_health_history::routes(list_health_history::App {
             platform: platform(),
             verifier: verifier.clone(),
@@ -192,6 +221,11 @@ impl Api {
     /// A request without a token.
     pub fn anonymous(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("{}{path}", self.base))
+    }
+
+    /// A request without a token for a path that is not below the API's.
+    pub fn anonymous_root(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.base.trim_end_matches("/api/super-admin")))
     }
 
     /// `GET`.
@@ -232,4 +266,23 @@ pub fn tenant_request(slug: &str) -> Value {
         "name": "Kopi Kenangan", "slug": slug, "country": "ID",
         "admin_email": "sari@kopikenangan.example", "admin_password": "tidal-mango-orbit-42",
     })
+}
+
+/// What anyone may call.
+pub const OPEN: [(&str, &str); 2] = [("POST", "/api/super-admin/auth/login"), ("GET", "/.well-known/jwks.json")];
+
+/// Method and path of every route in the code, and whether anyone may call it.
+pub fn all_routes(parts: &Parts) -> Vec<(Method, String, bool)> {
+    let (_, api) = routes(parts).split_for_parts();
+    let document = serde_json::to_value(api).unwrap();
+    let mut found = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for method in item.as_object().unwrap().keys() {
+            if let Ok(method) = method.to_uppercase().parse::<Method>() {
+                let is_open = OPEN.contains(&(method.as_str(), path.as_str()));
+                found.push((method, path.clone(), is_open));
+            }
+        }
+    }
+    found
 }
