@@ -125,6 +125,10 @@ async fn a_tenant_goes_from_request_to_active_and_everyone_is_told_once() {
     assert_eq!(agents[0].get::<_, &str>(1), "admin");
     assert!(agents[0].get::<_, &str>(2).starts_with("$argon2id$"));
 
+    let users = stack.get(&format!("/users?tenant_id={id}&role=admin&search=SARI%40")).await;
+    assert_eq!(users.as_array().map(Vec::len), Some(1), "{users}");
+    assert_eq!(users[0]["email"], "sari@example.com", "{users}");
+
     // Every event is on the topic, once, and the platform owes nothing any more.
     let platform = connect_once(&PostgresConfig::from_env().unwrap(), None).await.unwrap();
     let started = Instant::now();

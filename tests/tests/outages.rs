@@ -26,6 +26,13 @@ fn host(url: &str) -> String {
     rest.split(['/', '?']).next().unwrap().to_owned()
 }
 
+fn user_request(tenant_id: &str) -> Value {
+    json!({
+        "tenant_id": tenant_id, "email": "budi@kopi.example", "full_name": "Budi", "role": "agent",
+        "password": "tidal-mango-orbit-42",
+    })
+}
+
 #[tokio::test]
 async fn without_postgresql_every_route_answers_503_in_time_and_works_again_when_it_is_back() {
     let world = World::new().await;
@@ -47,6 +54,9 @@ async fn without_postgresql_every_route_answers_503_in_time_and_works_again_when
             (Method::GET, format!("/tenants/{id}/operations"), None),
             (Method::POST, format!("/tenants/{id}/retry"), None),
             (Method::GET, "/health/history".to_owned(), None),
+            (Method::GET, format!("/users?tenant_id={id}"), None),
+            (Method::POST, "/users".to_owned(), Some(user_request(&id))),
+            (Method::PATCH, format!("/users/{id}?tenant_id={id}"), Some(json!({"full_name": "x"}))),
         ];
         join_all(requests.into_iter().map(|(method, path, body)| refused(&api, mode, method, path, body))).await;
         proxy.set(Mode::Pass);

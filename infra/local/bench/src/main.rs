@@ -63,6 +63,8 @@ enum Part {
     Usage,
     /// The same page out of 1,000, 10,000 and 100,000 tenants
     Growth,
+    /// GET of a tenant's users out of 100,000: searches, and the first request about a tenant
+    Users,
     /// GET of the health report: the newest sample, and live while a store hangs
     Health,
     /// POST of a tenant
@@ -117,6 +119,9 @@ async fn measure(world: &World, wanted: &impl Fn(Part) -> bool, report: &mut Rep
     }
     if wanted(Part::Growth) {
         parts::growth::measure(world, report).await?;
+    }
+    if wanted(Part::Users) {
+        parts::users::measure(world, report).await?;
     }
     if wanted(Part::Health) {
         parts::health::measure(world, report).await?;

@@ -14,6 +14,7 @@ mod provisioning;
 pub(crate) mod start;
 mod tenant_databases;
 pub(crate) mod usage;
+pub(crate) mod users;
 
 use crate::samples::{Samples, ms};
 

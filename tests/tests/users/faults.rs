@@ -1,0 +1,176 @@
+//! A tenant's database that is gone or hangs is that tenant's matter alone.
+
+use std::time::{Duration, Instant};
+
+use reqwest::StatusCode;
+use secrecy::SecretString;
+use serde_json::json;
+use shared::{
+    clients::tenant_databases::TenantDatabases,
+    config::{Cluster, Clusters, PostgresConfig},
+};
+use tests::{
+    Answer, Api,
+    api::Parts,
+    proxy::{Held, Mode, Proxy},
+    variable,
+};
+
+use crate::stage::{Stage, Tenant, assert_unavailable, request};
+
+/// No request takes longer than this, whatever hangs.
+const IN_TIME: Duration = Duration::from_secs(7);
+
+/// A stage on which the cluster `far` is reached through a proxy.
+async fn far_stage() -> (Stage, Proxy) {
+    let url = variable("POSTGRES_API_URL");
+    let host = url.rsplit_once('@').unwrap().1.split('/').next().unwrap().to_owned();
+    let proxy = Proxy::to(&host).await;
+    let far = SecretString::from(url.replace(&host, &proxy.address));
+    let stage = Stage::with(|parts| {
+        // As in a deployment: other tests are more patient.
+        let config = PostgresConfig { connect_timeout: Duration::from_secs(2), ..parts.health.postgres.clone() };
+        let mut clusters = Clusters::single(config.url.clone());
+        clusters.0.push(Cluster { name: "far".to_owned(), url: far, ..clusters.0[0].clone() });
+        Parts { databases: TenantDatabases::connect(&clusters, &config).unwrap(), ..parts }
+    })
+    .await;
+    (stage, proxy)
+}
+
+async fn move_far(stage: &Stage, tenant: &Tenant) {
+    let sql = "UPDATE organizations SET postgres_cluster = 'far' WHERE id = $1";
+    stage.owner.execute(sql, &[&tenant.id.0]).await.unwrap();
+}
+
+async fn timed(request: impl Future<Output = Answer>) -> (Answer, Duration) {
+    let begun = Instant::now();
+    let answer = request.await;
+    (answer, begun.elapsed())
+}
+
+#[tokio::test]
+async fn a_database_that_is_gone_is_503_for_its_tenant_alone() {
+    let stage = Stage::new().await;
+    let (gone, other) = (stage.tenant(None).await, stage.tenant(None).await);
+    // With a connection that is open, and without one.
+    stage.list(&gone, &[]).await;
+    for api in [&stage.api, &Api::of(&stage.world).await] {
+        stage.sql(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", gone.database)).await;
+        let list = api.get(&format!("/users?tenant_id={}", gone.id)).await;
+        assert_unavailable(&list);
+        assert!(list.text.contains("the tenant's database is not available"), "{}", list.text);
+        assert_unavailable(&api.post("/users", &request(&gone, "budi@kopi.example")).await);
+        let path = format!("/users/{}?tenant_id={}", gone.admin, gone.id);
+        assert_unavailable(&api.patch(&path, &json!({"full_name": "Sari"})).await);
+        assert_eq!(api.get(&format!("/users?tenant_id={}", other.id)).await.status, StatusCode::OK);
+        assert_eq!(api.get("/tenants").await.status, StatusCode::OK);
+    }
+    // Nothing was changed, and that is known.
+    assert_eq!(stage.outcomes(&gone).await, ["intended", "failed", "intended", "failed"]);
+}
+
+#[tokio::test]
+async fn a_cluster_that_is_not_configured_is_503_for_its_tenants_alone() {
+    let stage = Stage::new().await;
+    let (lost, other) = (stage.tenant(None).await, stage.tenant(None).await);
+    let sql = "UPDATE organizations SET postgres_cluster = 'nowhere' WHERE id = $1";
+    stage.owner.execute(sql, &[&lost.id.0]).await.unwrap();
+    assert_unavailable(&stage.ask(&lost, &[]).await);
+    assert_eq!(stage.list(&other, &[]).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_server_that_stops_answering_is_503_in_time_and_holds_up_no_tenant_of_another() {
+    let (stage, proxy) = far_stage().await;
+    let (warm, cold, other) = (stage.tenant(None).await, stage.tenant(None).await, stage.tenant(None).await);
+    for tenant in [&warm, &cold] {
+        move_far(&stage, tenant).await;
+    }
+    for round in 0..2 {
+        stage.list(&warm, &[]).await;
+        proxy.set(Mode::Hang);
+        let others = async {
+            for _ in 0..10 {
+                let (answer, took) = timed(stage.ask(&other, &[])).await;
+                assert_eq!(answer.status, StatusCode::OK);
+                assert!(took < Duration::from_secs(1), "another tenant waited {took:?}");
+            }
+        };
+        let body = request(&warm, "budi@kopi.example");
+        let (list, first, add, ()) = tokio::join!(
+            timed(stage.ask(&warm, &[])),
+            timed(stage.ask(&cold, &[])),
+            timed(stage.api.post("/users", &body)),
+            others
+        );
+        for (answer, took) in [list, first, add] {
+            assert_unavailable(&answer);
+            assert!(took < IN_TIME, "round {round}: it took {took:?}");
+        }
+        proxy.set(Mode::Pass);
+        assert_eq!(stage.list(&warm, &[]).await.len(), 1);
+        // One that had no connection may have to wait until those who still try have given up.
+        assert_eq!(stage.list(&cold, &[]).await.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_table_that_is_locked_is_503_in_time() {
+    let stage = Stage::new().await;
+    let (locked, other) = (stage.tenant(None).await, stage.tenant(None).await);
+    let holder = stage.inside(&locked).await;
+    holder.batch_execute("SET idle_in_transaction_session_timeout = 0; BEGIN; LOCK TABLE agents").await.unwrap();
+    let (answer, took) = timed(stage.ask(&locked, &[])).await;
+    assert_unavailable(&answer);
+    assert!(took < IN_TIME, "it took {took:?}");
+    assert_eq!(stage.list(&other, &[]).await.len(), 1);
+    holder.batch_execute("ROLLBACK").await.unwrap();
+    assert_eq!(stage.list(&locked, &[]).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_connection_that_was_cut_while_it_was_idle_is_nobodys_matter() {
+    let (stage, proxy) = far_stage().await;
+    let tenant = stage.tenant(None).await;
+    move_far(&stage, &tenant).await;
+    stage.list(&tenant, &[]).await;
+    proxy.set(Mode::Cut);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    proxy.set(Mode::Pass);
+    assert_eq!(stage.list(&tenant, &[]).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_commit_that_is_not_answered_leaves_an_intent_without_an_outcome() {
+    let (stage, proxy) = far_stage().await;
+    let tenant = stage.tenant(None).await;
+    move_far(&stage, &tenant).await;
+    stage.list(&tenant, &[]).await;
+    proxy.hang_at("COMMIT", Held::Answer);
+    let (added, took) = timed(stage.add(&tenant, "budi@kopi.example")).await;
+    assert_unavailable(&added);
+    assert!(took < IN_TIME, "it took {took:?}");
+    // It was done, and nobody claims that it was not.
+    assert_eq!(stage.count(&tenant, "SELECT FROM agents WHERE email = 'budi@kopi.example'").await, 1);
+    assert_eq!(stage.outcomes(&tenant).await, ["intended"]);
+    proxy.set(Mode::Pass);
+    assert_eq!(stage.add(&tenant, "budi@kopi.example").await.status, StatusCode::CONFLICT);
+}
+
+#[tokio::test]
+async fn a_commit_that_is_never_sent_changes_nothing() {
+    let (stage, proxy) = far_stage().await;
+    let tenant = stage.tenant(None).await;
+    move_far(&stage, &tenant).await;
+    stage.list(&tenant, &[]).await;
+    proxy.hang_at("INSERT INTO agents", Held::Request);
+    let (added, took) = timed(stage.add(&tenant, "budi@kopi.example")).await;
+    assert_unavailable(&added);
+    assert!(took < IN_TIME, "it took {took:?}");
+    proxy.set(Mode::Cut);
+    assert_eq!(stage.count(&tenant, "SELECT FROM agents WHERE email = 'budi@kopi.example'").await, 0);
+    assert_eq!(stage.outcomes(&tenant).await, ["intended", "failed"]);
+    proxy.set(Mode::Pass);
+    assert_eq!(stage.add(&tenant, "budi@kopi.example").await.status, StatusCode::CREATED);
+}

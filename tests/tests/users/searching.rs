@@ -1,0 +1,158 @@
+//! The search: a literal substring, without regard to case, and without reading everyone.
+
+use std::time::{Duration, Instant};
+
+use reqwest::StatusCode;
+use shared::{
+    clients::tenant_databases::TenantDatabases,
+    config::Clusters,
+    domain::{PageLimit, SearchText},
+    store::users::{self, UserFilter},
+};
+
+use crate::stage::{Stage, Tenant, emails};
+
+#[tokio::test]
+async fn a_search_is_a_literal_substring_of_address_or_name_without_regard_to_case() {
+    let stage = Stage::new().await;
+    let tenant = stage.tenant(None).await;
+    let names = [
+        "Ana 100% Kopi",
+        "Ana_100 Kopi",
+        r"C:\Kopi\Ana",
+        "Siti 'O' Reilly",
+        "Siti \"Oh\" Reilly",
+        "a%b_c\\d'e\"f",
+        "Élodie Ångström",
+        "ÉLODIE ÅNGSTRÖM",
+        "名前 太郎",
+        "%",
+        "_",
+        r"\",
+        "x",
+    ];
+    let inside = stage.inside(&tenant).await;
+    for (number, name) in names.iter().enumerate() {
+        let insert = "INSERT INTO agents (id, email, full_name, role) VALUES (gen_random_uuid(), $1, $2, 'agent')";
+        inside.execute(insert, &[&format!("User_{number}@Kopi.example"), name]).await.unwrap();
+    }
+    let all = stage.list(&tenant, &[]).await;
+    assert_eq!(all.len(), names.len() + 1);
+    let searches = [
+        "%",
+        "_",
+        r"\",
+        "'",
+        "\"",
+        "%_",
+        r"\\",
+        r"\%",
+        "100%",
+        "100_",
+        "a%b_c\\d'e\"f",
+        "kopi",
+        "KOPI",
+        "ser_1@ko",
+        "élodie",
+        "Ångström",
+        "太郎",
+        "太",
+        "x",
+        "an",
+        "ANA",
+        "--",
+        "'; DROP TABLE agents; --",
+        "$1",
+        "nobody at all",
+        "adm",
+        "example",
+        // No match reaches from the address into the name.
+        "exampleana",
+        "example ana",
+    ];
+    for search in searches {
+        let found = stage.list(&tenant, &[("search", search)]).await;
+        let text = search.to_lowercase();
+        let holds = |value: &serde_json::Value| value.as_str().unwrap().to_lowercase().contains(&text);
+        let wanted: Vec<_> =
+            all.iter().filter(|user| holds(&user["email"]) || holds(&user["full_name"])).cloned().collect();
+        assert_eq!(emails(&found), emails(&wanted), "{search:?}");
+    }
+    assert_eq!(stage.list(&tenant, &[("search", "élodie")]).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_search_that_is_too_long_or_invisible_is_refused() {
+    let stage = Stage::new().await;
+    let tenant = stage.tenant(None).await;
+    for bad in [&*"x".repeat(10 * 1024), &*"%".repeat(10 * 1024), &*"x".repeat(121), "a\nb", "a\u{202e}b", "\0", "   "]
+    {
+        let refused = stage.ask(&tenant, &[("search", bad)]).await;
+        assert_eq!((refused.status, refused.faults()), (StatusCode::BAD_REQUEST, vec!["search".to_owned()]));
+    }
+    assert_eq!(stage.list(&tenant, &[("search", &"%".repeat(120))]).await, [] as [serde_json::Value; 0]);
+    assert_eq!(stage.list(&tenant, &[("search", "")]).await.len(), 1);
+}
+
+/// 100,000 users, whose names are of letters that random hexadecimal digits are mapped to.
+async fn crowd(stage: &Stage, tenant: &Tenant) {
+    let inside = stage.inside(tenant).await;
+    // It may take longer than a request may.
+    inside.batch_execute("SET statement_timeout = 0").await.unwrap();
+    inside
+        .batch_execute(
+            "INSERT INTO agents (id, email, full_name, role, created_at)
+             SELECT gen_random_uuid(), 'user' || n || '@kopi.example', translate(md5(n::text), '0123456789', 'ghijklmnop'),
+                    'agent', timestamptz '2026-02-01' + n * interval '1 s'
+             FROM generate_series(1, 100000) AS n;
+             INSERT INTO agents (id, email, full_name, role, created_at) VALUES
+                 (gen_random_uuid(), 'rare@kopi.example', 'Xylia Quartz', 'agent', '2026-01-15');
+             VACUUM (ANALYZE) agents",
+        )
+        .await
+        .unwrap();
+}
+
+/// The plan of the very statement that gives a page, with the settings of the very session.
+async fn plan(stage: &Stage, tenant: &Tenant, search: Option<&str>) -> String {
+    let databases = TenantDatabases::connect(&Clusters::single(stage.world.api().url), &stage.world.api()).unwrap();
+    let connection = databases.get("main", &tenant.database).await.unwrap();
+    let filter = UserFilter { search: search.map(|text| SearchText::parse(text).unwrap()), ..UserFilter::default() };
+    users::list(&connection, &filter, None, PageLimit::default()).await.unwrap();
+    let own = "SELECT name FROM pg_prepared_statements WHERE statement LIKE '%FROM agents%' AND statement NOT LIKE '%pg_prepared%'";
+    let name: String = connection.query_one(own, &[]).await.unwrap().get(0);
+    let mut values = vec!["1001".to_owned()];
+    values.extend(filter.search.map(|text| format!("'{}'", text.like_pattern())));
+    let explain = format!("EXPLAIN (COSTS OFF) EXECUTE \"{name}\" ({})", values.join(", "));
+    let lines = connection.query(&explain, &[]).await.unwrap();
+    lines.iter().map(|line| line.get::<_, &str>(0)).collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test]
+async fn among_100_000_users_a_search_reads_an_index_and_a_short_one_is_answered_in_time() {
+    let stage = Stage::new().await;
+    let tenant = stage.tenant(None).await;
+    crowd(&stage, &tenant).await;
+    for rare in ["xyl", "Quartz", "user77777", "XYLIA q"] {
+        let plan = plan(&stage, &tenant, Some(rare)).await;
+        assert!(plan.contains("Bitmap Index Scan on agents_search"), "{rare}\n{plan}");
+        assert!(!plan.contains("Seq Scan"), "{rare}\n{plan}");
+    }
+    // What everyone has is found among the newest.
+    for common in [Some("kopi"), Some("ser"), None] {
+        let plan = plan(&stage, &tenant, common).await;
+        assert!(plan.contains("Index Scan using agents_newest"), "{common:?}\n{plan}");
+        assert!(!plan.contains("Seq Scan") && !plan.contains("Sort"), "{common:?}\n{plan}");
+    }
+    assert_eq!(emails(&stage.list(&tenant, &[("search", "xYl")]).await), ["rare@kopi.example"]);
+    for (search, found) in
+        [("zz", 0), ("xy", 1), ("xyl", 1), ("jz", 0), ("q", 1), ("@", 1000), ("us", 1000), ("kop", 1000)]
+    {
+        let begun = Instant::now();
+        let users = stage.list(&tenant, &[("search", search)]).await;
+        let took = begun.elapsed();
+        println!("search={search:?}: {} users in {took:?}", users.len());
+        assert_eq!(users.len(), found, "{search:?}");
+        assert!(took < Duration::from_secs(2), "{search:?} took {took:?}");
+    }
+}

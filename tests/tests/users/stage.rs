@@ -1,0 +1,163 @@
+//! What every test of users needs: tenants with a PostgreSQL database each, cloned as a provisioned one is.
+
+use reqwest::{StatusCode, Url};
+use serde_json::{Value, json};
+use shared::{
+    clients::postgres::connect_once,
+    domain::{TENANT_SCHEMA_VERSION, TenantId, tenant_template},
+};
+use tests::{Answer, Api, World, api::Parts};
+use tokio_postgres::Client;
+use uuid::Uuid;
+
+/// A password that nobody guesses.
+pub(crate) const PASSWORD: &str = "tidal-mango-orbit-42";
+
+/// One test's stage.
+pub(crate) struct Stage {
+    pub(crate) world: World,
+    pub(crate) api: Api,
+    pub(crate) owner: Client,
+}
+
+/// A tenant with a database of its own.
+pub(crate) struct Tenant {
+    pub(crate) id: TenantId,
+    pub(crate) database: String,
+    /// Its first agent, `sari@kopi.example`.
+    pub(crate) admin: Uuid,
+}
+
+impl Stage {
+    pub(crate) async fn new() -> Self {
+        Self::with(|parts| parts).await
+    }
+
+    /// With other parts in some places.
+    pub(crate) async fn with(change: impl FnOnce(Parts) -> Parts) -> Self {
+        shared::telemetry::init();
+        let world = Box::pin(World::new()).await;
+        let api = Api::with(&change(Parts::of(&world))).await;
+        Self { api, owner: world.client().await, world }
+    }
+
+    /// An active tenant that may have so many users, with one: an admin.
+    pub(crate) async fn tenant(&self, max_agents: Option<i64>) -> Tenant {
+        let (id, admin) = (TenantId::generate(), Uuid::now_v7());
+        let database = format!("tenant_{}", Uuid::now_v7().simple());
+        let template = tenant_template(TENANT_SCHEMA_VERSION);
+        self.sql(&format!("CREATE DATABASE {database} TEMPLATE {template} OWNER landlord_provisioner")).await;
+        let tenant = Tenant { id, database, admin };
+        self.register(&tenant, TENANT_SCHEMA_VERSION, max_agents).await;
+        let first = "INSERT INTO agents (id, email, full_name, role, created_at, updated_at)
+                     VALUES ($1, 'sari@kopi.example', 'Administrator', 'admin', '2026-01-01', '2026-01-01')";
+        self.inside(&tenant).await.execute(first, &[&admin]).await.unwrap();
+        tenant
+    }
+
+    /// The platform's row of a tenant.
+    pub(crate) async fn register(&self, tenant: &Tenant, schema_version: i32, max_agents: Option<i64>) {
+        let row =
+            "INSERT INTO organizations (id, name, slug, status, database_name, schema_version, country, max_agents,
+                                              postgres_cluster, mongo_cluster, created_at, updated_at)
+                   VALUES ($1, 'Kopi', $2, 'active', $3, $4, 'ID', $5, 'main', 'main', now(), now())";
+        let slug = format!("t{}", tenant.id.0.simple());
+        self.owner.execute(row, &[&tenant.id.0, &slug, &tenant.database, &schema_version, &max_agents]).await.unwrap();
+    }
+
+    /// A connection to a tenant's database, with every right.
+    pub(crate) async fn inside(&self, tenant: &Tenant) -> Client {
+        connect_once(&self.world.owner(), Some(&tenant.database)).await.unwrap()
+    }
+
+    /// The one number that a query gives in a tenant's database.
+    pub(crate) async fn count(&self, tenant: &Tenant, sql: &str) -> i64 {
+        let sql = format!("SELECT count(*) FROM ({sql}) AS rows");
+        self.inside(tenant).await.query_one(&sql, &[]).await.unwrap().get(0)
+    }
+
+    /// Runs SQL as the owner of the platform database.
+    pub(crate) async fn sql(&self, sql: &str) {
+        self.owner.batch_execute(sql).await.unwrap();
+    }
+
+    /// What is asked of a tenant's users.
+    pub(crate) async fn ask(&self, tenant: &Tenant, query: &[(&str, &str)]) -> Answer {
+        let mut url = Url::parse("http://landlord.example/users").unwrap();
+        url.query_pairs_mut().append_pair("tenant_id", &tenant.id.to_string()).extend_pairs(query);
+        self.api.get(&format!("/users?{}", url.query().unwrap())).await
+    }
+
+    /// The same, which must be there.
+    pub(crate) async fn list(&self, tenant: &Tenant, query: &[(&str, &str)]) -> Vec<Value> {
+        let answer = self.ask(tenant, query).await;
+        assert_eq!(answer.status, StatusCode::OK, "{query:?}: {}", answer.text);
+        answer.json.as_array().unwrap().clone()
+    }
+
+    /// Asks for another user.
+    pub(crate) async fn add(&self, tenant: &Tenant, email: &str) -> Answer {
+        self.api.post("/users", &request(tenant, email)).await
+    }
+
+    /// Adds a user, who must be accepted.
+    pub(crate) async fn added(&self, tenant: &Tenant, email: &str, role: &str) -> Value {
+        let mut body = request(tenant, email);
+        body["role"] = json!(role);
+        let answer = self.api.post("/users", &body).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{email}: {}", answer.text);
+        answer.json
+    }
+
+    /// Asks for a change of a user.
+    pub(crate) async fn change(&self, tenant: &Tenant, user: impl std::fmt::Display, patch: &Value) -> Answer {
+        self.api.patch(&format!("/users/{user}?tenant_id={}", tenant.id), patch).await
+    }
+
+    /// The audit entries of a tenant, oldest first: action, outcome, whether it names the intent before it, details.
+    pub(crate) async fn audit(&self, tenant: &Tenant) -> Vec<(String, String, bool, Value)> {
+        let sql = "SELECT action, outcome, intent_id IS NOT NULL AND intent_id = lag(id) OVER (ORDER BY id), details
+                   FROM audit WHERE organization_id = $1 ORDER BY id";
+        let rows = self.owner.query(sql, &[&tenant.id.0]).await.unwrap();
+        rows.iter().map(|row| (row.get(0), row.get(1), row.get(2), row.get(3))).collect()
+    }
+
+    /// The outcomes in the audit log of a tenant, oldest first.
+    pub(crate) async fn outcomes(&self, tenant: &Tenant) -> Vec<String> {
+        self.audit(tenant).await.into_iter().map(|(_, outcome, _, _)| outcome).collect()
+    }
+
+    /// The events of a tenant that wait in the outbox: type and data.
+    pub(crate) async fn events(&self, tenant: &Tenant) -> Vec<(String, Value)> {
+        let sql = "SELECT payload ->> 'type', payload -> 'data' FROM outbox
+                   WHERE destination = 'event' AND key = $1 ORDER BY id";
+        let rows = self.owner.query(sql, &[&tenant.id.to_string()]).await.unwrap();
+        rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+    }
+
+    /// The types of these events.
+    pub(crate) async fn event_types(&self, tenant: &Tenant) -> Vec<String> {
+        self.events(tenant).await.into_iter().map(|(kind, _)| kind).collect()
+    }
+}
+
+/// A good request for a user.
+pub(crate) fn request(tenant: &Tenant, email: &str) -> Value {
+    json!({
+        "tenant_id": tenant.id, "email": email, "full_name": "Budi Santoso", "role": "agent", "password": PASSWORD,
+    })
+}
+
+/// The e-mail addresses of users.
+pub(crate) fn emails(users: &[Value]) -> Vec<&str> {
+    users.iter().map(|user| user["email"].as_str().unwrap()).collect()
+}
+
+/// A problem that tells when to come back.
+pub(crate) fn assert_unavailable(answer: &Answer) {
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{}", answer.text);
+    assert!(!answer.header("retry-after").is_empty(), "{:?}", answer.headers);
+    for inside in ["127.0.0.1", "tenant_", "SELECT", "timeout"] {
+        assert!(!answer.text.contains(inside), "{}", answer.text);
+    }
+}

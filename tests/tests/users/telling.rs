@@ -1,0 +1,90 @@
+//! What is told of a change, in the audit log and in events; and what never is.
+
+use reqwest::StatusCode;
+use serde_json::json;
+
+use crate::stage::{PASSWORD, Stage, request};
+
+#[tokio::test]
+async fn a_change_is_told_as_intended_and_then_as_done_with_before_and_after() {
+    let stage = Stage::new().await;
+    let tenant = stage.tenant(None).await;
+    let user = stage.added(&tenant, "budi@kopi.example", "agent").await;
+    let patch = json!({"full_name": "Budi", "role": "supervisor", "status": "deactivated", "password": "quiet-lemon-harbor-17"});
+    let changed = stage.change(&tenant, user["id"].as_str().unwrap(), &patch).await;
+    assert_eq!(changed.status, StatusCode::OK, "{}", changed.text);
+    let after = json!({"email": "budi@kopi.example", "full_name": "Budi Santoso", "role": "agent"});
+    let added = json!({"user_id": user["id"], "after": after});
+    let wanted = json!({"full_name": "Budi", "role": "supervisor", "status": "deactivated", "password_reset": true});
+    let done = json!({
+        "user_id": user["id"], "password_reset": true,
+        "before": {"full_name": "Budi Santoso", "role": "agent", "status": "active"},
+        "after": {"full_name": "Budi", "role": "supervisor", "status": "deactivated"},
+    });
+    let entry = |action: &str, outcome: &str, names_intent, details: &serde_json::Value| {
+        (action.to_owned(), outcome.to_owned(), names_intent, details.clone())
+    };
+    assert_eq!(
+        stage.audit(&tenant).await,
+        [
+            entry("user.create", "intended", false, &added),
+            entry("user.create", "done", true, &added),
+            entry("user.update", "intended", false, &json!({"user_id": user["id"], "wanted": wanted})),
+            entry("user.update", "done", true, &done),
+        ]
+    );
+    let events = stage.events(&tenant).await;
+    let types: Vec<_> = events.iter().map(|(kind, _)| &**kind).collect();
+    assert_eq!(types, ["user.created", "user.updated", "user.deactivated", "user.password_reset"]);
+    assert_eq!(events[0].1, json!({"tenant_id": tenant.id, "revision": 1, "user": user}));
+    for (_, data) in &events[1..] {
+        assert_eq!(*data, json!({"tenant_id": tenant.id, "revision": 2, "user": changed.json}));
+    }
+}
+
+#[tokio::test]
+async fn a_change_that_is_refused_is_told_as_failed_with_the_reason() {
+    let stage = Stage::new().await;
+    let tenant = stage.tenant(Some(1)).await;
+    assert_eq!(stage.add(&tenant, "budi@kopi.example").await.status, StatusCode::CONFLICT);
+    assert_eq!(stage.change(&tenant, tenant.admin, &json!({"role": "agent"})).await.status, StatusCode::CONFLICT);
+    let told: Vec<_> = stage.audit(&tenant).await;
+    let outcomes: Vec<_> = told.iter().map(|(action, outcome, names, _)| (&**action, &**outcome, *names)).collect();
+    assert_eq!(
+        outcomes,
+        [
+            ("user.create", "intended", false),
+            ("user.create", "failed", true),
+            ("user.update", "intended", false),
+            ("user.update", "failed", true),
+        ]
+    );
+    assert!(told[1].3["error"].as_str().unwrap().contains("max_agents is 1"), "{}", told[1].3);
+    assert!(told[3].3["error"].as_str().unwrap().contains("last active admin"), "{}", told[3].3);
+    assert_eq!(stage.events(&tenant).await, []);
+}
+
+#[tokio::test]
+async fn no_password_and_no_hash_is_ever_kept_outside_of_the_users_own_row() {
+    let stage = Stage::new().await;
+    let tenant = stage.tenant(Some(2)).await;
+    let body = request(&tenant, "budi@kopi.example");
+    let add = stage.api.request(reqwest::Method::POST, "/users").header("idempotency-key", "key-1").json(&body);
+    let added = tests::api::answer(add).await;
+    assert_eq!(added.status, StatusCode::CREATED, "{}", added.text);
+    assert_eq!(stage.add(&tenant, "full@kopi.example").await.status, StatusCode::CONFLICT);
+    let id = added.json["id"].as_str().unwrap();
+    let reset = stage.change(&tenant, id, &json!({"password": "quiet-lemon-harbor-17"})).await;
+    for text in [&added.text, &reset.text] {
+        assert!(!text.contains("password") && !text.contains("argon2"), "{text}");
+    }
+    for table in ["audit", "outbox", "idempotency_keys", "organizations", "operations"] {
+        let rows = stage.owner.query(&format!("SELECT row_to_json(t)::text FROM {table} AS t"), &[]).await.unwrap();
+        for row in rows {
+            let row: String = row.get(0);
+            for secret in [PASSWORD, "quiet-lemon-harbor-17", "$argon2"] {
+                assert!(!row.contains(secret), "{table}: {row}");
+            }
+        }
+    }
+}
