@@ -34,3 +34,5 @@ pub mod store;
 pub mod telemetry;
 #[cfg(feature = "postgres")]
 pub mod tenant_change;
+#[cfg(feature = "redis")]
+pub mod throttle;

@@ -17,6 +17,7 @@ use shared::{
     dispatch::Dispatcher,
     health::Sources,
     http::{Fingerprints, finish},
+    throttle::Throttle,
 };
 use tokio::net::TcpListener;
 use utoipa_axum::router::OpenApiRouter;
@@ -107,15 +108,29 @@ pub fn routes(parts: &Parts) -> OpenApiRouter {
     let verifier = TokenVerifier::new(&parts.tokens).unwrap();
     let fingerprints = Fingerprints::new(&IdempotencyConfig::from_env().unwrap());
     let dispatcher = Arc::new(Dispatcher::new(parts.queues.clone()));
-    let signer = TokenSigner::new(&SigningConfig::from_env().unwrap(), &parts.tokens).unwrap();
+    let signer = Arc::new(TokenSigner::new(&SigningConfig::from_env().unwrap(), &parts.tokens).unwrap());
     let deny_list = || Arc::new(DenyList::new(Redis::connect(&parts.redis).unwrap()));
-    let throttle = login::Throttle::new(Redis::connect(&parts.redis).unwrap());
+    let throttle = Arc::new(Throttle::new(Redis::connect(&parts.redis).unwrap()));
     OpenApiRouter::new()
         .merge(login::routes(login::App {
             platform: platform(),
-            throttle: Arc::new(throttle),
-            signer: Arc::new(signer),
+            throttle: Arc::clone(&throttle),
+            signer: Arc::clone(&signer),
         }))
+        .merge(change_password::routes(change_password::App {
+            platform: platform(),
+            verifier: verifier.clone(),
+            throttle,
+            signer,
+        }))
+        .merge(list_admins::routes(list_admins::App { platform: platform(), verifier: verifier.clone() }))
+        .merge(create_admin::routes(create_admin::App {
+            platform: platform(),
+            verifier: verifier.clone(),
+            fingerprints: fingerprints.clone(),
+        }))
+        .merge(update_admin::routes(update_admin::App { platform: platform(), verifier: verifier.clone() }))
+        .merge(list_audit::routes(list_audit::App { platform: platform(), verifier: verifier.clone() }))
         .merge(list_tenants::routes(list_tenants::App { platform: platform(), verifier: verifier.clone() }))
         .merge(list_tenant_usage::routes(list_tenant_usage::App {
             platform: platform(),
@@ -191,6 +206,21 @@ pub fn routes(parts: &Parts) -> OpenApiRouter {
             verifier: verifier.clone(),
         }))
         .merge(check_health::routes(check_health::App::new(&parts.health, verifier).unwrap()))
+}
+
+/// Method and path of every route in the code.
+pub fn all_routes(parts: &Parts) -> Vec<(Method, String)> {
+    let (_, api) = routes(parts).split_for_parts();
+    let document = serde_json::to_value(api).unwrap();
+    let mut found = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for method in item.as_object().unwrap().keys() {
+            if let Ok(method) = method.to_uppercase().parse::<Method>() {
+                found.push((method, path.clone()));
+            }
+        }
+    }
+    found
 }
 
 impl Api {
@@ -270,19 +300,3 @@ pub fn tenant_request(slug: &str) -> Value {
 
 /// What anyone may call.
 pub const OPEN: [(&str, &str); 2] = [("POST", "/api/super-admin/auth/login"), ("GET", "/.well-known/jwks.json")];
-
-/// Method and path of every route in the code, and whether anyone may call it.
-pub fn all_routes(parts: &Parts) -> Vec<(Method, String, bool)> {
-    let (_, api) = routes(parts).split_for_parts();
-    let document = serde_json::to_value(api).unwrap();
-    let mut found = Vec::new();
-    for (path, item) in document["paths"].as_object().unwrap() {
-        for method in item.as_object().unwrap().keys() {
-            if let Ok(method) = method.to_uppercase().parse::<Method>() {
-                let is_open = OPEN.contains(&(method.as_str(), path.as_str()));
-                found.push((method, path.clone(), is_open));
-            }
-        }
-    }
-    found
-}

@@ -10,6 +10,9 @@ use time::OffsetDateTime;
 /// The super-admin of every world, an owner.
 pub const OWNER: &str = "0190a0c4-8f6e-7c3a-9d2b-5e1f00c0ffee";
 
+/// An id that nothing has.
+pub const NOBODY: &str = "0190a0c4-8f6e-7c3a-9d2b-5e1f00c0dead";
+
 /// The claims of a good token of the super-admin `subject`.
 pub fn claims(subject: &str) -> Value {
     let config = TokenConfig::from_env().unwrap();

@@ -5,7 +5,7 @@ use shared::{
     auth::{MayRead, TokenVerifier},
     clients::postgres::Postgres,
     config::{ConfigError, FromEnv, PostgresConfig, TokenConfig},
-    domain::{AgentId, Cursor, Impersonation, PageLimit, TenantId},
+    domain::{AgentId, Cursor, Impersonation, PageLimit, TenantId, parse_audit_name},
     error::Error,
     http::{Page, ProblemDetails, QueryReader, Result},
     store::impersonations::{self, ImpersonationFilter},
@@ -73,7 +73,7 @@ async fn list_impersonations(reader: MayRead, query: QueryReader, uri: Uri) -> R
 fn read(mut query: QueryReader) -> Result<(ImpersonationFilter, Option<Cursor>, PageLimit), Error> {
     let filter = ImpersonationFilter {
         tenant_id: query.take("tenant_id", str::parse::<TenantId>),
-        admin_id: query.take("admin_id", admin_id),
+        admin_id: query.take("admin_id", parse_audit_name),
         user_id: query.take("user_id", str::parse::<AgentId>),
         live: query.take("live", str::parse),
     };
@@ -81,13 +81,4 @@ fn read(mut query: QueryReader) -> Result<(ImpersonationFilter, Option<Cursor>, 
     let cursor = query.take("cursor", |text| Cursor::decode(text, LIST));
     query.finish()?;
     Ok((filter, cursor, limit))
-}
-
-/// A super-admin's id, or a subject of the identity provider, of which little is known.
-fn admin_id(text: &str) -> Result<String, &'static str> {
-    if text.len() <= 255 && !text.contains(char::is_control) {
-        Ok(text.to_owned())
-    } else {
-        Err("must have at most 255 bytes, and no control characters")
-    }
 }

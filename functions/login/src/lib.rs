@@ -1,7 +1,5 @@
 //! `POST /api/super-admin/auth/login`: a super-admin signs in with e-mail and password and gets a bearer token.
 
-mod throttle;
-
 use std::sync::Arc;
 
 use axum::{
@@ -11,10 +9,9 @@ use axum::{
 };
 use deserr::Deserr;
 use secrecy::SecretString;
-use serde::Serialize;
 use serde_json::json;
 use shared::{
-    auth::TokenSigner,
+    auth::{IssuedToken, TokenSigner},
     clients::{postgres::Postgres, redis::Redis},
     config::{ConfigError, FromEnv, PostgresConfig, RedisConfig, SigningConfig, TokenConfig},
     error::Error,
@@ -24,8 +21,8 @@ use shared::{
         audit::{self, AuditEntry},
         super_admins,
     },
+    throttle::Throttle,
 };
-pub use throttle::Throttle;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -69,26 +66,13 @@ struct Credentials {
     password: SecretString,
 }
 
-/// A bearer token (RFC 6750).
-#[derive(Serialize, ToSchema)]
-struct TokenResponse {
-    /// The JWT.
-    access_token: String,
-    /// Always `Bearer`.
-    #[schema(example = "Bearer")]
-    token_type: &'static str,
-    /// Seconds until it expires.
-    #[schema(example = 28_800)]
-    expires_in: i64,
-}
-
 /// Sign in
 #[utoipa::path(
     post,
     path = "/api/super-admin/auth/login",
     request_body = Credentials,
     responses(
-        (status = 200, description = "A bearer token", body = TokenResponse),
+        (status = 200, description = "A bearer token", body = IssuedToken),
         (status = 400, description = "The body is not JSON", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 401, description = "E-mail or password is wrong", body = ProblemDetails,
             content_type = "application/problem+json"),
@@ -128,7 +112,6 @@ async fn login(
     let id = admin.id.to_string();
     let entry = AuditEntry::done(info.actor(&id), "admin.login", None, json!({}));
     audit::insert(&app.platform.get().await?, &entry).await?;
-    let response = TokenResponse { access_token: issued.token, token_type: "Bearer", expires_in: issued.expires_in };
-    let body = serde_json::to_vec(&response).map_err(Error::internal)?;
+    let body = serde_json::to_vec(&issued).map_err(Error::internal)?;
     Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
 }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use time::OffsetDateTime;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{SUPER_ADMIN_ROLE, private_key::PrivateKey};
@@ -19,11 +20,16 @@ pub struct TokenSigner {
     ttl: time::Duration,
 }
 
-/// A token that was just issued.
+/// A bearer token (RFC 6750) that was just issued.
+#[derive(Serialize, ToSchema)]
 pub struct IssuedToken {
     /// The JWT, in its compact form.
-    pub token: String,
-    /// How long it lasts, in seconds.
+    pub access_token: String,
+    /// Always `Bearer`.
+    #[schema(example = "Bearer")]
+    pub token_type: &'static str,
+    /// Seconds until it expires.
+    #[schema(example = 28_800)]
     pub expires_in: i64,
 }
 
@@ -64,7 +70,7 @@ impl TokenSigner {
             jti: Uuid::now_v7(),
             epoch,
         };
-        let token = self.key.sign("JWT", &claims)?;
-        Ok(IssuedToken { token, expires_in })
+        let access_token = self.key.sign("JWT", &claims)?;
+        Ok(IssuedToken { access_token, token_type: "Bearer", expires_in })
     }
 }

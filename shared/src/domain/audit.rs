@@ -1,6 +1,11 @@
 //! The audit log's own words.
 
 use serde::Serialize;
+use serde_json::Value;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{InvalidValue, TenantId, timestamp};
 
 word!(
     /// How far something got that is in the audit log.
@@ -15,3 +20,48 @@ word!(
         Refused = "refused",
     }
 );
+
+/// An entry of the audit log.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+pub struct AuditRecord {
+    /// Id.
+    pub id: Uuid,
+    /// When.
+    #[serde(serialize_with = "timestamp")]
+    pub at: OffsetDateTime,
+    /// Who: an operator's id, their subject at the identity provider, `anonymous` or `system`.
+    pub actor: String,
+    /// The operator's e-mail address, where they are known here.
+    #[cfg_attr(feature = "http", schema(required = true, example = "ada@landlord.example"))]
+    pub actor_email: Option<String>,
+    /// What.
+    #[cfg_attr(feature = "http", schema(example = "tenant.update"))]
+    pub action: String,
+    /// How far it got.
+    pub outcome: AuditOutcome,
+    /// The entry of the intent that this is the outcome of.
+    #[cfg_attr(feature = "http", schema(required = true))]
+    pub intent_id: Option<Uuid>,
+    /// Which tenant.
+    #[cfg_attr(feature = "http", schema(required = true, value_type = Option<Uuid>))]
+    pub tenant_id: Option<TenantId>,
+    /// The request that it was done by: its `x-request-id`.
+    #[cfg_attr(feature = "http", schema(required = true))]
+    pub request_id: Option<String>,
+    /// The address that the request came from.
+    #[cfg_attr(feature = "http", schema(required = true, example = "203.0.113.7"))]
+    pub source_address: Option<String>,
+    /// What changed, before and after; never a secret.
+    #[cfg_attr(feature = "http", schema(value_type = Object, example = json!({"before": {"status": "active"}, "after": {"status": "suspended"}})))]
+    pub details: Value,
+}
+
+/// Part of an action, an actor: 1 to 255 visible characters.
+pub fn parse_audit_name(text: &str) -> Result<String, InvalidValue> {
+    if text.len() <= 255 && text.chars().all(|character| !character.is_control() && character != ' ') {
+        Ok(text.to_owned())
+    } else {
+        Err(InvalidValue::new("must be 1 to 255 visible characters"))
+    }
+}

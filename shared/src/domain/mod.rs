@@ -23,7 +23,7 @@ mod text;
 mod usage;
 mod user;
 
-pub use audit::AuditOutcome;
+pub use audit::{AuditOutcome, AuditRecord, parse_audit_name};
 pub use country::Country;
 pub use email::EmailAddress;
 pub use health::{Channel, Component, Condition, Service, TenantCounts};
@@ -32,7 +32,7 @@ pub use impersonation::{Access, EndReason, EndedImpersonation, Impersonation, Im
 pub use limits::{Limit, Limits, LimitsPatch, parse_limit};
 pub use month::Month;
 pub use operation::{Operation, OperationKind, OperationStatus, OperationStep, StepName, StepStatus};
-pub use operator::OperatorRole;
+pub use operator::{Operator, OperatorRole, OperatorStatus, ProviderSubject};
 pub use page::{Cursor, PageCursor, PageLimit, ValueCursor};
 #[cfg(feature = "password-strength")]
 pub use password::NewPassword;

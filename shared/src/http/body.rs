@@ -15,7 +15,8 @@ use super::Problem;
 use crate::{
     domain::{
         Access, AgentId, AgentRole, AgentStatus, Country, EmailAddress, FullName, ImpersonationMinutes, InvalidValue,
-        Limit, LimitsPatch, Reason, Slug, TenantId, TenantName, TenantStatus, Ticket, parse_limit,
+        Limit, LimitsPatch, OperatorRole, OperatorStatus, ProviderSubject, Reason, Slug, TenantId, TenantName,
+        TenantStatus, Ticket, parse_limit,
     },
     error::{Error, Fault, Location},
 };
@@ -143,7 +144,7 @@ macro_rules! from_string {
     )+};
 }
 
-from_string!(Country, EmailAddress, FullName, Reason, Slug, TenantName, Ticket);
+from_string!(Country, EmailAddress, FullName, ProviderSubject, Reason, Slug, TenantName, Ticket);
 #[cfg(feature = "password-strength")]
 from_string!(crate::domain::NewPassword);
 
@@ -159,7 +160,7 @@ macro_rules! from_word {
     )+};
 }
 
-from_word!(Access, AgentId, AgentRole, AgentStatus, TenantId, TenantStatus);
+from_word!(Access, AgentId, AgentRole, AgentStatus, OperatorRole, OperatorStatus, TenantId, TenantStatus);
 
 impl Deserr<Faults> for ImpersonationMinutes {
     fn deserialize_from_value<V: IntoValue>(value: Value<V>, location: ValuePointerRef<'_>) -> Result<Self, Faults> {

@@ -5,11 +5,14 @@
 
 use deadpool_postgres::GenericClient;
 use serde_json::Value;
+use time::OffsetDateTime;
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::{
-    domain::{AuditOutcome, TenantId},
-    error::Result,
+    domain::{AuditOutcome, AuditRecord, Cursor, PageLimit, TenantId},
+    error::{Error, Result},
+    store::conditions::Conditions,
 };
 
 /// Who does something, and by which request.
@@ -98,4 +101,93 @@ pub async fn insert(client: &impl GenericClient, entry: &AuditEntry<'_>) -> Resu
         )
         .await?;
     Ok(id)
+}
+
+/// What a list is narrowed to.
+#[derive(Debug, Clone, Default)]
+pub struct AuditFilter {
+    /// Only of this tenant.
+    pub tenant_id: Option<TenantId>,
+    /// Only by this actor.
+    pub actor: Option<String>,
+    /// Only this action.
+    pub action: Option<String>,
+    /// Only what got so far.
+    pub outcome: Option<AuditOutcome>,
+    /// Only at this time or later.
+    pub since: Option<OffsetDateTime>,
+    /// Only before this time.
+    pub until: Option<OffsetDateTime>,
+}
+
+/// A page of entries, newest first, after `cursor`; and one more where the list goes on.
+pub async fn list(
+    client: &impl GenericClient,
+    filter: &AuditFilter,
+    cursor: Option<Cursor>,
+    limit: PageLimit,
+) -> Result<Vec<AuditRecord>> {
+    let limit = i64::try_from(limit.get() + 1).map_err(Error::internal)?;
+    let (tenant_id, outcome) = (filter.tenant_id.map(|id| id.0), filter.outcome.map(AuditOutcome::as_str));
+    let mut conditions = Conditions::after(vec![&limit]);
+    if let Some(tenant_id) = &tenant_id {
+        let number = conditions.number(tenant_id);
+        conditions.add(format!("organization_id = ${number}"));
+    }
+    if let Some(actor) = &filter.actor {
+        let number = conditions.number(actor);
+        conditions.add(format!("actor = ${number}"));
+    }
+    if let Some(action) = &filter.action {
+        let number = conditions.number(action);
+        conditions.add(format!("action = ${number}"));
+    }
+    if let Some(outcome) = &outcome {
+        let number = conditions.number(outcome);
+        conditions.add(format!("outcome = ${number}"));
+    }
+    if let Some(since) = &filter.since {
+        let number = conditions.number(since);
+        conditions.add(format!("at >= ${number}"));
+    }
+    if let Some(until) = &filter.until {
+        let number = conditions.number(until);
+        conditions.add(format!("at < ${number}"));
+    }
+    if let Some(cursor) = &cursor {
+        let (at, id) = (conditions.number(&cursor.created_at), conditions.number(&cursor.id));
+        conditions.add(format!("(at, id) < (${at}, ${id})"));
+    }
+    // E-mails are looked up for the page alone: an actor who is no operator of ours is not even a UUID.
+    let statement = client
+        .prepare_cached(&format!(
+            "SELECT page.*, admin.email
+             FROM (
+                 SELECT id, at, actor, action, outcome, intent_id, organization_id, request_id, source_address, details
+                 FROM audit {} ORDER BY at DESC, id DESC LIMIT $1
+             ) page
+             LEFT JOIN super_admins admin ON admin.id::text = page.actor
+             ORDER BY page.at DESC, page.id DESC",
+            conditions.clause()
+        ))
+        .await?;
+    conditions.query(client, &statement, read).await
+}
+
+fn read(row: &Row) -> Result<AuditRecord> {
+    let outcome: &str = row.try_get(4)?;
+    Ok(AuditRecord {
+        id: row.try_get(0)?,
+        at: row.try_get(1)?,
+        actor: row.try_get(2)?,
+        action: row.try_get(3)?,
+        outcome: AuditOutcome::from_text(outcome)
+            .ok_or_else(|| Error::internal(format!("unknown outcome `{outcome}` in the audit log")))?,
+        intent_id: row.try_get(5)?,
+        tenant_id: row.try_get::<_, Option<Uuid>>(6)?.map(TenantId),
+        request_id: row.try_get(7)?,
+        source_address: row.try_get(8)?,
+        details: row.try_get(9)?,
+        actor_email: row.try_get(10)?,
+    })
 }

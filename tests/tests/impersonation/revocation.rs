@@ -11,7 +11,7 @@ use shared::{
     store::{audit::Actor, impersonations},
 };
 use tests::{
-    api::{Parts, all_routes, answer},
+    api::{OPEN, Parts, all_routes, answer},
     deny_list,
 };
 
@@ -86,8 +86,8 @@ async fn every_route_of_this_api_refuses_such_a_token() {
     let token = started["token"].as_str().unwrap();
     let parts = Parts::of(&stage.world);
     let mut walked = 0;
-    for (method, path, open) in all_routes(&parts) {
-        if open {
+    for (method, path) in all_routes(&parts) {
+        if OPEN.contains(&(method.as_str(), path.as_str())) {
             continue;
         }
         walked += 1;

@@ -78,7 +78,7 @@ impl World {
         let redis_config = RedisConfig { url: redis_url.into(), timeout: Duration::from_secs(10) };
         let signer = TokenSigner::new(&SigningConfig::from_env()?, &TokenConfig::from_env()?)?;
         let admin = AdminId::generate();
-        let token = signer.sign(admin, 0).map_err(|error| error.chain())?.token;
+        let token = signer.sign(admin, 0).map_err(|error| error.chain())?.access_token;
         let of = |url: &str| postgres_database(url, &database).map(|url| patient(&url));
         let mut world = Self {
             settings: settings.clone(),

@@ -1,6 +1,7 @@
-//! Super-admins: the operators of the platform.
+//! Signing in, and what an operator who did may do now.
 
 use deadpool_postgres::GenericClient;
+use tokio_postgres::Row;
 
 use crate::{
     domain::{AdminId, EmailAddress, OperatorRole},
@@ -27,12 +28,23 @@ pub async fn find_credentials(client: &impl GenericClient, email: &str) -> Resul
              WHERE lower(email) = lower($1) AND disabled_at IS NULL AND password_hash IS NOT NULL",
         )
         .await?;
-    let Some(row) = client.query_opt(&statement, &[&email]).await? else { return Ok(None) };
-    Ok(Some(Credentials {
-        id: AdminId(row.try_get(0)?),
-        password_hash: row.try_get(1)?,
-        session_epoch: row.try_get(2)?,
-    }))
+    client.query_opt(&statement, &[&email]).await?.map(|row| read_credentials(&row)).transpose()
+}
+
+/// The credentials of an enabled super-admin; `None` for one who signs in at the identity provider.
+pub async fn find_own_credentials(client: &impl GenericClient, id: AdminId) -> Result<Option<Credentials>> {
+    let statement = client
+        .prepare_cached(
+            "SELECT id, password_hash, session_epoch
+             FROM super_admins
+             WHERE id = $1 AND disabled_at IS NULL AND password_hash IS NOT NULL",
+        )
+        .await?;
+    client.query_opt(&statement, &[&id.0]).await?.map(|row| read_credentials(&row)).transpose()
+}
+
+fn read_credentials(row: &Row) -> Result<Credentials> {
+    Ok(Credentials { id: AdminId(row.try_get(0)?), password_hash: row.try_get(1)?, session_epoch: row.try_get(2)? })
 }
 
 /// By what a token names an operator.
@@ -89,7 +101,7 @@ pub async fn find_standing(client: &impl GenericClient, name: OperatorName<'_>) 
     }))
 }
 
-fn read_role(text: &str) -> Result<OperatorRole> {
+pub(super) fn read_role(text: &str) -> Result<OperatorRole> {
     OperatorRole::from_text(text).ok_or_else(|| Error::internal(format!("unknown role `{text}` of a super-admin")))
 }
 

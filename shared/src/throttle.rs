@@ -1,11 +1,12 @@
-//! How often someone may try to sign in: counted in Redis, per account and per address.
+//! How often someone may try a password: counted in Redis, per account and per address.
 //!
-//! When Redis cannot be asked, nobody signs in (503): guessing unthrottled would be worse than waiting, and operators who
+//! When Redis cannot be asked, nobody signs in or changes a password (503): guessing unthrottled would be worse than waiting, and operators who
 //! are signed in already go on working, as their tokens need no Redis.
 
 use redis::Script;
 use sha2::{Digest, Sha256};
-use shared::{
+
+use crate::{
     clients::redis::Redis,
     error::{Error, Result},
 };
@@ -34,7 +35,7 @@ end
 return wait
 ";
 
-/// Counts attempts to sign in.
+/// Counts attempts on a password.
 pub struct Throttle {
     redis: Redis,
     admit: Script,
@@ -47,10 +48,10 @@ impl Throttle {
         Self { redis, admit: Script::new(ADMIT), forget: Script::new("return redis.call('DEL', KEYS[1])") }
     }
 
-    /// Counts an attempt. [`Error::TooManyRequests`] when there were too many, [`Error::Unavailable`] when Redis cannot
+    /// Counts an attempt on `account`, an e-mail or an id. [`Error::TooManyRequests`] when there were too many, [`Error::Unavailable`] when Redis cannot
     /// tell.
-    pub async fn admit(&self, email: &str, address: Option<&str>) -> Result<()> {
-        let mut call = self.admit.key(account_key(email));
+    pub async fn admit(&self, account: &str, address: Option<&str>) -> Result<()> {
+        let mut call = self.admit.key(account_key(account));
         call.key(format!("login:address:{}", address.unwrap_or("unknown")));
         call.arg(WINDOW_SECONDS).arg(PER_ACCOUNT).arg(PER_ADDRESS);
         match u64::try_from(self.redis.run::<i64>(&call).await?) {
@@ -60,15 +61,15 @@ impl Throttle {
     }
 
     /// Forgets the attempts on an account, as the right one signed in.
-    pub async fn forget(&self, email: &str) {
-        if let Err(error) = self.redis.run::<i64>(&self.forget.key(account_key(email))).await {
+    pub async fn forget(&self, account: &str) {
+        if let Err(error) = self.redis.run::<i64>(&self.forget.key(account_key(account))).await {
             tracing::warn!(error = %error.chain(), "attempts to sign in are still counted");
         }
     }
 }
 
 /// The key of an account. A digest, so that no e-mail that someone mistyped a password into stays in Redis.
-fn account_key(email: &str) -> String {
-    let digest = Sha256::digest(email.trim().to_lowercase().as_bytes());
+fn account_key(account: &str) -> String {
+    let digest = Sha256::digest(account.trim().to_lowercase().as_bytes());
     digest.iter().take(16).fold("login:account:".to_owned(), |key, byte| format!("{key}{byte:02x}"))
 }

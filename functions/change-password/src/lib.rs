@@ -1,0 +1,138 @@
+//! `POST /api/super-admin/auth/change-password`: an operator changes their own password. Every other session of theirs ends.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{FromRef, State},
+    http::header,
+    response::{IntoResponse, Response},
+};
+use deserr::Deserr;
+use secrecy::SecretString;
+use serde_json::json;
+use shared::{
+    auth::{IsOperator, IssuedToken, SuperAdmin, TokenSigner, TokenVerifier},
+    clients::{postgres::Postgres, redis::Redis},
+    config::{ConfigError, FromEnv, PostgresConfig, RedisConfig, SigningConfig, TokenConfig},
+    domain::{AdminId, NewPassword},
+    error::Error,
+    http::{Faults, JsonBody, ProblemDetails, Result},
+    passwords,
+    store::{
+        audit::{self, AuditEntry},
+        super_admins,
+    },
+    throttle::Throttle,
+};
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+const ACTION: &str = "admin.change_password";
+
+/// What the function needs.
+#[derive(Clone, FromRef)]
+pub struct App {
+    /// The platform database.
+    pub platform: Postgres,
+    /// Verifies bearer tokens.
+    pub verifier: TokenVerifier,
+    /// Counts attempts.
+    pub throttle: Arc<Throttle>,
+    /// Signs tokens.
+    pub signer: Arc<TokenSigner>,
+}
+
+impl App {
+    /// From the environment.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        let tokens = TokenConfig::from_env()?;
+        Ok(Self {
+            platform: Postgres::connect(&PostgresConfig::from_env()?)?,
+            verifier: TokenVerifier::new(&tokens)?,
+            throttle: Arc::new(Throttle::new(Redis::connect(&RedisConfig::from_env()?)?)),
+            signer: Arc::new(TokenSigner::new(&SigningConfig::from_env()?, &tokens)?),
+        })
+    }
+}
+
+/// The function's one route.
+pub fn routes(app: App) -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(change_password)).with_state(app)
+}
+
+/// The password that is, and the one that is to be.
+#[derive(Debug, Deserr, ToSchema)]
+#[deserr(error = Faults, deny_unknown_fields)]
+struct PasswordChange {
+    /// The password that is.
+    #[deserr(from(String) = SecretString::from)]
+    #[schema(value_type = String, format = Password)]
+    current_password: SecretString,
+    /// The one that is to be: length counts, composition does not; what is easy to guess is refused.
+    #[schema(value_type = String, format = Password, min_length = 12, max_length = 128, example = "tidal-mango-orbit-42")]
+    new_password: NewPassword,
+}
+
+/// Change your own password
+///
+/// Every session of yours ends, but for the one that begins with the token of the answer.
+#[utoipa::path(
+    post,
+    path = "/api/super-admin/auth/change-password",
+    request_body = PasswordChange,
+    responses(
+        (status = 200, description = "A bearer token for the session that goes on", body = IssuedToken),
+        (status = 400, description = "The body is not JSON", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 401, description = "No valid bearer token", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 403, description = "Not a super-admin", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 409, description = "You sign in at the identity provider and have no password here", body = ProblemDetails,
+            content_type = "application/problem+json"),
+        (status = 413, description = "The body has more than 64 KiB", body = ProblemDetails,
+            content_type = "application/problem+json"),
+        (status = 415, description = "The body is not JSON by its Content-Type", body = ProblemDetails,
+            content_type = "application/problem+json"),
+        (status = 422, description = "The body holds invalid values, all of which are named; the current password is one of \
+            them when it is wrong", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 429, description = "Too many attempts", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 503, description = "The platform database or Redis is not available", body = ProblemDetails,
+            content_type = "application/problem+json"),
+    ),
+    security(("bearer" = []))
+)]
+async fn change_password(
+    IsOperator(admin): IsOperator,
+    State(app): State<App>,
+    JsonBody { value: change, .. }: JsonBody<PasswordChange>,
+) -> Result<Response> {
+    let (Some(email), Ok(id)) = (&admin.email, admin.id.parse::<AdminId>()) else { return Err(elsewhere().into()) };
+    if change.new_password.is_guessable_from(&[email]) {
+        return Err(Error::invalid_body("/new_password", "is too easy to guess from your e-mail address").into());
+    }
+    app.throttle.admit(&admin.id, admin.actor().source_address).await?;
+    let found = super_admins::find_own_credentials(&app.platform.get().await?, id).await?.ok_or_else(elsewhere)?;
+    if !passwords::verify(&change.current_password, Some(&found.password_hash)).await? {
+        let entry = AuditEntry::done(admin.actor(), ACTION, None, json!({})).refused();
+        audit::insert(&app.platform.get().await?, &entry).await?;
+        return Err(Error::invalid_body("/current_password", "is not your password").into());
+    }
+    app.throttle.forget(&admin.id).await;
+    let hash = passwords::hash(change.new_password.expose()).await?;
+    let session_epoch = set(&app, &admin, id, &hash).await?;
+    let issued = app.signer.sign(id, session_epoch)?;
+    let body = serde_json::to_vec(&issued).map_err(Error::internal)?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
+}
+
+fn elsewhere() -> Error {
+    Error::Conflict("You sign in at the identity provider, and have no password here".to_owned())
+}
+
+/// Commits the password, the end of the sessions and the audit entry together.
+async fn set(app: &App, admin: &SuperAdmin, id: AdminId, password_hash: &str) -> Result<i32, Error> {
+    let mut connection = app.platform.get().await?;
+    let transaction = connection.transaction().await?;
+    let session_epoch = super_admins::set_password(&transaction, id, password_hash).await?;
+    audit::insert(&transaction, &AuditEntry::done(admin.actor(), ACTION, None, json!({}))).await?;
+    transaction.commit().await?;
+    Ok(session_epoch)
+}

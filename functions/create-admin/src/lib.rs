@@ -1,0 +1,164 @@
+//! `POST /api/super-admin/admins`: add an operator of the platform.
+
+use axum::{
+    extract::{FromRef, State},
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use deserr::Deserr;
+use serde_json::json;
+use shared::{
+    auth::{MayAdminister, SuperAdmin, TokenVerifier},
+    clients::postgres::Postgres,
+    config::{ConfigError, FromEnv, IdempotencyConfig, PostgresConfig, TokenConfig},
+    domain::{EmailAddress, NewPassword, Operator, OperatorRole, ProviderSubject},
+    error::Error,
+    http::{
+        BASE_PATH, Claim, Faults, Field, Fingerprints, IdempotencyKey, JsonBody, ProblemDetails, Replayable, Result,
+        etag,
+    },
+    passwords,
+    store::{
+        audit::{self, AuditEntry},
+        super_admins::{self, NewOperator},
+    },
+};
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+/// What the function needs.
+#[derive(Clone, FromRef)]
+pub struct App {
+    /// The platform database.
+    pub platform: Postgres,
+    /// Verifies bearer tokens.
+    pub verifier: TokenVerifier,
+    /// Tells bodies with the same idempotency key apart.
+    pub fingerprints: Fingerprints,
+}
+
+impl App {
+    /// From the environment.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Ok(Self {
+            platform: Postgres::connect(&PostgresConfig::from_env()?)?,
+            verifier: TokenVerifier::new(&TokenConfig::from_env()?)?,
+            fingerprints: Fingerprints::new(&IdempotencyConfig::from_env()?),
+        })
+    }
+}
+
+/// The function's one route.
+pub fn routes(app: App) -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(create_admin)).with_state(app)
+}
+
+/// An operator to be added, who signs in here (`password`) or at the platform's identity provider (`subject`).
+#[derive(Debug, Deserr, ToSchema)]
+#[deserr(error = Faults, deny_unknown_fields)]
+struct OperatorRequest {
+    /// E-mail address, unique without regard to case.
+    #[schema(value_type = String, format = Email, max_length = 254, example = "ada@landlord.example")]
+    email: EmailAddress,
+    /// What they may do.
+    role: OperatorRole,
+    /// Their first password: length counts, composition does not; what is easy to guess is refused.
+    #[deserr(default)]
+    #[schema(value_type = Option<String>, nullable = false, format = Password, min_length = 12, max_length = 128,
+        example = "tidal-mango-orbit-42")]
+    password: Field<NewPassword>,
+    /// Who they are to the identity provider.
+    #[deserr(default)]
+    #[schema(value_type = Option<String>, nullable = false, min_length = 1, max_length = 255)]
+    subject: Field<ProviderSubject>,
+}
+
+impl OperatorRequest {
+    /// What no field can tell by itself.
+    fn check(&self) -> Result<(), Error> {
+        match (&self.password.0, &self.subject.0) {
+            (None, None) => Err(Error::invalid_body("", "must have a password or a subject")),
+            (Some(_), Some(_)) => Err(Error::invalid_body("", "must have a password or a subject, and not both")),
+            (Some(password), None) if password.is_guessable_from(&[self.email.as_str()]) => {
+                Err(Error::invalid_body("/password", "is too easy to guess from the e-mail address"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Add an operator
+#[utoipa::path(
+    post,
+    path = "/api/super-admin/admins",
+    params(("idempotency-key" = Option<String>, Header, description = "1 to 255 visible ASCII characters, kept 24 hours")),
+    request_body = OperatorRequest,
+    responses(
+        (status = 201, description = "Added operator", body = Operator, headers(
+            ("location" = String, description = "The operator"),
+            ("etag" = String, description = "The revision, for If-Match"),
+        )),
+        (status = 400, description = "The body is not JSON, or a header is wrong", body = ProblemDetails,
+            content_type = "application/problem+json"),
+        (status = 401, description = "No valid bearer token", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 403, description = "Not an owner", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 409, description = "The e-mail or the subject is another operator's, or a request with this \
+            Idempotency-Key is running", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 413, description = "The body has more than 64 KiB", body = ProblemDetails,
+            content_type = "application/problem+json"),
+        (status = 415, description = "The body is not JSON by its Content-Type", body = ProblemDetails,
+            content_type = "application/problem+json"),
+        (status = 422, description = "The body holds invalid values, all of which are named; or the Idempotency-Key was used \
+            with another body", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 503, description = "The platform database is not available", body = ProblemDetails,
+            content_type = "application/problem+json"),
+    ),
+    security(("bearer" = []))
+)]
+async fn create_admin(
+    MayAdminister(admin): MayAdminister,
+    key: IdempotencyKey,
+    State(app): State<App>,
+    JsonBody { value: request, bytes }: JsonBody<OperatorRequest>,
+) -> Result<Response> {
+    request.check()?;
+    let claim = Claim::new(&app.fingerprints, &admin, format!("POST {BASE_PATH}/admins"), key, &bytes)?;
+    if let Some(replayed) = claim.find(&app.platform.get().await?).await? {
+        return Ok(replayed);
+    }
+    // No connection is held meanwhile: hashing takes longer than everything else together.
+    let password_hash = match &request.password.0 {
+        Some(password) => Some(passwords::hash(password.expose()).await?),
+        None => None,
+    };
+    add(&app, &admin, &claim, &request, password_hash.as_deref()).await
+}
+
+/// Commits the operator, the idempotency record and the audit entry together.
+async fn add(
+    app: &App,
+    admin: &SuperAdmin,
+    claim: &Claim,
+    request: &OperatorRequest,
+    password_hash: Option<&str>,
+) -> Result<Response> {
+    let mut connection = app.platform.get().await?;
+    let transaction = connection.transaction().await?;
+    if let Some(replayed) = claim.begin(&transaction).await? {
+        return Ok(replayed);
+    }
+    let new =
+        NewOperator { email: &request.email, role: request.role, password_hash, subject: request.subject.0.as_ref() };
+    let operator = super_admins::insert(&transaction, &new).await?;
+    let details = json!({ "admin_id": operator.id, "after": operator });
+    audit::insert(&transaction, &AuditEntry::done(admin.actor(), "admin.create", None, details)).await?;
+    let location = HeaderValue::from_str(&format!("{BASE_PATH}/admins/{}", operator.id)).map_err(Error::internal)?;
+    let response = Replayable {
+        status: StatusCode::CREATED,
+        headers: vec![(header::LOCATION, location), (header::ETAG, etag(operator.revision))],
+        body: serde_json::to_string(&operator).map_err(Error::internal)?,
+    };
+    claim.complete(&transaction, &response).await?;
+    transaction.commit().await.map_err(Error::from)?;
+    Ok(response.into_response())
+}

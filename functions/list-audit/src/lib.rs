@@ -1,0 +1,95 @@
+//! `GET /api/super-admin/audit`: who did what to whom, newest first, a page at a time.
+
+use axum::{extract::FromRef, http::Uri, response::Response};
+use shared::{
+    auth::{MayRead, TokenVerifier},
+    clients::postgres::Postgres,
+    config::{ConfigError, FromEnv, PostgresConfig, TokenConfig},
+    domain::{AuditOutcome, AuditRecord, Cursor, PageLimit, parse_audit_name},
+    error::Error,
+    http::{Page, ProblemDetails, QueryReader, Result},
+    store::audit::{self, AuditFilter},
+};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+/// The name of the list inside its cursors.
+const LIST: &str = "audit";
+
+/// What the function needs.
+#[derive(Clone, FromRef)]
+pub struct App {
+    /// The platform database.
+    pub platform: Postgres,
+    /// Verifies bearer tokens.
+    pub verifier: TokenVerifier,
+}
+
+impl App {
+    /// From the environment.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Ok(Self {
+            platform: Postgres::connect(&PostgresConfig::from_env()?)?,
+            verifier: TokenVerifier::new(&TokenConfig::from_env()?)?,
+        })
+    }
+}
+
+/// The function's one route.
+pub fn routes(app: App) -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(list_audit)).with_state(app)
+}
+
+/// Read the audit log
+///
+/// What is done in a tenant's own database has two entries: the intent, before, and the outcome, which names it. An intent
+/// without an outcome was cut off.
+#[utoipa::path(
+    get,
+    path = "/api/super-admin/audit",
+    params(
+        ("tenant_id" = Option<uuid::Uuid>, Query, description = "Only of this tenant"),
+        ("actor" = Option<String>, Query, max_length = 255, description = "Only by this actor: an operator's id, or subject"),
+        ("action" = Option<String>, Query, max_length = 255, example = "tenant.update", description = "Only this action"),
+        ("outcome" = Option<AuditOutcome>, Query, description = "Only what got so far"),
+        ("since" = Option<String>, Query, format = DateTime, description = "Only at this time or later, RFC 3339"),
+        ("until" = Option<String>, Query, format = DateTime, description = "Only before this time, RFC 3339"),
+        ("limit" = Option<u16>, Query, minimum = 1, maximum = 10_000, description = "How many, 1000 unless said"),
+        ("cursor" = Option<String>, Query, description = "Where the page before ended, from its Link"),
+    ),
+    responses(
+        (status = 200, description = "Array of entries", body = Vec<AuditRecord>,
+            headers(("link" = String, description = "The next page, RFC 8288 rel=\"next\""))),
+        (status = 400, description = "A parameter is wrong or unknown", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 401, description = "No valid bearer token", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 403, description = "Not a super-admin", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 503, description = "The platform database is not available", body = ProblemDetails,
+            content_type = "application/problem+json"),
+    ),
+    security(("bearer" = []))
+)]
+async fn list_audit(reader: MayRead, query: QueryReader, uri: Uri) -> Result<Response> {
+    let (filter, cursor, limit) = read(query)?;
+    let entries = reader.admit(audit::list(reader.client(), &filter, cursor, limit)).await?;
+    let page = Page::new(LIST, &entries, limit, |entry: &AuditRecord| Cursor { created_at: entry.at, id: entry.id })?;
+    Ok(page.into_response(&uri))
+}
+
+fn read(mut query: QueryReader) -> Result<(AuditFilter, Option<Cursor>, PageLimit), Error> {
+    let filter = AuditFilter {
+        tenant_id: query.take("tenant_id", str::parse),
+        actor: query.take("actor", parse_audit_name),
+        action: query.take("action", parse_audit_name),
+        outcome: query.take("outcome", str::parse),
+        since: query.take("since", moment),
+        until: query.take("until", moment),
+    };
+    let limit = query.take("limit", PageLimit::parse).unwrap_or_default();
+    let cursor = query.take("cursor", |text| Cursor::decode(text, LIST));
+    query.finish()?;
+    Ok((filter, cursor, limit))
+}
+
+fn moment(text: &str) -> Result<OffsetDateTime, &'static str> {
+    OffsetDateTime::parse(text, &Rfc3339).map_err(|_| "must be a time such as 2026-11-24T09:30:00Z")
+}

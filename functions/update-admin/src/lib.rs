@@ -1,0 +1,168 @@
+//! `PATCH /api/super-admin/admins/{id}`: change what an operator may do, disable or enable them, set another password
+//! (JSON merge patch, RFC 7396). It holds at once: each request looks up anew what its operator may do.
+
+use axum::{
+    extract::{FromRef, State},
+    http::{HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use deserr::Deserr;
+use serde_json::json;
+use shared::{
+    auth::{MayAdminister, SuperAdmin, TokenVerifier},
+    clients::postgres::Postgres,
+    config::{ConfigError, FromEnv, PostgresConfig, TokenConfig},
+    domain::{AdminId, NewPassword, Operator, OperatorRole, OperatorStatus},
+    error::Error,
+    http::{Faults, Field, IdPath, IfMatch, JsonBody, ProblemDetails, Result, etag},
+    passwords,
+    store::{
+        audit::{self, AuditEntry},
+        super_admins::{self, Change},
+    },
+};
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+/// What the function needs.
+#[derive(Clone, FromRef)]
+pub struct App {
+    /// The platform database.
+    pub platform: Postgres,
+    /// Verifies bearer tokens.
+    pub verifier: TokenVerifier,
+}
+
+impl App {
+    /// From the environment.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Ok(Self {
+            platform: Postgres::connect(&PostgresConfig::from_env()?)?,
+            verifier: TokenVerifier::new(&TokenConfig::from_env()?)?,
+        })
+    }
+}
+
+/// The function's one route.
+pub fn routes(app: App) -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(update_admin)).with_state(app)
+}
+
+/// What is changed; what is left out stays.
+#[derive(Debug, Deserr, ToSchema)]
+#[deserr(error = Faults, deny_unknown_fields)]
+struct OperatorPatch {
+    /// What they may do.
+    #[deserr(default)]
+    #[schema(value_type = Option<OperatorRole>, nullable = false)]
+    role: Field<OperatorRole>,
+    /// `disabled` ends their sessions and impersonations.
+    #[deserr(default)]
+    #[schema(value_type = Option<OperatorStatus>, nullable = false)]
+    status: Field<OperatorStatus>,
+    /// Another password; it ends their sessions.
+    #[deserr(default)]
+    #[schema(value_type = Option<String>, nullable = false, format = Password, min_length = 12, max_length = 128,
+        example = "tidal-mango-orbit-42")]
+    password: Field<NewPassword>,
+}
+
+/// Change an operator
+#[utoipa::path(
+    patch,
+    path = "/api/super-admin/admins/{id}",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The operator"),
+        ("if-match" = Option<String>, Header, description = "Only if the operator's entity tag is this"),
+    ),
+    request_body = OperatorPatch,
+    responses(
+        (status = 200, description = "Updated operator", body = Operator,
+            headers(("etag" = String, description = "The revision, for If-Match"))),
+        (status = 400, description = "The id is not a UUID, or the body is not JSON", body = ProblemDetails,
+            content_type = "application/problem+json"),
+        (status = 401, description = "No valid bearer token", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 403, description = "Not an owner", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 404, description = "No such operator", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 409, description = "The last owner stays; or the operator signs in at the identity provider and has no \
+            password here", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 412, description = "If-Match names another revision", body = ProblemDetails,
+            content_type = "application/problem+json"),
+        (status = 413, description = "The body has more than 64 KiB", body = ProblemDetails,
+            content_type = "application/problem+json"),
+        (status = 415, description = "The body is not JSON by its Content-Type", body = ProblemDetails,
+            content_type = "application/problem+json"),
+        (status = 422, description = "The body holds invalid values, all of which are named", body = ProblemDetails,
+            content_type = "application/problem+json"),
+        (status = 503, description = "The platform database is not available", body = ProblemDetails,
+            content_type = "application/problem+json"),
+    ),
+    security(("bearer" = []))
+)]
+async fn update_admin(
+    MayAdminister(admin): MayAdminister,
+    IdPath(id): IdPath<AdminId>,
+    if_match: IfMatch,
+    State(app): State<App>,
+    JsonBody { value: patch, .. }: JsonBody<OperatorPatch>,
+) -> Result<Response> {
+    // No connection is held meanwhile: hashing takes longer than everything else together.
+    let password_hash = match &patch.password.0 {
+        Some(password) => Some(passwords::hash(password.expose()).await?),
+        None => None,
+    };
+    let operator = change(&app, &admin, id, &if_match, &patch, password_hash.as_deref()).await?;
+    let body = serde_json::to_vec(&operator).map_err(Error::internal)?;
+    let json = HeaderValue::from_static("application/json");
+    Ok(([(header::CONTENT_TYPE, json), (header::ETAG, etag(operator.revision))], body).into_response())
+}
+
+/// Commits the change and its audit entry together. A patch that changes nothing writes nothing.
+async fn change(
+    app: &App,
+    admin: &SuperAdmin,
+    id: AdminId,
+    if_match: &IfMatch,
+    patch: &OperatorPatch,
+    password_hash: Option<&str>,
+) -> Result<Operator, Error> {
+    let mut connection = app.platform.get().await?;
+    let transaction = connection.transaction().await?;
+    // Before the row, as all do.
+    let owners = super_admins::lock_owners(&transaction).await?;
+    let before = super_admins::find_for_update(&transaction, id).await?;
+    if_match.check(before.revision, "operator")?;
+    let change = Change { role: patch.role.0.unwrap_or(before.role), status: patch.status.0.unwrap_or(before.status) };
+    let stays_owner = change.role == OperatorRole::Owner && change.status == OperatorStatus::Active;
+    if owners == [id] && !stays_owner {
+        return Err(Error::Conflict("This is the last owner, who stays one and is not disabled".to_owned()));
+    }
+    if let Some(password) = &patch.password.0 {
+        if before.subject.is_some() {
+            let detail = "The operator signs in at the identity provider, and has no password here";
+            return Err(Error::Conflict(detail.to_owned()));
+        }
+        if password.is_guessable_from(&[&before.email]) {
+            return Err(Error::invalid_body("/password", "is too easy to guess from the e-mail address"));
+        }
+    }
+    if let Some(hash) = password_hash {
+        super_admins::set_password(&transaction, id, hash).await?;
+    }
+    let is_same = change.role == before.role && change.status == before.status;
+    if is_same && password_hash.is_none() {
+        return Ok(before);
+    }
+    let after = super_admins::update(&transaction, id, change).await?;
+    let details = json!({
+        "admin_id": id, "before": shown(&before), "after": shown(&after), "password_set": password_hash.is_some(),
+    });
+    audit::insert(&transaction, &AuditEntry::done(admin.actor(), "admin.update", None, details)).await?;
+    transaction.commit().await?;
+    Ok(after)
+}
+
+/// What the audit entry keeps of an operator: what a patch can change.
+fn shown(operator: &Operator) -> serde_json::Value {
+    json!({ "email": operator.email, "role": operator.role, "status": operator.status })
+}

@@ -1,0 +1,92 @@
+//! Role × route. The routes are read from the code: one that is not in the table fails the test.
+
+use std::collections::BTreeMap;
+
+use reqwest::{Method, StatusCode};
+use shared::domain::OperatorRole::{self, Operator, Owner, Viewer};
+use tests::{
+    Api, World,
+    api::{Parts, all_routes, answer},
+    tokens,
+};
+
+use crate::SignedIn;
+
+/// What each route takes; `None` is open to anyone.
+const NEEDED: &[(&str, &str, Option<OperatorRole>)] = &[
+    ("GET", "/.well-known/jwks.json", None),
+    ("GET", "/admins", Some(Viewer)),
+    ("POST", "/admins", Some(Owner)),
+    ("PATCH", "/admins/{id}", Some(Owner)),
+    ("GET", "/audit", Some(Viewer)),
+    ("POST", "/auth/change-password", Some(Viewer)),
+    ("POST", "/auth/login", None),
+    ("GET", "/health", Some(Viewer)),
+    ("GET", "/health/history", Some(Viewer)),
+    ("GET", "/impersonations", Some(Viewer)),
+    ("POST", "/impersonations", Some(Operator)),
+    ("DELETE", "/impersonations/{id}", Some(Operator)),
+    ("GET", "/impersonations/{id}", Some(Viewer)),
+    ("GET", "/tenants", Some(Viewer)),
+    ("POST", "/tenants", Some(Operator)),
+    ("GET", "/tenants/usage", Some(Viewer)),
+    ("GET", "/tenants/{id}", Some(Viewer)),
+    ("PATCH", "/tenants/{id}", Some(Operator)),
+    ("GET", "/tenants/{id}/operations", Some(Viewer)),
+    ("POST", "/tenants/{id}/retry", Some(Operator)),
+    ("GET", "/users", Some(Viewer)),
+    ("POST", "/users", Some(Operator)),
+    ("PATCH", "/users/{id}", Some(Operator)),
+];
+
+#[tokio::test]
+async fn each_role_may_use_the_routes_it_needs_and_no_other() {
+    let world = World::new().await;
+    let parts = Parts::of(&world);
+    let api = Api::with(&parts).await;
+    let mut table: BTreeMap<(String, String), Option<OperatorRole>> =
+        NEEDED.iter().map(|(method, path, needed)| (((*method).to_owned(), (*path).to_owned()), *needed)).collect();
+    let operators = [
+        SignedIn::with(&world, &api, Owner).await,
+        SignedIn::with(&world, &api, Operator).await,
+        SignedIn::with(&world, &api, Viewer).await,
+    ];
+    let disabled = SignedIn::with(&world, &api, Owner).await;
+    let sql = "UPDATE super_admins SET disabled_at = now() WHERE id = $1";
+    world.client().await.execute(sql, &[&disabled.id.0]).await.unwrap();
+    let mut refusals = 0;
+    println!("{:<38} owner operator viewer disabled", "");
+    for (method, path) in all_routes(&parts) {
+        let path = path.trim_start_matches("/api/super-admin").to_owned();
+        let Some(needed) = table.remove(&(method.to_string(), path.clone())) else {
+            panic!("{method} {path} is not in the table of what each role may do");
+        };
+        let Some(needed) = needed else { continue };
+        let url = path.replace("{id}", tokens::NOBODY);
+        let mut line = format!("{:<38}", format!("{method} {path}"));
+        for (operator, role) in operators.iter().zip([Owner, Operator, Viewer]) {
+            let answer = answer(operator.request(method.clone(), &url)).await;
+            let refused = answer.status == StatusCode::FORBIDDEN;
+            assert_eq!(refused, !role.allows(needed), "{method} {path} as {role:?}: {}", answer.text);
+            assert_ne!(answer.status, StatusCode::UNAUTHORIZED, "{method} {path} as {role:?}: {}", answer.text);
+            line.push_str(if refused { "  -    " } else { "  yes  " });
+            refusals += i64::from(refused);
+        }
+        let answer = answer(disabled.request(method.clone(), &url)).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{method} {path}, disabled: {}", answer.text);
+        refusals += 1;
+        println!("{line}   -");
+    }
+    assert!(table.is_empty(), "no such routes: {table:?}");
+    let written = world.count("SELECT FROM audit WHERE action = 'access.refused' AND outcome = 'refused'").await;
+    assert_eq!(written, refusals);
+}
+
+#[tokio::test]
+async fn a_route_that_no_role_may_use_does_not_exist() {
+    let world = World::new().await;
+    let api = Api::of(&world).await;
+    let viewer = SignedIn::with(&world, &api, Viewer).await;
+    let answer = answer(viewer.request(Method::DELETE, "/tenants")).await;
+    assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED);
+}
