@@ -178,6 +178,7 @@ pub fn routes(parts: &Parts) -> OpenApiRouter {
             databases: parts.databases.clone(),
             verifier: verifier.clone(),
             dispatcher: Arc::clone(&dispatcher),
+            deny_list: deny_list(),
         }))
         .merge(impersonate_user::routes(impersonate_user::App {
             platform: platform(),
