@@ -84,9 +84,14 @@ async fn list_users(
     uri: Uri,
     State(databases): State<TenantDatabases>,
 ) -> Result<Response> {
-    let Wanted { tenant_id, filter, cursor, limit } = read(query)?;
-    tracing::Span::current().record("tenant.id", tracing::field::display(tenant_id));
-    let site = reader.admit(tenants::find_site(reader.client(), tenant_id)).await?;
+    // What is wrong with the question is for those alone who may ask.
+    let look = async {
+        let wanted = read(query)?;
+        tracing::Span::current().record("tenant.id", tracing::field::display(wanted.tenant_id));
+        let site = tenants::find_site(reader.client(), wanted.tenant_id).await?;
+        Ok((wanted, site))
+    };
+    let (Wanted { filter, cursor, limit, .. }, site) = reader.admit(look).await?;
     drop(reader);
     let (cluster, database) = site.require_active()?;
     let look = async { users::list(&databases.get(cluster, database).await?, &filter, cursor, limit).await };

@@ -26,11 +26,15 @@ impl NewPassword {
     }
 
     /// Whether fewer than about 10^8 guesses find it, by the lists of common passwords, names, words, keyboard patterns and
-    /// dates that [`zxcvbn`] carries, and by `known` words of the account.
+    /// dates that [`zxcvbn`] carries, and by `known` words of the account and their parts.
     pub fn is_guessable_from(&self, known: &[&str]) -> bool {
+        let separated = |character: char| !character.is_alphanumeric();
+        let parts = known.iter().flat_map(|word| word.split(separated).filter(|part| part.len() > 2));
+        let joined: Vec<String> = known.iter().map(|word| word.replace(separated, "")).collect();
+        let known: Vec<&str> = parts.chain(known.iter().copied()).chain(joined.iter().map(String::as_str)).collect();
         // The estimate takes longer than linear in the length; what comes after 64 characters weakens no password.
         let head: String = self.expose().chars().take(64).collect();
-        zxcvbn::zxcvbn(&head, known).score() < zxcvbn::Score::Three
+        zxcvbn::zxcvbn(&head, &known).score() < zxcvbn::Score::Three
     }
 
     /// The password, for hashing it.
@@ -56,6 +60,11 @@ mod tests {
     fn a_password_made_of_the_accounts_own_words_is_guessable() {
         let password = NewPassword::parse("kopikenangan26").unwrap();
         assert!(password.is_guessable_from(&["kopikenangan"]));
+        let password = NewPassword::parse("budisantoso12").unwrap();
+        for known in ["Budi Santoso", "budi.santoso@kopi.example"] {
+            assert!(password.is_guessable_from(&[known]), "{known}");
+        }
+        assert!(!password.is_guessable_from(&["Sari Wulandari"]));
     }
 
     #[test]

@@ -57,8 +57,8 @@ async fn a_change_for_another_revision_is_refused() {
     let user = stage.added(&tenant, "budi@kopi.example", "agent").await;
     let change = async |tag: &str, name: &str| {
         let path = format!("/users/{}?tenant_id={}", id(&user), tenant.id);
-        let patch = stage.api.request(Method::PATCH, &path).header("if-match", tag).json(&json!({"full_name": name}));
-        answer(patch).await.status
+        let change = stage.api.request(Method::PATCH, &path).header("if-match", tag).json(&json!({"full_name": name}));
+        answer(change).await.status
     };
     assert_eq!(change("\"7\"", "A").await, StatusCode::PRECONDITION_FAILED);
     assert_eq!(change("\"1\"", "B").await, StatusCode::OK);

@@ -56,7 +56,7 @@ async fn a_database_that_is_gone_is_503_for_its_tenant_alone() {
     // With a connection that is open, and without one.
     stage.list(&gone, &[]).await;
     for api in [&stage.api, &Api::of(&stage.world).await] {
-        stage.sql(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", gone.database)).await;
+        stage.drop_database(&gone).await;
         let list = api.get(&format!("/users?tenant_id={}", gone.id)).await;
         assert_unavailable(&list);
         assert!(list.text.contains("the tenant's database is not available"), "{}", list.text);

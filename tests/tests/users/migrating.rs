@@ -53,7 +53,7 @@ async fn tenants_are_brought_to_the_newest_schema_and_one_that_cannot_be_reached
     let (one, lost, two) = (old_tenant(&stage).await, old_tenant(&stage).await, old_tenant(&stage).await);
     let new = stage.tenant(None).await;
     stage.sql(&format!("UPDATE organizations SET status = 'suspended' WHERE id = '{}'", two.id)).await;
-    stage.sql(&format!("DROP DATABASE {}", lost.database)).await;
+    stage.drop_database(&lost).await;
     let behind = stage.ask(&one, &[]).await;
     assert_eq!(behind.status, StatusCode::CONFLICT, "{}", behind.text);
 

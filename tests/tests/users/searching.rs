@@ -106,11 +106,11 @@ async fn crowd(stage: &Stage, tenant: &Tenant) {
                     'agent', timestamptz '2026-02-01' + n * interval '1 s'
              FROM generate_series(1, 100000) AS n;
              INSERT INTO agents (id, email, full_name, role, created_at) VALUES
-                 (gen_random_uuid(), 'rare@kopi.example', 'Xylia Quartz', 'agent', '2026-01-15');
-             VACUUM (ANALYZE) agents",
+                 (gen_random_uuid(), 'rare@kopi.example', 'Xylia Quartz', 'agent', '2026-01-15')",
         )
         .await
         .unwrap();
+    inside.batch_execute("VACUUM (ANALYZE) agents").await.unwrap();
 }
 
 /// The plan of the very statement that gives a page, with the settings of the very session.

@@ -1,9 +1,12 @@
 //! What every test of users needs: tenants with a PostgreSQL database each, cloned as a provisioned one is.
 
+use std::time::Duration;
+
 use reqwest::{StatusCode, Url};
 use serde_json::{Value, json};
 use shared::{
     clients::postgres::connect_once,
+    config::PostgresConfig,
     domain::{TENANT_SCHEMA_VERSION, TenantId, tenant_template},
 };
 use tests::{Answer, Api, World, api::Parts};
@@ -38,7 +41,9 @@ impl Stage {
         shared::telemetry::init();
         let world = Box::pin(World::new()).await;
         let api = Api::with(&change(Parts::of(&world))).await;
-        Self { api, owner: world.client().await, world }
+        // A busy machine takes its time to make a database, and to drop one.
+        let patient = PostgresConfig { statement_timeout: Duration::from_mins(1), ..world.owner() };
+        Self { api, owner: connect_once(&patient, None).await.unwrap(), world }
     }
 
     /// An active tenant that may have so many users, with one: an admin.
@@ -53,6 +58,14 @@ impl Stage {
                      VALUES ($1, 'sari@kopi.example', 'Administrator', 'admin', '2026-01-01', '2026-01-01')";
         self.inside(&tenant).await.execute(first, &[&admin]).await.unwrap();
         tenant
+    }
+
+    /// Drops a tenant's database, whoever is connected to it.
+    pub(crate) async fn drop_database(&self, tenant: &Tenant) {
+        let sessions = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = $1";
+        let functions = connect_once(&self.world.api(), None).await.unwrap();
+        functions.query(sessions, &[&tenant.database]).await.unwrap();
+        self.sql(&format!("DROP DATABASE IF EXISTS {}", tenant.database)).await;
     }
 
     /// The platform's row of a tenant.
