@@ -180,8 +180,24 @@ pub fn routes(parts: &Parts) -> OpenApiRouter {
             dispatcher: Arc::clone(&dispatcher),
             deny_list: deny_list(),
         }))
-        .merge(impersonate_user::routes(impersonate_user::App {
+        .merge(impersonation_routes(parts, &verifier, fingerprints, dispatcher))
+        .merge(list_health_history::routes(list_health_history::App {
             platform: platform(),
+            verifier: verifier.clone(),
+        }))
+        .merge(check_health::routes(check_health::App::new(&parts.health, verifier).unwrap()))
+}
+
+fn impersonation_routes(
+    parts: &Parts,
+    verifier: &TokenVerifier,
+    fingerprints: Fingerprints,
+    dispatcher: Arc<Dispatcher>,
+) -> OpenApiRouter {
+    let deny_list = || Arc::new(DenyList::new(Redis::connect(&parts.redis).unwrap()));
+    OpenApiRouter::new()
+        .merge(impersonate_user::routes(impersonate_user::App {
+            platform: parts.platform.clone(),
             verifier: verifier.clone(),
             fingerprints,
             databases: parts.databases.clone(),
@@ -190,23 +206,21 @@ pub fn routes(parts: &Parts) -> OpenApiRouter {
             dispatcher: Arc::clone(&dispatcher),
         }))
         .merge(end_impersonation::routes(end_impersonation::App {
-            platform: platform(),
+            platform: parts.platform.clone(),
             verifier: verifier.clone(),
             databases: parts.databases.clone(),
             deny_list: deny_list(),
             dispatcher,
         }))
         .merge(list_impersonations::routes(list_impersonations::App {
-            platform: platform(),
+            platform: parts.platform.clone(),
             verifier: verifier.clone(),
         }))
-        .merge(get_impersonation::routes(get_impersonation::App { platform: platform(), verifier: verifier.clone() }))
+        .merge(get_impersonation::routes(get_impersonation::App {
+            platform: parts.platform.clone(),
+            verifier: verifier.clone(),
+        }))
         .merge(list_signing_keys::routes(list_signing_keys::App::new(&parts.impersonation.published).unwrap()))
-        .merge(list_health_history::routes(list_health_history::App {
-            platform: platform(),
-            verifier: verifier.clone(),
-        }))
-        .merge(check_health::routes(check_health::App::new(&parts.health, verifier).unwrap()))
 }
 
 /// Method and path of every route in the code.

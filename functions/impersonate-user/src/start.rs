@@ -76,7 +76,7 @@ impl Start<'_> {
             drop(transaction);
             return self.again(stored).await.map(Outcome::Before);
         }
-        let begun = impersonations::begin(&transaction, &self.new(&user)).await?;
+        let begun = impersonations::begin(&transaction, &self.wanted(&user)).await?;
         let response = ImpersonationResponse::of(&begun.impersonation, &user);
         self.claim.complete(&transaction, &replayable(begun.impersonation.id, &response)?).await?;
         transaction.commit().await?;
@@ -94,7 +94,7 @@ impl Start<'_> {
         }
     }
 
-    fn new<'a>(&'a self, user: &'a User) -> NewImpersonation<'a> {
+    fn wanted<'a>(&'a self, user: &'a User) -> NewImpersonation<'a> {
         NewImpersonation {
             actor: self.admin.actor(),
             admin_email: self.admin.email.as_deref(),

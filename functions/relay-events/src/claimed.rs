@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use shared::{
     error::{Error, Result},
     invocation::Deadline,
@@ -17,14 +18,16 @@ const BATCH: i64 = 50;
 /// two runs of the schedule.
 const LEASE: Duration = Duration::from_secs(30);
 
-/// Delivers what is due, until nothing is or `deliver` fails, which gives the rows that it delivered, and its first failure.
-/// `count` counts.
-pub(crate) async fn deliver_due(
-    app: &App,
+/// The rows that were delivered, and what failed.
+pub(crate) type Delivered = (Vec<i64>, Option<Error>);
+
+/// Delivers what is due, until nothing is or `deliver` fails. `count` counts.
+pub(crate) async fn deliver_due<'a>(
+    app: &'a App,
     destination: Destination,
     deadline: Deadline,
     count: &mut usize,
-    deliver: impl AsyncFn(Vec<Message>) -> (Vec<i64>, Option<Error>),
+    deliver: impl Fn(&'a App, Vec<Message>) -> BoxFuture<'a, Delivered>,
 ) -> Result<()> {
     let connection = app.postgres.get().await?;
     while !deadline.is_near() {
@@ -33,7 +36,7 @@ pub(crate) async fn deliver_due(
             break;
         }
         let last = messages.len() < usize::try_from(BATCH).unwrap_or(usize::MAX);
-        let (delivered, failure) = deliver(messages).await;
+        let (delivered, failure) = deliver(app, messages).await;
         outbox::delete(&connection, &delivered).await?;
         *count += delivered.len();
         if let Some(error) = failure {

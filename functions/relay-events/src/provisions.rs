@@ -1,32 +1,36 @@
 //! Messages to the queue of `provision-tenant` that the request which owes them could not send. One may be sent twice: the
 //! worker takes a lease on the operation that it names.
 
-use futures::{StreamExt, stream};
+use futures::{FutureExt, StreamExt, stream};
 use shared::{
     error::Result,
     invocation::Deadline,
     store::outbox::{Destination, Message},
 };
 
-use crate::{App, claimed::deliver_due};
+use crate::{
+    App,
+    claimed::{Delivered, deliver_due},
+};
 
 /// Messages that are on their way at the same time.
 const AT_ONCE: usize = 10;
 
 /// Sends what is due, until nothing is or the queue fails. `sent` counts.
 pub(crate) async fn send_due(app: &App, deadline: Deadline, sent: &mut usize) -> Result<()> {
-    deliver_due(app, Destination::Provision, deadline, sent, async |messages| {
-        let (mut delivered, mut failure) = (Vec::with_capacity(messages.len()), None);
-        let mut answers = stream::iter(messages).map(|message| send(app, message)).buffer_unordered(AT_ONCE);
-        while let Some(answer) = answers.next().await {
-            match answer {
-                Ok(id) => delivered.push(id),
-                Err(error) => failure = Some(error),
-            }
+    deliver_due(app, Destination::Provision, deadline, sent, |app, messages| deliver(app, messages).boxed()).await
+}
+
+async fn deliver(app: &App, messages: Vec<Message>) -> Delivered {
+    let (mut delivered, mut failure) = (Vec::with_capacity(messages.len()), None);
+    let mut answers = stream::iter(messages).map(|message| send(app, message)).buffer_unordered(AT_ONCE);
+    while let Some(answer) = answers.next().await {
+        match answer {
+            Ok(id) => delivered.push(id),
+            Err(error) => failure = Some(error),
         }
-        (delivered, failure)
-    })
-    .await
+    }
+    (delivered, failure)
 }
 
 async fn send(app: &App, message: Message) -> Result<i64> {

@@ -61,14 +61,14 @@ mod tests {
 
     const X: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
 
-    fn published(key: Value) -> Result<String, ConfigError> {
+    fn published(key: &Value) -> Result<String, ConfigError> {
         let config = ImpersonationKeysConfig { public_keys: json!({ "keys": [key] }).to_string() };
         PublishedKeys::new(&config).map(|keys| keys.to_json())
     }
 
     #[test]
     fn keys_are_published_with_their_use_and_algorithm() {
-        let json = published(json!({"kty": "OKP", "crv": "Ed25519", "kid": "a", "x": X})).unwrap();
+        let json = published(&json!({"kty": "OKP", "crv": "Ed25519", "kid": "a", "x": X})).unwrap();
         let expected = json!({"keys": [
             {"kty": "OKP", "crv": "Ed25519", "kid": "a", "x": X, "use": "sig", "alg": "EdDSA"},
         ]});
@@ -83,7 +83,7 @@ mod tests {
             json!({"kty": "OKP", "crv": "Ed25519", "x": X}),
             json!({"kty": "OKP", "crv": "X25519", "kid": "a", "x": X}),
         ] {
-            let refused = published(bad).unwrap_err().to_string();
+            let refused = published(&bad).unwrap_err().to_string();
             assert!(refused.contains("IMPERSONATION_PUBLIC_KEYS") && !refused.contains("c2VjcmV0"), "{refused}");
         }
     }

@@ -1,6 +1,6 @@
 //! Impersonation on the real servers: who may act in whose name, who sees it, and that it is over when it is over.
 
-#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod ending;
 mod faults;

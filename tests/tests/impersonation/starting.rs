@@ -35,19 +35,19 @@ async fn a_start_gives_a_token_for_the_user_in_the_operators_hands_and_everyone_
     assert_eq!(started.json["user"], user);
 
     let token = started.json["token"].as_str().unwrap();
-    let said = claims(token);
+    let told = claims(token);
     let expected = json!({
         "iss": "landlord", "aud": "landlord-platform", "sub": tenant.user, "act": { "sub": tokens::OWNER }, "sid": sid,
-        "tenant_id": tenant.id, "scope": "read", "iat": said["iat"], "exp": said["exp"], "jti": sid,
+        "tenant_id": tenant.id, "scope": "read", "iat": told["iat"], "exp": told["exp"], "jti": sid,
     });
-    assert_eq!(said, expected, "and no more: no nbf, no role");
+    assert_eq!(told, expected, "and no more: no nbf, no role");
     assert_eq!(jsonwebtoken::decode_header(token).unwrap().typ.as_deref(), Some("impersonation+jwt"));
 
     // Its times are those of the database.
     let shown = stage.get(&sid).await;
     let (start, end) = (time(&shown["started_at"]), time(&shown["expires_at"]));
-    assert_eq!(said["iat"], start.unix_timestamp());
-    assert_eq!(said["exp"], end.unix_timestamp());
+    assert_eq!(told["iat"], start.unix_timestamp());
+    assert_eq!(told["exp"], end.unix_timestamp());
     assert_eq!(started.json["expires_at"], shown["expires_at"]);
     assert!(end - start > Duration::seconds(599) - Duration::SECOND && end - start <= Duration::minutes(10));
     assert_eq!([&shown["live"], &shown["end_reason"]], [&json!(true), &Value::Null]);

@@ -144,10 +144,8 @@ impl Stage {
 
 /// How long after each DELETE was asked for its end is told.
 async fn ends(world: &World, live: &[(&String, String)]) -> Result<Samples> {
-    let kafka = KafkaConfig {
-        topic: format!("bench-impersonation-{}", Uuid::now_v7().simple()),
-        ..KafkaConfig::from_env()?
-    };
+    let kafka =
+        KafkaConfig { topic: format!("bench-impersonation-{}", Uuid::now_v7().simple()), ..KafkaConfig::from_env()? };
     let admin = kafka::admin(&kafka).map_err(|error| error.chain())?;
     let topic = NewTopic::new(&kafka.topic, PARTITIONS, TopicReplication::Fixed(-1));
     admin.create_topics([&topic], &AdminOptions::new()).await?;
