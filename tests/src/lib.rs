@@ -19,9 +19,19 @@ pub mod tokens;
 
 pub use api::{Answer, Api};
 pub use platform::World;
+use shared::{
+    clients::redis::Redis,
+    config::{FromEnv, RedisConfig},
+    deny_list::DenyList,
+};
 
 /// The password of every operator that a test makes.
 pub const PASSWORD: &str = "correct horse battery staple";
+
+/// The deny list in the Redis of the environment.
+pub fn deny_list() -> DenyList {
+    DenyList::new(Redis::connect(&RedisConfig::from_env().unwrap()).unwrap())
+}
 
 /// A variable of the environment.
 #[expect(clippy::disallowed_methods, reason = "the servers to test against are named there")]

@@ -15,17 +15,20 @@ use shared::{
     auth::{MayOperate, SuperAdmin, TokenVerifier},
     clients::{
         postgres::{Connection, Postgres},
+        redis::Redis,
         tenant_databases::TenantDatabases,
     },
-    config::{Clusters, ConfigError, FromEnv, PostgresConfig, QueueConfig, TokenConfig},
+    config::{Clusters, ConfigError, FromEnv, PostgresConfig, QueueConfig, RedisConfig, TokenConfig},
+    deny_list::DenyList,
     dispatch::Dispatcher,
-    domain::{AgentId, TenantId, User},
+    domain::{AgentId, AgentStatus, TenantId, User},
     error::Error,
     events::Event,
     http::{IdPath, IfMatch, JsonBody, QueryReader, Result, etag},
     passwords,
     store::{
         audit::AuditEntry,
+        impersonations::{self, record},
         outbox,
         tenants::{self, TenantSite},
         users,
@@ -47,6 +50,8 @@ pub struct App {
     pub verifier: TokenVerifier,
     /// Pokes the relay after a change.
     pub dispatcher: Arc<Dispatcher>,
+    /// Denies the tokens of those who act in a deactivated user's name.
+    pub deny_list: Arc<DenyList>,
 }
 
 impl App {
@@ -58,6 +63,7 @@ impl App {
             databases: TenantDatabases::connect(&Clusters::postgres_from_env()?, &postgres)?,
             verifier: TokenVerifier::new(&TokenConfig::from_env()?)?,
             dispatcher: Arc::new(Dispatcher::new(QueueConfig::from_env()?)),
+            deny_list: Arc::new(DenyList::new(Redis::connect(&RedisConfig::from_env()?)?)),
         })
     }
 }
@@ -110,6 +116,9 @@ async fn update_user(
     } else {
         now
     };
+    if patch.deactivates() {
+        end_impersonations(&app, &admin, tenant_id, id).await?;
+    }
     let body = serde_json::to_vec(&user).map_err(Error::internal)?;
     let json = HeaderValue::from_static("application/json");
     Ok(([(header::CONTENT_TYPE, json), (header::ETAG, etag(user.revision))], body).into_response())
@@ -173,6 +182,9 @@ async fn update(
         users::require_seat(&transaction, site.limits.max_agents).await?;
     }
     let after = users::update(&transaction, id, &wanted).await?;
+    if after.status == AgentStatus::Deactivated {
+        record::end_of_agent(&transaction, id).await?;
+    }
     change.commit(transaction).await?;
     Ok((before, after))
 }
@@ -197,5 +209,18 @@ async fn tell(
     });
     change.complete(&transaction, details).await?;
     transaction.commit().await?;
+    Ok(())
+}
+
+/// Nobody acts in the name of a user who may not work, from when they are deactivated in the tenant's own database. Whoever
+/// asks again, after something was cut off, gets what is missing.
+async fn end_impersonations(app: &App, admin: &SuperAdmin, tenant_id: TenantId, id: AgentId) -> Result<(), Error> {
+    let mut platform = app.platform.get().await?;
+    let transaction = platform.transaction().await?;
+    let ended = impersonations::end_of_agent(&transaction, tenant_id, id, admin.actor()).await?;
+    transaction.commit().await?;
+    if !ended.is_empty() {
+        tokio::join!(app.dispatcher.poke_relay(), app.deny_list.deny(&platform, &ended));
+    }
     Ok(())
 }

@@ -75,6 +75,10 @@ id!(
     /// An agent: a user inside a tenant.
     AgentId, "0190a0c7-2b1d-7e55-8c3f-6d2e0a11ce01"
 );
+id!(
+    /// An operator acting in the name of an agent.
+    ImpersonationId, "0190a0c9-71e3-7a2c-9f10-7e3b1c0a55ed"
+);
 
 impl TenantId {
     /// The prefix of the tenant's objects in the bucket, with its slash.

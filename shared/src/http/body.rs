@@ -14,8 +14,9 @@ use utoipa::ToSchema;
 use super::Problem;
 use crate::{
     domain::{
-        AgentRole, AgentStatus, Country, EmailAddress, FullName, InvalidValue, Limit, LimitsPatch, OperatorRole,
-        OperatorStatus, ProviderSubject, Slug, TenantId, TenantName, TenantStatus, parse_limit,
+        Access, AgentId, AgentRole, AgentStatus, Country, EmailAddress, FullName, ImpersonationMinutes, InvalidValue,
+        Limit, LimitsPatch, OperatorRole, OperatorStatus, ProviderSubject, Reason, Slug, TenantId, TenantName,
+        TenantStatus, Ticket, parse_limit,
     },
     error::{Error, Fault, Location},
 };
@@ -162,7 +163,7 @@ macro_rules! from_string {
     )+};
 }
 
-from_string!(Country, EmailAddress, FullName, ProviderSubject, Slug, TenantName);
+from_string!(Country, EmailAddress, FullName, ProviderSubject, Reason, Slug, TenantName, Ticket);
 #[cfg(feature = "password-strength")]
 from_string!(crate::domain::NewPassword);
 
@@ -178,7 +179,14 @@ macro_rules! from_word {
     )+};
 }
 
-from_word!(AgentRole, AgentStatus, OperatorRole, OperatorStatus, TenantId, TenantStatus);
+from_word!(Access, AgentId, AgentRole, AgentStatus, OperatorRole, OperatorStatus, TenantId, TenantStatus);
+
+impl Deserr<Faults> for ImpersonationMinutes {
+    fn deserialize_from_value<V: IntoValue>(value: Value<V>, location: ValuePointerRef<'_>) -> Result<Self, Faults> {
+        let minutes = <i64 as Deserr<Faults>>::deserialize_from_value(value, location)?;
+        Self::new(minutes).map_err(|InvalidValue(detail)| Faults::at(location, detail))
+    }
+}
 
 /// A field that may be left out, and where it is there, is of type `T`: `null` is not the same as left out.
 #[derive(Debug, Clone, Copy)]

@@ -76,6 +76,7 @@ async fn envelope(mut request: Request, next: Next) -> Response {
         response.headers_mut().insert("x-request-id", id);
     }
     let headers = response.headers_mut();
+    // Unless the handler says otherwise.
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response

@@ -82,6 +82,11 @@ impl Problem {
         Self { status, details, headers: Vec::new(), cause: None }
     }
 
+    /// What the caller is told.
+    pub fn details(&self) -> &ProblemDetails {
+        &self.details
+    }
+
     fn with_header(mut self, name: HeaderName, value: impl Into<HeaderValue>) -> Self {
         self.headers.push((name, value.into()));
         self

@@ -24,12 +24,23 @@ const SCHEMATHESIS: Wheel = Wheel {
 /// Tells the tests where it is.
 const SCHEMATHESIS_VARIABLE: &str = "SCHEMATHESIS";
 
+/// A JWT library of another language, which verifies the tokens that the platform's services get.
+const PYJWT: Wheel = Wheel {
+    name: "pyjwt",
+    version: "2.15.1",
+    requirements: include_str!("../../requirements/pyjwt.txt"),
+    program: "jwt/__init__.py",
+};
+
+/// Tells the tests where it is.
+const PYJWT_VARIABLE: &str = "PYJWT";
+
 /// Brings up the whole stack, runs the workspace's tests, and takes down again what was not up before.
 pub(crate) fn run(checkout: Checkout, arguments: &[String]) -> Result<ExitCode> {
     let before = Before::look(&checkout);
     let stack = up::bring_up(checkout, &up::Options::default())?;
     let mut cargo = functions::cargo(&stack.checkout);
-    cargo.arg("test").env(SCHEMATHESIS_VARIABLE, SCHEMATHESIS.install()?);
+    cargo.arg("test").env(SCHEMATHESIS_VARIABLE, SCHEMATHESIS.install()?).env(PYJWT_VARIABLE, PYJWT.install()?);
     // Whoever names packages means those alone.
     let named = |argument: &String| argument == "--package" || argument.starts_with("-p");
     if !arguments.iter().take_while(|argument| *argument != "--").any(named) {
