@@ -11,7 +11,7 @@ use shared::{
     config::{ConfigError, FromEnv, PostgresConfig, TokenConfig},
     domain::{Impersonation, ImpersonationId},
     error::Error,
-    http::{IdPath, ProblemDetails, Result, etag},
+    http::{IdPath, Result, etag},
     store::impersonations,
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -41,19 +41,16 @@ pub fn routes(app: App) -> OpenApiRouter {
 }
 
 /// Get an impersonation
+///
+/// By the `sid` of its token. It tells a service whether it is live; what is over is kept for the record.
 #[utoipa::path(
     get,
     path = "/api/super-admin/impersonations/{id}",
-    params(("id" = uuid::Uuid, Path, description = "The impersonation: the sid of its token")),
+    params(IdPath<ImpersonationId>),
     responses(
         (status = 200, description = "The impersonation, and whether it is live", body = Impersonation,
             headers(("etag" = String, description = "The revision, for If-Match"))),
-        (status = 400, description = "The id is not a UUID", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 401, description = "No valid bearer token", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 403, description = "Not a super-admin", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 404, description = "No such impersonation", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 503, description = "The platform database is not available", body = ProblemDetails,
-            content_type = "application/problem+json"),
+        (status = 404, description = "No such impersonation"),
     ),
     security(("bearer" = []))
 )]
