@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use uuid::Uuid;
 
-use crate::domain::{Tenant, TenantId, User};
+use crate::domain::{Access, AgentId, Impersonation, ImpersonationId, Tenant, TenantId, User, timestamp};
 
 /// An event of one subject.
 #[derive(Debug, Clone)]
@@ -91,6 +91,32 @@ impl Event {
     /// An event that happens now, with the tenant as it is after it.
     pub fn tenant(kind: TenantEvent, tenant: &Tenant) -> Self {
         Self::new(kind.name(), tenant.id, tenant)
+    }
+
+    /// An impersonation is live: its token may be seen from now on.
+    pub fn impersonation_started(impersonation: &Impersonation) -> Self {
+        #[derive(Serialize)]
+        struct Data<'a> {
+            id: ImpersonationId,
+            tenant_id: TenantId,
+            user_id: AgentId,
+            admin_id: &'a str,
+            access: Access,
+            #[serde(serialize_with = "timestamp")]
+            started_at: OffsetDateTime,
+            #[serde(serialize_with = "timestamp")]
+            expires_at: OffsetDateTime,
+        }
+        let data = Data {
+            id: impersonation.id,
+            tenant_id: impersonation.tenant_id,
+            user_id: impersonation.user_id,
+            admin_id: &impersonation.admin_id,
+            access: impersonation.access,
+            started_at: impersonation.started_at,
+            expires_at: impersonation.expires_at,
+        };
+        Self::new("impersonation.started", impersonation.tenant_id, data)
     }
 
     /// An event of type `kind` that happens now. Whoever inserts several of one `subject` sees to their order.

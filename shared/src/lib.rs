@@ -13,6 +13,8 @@ pub mod clients;
 pub mod config;
 #[cfg(feature = "redis")]
 pub mod counters;
+#[cfg(all(feature = "postgres", feature = "redis"))]
+pub mod deny_list;
 #[cfg(all(feature = "postgres", feature = "sqs"))]
 pub mod dispatch;
 pub mod domain;

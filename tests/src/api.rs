@@ -6,12 +6,14 @@ use axum::Router;
 use reqwest::{Client, Method, RequestBuilder, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
 use shared::{
-    auth::{TokenSigner, TokenVerifier},
+    auth::{ImpersonationSigner, TokenSigner, TokenVerifier},
     clients::{postgres::Postgres, redis::Redis, tenant_databases::TenantDatabases},
     config::{
-        Clusters, DefaultLimits, FromEnv, IdempotencyConfig, QueueConfig, RedisConfig, SigningConfig, TokenConfig,
+        Clusters, DefaultLimits, FromEnv, IdempotencyConfig, ImpersonationSigningConfig, QueueConfig, RedisConfig,
+        SigningConfig, TokenConfig,
     },
     counters::LiveCounters,
+    deny_list::DenyList,
     dispatch::Dispatcher,
     health::Sources,
     http::{Fingerprints, finish},
@@ -73,6 +75,8 @@ pub struct Parts {
     pub redis: RedisConfig,
     /// Verification.
     pub tokens: TokenConfig,
+    /// The keys of impersonations.
+    pub impersonation: ImpersonationSigningConfig,
     /// The queues.
     pub queues: QueueConfig,
     /// What health looks at.
@@ -87,6 +91,7 @@ impl Parts {
             databases: TenantDatabases::connect(&Clusters::single(world.api().url), &world.api()).unwrap(),
             redis: RedisConfig::from_env().unwrap(),
             tokens: TokenConfig::from_env().unwrap(),
+            impersonation: ImpersonationSigningConfig::from_env().unwrap(),
             queues: QueueConfig {
                 provision: Some(world.provision_queue_url.clone()),
                 relay: Some(world.relay_queue_url.clone()),
@@ -104,6 +109,7 @@ pub fn routes(parts: &Parts) -> OpenApiRouter {
     let fingerprints = Fingerprints::new(&IdempotencyConfig::from_env().unwrap());
     let dispatcher = Arc::new(Dispatcher::new(parts.queues.clone()));
     let signer = Arc::new(TokenSigner::new(&SigningConfig::from_env().unwrap(), &parts.tokens).unwrap());
+    let deny_list = || Arc::new(DenyList::new(Redis::connect(&parts.redis).unwrap()));
     let throttle = Arc::new(Throttle::new(Redis::connect(&parts.redis).unwrap()));
     OpenApiRouter::new()
         .merge(login::routes(login::App {
@@ -111,6 +117,8 @@ pub fn routes(parts: &Parts) -> OpenApiRouter {
             throttle: Arc::clone(&throttle),
             signer: Arc::clone(&signer),
         }))
+        .merge(get_openapi::routes(get_openapi::App::new()))
+        .merge(get_docs::routes(get_docs::App::new()))
         .merge(change_password::routes(change_password::App {
             platform: platform(),
             verifier: verifier.clone(),
@@ -140,6 +148,7 @@ pub fn routes(parts: &Parts) -> OpenApiRouter {
             platform: platform(),
             verifier: verifier.clone(),
             dispatcher: Arc::clone(&dispatcher),
+            deny_list: deny_list(),
         }))
         .merge(create_tenant::routes(create_tenant::App {
             platform: platform(),
@@ -163,20 +172,57 @@ pub fn routes(parts: &Parts) -> OpenApiRouter {
             platform: platform(),
             databases: parts.databases.clone(),
             verifier: verifier.clone(),
-            fingerprints,
+            fingerprints: fingerprints.clone(),
             dispatcher: Arc::clone(&dispatcher),
         }))
         .merge(update_user::routes(update_user::App {
             platform: platform(),
             databases: parts.databases.clone(),
             verifier: verifier.clone(),
-            dispatcher,
+            dispatcher: Arc::clone(&dispatcher),
+            deny_list: deny_list(),
         }))
+        .merge(impersonation_routes(parts, &verifier, fingerprints, dispatcher))
         .merge(list_health_history::routes(list_health_history::App {
             platform: platform(),
             verifier: verifier.clone(),
         }))
         .merge(check_health::routes(check_health::App::new(&parts.health, verifier).unwrap()))
+}
+
+fn impersonation_routes(
+    parts: &Parts,
+    verifier: &TokenVerifier,
+    fingerprints: Fingerprints,
+    dispatcher: Arc<Dispatcher>,
+) -> OpenApiRouter {
+    let deny_list = || Arc::new(DenyList::new(Redis::connect(&parts.redis).unwrap()));
+    OpenApiRouter::new()
+        .merge(impersonate_user::routes(impersonate_user::App {
+            platform: parts.platform.clone(),
+            verifier: verifier.clone(),
+            fingerprints,
+            databases: parts.databases.clone(),
+            deny_list: deny_list(),
+            signer: Arc::new(ImpersonationSigner::new(&parts.impersonation).unwrap()),
+            dispatcher: Arc::clone(&dispatcher),
+        }))
+        .merge(end_impersonation::routes(end_impersonation::App {
+            platform: parts.platform.clone(),
+            verifier: verifier.clone(),
+            databases: parts.databases.clone(),
+            deny_list: deny_list(),
+            dispatcher,
+        }))
+        .merge(list_impersonations::routes(list_impersonations::App {
+            platform: parts.platform.clone(),
+            verifier: verifier.clone(),
+        }))
+        .merge(get_impersonation::routes(get_impersonation::App {
+            platform: parts.platform.clone(),
+            verifier: verifier.clone(),
+        }))
+        .merge(list_signing_keys::routes(list_signing_keys::App::new(&parts.impersonation.published).unwrap()))
 }
 
 /// Method and path of every route in the code.
@@ -224,6 +270,11 @@ impl Api {
         self.client.request(method, format!("{}{path}", self.base))
     }
 
+    /// A request without a token for a path that is not below the API's.
+    pub fn anonymous_root(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.base.trim_end_matches("/api/super-admin")))
+    }
+
     /// `GET`.
     pub async fn get(&self, path: &str) -> Answer {
         answer(self.request(Method::GET, path)).await
@@ -263,3 +314,11 @@ pub fn tenant_request(slug: &str) -> Value {
         "admin_email": "sari@kopikenangan.example", "admin_password": "tidal-mango-orbit-42",
     })
 }
+
+/// What anyone may call.
+pub const OPEN: [(&str, &str); 4] = [
+    ("POST", "/api/super-admin/auth/login"),
+    ("GET", "/api/super-admin/openapi.json"),
+    ("GET", "/api/super-admin/docs"),
+    ("GET", "/.well-known/jwks.json"),
+];

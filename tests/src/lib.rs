@@ -11,6 +11,7 @@
 )]
 
 pub mod api;
+pub mod examples;
 pub mod platform;
 pub mod proxy;
 pub mod queues;
@@ -18,12 +19,28 @@ pub mod tokens;
 
 pub use api::{Answer, Api};
 pub use platform::World;
+use shared::{
+    clients::redis::Redis,
+    config::{FromEnv, RedisConfig},
+    deny_list::DenyList,
+};
 
 /// The password of every operator that a test makes.
 pub const PASSWORD: &str = "correct horse battery staple";
+
+/// The deny list in the Redis of the environment.
+pub fn deny_list() -> DenyList {
+    DenyList::new(Redis::connect(&RedisConfig::from_env().unwrap()).unwrap())
+}
 
 /// A variable of the environment.
 #[expect(clippy::disallowed_methods, reason = "the servers to test against are named there")]
 pub fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set; run the tests with `cargo dev test`"))
+}
+
+/// Whether a variable of the environment is set.
+#[expect(clippy::disallowed_methods, reason = "whoever runs the tests says so there")]
+pub fn is_set(name: &str) -> bool {
+    std::env::var_os(name).is_some()
 }

@@ -10,12 +10,10 @@ use shared::{
 };
 use tests::{
     Api, World,
-    api::{Parts, all_routes, answer},
+    api::{OPEN, Parts, all_routes, answer},
     tokens,
 };
 
-/// What anyone may call.
-const OPEN: [(&str, &str); 1] = [("POST", "/api/super-admin/auth/login")];
 /// What has a word for anyone, and everything only for a super-admin.
 const TELLS_ANYONE: [(&str, &str); 1] = [("GET", "/api/super-admin/health")];
 

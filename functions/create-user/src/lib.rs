@@ -20,10 +20,7 @@ use shared::{
     domain::{AgentId, AgentRole, EmailAddress, FullName, NewPassword, TenantId, User},
     error::Error,
     events::{Event, UserEvent},
-    http::{
-        BASE_PATH, Claim, Faults, Fingerprints, Held, IdempotencyKey, JsonBody, ProblemDetails, Replayable, Result,
-        etag,
-    },
+    http::{BASE_PATH, Claim, Faults, Fingerprints, Held, IdempotencyKey, JsonBody, Replayable, Result, etag},
     passwords,
     store::{
         audit::{self, AuditEntry},
@@ -78,13 +75,12 @@ pub fn routes(app: App) -> OpenApiRouter {
 #[deserr(error = Faults, deny_unknown_fields)]
 struct UserRequest {
     /// The tenant.
-    #[schema(value_type = uuid::Uuid)]
     tenant_id: TenantId,
     /// E-mail address, unique in the tenant without regard to case.
     #[schema(value_type = String, format = Email, max_length = 254, example = "budi@kopikenangan.example")]
     email: EmailAddress,
     /// Name that people read; one visible line.
-    #[schema(value_type = String, min_length = 1, max_length = 120, example = "Budi Santoso")]
+    #[schema(value_type = String, format = "single-line", min_length = 1, max_length = 120, example = "Budi Santoso")]
     full_name: FullName,
     /// What they are to the tenant.
     role: AgentRole,
@@ -94,29 +90,18 @@ struct UserRequest {
 }
 
 /// Add a user to a tenant
+///
+/// In the tenant's own database, as long as its `max_agents` leaves a seat. The user is active at once.
 #[utoipa::path(
     post,
     path = "/api/super-admin/users",
-    params(("idempotency-key" = Option<String>, Header, description = "1 to 255 visible ASCII characters, kept 24 hours")),
+    params(IdempotencyKey),
     request_body = UserRequest,
     responses(
         (status = 201, description = "The user, who is active", body = User,
             headers(("etag" = String, description = "The revision, for If-Match"))),
-        (status = 400, description = "The body is not JSON, or a header is wrong", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 401, description = "No valid bearer token", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 403, description = "The role is not enough", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 404, description = "No such tenant", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 409, description = "The tenant is not active, its seats are taken, the address is taken, or a request with \
-            this Idempotency-Key is running", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 413, description = "The body has more than 64 KiB", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 415, description = "The body is not JSON by its Content-Type", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 422, description = "The body holds invalid values, all of which are named; or the Idempotency-Key was used \
-            with another body", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 503, description = "The platform database, or the tenant's, is not available", body = ProblemDetails,
-            content_type = "application/problem+json"),
+        (status = 404, description = "No such tenant"),
+        (status = 409, description = "The tenant is not active, its seats are taken, or the address is"),
     ),
     security(("bearer" = []))
 )]

@@ -5,8 +5,10 @@
 //!
 //! 1. on the schedule, deletes stored responses that are too old to be replayed, and hands operations that were lost on
 //!    their way to the outbox again,
-//! 2. sends messages to the queue of `provision-tenant` that are due: at least once ([`provisions`]),
-//! 3. sends events to the Kafka topic, in order, exactly once ([`events`]),
+//! 2. writes denials of impersonations to the deny list that the request which owes them could not: at least once
+//!    ([`denials`]),
+//! 3. sends messages to the queue of `provision-tenant` that are due: at least once ([`provisions`]),
+//! 4. sends events to the Kafka topic, in order, exactly once ([`events`]),
 //!
 //! until nothing is due or its time is up. No store that is down keeps the others' messages from being sent.
 //!
@@ -14,6 +16,8 @@
 //! came of it, and the error is in the log: the schedule tries again within the minute, long before the queue would, and
 //! a dead letter that says "look into the outbox" would tell an operator nothing.
 
+mod claimed;
+pub mod denials;
 pub mod events;
 pub mod provisions;
 mod sender;
@@ -28,8 +32,9 @@ use sender::Sender;
 use serde::Serialize;
 use serde_json::{Value, json};
 use shared::{
-    clients::{postgres::Postgres, sqs::Sqs},
-    config::{ConfigError, FromEnv, KafkaConfig, PostgresConfig, ProvisioningConfig, QueueConfig},
+    clients::{postgres::Postgres, redis::Redis, sqs::Sqs},
+    config::{ConfigError, FromEnv, KafkaConfig, PostgresConfig, ProvisioningConfig, QueueConfig, RedisConfig},
+    deny_list::DenyList,
     error::{Error, Result},
     invocation::{Deadline, Trigger},
     store::{idempotency, journal, outbox},
@@ -47,6 +52,7 @@ pub struct App {
     postgres: Postgres,
     kafka: KafkaConfig,
     sqs: Sqs,
+    deny_list: DenyList,
     provision_queue: String,
     provisioning: ProvisioningConfig,
     /// Kept from one invocation to the next, for as long as nothing went wrong with it.
@@ -62,6 +68,7 @@ impl App {
             Postgres::connect(&PostgresConfig::from_env()?)?,
             KafkaConfig::from_env()?,
             Sqs::new(),
+            DenyList::new(Redis::connect(&RedisConfig::from_env()?)?),
             queue,
             ProvisioningConfig::from_env()?,
         ))
@@ -72,10 +79,12 @@ impl App {
         postgres: Postgres,
         kafka: KafkaConfig,
         sqs: Sqs,
+        deny_list: DenyList,
         provision_queue: String,
         provisioning: ProvisioningConfig,
     ) -> Self {
-        Self { postgres, kafka, sqs, provision_queue, provisioning, sender: Mutex::new(None), observer: None }
+        let (sender, observer) = (Mutex::new(None), None);
+        Self { postgres, kafka, sqs, deny_list, provision_queue, provisioning, sender, observer }
     }
 
     /// Has `observer` called, and awaited, at every [`Boundary`].
@@ -111,6 +120,8 @@ pub enum Boundary {
 pub struct Report {
     /// Operations that were found lost and were put back into the outbox.
     pub operations_requeued: u64,
+    /// Denials written to the deny list.
+    pub denials_written: usize,
     /// Messages sent to the queue of `provision-tenant`.
     pub provisions_sent: usize,
     /// Events sent to the topic.
@@ -145,6 +156,7 @@ async fn run(app: &App, trigger: Trigger, deadline: Deadline) -> Result<Report> 
         failures.extend(prune(app, deadline, &mut report).await.err());
         failures.extend(requeue(app, &mut report).await.err());
     }
+    failures.extend(denials::write_due(app, deadline, &mut report.denials_written).await.err());
     failures.extend(provisions::send_due(app, deadline, &mut report.provisions_sent).await.err());
     failures.extend(events::send_due(app, deadline, &mut report.events_sent).await.err());
     if trigger == Trigger::Schedule {
@@ -153,6 +165,7 @@ async fn run(app: &App, trigger: Trigger, deadline: Deadline) -> Result<Report> 
     if report != Report::default() {
         tracing::info!(
             operations_requeued = report.operations_requeued,
+            denials_written = report.denials_written,
             provisions_sent = report.provisions_sent,
             events_sent = report.events_sent,
             responses_deleted = report.responses_deleted,

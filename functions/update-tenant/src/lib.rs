@@ -11,16 +11,20 @@ use deserr::Deserr;
 use serde_json::json;
 use shared::{
     auth::{MayOperate, SuperAdmin, TokenVerifier},
-    clients::postgres::Postgres,
-    config::{ConfigError, FromEnv, PostgresConfig, QueueConfig, TokenConfig},
+    clients::{
+        postgres::{Connection, Postgres},
+        redis::Redis,
+    },
+    config::{ConfigError, FromEnv, PostgresConfig, QueueConfig, RedisConfig, TokenConfig},
+    deny_list::DenyList,
     dispatch::Dispatcher,
-    domain::{LimitsPatch, Tenant, TenantId, TenantName, TenantStatus},
+    domain::{EndedImpersonation, LimitsPatch, Tenant, TenantId, TenantName, TenantStatus},
     error::Error,
     events::{Event, TenantEvent},
-    http::{Faults, Field, IfMatch, JsonBody, LimitsBody, ProblemDetails, Result, TenantPath, etag},
+    http::{Faults, Field, IfMatch, JsonBody, LimitsBody, Result, TenantPath, etag},
     store::{
         audit::{self, AuditEntry},
-        operations, outbox, tenants,
+        impersonations, operations, outbox, tenants,
     },
 };
 use utoipa::ToSchema;
@@ -35,6 +39,8 @@ pub struct App {
     pub verifier: TokenVerifier,
     /// Pokes the relay after a change.
     pub dispatcher: Arc<Dispatcher>,
+    /// Denies the tokens of those who act in the names of a suspended tenant's users.
+    pub deny_list: Arc<DenyList>,
 }
 
 impl App {
@@ -44,6 +50,7 @@ impl App {
             platform: Postgres::connect(&PostgresConfig::from_env()?)?,
             verifier: TokenVerifier::new(&TokenConfig::from_env()?)?,
             dispatcher: Arc::new(Dispatcher::new(QueueConfig::from_env()?)),
+            deny_list: Arc::new(DenyList::new(Redis::connect(&RedisConfig::from_env()?)?)),
         })
     }
 }
@@ -59,7 +66,8 @@ pub fn routes(app: App) -> OpenApiRouter {
 struct TenantPatch {
     /// Name that people read.
     #[deserr(default)]
-    #[schema(value_type = Option<String>, nullable = false, min_length = 1, max_length = 120, example = "Kopi Kenangan")]
+    #[schema(value_type = Option<String>, nullable = false, format = "single-line", min_length = 1, max_length = 120,
+        example = "Kopi Kenangan")]
     name: Field<TenantName>,
     /// Limits, each on its own; `null` is unlimited.
     #[deserr(default)]
@@ -72,34 +80,19 @@ struct TenantPatch {
 }
 
 /// Update a tenant organization
+///
+/// Changes the name, the limits (each on its own) and the status (`active` or `suspended`, from the other), as a JSON merge
+/// patch. What is left out stays, and a patch that changes nothing leaves the revision as it was.
 #[utoipa::path(
     patch,
     path = "/api/super-admin/tenants/{id}",
-    params(
-        ("id" = uuid::Uuid, Path, description = "The tenant"),
-        ("if-match" = Option<String>, Header, description = "Only if the tenant's entity tag is this"),
-    ),
-    request_body = TenantPatch,
+    params(TenantPath, IfMatch),
+    request_body(content = TenantPatch, example = json!({"name": "Kopi Kenangan", "limits": {"max_agents": 50, "max_contacts": null}})),
     responses(
         (status = 200, description = "Updated organization", body = Tenant,
             headers(("etag" = String, description = "The revision, for If-Match"))),
-        (status = 400, description = "The id is not a UUID, or the body is not JSON", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 401, description = "No valid bearer token", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 403, description = "Not a super-admin", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 404, description = "No such tenant", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 409, description = "The status cannot be set, or an operation runs", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 412, description = "If-Match names another revision", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 413, description = "The body has more than 64 KiB", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 415, description = "The body is not JSON by its Content-Type", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 422, description = "The body holds invalid values, all of which are named", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 503, description = "The platform database is not available", body = ProblemDetails,
-            content_type = "application/problem+json"),
+        (status = 404, description = "No such tenant"),
+        (status = 409, description = "The status cannot be set, or an operation runs"),
     ),
     security(("bearer" = []))
 )]
@@ -110,25 +103,26 @@ async fn update_tenant(
     State(app): State<App>,
     JsonBody { value: patch, .. }: JsonBody<TenantPatch>,
 ) -> Result<Response> {
-    let (tenant, changed) = change(&app, &admin, id, &if_match, patch).await?;
-    if changed {
-        app.dispatcher.poke_relay().await;
+    let mut platform = app.platform.get().await?;
+    let (tenant, changed) = change(&mut platform, &admin, id, &if_match, patch).await?;
+    if let Some(ended) = changed {
+        tokio::join!(app.dispatcher.poke_relay(), app.deny_list.deny(&platform, &ended));
     }
     let body = serde_json::to_vec(&tenant).map_err(Error::internal)?;
     let json = HeaderValue::from_static("application/json");
     Ok(([(header::CONTENT_TYPE, json), (header::ETAG, etag(tenant.revision))], body).into_response())
 }
 
-/// Commits the change, its event and its audit entry together. A patch that changes nothing writes nothing.
+/// Commits the change, its event and its audit entry together, and the ends of impersonations, which are given, where the
+/// tenant leaves `active`. A patch that changes nothing writes nothing.
 async fn change(
-    app: &App,
+    platform: &mut Connection,
     admin: &SuperAdmin,
     id: TenantId,
     if_match: &IfMatch,
     patch: TenantPatch,
-) -> Result<(Tenant, bool), Error> {
-    let mut connection = app.platform.get().await?;
-    let transaction = connection.transaction().await?;
+) -> Result<(Tenant, Option<Vec<EndedImpersonation>>), Error> {
+    let transaction = platform.transaction().await?;
     let before = tenants::find_for_update(&transaction, id).await?;
     if_match.check(before.revision, "tenant")?;
     operations::refuse_if_open(&transaction, id).await?;
@@ -139,7 +133,7 @@ async fn change(
     let name = patch.name.0.map_or_else(|| before.name.clone(), |name| name.as_str().to_owned());
     let limits = LimitsPatch::from(patch.limits.0.unwrap_or_default()).apply(before.limits);
     if name == before.name && limits == before.limits && status == before.status {
-        return Ok((before, false));
+        return Ok((before, None));
     }
     let after = tenants::update(&transaction, id, &name, &limits, status).await?;
     for kind in kinds(&before, &after) {
@@ -152,8 +146,13 @@ async fn change(
         json!({ "before": shown(&before), "after": shown(&after) }),
     );
     audit::insert(&transaction, &entry).await?;
+    let ended = if before.status == TenantStatus::Active && after.status != TenantStatus::Active {
+        impersonations::end_of_tenant(&transaction, id, admin.actor()).await?
+    } else {
+        Vec::new()
+    };
     transaction.commit().await?;
-    Ok((after, true))
+    Ok((after, Some(ended)))
 }
 
 /// `wanted`, where an operator may set it from `current`.

@@ -15,17 +15,20 @@ use shared::{
     auth::{MayOperate, SuperAdmin, TokenVerifier},
     clients::{
         postgres::{Connection, Postgres},
+        redis::Redis,
         tenant_databases::TenantDatabases,
     },
-    config::{Clusters, ConfigError, FromEnv, PostgresConfig, QueueConfig, TokenConfig},
+    config::{Clusters, ConfigError, FromEnv, PostgresConfig, QueueConfig, RedisConfig, TokenConfig},
+    deny_list::DenyList,
     dispatch::Dispatcher,
-    domain::{AgentId, TenantId, User},
+    domain::{AgentId, AgentStatus, TenantId, User},
     error::Error,
     events::Event,
-    http::{IdPath, IfMatch, JsonBody, ProblemDetails, QueryReader, Result, etag},
+    http::{IdPath, IfMatch, JsonBody, QueryReader, Result, etag},
     passwords,
     store::{
         audit::AuditEntry,
+        impersonations::{self, record},
         outbox,
         tenants::{self, TenantSite},
         users,
@@ -47,6 +50,8 @@ pub struct App {
     pub verifier: TokenVerifier,
     /// Pokes the relay after a change.
     pub dispatcher: Arc<Dispatcher>,
+    /// Denies the tokens of those who act in a deactivated user's name.
+    pub deny_list: Arc<DenyList>,
 }
 
 impl App {
@@ -58,6 +63,7 @@ impl App {
             databases: TenantDatabases::connect(&Clusters::postgres_from_env()?, &postgres)?,
             verifier: TokenVerifier::new(&TokenConfig::from_env()?)?,
             dispatcher: Arc::new(Dispatcher::new(QueueConfig::from_env()?)),
+            deny_list: Arc::new(DenyList::new(Redis::connect(&RedisConfig::from_env()?)?)),
         })
     }
 }
@@ -68,36 +74,23 @@ pub fn routes(app: App) -> OpenApiRouter {
 }
 
 /// Change a user of a tenant
+///
+/// Name, role, status and password, each on its own. To deactivate a user keeps the history, frees the seat, and ends every
+/// session and impersonation; to set a password ends the sessions too. A tenant keeps one active admin.
 #[utoipa::path(
     patch,
     path = "/api/super-admin/users/{id}",
     params(
-        ("id" = uuid::Uuid, Path, description = "The user"),
-        ("tenant_id" = uuid::Uuid, Query, description = "Whose user"),
-        ("if-match" = Option<String>, Header, description = "Only if the user's entity tag is this"),
+        IdPath<AgentId>,
+        ("tenant_id" = TenantId, Query, description = "Whose user"),
+        IfMatch,
     ),
-    request_body = UserPatch,
+    request_body(content = UserPatch, example = json!({"full_name": "Sari Wulandari", "role": "supervisor"})),
     responses(
         (status = 200, description = "The user as changed", body = User,
             headers(("etag" = String, description = "The revision, for If-Match"))),
-        (status = 400, description = "An id is not a UUID, a parameter is missing, or the body is not JSON", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 401, description = "No valid bearer token", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 403, description = "The role is not enough", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 404, description = "No such tenant, or no such user of it", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 409, description = "The tenant is not active, its seats are taken, or it would be left without an active admin",
-            body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 412, description = "If-Match names another revision", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 413, description = "The body has more than 64 KiB", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 415, description = "The body is not JSON by its Content-Type", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 422, description = "The body holds invalid values, all of which are named", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 503, description = "The platform database, or the tenant's, is not available", body = ProblemDetails,
-            content_type = "application/problem+json"),
+        (status = 404, description = "No such tenant, or no such user of it"),
+        (status = 409, description = "The tenant is not active, its seats are taken, or it would be left without an active admin"),
     ),
     security(("bearer" = []))
 )]
@@ -123,6 +116,9 @@ async fn update_user(
     } else {
         now
     };
+    if patch.deactivates() {
+        end_impersonations(&app, &admin, tenant_id, id).await?;
+    }
     let body = serde_json::to_vec(&user).map_err(Error::internal)?;
     let json = HeaderValue::from_static("application/json");
     Ok(([(header::CONTENT_TYPE, json), (header::ETAG, etag(user.revision))], body).into_response())
@@ -186,6 +182,9 @@ async fn update(
         users::require_seat(&transaction, site.limits.max_agents).await?;
     }
     let after = users::update(&transaction, id, &wanted).await?;
+    if after.status == AgentStatus::Deactivated {
+        record::end_of_agent(&transaction, id).await?;
+    }
     change.commit(transaction).await?;
     Ok((before, after))
 }
@@ -210,5 +209,18 @@ async fn tell(
     });
     change.complete(&transaction, details).await?;
     transaction.commit().await?;
+    Ok(())
+}
+
+/// Nobody acts in the name of a user who may not work, from when they are deactivated in the tenant's own database. Whoever
+/// asks again, after something was cut off, gets what is missing.
+async fn end_impersonations(app: &App, admin: &SuperAdmin, tenant_id: TenantId, id: AgentId) -> Result<(), Error> {
+    let mut platform = app.platform.get().await?;
+    let transaction = platform.transaction().await?;
+    let ended = impersonations::end_of_agent(&transaction, tenant_id, id, admin.actor()).await?;
+    transaction.commit().await?;
+    if !ended.is_empty() {
+        tokio::join!(app.dispatcher.poke_relay(), app.deny_list.deny(&platform, &ended));
+    }
     Ok(())
 }

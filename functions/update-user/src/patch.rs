@@ -17,13 +17,14 @@ use utoipa::ToSchema;
 pub(crate) struct UserPatch {
     /// Name that people read.
     #[deserr(default)]
-    #[schema(value_type = Option<String>, nullable = false, min_length = 1, max_length = 120, example = "Sari Wulandari")]
+    #[schema(value_type = Option<String>, nullable = false, format = "single-line", min_length = 1,
+        max_length = 120, example = "Sari Wulandari")]
     full_name: Field<FullName>,
     /// What they are to the tenant. Its last active admin stays one.
     #[deserr(default)]
     #[schema(value_type = Option<AgentRole>, nullable = false)]
     role: Field<AgentRole>,
-    /// `deactivated` frees the seat and ends every session; `active` takes a seat again.
+    /// `deactivated` frees the seat and ends every session and impersonation; `active` takes a seat again.
     #[deserr(default)]
     #[schema(value_type = Option<AgentStatus>, nullable = false)]
     status: Field<AgentStatus>,
@@ -41,6 +42,11 @@ impl UserPatch {
             || self.full_name.0.as_ref().is_some_and(|name| name.as_str() != user.full_name)
             || self.role.0.is_some_and(|role| role != user.role)
             || self.status.0.is_some_and(|status| status != user.status)
+    }
+
+    /// Whether the user is to be deactivated, who may be so already.
+    pub(crate) fn deactivates(&self) -> bool {
+        self.status.0 == Some(AgentStatus::Deactivated)
     }
 
     /// Refuses a password that is made of the user's own words.

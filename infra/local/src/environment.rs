@@ -136,9 +136,13 @@ pub(crate) fn variables(ports: &Ports, secrets: &Secrets, given: &Given) -> Vec<
         ("MEASURE_QUEUE_URL", own("MEASURE_QUEUE_URL", queue("measure-usage"))),
         ("JWT_ISSUER", "landlord".into()),
         ("JWT_AUDIENCE", "landlord-super-admin".into()),
-        ("JWT_PUBLIC_KEYS", secrets.jwt_public_keys.clone()),
-        ("JWT_SIGNING_KEY", secrets.jwt_signing_key.clone()),
-        ("JWT_SIGNING_KEY_ID", secrets.jwt_key_id.clone()),
+        ("JWT_PUBLIC_KEYS", secrets.jwt.public_keys.clone()),
+        ("JWT_SIGNING_KEY", secrets.jwt.signing_key.clone()),
+        ("JWT_SIGNING_KEY_ID", secrets.jwt.id.clone()),
+        ("IMPERSONATION_AUDIENCE", "landlord-platform".into()),
+        ("IMPERSONATION_PUBLIC_KEYS", secrets.impersonation.public_keys.clone()),
+        ("IMPERSONATION_SIGNING_KEY", secrets.impersonation.signing_key.clone()),
+        ("IMPERSONATION_SIGNING_KEY_ID", secrets.impersonation.id.clone()),
         ("IDEMPOTENCY_SECRET", secrets.idempotency.clone()),
         ("FIRST_ADMIN_EMAIL", FIRST_ADMIN_EMAIL.into()),
         ("FIRST_ADMIN_PASSWORD", secrets.first_admin_password.clone()),
@@ -175,14 +179,16 @@ mod tests {
             "redis",
             "minio",
             "kafka_cluster",
-            "jwt_signing_key",
-            "jwt_key_id",
-            "jwt_public_keys",
             "idempotency",
             "first_admin_password",
         ];
-        let object = fields.into_iter().map(|name| (name.to_owned(), "a_Z-9".into()));
-        serde_json::from_value(serde_json::Value::Object(object.collect())).unwrap()
+        let mut object: serde_json::Map<String, serde_json::Value> =
+            fields.into_iter().map(|name| (name.to_owned(), "a_Z-9".into())).collect();
+        for name in ["jwt", "impersonation"] {
+            let key = serde_json::json!({"signing_key": "a_Z-9", "id": "a_Z-9", "public_keys": "a_Z-9"});
+            object.insert(name.to_owned(), key);
+        }
+        serde_json::from_value(serde_json::Value::Object(object)).unwrap()
     }
 
     fn picked(variables: &[(&str, &str)]) -> Given {

@@ -37,16 +37,25 @@ pub(crate) struct Secrets {
     pub(crate) minio: String,
     /// The cluster id of Kafka: 16 bytes.
     pub(crate) kafka_cluster: String,
-    /// PKCS #8, Ed25519.
-    pub(crate) jwt_signing_key: String,
-    /// RFC 7638 thumbprint of the public key.
-    pub(crate) jwt_key_id: String,
-    /// A JWKS document with the one public key.
-    pub(crate) jwt_public_keys: String,
+    /// What signs tokens at sign-in.
+    pub(crate) jwt: TokenKey,
+    /// What signs tokens of impersonations.
+    pub(crate) impersonation: TokenKey,
     /// Keys the digests of idempotent requests.
     pub(crate) idempotency: String,
     /// The first super-admin's password.
     pub(crate) first_admin_password: String,
+}
+
+/// A key pair that signs tokens.
+#[derive(Clone, Deserialize, Serialize)]
+pub(crate) struct TokenKey {
+    /// PKCS #8, Ed25519.
+    pub(crate) signing_key: String,
+    /// RFC 7638 thumbprint of the public key.
+    pub(crate) id: String,
+    /// A JWKS document with the one public key.
+    pub(crate) public_keys: String,
 }
 
 impl Secrets {
@@ -69,15 +78,6 @@ impl Secrets {
     }
 
     fn make() -> Result<Self> {
-        let private = openssl(&["genpkey", "-algorithm", "ed25519", "-outform", "DER"], &[])?;
-        let public = openssl(&["pkey", "-inform", "DER", "-pubout", "-outform", "DER"], &private)?;
-        // The key itself is the last 32 bytes of its SubjectPublicKeyInfo (RFC 8410).
-        let key = public.len().checked_sub(32).map(|start| URL_SAFE_NO_PAD.encode(&public[start..]));
-        let key = key.ok_or_else(|| Failure::new("The token key cannot be made", "openssl printed no public key"))?;
-        let jwt_key_id = thumbprint(&key);
-        let keys = json!({ "keys": [
-            { "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": jwt_key_id, "x": key },
-        ]});
         Ok(Self {
             postgres_superuser: random(24)?,
             postgres: random(24)?,
@@ -88,11 +88,29 @@ impl Secrets {
             redis: random(24)?,
             minio: random(24)?,
             kafka_cluster: random(16)?,
-            jwt_signing_key: URL_SAFE_NO_PAD.encode(&private),
-            jwt_key_id,
-            jwt_public_keys: URL_SAFE_NO_PAD.encode(keys.to_string()),
+            jwt: TokenKey::make()?,
+            impersonation: TokenKey::make()?,
             idempotency: random(32)?,
             first_admin_password: random(18)?,
+        })
+    }
+}
+
+impl TokenKey {
+    fn make() -> Result<Self> {
+        let private = openssl(&["genpkey", "-algorithm", "ed25519", "-outform", "DER"], &[])?;
+        let public = openssl(&["pkey", "-inform", "DER", "-pubout", "-outform", "DER"], &private)?;
+        // The key itself is the last 32 bytes of its SubjectPublicKeyInfo (RFC 8410).
+        let key = public.len().checked_sub(32).map(|start| URL_SAFE_NO_PAD.encode(&public[start..]));
+        let key = key.ok_or_else(|| Failure::new("The token key cannot be made", "openssl printed no public key"))?;
+        let id = thumbprint(&key);
+        let keys = json!({ "keys": [
+            { "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": id, "x": key },
+        ]});
+        Ok(Self {
+            signing_key: URL_SAFE_NO_PAD.encode(&private),
+            id,
+            public_keys: URL_SAFE_NO_PAD.encode(keys.to_string()),
         })
     }
 }
@@ -148,12 +166,12 @@ mod tests {
 
     #[test]
     fn the_public_key_belongs_to_the_private_one() {
-        let secrets = Secrets::make().unwrap();
+        let key = TokenKey::make().unwrap();
         let keys: serde_json::Value =
-            serde_json::from_slice(&URL_SAFE_NO_PAD.decode(&secrets.jwt_public_keys).unwrap()).unwrap();
-        let private = URL_SAFE_NO_PAD.decode(&secrets.jwt_signing_key).unwrap();
+            serde_json::from_slice(&URL_SAFE_NO_PAD.decode(&key.public_keys).unwrap()).unwrap();
+        let private = URL_SAFE_NO_PAD.decode(&key.signing_key).unwrap();
         let public = openssl(&["pkey", "-inform", "DER", "-pubout", "-outform", "DER"], &private).unwrap();
         assert_eq!(keys["keys"][0]["x"], URL_SAFE_NO_PAD.encode(&public[public.len() - 32..]));
-        assert_eq!(keys["keys"][0]["kid"], secrets.jwt_key_id);
+        assert_eq!(keys["keys"][0]["kid"], key.id);
     }
 }

@@ -41,7 +41,8 @@ CREATE TABLE impersonations (
     -- The operator who ended it, or `system`.
     ended_by        text,
     end_reason      text        CHECK (end_reason IN
-        ('ended', 'expired', 'not_recorded', 'user_deactivated', 'tenant_not_active', 'operator_disabled')),
+        ('ended', 'expired', 'not_recorded', 'user_deactivated', 'tenant_not_active', 'operator_disabled',
+         'operator_role_changed')),
     revision        bigint      NOT NULL DEFAULT 1,
     CHECK ((ended_at IS NULL) = (end_reason IS NULL))
 );
@@ -51,6 +52,7 @@ CREATE UNIQUE INDEX impersonations_one_live ON impersonations (admin_id, organiz
 CREATE INDEX impersonations_newest ON impersonations (started_at DESC, id DESC);
 CREATE INDEX impersonations_of_organization ON impersonations (organization_id, started_at DESC, id DESC);
 CREATE INDEX impersonations_of_admin ON impersonations (admin_id, started_at DESC, id DESC);
+CREATE INDEX impersonations_of_agent ON impersonations (agent_id, started_at DESC, id DESC);
 
 GRANT SELECT, INSERT, UPDATE ON impersonations TO landlord_api;
 

@@ -53,7 +53,7 @@ impl KeySet {
 }
 
 /// Asymmetric algorithms only: a shared secret could sign what it verifies.
-fn algorithm_of(jwk: &Jwk) -> Option<Algorithm> {
+pub(super) fn algorithm_of(jwk: &Jwk) -> Option<Algorithm> {
     match (&jwk.algorithm, jwk.common.key_algorithm) {
         (AlgorithmParameters::OctetKeyPair(pair), None | Some(KeyAlgorithm::EdDSA))
             if pair.curve == EllipticCurve::Ed25519 =>

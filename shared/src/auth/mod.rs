@@ -3,14 +3,19 @@
 
 mod authority;
 mod caller;
+mod impersonation;
 mod keys;
 mod oidc;
+mod private_key;
+mod published_keys;
 mod signer;
 mod verified;
 mod verifier;
 
 pub use authority::{IsOperator, MayAdminister, MayOperate, MayRead, SuperAdmin};
 pub use caller::{Caller, Identity};
+pub use impersonation::{IMPERSONATION_TYPE, ImpersonationSigner};
+pub use published_keys::PublishedKeys;
 pub use signer::{IssuedToken, TokenSigner};
 pub use verifier::TokenVerifier;
 

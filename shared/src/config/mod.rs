@@ -3,6 +3,7 @@
 
 mod clusters;
 mod health;
+mod impersonation;
 mod measuring;
 mod stores;
 mod tokens;
@@ -11,6 +12,7 @@ use std::{env, fmt::Display, str::FromStr};
 
 pub use clusters::{Cluster, Clusters};
 pub use health::HealthConfig;
+pub use impersonation::{ImpersonationKeysConfig, ImpersonationSigningConfig};
 pub use measuring::MeasuringConfig;
 use secrecy::SecretString;
 pub use stores::{KafkaConfig, MongoConfig, PostgresConfig, QueueConfig, RedisConfig, S3Config};

@@ -50,28 +50,35 @@ impl FromEnv for TokenConfig {
                 default_role: parsed("OIDC_DEFAULT_ROLE", OperatorRole::Operator)?,
             }),
         };
-        let keys = match (optional("JWT_PUBLIC_KEYS"), &oidc) {
+        let public_keys = match (jwk_set("JWT_PUBLIC_KEYS")?, &oidc) {
             (Some(keys), _) => keys,
             (None, Some(_)) => r#"{"keys":[]}"#.to_owned(),
             (None, None) => return Err(ConfigError::Missing("JWT_PUBLIC_KEYS")),
         };
-        let keys = keys.trim();
-        let public_keys = if keys.starts_with('{') {
-            keys.to_owned()
-        } else {
-            URL_SAFE_NO_PAD
-                .decode(keys.trim_end_matches('='))
-                .ok()
-                .and_then(|bytes| String::from_utf8(bytes).ok())
-                .ok_or_else(|| ConfigError::invalid("JWT_PUBLIC_KEYS", "neither JSON nor base64url"))?
-        };
         Ok(Self {
-            issuer: optional("JWT_ISSUER").unwrap_or_else(|| "landlord".to_owned()),
+            issuer: issuer(),
             audience: optional("JWT_AUDIENCE").unwrap_or_else(|| "landlord-super-admin".to_owned()),
             public_keys,
             oidc,
         })
     }
+}
+
+/// The `iss` of every token of ours.
+pub(super) fn issuer() -> String {
+    optional("JWT_ISSUER").unwrap_or_else(|| "landlord".to_owned())
+}
+
+/// The JWK Set in a variable, where it is set: JSON, or base64url of it.
+pub(super) fn jwk_set(name: &'static str) -> Result<Option<String>, ConfigError> {
+    let Some(text) = optional(name) else { return Ok(None) };
+    let text = text.trim();
+    if text.starts_with('{') {
+        return Ok(Some(text.to_owned()));
+    }
+    let decoded = URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).ok();
+    let json = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
+    json.map(Some).ok_or_else(|| ConfigError::invalid(name, "neither JSON nor base64url"))
 }
 
 /// What signs tokens at sign-in.

@@ -91,17 +91,27 @@ impl Claim {
 
     /// The stored answer, if the request was answered before. Asked before work that costs much.
     pub async fn find(&self, client: &impl GenericClient) -> super::Result<Option<Response>> {
+        Ok(self.find_stored(client).await?.map(Replayable::again))
+    }
+
+    /// As [`Self::find`], for an answer that is stored without what is nobody's to keep: whoever asks completes it.
+    pub async fn find_stored(&self, client: &impl GenericClient) -> super::Result<Option<Replayable>> {
         let Some(request) = self.request() else { return Ok(None) };
         idempotency::find(client, request).await?.map(|stored| self.replay(stored)).transpose()
     }
 
     /// Claims the key for the transaction. `Some`: it was answered in the meantime.
     pub async fn begin(&self, transaction: &Transaction<'_>) -> super::Result<Option<Response>> {
+        Ok(self.begin_stored(transaction).await?.map(Replayable::again))
+    }
+
+    /// As [`Self::begin`], with [`Self::find_stored`].
+    pub async fn begin_stored(&self, transaction: &Transaction<'_>) -> super::Result<Option<Replayable>> {
         let Some(request) = self.request() else { return Ok(None) };
         if !idempotency::try_claim(transaction, request).await? {
             return Err(Problem::key_in_use());
         }
-        self.find(transaction).await
+        self.find_stored(transaction).await
     }
 
     /// Claims the key for as long as a session lasts: for work in another database, which no transaction here can hold. The
@@ -149,7 +159,7 @@ impl Claim {
         idempotency::insert(transaction, request, &stored).await
     }
 
-    fn replay(&self, stored: StoredResponse) -> super::Result<Response> {
+    fn replay(&self, stored: StoredResponse) -> super::Result<Replayable> {
         if stored.fingerprint != self.fingerprint {
             return Err(Problem::key_reused());
         }
@@ -160,14 +170,11 @@ impl Claim {
             .into_iter()
             .flatten()
             .filter_map(|(name, value)| Some((name.parse().ok()?, HeaderValue::from_str(value.as_str()?).ok()?)));
-        let replayable = Replayable {
+        Ok(Replayable {
             status: status.ok_or_else(|| Error::internal("a stored response has an impossible status"))?,
             headers: headers.collect(),
             body: stored.body,
-        };
-        let mut response = replayable.into_response();
-        response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
-        Ok(response)
+        })
     }
 }
 
@@ -188,6 +195,15 @@ pub struct Replayable {
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// JSON.
     pub body: String,
+}
+
+impl Replayable {
+    /// The response to a request that was answered before.
+    pub fn again(self) -> Response {
+        let mut response = self.into_response();
+        response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
+        response
+    }
 }
 
 impl IntoResponse for Replayable {

@@ -6,6 +6,7 @@ mod conditions;
 pub mod audit;
 pub mod health;
 pub mod idempotency;
+pub mod impersonations;
 pub mod journal;
 pub mod operations;
 pub mod outbox;

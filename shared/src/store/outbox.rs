@@ -2,24 +2,25 @@
 //! delivered, so a commit and its message cannot part.
 //!
 //! Requests write rows (the `insert_` functions, in the transaction of their change); the relay takes them. Messages to
-//! the queue may be sent twice. Events are sent once: the relay that holds the [`EventsLock`] writes down what it is about
+//! the queue and denials may be delivered twice. Events are sent once: the relay that holds the [`EventsLock`] writes down what it is about
 //! to send ([`open_batch`]) before it sends it, and in one statement strikes both when it is sent ([`close_batch`]).
 
 use std::time::Duration;
 
 use deadpool_postgres::{GenericClient, Transaction};
 use serde_json::{Value, json};
+use time::OffsetDateTime;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::{
     clients::postgres::{Connection, Session},
-    domain::{OperationId, TenantId},
+    domain::{ImpersonationId, OperationId, TenantId},
     error::Result,
     events::Event,
 };
 
-/// How long a request has to send its own SQS message before the relay does it.
+/// How long a request has to send its own message before the relay does it.
 const HEAD_START: Duration = Duration::from_secs(5);
 
 /// Owes an event to Kafka.
@@ -58,12 +59,38 @@ pub async fn delete_provision(client: &impl GenericClient, operation_id: Operati
     Ok(())
 }
 
+/// Owes the deny list the denial of an impersonation whose token expires at `expires_at`.
+pub async fn insert_denial(
+    transaction: &Transaction<'_>,
+    impersonation_id: ImpersonationId,
+    expires_at: OffsetDateTime,
+) -> Result<()> {
+    let statement = transaction
+        .prepare_cached(
+            "INSERT INTO outbox (destination, message_id, key, payload, available_at)
+             VALUES ('denial', $1, $2, $3, now() + make_interval(secs => $4))",
+        )
+        .await?;
+    let payload = json!({ "expires_at": expires_at.unix_timestamp() });
+    let key = impersonation_id.to_string();
+    transaction.execute(&statement, &[&impersonation_id.0, &key, &payload, &HEAD_START.as_secs_f64()]).await?;
+    Ok(())
+}
+
+/// These impersonations are denied: nothing is owed any more.
+pub async fn delete_denials(client: &impl GenericClient, ids: &[Uuid]) -> Result<()> {
+    let statement =
+        client.prepare_cached("DELETE FROM outbox WHERE destination = 'denial' AND message_id = ANY($1)").await?;
+    client.execute(&statement, &[&ids]).await?;
+    Ok(())
+}
+
 /// A message that is owed.
 #[derive(Debug, Clone)]
 pub struct Message {
     /// Its row; later rows of one key have higher numbers.
     pub id: i64,
-    /// The event's id, or the operation's.
+    /// The event's id, the operation's, or the impersonation's.
     pub message_id: Uuid,
     /// The subject of the event: a tenant's id, or a component. Events of one key are sent in order.
     pub key: String,
@@ -98,22 +125,47 @@ pub async fn backlog(client: &impl GenericClient) -> Result<Backlog> {
     Ok(Backlog { rows: row.try_get(0)?, refused: row.try_get(1)?, oldest_seconds: row.try_get(2)? })
 }
 
-/// Takes messages to the queue of `provision-tenant` that are due, oldest first, and keeps others from taking them for
-/// `lease`. Those that are not deleted by then are due again.
-pub async fn claim_provisions(client: &impl GenericClient, limit: i64, lease: Duration) -> Result<Vec<Message>> {
+/// What may be delivered twice, and is claimed by whoever delivers it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Destination {
+    /// The queue of `provision-tenant`.
+    Provision,
+    /// The deny list.
+    Denial,
+}
+
+impl Destination {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Provision => "provision",
+            Self::Denial => "denial",
+        }
+    }
+}
+
+/// Takes messages to a destination that are due, oldest first, and keeps others from taking them for `lease`. Those that are
+/// not deleted by then are due again.
+pub async fn claim(
+    client: &impl GenericClient,
+    destination: Destination,
+    limit: i64,
+    lease: Duration,
+) -> Result<Vec<Message>> {
     let statement = client
-        .prepare_cached(
+        .prepare_cached(&format!(
+            // Said and not passed, so that the destination's index serves.
             "UPDATE outbox
              SET available_at = now() + make_interval(secs => $2), attempts = attempts + 1
              WHERE id IN (
                  SELECT id FROM outbox
-                 WHERE destination = 'provision' AND available_at <= now()
+                 WHERE destination = '{}' AND available_at <= now()
                  ORDER BY available_at
                  LIMIT $1
                  FOR UPDATE SKIP LOCKED
              )
              RETURNING id, message_id, key, payload, attempts",
-        )
+            destination.as_str()
+        ))
         .await?;
     client.query(&statement, &[&limit, &lease.as_secs_f64()]).await?.iter().map(read_message).collect()
 }

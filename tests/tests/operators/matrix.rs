@@ -14,6 +14,7 @@ use crate::SignedIn;
 
 /// What each route takes; `None` is open to anyone.
 const NEEDED: &[(&str, &str, Option<OperatorRole>)] = &[
+    ("GET", "/.well-known/jwks.json", None),
     ("GET", "/admins", Some(Viewer)),
     ("POST", "/admins", Some(Owner)),
     ("PATCH", "/admins/{id}", Some(Owner)),
@@ -22,6 +23,12 @@ const NEEDED: &[(&str, &str, Option<OperatorRole>)] = &[
     ("POST", "/auth/login", None),
     ("GET", "/health", Some(Viewer)),
     ("GET", "/health/history", Some(Viewer)),
+    ("GET", "/impersonations", Some(Viewer)),
+    ("POST", "/impersonations", Some(Operator)),
+    ("DELETE", "/impersonations/{id}", Some(Operator)),
+    ("GET", "/impersonations/{id}", Some(Viewer)),
+    ("GET", "/docs", None),
+    ("GET", "/openapi.json", None),
     ("GET", "/tenants", Some(Viewer)),
     ("POST", "/tenants", Some(Operator)),
     ("GET", "/tenants/usage", Some(Viewer)),

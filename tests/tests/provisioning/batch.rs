@@ -212,6 +212,7 @@ async fn relay(stage: &Stage, queue: &Queue) -> serde_json::Value {
         stage.world.api_pool(),
         KafkaConfig::from_env().unwrap(),
         Sqs::new(),
+        tests::deny_list(),
         queue.url.clone(),
         provisioning,
     );

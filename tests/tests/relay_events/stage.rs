@@ -25,7 +25,7 @@ use shared::{
     events::Event,
     store::outbox,
 };
-use tests::{World, proxy::Proxy};
+use tests::{World, deny_list, proxy::Proxy};
 use tokio::{
     sync::{OnceCell, watch},
     time::{Instant, sleep, timeout},
@@ -349,7 +349,7 @@ impl Foreign {
 
 fn app(platform: Postgres, kafka: KafkaConfig, queue_url: String) -> App {
     let provisioning = ProvisioningConfig { function_timeout: Duration::from_mins(1), max_attempts: 5 };
-    App::new(platform, kafka, Sqs::new(), queue_url, provisioning)
+    App::new(platform, kafka, Sqs::new(), deny_list(), queue_url, provisioning)
 }
 
 fn text(bytes: &[u8]) -> String {

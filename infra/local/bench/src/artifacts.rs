@@ -29,6 +29,8 @@ impl Linked {
                 "check-health",
                 "create-tenant",
                 "create-user",
+                "end-impersonation",
+                "impersonate-user",
                 "measure-usage",
                 "provision-tenant",
                 "relay-events",

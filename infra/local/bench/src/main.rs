@@ -71,6 +71,8 @@ enum Part {
     Create,
     /// From POST to an active tenant
     Active,
+    /// POST of an impersonation, and from DELETE to its refusal by a service that follows the events
+    Impersonation,
     /// Measuring of tenants, and what it asks of each store
     Measuring,
 }
@@ -131,6 +133,9 @@ async fn measure(world: &World, wanted: &impl Fn(Part) -> bool, report: &mut Rep
     }
     if wanted(Part::Active) {
         parts::active::measure(world, report).await?;
+    }
+    if wanted(Part::Impersonation) {
+        parts::impersonation::measure(world, report).await?;
     }
     if wanted(Part::Measuring) {
         parts::measuring::measure(world, report).await?;

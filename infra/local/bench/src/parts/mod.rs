@@ -7,6 +7,7 @@ mod filled_tenants;
 pub(crate) mod get;
 pub(crate) mod growth;
 pub(crate) mod health;
+pub(crate) mod impersonation;
 pub(crate) mod list;
 mod load;
 pub(crate) mod measuring;

@@ -15,7 +15,7 @@ const ROUNDS: usize = 30;
 const GOAL: f64 = 1.3;
 
 /// The functions behind the API, and the floor that links what they link.
-const FUNCTIONS: [(&str, &str); 13] = [
+const FUNCTIONS: [(&str, &str); 18] = [
     ("get-tenant", "floor-get-tenant"),
     ("list-tenants", "floor-get-tenant"),
     ("list-tenant-operations", "floor-get-tenant"),
@@ -29,6 +29,11 @@ const FUNCTIONS: [(&str, &str); 13] = [
     ("list-users", "floor-get-tenant"),
     ("create-user", "floor-create-tenant"),
     ("update-user", "floor-create-tenant"),
+    ("list-impersonations", "floor-get-tenant"),
+    ("get-impersonation", "floor-get-tenant"),
+    ("list-signing-keys", "floor-get-tenant"),
+    ("impersonate-user", "floor-update-tenant"),
+    ("end-impersonation", "floor-update-tenant"),
 ];
 /// Workers, which have no goal.
 const OTHERS: [&str; 4] = ["floor-bare", "measure-usage", "provision-tenant", "relay-events"];

@@ -24,9 +24,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Keys of Redis that are removed together.
 const KEYS: usize = 1000;
 
-/// The queues of a world: that of `provision-tenant` and that of `measure-usage`.
-pub(super) fn queues(database: &str) -> [String; 2] {
-    [database.to_owned(), format!("{database}-measure")]
+/// The queues of a world: those of `provision-tenant`, `measure-usage` and `relay-events`.
+pub(super) fn queues(database: &str) -> [String; 3] {
+    [database.to_owned(), format!("{database}-measure"), format!("{database}-relay")]
 }
 
 /// What was made in a world, outside of its platform database.

@@ -48,6 +48,8 @@ pub(crate) struct World {
     pub(crate) queue_url: String,
     /// The queue of `measure-usage`.
     pub(crate) measure_queue_url: String,
+    /// The queue of `relay-events`.
+    pub(crate) relay_queue_url: String,
     /// The MongoDB of tenants.
     pub(crate) mongo: mongodb::Client,
     /// The tenants' bucket.
@@ -70,8 +72,9 @@ impl World {
             let queue = sqs.create_queue().queue_name(name).attributes(QueueAttributeName::VisibilityTimeout, "120");
             Ok(queue.send().await?.queue_url.ok_or("SQS gave the queue no URL")?)
         };
-        let [queue_url, measure_queue_url] = clear::queues(&database);
-        let (queue_url, measure_queue_url) = (queue(&queue_url).await?, queue(&measure_queue_url).await?);
+        let [provision, measure, relay] = clear::queues(&database);
+        let (queue_url, measure_queue_url) = (queue(&provision).await?, queue(&measure).await?);
+        let relay_queue_url = queue(&relay).await?;
         let mongo = mongo::connect(&MongoConfig::from_env()?).await.map_err(|error| error.chain())?;
         let redis_config = RedisConfig::from_env()?;
         let redis_url = redis_database(redis_config.url.expose_secret());
@@ -91,6 +94,7 @@ impl World {
             sqs,
             queue_url,
             measure_queue_url,
+            relay_queue_url,
             mongo,
             bucket: Bucket::connect(&S3Config::from_env()?),
             redis: Redis::connect(&redis_config)?,
@@ -126,12 +130,25 @@ impl World {
         if !migrate.status.success() {
             return Err(format!("migrate-platform failed: {}", String::from_utf8_lossy(&migrate.stderr)).into());
         }
-        let insert = "INSERT INTO super_admins (id, email, password_hash, role) VALUES ($1, 'bench@landlord.example', '-', 'owner')";
-        self.owner().await?.execute(insert, &[&admin.0]).await?;
+        self.enrol(admin).await?;
         let wanted = Tenants { count: self.tenants, history: false };
         let filled = seed::tenants::fill(&mut self.owner().await?, Some(&self.redis), wanted, drop).await;
         filled.map_err(|error| error.chain())?;
         Ok(())
+    }
+
+    async fn enrol(&self, admin: AdminId) -> Result<()> {
+        let insert = "INSERT INTO super_admins (id, email, password_hash, role) VALUES ($1, $2, '-', 'owner')";
+        self.owner().await?.execute(insert, &[&admin.0, &format!("{admin}@landlord.example")]).await?;
+        Ok(())
+    }
+
+    /// Another owner's bearer token.
+    pub(crate) async fn another_owner(&self) -> Result<String> {
+        let admin = AdminId::generate();
+        self.enrol(admin).await?;
+        let signer = TokenSigner::new(&SigningConfig::from_env()?, &TokenConfig::from_env()?)?;
+        Ok(signer.sign(admin, 0).map_err(|error| error.chain())?.access_token)
     }
 
     /// A connection with every right.

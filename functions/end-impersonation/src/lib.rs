@@ -1,0 +1,131 @@
+//! `DELETE /api/super-admin/impersonations/{id}`: ends an impersonation at once.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    extract::{FromRef, State},
+    http::StatusCode,
+};
+use shared::{
+    auth::{MayOperate, SuperAdmin, TokenVerifier},
+    clients::{
+        postgres::{Connection, Postgres},
+        redis::Redis,
+        tenant_databases::TenantDatabases,
+    },
+    config::{Clusters, ConfigError, FromEnv, PostgresConfig, QueueConfig, RedisConfig, TokenConfig},
+    deny_list::DenyList,
+    dispatch::Dispatcher,
+    domain::{EndedImpersonation, ImpersonationId},
+    error::Error,
+    http::{IdPath, IfMatch, ProblemDetails, Result},
+    store::{
+        impersonations::{self, record},
+        tenants,
+    },
+};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+/// How long the tenant's own record may hold up the answer: the impersonation has ended by then.
+const RECORD_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What the function needs.
+#[derive(Clone, FromRef)]
+pub struct App {
+    /// The platform database.
+    pub platform: Postgres,
+    /// Verifies bearer tokens.
+    pub verifier: TokenVerifier,
+    /// The tenants' own records.
+    pub databases: TenantDatabases,
+    /// Denies the token.
+    pub deny_list: Arc<DenyList>,
+    /// Pokes the relay.
+    pub dispatcher: Arc<Dispatcher>,
+}
+
+impl App {
+    /// From the environment.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        let postgres = PostgresConfig::from_env()?;
+        Ok(Self {
+            platform: Postgres::connect(&postgres)?,
+            verifier: TokenVerifier::new(&TokenConfig::from_env()?)?,
+            databases: TenantDatabases::connect(&Clusters::postgres_from_env()?, &postgres)?,
+            deny_list: Arc::new(DenyList::new(Redis::connect(&RedisConfig::from_env()?)?)),
+            dispatcher: Arc::new(Dispatcher::new(QueueConfig::from_env()?)),
+        })
+    }
+}
+
+/// The function's one route.
+pub fn routes(app: App) -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(end_impersonation)).with_state(app)
+}
+
+/// End an impersonation
+#[utoipa::path(
+    delete,
+    path = "/api/super-admin/impersonations/{id}",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The impersonation"),
+        ("if-match" = Option<String>, Header, description = "Only if the impersonation's entity tag is this"),
+    ),
+    responses(
+        (status = 204, description = "It is over, now or before"),
+        (status = 400, description = "The id is not a UUID", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 401, description = "No valid bearer token", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 403, description = "Not an operator", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 404, description = "No such impersonation", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 412, description = "If-Match names another revision", body = ProblemDetails,
+            content_type = "application/problem+json"),
+        (status = 503, description = "The platform database is not available", body = ProblemDetails,
+            content_type = "application/problem+json"),
+    ),
+    security(("bearer" = []))
+)]
+async fn end_impersonation(
+    MayOperate(admin): MayOperate,
+    IdPath(id): IdPath<ImpersonationId>,
+    if_match: IfMatch,
+    State(app): State<App>,
+) -> Result<StatusCode> {
+    let mut platform = app.platform.get().await?;
+    if let Some(ended) = end(&mut platform, &admin, id, &if_match).await? {
+        let platform = &platform;
+        let denied = app.deny_list.deny(platform, std::slice::from_ref(&ended));
+        tokio::join!(app.dispatcher.poke_relay(), denied, record_end(&app, &ended));
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Commits the end together with all that it means. What has ended or expired stays as it is.
+async fn end(
+    platform: &mut Connection,
+    admin: &SuperAdmin,
+    id: ImpersonationId,
+    if_match: &IfMatch,
+) -> Result<Option<EndedImpersonation>, Error> {
+    let transaction = platform.transaction().await?;
+    let before = impersonations::find_for_update(&transaction, id).await?;
+    if_match.check(before.revision, "impersonation")?;
+    let ended = impersonations::end(&transaction, id, admin.actor()).await?;
+    transaction.commit().await?;
+    Ok(ended)
+}
+
+/// Tells the tenant. A tenant whose database is down keeps no impersonation alive: its record says then how long it could
+/// have lasted at the most.
+async fn record_end(app: &App, ended: &EndedImpersonation) {
+    let work = app.databases.within(async {
+        let site = tenants::find_site(&app.platform.get().await?, ended.tenant_id).await?;
+        let (cluster, database) = site.require_active()?;
+        record::end(&app.databases.get(cluster, database).await?, ended.id, ended.ended_at).await
+    });
+    let failure = match tokio::time::timeout(RECORD_TIMEOUT, work).await {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => error.chain(),
+        Err(elapsed) => elapsed.to_string(),
+    };
+    tracing::warn!(impersonation.id = %ended.id, error = failure, "the tenant's record does not tell the end");
+}

@@ -1,0 +1,115 @@
+//! What comes in, and what goes out.
+
+use deserr::Deserr;
+use serde::Serialize;
+use serde_json::{Value, json};
+use shared::{
+    domain::{
+        Access, AgentId, AgentRole, Impersonation, ImpersonationId, ImpersonationMinutes, Reason, TenantId, Ticket,
+        User, timestamp,
+    },
+    http::{Faults, Field},
+};
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+
+/// In whose name, why, and for how long.
+#[derive(Debug, Deserr, ToSchema)]
+#[deserr(error = Faults, deny_unknown_fields)]
+pub(crate) struct ImpersonationRequest {
+    /// The tenant; it has to be active.
+    #[schema(value_type = uuid::Uuid)]
+    pub(crate) tenant_id: TenantId,
+    /// A user of it who is not deactivated.
+    #[schema(value_type = uuid::Uuid)]
+    pub(crate) user_id: AgentId,
+    /// Why; one visible line, which the tenant reads too.
+    #[schema(value_type = String, min_length = 10, max_length = 500, example = "Looks at why the inbox of sari stays empty")]
+    pub(crate) reason: Reason,
+    /// The case in the help desk.
+    #[deserr(default)]
+    #[schema(value_type = Option<String>, nullable = false, min_length = 1, max_length = 100, example = "HELP-4711")]
+    pub(crate) ticket: Field<Ticket>,
+    /// How long the token lasts.
+    #[deserr(default)]
+    #[schema(value_type = Option<i32>, nullable = false, minimum = 1, maximum = 60, default = 30)]
+    pub(crate) duration_minutes: Field<ImpersonationMinutes>,
+    /// What may be done; `write` takes the role `owner`.
+    #[deserr(default)]
+    #[schema(value_type = Option<Access>, nullable = false, default = "read")]
+    pub(crate) access: Field<Access>,
+}
+
+impl ImpersonationRequest {
+    /// What may be done.
+    pub(crate) fn access(&self) -> Access {
+        self.access.0.unwrap_or(Access::Read)
+    }
+
+    /// What the audit log keeps of a request that was refused.
+    pub(crate) fn shown(&self) -> Value {
+        json!({
+            "user_id": self.user_id,
+            "access": self.access(),
+            "reason": self.reason.as_str(),
+            "ticket": self.ticket.0.as_ref().map(Ticket::as_str),
+        })
+    }
+}
+
+/// An impersonation that is live, and its token.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ImpersonationResponse {
+    /// Id (UUIDv7); the `sid` of the token.
+    #[schema(value_type = uuid::Uuid)]
+    id: ImpersonationId,
+    /// A JWT for the platform's services.
+    #[schema(required = true)]
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) token: String,
+    /// When the token expires.
+    #[serde(serialize_with = "timestamp")]
+    expires_at: OffsetDateTime,
+    /// The tenant.
+    #[schema(value_type = uuid::Uuid)]
+    tenant_id: TenantId,
+    /// What may be done.
+    access: Access,
+    /// In whose name.
+    user: ImpersonatedUser,
+}
+
+/// The user in whose name is acted.
+#[derive(Clone, Serialize, ToSchema)]
+pub(crate) struct ImpersonatedUser {
+    /// Id; the `sub` of the token.
+    #[schema(value_type = uuid::Uuid)]
+    id: AgentId,
+    /// E-mail address.
+    #[schema(example = "sari@kopikenangan.example")]
+    email: String,
+    /// Name that people read.
+    #[schema(example = "Sari Wulandari")]
+    full_name: String,
+    /// What they are to the tenant.
+    role: AgentRole,
+}
+
+impl ImpersonationResponse {
+    /// Of an impersonation, without its token.
+    pub(crate) fn of(impersonation: &Impersonation, user: &User) -> Self {
+        Self {
+            id: impersonation.id,
+            token: String::new(),
+            expires_at: impersonation.expires_at,
+            tenant_id: impersonation.tenant_id,
+            access: impersonation.access,
+            user: ImpersonatedUser {
+                id: user.id,
+                email: user.email.clone(),
+                full_name: user.full_name.clone(),
+                role: user.role,
+            },
+        }
+    }
+}

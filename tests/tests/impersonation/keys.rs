@@ -1,0 +1,155 @@
+//! Keys: published for anyone, rotated without an outage, and understood by a library of another language.
+
+use std::{path::Path, process::Command};
+
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use jsonwebtoken::jwk::JwkSet;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use shared::{
+    auth::ImpersonationSigner,
+    config::{FromEnv, ImpersonationSigningConfig, TokenConfig},
+};
+use tests::{Api, api::answer, variable};
+
+use super::{
+    stage::{Stage, id},
+    verifier::verified,
+};
+
+async fn published(api: &Api) -> (tests::Answer, JwkSet) {
+    let answer = answer(api.anonymous_root(Method::GET, "/.well-known/jwks.json")).await;
+    let keys = serde_json::from_str(&answer.text).unwrap();
+    (answer, keys)
+}
+
+#[tokio::test]
+async fn anyone_may_have_the_keys_and_keep_them_for_a_while_and_they_are_not_those_of_sign_in() {
+    let stage = Stage::new().await;
+    let (answer, keys) = published(&stage.api).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(answer.header("content-type"), "application/jwk-set+json");
+    assert_eq!(answer.header("cache-control"), "public, max-age=300");
+    assert_eq!(keys.keys.len(), 1);
+    for key in answer.json["keys"].as_array().unwrap() {
+        let mut members: Vec<_> = key.as_object().unwrap().keys().map(String::as_str).collect();
+        members.sort_unstable();
+        assert_eq!(members, ["alg", "crv", "kid", "kty", "use", "x"]);
+    }
+    let sign_in: Value = serde_json::from_str(&TokenConfig::from_env().unwrap().public_keys).unwrap();
+    assert_ne!(sign_in["keys"][0]["x"], answer.json["keys"][0]["x"]);
+}
+
+/// A key pair beside those of `before`: the configuration once it is published, and once it signs.
+fn next(before: &ImpersonationSigningConfig) -> (ImpersonationSigningConfig, ImpersonationSigningConfig) {
+    let pair = Ed25519KeyPair::generate().unwrap();
+    let der: Vec<u8> = pair.to_pkcs8v1().unwrap().as_ref().to_vec();
+    let mut set: Value = serde_json::from_str(&before.published.public_keys).unwrap();
+    set["keys"].as_array_mut().unwrap().push(json!({
+        "kty": "OKP", "crv": "Ed25519", "kid": "next", "x": URL_SAFE_NO_PAD.encode(pair.public_key().as_ref()),
+    }));
+    let mut published = before.clone();
+    published.published.public_keys = set.to_string();
+    let signing = ImpersonationSigningConfig {
+        key: URL_SAFE_NO_PAD.encode(der).into(),
+        key_id: "next".to_owned(),
+        ..published.clone()
+    };
+    (published, signing)
+}
+
+#[tokio::test]
+async fn keys_rotate_and_whoever_verifies_never_misses_one() {
+    let before = ImpersonationSigningConfig::from_env().unwrap();
+    let (with_next, signs_with_next) = next(&before);
+    let stage = Stage::with(|_, mut parts| {
+        parts.impersonation = before.clone();
+        parts
+    })
+    .await;
+    let tenant = stage.tenant().await;
+    let api = async |config: &ImpersonationSigningConfig| {
+        let mut parts = tests::api::Parts::of(&stage.world);
+        parts.impersonation = config.clone();
+        Api::with(&parts).await
+    };
+    let token = async |api: &Api| {
+        let body = super::stage::request(&tenant);
+        let started = api.post("/impersonations", &body).await;
+        assert_eq!(started.status, StatusCode::CREATED, "{}", started.text);
+        stage.end(&id(&started.json)).await;
+        started.json["token"].as_str().unwrap().to_owned()
+    };
+    // First the new key is published; those who keep what they fetched before know the old one.
+    let (_, kept) = published(&stage.api).await;
+    let second = api(&with_next).await;
+    let old = token(&second).await;
+    assert!(verified(&kept, &old).is_some());
+    let (_, kept) = published(&second).await;
+    // Then it signs, and what the old one has signed is good as long as that is published.
+    let third = api(&signs_with_next).await;
+    let new = token(&third).await;
+    for token in [&old, &new] {
+        assert!(verified(&kept, token).is_some());
+    }
+    let mut only_new = signs_with_next.clone();
+    let mut set: Value = serde_json::from_str(&only_new.published.public_keys).unwrap();
+    set["keys"].as_array_mut().unwrap().remove(0);
+    only_new.published.public_keys = set.to_string();
+    let (_, last) = published(&api(&only_new).await).await;
+    assert!(verified(&last, &new).is_some() && verified(&last, &old).is_none());
+
+    // What nobody could verify is not signed: the function does not start.
+    let unpublished = ImpersonationSigningConfig { published: before.published.clone(), ..signs_with_next.clone() };
+    let another = ImpersonationSigningConfig { key: before.key.clone(), ..signs_with_next };
+    for config in [unpublished, another] {
+        let refused = ImpersonationSigner::new(&config).err().unwrap().to_string();
+        assert!(refused.contains("IMPERSONATION_SIGNING_KEY_ID"), "{refused}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_library_of_another_language_verifies_a_token_against_the_published_keys() {
+    let stage = Stage::new().await;
+    let tenant = stage.tenant().await;
+    let started = stage.start(&tenant).await;
+    let token = started["token"].as_str().unwrap();
+    let url = stage.api.base.replace("/api/super-admin", "/.well-known/jwks.json");
+    let verify = |audience: &str, token: &str| {
+        let packages = Path::new(&variable("PYJWT")).ancestors().nth(2).unwrap().to_owned();
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/impersonation/verify.py");
+        tokio::task::block_in_place(|| {
+            Command::new("python3")
+                .arg(script)
+                .args([&url, "landlord", audience, token])
+                .env("PYTHONPATH", packages)
+                .env("PYTHONDONTWRITEBYTECODE", "1")
+                .output()
+                .unwrap()
+        })
+    };
+    let told = verify("landlord-platform", token);
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    let told: Value = serde_json::from_slice(&told.stdout).unwrap();
+    assert_eq!([&told["header"]["typ"], &told["header"]["alg"]], ["impersonation+jwt", "EdDSA"]);
+    assert_eq!([&told["claims"]["sid"], &told["claims"]["tenant_id"]], [&started["id"], &json!(tenant.id)]);
+    assert_eq!(told["claims"]["sub"], json!(tenant.user));
+
+    for (audience, token, what) in [
+        ("landlord-super-admin", token.to_owned(), "InvalidAudienceError"),
+        ("landlord-platform", tampered(token), "InvalidSignatureError"),
+        ("landlord-platform", tests::tokens::good(), "PyJWKClientError"),
+    ] {
+        let refused = verify(audience, &token);
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(!refused.status.success() && said.contains(what), "{what}: {said}");
+    }
+}
+
+fn tampered(token: &str) -> String {
+    let (head, signature) = token.rsplit_once('.').unwrap();
+    let mut bytes = URL_SAFE_NO_PAD.decode(signature).unwrap();
+    bytes[0] ^= 1;
+    format!("{head}.{}", URL_SAFE_NO_PAD.encode(bytes))
+}

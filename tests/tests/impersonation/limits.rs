@@ -1,0 +1,84 @@
+//! How many an operator may start, however many ask at once.
+
+use futures::future::join_all;
+use reqwest::StatusCode;
+use serde_json::json;
+use shared::domain::OperatorRole;
+use uuid::Uuid;
+
+use super::stage::{Stage, Tenant, id, request, request_with};
+
+async fn users(stage: &Stage, tenant: &Tenant, count: usize) -> Vec<Uuid> {
+    let ids: Vec<Uuid> = (0..count).map(|_| Uuid::now_v7()).collect();
+    for user in &ids {
+        stage.add_user(tenant, *user, &format!("{user}@kopi.example")).await;
+    }
+    ids
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_who_ask_at_once_for_one_user_one_operator_gets_one() {
+    let stage = Stage::new().await;
+    let tenant = stage.tenant().await;
+    let body = request(&tenant);
+    let answers = join_all((0..20).map(|_| stage.ask(&body))).await;
+    let started: Vec<_> = answers.iter().filter(|answer| answer.status == StatusCode::CREATED).collect();
+    assert_eq!(started.len(), 1);
+    assert!(answers.iter().all(|answer| [201, 409].contains(&answer.status.as_u16())), "{answers:?}");
+    let sid = id(&started[0].json);
+    let refused = stage.ask(&body).await;
+    assert!(refused.json["detail"].as_str().unwrap().contains(&sid), "it is named: {}", refused.text);
+    // Another operator's is another.
+    let (_, token) = stage.operator(OperatorRole::Operator).await;
+    assert_eq!(stage.ask_as(&token, &body).await.status, StatusCode::CREATED);
+    // When it is over, the next may begin.
+    assert_eq!(stage.end(&sid).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(stage.ask(&body).await.status, StatusCode::CREATED);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_starts_ten_a_minute_however_many_are_asked_for_at_once() {
+    let stage = Stage::new().await;
+    let tenant = stage.tenant().await;
+    let users = users(&stage, &tenant, 25).await;
+    let ask = async |user: &Uuid| stage.ask(&request_with(&tenant, |body| body["user_id"] = json!(user))).await;
+    let answers = join_all(users[..20].iter().map(ask)).await;
+    let count = |status| answers.iter().filter(|answer| answer.status == status).count();
+    assert_eq!(count(StatusCode::CREATED), 10, "{answers:?}");
+    assert_eq!(count(StatusCode::TOO_MANY_REQUESTS), 10);
+    let refused = answers.iter().find(|answer| answer.status == StatusCode::TOO_MANY_REQUESTS).unwrap();
+    let wait: u64 = refused.header("retry-after").parse().unwrap();
+    assert!((1..=60).contains(&wait), "{wait}");
+    assert_eq!(stage.world.count("SELECT FROM impersonations").await, 10);
+    // It is the operator's own minute.
+    let (_, token) = stage.operator(OperatorRole::Operator).await;
+    let body = request_with(&tenant, |body| body["user_id"] = json!(users[20]));
+    assert_eq!(stage.ask_as(&token, &body).await.status, StatusCode::CREATED);
+    // As if the first of them had been a minute ago.
+    stage
+        .sql("UPDATE impersonations SET started_at = started_at - interval '1 minute' WHERE id = (SELECT id FROM impersonations ORDER BY started_at LIMIT 1)")
+        .await;
+    let next = join_all(users[21..].iter().map(ask)).await;
+    assert_eq!(next.iter().filter(|answer| answer.status == StatusCode::CREATED).count(), 1, "{next:?}");
+}
+
+#[tokio::test]
+async fn one_that_has_expired_is_in_nobodys_way() {
+    let stage = Stage::new().await;
+    let tenant = stage.tenant().await;
+    let first = id(&stage.start(&tenant).await);
+    stage.sql("UPDATE impersonations SET started_at = now() - interval '2 minutes', expires_at = now() - interval '1 second'").await;
+    let expired = stage.get(&first).await;
+    assert_eq!([&expired["live"], &expired["end_reason"]], [&json!(false), &json!("expired")]);
+    assert_eq!([&expired["ended_at"], &expired["ended_by"]], [&expired["expires_at"], &json!("system")]);
+
+    stage.start(&tenant).await;
+
+    let mut swept = stage.get(&first).await;
+    assert_eq!(swept, expired, "what was true of it is written down");
+    swept["live"] = json!(false);
+    let denied = stage.end(&first).await;
+    assert_eq!(denied.status, StatusCode::NO_CONTENT);
+    assert_eq!(stage.get(&first).await["end_reason"], "expired");
+    assert_eq!(stage.events().await.iter().filter(|(kind, _)| kind == "impersonation.ended").count(), 0);
+}

@@ -1,0 +1,101 @@
+//! A token is worth nothing a second after its impersonation is over, to those who follow the events and to those who ask
+//! the deny list.
+
+use std::time::{Duration, Instant};
+
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use shared::{
+    clients::sqs::Sqs,
+    domain::{EndReason, OperatorRole},
+    store::{audit::Actor, impersonations},
+};
+use tests::{
+    api::{OPEN, Parts, all_routes, answer},
+    deny_list,
+};
+
+use super::{
+    stage::{Stage, Tenant, id, request, until},
+    verifier::{Relaying, Verifier, relay, topic},
+};
+
+/// How soon it has to be known everywhere.
+const SOON: Duration = Duration::from_secs(1);
+
+async fn started(stage: &Stage, verifier: &Verifier, tenant: &Tenant) -> (String, String) {
+    let started = stage.start(tenant).await;
+    let (sid, token) = (id(&started), started["token"].as_str().unwrap().to_owned());
+    until("the start is told", Duration::from_secs(30), async || verifier.knows(&sid)).await;
+    assert!(verifier.accepts(&token) && verifier.accepts_by_deny_list(&token).await);
+    (sid, token)
+}
+
+/// Both refuse within a second from `begun`.
+async fn refused_soon(what: &str, verifier: &Verifier, token: &str, begun: Instant) {
+    until(what, SOON, async || !verifier.accepts_by_deny_list(token).await).await;
+    until(what, SOON.saturating_sub(begun.elapsed()), async || !verifier.accepts(token)).await;
+    println!("{what}: refused by events {:?} after it was answered", begun.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_after_an_end_a_suspension_or_a_disabled_operator_the_token_is_refused() {
+    let stage = Stage::new().await;
+    let kafka = topic();
+    let verifier = Verifier::follow(&stage.api, &kafka).await;
+    let relaying = Relaying::start(&stage.world, relay(&stage.world, &kafka));
+    let tenant = stage.tenant().await;
+
+    let (sid, token) = started(&stage, &verifier, &tenant).await;
+    assert_eq!(stage.end(&sid).await.status, StatusCode::NO_CONTENT);
+    refused_soon("DELETE", &verifier, &token, Instant::now()).await;
+
+    let (_, token) = started(&stage, &verifier, &tenant).await;
+    let path = format!("/tenants/{}", tenant.id);
+    assert_eq!(stage.api.patch(&path, &json!({ "status": "suspended" })).await.status, StatusCode::OK);
+    refused_soon("suspension", &verifier, &token, Instant::now()).await;
+    assert_eq!(stage.api.patch(&path, &json!({ "status": "active" })).await.status, StatusCode::OK);
+    assert!(!verifier.accepts(&token), "an end is an end");
+
+    let (operator, bearer) = stage.operator(OperatorRole::Operator).await;
+    let answer = stage.ask_as(&bearer, &request(&tenant)).await;
+    let token = answer.json["token"].as_str().unwrap().to_owned();
+    let sid = id(&answer.json);
+    until("the start is told", Duration::from_secs(30), async || verifier.knows(&sid)).await;
+    let mut platform = stage.world.api_pool().get().await.unwrap();
+    let transaction = platform.transaction().await.unwrap();
+    let disable = "UPDATE super_admins SET disabled_at = now() WHERE id = $1";
+    transaction.execute(disable, &[&operator.0]).await.unwrap();
+    let reason = EndReason::OperatorDisabled;
+    let ended = impersonations::end_of_operator(&transaction, operator, reason, Actor::SYSTEM).await.unwrap();
+    transaction.commit().await.unwrap();
+    let begun = Instant::now();
+    deny_list().deny(&platform, &ended).await;
+    Sqs::new().send(&stage.world.relay_queue_url, "{}").await.unwrap();
+    refused_soon("a disabled operator", &verifier, &token, begun).await;
+    drop(relaying);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_of_this_api_refuses_such_a_token() {
+    let stage = Stage::new().await;
+    let tenant = stage.tenant().await;
+    let mut body = request(&tenant);
+    body["access"] = json!("write");
+    let started = stage.ask(&body).await.json;
+    let token = started["token"].as_str().unwrap();
+    let parts = Parts::of(&stage.world);
+    let mut walked = 0;
+    for (method, path) in all_routes(&parts) {
+        if OPEN.contains(&(method.as_str(), path.as_str())) {
+            continue;
+        }
+        walked += 1;
+        let path = path.trim_start_matches("/api/super-admin").replace("{id}", &tenant.id.to_string());
+        let refused = answer(stage.api.anonymous(method.clone(), &path).bearer_auth(token)).await;
+        assert_eq!(refused.status, StatusCode::UNAUTHORIZED, "{method} {path}: {}", refused.text);
+        let problem: &Value = &refused.json["type"];
+        assert_eq!(*problem, "urn:landlord:problem:unauthenticated");
+    }
+    assert!(walked >= 15, "only {walked} routes were found");
+}

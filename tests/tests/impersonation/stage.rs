@@ -1,0 +1,218 @@
+//! What every test of impersonations needs: a tenant with a database of its own, operators, and what was written where.
+
+use std::time::Duration;
+
+use reqwest::{Method, StatusCode};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+use shared::{
+    clients::{postgres::connect_once, redis::Redis},
+    config::{FromEnv, RedisConfig},
+    deny_list,
+    domain::{AdminId, OperatorRole, TENANT_SCHEMA_VERSION, TenantId, tenant_template},
+};
+use tests::{
+    Answer, Api, World,
+    api::{Parts, answer},
+    tokens,
+};
+use tokio::time::{Instant, sleep};
+use tokio_postgres::Client;
+use uuid::Uuid;
+
+pub(crate) const REASON: &str = "Looks at why the inbox of sari stays empty";
+
+/// One test's stage.
+pub(crate) struct Stage {
+    pub(crate) world: World,
+    pub(crate) api: Api,
+    pub(crate) owner: Client,
+}
+
+/// A tenant with a database of its own.
+pub(crate) struct Tenant {
+    pub(crate) id: TenantId,
+    pub(crate) database: String,
+    /// Its first agent, `sari@kopi.example`.
+    pub(crate) user: Uuid,
+}
+
+impl Stage {
+    pub(crate) async fn new() -> Self {
+        Self::with(|_, parts| parts).await
+    }
+
+    /// With other parts in some places.
+    pub(crate) async fn with(change: impl FnOnce(&World, Parts) -> Parts) -> Self {
+        shared::telemetry::init();
+        let world = Box::pin(World::new()).await;
+        let parts = Parts::of(&world);
+        let api = Api::with(&change(&world, parts)).await;
+        Self { api, owner: world.client().await, world }
+    }
+
+    /// An active tenant with one user, an admin.
+    pub(crate) async fn tenant(&self) -> Tenant {
+        let tenant = Tenant {
+            id: TenantId::generate(),
+            database: format!("tenant_{}", Uuid::now_v7().simple()),
+            user: Uuid::now_v7(),
+        };
+        let (database, template) = (&tenant.database, tenant_template(TENANT_SCHEMA_VERSION));
+        let made = format!("CREATE DATABASE {database} TEMPLATE {template} OWNER landlord_provisioner");
+        // Clones of one template take turns, also with those of other processes.
+        let mut attempts = 0;
+        while let Err(error) = self.owner.batch_execute(&made).await {
+            attempts += 1;
+            assert!(attempts < 100, "{error}");
+            sleep(Duration::from_millis(50)).await;
+        }
+        let row = "INSERT INTO organizations (id, name, slug, status, database_name, schema_version, country,
+                                              postgres_cluster, mongo_cluster, created_at, updated_at)
+                   VALUES ($1, 'Kopi', $2, 'active', $3, $4, 'ID', 'main', 'main', now(), now())";
+        let slug = format!("t{}", tenant.id.0.simple());
+        self.owner.execute(row, &[&tenant.id.0, &slug, database, &TENANT_SCHEMA_VERSION]).await.unwrap();
+        self.add_user(&tenant, tenant.user, "sari@kopi.example").await;
+        tenant
+    }
+
+    /// Another user of a tenant.
+    pub(crate) async fn add_user(&self, tenant: &Tenant, id: Uuid, email: &str) {
+        let row = "INSERT INTO agents (id, email, full_name, role) VALUES ($1, $2, 'Sari Wulandari', 'admin')";
+        self.inside(tenant).await.execute(row, &[&id, &email]).await.unwrap();
+    }
+
+    /// A connection to a tenant's database, with every right.
+    pub(crate) async fn inside(&self, tenant: &Tenant) -> Client {
+        connect_once(&self.world.owner(), Some(&tenant.database)).await.unwrap()
+    }
+
+    /// The token of another operator, and their id.
+    pub(crate) async fn operator(&self, role: OperatorRole) -> (AdminId, String) {
+        let id = self.world.operator(role).await;
+        (id, tokens::sign(&tokens::claims(&id.to_string())))
+    }
+
+    /// Asks to act, as the owner.
+    pub(crate) async fn ask(&self, body: &Value) -> Answer {
+        self.api.post("/impersonations", body).await
+    }
+
+    /// Asks to act, as somebody.
+    pub(crate) async fn ask_as(&self, token: &str, body: &Value) -> Answer {
+        answer(self.api.anonymous(Method::POST, "/impersonations").bearer_auth(token).json(body)).await
+    }
+
+    /// Acts in the name of the tenant's user, as the owner.
+    pub(crate) async fn start(&self, tenant: &Tenant) -> Value {
+        let started = self.ask(&request(tenant)).await;
+        assert_eq!(started.status, StatusCode::CREATED, "{}", started.text);
+        started.json
+    }
+
+    /// Ends an impersonation.
+    pub(crate) async fn end(&self, id: &str) -> Answer {
+        answer(self.api.request(Method::DELETE, &format!("/impersonations/{id}"))).await
+    }
+
+    /// An impersonation, which must be there.
+    pub(crate) async fn get(&self, id: &str) -> Value {
+        let found = self.api.get(&format!("/impersonations/{id}")).await;
+        assert_eq!(found.status, StatusCode::OK, "{}", found.text);
+        found.json
+    }
+
+    pub(crate) async fn sql(&self, sql: &str) {
+        self.owner.batch_execute(sql).await.unwrap();
+    }
+
+    /// The audit entries of an action, oldest first: outcome, whether it names the intent before it, details.
+    pub(crate) async fn audit(&self, action: &str) -> Vec<(String, bool, Value)> {
+        let sql = "SELECT outcome, intent_id IS NOT NULL AND intent_id = lag(id) OVER (ORDER BY id), details
+                   FROM audit WHERE action = $1 ORDER BY id";
+        let rows = self.owner.query(sql, &[&action]).await.unwrap();
+        rows.iter().map(|row| (row.get(0), row.get::<_, Option<bool>>(1).unwrap_or(false), row.get(2))).collect()
+    }
+
+    /// The outcomes of the audit entries of an action, oldest first.
+    pub(crate) async fn outcomes(&self, action: &str) -> Vec<String> {
+        self.audit(action).await.into_iter().map(|(outcome, _, _)| outcome).collect()
+    }
+
+    /// The events about impersonations that were ever owed and still wait: type and data.
+    pub(crate) async fn events(&self) -> Vec<(String, Value)> {
+        let sql = "SELECT payload ->> 'type', payload -> 'data' FROM outbox
+                   WHERE destination = 'event' AND payload ->> 'type' LIKE 'impersonation.%' ORDER BY id";
+        let rows = self.owner.query(sql, &[]).await.unwrap();
+        rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+    }
+
+    /// How many denials are owed.
+    pub(crate) async fn denials_owed(&self) -> i64 {
+        self.world.count("SELECT FROM outbox WHERE destination = 'denial'").await
+    }
+
+    /// The tenant's own record: operator, reason, ticket, access, and whether it has ended.
+    pub(crate) async fn record(
+        &self,
+        tenant: &Tenant,
+        id: &str,
+    ) -> Option<(String, String, Option<String>, String, bool)> {
+        let sql = "SELECT operator, reason, ticket, access, ended_at IS NOT NULL FROM impersonations WHERE id = $1";
+        let row = self.inside(tenant).await.query_opt(sql, &[&id.parse::<Uuid>().unwrap()]).await.unwrap();
+        row.map(|row| (row.get(0), row.get(1), row.get(2), row.get(3), row.get(4)))
+    }
+}
+
+/// A good request.
+pub(crate) fn request(tenant: &Tenant) -> Value {
+    json!({ "tenant_id": tenant.id, "user_id": tenant.user, "reason": REASON })
+}
+
+/// A good request, with `change` made to it.
+pub(crate) fn request_with(tenant: &Tenant, change: impl FnOnce(&mut Value)) -> Value {
+    let mut body = request(tenant);
+    change(&mut body);
+    body
+}
+
+/// The claims of a token, unverified.
+pub(crate) fn claims(token: &str) -> Value {
+    jsonwebtoken::dangerous::insecure_decode::<Value>(token).unwrap().claims
+}
+
+/// The id of an answer.
+pub(crate) fn id(answer: &Value) -> String {
+    answer["id"].as_str().unwrap().to_owned()
+}
+
+/// How long Redis denies an impersonation from now, in seconds; `None` when it does not.
+pub(crate) async fn denied(sid: &str) -> Option<i64> {
+    let redis = Redis::connect(&RedisConfig::from_env().unwrap()).unwrap();
+    let mut command = redis::cmd("TTL");
+    command.arg(deny_list::key(sid));
+    Some(redis.query::<i64>(&command).await.unwrap()).filter(|seconds| *seconds > 0)
+}
+
+/// Repeats until it is so.
+pub(crate) async fn until(what: &str, limit: Duration, mut condition: impl AsyncFnMut() -> bool) -> Duration {
+    let begun = Instant::now();
+    while !condition().await {
+        assert!(begun.elapsed() < limit, "not within {limit:?}: {what}");
+        sleep(Duration::from_millis(10)).await;
+    }
+    begun.elapsed()
+}
+
+/// `url` with its host and port replaced.
+pub(crate) fn through(url: &SecretString, address: &str) -> SecretString {
+    let (head, rest) = url.expose_secret().rsplit_once('@').unwrap();
+    let tail = rest.split_once('/').map_or("", |(_, tail)| tail);
+    SecretString::from(format!("{head}@{address}/{tail}"))
+}
+
+/// `host:port` of a URL.
+pub(crate) fn host(url: &SecretString) -> String {
+    let (_, rest) = url.expose_secret().rsplit_once('@').unwrap();
+    rest.split(['/', '?']).next().unwrap().to_owned()
+}

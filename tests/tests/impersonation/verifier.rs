@@ -1,0 +1,187 @@
+//! A service of the platform that is shown tokens of impersonations: it verifies them against the published keys, follows
+//! the events, and may ask the deny list.
+
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header, jwk::JwkSet};
+use lambda_runtime::{Context, LambdaEvent};
+use rdkafka::{
+    Message as _, Offset, TopicPartitionList,
+    admin::{AdminOptions, NewTopic, TopicReplication},
+    consumer::Consumer as _,
+};
+use relay_events::{App, handle};
+use serde_json::{Value, json};
+use shared::{
+    clients::{
+        kafka::{self, Isolation},
+        postgres::Postgres,
+        sqs::Sqs,
+    },
+    config::{FromEnv, KafkaConfig, ProvisioningConfig},
+};
+use tests::{Api, World, deny_list, queues};
+use uuid::Uuid;
+
+use super::stage::denied;
+
+const PARTITIONS: i32 = 6;
+
+/// Follows the events of a topic.
+pub(crate) struct Verifier {
+    keys: JwkSet,
+    ended: Arc<Mutex<HashSet<String>>>,
+    started: Arc<Mutex<HashSet<String>>>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Verifier {
+    /// Begins to follow the topic; the keys are those that the API publishes.
+    pub(crate) async fn follow(api: &Api, kafka: &KafkaConfig) -> Self {
+        let keys = api.anonymous_root(reqwest::Method::GET, "/.well-known/jwks.json");
+        let keys: JwkSet = keys.send().await.unwrap().json().await.unwrap();
+        let topic = NewTopic::new(&kafka.topic, PARTITIONS, TopicReplication::Fixed(-1));
+        let made = kafka::admin(kafka).unwrap().create_topics([&topic], &AdminOptions::new()).await.unwrap();
+        made[0].as_ref().unwrap();
+        let verifier =
+            Self { keys, ended: Arc::default(), started: Arc::default(), stop: Arc::new(AtomicBool::new(false)) };
+        let (ended, started, stop) =
+            (Arc::clone(&verifier.ended), Arc::clone(&verifier.started), Arc::clone(&verifier.stop));
+        let kafka = kafka.clone();
+        thread::spawn(move || read(&kafka, &ended, &started, &stop));
+        verifier
+    }
+
+    /// Whether a token would be accepted by a service that follows the events.
+    pub(crate) fn accepts(&self, token: &str) -> bool {
+        verified(&self.keys, token).is_some_and(|claims| {
+            let sid = claims["sid"].as_str().unwrap();
+            !self.ended.lock().unwrap().contains(sid)
+        })
+    }
+
+    /// Whether it would be by one that asks the deny list.
+    pub(crate) async fn accepts_by_deny_list(&self, token: &str) -> bool {
+        let Some(claims) = verified(&self.keys, token) else { return false };
+        denied(claims["sid"].as_str().unwrap()).await.is_none()
+    }
+
+    /// Whether the start of an impersonation was told.
+    pub(crate) fn knows(&self, sid: &str) -> bool {
+        self.started.lock().unwrap().contains(sid)
+    }
+}
+
+impl Drop for Verifier {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The claims of a token, if one of the keys has signed it for the platform's services and it has not expired.
+pub(crate) fn verified(keys: &JwkSet, token: &str) -> Option<Value> {
+    let header = decode_header(token).ok()?;
+    if header.typ.as_deref() != Some("impersonation+jwt") {
+        return None;
+    }
+    let key = keys.find(&header.kid?)?;
+    let algorithm: Algorithm = key.common.key_algorithm?.to_string().parse().ok()?;
+    let mut validation = Validation::new(algorithm);
+    validation.set_issuer(&["landlord"]);
+    validation.set_audience(&["landlord-platform"]);
+    validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+    decode::<Value>(token, &DecodingKey::from_jwk(key).ok()?, &validation).ok().map(|token| token.claims)
+}
+
+fn read(kafka: &KafkaConfig, ended: &Mutex<HashSet<String>>, started: &Mutex<HashSet<String>>, stop: &AtomicBool) {
+    let consumer = kafka::consumer(kafka, Isolation::Committed).unwrap();
+    let mut assignment = TopicPartitionList::new();
+    for partition in 0..PARTITIONS {
+        assignment.add_partition_offset(&kafka.topic, partition, Offset::Beginning).unwrap();
+    }
+    consumer.assign(&assignment).unwrap();
+    while !stop.load(Ordering::Relaxed) {
+        // The ends of partitions, and of a topic that is just being made, are no messages.
+        let Some(Ok(message)) = consumer.poll(Duration::from_millis(100)) else { continue };
+        let event: Value = serde_json::from_slice(message.payload().unwrap()).unwrap();
+        let sid = || event["data"]["id"].as_str().unwrap().to_owned();
+        match event["type"].as_str().unwrap() {
+            "impersonation.started" => drop(started.lock().unwrap().insert(sid())),
+            "impersonation.ended" => drop(ended.lock().unwrap().insert(sid())),
+            _ => {}
+        }
+    }
+}
+
+/// A topic of one test's own.
+pub(crate) fn topic() -> KafkaConfig {
+    KafkaConfig { topic: format!("test-impersonation-{}", Uuid::now_v7().simple()), ..KafkaConfig::from_env().unwrap() }
+}
+
+/// The relay of a world.
+pub(crate) fn relay(world: &World, kafka: &KafkaConfig) -> App {
+    App::new(
+        Postgres::connect(&world.api()).unwrap(),
+        kafka.clone(),
+        Sqs::new(),
+        deny_list(),
+        world.provision_queue_url.clone(),
+        ProvisioningConfig { function_timeout: Duration::from_mins(1), max_attempts: 5 },
+    )
+}
+
+/// A relay that runs whenever it is poked, as AWS does it, until this is dropped.
+pub(crate) struct Relaying(Arc<AtomicBool>);
+
+impl Relaying {
+    pub(crate) fn start(world: &World, app: App) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (url, stopped) = (world.relay_queue_url.clone(), Arc::clone(&stop));
+        // A process of its own, almost.
+        thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(relay_until(&stopped, &url, &app));
+        });
+        Self(stop)
+    }
+}
+
+impl Drop for Relaying {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+async fn relay_until(stopped: &AtomicBool, url: &str, app: &App) {
+    let client = queues::client().await;
+    while !stopped.load(Ordering::Relaxed) {
+        let request = client.receive_message().queue_url(url).max_number_of_messages(10).wait_time_seconds(1);
+        let messages = request.send().await.unwrap().messages.unwrap_or_default();
+        for message in &messages {
+            let handle = message.receipt_handle.as_deref().unwrap();
+            client.delete_message().queue_url(url).receipt_handle(handle).send().await.unwrap();
+        }
+        if !messages.is_empty() {
+            handle(app, poke()).await.unwrap();
+        }
+    }
+}
+
+/// A message of the relay's queue.
+pub(crate) fn poke() -> LambdaEvent<Value> {
+    let record = json!({ "messageId": "1", "receiptHandle": "r", "body": "{}", "eventSource": "aws:sqs" });
+    LambdaEvent::new(json!({ "Records": [record] }), Context::default())
+}
+
+/// The clock of the relay.
+pub(crate) fn tick() -> LambdaEvent<Value> {
+    LambdaEvent::new(json!({ "source": "aws.scheduler" }), Context::default())
+}
