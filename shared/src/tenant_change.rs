@@ -30,6 +30,11 @@ impl<'a> TenantChange<'a> {
         Ok(Self { entry, intent_id, committing: AtomicBool::new(false) })
     }
 
+    /// Takes up an intent that was cut off.
+    pub fn resume(entry: AuditEntry<'a>, intent_id: Uuid) -> Self {
+        Self { entry, intent_id, committing: AtomicBool::new(false) }
+    }
+
     /// Commits the tenant's transaction.
     pub async fn commit(&self, transaction: Transaction<'_>) -> Result<()> {
         self.committing.store(true, Ordering::Relaxed);

@@ -117,6 +117,8 @@ pub fn routes(parts: &Parts) -> OpenApiRouter {
             throttle: Arc::clone(&throttle),
             signer: Arc::clone(&signer),
         }))
+        .merge(get_openapi::routes(get_openapi::App::new()))
+        .merge(get_docs::routes(get_docs::App::new()))
         .merge(change_password::routes(change_password::App {
             platform: platform(),
             verifier: verifier.clone(),
@@ -314,4 +316,9 @@ pub fn tenant_request(slug: &str) -> Value {
 }
 
 /// What anyone may call.
-pub const OPEN: [(&str, &str); 2] = [("POST", "/api/super-admin/auth/login"), ("GET", "/.well-known/jwks.json")];
+pub const OPEN: [(&str, &str); 4] = [
+    ("POST", "/api/super-admin/auth/login"),
+    ("GET", "/api/super-admin/openapi.json"),
+    ("GET", "/api/super-admin/docs"),
+    ("GET", "/.well-known/jwks.json"),
+];

@@ -11,6 +11,7 @@
 )]
 
 pub mod api;
+pub mod examples;
 pub mod platform;
 pub mod proxy;
 pub mod queues;
@@ -36,4 +37,10 @@ pub fn deny_list() -> DenyList {
 #[expect(clippy::disallowed_methods, reason = "the servers to test against are named there")]
 pub fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set; run the tests with `cargo dev test`"))
+}
+
+/// Whether a variable of the environment is set.
+#[expect(clippy::disallowed_methods, reason = "whoever runs the tests says so there")]
+pub fn is_set(name: &str) -> bool {
+    std::env::var_os(name).is_some()
 }

@@ -16,7 +16,7 @@ use shared::{
     config::{ConfigError, FromEnv, PostgresConfig, RedisConfig, SigningConfig, TokenConfig},
     domain::{AdminId, NewPassword},
     error::Error,
-    http::{Faults, JsonBody, ProblemDetails, Result},
+    http::{Faults, JsonBody, Result},
     passwords,
     store::{
         audit::{self, AuditEntry},
@@ -66,7 +66,7 @@ pub fn routes(app: App) -> OpenApiRouter {
 struct PasswordChange {
     /// The password that is.
     #[deserr(from(String) = SecretString::from)]
-    #[schema(value_type = String, format = Password)]
+    #[schema(value_type = String, format = Password, example = "correct horse battery staple")]
     current_password: SecretString,
     /// The one that is to be: length counts, composition does not; what is easy to guess is refused.
     #[schema(value_type = String, format = Password, min_length = 12, max_length = 128, example = "tidal-mango-orbit-42")]
@@ -82,20 +82,8 @@ struct PasswordChange {
     request_body = PasswordChange,
     responses(
         (status = 200, description = "A bearer token for the session that goes on", body = IssuedToken),
-        (status = 400, description = "The body is not JSON", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 401, description = "No valid bearer token", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 403, description = "Not a super-admin", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 409, description = "You sign in at the identity provider and have no password here", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 413, description = "The body has more than 64 KiB", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 415, description = "The body is not JSON by its Content-Type", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 422, description = "The body holds invalid values, all of which are named; the current password is one of \
-            them when it is wrong", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 429, description = "Too many attempts", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 503, description = "The platform database or Redis is not available", body = ProblemDetails,
-            content_type = "application/problem+json"),
+        (status = 409, description = "You sign in at the identity provider and have no password here"),
+        (status = 429, description = "Too many attempts"),
     ),
     security(("bearer" = []))
 )]

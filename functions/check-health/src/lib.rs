@@ -14,7 +14,7 @@ use shared::{
     config::{ConfigError, FromEnv, TokenConfig},
     error::{self, Error},
     health::{Freshness, Health, Recorded, Recorder, Report, Sources, Status},
-    http::{ProblemDetails, QueryReader, Result, availability},
+    http::{QueryReader, Result, availability},
 };
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -66,14 +66,29 @@ pub fn routes(app: App) -> OpenApiRouter {
     OpenApiRouter::new().routes(routes!(check_health)).with_state(app)
 }
 
+/// What is told of the platform's health.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+enum Told<'a> {
+    /// To a super-admin.
+    Everything(&'a Report),
+    /// To anyone.
+    OneWord(PublicHealth),
+}
+
 /// What anyone may know.
 #[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 struct PublicHealth {
     /// The whole in one word.
     status: Status,
 }
 
 /// System health check
+///
+/// The infrastructure, the platform's microservices, the providers behind the channels, and how many tenants there are.
+/// Everything is looked at at once, unless it was within `max_age`. A load balancer is told by the status code; anyone
+/// without a bearer token is told the whole in one word.
 #[utoipa::path(
     get,
     path = "/api/super-admin/health",
@@ -83,12 +98,8 @@ struct PublicHealth {
             description = "How many seconds old the report may be, 30 unless said"),
     ),
     responses(
-        (status = 200, description = "`healthy` or `degraded`. Without a bearer token only `status` is told", body = Report),
-        (status = 400, description = "A parameter is wrong or unknown", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 401, description = "The bearer token is not valid, or there is none and a parameter needs one",
-            body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 403, description = "Not a super-admin", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 503, description = "`unhealthy`: a store or queue is down; the same report", body = Report),
+        (status = 200, description = "`healthy` or `degraded`. Without a bearer token only `status` is told", body = Told),
+        (status = 503, description = "`unhealthy`: a store or queue is down; the same report", body = Told),
     ),
     security((), ("bearer" = []))
 )]
@@ -113,11 +124,11 @@ async fn check_health(
     let (refused, report) = futures::join!(refuse, health.report(freshness));
     refused?;
     let report = report?;
-    let response = match caller {
-        Some(_) => availability(report.is_available(), &*report),
-        None => availability(report.is_available(), &PublicHealth { status: report.status }),
+    let told = match caller {
+        Some(_) => Told::Everything(&report),
+        None => Told::OneWord(PublicHealth { status: report.status }),
     };
-    Ok(response?)
+    Ok(availability(report.is_available(), &told)?)
 }
 
 /// How new the report has to be, where the request says.

@@ -14,8 +14,7 @@ use shared::{
     domain::{EmailAddress, NewPassword, Operator, OperatorRole, ProviderSubject},
     error::Error,
     http::{
-        BASE_PATH, Claim, Faults, Field, Fingerprints, IdempotencyKey, JsonBody, ProblemDetails, Replayable, Result,
-        etag,
+        BASE_PATH, Claim, Faults, Field, Fingerprints, IdempotencyKey, JsonBody, Replayable, Result, etag, exactly_one,
     },
     passwords,
     store::{
@@ -23,7 +22,10 @@ use shared::{
         super_admins::{self, NewOperator},
     },
 };
-use utoipa::ToSchema;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{RefOr, Schema},
+};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// What the function needs.
@@ -69,8 +71,23 @@ struct OperatorRequest {
     password: Field<NewPassword>,
     /// Who they are to the identity provider.
     #[deserr(default)]
-    #[schema(value_type = Option<String>, nullable = false, min_length = 1, max_length = 255)]
+    #[schema(value_type = Option<String>, nullable = false, min_length = 1, max_length = 255, pattern = "^[!-~]+$")]
     subject: Field<ProviderSubject>,
+}
+
+/// An operator to be added, who signs in here (`password`) or at the platform's identity provider (`subject`).
+struct OperatorBody;
+
+impl PartialSchema for OperatorBody {
+    fn schema() -> RefOr<Schema> {
+        exactly_one(OperatorRequest::schema(), &["password", "subject"])
+    }
+}
+
+impl ToSchema for OperatorBody {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        OperatorRequest::schemas(schemas);
+    }
 }
 
 impl OperatorRequest {
@@ -88,30 +105,21 @@ impl OperatorRequest {
 }
 
 /// Add an operator
+///
+/// One who signs in here has a password, one who signs in at the platform's identity provider a `subject` there.
 #[utoipa::path(
     post,
     path = "/api/super-admin/admins",
-    params(("idempotency-key" = Option<String>, Header, description = "1 to 255 visible ASCII characters, kept 24 hours")),
-    request_body = OperatorRequest,
+    params(IdempotencyKey),
+    request_body(content = OperatorBody, example = json!({
+        "email": "ada@landlord.example", "role": "operator", "password": "tidal-mango-orbit-42"
+    })),
     responses(
         (status = 201, description = "Added operator", body = Operator, headers(
             ("location" = String, description = "The operator"),
             ("etag" = String, description = "The revision, for If-Match"),
         )),
-        (status = 400, description = "The body is not JSON, or a header is wrong", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 401, description = "No valid bearer token", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 403, description = "Not an owner", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 409, description = "The e-mail or the subject is another operator's, or a request with this \
-            Idempotency-Key is running", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 413, description = "The body has more than 64 KiB", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 415, description = "The body is not JSON by its Content-Type", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 422, description = "The body holds invalid values, all of which are named; or the Idempotency-Key was used \
-            with another body", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 503, description = "The platform database is not available", body = ProblemDetails,
-            content_type = "application/problem+json"),
+        (status = 409, description = "The e-mail or the subject is another operator's"),
     ),
     security(("bearer" = []))
 )]

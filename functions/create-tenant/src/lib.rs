@@ -21,8 +21,7 @@ use shared::{
     error::Error,
     events::{Event, TenantEvent},
     http::{
-        BASE_PATH, Claim, Faults, Field, Fingerprints, IdempotencyKey, JsonBody, LimitsBody, ProblemDetails,
-        Replayable, Result, etag,
+        BASE_PATH, Claim, Faults, Field, Fingerprints, IdempotencyKey, JsonBody, LimitsBody, Replayable, Result, etag,
     },
     passwords,
     store::{
@@ -73,7 +72,7 @@ pub fn routes(app: App) -> OpenApiRouter {
 #[deserr(error = Faults, deny_unknown_fields)]
 struct TenantRequest {
     /// Name that people read; one visible line.
-    #[schema(value_type = String, min_length = 1, max_length = 120, example = "Kopi Kenangan")]
+    #[schema(value_type = String, format = "single-line", min_length = 1, max_length = 120, example = "Kopi Kenangan")]
     name: TenantName,
     /// URL-safe identifier, unique among living tenants.
     #[schema(value_type = String, min_length = 2, max_length = 48, pattern = "^[a-z0-9](-?[a-z0-9])*$", example = "kopi-kenangan")]
@@ -83,7 +82,7 @@ struct TenantRequest {
     #[schema(value_type = Option<LimitsBody>, nullable = false)]
     limits: Field<LimitsBody>,
     /// ISO 3166-1 alpha-2 code.
-    #[schema(value_type = String, min_length = 2, max_length = 2, example = "ID")]
+    #[schema(example = "ID")]
     country: Country,
     /// E-mail of the tenant's first agent, an `admin`.
     #[schema(value_type = String, format = Email, max_length = 254, example = "sari@kopikenangan.example")]
@@ -94,10 +93,13 @@ struct TenantRequest {
 }
 
 /// Provision a new tenant
+///
+/// The organization is there at once, with the status `provisioning`; its databases and its first agent are made in the
+/// background, as its operations tell, until it is `active`, or `failed` with a reason and nothing left behind.
 #[utoipa::path(
     post,
     path = "/api/super-admin/tenants",
-    params(("idempotency-key" = Option<String>, Header, description = "1 to 255 visible ASCII characters, kept 24 hours")),
+    params(IdempotencyKey),
     request_body = TenantRequest,
     responses(
         (status = 201, description = "Created organization (provisioning in background)", body = Tenant,
@@ -105,20 +107,7 @@ struct TenantRequest {
                 ("location" = String, description = "The tenant"),
                 ("etag" = String, description = "The revision, for If-Match"),
             )),
-        (status = 400, description = "The body is not JSON, or a header is wrong", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 401, description = "No valid bearer token", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 403, description = "Not a super-admin", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 409, description = "The slug is taken, or a request with this Idempotency-Key is running",
-            body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 413, description = "The body has more than 64 KiB", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 415, description = "The body is not JSON by its Content-Type", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 422, description = "The body holds invalid values, all of which are named; or the Idempotency-Key was used \
-            with another body", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 503, description = "The platform database is not available", body = ProblemDetails,
-            content_type = "application/problem+json"),
+        (status = 409, description = "The slug is taken"),
     ),
     security(("bearer" = []))
 )]

@@ -20,13 +20,10 @@ use shared::{
     domain::{AgentId, AgentRole, EmailAddress, FullName, NewPassword, TenantId, User},
     error::Error,
     events::{Event, UserEvent},
-    http::{
-        BASE_PATH, Claim, Faults, Fingerprints, Held, IdempotencyKey, JsonBody, ProblemDetails, Replayable, Result,
-        etag,
-    },
+    http::{BASE_PATH, Claim, Faults, Fingerprints, Held, IdempotencyKey, JsonBody, Replayable, Result, etag},
     passwords,
     store::{
-        audit::AuditEntry,
+        audit::{self, AuditEntry},
         outbox,
         tenants::{self, TenantSite},
         users::{self, NewUser},
@@ -35,6 +32,9 @@ use shared::{
 };
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
+
+/// What the audit log calls it.
+const ACTION: &str = "user.create";
 
 /// What the function needs.
 #[derive(Clone, FromRef)]
@@ -75,13 +75,12 @@ pub fn routes(app: App) -> OpenApiRouter {
 #[deserr(error = Faults, deny_unknown_fields)]
 struct UserRequest {
     /// The tenant.
-    #[schema(value_type = uuid::Uuid)]
     tenant_id: TenantId,
     /// E-mail address, unique in the tenant without regard to case.
     #[schema(value_type = String, format = Email, max_length = 254, example = "budi@kopikenangan.example")]
     email: EmailAddress,
     /// Name that people read; one visible line.
-    #[schema(value_type = String, min_length = 1, max_length = 120, example = "Budi Santoso")]
+    #[schema(value_type = String, format = "single-line", min_length = 1, max_length = 120, example = "Budi Santoso")]
     full_name: FullName,
     /// What they are to the tenant.
     role: AgentRole,
@@ -91,29 +90,18 @@ struct UserRequest {
 }
 
 /// Add a user to a tenant
+///
+/// In the tenant's own database, as long as its `max_agents` leaves a seat. The user is active at once.
 #[utoipa::path(
     post,
     path = "/api/super-admin/users",
-    params(("idempotency-key" = Option<String>, Header, description = "1 to 255 visible ASCII characters, kept 24 hours")),
+    params(IdempotencyKey),
     request_body = UserRequest,
     responses(
         (status = 201, description = "The user, who is active", body = User,
             headers(("etag" = String, description = "The revision, for If-Match"))),
-        (status = 400, description = "The body is not JSON, or a header is wrong", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 401, description = "No valid bearer token", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 403, description = "The role is not enough", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 404, description = "No such tenant", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 409, description = "The tenant is not active, its seats are taken, the address is taken, or a request with \
-            this Idempotency-Key is running", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 413, description = "The body has more than 64 KiB", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 415, description = "The body is not JSON by its Content-Type", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 422, description = "The body holds invalid values, all of which are named; or the Idempotency-Key was used \
-            with another body", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 503, description = "The platform database, or the tenant's, is not available", body = ProblemDetails,
-            content_type = "application/problem+json"),
+        (status = 404, description = "No such tenant"),
+        (status = 409, description = "The tenant is not active, its seats are taken, or the address is"),
     ),
     security(("bearer" = []))
 )]
@@ -149,7 +137,7 @@ async fn create_user(
 }
 
 /// Writes the intent down, adds the user where there is a seat, and then tells it: the event, the outcome and the answer
-/// commit together.
+/// commit together. What was cut off of the same request, by its idempotency key, is taken up where it was.
 async fn add(
     app: &App,
     admin: &SuperAdmin,
@@ -160,13 +148,24 @@ async fn add(
     password_hash: &str,
 ) -> Result<Replayable, Error> {
     let UserRequest { email, full_name, role, .. } = request;
-    let new = NewUser { id: AgentId::generate(), email, full_name, role: *role, password_hash };
-    let details = json!({
+    let cut_off = match claim.mark() {
+        Some(mark) => audit::find_cut_off(platform, &admin.id, ACTION, site.id, &mark).await?,
+        None => None,
+    };
+    let id = cut_off.as_ref().and_then(|(_, details)| details["user_id"].as_str()?.parse().ok());
+    let new = NewUser { id: id.unwrap_or_else(AgentId::generate), email, full_name, role: *role, password_hash };
+    let mut details = json!({
         "user_id": new.id,
         "after": { "email": email.as_str(), "full_name": full_name.as_str(), "role": role },
     });
-    let entry = AuditEntry::done(admin.actor(), "user.create", site.id, details.clone());
-    let change = TenantChange::intend(platform, entry).await?;
+    if let Some(mark) = claim.mark() {
+        details["request"] = json!(mark);
+    }
+    let entry = AuditEntry::done(admin.actor(), ACTION, site.id, details.clone());
+    let change = match cut_off {
+        Some((intent_id, _)) => TenantChange::resume(entry, intent_id),
+        None => TenantChange::intend(platform, entry).await?,
+    };
     let user = match app.databases.within(insert(&app.databases, site, &new, &change)).await {
         Ok(user) => user,
         Err(error) => {
@@ -199,6 +198,12 @@ async fn insert(
     let mut connection = databases.get(cluster, database).await?;
     let transaction = connection.transaction().await?;
     users::lock(&transaction).await?;
+    match users::find(&transaction, user.id).await {
+        // The same request was cut off when this was done and not yet told.
+        Ok(user) => return Ok(user),
+        Err(Error::NotFound { .. }) => {}
+        Err(error) => return Err(error),
+    }
     users::require_seat(&transaction, site.limits.max_agents).await?;
     let user = users::insert(&transaction, user).await?;
     change.commit(transaction).await?;

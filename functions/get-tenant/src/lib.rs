@@ -11,7 +11,7 @@ use shared::{
     config::{ConfigError, FromEnv, PostgresConfig, TokenConfig},
     domain::Tenant,
     error::Error,
-    http::{ProblemDetails, Result, TenantPath, etag},
+    http::{Result, TenantPath, etag},
     store::tenants,
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -41,19 +41,16 @@ pub fn routes(app: App) -> OpenApiRouter {
 }
 
 /// Get a tenant organization
+///
+/// Its entity tag names the revision, for `If-Match` of a change.
 #[utoipa::path(
     get,
     path = "/api/super-admin/tenants/{id}",
-    params(("id" = uuid::Uuid, Path, description = "The tenant")),
+    params(TenantPath),
     responses(
         (status = 200, description = "Organization details", body = Tenant,
             headers(("etag" = String, description = "The revision, for If-Match"))),
-        (status = 400, description = "The id is not a UUID", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 401, description = "No valid bearer token", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 403, description = "Not a super-admin", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 404, description = "No such tenant", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 503, description = "The platform database is not available", body = ProblemDetails,
-            content_type = "application/problem+json"),
+        (status = 404, description = "No such tenant"),
     ),
     security(("bearer" = []))
 )]

@@ -6,7 +6,7 @@ use shared::{
     clients::postgres::Postgres,
     config::{ConfigError, FromEnv, PostgresConfig, TokenConfig},
     domain::{Cursor, Operator, OperatorRole, OperatorStatus, PageLimit},
-    http::{Page, ProblemDetails, QueryReader, Result},
+    http::{Page, Paging, QueryReader, Result},
     store::super_admins::{self, OperatorFilter},
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -39,23 +39,19 @@ pub fn routes(app: App) -> OpenApiRouter {
 }
 
 /// List operators
+///
+/// The super-admins who are known here, disabled ones among them.
 #[utoipa::path(
     get,
     path = "/api/super-admin/admins",
     params(
         ("role" = Option<OperatorRole>, Query, description = "Only this role"),
         ("status" = Option<OperatorStatus>, Query, description = "Only this status"),
-        ("limit" = Option<u16>, Query, minimum = 1, maximum = 10_000, description = "How many, 1000 unless said"),
-        ("cursor" = Option<String>, Query, description = "Where the page before ended, from its Link"),
+        Paging,
     ),
     responses(
         (status = 200, description = "Array of operators", body = Vec<Operator>,
             headers(("link" = String, description = "The next page, RFC 8288 rel=\"next\""))),
-        (status = 400, description = "A parameter is wrong or unknown", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 401, description = "No valid bearer token", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 403, description = "Not a super-admin", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 503, description = "The platform database is not available", body = ProblemDetails,
-            content_type = "application/problem+json"),
     ),
     security(("bearer" = []))
 )]

@@ -5,9 +5,9 @@ use shared::{
     auth::{MayRead, TokenVerifier},
     clients::postgres::Postgres,
     config::{ConfigError, FromEnv, PostgresConfig, TokenConfig},
-    domain::{AuditOutcome, AuditRecord, Cursor, PageLimit, parse_audit_name},
+    domain::{AuditOutcome, AuditRecord, Cursor, PageLimit, TenantId, parse_audit_name},
     error::Error,
-    http::{Page, ProblemDetails, QueryReader, Result},
+    http::{Page, Paging, QueryReader, Result},
     store::audit::{self, AuditFilter},
 };
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
@@ -48,23 +48,17 @@ pub fn routes(app: App) -> OpenApiRouter {
     get,
     path = "/api/super-admin/audit",
     params(
-        ("tenant_id" = Option<uuid::Uuid>, Query, description = "Only of this tenant"),
+        ("tenant_id" = Option<TenantId>, Query, description = "Only of this tenant"),
         ("actor" = Option<String>, Query, max_length = 255, description = "Only by this actor: an operator's id, or subject"),
         ("action" = Option<String>, Query, max_length = 255, example = "tenant.update", description = "Only this action"),
         ("outcome" = Option<AuditOutcome>, Query, description = "Only what got so far"),
         ("since" = Option<String>, Query, format = DateTime, description = "Only at this time or later, RFC 3339"),
         ("until" = Option<String>, Query, format = DateTime, description = "Only before this time, RFC 3339"),
-        ("limit" = Option<u16>, Query, minimum = 1, maximum = 10_000, description = "How many, 1000 unless said"),
-        ("cursor" = Option<String>, Query, description = "Where the page before ended, from its Link"),
+        Paging,
     ),
     responses(
         (status = 200, description = "Array of entries", body = Vec<AuditRecord>,
             headers(("link" = String, description = "The next page, RFC 8288 rel=\"next\""))),
-        (status = 400, description = "A parameter is wrong or unknown", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 401, description = "No valid bearer token", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 403, description = "Not a super-admin", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 503, description = "The platform database is not available", body = ProblemDetails,
-            content_type = "application/problem+json"),
     ),
     security(("bearer" = []))
 )]

@@ -12,7 +12,7 @@ use shared::{
     config::{ConfigError, FromEnv, PostgresConfig, TokenConfig},
     domain::{Component, Condition, optional_timestamp, timestamp},
     error::Error,
-    http::{ProblemDetails, QueryReader, Result},
+    http::{QueryReader, Result},
     store::health::{self, Change, StoredSample},
 };
 use time::{Duration, OffsetDateTime};
@@ -67,7 +67,6 @@ struct HealthHistory {
 #[derive(Serialize, ToSchema)]
 struct ComponentHistory {
     /// Which.
-    #[schema(value_type = String, example = "postgresql")]
     component: Component,
     /// How it is held to be: what two of its last three samples say. `null` where there never was one.
     state: Option<Condition>,
@@ -108,20 +107,17 @@ impl From<Change> for StateChange {
 }
 
 /// Health history
+///
+/// How each component has been over the last hours: its state, its changes and its uptime; of one component the samples too.
 #[utoipa::path(
     get,
     path = "/api/super-admin/health/history",
     params(
-        ("component" = Option<String>, Query, description = "Only this component, with its samples"),
+        ("component" = Option<Component>, Query, description = "Only this component, with its samples"),
         ("hours" = Option<u16>, Query, minimum = 1, maximum = 720, description = "How far back, 24 unless said"),
     ),
     responses(
         (status = 200, description = "States, changes and uptime of each component", body = HealthHistory),
-        (status = 400, description = "A parameter is wrong or unknown", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 401, description = "No valid bearer token", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 403, description = "Not a super-admin", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 503, description = "The platform database is not available", body = ProblemDetails,
-            content_type = "application/problem+json"),
     ),
     security(("bearer" = []))
 )]

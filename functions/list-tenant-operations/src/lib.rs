@@ -6,7 +6,7 @@ use shared::{
     clients::postgres::Postgres,
     config::{ConfigError, FromEnv, PostgresConfig, TokenConfig},
     domain::{Cursor, Operation, PageLimit},
-    http::{Page, ProblemDetails, QueryReader, Result, TenantPath},
+    http::{Page, Paging, QueryReader, Result, TenantPath},
     store::{operations, tenants},
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -39,23 +39,16 @@ pub fn routes(app: App) -> OpenApiRouter {
 }
 
 /// List a tenant's operations
+///
+/// What was and is being done to the tenant's databases, newest first, with every step's state.
 #[utoipa::path(
     get,
     path = "/api/super-admin/tenants/{id}/operations",
-    params(
-        ("id" = uuid::Uuid, Path, description = "The tenant"),
-        ("limit" = Option<u16>, Query, minimum = 1, maximum = 10_000, description = "How many, 1000 unless said"),
-        ("cursor" = Option<String>, Query, description = "Where the page before ended, from its Link"),
-    ),
+    params(TenantPath, Paging),
     responses(
         (status = 200, description = "Array of operations with their steps, newest first", body = Vec<Operation>,
             headers(("link" = String, description = "The next page, RFC 8288 rel=\"next\""))),
-        (status = 400, description = "The id or a parameter is wrong", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 401, description = "No valid bearer token", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 403, description = "Not a super-admin", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 404, description = "No such tenant", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 503, description = "The platform database is not available", body = ProblemDetails,
-            content_type = "application/problem+json"),
+        (status = 404, description = "No such tenant"),
     ),
     security(("bearer" = []))
 )]

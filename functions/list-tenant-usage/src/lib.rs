@@ -15,9 +15,9 @@ use shared::{
     clients::{postgres::Postgres, redis::Redis},
     config::{ConfigError, FromEnv, PostgresConfig, RedisConfig, TokenConfig},
     counters::LiveCounters,
-    domain::{Cursor, Month, PageLimit, TenantStatus, TenantUsage, Usage, UsageSort, ValueCursor},
+    domain::{Cursor, Month, PageLimit, TenantUsage, Usage, UsageSort, ValueCursor},
     error::Error,
-    http::{Page, ProblemDetails, QueryReader, Result, tenant_filter},
+    http::{Page, Paging, QueryReader, Result, TenantFilters, tenant_filter},
     store::usage::{self, UsageFilter, UsageOrder, UsageRow},
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -62,26 +62,18 @@ pub fn routes(app: App) -> OpenApiRouter {
     get,
     path = "/api/super-admin/tenants/usage",
     params(
-        ("status" = Option<TenantStatus>, Query, description = "Only this status"),
-        ("country" = Option<String>, Query, description = "Only this country, ISO 3166-1 alpha-2"),
-        ("search" = Option<String>, Query, description = "Only where this is in the name or the slug, without regard to case"),
+        TenantFilters,
         ("over_limit" = Option<bool>, Query, description = "Only those that use more of something than their limits allow, or only the others"),
         ("sort" = Option<String>, Query, example = "-messages_month",
             pattern = "^-?(agents|agents_online|contacts|messages_month|storage_bytes)$",
             description = "In the order of a figure, with - before it the greatest first; those without it come last. Newest first unless said"),
-        ("limit" = Option<u16>, Query, minimum = 1, maximum = 10_000, description = "How many, 1000 unless said"),
-        ("cursor" = Option<String>, Query, description = "Where the page before ended, from its Link, in the same order"),
+        Paging,
     ),
     responses(
         (status = 200, description = "Array of organizations with their usage", body = Vec<TenantUsage>, headers(
             ("link" = String, description = "The next page, RFC 8288 rel=\"next\""),
             ("x-live-counters" = String, description = "`available`, or `unavailable`: then messages are as they were measured"),
         )),
-        (status = 400, description = "A parameter is wrong or unknown", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 401, description = "No valid bearer token", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 403, description = "Not a super-admin", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 503, description = "The platform database is not available", body = ProblemDetails,
-            content_type = "application/problem+json"),
     ),
     security(("bearer" = []))
 )]

@@ -5,9 +5,9 @@ use shared::{
     auth::{MayRead, TokenVerifier},
     clients::postgres::Postgres,
     config::{ConfigError, FromEnv, PostgresConfig, TokenConfig},
-    domain::{Cursor, PageLimit, Tenant, TenantStatus},
+    domain::{Cursor, PageLimit, Tenant},
     error::Error,
-    http::{Page, ProblemDetails, QueryReader, Result, tenant_filter},
+    http::{Page, Paging, QueryReader, Result, TenantFilters, tenant_filter},
     store::tenants::{self, TenantFilter},
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -40,24 +40,15 @@ pub fn routes(app: App) -> OpenApiRouter {
 }
 
 /// List all tenant organizations
+///
+/// Every organization that is registered, whatever its status, newest first. Deleted ones are kept for the record.
 #[utoipa::path(
     get,
     path = "/api/super-admin/tenants",
-    params(
-        ("status" = Option<TenantStatus>, Query, description = "Only this status"),
-        ("country" = Option<String>, Query, description = "Only this country, ISO 3166-1 alpha-2"),
-        ("search" = Option<String>, Query, description = "Only where this is in the name or the slug, without regard to case"),
-        ("limit" = Option<u16>, Query, minimum = 1, maximum = 10_000, description = "How many, 1000 unless said"),
-        ("cursor" = Option<String>, Query, description = "Where the page before ended, from its Link"),
-    ),
+    params(TenantFilters, Paging),
     responses(
         (status = 200, description = "Array of organizations, newest first", body = Vec<Tenant>,
             headers(("link" = String, description = "The next page, RFC 8288 rel=\"next\""))),
-        (status = 400, description = "A parameter is wrong or unknown", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 401, description = "No valid bearer token", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 403, description = "Not a super-admin", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 503, description = "The platform database is not available", body = ProblemDetails,
-            content_type = "application/problem+json"),
     ),
     security(("bearer" = []))
 )]

@@ -11,7 +11,7 @@ use shared::{
     config::{Clusters, ConfigError, FromEnv, PostgresConfig, TokenConfig},
     domain::{AgentRole, AgentStatus, Cursor, PageLimit, SearchText, TenantId, User},
     error::Error,
-    http::{Page, ProblemDetails, QueryReader, Result},
+    http::{Page, Paging, QueryReader, Result},
     store::{
         tenants,
         users::{self, UserFilter},
@@ -51,30 +51,25 @@ pub fn routes(app: App) -> OpenApiRouter {
 }
 
 /// List tenant users
+///
+/// The agents of one tenant, from the tenant's own database. Online is who was there within the last moments.
 #[utoipa::path(
     get,
     path = "/api/super-admin/users",
     params(
-        ("tenant_id" = uuid::Uuid, Query, description = "Whose users"),
-        ("search" = Option<String>, Query, min_length = 1, max_length = 120,
+        ("tenant_id" = TenantId, Query, description = "Whose users"),
+        ("search" = Option<String>, Query, format = "single-line", max_length = 120,
             description = "Only where this is in the e-mail address or the name, without regard to case"),
         ("role" = Option<AgentRole>, Query, description = "Only this role"),
         ("status" = Option<AgentStatus>, Query, description = "Only this status"),
         ("is_online" = Option<bool>, Query, description = "Only those that are online, or only the others"),
-        ("limit" = Option<u16>, Query, minimum = 1, maximum = 10_000, description = "How many, 1000 unless said"),
-        ("cursor" = Option<String>, Query, description = "Where the page before ended, from its Link"),
+        Paging,
     ),
     responses(
         (status = 200, description = "Array of users, newest first", body = Vec<User>,
             headers(("link" = String, description = "The next page, RFC 8288 rel=\"next\""))),
-        (status = 400, description = "A parameter is wrong, missing or unknown", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 401, description = "No valid bearer token", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 403, description = "Not a super-admin", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 404, description = "No such tenant", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 409, description = "The tenant is not active", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 503, description = "The platform database, or the tenant's, is not available", body = ProblemDetails,
-            content_type = "application/problem+json"),
+        (status = 404, description = "No such tenant"),
+        (status = 409, description = "The tenant is not active"),
     ),
     security(("bearer" = []))
 )]

@@ -15,7 +15,7 @@ use shared::{
     clients::{postgres::Postgres, redis::Redis},
     config::{ConfigError, FromEnv, PostgresConfig, RedisConfig, SigningConfig, TokenConfig},
     error::Error,
-    http::{Faults, JsonBody, ProblemDetails, RequestInfo, Result},
+    http::{Faults, JsonBody, RequestInfo, Result},
     passwords,
     store::{
         audit::{self, AuditEntry},
@@ -62,30 +62,22 @@ struct Credentials {
     email: String,
     /// Password.
     #[deserr(from(String) = SecretString::from)]
-    #[schema(value_type = String, format = Password)]
+    #[schema(value_type = String, format = Password, example = "correct horse battery staple")]
     password: SecretString,
 }
 
 /// Sign in
+///
+/// Gives a bearer token for the e-mail and the password of a super-admin. Where the platform has an identity provider, its
+/// tokens are accepted too.
 #[utoipa::path(
     post,
     path = "/api/super-admin/auth/login",
     request_body = Credentials,
     responses(
         (status = 200, description = "A bearer token", body = IssuedToken),
-        (status = 400, description = "The body is not JSON", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 401, description = "E-mail or password is wrong", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 413, description = "The body has more than 64 KiB", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 415, description = "The body is not JSON by its Content-Type", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 422, description = "The body lacks a field or has an unknown one", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 429, description = "Too many attempts on this account or from this address", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 503, description = "The platform database or Redis is not available", body = ProblemDetails,
-            content_type = "application/problem+json"),
+        (status = 401, description = "E-mail or password is wrong"),
+        (status = 429, description = "Too many attempts on this account or from this address"),
     ),
     security(())
 )]

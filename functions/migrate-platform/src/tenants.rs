@@ -9,7 +9,7 @@ use shared::{
     clients::postgres::{Connection, connect_once},
     config::{Clusters, PostgresConfig},
     domain::{TENANT_SCHEMA_VERSION, TenantId},
-    error::{Error, Result},
+    error::{Error, Result, chain},
     store::tenants::{self, Behind},
 };
 use tokio::time::{Instant, timeout};
@@ -77,7 +77,7 @@ pub(crate) async fn migrate(
                 None => done.unfinished = true,
                 Some((_, Ok(()))) => done.migrated += 1,
                 Some((tenant_id, Err(error))) => {
-                    let error = error.chain();
+                    let error = why(&error);
                     tracing::error!(tenant.id = %tenant_id, error, "a tenant's database could not be migrated");
                     done.failed.push(FailedMigration { tenant_id, error });
                 }
@@ -87,6 +87,11 @@ pub(crate) async fn migrate(
             return Ok(done);
         }
     }
+}
+
+/// The cause by itself: what a caller of the API is told says nothing here.
+fn why(error: &Error) -> String {
+    std::error::Error::source(error).map_or_else(|| error.to_string(), chain)
 }
 
 async fn bring_up(

@@ -15,7 +15,7 @@ use shared::{
     dispatch::Dispatcher,
     domain::{OperationKind, Tenant, TenantStatus},
     error::Error,
-    http::{BASE_PATH, Claim, Fingerprints, IdempotencyKey, ProblemDetails, Replayable, Result, TenantPath, etag},
+    http::{BASE_PATH, Claim, Fingerprints, IdempotencyKey, Replayable, Result, TenantPath, etag},
     store::{
         audit::{self, AuditEntry},
         operations, outbox, tenants,
@@ -55,30 +55,20 @@ pub fn routes(app: App) -> OpenApiRouter {
 }
 
 /// Provision a failed tenant again
+///
+/// With what it was asked for with. It is in the background again, under a new operation.
 #[utoipa::path(
     post,
     path = "/api/super-admin/tenants/{id}/retry",
-    params(
-        ("id" = uuid::Uuid, Path, description = "The tenant"),
-        ("idempotency-key" = Option<String>, Header, description = "1 to 255 visible ASCII characters, kept 24 hours"),
-    ),
+    params(TenantPath, IdempotencyKey),
     responses(
         (status = 202, description = "The organization (provisioning in background)", body = Tenant,
             headers(
                 ("location" = String, description = "The tenant"),
                 ("etag" = String, description = "The revision, for If-Match"),
             )),
-        (status = 400, description = "The id is not a UUID, or a header is wrong", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 401, description = "No valid bearer token", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 403, description = "Not a super-admin", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 404, description = "No such tenant", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 409, description = "The tenant has not failed, or an operation runs", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 422, description = "The Idempotency-Key was used for another request", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 503, description = "The platform database is not available", body = ProblemDetails,
-            content_type = "application/problem+json"),
+        (status = 404, description = "No such tenant"),
+        (status = 409, description = "The tenant has not failed, or an operation runs"),
     ),
     security(("bearer" = []))
 )]

@@ -14,7 +14,7 @@ use shared::{
     config::{ConfigError, FromEnv, PostgresConfig, TokenConfig},
     domain::{AdminId, NewPassword, Operator, OperatorRole, OperatorStatus},
     error::Error,
-    http::{Faults, Field, IdPath, IfMatch, JsonBody, ProblemDetails, Result, etag},
+    http::{Faults, Field, IdPath, IfMatch, JsonBody, Result, etag},
     passwords,
     store::{
         audit::{self, AuditEntry},
@@ -68,34 +68,18 @@ struct OperatorPatch {
 }
 
 /// Change an operator
+///
+/// It holds at once, whatever tokens there are. One active owner stays.
 #[utoipa::path(
     patch,
     path = "/api/super-admin/admins/{id}",
-    params(
-        ("id" = uuid::Uuid, Path, description = "The operator"),
-        ("if-match" = Option<String>, Header, description = "Only if the operator's entity tag is this"),
-    ),
-    request_body = OperatorPatch,
+    params(IdPath<AdminId>, IfMatch),
+    request_body(content = OperatorPatch, example = json!({"role": "viewer"})),
     responses(
         (status = 200, description = "Updated operator", body = Operator,
             headers(("etag" = String, description = "The revision, for If-Match"))),
-        (status = 400, description = "The id is not a UUID, or the body is not JSON", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 401, description = "No valid bearer token", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 403, description = "Not an owner", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 404, description = "No such operator", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 409, description = "The last owner stays; or the operator signs in at the identity provider and has no \
-            password here", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 412, description = "If-Match names another revision", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 413, description = "The body has more than 64 KiB", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 415, description = "The body is not JSON by its Content-Type", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 422, description = "The body holds invalid values, all of which are named", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 503, description = "The platform database is not available", body = ProblemDetails,
-            content_type = "application/problem+json"),
+        (status = 404, description = "No such operator"),
+        (status = 409, description = "The last owner stays; or the operator signs in at the identity provider and has no password here"),
     ),
     security(("bearer" = []))
 )]

@@ -21,7 +21,7 @@ use shared::{
     domain::{EndedImpersonation, LimitsPatch, Tenant, TenantId, TenantName, TenantStatus},
     error::Error,
     events::{Event, TenantEvent},
-    http::{Faults, Field, IfMatch, JsonBody, LimitsBody, ProblemDetails, Result, TenantPath, etag},
+    http::{Faults, Field, IfMatch, JsonBody, LimitsBody, Result, TenantPath, etag},
     store::{
         audit::{self, AuditEntry},
         impersonations, operations, outbox, tenants,
@@ -66,7 +66,8 @@ pub fn routes(app: App) -> OpenApiRouter {
 struct TenantPatch {
     /// Name that people read.
     #[deserr(default)]
-    #[schema(value_type = Option<String>, nullable = false, min_length = 1, max_length = 120, example = "Kopi Kenangan")]
+    #[schema(value_type = Option<String>, nullable = false, format = "single-line", min_length = 1, max_length = 120,
+        example = "Kopi Kenangan")]
     name: Field<TenantName>,
     /// Limits, each on its own; `null` is unlimited.
     #[deserr(default)]
@@ -79,34 +80,19 @@ struct TenantPatch {
 }
 
 /// Update a tenant organization
+///
+/// Changes the name, the limits (each on its own) and the status (`active` or `suspended`, from the other), as a JSON merge
+/// patch. What is left out stays, and a patch that changes nothing leaves the revision as it was.
 #[utoipa::path(
     patch,
     path = "/api/super-admin/tenants/{id}",
-    params(
-        ("id" = uuid::Uuid, Path, description = "The tenant"),
-        ("if-match" = Option<String>, Header, description = "Only if the tenant's entity tag is this"),
-    ),
-    request_body = TenantPatch,
+    params(TenantPath, IfMatch),
+    request_body(content = TenantPatch, example = json!({"name": "Kopi Kenangan", "limits": {"max_agents": 50, "max_contacts": null}})),
     responses(
         (status = 200, description = "Updated organization", body = Tenant,
             headers(("etag" = String, description = "The revision, for If-Match"))),
-        (status = 400, description = "The id is not a UUID, or the body is not JSON", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 401, description = "No valid bearer token", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 403, description = "Not a super-admin", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 404, description = "No such tenant", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 409, description = "The status cannot be set, or an operation runs", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 412, description = "If-Match names another revision", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 413, description = "The body has more than 64 KiB", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 415, description = "The body is not JSON by its Content-Type", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 422, description = "The body holds invalid values, all of which are named", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 503, description = "The platform database is not available", body = ProblemDetails,
-            content_type = "application/problem+json"),
+        (status = 404, description = "No such tenant"),
+        (status = 409, description = "The status cannot be set, or an operation runs"),
     ),
     security(("bearer" = []))
 )]

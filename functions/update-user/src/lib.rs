@@ -24,7 +24,7 @@ use shared::{
     domain::{AgentId, AgentStatus, TenantId, User},
     error::Error,
     events::Event,
-    http::{IdPath, IfMatch, JsonBody, ProblemDetails, QueryReader, Result, etag},
+    http::{IdPath, IfMatch, JsonBody, QueryReader, Result, etag},
     passwords,
     store::{
         audit::AuditEntry,
@@ -74,36 +74,23 @@ pub fn routes(app: App) -> OpenApiRouter {
 }
 
 /// Change a user of a tenant
+///
+/// Name, role, status and password, each on its own. To deactivate a user keeps the history, frees the seat, and ends every
+/// session and impersonation; to set a password ends the sessions too. A tenant keeps one active admin.
 #[utoipa::path(
     patch,
     path = "/api/super-admin/users/{id}",
     params(
-        ("id" = uuid::Uuid, Path, description = "The user"),
-        ("tenant_id" = uuid::Uuid, Query, description = "Whose user"),
-        ("if-match" = Option<String>, Header, description = "Only if the user's entity tag is this"),
+        IdPath<AgentId>,
+        ("tenant_id" = TenantId, Query, description = "Whose user"),
+        IfMatch,
     ),
-    request_body = UserPatch,
+    request_body(content = UserPatch, example = json!({"full_name": "Sari Wulandari", "role": "supervisor"})),
     responses(
         (status = 200, description = "The user as changed", body = User,
             headers(("etag" = String, description = "The revision, for If-Match"))),
-        (status = 400, description = "An id is not a UUID, a parameter is missing, or the body is not JSON", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 401, description = "No valid bearer token", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 403, description = "The role is not enough", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 404, description = "No such tenant, or no such user of it", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 409, description = "The tenant is not active, its seats are taken, or it would be left without an active admin",
-            body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 412, description = "If-Match names another revision", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 413, description = "The body has more than 64 KiB", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 415, description = "The body is not JSON by its Content-Type", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 422, description = "The body holds invalid values, all of which are named", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 503, description = "The platform database, or the tenant's, is not available", body = ProblemDetails,
-            content_type = "application/problem+json"),
+        (status = 404, description = "No such tenant, or no such user of it"),
+        (status = 409, description = "The tenant is not active, its seats are taken, or it would be left without an active admin"),
     ),
     security(("bearer" = []))
 )]

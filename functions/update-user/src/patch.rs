@@ -17,7 +17,8 @@ use utoipa::ToSchema;
 pub(crate) struct UserPatch {
     /// Name that people read.
     #[deserr(default)]
-    #[schema(value_type = Option<String>, nullable = false, min_length = 1, max_length = 120, example = "Sari Wulandari")]
+    #[schema(value_type = Option<String>, nullable = false, format = "single-line", min_length = 1,
+        max_length = 120, example = "Sari Wulandari")]
     full_name: Field<FullName>,
     /// What they are to the tenant. Its last active admin stays one.
     #[deserr(default)]

@@ -75,6 +75,8 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Writes `infra/openapi.json` anew, as the code has it now
+    Openapi,
     /// Writes generated tenants, with usage and history, or users of a tenant, in addition to what is there
     Seed {
         /// `--tenants N`, or `--users N --tenant ID`, or both; `--help` tells more
@@ -115,6 +117,7 @@ fn carry_out(command: Command) -> failure::Result<ExitCode> {
         Command::Start { name } => commands::single::start(checkout, &name),
         Command::Stop { name } => commands::single::stop(checkout, &name),
         Command::Test { arguments } => commands::test::run(checkout, &arguments),
+        Command::Openapi => commands::test::write_openapi(checkout),
         Command::Seed { arguments } => commands::seed::run(checkout, &arguments),
         Command::Bench { arguments } => commands::bench::run(checkout, &arguments),
         Command::Supervise => supervisor::run(checkout),

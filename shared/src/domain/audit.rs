@@ -44,7 +44,7 @@ pub struct AuditRecord {
     #[cfg_attr(feature = "http", schema(required = true))]
     pub intent_id: Option<Uuid>,
     /// Which tenant.
-    #[cfg_attr(feature = "http", schema(required = true, value_type = Option<Uuid>))]
+    #[cfg_attr(feature = "http", schema(required = true))]
     pub tenant_id: Option<TenantId>,
     /// The request that it was done by: its `x-request-id`.
     #[cfg_attr(feature = "http", schema(required = true))]

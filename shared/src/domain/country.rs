@@ -9,6 +9,8 @@ use super::InvalidValue;
 #[serde(transparent)]
 pub struct Country(&'static str);
 
+schema_of_words!(Country, rust_iso3166::ALL_ALPHA2.iter().copied(), "ID", "ISO 3166-1 alpha-2 code of a country");
+
 impl Country {
     /// Two capital letters that ISO has assigned.
     pub fn parse(text: &str) -> Result<Self, InvalidValue> {

@@ -85,6 +85,8 @@ pub enum Component {
     Integration(Channel),
 }
 
+schema_of_words!(Component, Component::ALL.map(Component::as_str), "postgresql", "Something whose health is watched.");
+
 impl Component {
     /// Every component.
     pub const ALL: [Self; 15] = [

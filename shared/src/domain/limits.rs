@@ -12,18 +12,18 @@ pub type Limit = Option<i64>;
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Limits {
     /// Agents that are not deactivated.
-    #[cfg_attr(feature = "http", schema(minimum = 0, maximum = 1_000_000_000_000_i64, required = true, example = 25))]
+    #[cfg_attr(feature = "http", schema(value_type = Option<i64>, minimum = 0, maximum = 1_000_000_000_000_i64, required = true, example = 25))]
     pub max_agents: Limit,
     /// Contacts.
     #[cfg_attr(
         feature = "http",
-        schema(minimum = 0, maximum = 1_000_000_000_000_i64, required = true, example = 10_000)
+        schema(value_type = Option<i64>, minimum = 0, maximum = 1_000_000_000_000_i64, required = true, example = 10_000)
     )]
     pub max_contacts: Limit,
     /// Messages in a calendar month, UTC.
     #[cfg_attr(
         feature = "http",
-        schema(minimum = 0, maximum = 1_000_000_000_000_i64, required = true, example = 50_000)
+        schema(value_type = Option<i64>, minimum = 0, maximum = 1_000_000_000_000_i64, required = true, example = 50_000)
     )]
     pub max_messages_month: Limit,
 }

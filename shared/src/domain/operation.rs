@@ -91,10 +91,8 @@ word!(
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Operation {
     /// Id (UUIDv7).
-    #[cfg_attr(feature = "http", schema(value_type = uuid::Uuid))]
     pub id: OperationId,
     /// The tenant.
-    #[cfg_attr(feature = "http", schema(value_type = uuid::Uuid))]
     pub tenant_id: TenantId,
     /// What is done.
     pub kind: OperationKind,

@@ -47,7 +47,6 @@ word!(
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Operator {
     /// Id.
-    #[cfg_attr(feature = "http", schema(value_type = uuid::Uuid))]
     pub id: AdminId,
     /// E-mail address, unique without regard to case.
     #[cfg_attr(feature = "http", schema(format = Email, example = "ada@landlord.example"))]

@@ -91,7 +91,6 @@ impl FromStr for TenantStatus {
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema), schema(as = Organization))]
 pub struct Tenant {
     /// Id (UUIDv7).
-    #[cfg_attr(feature = "http", schema(value_type = uuid::Uuid))]
     pub id: TenantId,
     /// Name that people read.
     #[cfg_attr(feature = "http", schema(min_length = 1, max_length = 120, example = "Kopi Kenangan"))]
@@ -119,7 +118,7 @@ pub struct Tenant {
     /// Resource limits.
     pub limits: Limits,
     /// ISO 3166-1 alpha-2 code.
-    #[cfg_attr(feature = "http", schema(min_length = 2, max_length = 2, example = "ID"))]
+    #[cfg_attr(feature = "http", schema(value_type = crate::domain::Country, example = "ID"))]
     pub country: String,
     /// Counts every change of the row; the entity tag is made of it.
     #[serde(skip)]

@@ -48,7 +48,6 @@ impl FullName {
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct User {
     /// Id (UUIDv7), unique in the tenant.
-    #[cfg_attr(feature = "http", schema(value_type = uuid::Uuid))]
     pub id: AgentId,
     /// E-mail address, unique in the tenant without regard to case.
     #[cfg_attr(feature = "http", schema(max_length = 254, example = "sari@kopikenangan.example"))]

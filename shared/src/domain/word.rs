@@ -32,3 +32,23 @@ macro_rules! word {
         }
     };
 }
+
+/// Describes in the API a type that is one of many words, with one of them as an example.
+macro_rules! schema_of_words {
+    ($name:ident, $words:expr, $example:literal, $description:literal) => {
+        #[cfg(feature = "http")]
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+                utoipa::openapi::ObjectBuilder::new()
+                    .schema_type(utoipa::openapi::Type::String)
+                    .enum_values(Some($words))
+                    .examples([$example])
+                    .description(Some($description))
+                    .into()
+            }
+        }
+
+        #[cfg(feature = "http")]
+        impl utoipa::ToSchema for $name {}
+    };
+}

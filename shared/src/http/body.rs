@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// The largest body that is read.
-const MAX_BYTES: usize = 64 * 1024;
+pub(super) const MAX_BYTES: usize = 64 * 1024;
 
 /// A JSON body of a type that derives [`Deserr`] with [`Faults`] as its error.
 #[derive(Debug, Clone)]
@@ -48,10 +48,29 @@ impl<S: Send + Sync, T: Deserr<Faults>> FromRequest<S> for JsonBody<T> {
             return Err(Problem::unsupported_media_type());
         }
         let bytes = read(request.into_body()).await?;
-        let json: serde_json::Value = serde_json::from_slice(&bytes)
+        let mut json: serde_json::Value = serde_json::from_slice(&bytes)
             .map_err(|error| Error::Malformed(format!("The body is not JSON: {error}")))?;
+        write_whole_numbers_as_such(&mut json);
         let value = deserr::deserialize::<T, _, Faults>(json).map_err(|faults| Error::Invalid(faults.0))?;
         Ok(Self { value, bytes })
+    }
+}
+
+/// Whether a number is an integer is said by its value, not by how it is written (RFC 8259, section 6; JSON Schema): `5.0`
+/// is one, and some languages write 5 like that. Where a float cannot tell integers apart any more, it is none.
+fn write_whole_numbers_as_such(json: &mut serde_json::Value) {
+    const EXACT: f64 = 9_007_199_254_740_991.0;
+    match json {
+        serde_json::Value::Number(number) if number.is_f64() => {
+            if let Some(float) = number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() <= EXACT) {
+                #[expect(clippy::cast_possible_truncation, reason = "it is whole, and within 2^53")]
+                let whole = float as i64;
+                *number = whole.into();
+            }
+        }
+        serde_json::Value::Array(items) => items.iter_mut().for_each(write_whole_numbers_as_such),
+        serde_json::Value::Object(fields) => fields.values_mut().for_each(write_whole_numbers_as_such),
+        _ => {}
     }
 }
 
@@ -192,15 +211,15 @@ impl<T: Deserr<Faults>> Deserr<Faults> for Field<T> {
 pub struct LimitsBody {
     /// Agents that are not deactivated.
     #[deserr(default)]
-    #[schema(value_type = Option<i64>, minimum = 0, maximum = 1_000_000_000_000_i64)]
+    #[schema(value_type = Option<i64>, minimum = 0, maximum = 1_000_000_000_000_i64, example = 25)]
     max_agents: Field<LimitValue>,
     /// Contacts.
     #[deserr(default)]
-    #[schema(value_type = Option<i64>, minimum = 0, maximum = 1_000_000_000_000_i64)]
+    #[schema(value_type = Option<i64>, minimum = 0, maximum = 1_000_000_000_000_i64, example = 10_000)]
     max_contacts: Field<LimitValue>,
     /// Messages in a calendar month, UTC.
     #[deserr(default)]
-    #[schema(value_type = Option<i64>, minimum = 0, maximum = 1_000_000_000_000_i64)]
+    #[schema(value_type = Option<i64>, minimum = 0, maximum = 1_000_000_000_000_i64, example = 50_000)]
     max_messages_month: Field<LimitValue>,
 }
 
@@ -270,6 +289,13 @@ mod tests {
             ["/colour", "/country", "/limits/a~1b~0", "/limits/max_agents", "/limits/max_contacts", "/slug"]
         );
         assert_eq!(faults(json!([])), [""]);
+    }
+
+    #[test]
+    fn an_integer_is_one_however_it_is_written() {
+        let mut json = json!([5.0, {"a": -7e3}, 1.5, 1e300, "5.0", 0.0]);
+        write_whole_numbers_as_such(&mut json);
+        assert_eq!(json.to_string(), r#"[5,{"a":-7000},1.5,1e+300,"5.0",0]"#);
     }
 
     #[test]

@@ -35,13 +35,13 @@ pub fn finish(function: OpenApiRouter) -> Router {
         .layer(CompressionLayer::new().compress_when(SizeAbove::new(4096).and(NotTagged)))
 }
 
-/// A strong entity tag names the exact bytes, so what carries one is sent as it is.
+/// A strong entity tag names the exact bytes, so what carries one is sent as it is; a weak one does not.
 #[derive(Clone, Copy)]
 struct NotTagged;
 
 impl Predicate for NotTagged {
     fn should_compress<B: axum::body::HttpBody>(&self, response: &axum::http::Response<B>) -> bool {
-        !response.headers().contains_key(header::ETAG)
+        response.headers().get(header::ETAG).is_none_or(|tag| tag.as_bytes().starts_with(b"W/"))
     }
 }
 

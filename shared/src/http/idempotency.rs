@@ -6,6 +6,7 @@ use axum::{
     http::{HeaderName, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use deadpool_postgres::{GenericClient, Transaction};
 use hmac::{Hmac, Mac};
 use secrecy::{ExposeSecret, SecretSlice};
@@ -77,6 +78,11 @@ impl Claim {
     ) -> Result<Self> {
         let fingerprint = if key.is_some() { fingerprints.of(body)? } else { Vec::new() };
         Ok(Self { admin_id: admin.id.clone(), route: route.into(), key, fingerprint })
+    }
+
+    /// Names the request, key and body, where it has to be known again before there is an answer.
+    pub fn mark(&self) -> Option<String> {
+        self.key.as_ref().map(|key| format!("{key} {}", URL_SAFE_NO_PAD.encode(&self.fingerprint)))
     }
 
     fn request(&self) -> Option<RequestKey<'_>> {

@@ -24,9 +24,11 @@ pub struct ProblemDetails {
     pub detail: String,
     /// The request: `urn:landlord:request:` and its `x-request-id`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub instance: Option<String>,
-    /// Every fault of the input.
+    /// Every fault of the input, where there are any.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
     pub errors: Vec<InputFault>,
 }
 
@@ -35,10 +37,11 @@ pub struct ProblemDetails {
 pub struct InputFault {
     /// JSON pointer (RFC 6901) into the body.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "/limits/max_agents")]
+    #[schema(nullable = false, example = "/limits/max_agents")]
     pub pointer: Option<String>,
     /// Name of the parameter, where it is not in the body.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub parameter: Option<String>,
     /// What is wrong.
     pub detail: String,

@@ -103,6 +103,35 @@ pub async fn insert(client: &impl GenericClient, entry: &AuditEntry<'_>) -> Resu
     Ok(id)
 }
 
+/// The last day's intent of a request, by its mark in the details, that has no outcome: it was cut off.
+pub async fn find_cut_off(
+    client: &impl GenericClient,
+    actor: &str,
+    action: &str,
+    tenant_id: TenantId,
+    request: &str,
+) -> Result<Option<(Uuid, Value)>> {
+    let statement = client
+        .prepare_cached(
+            "SELECT id, details
+             FROM audit AS intent
+             WHERE organization_id = $1 AND actor = $2 AND action = $3 AND outcome = 'intended'
+             AND at > now() - interval '24 hours'
+             AND details ->> 'request' = $4
+             AND NOT EXISTS (
+                 SELECT FROM audit AS outcome
+                 WHERE outcome.organization_id = $1 AND outcome.at >= intent.at AND outcome.intent_id = intent.id
+             )
+             ORDER BY at DESC
+             LIMIT 1",
+        )
+        .await?;
+    let Some(row) = client.query_opt(&statement, &[&tenant_id.0, &actor, &action, &request]).await? else {
+        return Ok(None);
+    };
+    Ok(Some((row.try_get(0)?, row.try_get(1)?)))
+}
+
 /// What a list is narrowed to.
 #[derive(Debug, Clone, Default)]
 pub struct AuditFilter {

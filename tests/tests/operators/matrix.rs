@@ -27,6 +27,8 @@ const NEEDED: &[(&str, &str, Option<OperatorRole>)] = &[
     ("POST", "/impersonations", Some(Operator)),
     ("DELETE", "/impersonations/{id}", Some(Operator)),
     ("GET", "/impersonations/{id}", Some(Viewer)),
+    ("GET", "/docs", None),
+    ("GET", "/openapi.json", None),
     ("GET", "/tenants", Some(Viewer)),
     ("POST", "/tenants", Some(Operator)),
     ("GET", "/tenants/usage", Some(Viewer)),

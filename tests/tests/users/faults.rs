@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use secrecy::SecretString;
 use serde_json::json;
 use shared::{
@@ -11,12 +11,12 @@ use shared::{
 };
 use tests::{
     Answer, Api,
-    api::Parts,
+    api::{Parts, answer},
     proxy::{Held, Mode, Proxy},
     variable,
 };
 
-use crate::stage::{Stage, Tenant, assert_unavailable, request};
+use crate::stage::{Stage, Tenant, assert_unavailable, request as user};
 
 /// No request takes longer than this, whatever hangs.
 const IN_TIME: Duration = Duration::from_secs(7);
@@ -60,7 +60,7 @@ async fn a_database_that_is_gone_is_503_for_its_tenant_alone() {
         let list = api.get(&format!("/users?tenant_id={}", gone.id)).await;
         assert_unavailable(&list);
         assert!(list.text.contains("the tenant's database is not available"), "{}", list.text);
-        assert_unavailable(&api.post("/users", &request(&gone, "budi@kopi.example")).await);
+        assert_unavailable(&api.post("/users", &user(&gone, "budi@kopi.example")).await);
         let path = format!("/users/{}?tenant_id={}", gone.admin, gone.id);
         assert_unavailable(&api.patch(&path, &json!({"full_name": "Sari"})).await);
         assert_eq!(api.get(&format!("/users?tenant_id={}", other.id)).await.status, StatusCode::OK);
@@ -97,7 +97,7 @@ async fn a_server_that_stops_answering_is_503_in_time_and_holds_up_no_tenant_of_
                 assert!(took < Duration::from_secs(1), "another tenant waited {took:?}");
             }
         };
-        let body = request(&warm, "budi@kopi.example");
+        let body = user(&warm, "budi@kopi.example");
         let (list, first, add, ()) = tokio::join!(
             timed(stage.ask(&warm, &[])),
             timed(stage.ask(&cold, &[])),
@@ -156,6 +156,36 @@ async fn a_commit_that_is_not_answered_leaves_an_intent_without_an_outcome() {
     assert_eq!(stage.outcomes(&tenant).await, ["intended"]);
     proxy.set(Mode::Pass);
     assert_eq!(stage.add(&tenant, "budi@kopi.example").await.status, StatusCode::CONFLICT);
+}
+
+#[tokio::test]
+async fn a_request_that_was_cut_off_after_its_commit_is_finished_by_the_same_request() {
+    let (stage, proxy) = far_stage().await;
+    let tenant = stage.tenant(Some(2)).await;
+    move_far(&stage, &tenant).await;
+    stage.list(&tenant, &[]).await;
+    let add = async |email: &str| {
+        let request = stage.api.request(Method::POST, "/users").header("idempotency-key", "key-1");
+        answer(request.json(&user(&tenant, email))).await
+    };
+    proxy.hang_at("COMMIT", Held::Answer);
+    assert_unavailable(&add("budi@kopi.example").await);
+    assert_eq!(stage.outcomes(&tenant).await, ["intended"]);
+    proxy.set(Mode::Pass);
+    // Another body is another request, and the seat is taken.
+    assert_eq!(add("siti@kopi.example").await.status, StatusCode::CONFLICT);
+    let finished = add("budi@kopi.example").await;
+    assert_eq!(
+        (finished.status, finished.header("idempotent-replayed")),
+        (StatusCode::CREATED, ""),
+        "{}",
+        finished.text
+    );
+    assert_eq!(stage.list(&tenant, &[]).await[0], finished.json);
+    assert_eq!(stage.outcomes(&tenant).await, ["intended", "intended", "failed", "done"]);
+    assert_eq!(stage.event_types(&tenant).await, ["user.created"]);
+    let again = add("budi@kopi.example").await;
+    assert_eq!((again.header("idempotent-replayed"), &again.text), ("true", &finished.text));
 }
 
 #[tokio::test]

@@ -141,6 +141,11 @@ async fn a_tenant_that_is_unknown_is_404_and_one_that_is_not_active_is_409_namin
         assert_eq!(refused.status, StatusCode::CONFLICT, "{}", refused.text);
         assert!(refused.text.contains("version 1") && refused.text.contains("migrate-platform"), "{}", refused.text);
     }
+    stage.sql("UPDATE organizations SET schema_version = 2, postgres_cluster = NULL").await;
+    for refused in requests(&tenant).await {
+        assert_eq!(refused.status, StatusCode::CONFLICT, "{}", refused.text);
+        assert!(refused.text.contains("no databases"), "{}", refused.text);
+    }
     // Refused before anything was begun, so nothing is told of it.
     assert_eq!(stage.audit(&tenant).await, []);
     assert_eq!(stage.count(&tenant, "SELECT FROM agents").await, 1);

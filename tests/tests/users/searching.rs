@@ -155,4 +155,12 @@ async fn among_100_000_users_a_search_reads_an_index_and_a_short_one_is_answered
         assert_eq!(users.len(), found, "{search:?}");
         assert!(took < Duration::from_secs(2), "{search:?} took {took:?}");
     }
+    // Nobody, or hardly anybody, is any of these.
+    for (filter, found) in [(("role", "admin"), 1), (("status", "deactivated"), 0), (("is_online", "true"), 0)] {
+        let begun = Instant::now();
+        assert_eq!(stage.list(&tenant, &[filter]).await.len(), found, "{filter:?}");
+        let took = begun.elapsed();
+        println!("{filter:?}: {found} users in {took:?}");
+        assert!(took < Duration::from_secs(2), "{filter:?} took {took:?}");
+    }
 }

@@ -42,7 +42,7 @@ impl Stage {
         let world = Box::pin(World::new()).await;
         let api = Api::with(&change(Parts::of(&world))).await;
         // A busy machine takes its time to make a database, and to drop one.
-        let patient = PostgresConfig { statement_timeout: Duration::from_mins(1), ..world.owner() };
+        let patient = PostgresConfig { statement_timeout: Duration::from_mins(5), ..world.owner() };
         Self { api, owner: connect_once(&patient, None).await.unwrap(), world }
     }
 

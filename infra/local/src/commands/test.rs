@@ -1,6 +1,6 @@
-//! `cargo dev test`
+//! `cargo dev test`, and `cargo dev openapi`, which is one test that writes.
 
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use crate::{
     checkout::Checkout,
@@ -12,6 +12,17 @@ use crate::{
     stack::Stack,
     supervisor,
 };
+
+/// Tests an API by its description.
+const SCHEMATHESIS: Wheel = Wheel {
+    name: "schemathesis",
+    version: "4.32.5",
+    requirements: include_str!("../../requirements/schemathesis.txt"),
+    program: "bin/schemathesis",
+};
+
+/// Tells the tests where it is.
+const SCHEMATHESIS_VARIABLE: &str = "SCHEMATHESIS";
 
 /// A JWT library of another language, which verifies the tokens that the platform's services get.
 const PYJWT: Wheel = Wheel {
@@ -29,16 +40,29 @@ pub(crate) fn run(checkout: Checkout, arguments: &[String]) -> Result<ExitCode> 
     let before = Before::look(&checkout);
     let stack = up::bring_up(checkout, &up::Options::default())?;
     let mut cargo = functions::cargo(&stack.checkout);
-    cargo.arg("test").env(PYJWT_VARIABLE, PYJWT.install()?);
+    cargo.arg("test").env(SCHEMATHESIS_VARIABLE, SCHEMATHESIS.install()?).env(PYJWT_VARIABLE, PYJWT.install()?);
     // Whoever names packages means those alone.
     let named = |argument: &String| argument == "--package" || argument.starts_with("-p");
     if !arguments.iter().take_while(|argument| *argument != "--").any(named) {
         cargo.arg("--workspace");
     }
     cargo.args(arguments);
-    functions::equip(&mut cargo, &stack);
+    carry_out(cargo, &stack, &before)
+}
+
+/// Writes `infra/openapi.json` anew, as the code has it now.
+pub(crate) fn write_openapi(checkout: Checkout) -> Result<ExitCode> {
+    let before = Before::look(&checkout);
+    let stack = up::bring_up(checkout, &up::Options { servers_only: true, ..up::Options::default() })?;
+    let mut cargo = functions::cargo(&stack.checkout);
+    cargo.args(["test", "--quiet", "--package", "tests", "--test", "openapi", "checked_in"]).env("UPDATE_OPENAPI", "1");
+    carry_out(cargo, &stack, &before)
+}
+
+fn carry_out(mut cargo: Command, stack: &Stack, before: &Before) -> Result<ExitCode> {
+    functions::equip(&mut cargo, stack);
     let outcome = cargo.status().attempt(|| "The tests cannot be run".into());
-    before.restore(&stack)?;
+    before.restore(stack)?;
     Ok(if outcome?.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

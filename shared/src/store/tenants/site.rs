@@ -45,7 +45,7 @@ impl TenantSite {
         let cluster = self.postgres_cluster.as_deref();
         cluster
             .map(|cluster| (cluster, &*self.database))
-            .ok_or_else(|| Error::internal("an active tenant is not placed"))
+            .ok_or_else(|| Error::Conflict("The tenant is on no cluster, and has no databases".to_owned()))
     }
 }
 

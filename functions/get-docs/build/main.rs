@@ -1,0 +1,31 @@
+//! Makes the reference page of `infra/openapi.json`. Nothing is fetched, and nothing of this is linked into the function.
+
+mod markdown;
+mod operation;
+mod page;
+mod schema;
+
+use std::{env, error::Error, fs, path::PathBuf};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use sha2::{Digest, Sha256};
+
+const DOCUMENT: &str = "../../infra/openapi.json";
+const STYLE: &str = include_str!("style.css");
+
+#[expect(clippy::disallowed_methods, reason = "a build script is told by the environment where to write")]
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo:rerun-if-changed={DOCUMENT}");
+    println!("cargo:rerun-if-changed=build");
+    let document = serde_json::from_str(&fs::read_to_string(DOCUMENT)?)?;
+    let page = page::render(&document, STYLE).into_string();
+    // The one style sheet that may style the page is named by its digest.
+    let digest = STANDARD.encode(Sha256::digest(STYLE));
+    let policy = format!(
+        "default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    );
+    let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
+    fs::write(out.join("docs.html"), page)?;
+    fs::write(out.join("policy.txt"), policy)?;
+    Ok(())
+}

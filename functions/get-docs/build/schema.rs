@@ -1,0 +1,106 @@
+//! Schemas: the type in a few words, and what an object is made of.
+
+use maud::{Markup, html};
+use serde_json::Value;
+
+use crate::markdown;
+
+/// The type, with links to what has a name.
+pub(crate) fn type_of(schema: &Value) -> Markup {
+    if let Some(name) = reference(schema) {
+        return html! { a href={ "#schema-" (name) } { (name) } };
+    }
+    for (keyword, word) in [("oneOf", " or "), ("anyOf", " or "), ("allOf", " with ")] {
+        if let Some(parts) = schema[keyword].as_array() {
+            let parts = parts.iter().filter(|part| keyword != "allOf" || reference(part).is_some());
+            return html! {
+                @for (index, part) in parts.enumerate() { @if index > 0 { (word) } (type_of(part)) }
+            };
+        }
+    }
+    let words = match &schema["type"] {
+        Value::String(word) => vec![word.as_str()],
+        Value::Array(words) => words.iter().filter_map(Value::as_str).collect(),
+        _ => vec!["anything"],
+    };
+    html! {
+        @for (index, word) in words.iter().enumerate() {
+            @if index > 0 { " or " }
+            @if *word == "array" { "array of " (type_of(&schema["items"])) } @else { (word) }
+        }
+        @if let Some(format) = schema["format"].as_str() { " (" (format) ")" }
+    }
+}
+
+/// What a value must be beside its type.
+pub(crate) fn constraints(schema: &Value) -> Markup {
+    let named = [
+        ("minimum", "at least"),
+        ("maximum", "at most"),
+        ("minLength", "characters, at least"),
+        ("maxLength", "characters, at most"),
+        ("pattern", "matches"),
+        ("default", "unless said"),
+        ("example", "such as"),
+    ];
+    let example = &schema["examples"][0];
+    html! {
+        @if let Some(values) = schema["enum"].as_array() {
+            div class="constraint" {
+                "one of "
+                @for (index, value) in values.iter().enumerate() { @if index > 0 { ", " } code { (literal(value)) } }
+            }
+        }
+        @if !example.is_null() { div class="constraint" { "such as " code { (literal(example)) } } }
+        @for (keyword, words) in named {
+            @if !schema[keyword].is_null() && !schema[keyword].is_object() {
+                div class="constraint" { (words) " " code { (literal(&schema[keyword])) } }
+            }
+        }
+    }
+}
+
+/// A schema that has a name.
+pub(crate) fn section(name: &str, schema: &Value) -> Markup {
+    html! {
+        section class="schema" id={ "schema-" (name) } {
+            h3 { (name) }
+            (markdown::block(&schema["description"]))
+            (body(schema))
+        }
+    }
+}
+
+fn body(schema: &Value) -> Markup {
+    let Some(properties) = schema["properties"].as_object() else {
+        let parts = ["oneOf", "anyOf", "allOf"].iter().filter_map(|keyword| schema[*keyword].as_array()).flatten();
+        return html! {
+            @if schema["allOf"].is_array() {
+                @for part in parts { @if reference(part).is_some() { p { "All of " (type_of(part)) ", and" } } @else { (body(part)) } }
+            } @else {
+                p class="type" { (type_of(schema)) }
+                (constraints(schema))
+            }
+        };
+    };
+    let required: Vec<&str> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    html! {
+        dl {
+            @for (name, property) in properties {
+                dt { code { (name) } " " span class="type" { (type_of(property)) }
+                    @if !required.contains(&name.as_str()) { " " span class="optional" { "may be missing" } }
+                }
+                dd { (markdown::inline(&property["description"])) (constraints(property)) }
+            }
+        }
+    }
+}
+
+/// The name of what a schema refers to.
+fn reference(schema: &Value) -> Option<&str> {
+    schema["$ref"].as_str()?.strip_prefix("#/components/schemas/")
+}
+
+fn literal(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}

@@ -1,0 +1,75 @@
+//! Content that is a part of the function: the same for everyone, until another version is deployed.
+
+use axum::{
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use sha2::{Digest, Sha256};
+
+/// How long it may be kept without asking, in seconds: a deployment is seen by then.
+const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("public, max-age=300");
+
+/// Such content, with its entity tag.
+#[derive(Debug, Clone)]
+pub struct Fixed {
+    content_type: &'static str,
+    body: &'static str,
+    etag: HeaderValue,
+}
+
+impl Fixed {
+    /// Content of a type.
+    pub fn new(content_type: &'static str, body: &'static str) -> Self {
+        let digest = Sha256::digest(body);
+        // Weak, because it is one for what is compressed and for what is not.
+        let etag = format!("W/\"{}\"", URL_SAFE_NO_PAD.encode(digest));
+        let etag = HeaderValue::from_str(&etag).unwrap_or(HeaderValue::from_static("W/\"\""));
+        Self { content_type, body, etag }
+    }
+
+    /// The answer to a request with these headers: 304 where its `If-None-Match` names what is here (RFC 9110, section
+    /// 13.1.2).
+    pub fn respond(&self, request: &HeaderMap) -> Response {
+        let headers = [
+            (header::CACHE_CONTROL, CACHE_CONTROL),
+            (header::ETAG, self.etag.clone()),
+            (header::VARY, HeaderValue::from_static("accept-encoding")),
+        ];
+        if self.is_known(request) {
+            return (StatusCode::NOT_MODIFIED, headers).into_response();
+        }
+        (headers, [(header::CONTENT_TYPE, self.content_type)], self.body).into_response()
+    }
+
+    fn is_known(&self, request: &HeaderMap) -> bool {
+        let own = self.etag.to_str().unwrap_or_default().trim_start_matches("W/");
+        let given = request.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+        given
+            .flat_map(|tags| tags.split(','))
+            .map(str::trim)
+            .any(|tag| tag == "*" || tag.trim_start_matches("W/") == own)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_has_it_already_is_not_sent_it_again() {
+        let fixed = Fixed::new("text/plain", "something");
+        let status = |tags: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            headers.extend(tags.map(|tags| (header::IF_NONE_MATCH, tags.parse().unwrap())));
+            fixed.respond(&headers).status()
+        };
+        let own = fixed.etag.to_str().unwrap();
+        for known in [own, own.trim_start_matches("W/"), "*", &format!("\"other\", {own}")] {
+            assert_eq!(status(Some(known)), StatusCode::NOT_MODIFIED, "{known}");
+        }
+        for other in [None, Some("\"other\""), Some("")] {
+            assert_eq!(status(other), StatusCode::OK, "{other:?}");
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! What a request's body may hold: the fields that are named, and no others.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use utoipa::openapi::{
+    OpenApi, RefOr, Schema,
+    path::Operation,
+    schema::{AdditionalProperties, ArrayItems},
+};
+
+pub(super) type Schemas = BTreeMap<String, RefOr<Schema>>;
+
+/// Closes the schemas of bodies, and what they are made of: [`crate::http::JsonBody`] refuses what it does not know.
+pub(super) fn close(api: &mut OpenApi) {
+    let mut names = BTreeSet::new();
+    for item in api.paths.paths.values_mut() {
+        for operation in super::operations(item) {
+            names.extend(body(operation));
+        }
+    }
+    let Some(components) = &mut api.components else { return };
+    let mut open: Vec<String> = names.iter().cloned().collect();
+    while let Some(name) = open.pop() {
+        let inside = close_one(&mut components.schemas, &name);
+        open.extend(inside.into_iter().filter(|name| names.insert(name.clone())));
+    }
+}
+
+/// A schema of an object that has one of these fields, and not two.
+pub fn exactly_one(mut schema: RefOr<Schema>, fields: &[&str]) -> RefOr<Schema> {
+    if let RefOr::T(Schema::Object(object)) = &mut schema {
+        let each: Vec<_> = fields.iter().map(|field| serde_json::json!({ "required": [field] })).collect();
+        // The library has no field for it.
+        object.extensions.get_or_insert_default().insert("oneOf".to_owned(), each.into());
+    }
+    schema
+}
+
+/// The name of the schema of an operation's body.
+fn body(operation: &Operation) -> Option<String> {
+    let Some(RefOr::T(body)) = &operation.request_body else { return None };
+    let mut contents = body.content.values().filter_map(|content| match content {
+        RefOr::T(content) => content.schema.as_ref(),
+        RefOr::Ref(_) => None,
+    });
+    contents.find_map(name)
+}
+
+/// The name of what a schema refers to.
+pub(super) fn name(schema: &RefOr<Schema>) -> Option<String> {
+    match schema {
+        RefOr::Ref(reference) => reference.ref_location.rsplit('/').next().map(str::to_owned),
+        RefOr::T(_) => None,
+    }
+}
+
+/// Closes a schema, and gives the names of those in it.
+fn close_one(schemas: &mut Schemas, of: &str) -> Vec<String> {
+    let Some(RefOr::T(Schema::Object(object))) = schemas.get_mut(of) else { return Vec::new() };
+    if !object.properties.is_empty() && object.additional_properties.is_none() {
+        object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
+    }
+    object.properties.values().flat_map(names_in).collect()
+}
+
+fn names_in(schema: &RefOr<Schema>) -> Vec<String> {
+    match schema {
+        RefOr::Ref(_) => name(schema).into_iter().collect(),
+        RefOr::T(Schema::OneOf(one_of)) => one_of.items.iter().flat_map(names_in).collect(),
+        RefOr::T(Schema::AllOf(all_of)) => all_of.items.iter().flat_map(names_in).collect(),
+        RefOr::T(Schema::AnyOf(any_of)) => any_of.items.iter().flat_map(names_in).collect(),
+        RefOr::T(Schema::Array(array)) => match &array.items {
+            ArrayItems::RefOrSchema(items) => names_in(items),
+            ArrayItems::False => Vec::new(),
+        },
+        RefOr::T(_) => Vec::new(),
+    }
+}

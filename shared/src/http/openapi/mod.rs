@@ -1,0 +1,154 @@
+//! The API described in OpenAPI 3.1: what the functions say of their own routes, put together, with what holds for all of
+//! them.
+
+mod areas;
+mod bodies;
+mod causes;
+mod examples;
+mod parameters;
+mod problems;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+};
+
+use axum::http::StatusCode;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        Header, Info, ObjectBuilder, OpenApi, Ref, RefOr, Response, Schema, SecurityRequirement, Server, Type,
+        info::{InfoBuilder, LicenseBuilder},
+        path::{Operation, PathItem},
+        security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+    },
+};
+
+pub use self::bodies::exactly_one;
+use self::causes::Cause;
+pub use self::parameters::{Paging, TenantFilters};
+use super::{Problem, ProblemDetails};
+use crate::domain::{AdminId, AgentId, Country, TenantId, TenantStatus};
+
+/// The header that every response has.
+const REQUEST_ID: &str = "x-request-id";
+
+/// The whole document, made of what was collected from every function. The same functions give the same document.
+pub fn document(mut api: OpenApi) -> OpenApi {
+    let mut shared = problems::Shared::new();
+    let mut used = Vec::new();
+    for (path, item) in &mut api.paths.paths {
+        let area = areas::of_path(path);
+        used.extend(area);
+        for operation in operations(item) {
+            operation.tags = area.map(|name| vec![name.to_owned()]);
+            parameters::let_be_empty(operation);
+            problems::complete(operation, &mut shared);
+            operation.responses.responses.values_mut().for_each(name_request_id);
+        }
+    }
+    shared.values_mut().for_each(name_request_id);
+
+    api.info = info();
+    api.servers = Some(vec![Server::new("/")]);
+    api.security = Some(vec![SecurityRequirement::new("bearer", Vec::<String>::new())]);
+    api.tags = Some(areas::tags(|name| used.contains(&name)));
+    let components = api.components.get_or_insert_default();
+    components.responses.extend(shared);
+    components.schemas.extend(schemas());
+    components.headers.insert(REQUEST_ID.to_owned(), RefOr::T(request_id()));
+    components.security_schemes.insert("bearer".to_owned(), RefOr::T(bearer()));
+    bodies::close(&mut api);
+    examples::give(&mut api);
+    api
+}
+
+/// What parameters and problems are made of.
+fn schemas() -> Vec<(String, RefOr<Schema>)> {
+    let mut schemas = vec![
+        (AdminId::name().into_owned(), AdminId::schema()),
+        (AgentId::name().into_owned(), AgentId::schema()),
+        (Country::name().into_owned(), Country::schema()),
+        (TenantId::name().into_owned(), TenantId::schema()),
+        (TenantStatus::name().into_owned(), TenantStatus::schema()),
+        (ProblemDetails::name().into_owned(), ProblemDetails::schema()),
+    ];
+    ProblemDetails::schemas(&mut schemas);
+    schemas
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    let each = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
+    each.into_iter().filter_map(Option::as_mut)
+}
+
+fn name_request_id(response: &mut RefOr<Response>) {
+    if let RefOr::T(response) = response {
+        let header = Ref::new(format!("#/components/headers/{REQUEST_ID}"));
+        response.headers.insert(REQUEST_ID.to_owned(), RefOr::Ref(header));
+    }
+}
+
+fn request_id() -> Header {
+    let mut header =
+        Header::new(ObjectBuilder::new().schema_type(Type::String).min_length(Some(8)).max_length(Some(64)));
+    header.description = Some(
+        "Finds the request in the log. It is the caller's own where the request has one of 8 to 64 letters, digits, `-`, \
+         `_` and `=`"
+            .to_owned(),
+    );
+    header.example = Some("0190a0c4-8f6e-7c3a-9d2b-5e1f00c0ffee".into());
+    header
+}
+
+fn bearer() -> SecurityScheme {
+    let description =
+        "A super-admin's token, from `POST /api/super-admin/auth/login` or from the platform's identity provider.";
+    let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").description(Some(description));
+    SecurityScheme::Http(scheme.build())
+}
+
+fn info() -> Info {
+    let license = LicenseBuilder::new().name("Apache License 2.0").identifier(Some("Apache-2.0")).build();
+    InfoBuilder::new()
+        .title("Landlord: super-admin API")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(format!("{CONVENTIONS}\n\n{}", kinds_of_problems())))
+        .license(Some(license))
+        .build()
+}
+
+/// What holds for every operation.
+const CONVENTIONS: &str = "\
+The control plane of a multi-tenant messaging platform, for its operators.
+
+Bodies are JSON in UTF-8 with `snake_case` fields, timestamps are RFC 3339 in UTC, ids are UUIDs. A field or parameter that is \
+not named here is refused, with every other fault of the request at once. A body may have 64 KiB.
+
+**Lists** are plain arrays, newest first unless said. A page holds `limit` items at the most, and ends before its JSON passes \
+5 MiB; the next one is behind `Link: <…>; rel=\"next\"` (RFC 8288).
+
+**Changing things.** One thing is given with a strong `ETag`; `If-Match` makes a change depend on it. A `POST` with an \
+`Idempotency-Key` can be sent again within 24 hours without being done again: it is answered as it was the first time, with \
+`Idempotent-Replayed: true`.
+
+**Problems** are told as `application/problem+json` (RFC 9457). Beside those of each operation: a path that is not here is 404, \
+a method that a path does not take is 405 with `Allow`, and above the rate that is set for the whole API its gateway answers 429.";
+
+/// A table of the problems' types.
+fn kinds_of_problems() -> String {
+    let problems = Cause::ALL.into_iter().map(Cause::problem);
+    let unrouted = [StatusCode::METHOD_NOT_ALLOWED];
+    let mut kinds = BTreeMap::<String, (BTreeSet<u16>, &str)>::new();
+    for problem in problems.chain(unrouted.map(Problem::no_route)) {
+        let kind = kinds.entry(problem.details.kind).or_insert((BTreeSet::new(), problem.details.title));
+        kind.0.insert(problem.details.status);
+    }
+    let mut table = "| `type` | status | |\n| --- | --- | --- |\n".to_owned();
+    for (kind, (statuses, title)) in kinds {
+        let statuses: Vec<_> = statuses.iter().map(u16::to_string).collect();
+        // Writing to a string cannot fail.
+        let _ = writeln!(table, "| `{kind}` | {} | {title} |", statuses.join(", "));
+    }
+    table
+}

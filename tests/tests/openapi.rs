@@ -1,0 +1,196 @@
+//! The API's description: it is that of the code, whole, and served to anyone.
+
+use std::{collections::BTreeSet, fs, path::PathBuf};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use reqwest::{Method, StatusCode, header};
+use serde_json::Value;
+use shared::{domain::OperatorRole, http::document};
+use tests::{
+    Api, World,
+    api::{Parts, answer, routes},
+    examples, is_set, tokens,
+};
+
+fn file() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("infra/openapi.json")
+}
+
+fn checked_in() -> Value {
+    serde_json::from_str(&fs::read_to_string(file()).unwrap()).unwrap()
+}
+
+/// Every operation of a document, with its method and path.
+fn operations(document: &Value) -> Vec<(String, &Value)> {
+    let paths = document["paths"].as_object().unwrap().iter();
+    let each = paths.flat_map(|(path, item)| {
+        item.as_object().unwrap().iter().map(move |(method, operation)| (format!("{method} {path}"), operation))
+    });
+    each.collect()
+}
+
+#[tokio::test]
+async fn the_checked_in_document_is_that_of_the_code() {
+    let world = World::new().await;
+    let document = document(routes(&Parts::of(&world)).into_openapi());
+    let text = serde_json::to_string_pretty(&document).unwrap() + "\n";
+    if is_set("UPDATE_OPENAPI") {
+        fs::write(file(), text).unwrap();
+    } else if text != fs::read_to_string(file()).unwrap() {
+        panic!("infra/openapi.json is not what the code says; `cargo dev openapi` writes it anew");
+    }
+}
+
+#[test]
+fn every_operation_is_described_in_words_and_belongs_to_a_part() {
+    let document = checked_in();
+    let parts: BTreeSet<_> =
+        document["tags"].as_array().unwrap().iter().map(|tag| &tag["name"]).map(Value::as_str).collect();
+    let mut ids = BTreeSet::new();
+    for (route, operation) in operations(&document) {
+        for key in ["operationId", "summary", "description"] {
+            assert!(operation[key].as_str().is_some_and(|text| !text.is_empty()), "{route} has no {key}");
+        }
+        assert!(ids.insert(operation["operationId"].as_str()), "{route} has the id of another");
+        let tags = operation["tags"].as_array().unwrap_or_else(|| panic!("{route} has no tag"));
+        assert!(tags.len() == 1 && parts.contains(&tags[0].as_str()), "{route}: {tags:?}");
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            assert!(parameter["description"].is_string(), "{route}: {parameter}");
+        }
+        if let Some(body) = operation.get("requestBody") {
+            let content = &body["content"]["application/json"];
+            assert!(content["example"].is_object(), "{route} has no example of its body");
+        }
+    }
+}
+
+#[test]
+fn every_schema_and_every_field_is_described_in_words() {
+    let document = checked_in();
+    for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
+        assert!(schema["description"].is_string(), "{name} is not described");
+        for (field, property) in schema["properties"].as_object().into_iter().flatten() {
+            // What may be null is described where it is not.
+            let described = property["description"].is_string() || property["oneOf"][0]["description"].is_string();
+            assert!(described, "{name}.{field} is not described");
+        }
+    }
+}
+
+#[test]
+fn every_reference_refers_to_something_and_every_component_is_referred_to() {
+    fn walk(value: &Value, found: &mut BTreeSet<String>) {
+        match value {
+            Value::Object(object) => {
+                found.extend(object.get("$ref").and_then(Value::as_str).map(str::to_owned));
+                object.values().for_each(|value| walk(value, found));
+            }
+            Value::Array(array) => array.iter().for_each(|value| walk(value, found)),
+            _ => {}
+        }
+    }
+    let document = checked_in();
+    let mut referred = BTreeSet::new();
+    walk(&document, &mut referred);
+    let mut there = BTreeSet::new();
+    for kind in ["headers", "responses", "schemas"] {
+        let names = document["components"][kind].as_object().unwrap().keys();
+        there.extend(names.map(|name| format!("#/components/{kind}/{name}")));
+    }
+    assert_eq!(referred, there);
+}
+
+#[tokio::test]
+async fn every_example_of_a_request_is_accepted() {
+    let world = World::new().await;
+    examples::furnish(&world).await;
+    let api = Api::of(&world).await;
+    let document = checked_in();
+    let mut sent = 0;
+    for (route, operation) in operations(&document) {
+        let (method, path) = route.split_once(' ').unwrap();
+        let body = operation.pointer("/requestBody/content/application~1json/example");
+        // What changes something without being told how depends on what is there.
+        if body.is_none() && method != "get" {
+            continue;
+        }
+        let (mut path, mut query) = (path.to_owned(), Vec::new());
+        for parameter in operation["parameters"].as_array().into_iter().flatten().filter(|one| one["required"] == true)
+        {
+            let schema = parameter["schema"]["$ref"].as_str().unwrap().trim_start_matches('#');
+            let example = document.pointer(schema).unwrap()["examples"][0].as_str().unwrap();
+            let name = parameter["name"].as_str().unwrap();
+            if parameter["in"] == "path" {
+                path = path.replace(&format!("{{{name}}}"), example);
+            } else {
+                query.push(format!("{name}={example}"));
+            }
+        }
+        let path = format!("{}?{}", path.trim_start_matches("/api/super-admin"), query.join("&"));
+        // Each as another operator, as some end the sessions of who asks.
+        let token = tokens::sign(&tokens::claims(&world.operator(OperatorRole::Owner).await.to_string()));
+        let mut request = api.anonymous(method.to_uppercase().parse().unwrap(), &path).bearer_auth(token);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let answer = answer(request).await;
+        assert!(answer.status.is_success(), "{route}: {} {}", answer.status, answer.text);
+        sent += 1;
+    }
+    assert!(sent > 15, "only {sent} operations have been tried");
+    world.drop_tenants().await;
+}
+
+#[tokio::test]
+async fn the_document_and_its_page_are_served_to_anyone_and_not_twice() {
+    let api = Api::of(&World::new().await).await;
+    let mut request = api.anonymous(Method::GET, "/openapi.json");
+    let first = answer(request).await;
+    assert_eq!(first.status, StatusCode::OK);
+    assert_eq!(first.header("content-type"), "application/json");
+    assert_eq!(first.header("cache-control"), "public, max-age=300");
+    assert_eq!(first.json, checked_in());
+    for path in ["/openapi.json", "/docs"] {
+        let tag = answer(api.anonymous(Method::GET, path)).await.header("etag").to_owned();
+        request = api.anonymous(Method::GET, path).header(header::IF_NONE_MATCH, &tag);
+        let again = answer(request).await;
+        assert_eq!((again.status, again.text.as_str()), (StatusCode::NOT_MODIFIED, ""));
+        assert_eq!(again.header("etag"), tag);
+        request = api.anonymous(Method::GET, path).header(header::ACCEPT_ENCODING, "gzip");
+        let compressed = answer(request).await;
+        assert_eq!(compressed.header("content-encoding"), "gzip");
+        assert_eq!([compressed.header("etag"), compressed.header("vary")], [tag.as_str(), "accept-encoding"]);
+    }
+}
+
+#[tokio::test]
+async fn the_page_shows_everything_and_needs_nothing_else() {
+    let api = Api::of(&World::new().await).await;
+    let page = answer(api.anonymous(Method::GET, "/docs")).await;
+    assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+    let document = checked_in();
+    for (route, operation) in operations(&document) {
+        let id = operation["operationId"].as_str().unwrap();
+        assert!(page.text.contains(&format!("id=\"{id}\"")), "{route} is not on the page");
+        assert!(page.text.contains(&format!("href=\"#{id}\"")), "{route} is not among the contents");
+    }
+    for name in document["components"]["schemas"].as_object().unwrap().keys() {
+        assert!(page.text.contains(&format!("id=\"schema-{name}\"")), "{name} is not on the page");
+    }
+    // Every link leads to the page itself, or to its neighbour.
+    let targets = page.text.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap());
+    for target in targets {
+        let inside = target.strip_prefix('#').is_some_and(|id| page.text.contains(&format!("id=\"{id}\"")));
+        assert!(inside || target == "openapi.json", "{target}");
+    }
+    for foreign in ["<script", "src=", "<link", "@import", "url(", " style=\"", " on"] {
+        let found = page.text.find(foreign).map(|at| &page.text[at..(at + 80).min(page.text.len())]);
+        assert!(foreign == " on" || found.is_none(), "{found:?}");
+    }
+    let style = page.text.split("<style>").nth(1).unwrap().split("</style>").next().unwrap();
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, style.as_bytes());
+    let policy = page.header("content-security-policy");
+    assert!(policy.starts_with("default-src 'none'; "), "{policy}");
+    assert!(policy.contains(&format!("style-src 'sha256-{}';", STANDARD.encode(digest))), "{policy}");
+    assert!(!policy.contains("unsafe"), "{policy}");
+}

@@ -1,0 +1,64 @@
+//! Schemathesis reads the API's description and asks for everything that it allows, and for much that it does not; each
+//! answer has to be one that the description tells of.
+
+use std::{
+    io::{self, Write},
+    path::Path,
+    process::{Command, Output},
+    time::Duration,
+};
+
+use secrecy::{ExposeSecret, SecretString};
+use shared::{config::RedisConfig, passwords};
+use tests::{Api, World, api::Parts, examples, tokens, variable};
+
+/// The database of the Redis server that attempts to sign in are counted in: these would use up what other tests may try.
+const REDIS_DATABASE: u8 = 9;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_answer_is_one_that_the_description_tells_of() {
+    let world = World::new().await;
+    examples::furnish(&world).await;
+    // Else the example of a change of password would end the session.
+    let hash = passwords::hash("another than all the others").await.unwrap();
+    let lock = "UPDATE super_admins SET password_hash = $1 WHERE id = $2::text::uuid";
+    world.client().await.execute(lock, &[&hash, &tokens::OWNER]).await.unwrap();
+    let parts = parts(&world);
+    let api = Api::with(&parts).await;
+    let url = api.base.trim_end_matches("/api/super-admin").to_owned();
+    let token = api.token.clone();
+    let output = tokio::task::spawn_blocking(move || ask(&url, &token)).await.unwrap();
+    // Not `print`, which is only shown when the test fails.
+    io::stdout().write_all(&output.stdout).unwrap();
+    io::stdout().write_all(&output.stderr).unwrap();
+    assert!(output.status.success(), "Schemathesis found what is told above");
+    world.drop_tenants().await;
+}
+
+fn parts(world: &World) -> Parts {
+    let parts = Parts::of(world);
+    let url = parts.redis.url.expose_secret();
+    let server = url.trim_end_matches('/');
+    let url = SecretString::from(format!("{server}/{REDIS_DATABASE}"));
+    Parts { redis: RedisConfig { url, timeout: Duration::from_secs(5) }, ..parts }
+}
+
+/// Runs it to its end.
+fn ask(url: &str, token: &str) -> Output {
+    let program = variable("SCHEMATHESIS");
+    // The folder that the package and all that it needs were installed into.
+    let packages = Path::new(&program).parent().and_then(Path::parent).unwrap();
+    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemathesis");
+    Command::new(&program)
+        .arg("--config-file")
+        .arg(here.join("schemathesis.toml"))
+        .args(["run", &format!("{url}/api/super-admin/openapi.json"), "--url", url])
+        .current_dir(&here)
+        .env("PYTHONPATH", format!("{}:{}", packages.display(), here.display()))
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("SCHEMATHESIS_HOOKS", "hooks")
+        .env("TOKEN", token)
+        .env("OWNER", tokens::OWNER)
+        .output()
+        .unwrap()
+}
