@@ -2,13 +2,14 @@
 
 use shared::{
     clients::postgres::connect_once,
-    domain::{AdminId, AgentId, OperatorRole, TENANT_SCHEMA_VERSION, TenantId, tenant_template},
+    domain::{AdminId, AgentId, ImpersonationId, OperatorRole, TENANT_SCHEMA_VERSION, TenantId, tenant_template},
 };
 use uuid::Uuid;
 
 use crate::World;
 
-/// Puts it into a world: an active tenant with two agents, an operator, and one who can sign in.
+/// Puts it into a world: an active tenant with two agents, an operator who acts in the name of one,
+/// and an operator who can sign in.
 pub async fn furnish(world: &World) {
     let owner = world.client().await;
     let database = format!("tenant_{}", Uuid::now_v7().simple());
@@ -31,6 +32,16 @@ pub async fn furnish(world: &World) {
         AgentId::EXAMPLE
     );
     connect_once(&world.owner(), Some(&database)).await.unwrap().batch_execute(&agents).await.unwrap();
+    let impersonation = format!(
+        "INSERT INTO impersonations (id, admin_id, organization_id, agent_id, agent_email, access, reason, started_at,
+                                     expires_at, recorded_at)
+         VALUES ('{}', '{}', '{}', '{}', 'sari@example.com', 'read', 'Looks into it', now(), now() + interval '1 h', now())",
+        ImpersonationId::EXAMPLE,
+        AdminId::EXAMPLE,
+        TenantId::EXAMPLE,
+        AgentId::EXAMPLE
+    );
+    owner.batch_execute(&impersonation).await.unwrap();
     let signs_in = world.operator(OperatorRole::Operator).await;
     let operators = format!(
         "UPDATE super_admins SET email = 'owner@landlord.example' WHERE id = '{signs_in}';

@@ -2,6 +2,7 @@
 //! answer has to be one that the description tells of.
 
 use std::{
+    fs,
     io::{self, Write},
     path::Path,
     process::{Command, Output},
@@ -49,11 +50,15 @@ fn ask(url: &str, token: &str) -> Output {
     // The folder that the package and all that it needs were installed into.
     let packages = Path::new(&program).parent().and_then(Path::parent).unwrap();
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemathesis");
+    // It keeps what failed, to begin with that next time. Every run is the same instead.
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("schemathesis");
+    let _none = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
     Command::new(&program)
         .arg("--config-file")
         .arg(here.join("schemathesis.toml"))
         .args(["run", &format!("{url}/api/super-admin/openapi.json"), "--url", url])
-        .current_dir(&here)
+        .current_dir(&folder)
         .env("PYTHONPATH", format!("{}:{}", packages.display(), here.display()))
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("SCHEMATHESIS_HOOKS", "hooks")

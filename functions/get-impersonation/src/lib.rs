@@ -8,7 +8,7 @@ use shared::{
     auth::{Gate, MayRead},
     domain::{Impersonation, ImpersonationId},
     error::Error,
-    http::{IdPath, ProblemDetails, Result, Routes, etag},
+    http::{IdPath, Result, Routes, etag},
     routes,
     store::impersonations,
 };
@@ -19,19 +19,16 @@ pub fn routes(gate: Gate) -> Routes {
 }
 
 /// Get an impersonation
+///
+/// By the `sid` of its token. It tells a service whether it is live; what is over is kept for the record.
 #[utoipa::path(
     get,
     path = "/api/super-admin/impersonations/{id}",
-    params(("id" = uuid::Uuid, Path, description = "The impersonation: the sid of its token")),
+    params(IdPath<ImpersonationId>),
     responses(
         (status = 200, description = "The impersonation, and whether it is live", body = Impersonation,
             headers(("etag" = String, description = "The revision, for If-Match"))),
-        (status = 400, description = "The id is not a UUID", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 401, description = "No valid bearer token", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 403, description = "Not a super-admin", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 404, description = "No such impersonation", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 503, description = "The platform database is not available", body = ProblemDetails,
-            content_type = "application/problem+json"),
+        (status = 404, description = "No such impersonation"),
     ),
     security(("bearer" = []))
 )]

@@ -21,7 +21,7 @@ use shared::{
     config::{ConfigError, FromEnv, IdempotencyConfig, ImpersonationSigningConfig, QueueConfig, RedisConfig},
     deny_list::DenyList,
     dispatch::Dispatcher,
-    http::{BASE_PATH, Claim, Fingerprints, IdempotencyKey, JsonBody, ProblemDetails, Result, Routes},
+    http::{BASE_PATH, Claim, Fingerprints, IdempotencyKey, JsonBody, Result, Routes},
     routes,
 };
 
@@ -67,33 +67,21 @@ pub fn routes(app: App) -> Routes {
 }
 
 /// Impersonate a user
+///
+/// Gives a token for the platform's services, with which an operator acts in the user's name (`sub` is the user, `act.sub` the
+/// operator, `sid` the impersonation), for a reason and for some minutes. It may read, unless `access` is `write`. The tenant's
+/// admins are shown it. This API refuses the token.
 #[utoipa::path(
     post,
     path = "/api/super-admin/impersonations",
-    params(("idempotency-key" = Option<String>, Header, description = "1 to 255 visible ASCII characters, kept 24 hours")),
+    params(IdempotencyKey),
     request_body = ImpersonationRequest,
     responses(
         (status = 201, description = "A token for the platform's services; this API never accepts it",
             body = ImpersonationResponse, headers(("location" = String, description = "The impersonation"))),
-        (status = 400, description = "The body is not JSON, or a header is wrong", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 401, description = "No valid bearer token", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 403, description = "Not an operator, or write access and not an owner", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 404, description = "No such tenant, or no such user in it", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 409, description = "The tenant is not active, the user is deactivated, or the operator has a live \
-            impersonation of this user", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 413, description = "The body has more than 64 KiB", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 415, description = "The body is not JSON by its Content-Type", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 422, description = "The body holds invalid values, all of which are named; or the Idempotency-Key was used \
-            with another body", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 429, description = "The operator started ten in the last minute", body = ProblemDetails,
-            content_type = "application/problem+json"),
-        (status = 503, description = "The platform database, the tenant's or Redis is not available: without Redis the end of \
-            an impersonation could not be told", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 404, description = "No such tenant, or no such user in it"),
+        (status = 409, description = "The tenant is not active, the user is deactivated, or the operator has a live impersonation of this user"),
+        (status = 429, description = "The operator started ten in the last minute"),
     ),
     security(("bearer" = []))
 )]

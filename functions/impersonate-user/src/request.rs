@@ -18,17 +18,15 @@ use utoipa::ToSchema;
 #[deserr(error = Faults, deny_unknown_fields)]
 pub(crate) struct ImpersonationRequest {
     /// The tenant; it has to be active.
-    #[schema(value_type = uuid::Uuid)]
     pub(crate) tenant_id: TenantId,
     /// A user of it who is not deactivated.
-    #[schema(value_type = uuid::Uuid)]
     pub(crate) user_id: AgentId,
     /// Why; one visible line, which the tenant reads too.
-    #[schema(value_type = String, min_length = 10, max_length = 500, example = "Looks at why the inbox of sari stays empty")]
+    #[schema(value_type = String, format = "single-line", min_length = 10, max_length = 500, example = "Looks at why the inbox of sari stays empty")]
     pub(crate) reason: Reason,
     /// The case in the help desk.
     #[deserr(default)]
-    #[schema(value_type = Option<String>, nullable = false, min_length = 1, max_length = 100, example = "HELP-4711")]
+    #[schema(value_type = Option<String>, nullable = false, format = "single-line", min_length = 1, max_length = 100, example = "HELP-4711")]
     pub(crate) ticket: Field<Ticket>,
     /// How long the token lasts.
     #[deserr(default)]
@@ -61,17 +59,15 @@ impl ImpersonationRequest {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ImpersonationResponse {
     /// Id (UUIDv7); the `sid` of the token.
-    #[schema(value_type = uuid::Uuid)]
     id: ImpersonationId,
     /// A JWT for the platform's services.
-    #[schema(required = true)]
+    #[schema(required = false)]
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(crate) token: String,
     /// When the token expires.
     #[serde(serialize_with = "timestamp")]
     expires_at: OffsetDateTime,
     /// The tenant.
-    #[schema(value_type = uuid::Uuid)]
     tenant_id: TenantId,
     /// What may be done.
     access: Access,
@@ -83,7 +79,6 @@ pub(crate) struct ImpersonationResponse {
 #[derive(Clone, Serialize, ToSchema)]
 pub(crate) struct ImpersonatedUser {
     /// Id; the `sub` of the token.
-    #[schema(value_type = uuid::Uuid)]
     id: AgentId,
     /// E-mail address.
     #[schema(example = "sari@kopikenangan.example")]

@@ -5,7 +5,7 @@ use shared::{
     auth::{Gate, MayRead},
     domain::{AgentId, Cursor, Impersonation, PageLimit, TenantId, parse_audit_name},
     error::Error,
-    http::{Page, ProblemDetails, QueryReader, Result, Routes},
+    http::{Page, Paging, QueryReader, Result, Routes},
     routes,
     store::impersonations::{self, ImpersonationFilter},
 };
@@ -19,25 +19,21 @@ pub fn routes(gate: Gate) -> Routes {
 }
 
 /// List impersonations
+///
+/// Who acted in whose name, when and why.
 #[utoipa::path(
     get,
     path = "/api/super-admin/impersonations",
     params(
-        ("tenant_id" = Option<uuid::Uuid>, Query, description = "Only of this tenant"),
+        ("tenant_id" = Option<TenantId>, Query, description = "Only of this tenant"),
         ("admin_id" = Option<String>, Query, description = "Only by this operator"),
-        ("user_id" = Option<uuid::Uuid>, Query, description = "Only in the name of this user"),
+        ("user_id" = Option<AgentId>, Query, description = "Only in the name of this user"),
         ("live" = Option<bool>, Query, description = "Only those that are live, or that are not"),
-        ("limit" = Option<u16>, Query, minimum = 1, maximum = 10_000, description = "How many, 1000 unless said"),
-        ("cursor" = Option<String>, Query, description = "Where the page before ended, from its Link"),
+        Paging,
     ),
     responses(
         (status = 200, description = "Array of impersonations, newest first", body = Vec<Impersonation>,
             headers(("link" = String, description = "The next page, RFC 8288 rel=\"next\""))),
-        (status = 400, description = "A parameter is wrong or unknown", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 401, description = "No valid bearer token", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 403, description = "Not a super-admin", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 503, description = "The platform database is not available", body = ProblemDetails,
-            content_type = "application/problem+json"),
     ),
     security(("bearer" = []))
 )]

@@ -78,6 +78,8 @@ struct SigningKey {
 }
 
 /// List signing keys
+///
+/// The public keys (JWK Set, RFC 7517) that verify the tokens of impersonations; several while one follows another.
 #[utoipa::path(
     get,
     path = "/.well-known/jwks.json",

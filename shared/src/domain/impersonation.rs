@@ -115,15 +115,12 @@ impl Default for ImpersonationMinutes {
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Impersonation {
     /// Id (UUIDv7); the `sid` of its token.
-    #[cfg_attr(feature = "http", schema(value_type = uuid::Uuid))]
     pub id: ImpersonationId,
     /// Whether its token is good: it began, it has not ended, the tenant is active and the operator is not disabled.
     pub live: bool,
     /// The tenant.
-    #[cfg_attr(feature = "http", schema(value_type = uuid::Uuid))]
     pub tenant_id: TenantId,
     /// The user in whose name is acted.
-    #[cfg_attr(feature = "http", schema(value_type = uuid::Uuid))]
     pub user_id: AgentId,
     /// The user's e-mail.
     #[cfg_attr(feature = "http", schema(example = "sari@kopikenangan.example"))]

@@ -28,7 +28,7 @@ pub use self::bodies::exactly_one;
 use self::causes::Cause;
 pub use self::parameters::{Paging, TenantFilters};
 use super::{Problem, ProblemDetails};
-use crate::domain::{AdminId, AgentId, Country, TenantId, TenantStatus};
+use crate::domain::{AdminId, AgentId, Country, ImpersonationId, TenantId, TenantStatus};
 
 /// The header that every response has.
 const REQUEST_ID: &str = "x-request-id";
@@ -69,6 +69,7 @@ fn schemas() -> Vec<(String, RefOr<Schema>)> {
         (AdminId::name().into_owned(), AdminId::schema()),
         (AgentId::name().into_owned(), AgentId::schema()),
         (Country::name().into_owned(), Country::schema()),
+        (ImpersonationId::name().into_owned(), ImpersonationId::schema()),
         (TenantId::name().into_owned(), TenantId::schema()),
         (TenantStatus::name().into_owned(), TenantStatus::schema()),
         (ProblemDetails::name().into_owned(), ProblemDetails::schema()),
