@@ -6,7 +6,7 @@ use axum::Router;
 use reqwest::{Client, Method, RequestBuilder, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
 use shared::{
-    auth::{ImpersonationSigner, TokenSigner, TokenVerifier},
+    auth::{Gate, ImpersonationSigner, TokenSigner, TokenVerifier},
     clients::{postgres::Postgres, redis::Redis, tenant_databases::TenantDatabases},
     config::{
         Clusters, DefaultLimits, FromEnv, IdempotencyConfig, ImpersonationSigningConfig, QueueConfig, RedisConfig,
@@ -16,11 +16,10 @@ use shared::{
     deny_list::DenyList,
     dispatch::Dispatcher,
     health::Sources,
-    http::{Fingerprints, finish},
+    http::{Fingerprints, Routes, finish},
     throttle::Throttle,
 };
 use tokio::net::TcpListener;
-use utoipa_axum::router::OpenApiRouter;
 
 use crate::{World, tokens};
 
@@ -103,132 +102,98 @@ impl Parts {
 }
 
 /// The routes of every HTTP function, in one router.
-pub fn routes(parts: &Parts) -> OpenApiRouter {
-    let platform = || parts.platform.clone();
-    let verifier = TokenVerifier::new(&parts.tokens).unwrap();
+pub fn routes(parts: &Parts) -> Routes {
+    let gate = Gate { platform: parts.platform.clone(), verifier: TokenVerifier::new(&parts.tokens).unwrap() };
+    let gate = || gate.clone();
     let fingerprints = Fingerprints::new(&IdempotencyConfig::from_env().unwrap());
     let dispatcher = Arc::new(Dispatcher::new(parts.queues.clone()));
     let signer = Arc::new(TokenSigner::new(&SigningConfig::from_env().unwrap(), &parts.tokens).unwrap());
     let deny_list = || Arc::new(DenyList::new(Redis::connect(&parts.redis).unwrap()));
     let throttle = Arc::new(Throttle::new(Redis::connect(&parts.redis).unwrap()));
-    OpenApiRouter::new()
-        .merge(login::routes(login::App {
-            platform: platform(),
-            throttle: Arc::clone(&throttle),
-            signer: Arc::clone(&signer),
-        }))
-        .merge(get_openapi::routes(get_openapi::App::new()))
-        .merge(get_docs::routes(get_docs::App::new()))
-        .merge(change_password::routes(change_password::App {
-            platform: platform(),
-            verifier: verifier.clone(),
-            throttle,
-            signer,
-        }))
-        .merge(list_admins::routes(list_admins::App { platform: platform(), verifier: verifier.clone() }))
-        .merge(create_admin::routes(create_admin::App {
-            platform: platform(),
-            verifier: verifier.clone(),
-            fingerprints: fingerprints.clone(),
-        }))
-        .merge(update_admin::routes(update_admin::App { platform: platform(), verifier: verifier.clone() }))
-        .merge(list_audit::routes(list_audit::App { platform: platform(), verifier: verifier.clone() }))
-        .merge(list_tenants::routes(list_tenants::App { platform: platform(), verifier: verifier.clone() }))
-        .merge(list_tenant_usage::routes(list_tenant_usage::App {
-            platform: platform(),
-            counters: Arc::new(LiveCounters::new(Redis::connect(&parts.redis).unwrap())),
-            verifier: verifier.clone(),
-        }))
-        .merge(get_tenant::routes(get_tenant::App { platform: platform(), verifier: verifier.clone() }))
-        .merge(list_tenant_operations::routes(list_tenant_operations::App {
-            platform: platform(),
-            verifier: verifier.clone(),
-        }))
-        .merge(update_tenant::routes(update_tenant::App {
-            platform: platform(),
-            verifier: verifier.clone(),
-            dispatcher: Arc::clone(&dispatcher),
-            deny_list: deny_list(),
-        }))
-        .merge(create_tenant::routes(create_tenant::App {
-            platform: platform(),
-            verifier: verifier.clone(),
-            fingerprints: fingerprints.clone(),
-            dispatcher: Arc::clone(&dispatcher),
-            default_limits: DefaultLimits::from_env().unwrap(),
-        }))
-        .merge(retry_tenant::routes(retry_tenant::App {
-            platform: platform(),
-            verifier: verifier.clone(),
-            fingerprints: fingerprints.clone(),
-            dispatcher: Arc::clone(&dispatcher),
-        }))
-        .merge(list_users::routes(list_users::App {
-            platform: platform(),
-            databases: parts.databases.clone(),
-            verifier: verifier.clone(),
-        }))
-        .merge(create_user::routes(create_user::App {
-            platform: platform(),
-            databases: parts.databases.clone(),
-            verifier: verifier.clone(),
-            fingerprints: fingerprints.clone(),
-            dispatcher: Arc::clone(&dispatcher),
-        }))
-        .merge(update_user::routes(update_user::App {
-            platform: platform(),
-            databases: parts.databases.clone(),
-            verifier: verifier.clone(),
-            dispatcher: Arc::clone(&dispatcher),
-            deny_list: deny_list(),
-        }))
-        .merge(impersonation_routes(parts, &verifier, fingerprints, dispatcher))
-        .merge(list_health_history::routes(list_health_history::App {
-            platform: platform(),
-            verifier: verifier.clone(),
-        }))
-        .merge(check_health::routes(check_health::App::new(&parts.health, verifier).unwrap()))
+    login::routes(login::App {
+        platform: parts.platform.clone(),
+        throttle: Arc::clone(&throttle),
+        signer: Arc::clone(&signer),
+    })
+    .merge(get_openapi::routes(get_openapi::App::new()))
+    .merge(get_docs::routes(get_docs::App::new()))
+    .merge(change_password::routes(change_password::App { gate: gate(), throttle, signer }))
+    .merge(list_admins::routes(gate()))
+    .merge(create_admin::routes(create_admin::App { gate: gate(), fingerprints: fingerprints.clone() }))
+    .merge(update_admin::routes(update_admin::App {
+        gate: gate(),
+        deny_list: deny_list(),
+        dispatcher: Arc::clone(&dispatcher),
+    }))
+    .merge(list_audit::routes(gate()))
+    .merge(list_tenants::routes(gate()))
+    .merge(list_tenant_usage::routes(list_tenant_usage::App {
+        gate: gate(),
+        counters: Arc::new(LiveCounters::new(Redis::connect(&parts.redis).unwrap())),
+    }))
+    .merge(get_tenant::routes(gate()))
+    .merge(list_tenant_operations::routes(gate()))
+    .merge(update_tenant::routes(update_tenant::App {
+        gate: gate(),
+        dispatcher: Arc::clone(&dispatcher),
+        deny_list: deny_list(),
+    }))
+    .merge(create_tenant::routes(create_tenant::App {
+        gate: gate(),
+        fingerprints: fingerprints.clone(),
+        dispatcher: Arc::clone(&dispatcher),
+        default_limits: DefaultLimits::from_env().unwrap(),
+    }))
+    .merge(retry_tenant::routes(retry_tenant::App {
+        gate: gate(),
+        fingerprints: fingerprints.clone(),
+        dispatcher: Arc::clone(&dispatcher),
+    }))
+    .merge(list_users::routes(list_users::App { gate: gate(), databases: parts.databases.clone() }))
+    .merge(create_user::routes(create_user::App {
+        gate: gate(),
+        databases: parts.databases.clone(),
+
+        fingerprints: fingerprints.clone(),
+        dispatcher: Arc::clone(&dispatcher),
+    }))
+    .merge(update_user::routes(update_user::App {
+        gate: gate(),
+        databases: parts.databases.clone(),
+
+        dispatcher: Arc::clone(&dispatcher),
+        deny_list: deny_list(),
+    }))
+    .merge(impersonation_routes(parts, &gate(), fingerprints, dispatcher))
+    .merge(list_health_history::routes(gate()))
+    .merge(check_health::routes(check_health::App::new(&parts.health, gate()).unwrap()))
 }
 
-fn impersonation_routes(
-    parts: &Parts,
-    verifier: &TokenVerifier,
-    fingerprints: Fingerprints,
-    dispatcher: Arc<Dispatcher>,
-) -> OpenApiRouter {
+fn impersonation_routes(parts: &Parts, gate: &Gate, fingerprints: Fingerprints, dispatcher: Arc<Dispatcher>) -> Routes {
+    let gate = || gate.clone();
     let deny_list = || Arc::new(DenyList::new(Redis::connect(&parts.redis).unwrap()));
-    OpenApiRouter::new()
-        .merge(impersonate_user::routes(impersonate_user::App {
-            platform: parts.platform.clone(),
-            verifier: verifier.clone(),
-            fingerprints,
-            databases: parts.databases.clone(),
-            deny_list: deny_list(),
-            signer: Arc::new(ImpersonationSigner::new(&parts.impersonation).unwrap()),
-            dispatcher: Arc::clone(&dispatcher),
-        }))
-        .merge(end_impersonation::routes(end_impersonation::App {
-            platform: parts.platform.clone(),
-            verifier: verifier.clone(),
-            databases: parts.databases.clone(),
-            deny_list: deny_list(),
-            dispatcher,
-        }))
-        .merge(list_impersonations::routes(list_impersonations::App {
-            platform: parts.platform.clone(),
-            verifier: verifier.clone(),
-        }))
-        .merge(get_impersonation::routes(get_impersonation::App {
-            platform: parts.platform.clone(),
-            verifier: verifier.clone(),
-        }))
-        .merge(list_signing_keys::routes(list_signing_keys::App::new(&parts.impersonation.published).unwrap()))
+    impersonate_user::routes(impersonate_user::App {
+        gate: gate(),
+        fingerprints,
+        databases: parts.databases.clone(),
+        deny_list: deny_list(),
+        signer: Arc::new(ImpersonationSigner::new(&parts.impersonation).unwrap()),
+        dispatcher: Arc::clone(&dispatcher),
+    })
+    .merge(end_impersonation::routes(end_impersonation::App {
+        gate: gate(),
+        databases: parts.databases.clone(),
+        deny_list: deny_list(),
+        dispatcher,
+    }))
+    .merge(list_impersonations::routes(gate()))
+    .merge(get_impersonation::routes(gate()))
+    .merge(list_signing_keys::routes(list_signing_keys::App::new(&parts.impersonation.published).unwrap()))
 }
 
 /// Method and path of every route in the code.
 pub fn all_routes(parts: &Parts) -> Vec<(Method, String)> {
-    let (_, api) = routes(parts).split_for_parts();
-    let document = serde_json::to_value(api).unwrap();
+    let document = serde_json::to_value(routes(parts).describe()).unwrap();
     let mut found = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
         for method in item.as_object().unwrap().keys() {

@@ -186,6 +186,39 @@ async fn a_new_tenant_is_measured_by_way_of_the_schedule_and_the_queue() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_acts_in_a_users_name_and_everyone_hears_of_its_start_and_its_end() {
+    let stack = Stack::sign_in().await;
+    let created = stack.create(&format!("acted-{}", Uuid::now_v7().simple()), "tidal-mango-orbit-42").await;
+    let id = stack.settled(created["id"].as_str().unwrap()).await["id"].as_str().unwrap().to_owned();
+    let users = stack.get(&format!("/users?tenant_id={id}&role=admin")).await;
+    let body = json!({"tenant_id": id, "user_id": users[0]["id"], "reason": "Looks at why the inbox stays empty"});
+    let request = stack.client.post(format!("{}/impersonations", stack.base)).bearer_auth(&stack.token);
+    let response = request.json(&body).send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::CREATED);
+    let started: Value = response.json().await.unwrap();
+    let (sid, token) = (started["id"].as_str().unwrap(), started["token"].as_str().unwrap());
+    // The keys are at the root, and the token's is among them.
+    let keys = stack.client.get(format!("{}/.well-known/jwks.json", variable("API_URL"))).send().await.unwrap();
+    let keys: Value = keys.json().await.unwrap();
+    let kid = jsonwebtoken::decode_header(token).unwrap().kid.unwrap();
+    assert!(keys["keys"].as_array().unwrap().iter().any(|key| key["kid"] == kid.as_str()), "{keys}");
+    assert_eq!(stack.get(&format!("/impersonations/{sid}")).await["live"], true);
+    let path = format!("{}/impersonations/{sid}", stack.base);
+    let ended = stack.client.delete(path).bearer_auth(&stack.token).send().await.unwrap();
+    assert_eq!(ended.status(), StatusCode::NO_CONTENT);
+    assert_eq!(stack.get(&format!("/impersonations/{sid}")).await["live"], false);
+    let platform = connect_once(&PostgresConfig::from_env().unwrap(), None).await.unwrap();
+    let begun = Instant::now();
+    let owed = "SELECT count(*) FROM outbox WHERE key IN ($1, $2)";
+    while platform.query_one(owed, &[&id, &sid]).await.unwrap().get::<_, i64>(0) > 0 {
+        assert!(begun.elapsed() < Duration::from_secs(90), "not told");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let events = tokio::task::block_in_place(|| events_of(&id, &mut Vec::new()));
+    assert_eq!(events[2..], ["impersonation.started", "impersonation.ended"]);
+}
+
 #[tokio::test]
 async fn the_platform_tells_how_it_is_and_what_the_schedule_finds_is_written_down() {
     let stack = Stack::sign_in().await;

@@ -32,7 +32,7 @@ fn operations(document: &Value) -> Vec<(String, &Value)> {
 #[tokio::test]
 async fn the_checked_in_document_is_that_of_the_code() {
     let world = World::new().await;
-    let document = document(routes(&Parts::of(&world)).into_openapi());
+    let document = document(routes(&Parts::of(&world)).describe());
     let text = serde_json::to_string_pretty(&document).unwrap() + "\n";
     if is_set("UPDATE_OPENAPI") {
         fs::write(file(), text).unwrap();

@@ -80,7 +80,7 @@ fn untagged(text: &str) -> String {
 
 async fn in_the_code() -> BTreeSet<String> {
     let world = World::new().await;
-    let (_, api) = routes(&Parts::of(&world)).split_for_parts();
+    let api = routes(&Parts::of(&world)).describe();
     let document = serde_json::to_value(api).unwrap();
     let mut found = BTreeSet::new();
     for (path, item) in document["paths"].as_object().unwrap() {

@@ -11,13 +11,13 @@ use deserr::Deserr;
 use secrecy::SecretString;
 use serde_json::json;
 use shared::{
-    auth::{IsOperator, IssuedToken, SuperAdmin, TokenSigner, TokenVerifier},
-    clients::{postgres::Postgres, redis::Redis},
-    config::{ConfigError, FromEnv, PostgresConfig, RedisConfig, SigningConfig, TokenConfig},
+    auth::{Gate, IsOperator, IssuedToken, SuperAdmin, TokenSigner},
+    clients::redis::Redis,
+    config::{ConfigError, FromEnv, RedisConfig, SigningConfig, TokenConfig},
     domain::{AdminId, NewPassword},
     error::Error,
-    http::{Faults, JsonBody, Result},
-    passwords,
+    http::{Faults, JsonBody, Result, Routes},
+    passwords, routes,
     store::{
         audit::{self, AuditEntry},
         super_admins,
@@ -25,17 +25,14 @@ use shared::{
     throttle::Throttle,
 };
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 const ACTION: &str = "admin.change_password";
 
 /// What the function needs.
 #[derive(Clone, FromRef)]
 pub struct App {
-    /// The platform database.
-    pub platform: Postgres,
-    /// Verifies bearer tokens.
-    pub verifier: TokenVerifier,
+    /// Who may do what, and the platform database.
+    pub gate: Gate,
     /// Counts attempts.
     pub throttle: Arc<Throttle>,
     /// Signs tokens.
@@ -47,8 +44,7 @@ impl App {
     pub fn from_env() -> Result<Self, ConfigError> {
         let tokens = TokenConfig::from_env()?;
         Ok(Self {
-            platform: Postgres::connect(&PostgresConfig::from_env()?)?,
-            verifier: TokenVerifier::new(&tokens)?,
+            gate: Gate::from_env()?,
             throttle: Arc::new(Throttle::new(Redis::connect(&RedisConfig::from_env()?)?)),
             signer: Arc::new(TokenSigner::new(&SigningConfig::from_env()?, &tokens)?),
         })
@@ -56,8 +52,8 @@ impl App {
 }
 
 /// The function's one route.
-pub fn routes(app: App) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(change_password)).with_state(app)
+pub fn routes(app: App) -> Routes {
+    routes!(app: App => change_password)
 }
 
 /// The password that is, and the one that is to be.
@@ -97,10 +93,10 @@ async fn change_password(
         return Err(Error::invalid_body("/new_password", "is too easy to guess from your e-mail address").into());
     }
     app.throttle.admit(&admin.id, admin.actor().source_address).await?;
-    let found = super_admins::find_own_credentials(&app.platform.get().await?, id).await?.ok_or_else(elsewhere)?;
+    let found = super_admins::find_own_credentials(&app.gate.platform.get().await?, id).await?.ok_or_else(elsewhere)?;
     if !passwords::verify(&change.current_password, Some(&found.password_hash)).await? {
         let entry = AuditEntry::done(admin.actor(), ACTION, None, json!({})).refused();
-        audit::insert(&app.platform.get().await?, &entry).await?;
+        audit::insert(&app.gate.platform.get().await?, &entry).await?;
         return Err(Error::invalid_body("/current_password", "is not your password").into());
     }
     app.throttle.forget(&admin.id).await;
@@ -117,7 +113,7 @@ fn elsewhere() -> Error {
 
 /// Commits the password, the end of the sessions and the audit entry together.
 async fn set(app: &App, admin: &SuperAdmin, id: AdminId, password_hash: &str) -> Result<i32, Error> {
-    let mut connection = app.platform.get().await?;
+    let mut connection = app.gate.platform.get().await?;
     let transaction = connection.transaction().await?;
     let session_epoch = super_admins::set_password(&transaction, id, password_hash).await?;
     audit::insert(&transaction, &AuditEntry::done(admin.actor(), ACTION, None, json!({}))).await?;

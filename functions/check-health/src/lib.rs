@@ -9,15 +9,14 @@ use axum::{
 };
 use serde::Serialize;
 use shared::{
-    auth::{Caller, TokenVerifier},
-    clients::postgres::Postgres,
-    config::{ConfigError, FromEnv, TokenConfig},
+    auth::{Caller, Gate},
+    config::{ConfigError, FromEnv},
     error::{self, Error},
     health::{Freshness, Health, Recorded, Recorder, Report, Sources, Status},
-    http::{QueryReader, Result, availability},
+    http::{QueryReader, Result, Routes, availability},
+    routes,
 };
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// How old a report may be, unless said.
 const MAX_AGE: Duration = Duration::from_secs(30);
@@ -31,27 +30,24 @@ const LONGEST_MAX_AGE: u64 = 3600;
 /// What the function needs.
 #[derive(Clone, FromRef)]
 pub struct App {
-    /// The platform database.
-    pub platform: Postgres,
+    /// Who may do what, and the platform database.
+    pub gate: Gate,
     /// Makes reports.
     pub health: Health,
     /// Writes down what they found.
     pub recorder: Arc<Recorder>,
-    /// Verifies bearer tokens.
-    pub verifier: TokenVerifier,
 }
 
 impl App {
     /// From the environment.
     pub fn from_env() -> Result<Self, ConfigError> {
-        Self::new(&Sources::from_env()?, TokenVerifier::new(&TokenConfig::from_env()?)?)
+        Self::new(&Sources::from_env()?, Gate::from_env()?)
     }
 
     /// Of given parts.
-    pub fn new(sources: &Sources, verifier: TokenVerifier) -> Result<Self, ConfigError> {
-        let platform = Postgres::connect(&sources.postgres)?;
-        let recorder = Recorder::connect(platform.clone(), &sources.redis, &sources.redis_prefix)?;
-        Ok(Self { platform, health: Health::connect(sources)?, recorder: Arc::new(recorder), verifier })
+    pub fn new(sources: &Sources, gate: Gate) -> Result<Self, ConfigError> {
+        let recorder = Recorder::connect(gate.platform.clone(), &sources.redis, &sources.redis_prefix)?;
+        Ok(Self { gate, health: Health::connect(sources)?, recorder: Arc::new(recorder) })
     }
 }
 
@@ -62,8 +58,8 @@ pub async fn record(app: App) -> error::Result<Recorded> {
 }
 
 /// The function's one route.
-pub fn routes(app: App) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(check_health)).with_state(app)
+pub fn routes(app: App) -> Routes {
+    routes!(app: App => check_health)
 }
 
 /// What is told of the platform's health.
@@ -106,7 +102,7 @@ struct PublicHealth {
 async fn check_health(
     caller: Option<Caller>,
     query: QueryReader,
-    State(platform): State<Postgres>,
+    State(gate): State<Gate>,
     State(health): State<Health>,
 ) -> Result<Response> {
     let freshness = read(query)?;
@@ -117,7 +113,7 @@ async fn check_health(
     let freshness = freshness.unwrap_or(Freshness::Within(MAX_AGE));
     let refuse = async {
         match &caller {
-            Some(caller) => caller.refuse_if_known(&platform, PATIENCE).await,
+            Some(caller) => caller.refuse_if_known(&gate.platform, PATIENCE).await,
             None => Ok(()),
         }
     };

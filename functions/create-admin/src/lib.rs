@@ -8,15 +8,15 @@ use axum::{
 use deserr::Deserr;
 use serde_json::json;
 use shared::{
-    auth::{MayAdminister, SuperAdmin, TokenVerifier},
-    clients::postgres::Postgres,
-    config::{ConfigError, FromEnv, IdempotencyConfig, PostgresConfig, TokenConfig},
+    auth::{Gate, MayAdminister, SuperAdmin},
+    config::{ConfigError, FromEnv, IdempotencyConfig},
     domain::{EmailAddress, NewPassword, Operator, OperatorRole, ProviderSubject},
     error::Error,
     http::{
-        BASE_PATH, Claim, Faults, Field, Fingerprints, IdempotencyKey, JsonBody, Replayable, Result, etag, exactly_one,
+        BASE_PATH, Claim, Faults, Field, Fingerprints, IdempotencyKey, JsonBody, Replayable, Result, Routes, etag,
+        exactly_one,
     },
-    passwords,
+    passwords, routes,
     store::{
         audit::{self, AuditEntry},
         super_admins::{self, NewOperator},
@@ -26,15 +26,12 @@ use utoipa::{
     PartialSchema, ToSchema,
     openapi::{RefOr, Schema},
 };
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// What the function needs.
 #[derive(Clone, FromRef)]
 pub struct App {
-    /// The platform database.
-    pub platform: Postgres,
-    /// Verifies bearer tokens.
-    pub verifier: TokenVerifier,
+    /// Who may do what, and the platform database.
+    pub gate: Gate,
     /// Tells bodies with the same idempotency key apart.
     pub fingerprints: Fingerprints,
 }
@@ -42,17 +39,13 @@ pub struct App {
 impl App {
     /// From the environment.
     pub fn from_env() -> Result<Self, ConfigError> {
-        Ok(Self {
-            platform: Postgres::connect(&PostgresConfig::from_env()?)?,
-            verifier: TokenVerifier::new(&TokenConfig::from_env()?)?,
-            fingerprints: Fingerprints::new(&IdempotencyConfig::from_env()?),
-        })
+        Ok(Self { gate: Gate::from_env()?, fingerprints: Fingerprints::new(&IdempotencyConfig::from_env()?) })
     }
 }
 
 /// The function's one route.
-pub fn routes(app: App) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(create_admin)).with_state(app)
+pub fn routes(app: App) -> Routes {
+    routes!(app: App => create_admin)
 }
 
 /// An operator to be added, who signs in here (`password`) or at the platform's identity provider (`subject`).
@@ -131,7 +124,7 @@ async fn create_admin(
 ) -> Result<Response> {
     request.check()?;
     let claim = Claim::new(&app.fingerprints, &admin, format!("POST {BASE_PATH}/admins"), key, &bytes)?;
-    if let Some(replayed) = claim.find(&app.platform.get().await?).await? {
+    if let Some(replayed) = claim.find(&app.gate.platform.get().await?).await? {
         return Ok(replayed);
     }
     // No connection is held meanwhile: hashing takes longer than everything else together.
@@ -150,7 +143,7 @@ async fn add(
     request: &OperatorRequest,
     password_hash: Option<&str>,
 ) -> Result<Response> {
-    let mut connection = app.platform.get().await?;
+    let mut connection = app.gate.platform.get().await?;
     let transaction = connection.transaction().await?;
     if let Some(replayed) = claim.begin(&transaction).await? {
         return Ok(replayed);

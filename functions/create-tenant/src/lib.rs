@@ -11,9 +11,8 @@ use axum::{
 use deserr::Deserr;
 use serde_json::json;
 use shared::{
-    auth::{MayOperate, SuperAdmin, TokenVerifier},
-    clients::postgres::Postgres,
-    config::{ConfigError, DefaultLimits, FromEnv, IdempotencyConfig, PostgresConfig, QueueConfig, TokenConfig},
+    auth::{Gate, MayOperate, SuperAdmin},
+    config::{ConfigError, DefaultLimits, FromEnv, IdempotencyConfig, QueueConfig},
     dispatch::Dispatcher,
     domain::{
         Country, EmailAddress, LimitsPatch, NewPassword, OperationId, OperationKind, Slug, Tenant, TenantId, TenantName,
@@ -21,9 +20,10 @@ use shared::{
     error::Error,
     events::{Event, TenantEvent},
     http::{
-        BASE_PATH, Claim, Faults, Field, Fingerprints, IdempotencyKey, JsonBody, LimitsBody, Replayable, Result, etag,
+        BASE_PATH, Claim, Faults, Field, Fingerprints, IdempotencyKey, JsonBody, LimitsBody, Replayable, Result,
+        Routes, etag,
     },
-    passwords,
+    passwords, routes,
     store::{
         audit::{self, AuditEntry},
         operations, outbox,
@@ -32,15 +32,12 @@ use shared::{
 };
 use time::OffsetDateTime;
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// What the function needs.
 #[derive(Clone, FromRef)]
 pub struct App {
-    /// The platform database.
-    pub platform: Postgres,
-    /// Verifies bearer tokens.
-    pub verifier: TokenVerifier,
+    /// Who may do what, and the platform database.
+    pub gate: Gate,
     /// Tells bodies with the same idempotency key apart.
     pub fingerprints: Fingerprints,
     /// Sends the operation to its worker.
@@ -53,8 +50,7 @@ impl App {
     /// From the environment.
     pub fn from_env() -> Result<Self, ConfigError> {
         Ok(Self {
-            platform: Postgres::connect(&PostgresConfig::from_env()?)?,
-            verifier: TokenVerifier::new(&TokenConfig::from_env()?)?,
+            gate: Gate::from_env()?,
             fingerprints: Fingerprints::new(&IdempotencyConfig::from_env()?),
             dispatcher: Arc::new(Dispatcher::new(QueueConfig::from_env()?)),
             default_limits: DefaultLimits::from_env()?,
@@ -63,8 +59,8 @@ impl App {
 }
 
 /// The function's one route.
-pub fn routes(app: App) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(create_tenant)).with_state(app)
+pub fn routes(app: App) -> Routes {
+    routes!(app: App => create_tenant)
 }
 
 /// A tenant to be provisioned.
@@ -123,7 +119,7 @@ async fn create_tenant(
     }
     let route = format!("POST {BASE_PATH}/tenants");
     let claim = Claim::new(&app.fingerprints, &admin, route, key, &bytes)?;
-    if let Some(replayed) = claim.find(&app.platform.get().await?).await? {
+    if let Some(replayed) = claim.find(&app.gate.platform.get().await?).await? {
         return Ok(replayed);
     }
     // No connection is held meanwhile: hashing takes longer than everything else together.
@@ -132,7 +128,7 @@ async fn create_tenant(
         Accepted::Now(operation_id, response) => (operation_id, response),
         Accepted::Before(replayed) => return Ok(replayed),
     };
-    app.dispatcher.provision(&app.platform.get().await?, operation_id).await;
+    app.dispatcher.provision(&app.gate.platform.get().await?, operation_id).await;
     Ok(response.into_response())
 }
 
@@ -152,7 +148,7 @@ async fn accept(
     request: TenantRequest,
     password_hash: &str,
 ) -> Result<Accepted> {
-    let mut connection = app.platform.get().await?;
+    let mut connection = app.gate.platform.get().await?;
     let transaction = connection.transaction().await?;
     if let Some(replayed) = claim.begin(&transaction).await? {
         return Ok(Accepted::Before(replayed));

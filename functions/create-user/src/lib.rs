@@ -10,18 +10,15 @@ use axum::{
 use deserr::Deserr;
 use serde_json::json;
 use shared::{
-    auth::{MayOperate, SuperAdmin, TokenVerifier},
-    clients::{
-        postgres::{Connection, Postgres},
-        tenant_databases::TenantDatabases,
-    },
-    config::{Clusters, ConfigError, FromEnv, IdempotencyConfig, PostgresConfig, QueueConfig, TokenConfig},
+    auth::{Gate, MayOperate, SuperAdmin},
+    clients::{postgres::Connection, tenant_databases::TenantDatabases},
+    config::{ConfigError, FromEnv, IdempotencyConfig, QueueConfig},
     dispatch::Dispatcher,
     domain::{AgentId, AgentRole, EmailAddress, FullName, NewPassword, TenantId, User},
     error::Error,
     events::{Event, UserEvent},
-    http::{BASE_PATH, Claim, Faults, Fingerprints, Held, IdempotencyKey, JsonBody, Replayable, Result, etag},
-    passwords,
+    http::{BASE_PATH, Claim, Faults, Fingerprints, Held, IdempotencyKey, JsonBody, Replayable, Result, Routes, etag},
+    passwords, routes,
     store::{
         audit::{self, AuditEntry},
         outbox,
@@ -31,7 +28,6 @@ use shared::{
     tenant_change::TenantChange,
 };
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// What the audit log calls it.
 const ACTION: &str = "user.create";
@@ -39,12 +35,10 @@ const ACTION: &str = "user.create";
 /// What the function needs.
 #[derive(Clone, FromRef)]
 pub struct App {
-    /// The platform database.
-    pub platform: Postgres,
+    /// Who may do what, and the platform database.
+    pub gate: Gate,
     /// The databases of tenants.
     pub databases: TenantDatabases,
-    /// Verifies bearer tokens.
-    pub verifier: TokenVerifier,
     /// Tells bodies with the same idempotency key apart.
     pub fingerprints: Fingerprints,
     /// Pokes the relay after a change.
@@ -54,11 +48,9 @@ pub struct App {
 impl App {
     /// From the environment.
     pub fn from_env() -> Result<Self, ConfigError> {
-        let postgres = PostgresConfig::from_env()?;
         Ok(Self {
-            platform: Postgres::connect(&postgres)?,
-            databases: TenantDatabases::connect(&Clusters::postgres_from_env()?, &postgres)?,
-            verifier: TokenVerifier::new(&TokenConfig::from_env()?)?,
+            gate: Gate::from_env()?,
+            databases: TenantDatabases::from_env()?,
             fingerprints: Fingerprints::new(&IdempotencyConfig::from_env()?),
             dispatcher: Arc::new(Dispatcher::new(QueueConfig::from_env()?)),
         })
@@ -66,8 +58,8 @@ impl App {
 }
 
 /// The function's one route.
-pub fn routes(app: App) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(create_user)).with_state(app)
+pub fn routes(app: App) -> Routes {
+    routes!(app: App => create_user)
 }
 
 /// A user to be added to a tenant.
@@ -116,7 +108,7 @@ async fn create_user(
         return Err(Error::invalid_body("/password", "is too easy to guess from the user's own name").into());
     }
     let claim = Claim::new(&app.fingerprints, &admin, format!("POST {BASE_PATH}/users"), key, &bytes)?;
-    let platform = app.platform.get().await?;
+    let platform = app.gate.platform.get().await?;
     if let Some(replayed) = claim.find(&platform).await? {
         return Ok(replayed);
     }
@@ -125,7 +117,7 @@ async fn create_user(
     // No connection is held meanwhile: hashing takes longer than everything else together.
     drop(platform);
     let password_hash = passwords::hash(request.password.expose()).await?;
-    let mut session = match claim.hold(app.platform.get().await?).await? {
+    let mut session = match claim.hold(app.gate.platform.get().await?).await? {
         Held::Now(session) => session,
         Held::Before(replayed) => return Ok(replayed),
     };

@@ -7,24 +7,20 @@ use axum::{
     http::StatusCode,
 };
 use shared::{
-    auth::{MayOperate, SuperAdmin, TokenVerifier},
-    clients::{
-        postgres::{Connection, Postgres},
-        redis::Redis,
-        tenant_databases::TenantDatabases,
-    },
-    config::{Clusters, ConfigError, FromEnv, PostgresConfig, QueueConfig, RedisConfig, TokenConfig},
+    auth::{Gate, MayOperate, SuperAdmin},
+    clients::{postgres::Connection, redis::Redis, tenant_databases::TenantDatabases},
+    config::{ConfigError, FromEnv, QueueConfig, RedisConfig},
     deny_list::DenyList,
     dispatch::Dispatcher,
     domain::{EndedImpersonation, ImpersonationId},
     error::Error,
-    http::{IdPath, IfMatch, Result},
+    http::{IdPath, IfMatch, Result, Routes},
+    routes,
     store::{
         impersonations::{self, record},
         tenants,
     },
 };
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// How long the tenant's own record may hold up the answer: the impersonation has ended by then.
 const RECORD_TIMEOUT: Duration = Duration::from_secs(2);
@@ -32,10 +28,8 @@ const RECORD_TIMEOUT: Duration = Duration::from_secs(2);
 /// What the function needs.
 #[derive(Clone, FromRef)]
 pub struct App {
-    /// The platform database.
-    pub platform: Postgres,
-    /// Verifies bearer tokens.
-    pub verifier: TokenVerifier,
+    /// Who may do what, and the platform database.
+    pub gate: Gate,
     /// The tenants' own records.
     pub databases: TenantDatabases,
     /// Denies the token.
@@ -47,11 +41,9 @@ pub struct App {
 impl App {
     /// From the environment.
     pub fn from_env() -> Result<Self, ConfigError> {
-        let postgres = PostgresConfig::from_env()?;
         Ok(Self {
-            platform: Postgres::connect(&postgres)?,
-            verifier: TokenVerifier::new(&TokenConfig::from_env()?)?,
-            databases: TenantDatabases::connect(&Clusters::postgres_from_env()?, &postgres)?,
+            gate: Gate::from_env()?,
+            databases: TenantDatabases::from_env()?,
             deny_list: Arc::new(DenyList::new(Redis::connect(&RedisConfig::from_env()?)?)),
             dispatcher: Arc::new(Dispatcher::new(QueueConfig::from_env()?)),
         })
@@ -59,8 +51,8 @@ impl App {
 }
 
 /// The function's one route.
-pub fn routes(app: App) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(end_impersonation)).with_state(app)
+pub fn routes(app: App) -> Routes {
+    routes!(app: App => end_impersonation)
 }
 
 /// End an impersonation
@@ -82,7 +74,7 @@ async fn end_impersonation(
     if_match: IfMatch,
     State(app): State<App>,
 ) -> Result<StatusCode> {
-    let mut platform = app.platform.get().await?;
+    let mut platform = app.gate.platform.get().await?;
     if let Some(ended) = end(&mut platform, &admin, id, &if_match).await? {
         let platform = &platform;
         let denied = app.deny_list.deny(platform, std::slice::from_ref(&ended));
@@ -110,7 +102,7 @@ async fn end(
 /// have lasted at the most.
 async fn record_end(app: &App, ended: &EndedImpersonation) {
     let work = app.databases.within(async {
-        let site = tenants::find_site(&app.platform.get().await?, ended.tenant_id).await?;
+        let site = tenants::find_site(&app.gate.platform.get().await?, ended.tenant_id).await?;
         let (cluster, database) = site.require_active()?;
         record::end(&app.databases.get(cluster, database).await?, ended.id, ended.ended_at).await
     });

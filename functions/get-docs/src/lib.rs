@@ -6,8 +6,10 @@ use axum::{
     http::{HeaderMap, HeaderValue, header},
     response::Response,
 };
-use shared::http::Fixed;
-use utoipa_axum::{router::OpenApiRouter, routes};
+use shared::{
+    http::{Fixed, Routes},
+    routes,
+};
 
 /// What the page may do: be styled by the one style sheet that is in it, and nothing else.
 const POLICY: &str = include_str!(concat!(env!("OUT_DIR"), "/policy.txt"));
@@ -33,8 +35,8 @@ impl Default for App {
 }
 
 /// The function's one route.
-pub fn routes(app: App) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(get_docs)).with_state(app)
+pub fn routes(app: App) -> Routes {
+    routes!(app: App => get_docs)
 }
 
 /// Get the reference

@@ -1,8 +1,9 @@
 //! The Lambda function `get-impersonation`.
 
-use get_impersonation::{App, routes};
+use get_impersonation::routes;
+use shared::auth::Gate;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    shared::http::serve(App::from_env, routes).await
+    shared::http::serve(Gate::from_env, routes).await
 }

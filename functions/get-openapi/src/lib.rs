@@ -6,8 +6,10 @@ use axum::{
     http::HeaderMap,
     response::Response,
 };
-use shared::http::Fixed;
-use utoipa_axum::{router::OpenApiRouter, routes};
+use shared::{
+    http::{Fixed, Routes},
+    routes,
+};
 
 /// What the function needs.
 #[derive(Clone, FromRef)]
@@ -30,8 +32,8 @@ impl Default for App {
 }
 
 /// The function's one route.
-pub fn routes(app: App) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(get_openapi)).with_state(app)
+pub fn routes(app: App) -> Routes {
+    routes!(app: App => get_openapi)
 }
 
 /// Get this document

@@ -1,43 +1,21 @@
 //! `GET /api/super-admin/tenants/{id}`: one tenant organization.
 
 use axum::{
-    extract::FromRef,
     http::{HeaderValue, header},
     response::{IntoResponse, Response},
 };
 use shared::{
-    auth::{MayRead, TokenVerifier},
-    clients::postgres::Postgres,
-    config::{ConfigError, FromEnv, PostgresConfig, TokenConfig},
+    auth::{Gate, MayRead},
     domain::Tenant,
     error::Error,
-    http::{Result, TenantPath, etag},
+    http::{Result, Routes, TenantPath, etag},
+    routes,
     store::tenants,
 };
-use utoipa_axum::{router::OpenApiRouter, routes};
-
-/// What the function needs.
-#[derive(Clone, FromRef)]
-pub struct App {
-    /// The platform database.
-    pub platform: Postgres,
-    /// Verifies bearer tokens.
-    pub verifier: TokenVerifier,
-}
-
-impl App {
-    /// From the environment.
-    pub fn from_env() -> Result<Self, ConfigError> {
-        Ok(Self {
-            platform: Postgres::connect(&PostgresConfig::from_env()?)?,
-            verifier: TokenVerifier::new(&TokenConfig::from_env()?)?,
-        })
-    }
-}
 
 /// The function's one route.
-pub fn routes(app: App) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(get_tenant)).with_state(app)
+pub fn routes(gate: Gate) -> Routes {
+    routes!(gate: Gate => get_tenant)
 }
 
 /// Get a tenant organization

@@ -1,8 +1,9 @@
 //! The Lambda function `get-tenant`.
 
-use get_tenant::{App, routes};
+use get_tenant::routes;
+use shared::auth::Gate;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    shared::http::serve(App::from_env, routes).await
+    shared::http::serve(Gate::from_env, routes).await
 }

@@ -16,17 +16,14 @@ use axum::{
     response::Response,
 };
 use shared::{
-    auth::{ImpersonationSigner, MayOperate, TokenVerifier},
-    clients::{postgres::Postgres, redis::Redis, tenant_databases::TenantDatabases},
-    config::{
-        Clusters, ConfigError, FromEnv, IdempotencyConfig, ImpersonationSigningConfig, PostgresConfig, QueueConfig,
-        RedisConfig, TokenConfig,
-    },
+    auth::{Gate, ImpersonationSigner, MayOperate},
+    clients::{redis::Redis, tenant_databases::TenantDatabases},
+    config::{ConfigError, FromEnv, IdempotencyConfig, ImpersonationSigningConfig, QueueConfig, RedisConfig},
     deny_list::DenyList,
     dispatch::Dispatcher,
-    http::{BASE_PATH, Claim, Fingerprints, IdempotencyKey, JsonBody, Result},
+    http::{BASE_PATH, Claim, Fingerprints, IdempotencyKey, JsonBody, Result, Routes},
+    routes,
 };
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     request::{ImpersonationRequest, ImpersonationResponse},
@@ -36,10 +33,8 @@ use crate::{
 /// What the function needs.
 #[derive(Clone, FromRef)]
 pub struct App {
-    /// The platform database.
-    pub platform: Postgres,
-    /// Verifies bearer tokens.
-    pub verifier: TokenVerifier,
+    /// Who may do what, and the platform database.
+    pub gate: Gate,
     /// Tells bodies with the same idempotency key apart.
     pub fingerprints: Fingerprints,
     /// The tenants' users, and their own records.
@@ -55,12 +50,10 @@ pub struct App {
 impl App {
     /// From the environment.
     pub fn from_env() -> Result<Self, ConfigError> {
-        let postgres = PostgresConfig::from_env()?;
         Ok(Self {
-            platform: Postgres::connect(&postgres)?,
-            verifier: TokenVerifier::new(&TokenConfig::from_env()?)?,
+            gate: Gate::from_env()?,
             fingerprints: Fingerprints::new(&IdempotencyConfig::from_env()?),
-            databases: TenantDatabases::connect(&Clusters::postgres_from_env()?, &postgres)?,
+            databases: TenantDatabases::from_env()?,
             deny_list: Arc::new(DenyList::new(Redis::connect(&RedisConfig::from_env()?)?)),
             signer: Arc::new(ImpersonationSigner::new(&ImpersonationSigningConfig::from_env()?)?),
             dispatcher: Arc::new(Dispatcher::new(QueueConfig::from_env()?)),
@@ -69,8 +62,8 @@ impl App {
 }
 
 /// The function's one route.
-pub fn routes(app: App) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(impersonate_user)).with_state(app)
+pub fn routes(app: App) -> Routes {
+    routes!(app: App => impersonate_user)
 }
 
 /// Impersonate a user

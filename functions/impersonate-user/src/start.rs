@@ -65,7 +65,7 @@ impl Start<'_> {
         }
         // No token is given that could not be denied.
         self.app.deny_list.ensure_writable().await?;
-        let mut platform = self.app.platform.get().await?;
+        let mut platform = self.app.gate.platform.get().await?;
         if let Some(stored) = self.claim.find_stored(&platform).await? {
             return self.again(stored).await.map(Outcome::Before);
         }
@@ -146,7 +146,7 @@ impl Start<'_> {
     }
 
     async fn confirm(&self, begun: &Begun) -> Result<Impersonation, Error> {
-        let mut platform = self.app.platform.get().await?;
+        let mut platform = self.app.gate.platform.get().await?;
         let transaction = platform.transaction().await?;
         let impersonation = impersonations::confirm(&transaction, begun, self.admin.actor()).await?;
         transaction.commit().await?;
@@ -157,7 +157,7 @@ impl Start<'_> {
     /// same, and its intent stands in the audit log without an outcome.
     async fn abandon(&self, begun: &Begun, reason: EndReason, error: &Error) -> bool {
         let work = async {
-            let mut platform = self.app.platform.get().await?;
+            let mut platform = self.app.gate.platform.get().await?;
             let transaction = platform.transaction().await?;
             let (actor, why) = (self.admin.actor(), error.to_string());
             let abandoned = impersonations::abandon(&transaction, begun, reason, actor, &why).await?;
@@ -190,7 +190,7 @@ impl Start<'_> {
         let mut body: Value = serde_json::from_str(&stored.body).map_err(Error::internal)?;
         let id = body["id"].as_str().and_then(|id| id.parse::<ImpersonationId>().ok());
         let id = id.ok_or_else(|| Error::internal("a stored response names no impersonation"))?;
-        let platform = self.app.platform.get().await?;
+        let platform = self.app.gate.platform.get().await?;
         let impersonation = impersonations::find(&platform, id).await?;
         if !impersonation.live {
             let state = match impersonation.end_reason {
@@ -221,7 +221,7 @@ impl Start<'_> {
         if told.status >= 500 {
             entry.outcome = shared::domain::AuditOutcome::Failed;
         }
-        let written = async { audit::insert(&self.app.platform.get().await?, &entry).await };
+        let written = async { audit::insert(&self.app.gate.platform.get().await?, &entry).await };
         if let Err(error) = written.await {
             tracing::error!(error = error.chain(), "a refusal is not in the audit log");
         }

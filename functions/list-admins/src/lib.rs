@@ -1,41 +1,20 @@
 //! `GET /api/super-admin/admins`: the operators of the platform, newest first, a page at a time.
 
-use axum::{extract::FromRef, http::Uri, response::Response};
+use axum::{http::Uri, response::Response};
 use shared::{
-    auth::{MayRead, TokenVerifier},
-    clients::postgres::Postgres,
-    config::{ConfigError, FromEnv, PostgresConfig, TokenConfig},
+    auth::{Gate, MayRead},
     domain::{Cursor, Operator, OperatorRole, OperatorStatus, PageLimit},
-    http::{Page, Paging, QueryReader, Result},
+    http::{Page, Paging, QueryReader, Result, Routes},
+    routes,
     store::super_admins::{self, OperatorFilter},
 };
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// The name of the list inside its cursors.
 const LIST: &str = "admins";
 
-/// What the function needs.
-#[derive(Clone, FromRef)]
-pub struct App {
-    /// The platform database.
-    pub platform: Postgres,
-    /// Verifies bearer tokens.
-    pub verifier: TokenVerifier,
-}
-
-impl App {
-    /// From the environment.
-    pub fn from_env() -> Result<Self, ConfigError> {
-        Ok(Self {
-            platform: Postgres::connect(&PostgresConfig::from_env()?)?,
-            verifier: TokenVerifier::new(&TokenConfig::from_env()?)?,
-        })
-    }
-}
-
 /// The function's one route.
-pub fn routes(app: App) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(list_admins)).with_state(app)
+pub fn routes(gate: Gate) -> Routes {
+    routes!(gate: Gate => list_admins)
 }
 
 /// List operators

@@ -1,8 +1,9 @@
 //! The Lambda function `list-admins`.
 
-use list_admins::{App, routes};
+use list_admins::routes;
+use shared::auth::Gate;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    shared::http::serve(App::from_env, routes).await
+    shared::http::serve(Gate::from_env, routes).await
 }

@@ -1,43 +1,22 @@
 //! `GET /api/super-admin/audit`: who did what to whom, newest first, a page at a time.
 
-use axum::{extract::FromRef, http::Uri, response::Response};
+use axum::{http::Uri, response::Response};
 use shared::{
-    auth::{MayRead, TokenVerifier},
-    clients::postgres::Postgres,
-    config::{ConfigError, FromEnv, PostgresConfig, TokenConfig},
+    auth::{Gate, MayRead},
     domain::{AuditOutcome, AuditRecord, Cursor, PageLimit, TenantId, parse_audit_name},
     error::Error,
-    http::{Page, Paging, QueryReader, Result},
+    http::{Page, Paging, QueryReader, Result, Routes},
+    routes,
     store::audit::{self, AuditFilter},
 };
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// The name of the list inside its cursors.
 const LIST: &str = "audit";
 
-/// What the function needs.
-#[derive(Clone, FromRef)]
-pub struct App {
-    /// The platform database.
-    pub platform: Postgres,
-    /// Verifies bearer tokens.
-    pub verifier: TokenVerifier,
-}
-
-impl App {
-    /// From the environment.
-    pub fn from_env() -> Result<Self, ConfigError> {
-        Ok(Self {
-            platform: Postgres::connect(&PostgresConfig::from_env()?)?,
-            verifier: TokenVerifier::new(&TokenConfig::from_env()?)?,
-        })
-    }
-}
-
 /// The function's one route.
-pub fn routes(app: App) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(list_audit)).with_state(app)
+pub fn routes(gate: Gate) -> Routes {
+    routes!(gate: Gate => list_audit)
 }
 
 /// Read the audit log

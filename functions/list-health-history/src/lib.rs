@@ -1,23 +1,20 @@
 //! `GET /api/super-admin/health/history`: how the platform's components have been.
 
 use axum::{
-    extract::FromRef,
     http::header,
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
 use shared::{
-    auth::{MayRead, TokenVerifier},
-    clients::postgres::Postgres,
-    config::{ConfigError, FromEnv, PostgresConfig, TokenConfig},
+    auth::{Gate, MayRead},
     domain::{Component, Condition, optional_timestamp, timestamp},
     error::Error,
-    http::{QueryReader, Result},
+    http::{QueryReader, Result, Routes},
+    routes,
     store::health::{self, Change, StoredSample},
 };
 use time::{Duration, OffsetDateTime};
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// How far back it goes, unless said, and at the most: samples are kept for 30 days.
 const HOURS: i64 = 24;
@@ -26,28 +23,9 @@ const MOST_HOURS: i64 = 720;
 /// Changes that are shown at the most, the newest: more than a component can go through that changes every other minute.
 const MOST_CHANGES: i64 = 20_000;
 
-/// What the function needs.
-#[derive(Clone, FromRef)]
-pub struct App {
-    /// The platform database.
-    pub platform: Postgres,
-    /// Verifies bearer tokens.
-    pub verifier: TokenVerifier,
-}
-
-impl App {
-    /// From the environment.
-    pub fn from_env() -> Result<Self, ConfigError> {
-        Ok(Self {
-            platform: Postgres::connect(&PostgresConfig::from_env()?)?,
-            verifier: TokenVerifier::new(&TokenConfig::from_env()?)?,
-        })
-    }
-}
-
 /// The function's one route.
-pub fn routes(app: App) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(list_health_history)).with_state(app)
+pub fn routes(gate: Gate) -> Routes {
+    routes!(gate: Gate => list_health_history)
 }
 
 /// How the components have been for some time.

@@ -1,42 +1,21 @@
 //! `GET /api/super-admin/impersonations`: who acted in whose name, newest first, a page at a time.
 
-use axum::{extract::FromRef, http::Uri, response::Response};
+use axum::{http::Uri, response::Response};
 use shared::{
-    auth::{MayRead, TokenVerifier},
-    clients::postgres::Postgres,
-    config::{ConfigError, FromEnv, PostgresConfig, TokenConfig},
+    auth::{Gate, MayRead},
     domain::{AgentId, Cursor, Impersonation, PageLimit, TenantId, parse_audit_name},
     error::Error,
-    http::{Page, Paging, QueryReader, Result},
+    http::{Page, Paging, QueryReader, Result, Routes},
+    routes,
     store::impersonations::{self, ImpersonationFilter},
 };
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// The name of the list inside its cursors.
 const LIST: &str = "impersonations";
 
-/// What the function needs.
-#[derive(Clone, FromRef)]
-pub struct App {
-    /// The platform database.
-    pub platform: Postgres,
-    /// Verifies bearer tokens.
-    pub verifier: TokenVerifier,
-}
-
-impl App {
-    /// From the environment.
-    pub fn from_env() -> Result<Self, ConfigError> {
-        Ok(Self {
-            platform: Postgres::connect(&PostgresConfig::from_env()?)?,
-            verifier: TokenVerifier::new(&TokenConfig::from_env()?)?,
-        })
-    }
-}
-
 /// The function's one route.
-pub fn routes(app: App) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(list_impersonations)).with_state(app)
+pub fn routes(gate: Gate) -> Routes {
+    routes!(gate: Gate => list_impersonations)
 }
 
 /// List impersonations

@@ -11,10 +11,10 @@ use serde::Serialize;
 use shared::{
     auth::PublishedKeys,
     config::{ConfigError, FromEnv, ImpersonationKeysConfig},
-    http::Result,
+    http::{Result, Routes},
+    routes,
 };
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// Whoever verifies tokens may keep the keys for so long. A new key is published for longer than that before it signs.
 const CACHE_CONTROL: &str = "public, max-age=300";
@@ -39,8 +39,8 @@ impl App {
 }
 
 /// The function's one route.
-pub fn routes(app: App) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(list_signing_keys)).with_state(app)
+pub fn routes(app: App) -> Routes {
+    routes!(app: App => list_signing_keys)
 }
 
 /// A JWK Set (RFC 7517). The document is ready when the function starts; this describes it.

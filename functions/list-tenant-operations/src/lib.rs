@@ -1,41 +1,20 @@
 //! `GET /api/super-admin/tenants/{id}/operations`: what was and is being done to a tenant, newest first.
 
-use axum::{extract::FromRef, http::Uri, response::Response};
+use axum::{http::Uri, response::Response};
 use shared::{
-    auth::{MayRead, TokenVerifier},
-    clients::postgres::Postgres,
-    config::{ConfigError, FromEnv, PostgresConfig, TokenConfig},
+    auth::{Gate, MayRead},
     domain::{Cursor, Operation, PageLimit},
-    http::{Page, Paging, QueryReader, Result, TenantPath},
+    http::{Page, Paging, QueryReader, Result, Routes, TenantPath},
+    routes,
     store::{operations, tenants},
 };
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// The name of the list inside its cursors.
 const LIST: &str = "operations";
 
-/// What the function needs.
-#[derive(Clone, FromRef)]
-pub struct App {
-    /// The platform database.
-    pub platform: Postgres,
-    /// Verifies bearer tokens.
-    pub verifier: TokenVerifier,
-}
-
-impl App {
-    /// From the environment.
-    pub fn from_env() -> Result<Self, ConfigError> {
-        Ok(Self {
-            platform: Postgres::connect(&PostgresConfig::from_env()?)?,
-            verifier: TokenVerifier::new(&TokenConfig::from_env()?)?,
-        })
-    }
-}
-
 /// The function's one route.
-pub fn routes(app: App) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(list_tenant_operations)).with_state(app)
+pub fn routes(gate: Gate) -> Routes {
+    routes!(gate: Gate => list_tenant_operations)
 }
 
 /// List a tenant's operations

@@ -11,16 +11,16 @@ use axum::{
     response::Response,
 };
 use shared::{
-    auth::{MayRead, TokenVerifier},
-    clients::{postgres::Postgres, redis::Redis},
-    config::{ConfigError, FromEnv, PostgresConfig, RedisConfig, TokenConfig},
+    auth::{Gate, MayRead},
+    clients::redis::Redis,
+    config::{ConfigError, FromEnv, RedisConfig},
     counters::LiveCounters,
     domain::{Cursor, Month, PageLimit, TenantUsage, Usage, UsageSort, ValueCursor},
     error::Error,
-    http::{Page, Paging, QueryReader, Result, TenantFilters, tenant_filter},
+    http::{Page, Paging, QueryReader, Result, Routes, TenantFilters, tenant_filter},
+    routes,
     store::usage::{self, UsageFilter, UsageOrder, UsageRow},
 };
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// The name of the list inside its cursors. Each order but the first has its own, as a cursor of one is none of another.
 const LIST: &str = "usage";
@@ -31,28 +31,25 @@ const LIVE_COUNTERS: &str = "x-live-counters";
 /// What the function needs.
 #[derive(Clone, FromRef)]
 pub struct App {
-    /// The platform database.
-    pub platform: Postgres,
+    /// Who may do what, and the platform database.
+    pub gate: Gate,
     /// The live counters.
     pub counters: Arc<LiveCounters>,
-    /// Verifies bearer tokens.
-    pub verifier: TokenVerifier,
 }
 
 impl App {
     /// From the environment.
     pub fn from_env() -> Result<Self, ConfigError> {
         Ok(Self {
-            platform: Postgres::connect(&PostgresConfig::from_env()?)?,
+            gate: Gate::from_env()?,
             counters: Arc::new(LiveCounters::new(Redis::connect(&RedisConfig::from_env()?)?)),
-            verifier: TokenVerifier::new(&TokenConfig::from_env()?)?,
         })
     }
 }
 
 /// The function's one route.
-pub fn routes(app: App) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(list_tenant_usage)).with_state(app)
+pub fn routes(app: App) -> Routes {
+    routes!(app: App => list_tenant_usage)
 }
 
 /// List all tenants with usage statistics

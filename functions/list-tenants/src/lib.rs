@@ -1,42 +1,21 @@
 //! `GET /api/super-admin/tenants`: all tenant organizations, newest first, a page at a time.
 
-use axum::{extract::FromRef, http::Uri, response::Response};
+use axum::{http::Uri, response::Response};
 use shared::{
-    auth::{MayRead, TokenVerifier},
-    clients::postgres::Postgres,
-    config::{ConfigError, FromEnv, PostgresConfig, TokenConfig},
+    auth::{Gate, MayRead},
     domain::{Cursor, PageLimit, Tenant},
     error::Error,
-    http::{Page, Paging, QueryReader, Result, TenantFilters, tenant_filter},
+    http::{Page, Paging, QueryReader, Result, Routes, TenantFilters, tenant_filter},
+    routes,
     store::tenants::{self, TenantFilter},
 };
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// The name of the list inside its cursors.
 const LIST: &str = "tenants";
 
-/// What the function needs.
-#[derive(Clone, FromRef)]
-pub struct App {
-    /// The platform database.
-    pub platform: Postgres,
-    /// Verifies bearer tokens.
-    pub verifier: TokenVerifier,
-}
-
-impl App {
-    /// From the environment.
-    pub fn from_env() -> Result<Self, ConfigError> {
-        Ok(Self {
-            platform: Postgres::connect(&PostgresConfig::from_env()?)?,
-            verifier: TokenVerifier::new(&TokenConfig::from_env()?)?,
-        })
-    }
-}
-
 /// The function's one route.
-pub fn routes(app: App) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(list_tenants)).with_state(app)
+pub fn routes(gate: Gate) -> Routes {
+    routes!(gate: Gate => list_tenants)
 }
 
 /// List all tenant organizations

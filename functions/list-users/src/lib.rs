@@ -6,18 +6,18 @@ use axum::{
     response::Response,
 };
 use shared::{
-    auth::{MayRead, TokenVerifier},
-    clients::{postgres::Postgres, tenant_databases::TenantDatabases},
-    config::{Clusters, ConfigError, FromEnv, PostgresConfig, TokenConfig},
+    auth::{Gate, MayRead},
+    clients::tenant_databases::TenantDatabases,
+    config::ConfigError,
     domain::{AgentRole, AgentStatus, Cursor, PageLimit, SearchText, TenantId, User},
     error::Error,
-    http::{Page, Paging, QueryReader, Result},
+    http::{Page, Paging, QueryReader, Result, Routes},
+    routes,
     store::{
         tenants,
         users::{self, UserFilter},
     },
 };
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// The name of the list inside its cursors.
 const LIST: &str = "users";
@@ -25,29 +25,22 @@ const LIST: &str = "users";
 /// What the function needs.
 #[derive(Clone, FromRef)]
 pub struct App {
-    /// The platform database.
-    pub platform: Postgres,
+    /// Who may do what, and the platform database.
+    pub gate: Gate,
     /// The databases of tenants.
     pub databases: TenantDatabases,
-    /// Verifies bearer tokens.
-    pub verifier: TokenVerifier,
 }
 
 impl App {
     /// From the environment.
     pub fn from_env() -> Result<Self, ConfigError> {
-        let postgres = PostgresConfig::from_env()?;
-        Ok(Self {
-            platform: Postgres::connect(&postgres)?,
-            databases: TenantDatabases::connect(&Clusters::postgres_from_env()?, &postgres)?,
-            verifier: TokenVerifier::new(&TokenConfig::from_env()?)?,
-        })
+        Ok(Self { gate: Gate::from_env()?, databases: TenantDatabases::from_env()? })
     }
 }
 
 /// The function's one route.
-pub fn routes(app: App) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(list_users)).with_state(app)
+pub fn routes(app: App) -> Routes {
+    routes!(app: App => list_users)
 }
 
 /// List tenant users

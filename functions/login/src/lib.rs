@@ -15,8 +15,8 @@ use shared::{
     clients::{postgres::Postgres, redis::Redis},
     config::{ConfigError, FromEnv, PostgresConfig, RedisConfig, SigningConfig, TokenConfig},
     error::Error,
-    http::{Faults, JsonBody, RequestInfo, Result},
-    passwords,
+    http::{Faults, JsonBody, RequestInfo, Result, Routes},
+    passwords, routes,
     store::{
         audit::{self, AuditEntry},
         super_admins,
@@ -24,7 +24,6 @@ use shared::{
     throttle::Throttle,
 };
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// What the function needs.
 #[derive(Clone, FromRef)]
@@ -49,8 +48,8 @@ impl App {
 }
 
 /// The function's one route.
-pub fn routes(app: App) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(login)).with_state(app)
+pub fn routes(app: App) -> Routes {
+    routes!(app: App => login)
 }
 
 /// Who signs in. Nothing is said of what an account's e-mail or password must look like.

@@ -9,28 +9,25 @@ use axum::{
 };
 use serde_json::json;
 use shared::{
-    auth::{MayOperate, TokenVerifier},
-    clients::postgres::Postgres,
-    config::{ConfigError, FromEnv, IdempotencyConfig, PostgresConfig, QueueConfig, TokenConfig},
+    auth::{Gate, MayOperate},
+    config::{ConfigError, FromEnv, IdempotencyConfig, QueueConfig},
     dispatch::Dispatcher,
     domain::{OperationKind, Tenant, TenantStatus},
     error::Error,
-    http::{BASE_PATH, Claim, Fingerprints, IdempotencyKey, Replayable, Result, TenantPath, etag},
+    http::{BASE_PATH, Claim, Fingerprints, IdempotencyKey, Replayable, Result, Routes, TenantPath, etag},
+    routes,
     store::{
         audit::{self, AuditEntry},
         operations, outbox, tenants,
     },
 };
 use time::OffsetDateTime;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// What the function needs.
 #[derive(Clone, FromRef)]
 pub struct App {
-    /// The platform database.
-    pub platform: Postgres,
-    /// Verifies bearer tokens.
-    pub verifier: TokenVerifier,
+    /// Who may do what, and the platform database.
+    pub gate: Gate,
     /// Tells requests with the same idempotency key apart.
     pub fingerprints: Fingerprints,
     /// Sends the operation to its worker.
@@ -41,8 +38,7 @@ impl App {
     /// From the environment.
     pub fn from_env() -> Result<Self, ConfigError> {
         Ok(Self {
-            platform: Postgres::connect(&PostgresConfig::from_env()?)?,
-            verifier: TokenVerifier::new(&TokenConfig::from_env()?)?,
+            gate: Gate::from_env()?,
             fingerprints: Fingerprints::new(&IdempotencyConfig::from_env()?),
             dispatcher: Arc::new(Dispatcher::new(QueueConfig::from_env()?)),
         })
@@ -50,8 +46,8 @@ impl App {
 }
 
 /// The function's one route.
-pub fn routes(app: App) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(retry_tenant)).with_state(app)
+pub fn routes(app: App) -> Routes {
+    routes!(app: App => retry_tenant)
 }
 
 /// Provision a failed tenant again
@@ -79,7 +75,7 @@ async fn retry_tenant(
     State(app): State<App>,
 ) -> Result<Response> {
     let claim = Claim::new(&app.fingerprints, &admin, format!("POST {BASE_PATH}/tenants/{id}/retry"), key, b"")?;
-    let mut connection = app.platform.get().await?;
+    let mut connection = app.gate.platform.get().await?;
     let transaction = connection.transaction().await?;
     if let Some(replayed) = claim.begin(&transaction).await? {
         return Ok(replayed);

@@ -1,6 +1,8 @@
 //! `PATCH /api/super-admin/admins/{id}`: change what an operator may do, disable or enable them, set another password
 //! (JSON merge patch, RFC 7396). It holds at once: each request looks up anew what its operator may do.
 
+use std::sync::Arc;
+
 use axum::{
     extract::{FromRef, State},
     http::{HeaderValue, header},
@@ -9,43 +11,48 @@ use axum::{
 use deserr::Deserr;
 use serde_json::json;
 use shared::{
-    auth::{MayAdminister, SuperAdmin, TokenVerifier},
-    clients::postgres::Postgres,
-    config::{ConfigError, FromEnv, PostgresConfig, TokenConfig},
-    domain::{AdminId, NewPassword, Operator, OperatorRole, OperatorStatus},
+    auth::{Gate, MayAdminister, SuperAdmin},
+    clients::redis::Redis,
+    config::{ConfigError, FromEnv, QueueConfig, RedisConfig},
+    deny_list::DenyList,
+    dispatch::Dispatcher,
+    domain::{AdminId, EndReason, EndedImpersonation, NewPassword, Operator, OperatorRole, OperatorStatus},
     error::Error,
-    http::{Faults, Field, IdPath, IfMatch, JsonBody, Result, etag},
-    passwords,
+    http::{Faults, Field, IdPath, IfMatch, JsonBody, Result, Routes, etag},
+    passwords, routes,
     store::{
         audit::{self, AuditEntry},
+        impersonations,
         super_admins::{self, Change},
     },
 };
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// What the function needs.
 #[derive(Clone, FromRef)]
 pub struct App {
-    /// The platform database.
-    pub platform: Postgres,
-    /// Verifies bearer tokens.
-    pub verifier: TokenVerifier,
+    /// Who may do what, and the platform database.
+    pub gate: Gate,
+    /// Denies the tokens of impersonations that end.
+    pub deny_list: Arc<DenyList>,
+    /// Pokes the relay after a change.
+    pub dispatcher: Arc<Dispatcher>,
 }
 
 impl App {
     /// From the environment.
     pub fn from_env() -> Result<Self, ConfigError> {
         Ok(Self {
-            platform: Postgres::connect(&PostgresConfig::from_env()?)?,
-            verifier: TokenVerifier::new(&TokenConfig::from_env()?)?,
+            gate: Gate::from_env()?,
+            deny_list: Arc::new(DenyList::new(Redis::connect(&RedisConfig::from_env()?)?)),
+            dispatcher: Arc::new(Dispatcher::new(QueueConfig::from_env()?)),
         })
     }
 }
 
 /// The function's one route.
-pub fn routes(app: App) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(update_admin)).with_state(app)
+pub fn routes(app: App) -> Routes {
+    routes!(app: App => update_admin)
 }
 
 /// What is changed; what is left out stays.
@@ -95,13 +102,18 @@ async fn update_admin(
         Some(password) => Some(passwords::hash(password.expose()).await?),
         None => None,
     };
-    let operator = change(&app, &admin, id, &if_match, &patch, password_hash.as_deref()).await?;
+    let (operator, ended) = change(&app, &admin, id, &if_match, &patch, password_hash.as_deref()).await?;
+    if !ended.is_empty() {
+        let platform = app.gate.platform.get().await?;
+        tokio::join!(app.dispatcher.poke_relay(), app.deny_list.deny(&platform, &ended));
+    }
     let body = serde_json::to_vec(&operator).map_err(Error::internal)?;
     let json = HeaderValue::from_static("application/json");
     Ok(([(header::CONTENT_TYPE, json), (header::ETAG, etag(operator.revision))], body).into_response())
 }
 
-/// Commits the change and its audit entry together. A patch that changes nothing writes nothing.
+/// Commits the change, the end of what the operator may not do any more, and the audit entry together. A patch that changes
+/// nothing writes nothing.
 async fn change(
     app: &App,
     admin: &SuperAdmin,
@@ -109,8 +121,8 @@ async fn change(
     if_match: &IfMatch,
     patch: &OperatorPatch,
     password_hash: Option<&str>,
-) -> Result<Operator, Error> {
-    let mut connection = app.platform.get().await?;
+) -> Result<(Operator, Vec<EndedImpersonation>), Error> {
+    let mut connection = app.gate.platform.get().await?;
     let transaction = connection.transaction().await?;
     // Before the row, as all do.
     let owners = super_admins::lock_owners(&transaction).await?;
@@ -135,15 +147,28 @@ async fn change(
     }
     let is_same = change.role == before.role && change.status == before.status;
     if is_same && password_hash.is_none() {
-        return Ok(before);
+        return Ok((before, Vec::new()));
     }
     let after = super_admins::update(&transaction, id, change).await?;
+    let ended = match loss(&before, &after) {
+        Some(reason) => impersonations::end_of_operator(&transaction, id, reason, admin.actor()).await?,
+        None => Vec::new(),
+    };
     let details = json!({
         "admin_id": id, "before": shown(&before), "after": shown(&after), "password_set": password_hash.is_some(),
     });
     audit::insert(&transaction, &AuditEntry::done(admin.actor(), "admin.update", None, details)).await?;
     transaction.commit().await?;
-    Ok(after)
+    Ok((after, ended))
+}
+
+/// Why the operator's impersonations end, if they do: one may have been started with a right that is no more.
+fn loss(before: &Operator, after: &Operator) -> Option<EndReason> {
+    if after.status == OperatorStatus::Disabled {
+        Some(EndReason::OperatorDisabled)
+    } else {
+        (!after.role.allows(before.role)).then_some(EndReason::OperatorRoleChanged)
+    }
 }
 
 /// What the audit entry keeps of an operator: what a patch can change.

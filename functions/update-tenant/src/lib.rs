@@ -10,33 +10,28 @@ use axum::{
 use deserr::Deserr;
 use serde_json::json;
 use shared::{
-    auth::{MayOperate, SuperAdmin, TokenVerifier},
-    clients::{
-        postgres::{Connection, Postgres},
-        redis::Redis,
-    },
-    config::{ConfigError, FromEnv, PostgresConfig, QueueConfig, RedisConfig, TokenConfig},
+    auth::{Gate, MayOperate, SuperAdmin},
+    clients::{postgres::Connection, redis::Redis},
+    config::{ConfigError, FromEnv, QueueConfig, RedisConfig},
     deny_list::DenyList,
     dispatch::Dispatcher,
     domain::{EndedImpersonation, LimitsPatch, Tenant, TenantId, TenantName, TenantStatus},
     error::Error,
     events::{Event, TenantEvent},
-    http::{Faults, Field, IfMatch, JsonBody, LimitsBody, Result, TenantPath, etag},
+    http::{Faults, Field, IfMatch, JsonBody, LimitsBody, Result, Routes, TenantPath, etag},
+    routes,
     store::{
         audit::{self, AuditEntry},
         impersonations, operations, outbox, tenants,
     },
 };
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// What the function needs.
 #[derive(Clone, FromRef)]
 pub struct App {
-    /// The platform database.
-    pub platform: Postgres,
-    /// Verifies bearer tokens.
-    pub verifier: TokenVerifier,
+    /// Who may do what, and the platform database.
+    pub gate: Gate,
     /// Pokes the relay after a change.
     pub dispatcher: Arc<Dispatcher>,
     /// Denies the tokens of those who act in the names of a suspended tenant's users.
@@ -47,8 +42,7 @@ impl App {
     /// From the environment.
     pub fn from_env() -> Result<Self, ConfigError> {
         Ok(Self {
-            platform: Postgres::connect(&PostgresConfig::from_env()?)?,
-            verifier: TokenVerifier::new(&TokenConfig::from_env()?)?,
+            gate: Gate::from_env()?,
             dispatcher: Arc::new(Dispatcher::new(QueueConfig::from_env()?)),
             deny_list: Arc::new(DenyList::new(Redis::connect(&RedisConfig::from_env()?)?)),
         })
@@ -56,8 +50,8 @@ impl App {
 }
 
 /// The function's one route.
-pub fn routes(app: App) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(update_tenant)).with_state(app)
+pub fn routes(app: App) -> Routes {
+    routes!(app: App => update_tenant)
 }
 
 /// What is changed; what is left out stays.
@@ -103,7 +97,7 @@ async fn update_tenant(
     State(app): State<App>,
     JsonBody { value: patch, .. }: JsonBody<TenantPatch>,
 ) -> Result<Response> {
-    let mut platform = app.platform.get().await?;
+    let mut platform = app.gate.platform.get().await?;
     let (tenant, changed) = change(&mut platform, &admin, id, &if_match, patch).await?;
     if let Some(ended) = changed {
         tokio::join!(app.dispatcher.poke_relay(), app.deny_list.deny(&platform, &ended));

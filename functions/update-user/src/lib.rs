@@ -12,20 +12,16 @@ use axum::{
 };
 use serde_json::json;
 use shared::{
-    auth::{MayOperate, SuperAdmin, TokenVerifier},
-    clients::{
-        postgres::{Connection, Postgres},
-        redis::Redis,
-        tenant_databases::TenantDatabases,
-    },
-    config::{Clusters, ConfigError, FromEnv, PostgresConfig, QueueConfig, RedisConfig, TokenConfig},
+    auth::{Gate, MayOperate, SuperAdmin},
+    clients::{postgres::Connection, redis::Redis, tenant_databases::TenantDatabases},
+    config::{ConfigError, FromEnv, QueueConfig, RedisConfig},
     deny_list::DenyList,
     dispatch::Dispatcher,
     domain::{AgentId, AgentStatus, TenantId, User},
     error::Error,
     events::Event,
-    http::{IdPath, IfMatch, JsonBody, QueryReader, Result, etag},
-    passwords,
+    http::{IdPath, IfMatch, JsonBody, QueryReader, Result, Routes, etag},
+    passwords, routes,
     store::{
         audit::AuditEntry,
         impersonations::{self, record},
@@ -35,19 +31,16 @@ use shared::{
     },
     tenant_change::TenantChange,
 };
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::patch::{UserPatch, kinds, shown};
 
 /// What the function needs.
 #[derive(Clone, FromRef)]
 pub struct App {
-    /// The platform database.
-    pub platform: Postgres,
+    /// Who may do what, and the platform database.
+    pub gate: Gate,
     /// The databases of tenants.
     pub databases: TenantDatabases,
-    /// Verifies bearer tokens.
-    pub verifier: TokenVerifier,
     /// Pokes the relay after a change.
     pub dispatcher: Arc<Dispatcher>,
     /// Denies the tokens of those who act in a deactivated user's name.
@@ -57,11 +50,9 @@ pub struct App {
 impl App {
     /// From the environment.
     pub fn from_env() -> Result<Self, ConfigError> {
-        let postgres = PostgresConfig::from_env()?;
         Ok(Self {
-            platform: Postgres::connect(&postgres)?,
-            databases: TenantDatabases::connect(&Clusters::postgres_from_env()?, &postgres)?,
-            verifier: TokenVerifier::new(&TokenConfig::from_env()?)?,
+            gate: Gate::from_env()?,
+            databases: TenantDatabases::from_env()?,
             dispatcher: Arc::new(Dispatcher::new(QueueConfig::from_env()?)),
             deny_list: Arc::new(DenyList::new(Redis::connect(&RedisConfig::from_env()?)?)),
         })
@@ -69,8 +60,8 @@ impl App {
 }
 
 /// The function's one route.
-pub fn routes(app: App) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(update_user)).with_state(app)
+pub fn routes(app: App) -> Routes {
+    routes!(app: App => update_user)
 }
 
 /// Change a user of a tenant
@@ -105,7 +96,7 @@ async fn update_user(
     let tenant_id = query.require("tenant_id", str::parse::<TenantId>);
     let tenant_id = query.finish_with(tenant_id)?;
     tracing::Span::current().record("tenant.id", tracing::field::display(tenant_id));
-    let site = tenants::find_site(&app.platform.get().await?, tenant_id).await?;
+    let site = tenants::find_site(&app.gate.platform.get().await?, tenant_id).await?;
     let now = app.databases.within(find(&app.databases, &site, id)).await?;
     if_match.check(now.revision, "user")?;
     let user = if patch.changes(&now) {
@@ -142,7 +133,7 @@ async fn change(
         Some(password) => Some(passwords::hash(password.expose()).await?),
         None => None,
     };
-    let mut platform = app.platform.get().await?;
+    let mut platform = app.gate.platform.get().await?;
     let details = json!({ "user_id": id, "wanted": patch.shown() });
     let entry = AuditEntry::done(admin.actor(), "user.update", site.id, details);
     let change = TenantChange::intend(&platform, entry).await?;
@@ -215,7 +206,7 @@ async fn tell(
 /// Nobody acts in the name of a user who may not work, from when they are deactivated in the tenant's own database. Whoever
 /// asks again, after something was cut off, gets what is missing.
 async fn end_impersonations(app: &App, admin: &SuperAdmin, tenant_id: TenantId, id: AgentId) -> Result<(), Error> {
-    let mut platform = app.platform.get().await?;
+    let mut platform = app.gate.platform.get().await?;
     let transaction = platform.transaction().await?;
     let ended = impersonations::end_of_agent(&transaction, tenant_id, id, admin.actor()).await?;
     transaction.commit().await?;

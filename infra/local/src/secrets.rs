@@ -77,7 +77,7 @@ impl Secrets {
         })
     }
 
-    fn make() -> Result<Self> {
+    pub(crate) fn make() -> Result<Self> {
         Ok(Self {
             postgres_superuser: random(24)?,
             postgres: random(24)?,
@@ -97,7 +97,7 @@ impl Secrets {
 }
 
 impl TokenKey {
-    fn make() -> Result<Self> {
+    pub(crate) fn make() -> Result<Self> {
         let private = openssl(&["genpkey", "-algorithm", "ed25519", "-outform", "DER"], &[])?;
         let public = openssl(&["pkey", "-inform", "DER", "-pubout", "-outform", "DER"], &private)?;
         // The key itself is the last 32 bytes of its SubjectPublicKeyInfo (RFC 8410).

@@ -41,6 +41,18 @@ impl Stack {
         Ok(Self { checkout, ports, secrets, given })
     }
 
+    /// The stack as it is to be stopped; `None` where there is none. Secrets of another version are of no use for anything
+    /// but that, which needs none: what runs has to be stopped all the same, and before its data are removed.
+    pub(crate) fn load_to_stop(checkout: Checkout) -> Result<Option<Self>> {
+        let Some(ports) = Ports::load(&checkout) else { return Ok(None) };
+        let secrets = match Secrets::load_or_make(&checkout) {
+            Ok(secrets) => secrets,
+            Err(_) => Secrets::make()?,
+        };
+        let given = Given::load(&checkout);
+        Ok(Some(Self { checkout, ports, secrets, given }))
+    }
+
     /// Every variable that the functions read.
     pub(crate) fn variables(&self) -> Vec<(String, String)> {
         environment::variables(&self.ports, &self.secrets, &self.given)

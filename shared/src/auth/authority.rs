@@ -11,7 +11,7 @@ use axum::{
 use serde_json::json;
 
 use super::{
-    TokenVerifier,
+    Gate,
     caller::{Caller, Identity},
 };
 use crate::{
@@ -154,14 +154,13 @@ impl MayRead {
 impl<S> FromRequestParts<S> for MayRead
 where
     S: Send + Sync,
-    TokenVerifier: FromRef<S>,
-    Postgres: FromRef<S>,
+    Gate: FromRef<S>,
 {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let caller = <Caller as FromRequestParts<S>>::from_request_parts(parts, state).await?;
-        let connection = Postgres::from_ref(state).get().await?;
+        let connection = Gate::from_ref(state).platform.get().await?;
         Ok(Self { caller, connection })
     }
 }
@@ -175,14 +174,13 @@ macro_rules! eager {
         impl<S> FromRequestParts<S> for $name
         where
             S: Send + Sync,
-            TokenVerifier: FromRef<S>,
-            Postgres: FromRef<S>,
+            Gate: FromRef<S>,
         {
             type Rejection = Problem;
 
             async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
                 let caller = <Caller as FromRequestParts<S>>::from_request_parts(parts, state).await?;
-                let connection = Postgres::from_ref(state).get().await?;
+                let connection = Gate::from_ref(state).platform.get().await?;
                 Ok(Self(caller.allow(&connection, $needed).await?))
             }
         }

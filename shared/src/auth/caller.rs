@@ -6,7 +6,7 @@ use axum::{
     http::{Method, header::AUTHORIZATION, request::Parts},
 };
 
-use super::TokenVerifier;
+use super::Gate;
 use crate::{
     domain::{AdminId, OperatorRole},
     error::Error,
@@ -56,7 +56,7 @@ pub struct Caller {
 impl<S> FromRequestParts<S> for Caller
 where
     S: Send + Sync,
-    TokenVerifier: FromRef<S>,
+    Gate: FromRef<S>,
 {
     type Rejection = Problem;
 
@@ -69,7 +69,7 @@ where
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
             .map(|(_, token)| token.trim())
             .ok_or(Error::Unauthenticated("The Authorization header is not of the form: Bearer <token>"))?;
-        let identity = TokenVerifier::from_ref(state).verify(token).await?;
+        let identity = Gate::from_ref(state).verifier.verify(token).await?;
         tracing::Span::current().record("admin.id", identity.name());
         Ok(Self {
             identity,
@@ -84,7 +84,7 @@ where
 impl<S> OptionalFromRequestParts<S> for Caller
 where
     S: Send + Sync,
-    TokenVerifier: FromRef<S>,
+    Gate: FromRef<S>,
 {
     type Rejection = Problem;
 

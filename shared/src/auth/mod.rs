@@ -3,6 +3,7 @@
 
 mod authority;
 mod caller;
+mod gate;
 mod impersonation;
 mod keys;
 mod oidc;
@@ -14,6 +15,7 @@ mod verifier;
 
 pub use authority::{IsOperator, MayAdminister, MayOperate, MayRead, SuperAdmin};
 pub use caller::{Caller, Identity};
+pub use gate::Gate;
 pub use impersonation::{IMPERSONATION_TYPE, ImpersonationSigner};
 pub use published_keys::PublishedKeys;
 pub use signer::{IssuedToken, TokenSigner};

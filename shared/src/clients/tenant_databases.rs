@@ -24,7 +24,7 @@ use tokio_postgres::{Client, Config, Error as PostgresError};
 
 use super::postgres::{Connection, Server, session_limits};
 use crate::{
-    config::{Clusters, ConfigError, PostgresConfig},
+    config::{Clusters, ConfigError, FromEnv, PostgresConfig},
     error::{Dependency, Error, Result},
 };
 
@@ -46,6 +46,11 @@ pub struct TenantDatabases {
 }
 
 impl TenantDatabases {
+    /// From the environment; connects to nothing yet.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::connect(&Clusters::postgres_from_env()?, &PostgresConfig::from_env()?)
+    }
+
     /// Connects to nothing yet. A cluster has its URL and takes everything else from `settings`.
     pub fn connect(clusters: &Clusters, settings: &PostgresConfig) -> Result<Self, ConfigError> {
         let cluster = |cluster: &crate::config::Cluster| {

@@ -28,9 +28,11 @@ impl NewPassword {
     /// Whether fewer than about 10^8 guesses find it, by the lists of common passwords, names, words, keyboard patterns and
     /// dates that [`zxcvbn`] carries, and by `known` words of the account and their parts.
     pub fn is_guessable_from(&self, known: &[&str]) -> bool {
-        let separated = |character: char| !character.is_alphanumeric();
-        let parts = known.iter().flat_map(|word| word.split(separated).filter(|part| part.len() > 2));
-        let joined: Vec<String> = known.iter().map(|word| word.replace(separated, "")).collect();
+        let separates = |character: char| !character.is_alphanumeric();
+        let parts = known.iter().flat_map(|word| word.split(separates).filter(|part| part.len() > 2));
+        // `budi.santoso@…` and `Budi Santoso` as they are written without what is between.
+        let names = known.iter().flat_map(|word| word.split('@'));
+        let joined: Vec<String> = names.map(|name| name.replace(separates, "")).collect();
         let known: Vec<&str> = parts.chain(known.iter().copied()).chain(joined.iter().map(String::as_str)).collect();
         // The estimate takes longer than linear in the length; what comes after 64 characters weakens no password.
         let head: String = self.expose().chars().take(64).collect();

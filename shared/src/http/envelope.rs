@@ -16,18 +16,17 @@ use tower_http::compression::{
     predicate::{Predicate, SizeAbove},
 };
 use tracing::{Instrument, Span, error, field::Empty, info, info_span, warn};
-use utoipa_axum::router::OpenApiRouter;
 
-use super::{problem::Problem, request::RequestInfo};
+use super::{problem::Problem, request::RequestInfo, routes::Routes};
 use crate::error::Error;
 
 /// A request is answered within this time, whatever hangs. Below the 30 s of API Gateway and the functions' own timeout.
 const DEADLINE: Duration = Duration::from_secs(8);
 
 /// Puts the envelope around a function's routes. The result is what runs in Lambda and what tests mount on a socket.
-pub fn finish(function: OpenApiRouter) -> Router {
-    let (router, _) = function.split_for_parts();
-    router
+pub fn finish(function: Routes) -> Router {
+    function
+        .into_router()
         .fallback(|| async { Problem::no_route(StatusCode::NOT_FOUND) })
         .method_not_allowed_fallback(|| async { Problem::no_route(StatusCode::METHOD_NOT_ALLOWED) })
         .layer(from_fn(envelope))

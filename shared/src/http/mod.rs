@@ -13,6 +13,7 @@ mod path;
 mod problem;
 mod query;
 mod request;
+mod routes;
 mod serve;
 mod tenant_filter;
 
@@ -28,6 +29,7 @@ pub use path::{IdPath, TenantPath};
 pub use problem::{InputFault, Problem, ProblemDetails};
 pub use query::QueryReader;
 pub use request::RequestInfo;
+pub use routes::{Routes, on_methods};
 pub use serve::{serve, serve_scheduled};
 pub use tenant_filter::tenant_filter;
 

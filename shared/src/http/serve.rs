@@ -4,16 +4,15 @@ use futures::FutureExt;
 use lambda_http::{Adapter, LambdaEvent, Service, lambda_runtime, request::LambdaRequest, service_fn};
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::value::{RawValue, to_raw_value};
-use utoipa_axum::router::OpenApiRouter;
 
-use super::finish;
+use super::{Routes, finish};
 use crate::{config::ConfigError, error, telemetry};
 
 /// Runs the routes of one function until Lambda ends the process. `app` reads the configuration; when it cannot, the
 /// function ends with one clear line and Lambda reports a failed start.
 pub async fn serve<A>(
     app: impl FnOnce() -> Result<A, ConfigError>,
-    routes: impl FnOnce(A) -> OpenApiRouter,
+    routes: impl FnOnce(A) -> Routes,
 ) -> Result<(), lambda_http::Error> {
     let app = start(app)?;
     lambda_http::run(finish(routes(app))).await
@@ -23,7 +22,7 @@ pub async fn serve<A>(
 /// whose answer, or failure, is the invocation's.
 pub async fn serve_scheduled<A: Clone, T: Serialize>(
     app: impl FnOnce() -> Result<A, ConfigError>,
-    routes: impl FnOnce(A) -> OpenApiRouter,
+    routes: impl FnOnce(A) -> Routes,
     scheduled: impl AsyncFn(A) -> error::Result<T>,
 ) -> Result<(), lambda_http::Error> {
     let app = start(app)?;

@@ -7,7 +7,7 @@ use check_health::{App, record};
 use futures::future::try_join_all;
 use serde_json::{Value, json};
 use shared::{
-    auth::TokenVerifier,
+    auth::{Gate, TokenVerifier},
     clients::postgres::Postgres,
     config::{FromEnv, TokenConfig},
     domain::{Component, Condition},
@@ -185,8 +185,11 @@ async fn what_was_found_while_postgresql_was_down_is_written_down_when_it_is_bac
 #[tokio::test(flavor = "multi_thread")]
 async fn the_schedule_looks_itself_and_writes_down_every_component_that_is_known() {
     let stage = Stage::new().await;
-    let verifier = TokenVerifier::new(&TokenConfig::from_env().unwrap()).unwrap();
-    let app = App::new(&stage.sources, verifier).unwrap();
+    let gate = Gate {
+        platform: stage.world.api_pool(),
+        verifier: TokenVerifier::new(&TokenConfig::from_env().unwrap()).unwrap(),
+    };
+    let app = App::new(&stage.sources, gate).unwrap();
     let recorded = record(app.clone()).await.unwrap();
     assert_eq!((recorded.samples, recorded.changes), (7, 0), "{recorded:?}");
     // What it found is the newest report, for who asks now.

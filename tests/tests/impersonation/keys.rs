@@ -116,32 +116,38 @@ async fn a_library_of_another_language_verifies_a_token_against_the_published_ke
     let started = stage.start(&tenant).await;
     let token = started["token"].as_str().unwrap();
     let url = stage.api.base.replace("/api/super-admin", "/.well-known/jwks.json");
-    let verify = |audience: &str, token: &str| {
+    let verify = |audience: &str, clock: i64, token: &str| {
         let packages = Path::new(&variable("PYJWT")).ancestors().nth(2).unwrap().to_owned();
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/impersonation/verify.py");
         tokio::task::block_in_place(|| {
             Command::new("python3")
                 .arg(script)
-                .args([&url, "landlord", audience, token])
+                .args([&url, "landlord", audience, &clock.to_string(), token])
                 .env("PYTHONPATH", packages)
                 .env("PYTHONDONTWRITEBYTECODE", "1")
                 .output()
                 .unwrap()
         })
     };
-    let told = verify("landlord-platform", token);
-    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
-    let told: Value = serde_json::from_slice(&told.stdout).unwrap();
+    // As long as its clock is no more than two minutes off.
+    let mut told = Vec::new();
+    for clock in [-119, 119, 0] {
+        let output = verify("landlord-platform", clock, token);
+        assert!(output.status.success(), "{clock} s: {}", String::from_utf8_lossy(&output.stderr));
+        told = output.stdout;
+    }
+    let told: Value = serde_json::from_slice(&told).unwrap();
     assert_eq!([&told["header"]["typ"], &told["header"]["alg"]], ["impersonation+jwt", "EdDSA"]);
     assert_eq!([&told["claims"]["sid"], &told["claims"]["tenant_id"]], [&started["id"], &json!(tenant.id)]);
     assert_eq!(told["claims"]["sub"], json!(tenant.user));
 
-    for (audience, token, what) in [
-        ("landlord-super-admin", token.to_owned(), "InvalidAudienceError"),
-        ("landlord-platform", tampered(token), "InvalidSignatureError"),
-        ("landlord-platform", tests::tokens::good(), "PyJWKClientError"),
+    for (audience, clock, token, what) in [
+        ("landlord-super-admin", 0, token.to_owned(), "InvalidAudienceError"),
+        ("landlord-platform", 0, tampered(token), "InvalidSignatureError"),
+        ("landlord-platform", 0, tests::tokens::good(), "PyJWKClientError"),
+        ("landlord-platform", 30 * 60 + 121, token.to_owned(), "ExpiredSignatureError"),
     ] {
-        let refused = verify(audience, &token);
+        let refused = verify(audience, clock, &token);
         let said = String::from_utf8_lossy(&refused.stderr).into_owned();
         assert!(!refused.status.success() && said.contains(what), "{what}: {said}");
     }

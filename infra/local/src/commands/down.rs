@@ -13,7 +13,7 @@ use crate::{
 
 /// Stops everything that is ours, and with `wipe` removes what it kept.
 pub(crate) fn run(checkout: &Checkout, wipe: bool) -> Result<ExitCode> {
-    if let Ok(stack) = Stack::load(checkout.clone()) {
+    if let Some(stack) = Stack::load_to_stop(checkout.clone())? {
         let _lock = checkout.lock()?;
         let progress = Progress::start();
         let step = progress.step("functions", "stopping");
