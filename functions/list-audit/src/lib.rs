@@ -28,8 +28,10 @@ pub fn routes(gate: Gate) -> Routes {
     path = "/api/super-admin/audit",
     params(
         ("tenant_id" = Option<TenantId>, Query, description = "Only of this tenant"),
-        ("actor" = Option<String>, Query, max_length = 255, description = "Only by this actor: an operator's id, or subject"),
-        ("action" = Option<String>, Query, max_length = 255, example = "tenant.update", description = "Only this action"),
+        ("actor" = Option<String>, Query, max_length = 255, pattern = r"^[^\x00-\x20\x7f-\x9f]*$",
+            description = "Only by this actor: an operator's id, or subject"),
+        ("action" = Option<String>, Query, max_length = 255, pattern = r"^[^\x00-\x20\x7f-\x9f]*$", example = "tenant.update",
+            description = "Only this action"),
         ("outcome" = Option<AuditOutcome>, Query, description = "Only what got so far"),
         ("since" = Option<String>, Query, format = DateTime, description = "Only at this time or later, RFC 3339"),
         ("until" = Option<String>, Query, format = DateTime, description = "Only before this time, RFC 3339"),

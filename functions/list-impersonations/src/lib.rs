@@ -26,7 +26,7 @@ pub fn routes(gate: Gate) -> Routes {
     path = "/api/super-admin/impersonations",
     params(
         ("tenant_id" = Option<TenantId>, Query, description = "Only of this tenant"),
-        ("admin_id" = Option<String>, Query, description = "Only by this operator"),
+        ("admin_id" = Option<String>, Query, max_length = 255, pattern = r"^[^\x00-\x20\x7f-\x9f]*$", description = "Only by this operator"),
         ("user_id" = Option<AgentId>, Query, description = "Only in the name of this user"),
         ("live" = Option<bool>, Query, description = "Only those that are live, or that are not"),
         Paging,

@@ -59,7 +59,7 @@ pub struct AuditRecord {
 
 /// Part of an action, an actor: 1 to 255 visible characters.
 pub fn parse_audit_name(text: &str) -> Result<String, InvalidValue> {
-    if text.len() <= 255 && text.chars().all(|character| !character.is_control() && character != ' ') {
+    if text.chars().count() <= 255 && text.chars().all(|character| !character.is_control() && character != ' ') {
         Ok(text.to_owned())
     } else {
         Err(InvalidValue::new("must be 1 to 255 visible characters"))
