@@ -107,12 +107,12 @@ async fn a_change_honours_if_match_and_one_that_changes_nothing_writes_nothing()
     let api = Api::of(&world).await;
     let operator = SignedIn::with(&world, &api, Operator).await;
     let path = format!("/admins/{}", operator.id);
-    let patch =
+    let change =
         async |tag: &str, body| answer(api.request(Method::PATCH, &path).header("if-match", tag).json(&body)).await;
-    assert_eq!(patch("\"7\"", json!({"role": "viewer"})).await.status, StatusCode::PRECONDITION_FAILED);
-    let same = patch("\"1\"", json!({"role": "operator", "status": "active"})).await;
+    assert_eq!(change("\"7\"", json!({"role": "viewer"})).await.status, StatusCode::PRECONDITION_FAILED);
+    let same = change("\"1\"", json!({"role": "operator", "status": "active"})).await;
     assert_eq!((same.status, same.header("etag")), (StatusCode::OK, "\"1\""));
-    let changed = patch("\"1\"", json!({"role": "viewer"})).await;
+    let changed = change("\"1\"", json!({"role": "viewer"})).await;
     assert_eq!((changed.status, changed.header("etag")), (StatusCode::OK, "\"2\""));
     assert_eq!(world.count("SELECT FROM audit WHERE action = 'admin.update'").await, 1);
     let nobody = api.patch(&format!("/admins/{}", tokens::NOBODY), &json!({"role": "viewer"})).await;
