@@ -1,5 +1,7 @@
 //! The tenant's PostgreSQL database, cloned from the template.
 
+use std::time::Duration;
+
 use tokio_postgres::error::SqlState;
 
 use crate::{
@@ -55,7 +57,18 @@ impl Step for PostgresqlDatabase {
         let cluster = site.stores.postgres(&site.placement.postgres_cluster)?;
         let session = session::open_patient(site, cluster, UNDO_LIMIT).await?;
         // Nobody else has business in a database whose tenant never was active, so whoever is connected is thrown out.
-        session.batch_execute(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", site.database)).await?;
-        Ok(())
+        let drop = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", site.database);
+        let mut patience = 20;
+        loop {
+            match session.batch_execute(&drop).await {
+                // A process of the server's own that has just begun to clean up there belongs to nobody yet, or to a role
+                // that may not be thrown out. A moment later it has gone, or can be told to.
+                Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) && patience > 0 => {
+                    patience -= 1;
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+                dropped => return Ok(dropped?),
+            }
+        }
     }
 }
