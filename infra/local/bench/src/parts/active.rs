@@ -21,9 +21,9 @@ const GOAL: Duration = Duration::from_millis(500);
 /// One at a time, and many at once.
 pub(crate) async fn measure(world: &World, report: &mut Report) -> Result<()> {
     heading("POST to active");
-    let provisioning = Provisioning::start(world).await?;
-    one_at_a_time(world, &provisioning, report).await?;
-    at_once(&provisioning, report).await
+    let provisioning = world.provisioning().await?;
+    one_at_a_time(world, provisioning, report).await?;
+    at_once(provisioning, report).await
 }
 
 async fn one_at_a_time(world: &World, provisioning: &Provisioning, report: &mut Report) -> Result<()> {

@@ -8,7 +8,6 @@ use shared::{
 };
 use uuid::Uuid;
 
-use super::provisioning::Provisioning;
 use crate::{Result, world::World};
 
 /// What each of them has.
@@ -28,10 +27,9 @@ pub(super) struct FilledTenants {
 impl FilledTenants {
     /// Makes so many.
     pub(super) async fn make(world: &World, count: usize) -> Result<Self> {
-        let provisioning = Provisioning::start(world).await?;
+        let provisioning = world.provisioning().await?;
         let ids = provisioning.ask_for_many("measured", count).await?;
         provisioning.wait_for(&ids).await?;
-        drop(provisioning);
         let platform = world.owner().await?;
         let clusters = Clusters::single(world.owner.url.clone());
         let mut databases = Vec::new();

@@ -31,7 +31,7 @@ use tokio::{sync::oneshot, time::sleep};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use super::{head, heading, provisioning::Provisioning, row};
+use super::{head, heading, row};
 use crate::{
     Result,
     report::Report,
@@ -98,10 +98,9 @@ struct Stage {
 
 impl Stage {
     async fn make(world: &World) -> Result<Self> {
-        let provisioning = Provisioning::start(world).await?;
+        let provisioning = world.provisioning().await?;
         let tenant = provisioning.ask_for("impersonated").await?;
         provisioning.wait_for(&[tenant]).await?;
-        drop(provisioning);
         let platform = world.owner().await?;
         let home = Home::find(&platform, TenantId(tenant)).await.map_err(|error| error.chain())?;
         let clusters = Clusters::single(world.owner.url.clone());

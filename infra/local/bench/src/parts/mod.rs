@@ -11,7 +11,7 @@ pub(crate) mod impersonation;
 pub(crate) mod list;
 mod load;
 pub(crate) mod measuring;
-mod provisioning;
+pub(crate) mod provisioning;
 pub(crate) mod start;
 mod tenant_databases;
 pub(crate) mod usage;

@@ -31,7 +31,7 @@ const PATIENCE: Duration = Duration::from_mins(2);
 const POLL: Duration = Duration::from_millis(2);
 
 /// The functions that accept and make tenants, and what AWS does between them.
-pub(super) struct Provisioning {
+pub(crate) struct Provisioning {
     token: String,
     create: Arc<Function>,
     watcher: Client,
@@ -41,7 +41,9 @@ pub(super) struct Provisioning {
 }
 
 impl Provisioning {
-    pub(super) async fn start(world: &World) -> Result<Self> {
+    /// There is one of a world, which has it: see [`World::provisioning`]. A queue that is asked by two gives a message to the
+    /// one that has just gone, and hides it for two minutes.
+    pub(crate) async fn start(world: &World) -> Result<Self> {
         let create = Arc::new(Function::start(&world.program("create-tenant"), PROCESSES).await?);
         let provision = Arc::new(Function::start(&world.program("provision-tenant"), PROCESSES).await?);
         let source = EventSource {

@@ -12,7 +12,7 @@ use shared::{clients::postgres::connect_once, config::Clusters, domain::TenantId
 use tokio_postgres::{Client, Statement};
 use uuid::Uuid;
 
-use super::{head, heading, provisioning::Provisioning, row};
+use super::{head, heading, row};
 use crate::{
     Result,
     report::Report,
@@ -120,10 +120,9 @@ pub(crate) async fn measure(world: &World, report: &mut Report) -> Result<()> {
 
 /// Two tenants, each with its database.
 async fn tenants(world: &World) -> Result<Vec<(Uuid, String)>> {
-    let provisioning = Provisioning::start(world).await?;
+    let provisioning = world.provisioning().await?;
     let ids = provisioning.ask_for_many("crowded", 2).await?;
     provisioning.wait_for(&ids).await?;
-    drop(provisioning);
     let sql = "SELECT id, database_name FROM organizations WHERE id = ANY($1)";
     let rows = world.owner().await?.query(sql, &[&ids]).await?;
     rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()

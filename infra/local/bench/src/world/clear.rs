@@ -40,7 +40,7 @@ struct Made {
 impl World {
     /// Removes all of it.
     pub(crate) async fn remove(mut self) -> Result<()> {
-        drop(self.presence.take());
+        drop((self.presence.take(), self.provisioning.take()));
         self.clear(&self.database).await
     }
 

@@ -18,11 +18,12 @@ use shared::{
     config::{FromEnv, MongoConfig, PostgresConfig, RedisConfig, S3Config, SigningConfig, TokenConfig},
     domain::AdminId,
 };
+use tokio::sync::OnceCell;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
 use self::urls::{patient, postgres_database, redis_database};
-use crate::{Result, Settings, artifacts, runtime::Program};
+use crate::{Result, Settings, artifacts, parts::provisioning::Provisioning, runtime::Program};
 
 /// How many tenants there are from the beginning.
 pub(crate) const TENANTS: usize = 10_000;
@@ -59,6 +60,7 @@ pub(crate) struct World {
     redis_config: RedisConfig,
     /// A super-admin's bearer token.
     pub(crate) token: String,
+    provisioning: OnceCell<Provisioning>,
 }
 
 impl World {
@@ -100,6 +102,7 @@ impl World {
             redis: Redis::connect(&redis_config)?,
             redis_config,
             token,
+            provisioning: OnceCell::new(),
             database,
         };
         let ready = async {
@@ -114,6 +117,11 @@ impl World {
                 Err(error)
             }
         }
+    }
+
+    /// The functions that make tenants, started when they are first needed.
+    pub(crate) async fn provisioning(&self) -> Result<&Provisioning> {
+        self.provisioning.get_or_try_init(|| Provisioning::start(self)).await
     }
 
     /// Another one beside it, with another number of tenants.
