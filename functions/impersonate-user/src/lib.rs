@@ -1,7 +1,7 @@
 //! `POST /api/super-admin/impersonations`: act in the name of a tenant's user, for a while and with a reason.
 //!
 //! A start is written down in the platform database, then in the tenant's own, then confirmed in the platform's; only then is
-//! a token given ([`start`]). Whatever fails in between, nothing is live, and an operator can see what was tried.
+//! a token given (module `start`). Whatever fails in between, nothing is live, and an operator can see what was tried.
 //!
 //! With an `Idempotency-Key` the answer is kept as any other, but for the token, which is at rest nowhere: a request that
 //! comes again gets it signed again, the same as before, as long as the impersonation is live.

@@ -135,7 +135,8 @@ async fn without_redis_the_measured_figures_come_in_time_and_the_answer_says_so(
         let begun = Instant::now();
         let answer = api.get("/tenants/usage").await;
         assert_eq!(answer.status, 200, "{mode:?}: {}", answer.text);
-        assert!(begun.elapsed() < Duration::from_millis(1500), "{mode:?}: {:?}", begun.elapsed());
+        // Redis has half a second; the rest is for a busy machine. A request that waited for it would take eight.
+        assert!(begun.elapsed() < Duration::from_secs(3), "{mode:?}: {:?}", begun.elapsed());
         let usage = &answer.json[0]["usage"];
         let shown =
             (answer.header("x-live-counters").to_owned(), usage["messages_month"].clone(), usage["source"].clone());
