@@ -83,6 +83,8 @@ async fn list_tenant_usage(
     let (filter, order, limit) = read(query)?;
     let month = Month::current();
     let rows = reader.admit(usage::list(reader.client(), &filter, month, order, limit)).await?;
+    // Others may have the connection while Redis is asked, which may take its half a second.
+    drop(reader);
     let (counted, available) = match counters.messages(rows.iter().map(|row| row.tenant.id), month).await {
         Ok(counted) => (counted, "available"),
         Err(error) => {
