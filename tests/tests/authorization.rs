@@ -207,6 +207,10 @@ mod identity_provider {
             assert_eq!(status(token(|_| {})).await, StatusCode::OK);
         }
         assert_eq!(fetched.load(Ordering::SeqCst), 1);
+        // One tenant is read together with what is said here of who asks.
+        let one = format!("/tenants/{}", api.create_tenant("kopi-kenangan").await["id"].as_str().unwrap());
+        let read = async |token: String| answer(api.anonymous(Method::GET, &one).bearer_auth(token)).await.status;
+        assert_eq!(read(token(|_| {})).await, StatusCode::OK);
         assert_eq!(status(token(|claims| claims["groups"] = json!(["staff"]))).await, StatusCode::FORBIDDEN);
         assert_eq!(status(token(|claims| claims["aud"] = json!("other"))).await, StatusCode::UNAUTHORIZED);
         assert_eq!(status(token(|claims| claims["iss"] = json!("landlord"))).await, StatusCode::UNAUTHORIZED);
@@ -225,8 +229,10 @@ mod identity_provider {
         let known = api.post("/admins", &known).await;
         assert_eq!(known.status, StatusCode::CREATED, "{}", known.text);
         assert_eq!(write(token(named)).await, StatusCode::FORBIDDEN);
+        assert_eq!(read(token(named)).await, StatusCode::OK);
         let path = format!("/admins/{}", known.json["id"].as_str().unwrap());
         assert_eq!(api.patch(&path, &json!({"status": "disabled"})).await.status, StatusCode::OK);
         assert_eq!(status(token(|_| {})).await, StatusCode::UNAUTHORIZED);
+        assert_eq!(read(token(|_| {})).await, StatusCode::UNAUTHORIZED);
     }
 }

@@ -21,7 +21,7 @@ use crate::{
     http::{Problem, RequestInfo},
     store::{
         audit::{self, Actor, AuditEntry},
-        super_admins::{self, OperatorName},
+        super_admins::{self, Asked, OperatorName, Standing},
     },
 };
 
@@ -54,7 +54,13 @@ enum Found {
 impl Caller {
     /// The caller, if they may do now what takes `needed`. A refusal is written down.
     async fn allow(&self, client: &Connection, needed: OperatorRole) -> Result<SuperAdmin> {
-        match self.look_up(client, needed).await? {
+        let standing = super_admins::find_standing(client, self.name()).await?;
+        self.judge(client, standing, needed).await
+    }
+
+    /// The caller, if one of that standing may do what takes `needed`. A refusal is written down.
+    async fn judge(&self, client: &Connection, standing: Option<Standing>, needed: OperatorRole) -> Result<SuperAdmin> {
+        match self.compare(standing, needed) {
             Found::Allowed(admin) => Ok(admin),
             Found::Refused(error, id) => {
                 let details = json!({ "method": self.method.as_str(), "path": self.path, "needed": needed });
@@ -67,22 +73,24 @@ impl Caller {
         }
     }
 
-    async fn look_up(&self, client: &Connection, needed: OperatorRole) -> Result<Found> {
-        let name = match &self.identity {
+    fn name(&self) -> OperatorName<'_> {
+        match &self.identity {
             Identity::Own { id, .. } => OperatorName::Id(*id),
             Identity::Provider { subject, .. } => OperatorName::Subject(subject),
-        };
-        let standing = super_admins::find_standing(client, name).await?;
+        }
+    }
+
+    fn compare(&self, standing: Option<Standing>, needed: OperatorRole) -> Found {
         let request = self.request.clone();
         let admin = match (standing, &self.identity) {
             (Some(standing), identity) => {
                 let id = standing.id.to_string();
                 let ended = |session_epoch: i32| session_epoch != standing.session_epoch;
                 if standing.is_disabled {
-                    return Ok(Found::Refused(Error::Unauthenticated("The operator is disabled"), id));
+                    return Found::Refused(Error::Unauthenticated("The operator is disabled"), id);
                 }
                 if matches!(identity, Identity::Own { session_epoch, .. } if ended(*session_epoch)) {
-                    return Ok(Found::Refused(Error::Unauthenticated("The session has ended; sign in again"), id));
+                    return Found::Refused(Error::Unauthenticated("The session has ended; sign in again"), id);
                 }
                 SuperAdmin { id, email: Some(standing.email), role: standing.role, request }
             }
@@ -91,14 +99,14 @@ impl Caller {
                 SuperAdmin { id: subject.clone(), email: None, role: *role, request }
             }
             (None, Identity::Own { id, .. }) => {
-                return Ok(Found::Refused(Error::Unauthenticated("The operator is not known"), id.to_string()));
+                return Found::Refused(Error::Unauthenticated("The operator is not known"), id.to_string());
             }
         };
-        Ok(if admin.role.allows(needed) {
+        if admin.role.allows(needed) {
             Found::Allowed(admin)
         } else {
             Found::Refused(Error::Forbidden(too_little(needed)), admin.id)
-        })
+        }
     }
 
     /// For what has to be told even when the platform database is down: refuses those whom it says to refuse within
@@ -148,6 +156,16 @@ impl MayRead {
         let (admin, result) = futures::join!(self.caller.allow(&self.connection, OperatorRole::Viewer), work);
         admin?;
         result
+    }
+
+    /// What `work` found, if the caller may read: for the one row that is read together with what the caller is.
+    pub async fn admit_asked<'a, T, F>(&'a self, work: impl FnOnce(&'a Connection, OperatorName<'a>) -> F) -> Result<T>
+    where
+        F: Future<Output = Result<Asked<T>>>,
+    {
+        let Asked { standing, found } = work(&self.connection, self.caller.name()).await?;
+        self.caller.judge(&self.connection, standing, OperatorRole::Viewer).await?;
+        found
     }
 }
 

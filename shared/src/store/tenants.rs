@@ -8,7 +8,10 @@ use time::OffsetDateTime;
 use tokio_postgres::{Row, error::SqlState};
 
 pub use self::site::{Behind, TenantSite, find_site, list_behind, set_schema_version};
-use super::conditions::Conditions;
+use super::{
+    conditions::Conditions,
+    super_admins::{self, Asked, OperatorName},
+};
 use crate::{
     domain::{
         AgentId, Country, Cursor, Limits, PageLimit, SearchText, Slug, Tenant, TenantId, TenantName, TenantStatus,
@@ -97,10 +100,17 @@ pub struct NewTenant {
     pub country: Country,
 }
 
+const BY_ID: &str = concat!("SELECT ", columns!(), " FROM organizations WHERE id = $1");
+
 /// The tenant of an id.
 pub async fn find(client: &impl GenericClient, id: TenantId) -> Result<Tenant> {
-    let statement = client.prepare_cached(concat!("SELECT ", columns!(), " FROM organizations WHERE id = $1")).await?;
+    let statement = client.prepare_cached(BY_ID).await?;
     client.query_opt(&statement, &[&id.0]).await?.map_or(Err(NOT_FOUND), |row| read(&row))
+}
+
+/// The tenant of an id, for the operator who asks.
+pub async fn find_asked(client: &impl GenericClient, by: OperatorName<'_>, id: TenantId) -> Result<Asked<Tenant>> {
+    super_admins::find_asked(client, by, BY_ID, id.0, NOT_FOUND, read).await
 }
 
 /// The tenant of an id, locked until the transaction ends.

@@ -12,12 +12,17 @@ async fn disabling_an_operator_holds_at_once_and_enabling_them_brings_no_session
     let world = World::new().await;
     let api = Api::of(&world).await;
     let operator = SignedIn::with(&world, &api, Operator).await;
+    let id = api.create_tenant("kopi-kenangan").await["id"].as_str().unwrap().to_owned();
+    // One that is read together with the operator, and one that is not there.
+    let (one, none) = (format!("/tenants/{id}"), format!("/impersonations/{id}"));
     assert_eq!(operator.get("/tenants").await.status, StatusCode::OK);
+    assert_eq!(operator.get(&one).await.status, StatusCode::OK);
+    assert_eq!(operator.get(&none).await.status, StatusCode::NOT_FOUND);
     let path = format!("/admins/{}", operator.id);
     let disabled = api.patch(&path, &json!({"status": "disabled"})).await;
     assert_eq!(disabled.status, StatusCode::OK, "{}", disabled.text);
     assert_eq!(disabled.json["status"], "disabled");
-    for route in ["/tenants", "/tenants/usage", "/health", "/audit", "/admins"] {
+    for route in ["/tenants", "/tenants/usage", "/health", "/audit", "/admins", &one, &none] {
         let refused = operator.get(route).await;
         assert_eq!(refused.status, StatusCode::UNAUTHORIZED, "{route}: {}", refused.text);
         assert_eq!(refused.json["detail"], "The operator is disabled", "{route}");
@@ -62,8 +67,10 @@ async fn a_token_of_nobody_and_one_of_another_epoch_are_refused() {
         ("an odd epoch", with(|claims| claims["epoch"] = json!("0"))),
         ("a huge epoch", with(|claims| claims["epoch"] = json!(u64::MAX))),
     ] {
-        let refused = answer(api.anonymous(reqwest::Method::GET, "/tenants").bearer_auth(token)).await;
-        assert_eq!(refused.status, StatusCode::UNAUTHORIZED, "{what}: {}", refused.text);
+        for path in ["/tenants", &format!("/tenants/{}", tokens::NOBODY)] {
+            let refused = answer(api.anonymous(reqwest::Method::GET, path).bearer_auth(&token)).await;
+            assert_eq!(refused.status, StatusCode::UNAUTHORIZED, "{what}, {path}: {}", refused.text);
+        }
     }
     let good = with(|claims| claims["epoch"] = json!(0));
     assert_eq!(answer(api.anonymous(reqwest::Method::GET, "/tenants").bearer_auth(good)).await.status, StatusCode::OK);

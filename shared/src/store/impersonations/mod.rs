@@ -15,7 +15,10 @@ pub use end::{end, end_of_agent, end_of_operator, end_of_tenant, find_for_update
 pub use start::{Begun, NewImpersonation, START, abandon, begin, confirm};
 use tokio_postgres::Row;
 
-use super::conditions::Conditions;
+use super::{
+    conditions::Conditions,
+    super_admins::{self, Asked, OperatorName},
+};
 use crate::{
     domain::{Access, AgentId, Cursor, EndReason, Impersonation, ImpersonationId, PageLimit, TenantId},
     error::{Error, Result},
@@ -59,15 +62,24 @@ const LIVE: &str = "i.ended_at IS NULL AND i.recorded_at IS NOT NULL AND i.expir
                     AND NOT EXISTS (SELECT FROM super_admins
                                     WHERE disabled_at IS NOT NULL AND (id::text = i.admin_id OR subject = i.admin_id))";
 
+const BY_ID: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM impersonations i JOIN organizations o ON o.id = i.organization_id WHERE i.id = $1"
+);
+
+/// The impersonation of an id, for the operator who asks.
+pub async fn find_asked(
+    client: &impl GenericClient,
+    by: OperatorName<'_>,
+    id: ImpersonationId,
+) -> Result<Asked<Impersonation>> {
+    super_admins::find_asked(client, by, BY_ID, id.0, NOT_FOUND, read).await
+}
+
 /// The impersonation of an id.
 pub async fn find(client: &impl GenericClient, id: ImpersonationId) -> Result<Impersonation> {
-    let statement = client
-        .prepare_cached(concat!(
-            "SELECT ",
-            columns!(),
-            " FROM impersonations i JOIN organizations o ON o.id = i.organization_id WHERE i.id = $1"
-        ))
-        .await?;
+    let statement = client.prepare_cached(BY_ID).await?;
     client.query_opt(&statement, &[&id.0]).await?.map_or(Err(NOT_FOUND), |row| read(&row))
 }
 

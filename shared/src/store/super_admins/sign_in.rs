@@ -1,4 +1,4 @@
-//! Signing in, and what an operator who did may do now.
+//! Signing in.
 
 use deadpool_postgres::GenericClient;
 use tokio_postgres::Row;
@@ -45,60 +45,6 @@ pub async fn find_own_credentials(client: &impl GenericClient, id: AdminId) -> R
 
 fn read_credentials(row: &Row) -> Result<Credentials> {
     Ok(Credentials { id: AdminId(row.try_get(0)?), password_hash: row.try_get(1)?, session_epoch: row.try_get(2)? })
-}
-
-/// By what a token names an operator.
-#[derive(Debug, Clone, Copy)]
-pub enum OperatorName<'a> {
-    /// One of our own tokens.
-    Id(AdminId),
-    /// A token of the identity provider.
-    Subject(&'a str),
-}
-
-/// What an operator is at this moment.
-#[derive(Debug, Clone)]
-pub struct Standing {
-    /// Who.
-    pub id: AdminId,
-    /// Their e-mail address.
-    pub email: String,
-    /// What they may do.
-    pub role: OperatorRole,
-    /// Whether they may do nothing any more.
-    pub is_disabled: bool,
-    /// The epoch of the sessions that have not ended.
-    pub session_epoch: i32,
-}
-
-/// What an operator is at this moment; `None` where there is no such operator.
-pub async fn find_standing(client: &impl GenericClient, name: OperatorName<'_>) -> Result<Option<Standing>> {
-    macro_rules! query {
-        ($condition:literal) => {
-            concat!(
-                "SELECT id, email, role, disabled_at IS NOT NULL, session_epoch FROM super_admins WHERE ",
-                $condition
-            )
-        };
-    }
-    let row = match name {
-        OperatorName::Id(id) => {
-            let statement = client.prepare_cached(query!("id = $1")).await?;
-            client.query_opt(&statement, &[&id.0]).await?
-        }
-        OperatorName::Subject(subject) => {
-            let statement = client.prepare_cached(query!("subject = $1")).await?;
-            client.query_opt(&statement, &[&subject]).await?
-        }
-    };
-    let Some(row) = row else { return Ok(None) };
-    Ok(Some(Standing {
-        id: AdminId(row.try_get(0)?),
-        email: row.try_get(1)?,
-        role: read_role(row.try_get(2)?)?,
-        is_disabled: row.try_get(3)?,
-        session_epoch: row.try_get(4)?,
-    }))
 }
 
 pub(super) fn read_role(text: &str) -> Result<OperatorRole> {
