@@ -1,6 +1,10 @@
 //! The API's description: it is that of the code, whole, and served to anyone.
 
-use std::{collections::BTreeSet, fs, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::PathBuf,
+};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use reqwest::{Method, StatusCode, header};
@@ -39,6 +43,20 @@ async fn the_checked_in_document_is_that_of_the_code() {
     } else if text != fs::read_to_string(file()).unwrap() {
         panic!("infra/openapi.json is not what the code says; `cargo dev openapi` writes it anew");
     }
+}
+
+#[tokio::test]
+async fn no_two_functions_mean_different_things_by_one_name() {
+    let world = World::new().await;
+    let mut named = BTreeMap::new();
+    for api in routes(&Parts::of(&world)).descriptions() {
+        for (name, schema) in api.components.into_iter().flat_map(|components| components.schemas) {
+            let schema = serde_json::to_value(schema).unwrap();
+            let first = named.entry(name.clone()).or_insert_with(|| schema.clone());
+            assert_eq!(*first, schema, "{name}");
+        }
+    }
+    assert!(named.len() > 20, "{named:?}");
 }
 
 #[test]

@@ -136,7 +136,7 @@ fn kind_name(kind: ValueKind) -> &'static str {
         ValueKind::Null => "null",
         ValueKind::Boolean => "a boolean",
         ValueKind::Integer | ValueKind::NegativeInteger => "an integer",
-        ValueKind::Float => "a fraction",
+        ValueKind::Float => "a number with a fraction or beyond 2^53",
         ValueKind::String => "a string",
         ValueKind::Sequence => "an array",
         ValueKind::Map => "an object",

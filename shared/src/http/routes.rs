@@ -38,10 +38,13 @@ impl Routes {
     /// What describes them.
     pub fn describe(&self) -> OpenApi {
         let mut all = OpenApi::default();
-        for describe in &self.describe {
-            all.merge(describe());
-        }
+        self.descriptions().for_each(|one| all.merge(one));
         all
+    }
+
+    /// What describes each of them, before they are made one. Of two schemas that have one name, only one is left then.
+    pub fn descriptions(&self) -> impl Iterator<Item = OpenApi> {
+        self.describe.iter().map(|describe| describe())
     }
 }
 
