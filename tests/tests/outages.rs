@@ -6,7 +6,12 @@ use futures::future::join_all;
 use reqwest::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
-use shared::{clients::postgres::Postgres, config::RedisConfig};
+use shared::{
+    clients::postgres::Postgres,
+    config::{PostgresConfig, RedisConfig},
+    error::Error,
+    store::tenants,
+};
 use tests::{
     Api, World,
     api::{Parts, answer, tenant_request},
@@ -135,4 +140,27 @@ async fn without_sqs_a_tenant_is_accepted_and_its_message_waits_in_the_outbox() 
     assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
     assert_eq!(world.count("SELECT FROM outbox WHERE destination = 'provision'").await, 1);
     assert!(queues::drain(&world.provision_queue_url).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_function_that_froze_in_a_transaction_loses_its_locks_before_others_give_up_waiting_for_them() {
+    let world = World::new().await;
+    let api = Api::of(&world).await;
+    let id = api.create_tenant("frozen").await["id"].as_str().unwrap().to_owned();
+    // A process that is not scheduled any more: nobody polls this transaction again, and its connection stays open.
+    let config = PostgresConfig { statement_timeout: Duration::from_secs(2), ..world.api() };
+    let platform = Postgres::connect(&config).unwrap();
+    let mut frozen = platform.get().await.unwrap();
+    let transaction = frozen.transaction().await.unwrap();
+    let lock = transaction.query("SELECT FROM organizations FOR UPDATE", &[]).await.unwrap();
+    assert_eq!(lock.len(), 1);
+    let begun = Instant::now();
+    let mut other = platform.get().await.unwrap();
+    let waiting = other.transaction().await.unwrap();
+    let found = tenants::find_for_update(&waiting, id.parse().unwrap()).await.unwrap();
+    assert_eq!(found.slug, "frozen");
+    let waited = begun.elapsed();
+    assert!((Duration::from_secs(1)..Duration::from_secs(2)).contains(&waited), "{waited:?}");
+    let late = Error::from(transaction.query("SELECT 1", &[]).await.unwrap_err());
+    assert!(matches!(late, Error::Unavailable { .. }), "{late:?}");
 }
