@@ -1,37 +1,23 @@
 //! What the examples of the API's description speak of.
 
-use shared::{
-    clients::postgres::connect_once,
-    domain::{AdminId, AgentId, ImpersonationId, OperatorRole, TENANT_SCHEMA_VERSION, TenantId, tenant_template},
-};
-use uuid::Uuid;
+use shared::domain::{AdminId, AgentId, ImpersonationId, OperatorRole, TENANT_SCHEMA_VERSION, TenantId};
 
-use crate::World;
+use crate::{Tenant, World};
 
 /// Puts it into a world: an active tenant with two agents, an operator who acts in the name of one,
 /// and an operator who can sign in.
 pub async fn furnish(world: &World) {
     let owner = world.client().await;
-    let database = format!("tenant_{}", Uuid::now_v7().simple());
-    let template = tenant_template(TENANT_SCHEMA_VERSION);
-    owner
-        .batch_execute(&format!("CREATE DATABASE {database} TEMPLATE {template} OWNER landlord_provisioner"))
-        .await
-        .unwrap();
-    let tenant = format!(
-        "INSERT INTO organizations (id, name, slug, status, database_name, schema_version, country, postgres_cluster,
-                                    mongo_cluster, created_at, updated_at)
-         VALUES ('{}', 'Example', 'example', 'active', '{database}', {TENANT_SCHEMA_VERSION}, 'ID', 'main', 'main', now(), now())",
-        TenantId::EXAMPLE
-    );
-    owner.batch_execute(&tenant).await.unwrap();
+    let tenant = Tenant::of(TenantId::EXAMPLE.parse().unwrap());
+    tenant.clone_database(&owner).await;
+    tenant.register(&owner, TENANT_SCHEMA_VERSION, None).await;
     let agents = format!(
         "INSERT INTO agents (id, email, full_name, role, created_at, updated_at)
          VALUES ('{}', 'sari@example.com', 'Sari', 'agent', now(), now()),
                 (gen_random_uuid(), 'ada@example.com', 'Ada', 'admin', now(), now())",
         AgentId::EXAMPLE
     );
-    connect_once(&world.owner(), Some(&database)).await.unwrap().batch_execute(&agents).await.unwrap();
+    tenant.inside(world).await.batch_execute(&agents).await.unwrap();
     let impersonation = format!(
         "INSERT INTO impersonations (id, admin_id, organization_id, agent_id, agent_email, access, reason, started_at,
                                      expires_at, recorded_at)

@@ -15,7 +15,10 @@ pub mod examples;
 pub mod platform;
 pub mod proxy;
 pub mod queues;
+pub mod tenant;
 pub mod tokens;
+
+use std::time::Duration;
 
 pub use api::{Answer, Api};
 pub use platform::World;
@@ -24,6 +27,8 @@ use shared::{
     config::{FromEnv, RedisConfig},
     deny_list::DenyList,
 };
+pub use tenant::Tenant;
+use tokio::time::{Instant, sleep};
 
 /// The password of every operator that a test makes.
 pub const PASSWORD: &str = "correct horse battery staple";
@@ -31,6 +36,16 @@ pub const PASSWORD: &str = "correct horse battery staple";
 /// The deny list in the Redis of the environment.
 pub fn deny_list() -> DenyList {
     DenyList::new(Redis::connect(&RedisConfig::from_env().unwrap()).unwrap())
+}
+
+/// Repeats until it is so; gives how long that took.
+pub async fn until(what: &str, limit: Duration, mut condition: impl AsyncFnMut() -> bool) -> Duration {
+    let begun = Instant::now();
+    while !condition().await {
+        assert!(begun.elapsed() < limit, "not within {limit:?}: {what}");
+        sleep(Duration::from_millis(10)).await;
+    }
+    begun.elapsed()
 }
 
 /// A variable of the environment.

@@ -5,6 +5,8 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
+use reqwest::Url;
+use secrecy::{ExposeSecret, SecretString};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{
@@ -50,6 +52,16 @@ impl Proxy {
     /// A proxy in front of `upstream` (`host:port`).
     pub async fn to(upstream: &str) -> Self {
         Self::rewriting(upstream, |_| None).await
+    }
+
+    /// A proxy in front of the server of a URL, and the same URL by way of the proxy.
+    pub async fn before(url: &SecretString) -> (Self, SecretString) {
+        let mut url = Url::parse(url.expose_secret()).unwrap();
+        let proxy = Self::to(&format!("{}:{}", url.host_str().unwrap(), url.port().unwrap())).await;
+        let (host, port) = proxy.address.split_once(':').unwrap();
+        url.set_host(Some(host)).unwrap();
+        url.set_port(Some(port.parse().unwrap())).unwrap();
+        (proxy, String::from(url).into())
     }
 
     /// A proxy in front of a Kafka broker. Where the broker says its own address, the proxy's is said instead: clients ask

@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use reqwest::{Method, StatusCode};
-use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use shared::{
     clients::postgres::Postgres,
@@ -19,18 +18,6 @@ use tests::{
     queues, variable,
 };
 
-/// `url` with its host and port replaced.
-fn through(url: &str, address: &str) -> SecretString {
-    let (head, rest) = url.rsplit_once('@').unwrap();
-    let (_, tail) = rest.split_once('/').unwrap_or((rest, ""));
-    SecretString::from(format!("{head}@{address}/{tail}"))
-}
-
-fn host(url: &str) -> String {
-    let (_, rest) = url.rsplit_once('@').unwrap();
-    rest.split(['/', '?']).next().unwrap().to_owned()
-}
-
 fn user_request(tenant_id: &str) -> Value {
     json!({
         "tenant_id": tenant_id, "email": "budi@kopi.example", "full_name": "Budi", "role": "agent",
@@ -42,8 +29,8 @@ fn user_request(tenant_id: &str) -> Value {
 async fn without_postgresql_every_route_answers_503_in_time_and_works_again_when_it_is_back() {
     let world = World::new().await;
     let mut config = world.api();
-    let proxy = Proxy::to(&host(config.url.expose_secret())).await;
-    config.url = through(config.url.expose_secret(), &proxy.address);
+    let (proxy, url) = Proxy::before(&config.url).await;
+    config.url = url;
     let parts = Parts { platform: Postgres::connect(&config).unwrap(), ..Parts::of(&world) };
     let api = Api::with(&parts).await;
     let id = api.create_tenant("before").await["id"].as_str().unwrap().to_owned();
@@ -99,9 +86,8 @@ async fn refused(api: &Api, mode: Mode, method: Method, path: String, body: Opti
 #[tokio::test]
 async fn without_redis_nobody_signs_in_and_everything_else_goes_on() {
     let world = World::new().await;
-    let url = variable("REDIS_URL");
-    let proxy = Proxy::to(&host(&url)).await;
-    let redis = RedisConfig { url: through(&url, &proxy.address), timeout: Duration::from_millis(500) };
+    let (proxy, url) = Proxy::before(&variable("REDIS_URL").into()).await;
+    let redis = RedisConfig { url, timeout: Duration::from_millis(500) };
     let api = Api::with(&Parts { redis, ..Parts::of(&world) }).await;
     let sign_in = async || {
         let body = json!({"email": "nobody@landlord.example", "password": uuid::Uuid::now_v7().to_string()});

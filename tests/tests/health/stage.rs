@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use serde_json::Value;
 use shared::{
     config::{Clusters, KafkaConfig, PostgresConfig, RedisConfig},
@@ -93,24 +93,19 @@ async fn api(world: &World, sources: &Sources) -> Api {
 
 async fn behind_proxies(world: &World) -> (Sources, Vec<Proxy>) {
     let direct = world.health();
-    let postgres = Proxy::to(&host(direct.postgres.url.expose_secret())).await;
-    let mongo_url = direct.mongo_clusters.0[0].url.expose_secret().to_owned();
-    let mongo = Proxy::to(&host(&mongo_url)).await;
-    let redis = Proxy::to(&host(direct.redis.url.expose_secret())).await;
+    let (postgres, postgres_url) = Proxy::before(&direct.postgres.url).await;
+    let (mongo, mongo_url) = Proxy::before(&direct.mongo_clusters.0[0].url).await;
+    let (redis, redis_url) = Proxy::before(&direct.redis.url).await;
     let kafka = Proxy::to_kafka(&direct.kafka.brokers).await;
     let s3 = Proxy::to(variable("AWS_ENDPOINT_URL_S3").trim_start_matches("http://")).await;
     let sqs = Proxy::to(variable("AWS_ENDPOINT_URL_SQS").trim_start_matches("http://")).await;
-    let postgres_url = through(direct.postgres.url.expose_secret(), &postgres.address);
     // Otherwise the driver goes where the replica set says that it is.
-    let mongo_url = through(&mongo_url, &mongo.address).replace("replicaSet=rs0", "directConnection=true");
+    let mongo_url = mongo_url.expose_secret().replace("replicaSet=rs0", "directConnection=true");
     let sources = Sources {
-        postgres: PostgresConfig { url: SecretString::from(postgres_url.clone()), ..direct.postgres },
+        postgres: PostgresConfig { url: postgres_url.clone(), ..direct.postgres },
         postgres_clusters: Clusters::single(postgres_url),
         mongo_clusters: Clusters::single(mongo_url),
-        redis: RedisConfig {
-            url: SecretString::from(through(direct.redis.url.expose_secret(), &redis.address)),
-            ..direct.redis
-        },
+        redis: RedisConfig { url: redis_url, ..direct.redis },
         kafka: KafkaConfig { brokers: kafka.address.clone(), ..direct.kafka },
         endpoints: Endpoints {
             s3: Some(format!("http://{}", s3.address)),
@@ -119,16 +114,4 @@ async fn behind_proxies(world: &World) -> (Sources, Vec<Proxy>) {
         ..direct
     };
     (sources, vec![postgres, mongo, redis, kafka, s3, sqs])
-}
-
-/// `url` with its host and port replaced.
-fn through(url: &str, address: &str) -> String {
-    let (head, rest) = url.rsplit_once('@').unwrap();
-    let tail = rest.find(['/', '?']).map_or("", |at| &rest[at..]);
-    format!("{head}@{address}{tail}")
-}
-
-fn host(url: &str) -> String {
-    let (_, rest) = url.rsplit_once('@').unwrap();
-    rest.split(['/', '?']).next().unwrap().to_owned()
 }

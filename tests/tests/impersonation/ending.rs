@@ -34,7 +34,7 @@ async fn an_end_denies_the_token_tells_everyone_and_once_more_changes_nothing() 
     assert_eq!(kinds, ["impersonation.started", "impersonation.ended"]);
     let audit = stage.audit("impersonation.end").await;
     assert_eq!(audit.len(), 1);
-    assert_eq!([&audit[0].2["impersonation_id"], &audit[0].2["user_id"]], [&json!(sid), &json!(tenant.user)]);
+    assert_eq!([&audit[0].2["impersonation_id"], &audit[0].2["user_id"]], [&json!(sid), &json!(tenant.admin)]);
     assert!(stage.record(&tenant, &sid).await.unwrap().4, "the tenant sees that it is over");
 
     assert_eq!(stage.end(&sid).await.status, StatusCode::NO_CONTENT);
@@ -107,7 +107,7 @@ async fn with_a_deactivated_user_end_those_in_their_name() {
     let body = json!({ "tenant_id": tenant.id, "user_id": other, "reason": "Looks at the inbox of budi" });
     let lives = id(&stage.ask(&body).await.json);
 
-    let path = format!("/users/{}?tenant_id={}", tenant.user, tenant.id);
+    let path = format!("/users/{}?tenant_id={}", tenant.admin, tenant.id);
     let deactivated = stage.api.patch(&path, &json!({ "status": "deactivated" })).await;
 
     assert_eq!(deactivated.status, StatusCode::OK, "{}", deactivated.text);
@@ -126,7 +126,7 @@ async fn what_is_ended_for_an_agent_is_ended_in_both_databases() {
     let sid = id(&stage.start(&tenant).await);
     let mut platform = stage.world.api_pool().get().await.unwrap();
     let transaction = platform.transaction().await.unwrap();
-    let user = AgentId(tenant.user);
+    let user = AgentId(tenant.admin);
     let ended = impersonations::end_of_agent(&transaction, tenant.id, user, Actor::SYSTEM).await.unwrap();
     assert_eq!(ended.len(), 1);
     assert!(impersonations::end_of_agent(&transaction, tenant.id, user, Actor::SYSTEM).await.unwrap().is_empty());

@@ -17,15 +17,15 @@ use tests::{
 };
 
 use super::{
-    stage::{Stage, claims, denied, host, id, request, request_with, through},
+    stage::{Stage, claims, denied, id, request, request_with},
     verifier::{relay, tick, topic},
 };
 
 #[tokio::test]
 async fn without_redis_nothing_starts_and_everything_that_ends_or_reads_goes_on() {
     let real = <RedisConfig as shared::config::FromEnv>::from_env().unwrap();
-    let proxy = Proxy::to(&host(&real.url)).await;
-    let redis = RedisConfig { url: through(&real.url, &proxy.address), timeout: Duration::from_millis(500) };
+    let (proxy, url) = Proxy::before(&real.url).await;
+    let redis = RedisConfig { url, timeout: Duration::from_millis(500) };
     let stage = Stage::with(|_, mut parts| {
         parts.redis = redis;
         parts
@@ -69,12 +69,9 @@ async fn without_redis_nothing_starts_and_everything_that_ends_or_reads_goes_on(
 
 /// A stage whose functions reach tenants' databases through a proxy.
 async fn behind_a_proxy() -> (Stage, Proxy) {
-    let url = tests::variable("POSTGRES_API_URL");
-    let server = url.rsplit_once('@').unwrap().1.split('/').next().unwrap().to_owned();
-    let proxy = Proxy::to(&server).await;
-    let address = proxy.address.clone();
+    let (proxy, url) = Proxy::before(&tests::variable("POSTGRES_API_URL").into()).await;
     let stage = Stage::with(|world, mut parts| {
-        let clusters = Clusters::single(through(&world.api().url, &address));
+        let clusters = Clusters::single(url);
         parts.databases = TenantDatabases::connect(&clusters, &world.api()).unwrap();
         parts
     })

@@ -139,7 +139,7 @@ async fn a_library_of_another_language_verifies_a_token_against_the_published_ke
     let told: Value = serde_json::from_slice(&told).unwrap();
     assert_eq!([&told["header"]["typ"], &told["header"]["alg"]], ["impersonation+jwt", "EdDSA"]);
     assert_eq!([&told["claims"]["sid"], &told["claims"]["tenant_id"]], [&started["id"], &json!(tenant.id)]);
-    assert_eq!(told["claims"]["sub"], json!(tenant.user));
+    assert_eq!(told["claims"]["sub"], json!(tenant.admin));
 
     for (audience, clock, token, what) in [
         ("landlord-super-admin", 0, token.to_owned(), "InvalidAudienceError"),

@@ -4,9 +4,10 @@ use futures::future::join_all;
 use reqwest::StatusCode;
 use serde_json::json;
 use shared::domain::OperatorRole;
+use tests::Tenant;
 use uuid::Uuid;
 
-use super::stage::{Stage, Tenant, id, request, request_with};
+use super::stage::{Stage, id, request, request_with};
 
 async fn users(stage: &Stage, tenant: &Tenant, count: usize) -> Vec<Uuid> {
     let ids: Vec<Uuid> = (0..count).map(|_| Uuid::now_v7()).collect();

@@ -25,7 +25,7 @@ async fn the_list_is_newest_first_by_pages_and_narrowed_by_each_filter() {
     let all = [third.clone(), second.clone(), first.clone()];
     assert_eq!(list(String::new()).await.0, all);
     assert_eq!(list(format!("tenant_id={}", one.id)).await.0, std::slice::from_ref(&first));
-    assert_eq!(list(format!("user_id={}", two.user)).await.0, [third.clone(), second.clone()]);
+    assert_eq!(list(format!("user_id={}", two.admin)).await.0, [third.clone(), second.clone()]);
     assert_eq!(list(format!("admin_id={operator}")).await.0, std::slice::from_ref(&third));
     assert_eq!(list(format!("admin_id={}", tokens::OWNER)).await.0, [second.clone(), first.clone()]);
     assert_eq!(list("live=true".to_owned()).await.0, [third.clone(), first.clone()]);

@@ -11,12 +11,13 @@ use shared::{
     store::{audit::Actor, impersonations},
 };
 use tests::{
+    Tenant,
     api::{OPEN, Parts, all_routes, answer},
-    deny_list,
+    deny_list, until,
 };
 
 use super::{
-    stage::{Stage, Tenant, id, request, until},
+    stage::{Stage, id, request},
     verifier::{Relaying, Verifier, relay, topic},
 };
 

@@ -1,22 +1,18 @@
 //! What every test of impersonations needs: a tenant with a database of its own, operators, and what was written where.
 
-use std::time::Duration;
-
 use reqwest::{Method, StatusCode};
-use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use shared::{
-    clients::{postgres::connect_once, redis::Redis},
+    clients::redis::Redis,
     config::{FromEnv, RedisConfig},
     deny_list,
-    domain::{AdminId, OperatorRole, TENANT_SCHEMA_VERSION, TenantId, tenant_template},
+    domain::{AdminId, OperatorRole},
 };
 use tests::{
-    Answer, Api, World,
+    Answer, Api, Tenant, World,
     api::{Parts, answer},
     tokens,
 };
-use tokio::time::{Instant, sleep};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
@@ -27,14 +23,6 @@ pub(crate) struct Stage {
     pub(crate) world: World,
     pub(crate) api: Api,
     pub(crate) owner: Client,
-}
-
-/// A tenant with a database of its own.
-pub(crate) struct Tenant {
-    pub(crate) id: TenantId,
-    pub(crate) database: String,
-    /// Its first agent, `sari@kopi.example`.
-    pub(crate) user: Uuid,
 }
 
 impl Stage {
@@ -51,29 +39,9 @@ impl Stage {
         Self { api, owner: world.client().await, world }
     }
 
-    /// An active tenant with one user, an admin.
+    /// An active tenant with one user, an admin: `sari@kopi.example`.
     pub(crate) async fn tenant(&self) -> Tenant {
-        let tenant = Tenant {
-            id: TenantId::generate(),
-            database: format!("tenant_{}", Uuid::now_v7().simple()),
-            user: Uuid::now_v7(),
-        };
-        let (database, template) = (&tenant.database, tenant_template(TENANT_SCHEMA_VERSION));
-        let made = format!("CREATE DATABASE {database} TEMPLATE {template} OWNER landlord_provisioner");
-        // Clones of one template take turns, also with those of other processes.
-        let mut attempts = 0;
-        while let Err(error) = self.owner.batch_execute(&made).await {
-            attempts += 1;
-            assert!(attempts < 100, "{error}");
-            sleep(Duration::from_millis(50)).await;
-        }
-        let row = "INSERT INTO organizations (id, name, slug, status, database_name, schema_version, country,
-                                              postgres_cluster, mongo_cluster, created_at, updated_at)
-                   VALUES ($1, 'Kopi', $2, 'active', $3, $4, 'ID', 'main', 'main', now(), now())";
-        let slug = format!("t{}", tenant.id.0.simple());
-        self.owner.execute(row, &[&tenant.id.0, &slug, database, &TENANT_SCHEMA_VERSION]).await.unwrap();
-        self.add_user(&tenant, tenant.user, "sari@kopi.example").await;
-        tenant
+        Tenant::new(&self.world, &self.owner, None).await
     }
 
     /// Another user of a tenant.
@@ -84,7 +52,7 @@ impl Stage {
 
     /// A connection to a tenant's database, with every right.
     pub(crate) async fn inside(&self, tenant: &Tenant) -> Client {
-        connect_once(&self.world.owner(), Some(&tenant.database)).await.unwrap()
+        tenant.inside(&self.world).await
     }
 
     /// The token of another operator, and their id.
@@ -166,7 +134,7 @@ impl Stage {
 
 /// A good request.
 pub(crate) fn request(tenant: &Tenant) -> Value {
-    json!({ "tenant_id": tenant.id, "user_id": tenant.user, "reason": REASON })
+    json!({ "tenant_id": tenant.id, "user_id": tenant.admin, "reason": REASON })
 }
 
 /// A good request, with `change` made to it.
@@ -192,27 +160,4 @@ pub(crate) async fn denied(sid: &str) -> Option<i64> {
     let mut command = redis::cmd("TTL");
     command.arg(deny_list::key(sid));
     Some(redis.query::<i64>(&command).await.unwrap()).filter(|seconds| *seconds > 0)
-}
-
-/// Repeats until it is so.
-pub(crate) async fn until(what: &str, limit: Duration, mut condition: impl AsyncFnMut() -> bool) -> Duration {
-    let begun = Instant::now();
-    while !condition().await {
-        assert!(begun.elapsed() < limit, "not within {limit:?}: {what}");
-        sleep(Duration::from_millis(10)).await;
-    }
-    begun.elapsed()
-}
-
-/// `url` with its host and port replaced.
-pub(crate) fn through(url: &SecretString, address: &str) -> SecretString {
-    let (head, rest) = url.expose_secret().rsplit_once('@').unwrap();
-    let tail = rest.split_once('/').map_or("", |(_, tail)| tail);
-    SecretString::from(format!("{head}@{address}/{tail}"))
-}
-
-/// `host:port` of a URL.
-pub(crate) fn host(url: &SecretString) -> String {
-    let (_, rest) = url.expose_secret().rsplit_once('@').unwrap();
-    rest.split(['/', '?']).next().unwrap().to_owned()
 }

@@ -31,13 +31,13 @@ async fn a_start_gives_a_token_for_the_user_in_the_operators_hands_and_everyone_
     assert_eq!(started.json["tenant_id"], json!(tenant.id));
     assert_eq!(started.json["access"], "read");
     let user =
-        json!({ "id": tenant.user, "email": "sari@kopi.example", "full_name": "Sari Wulandari", "role": "admin" });
+        json!({ "id": tenant.admin, "email": "sari@kopi.example", "full_name": "Sari Wulandari", "role": "admin" });
     assert_eq!(started.json["user"], user);
 
     let token = started.json["token"].as_str().unwrap();
     let told = claims(token);
     let expected = json!({
-        "iss": "landlord", "aud": "landlord-platform", "sub": tenant.user, "act": { "sub": tokens::OWNER }, "sid": sid,
+        "iss": "landlord", "aud": "landlord-platform", "sub": tenant.admin, "act": { "sub": tokens::OWNER }, "sid": sid,
         "tenant_id": tenant.id, "scope": "read", "iat": told["iat"], "exp": told["exp"], "jti": sid,
     });
     assert_eq!(told, expected, "and no more: no nbf, no role");
@@ -64,14 +64,14 @@ async fn a_start_gives_a_token_for_the_user_in_the_operators_hands_and_everyone_
     let events = stage.events().await;
     assert_eq!(events.len(), 1);
     assert_eq!(events[0].0, "impersonation.started");
-    assert_eq!([&events[0].1["id"], &events[0].1["user_id"]], [&json!(sid), &json!(tenant.user)]);
+    assert_eq!([&events[0].1["id"], &events[0].1["user_id"]], [&json!(sid), &json!(tenant.admin)]);
     let audit = stage.audit("impersonation.start").await;
     let outcomes: Vec<_> = audit.iter().map(|(outcome, names_intent, _)| (outcome.as_str(), *names_intent)).collect();
     assert_eq!(outcomes, [("intended", false), ("done", true)]);
     for (_, _, details) in &audit {
         assert_eq!(
             [&details["reason"], &details["ticket"], &details["user_id"]],
-            [REASON, "HELP-4711", &tenant.user.to_string()]
+            [REASON, "HELP-4711", &tenant.admin.to_string()]
         );
     }
     let address: Option<String> = stage
@@ -134,7 +134,7 @@ async fn nobody_acts_in_the_name_of_someone_who_is_unknown_elsewhere_or_may_not_
     let nobody = Uuid::now_v7();
     assert_eq!(asked(&|body| body["tenant_id"] = json!(nobody)).await.0, StatusCode::NOT_FOUND);
     assert_eq!(asked(&|body| body["user_id"] = json!(nobody)).await.0, StatusCode::NOT_FOUND);
-    assert_eq!(asked(&|body| body["user_id"] = json!(other.user)).await.0, StatusCode::NOT_FOUND, "another tenant's");
+    assert_eq!(asked(&|body| body["user_id"] = json!(other.admin)).await.0, StatusCode::NOT_FOUND, "another tenant's");
     stage.inside(&tenant).await.batch_execute("UPDATE agents SET status = 'deactivated'").await.unwrap();
     let (status, detail) = asked(&|_| {}).await;
     assert_eq!(status, StatusCode::CONFLICT);

@@ -26,11 +26,7 @@ use shared::{
     store::outbox,
 };
 use tests::queues::{self, Queue};
-use tokio::{
-    sync::oneshot,
-    task::JoinHandle,
-    time::{Instant, sleep},
-};
+use tokio::{sync::oneshot, task::JoinHandle};
 
 use crate::stage::{Asked, Fault, Saboteur, Stage, start};
 
@@ -230,12 +226,9 @@ async fn answer(app: &App, event: &str) -> Result<String, InvokeError> {
     Ok(serde_json::to_string(&app.handle(batch, in_a_minute()).await).unwrap())
 }
 
-async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
-    let begun = Instant::now();
-    while !condition().await {
-        assert!(begun.elapsed() < Duration::from_mins(1), "not in time: {what}");
-        sleep(Duration::from_millis(100)).await;
-    }
+/// Repeats until it is so.
+async fn until(what: &str, condition: impl AsyncFnMut() -> bool) {
+    tests::until(what, Duration::from_mins(1), condition).await;
 }
 
 /// What is done with an event, the how-manieth it is.

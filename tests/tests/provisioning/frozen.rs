@@ -178,10 +178,10 @@ struct Late {
 impl Late {
     async fn new(stage: &Stage) -> Self {
         let config = stage.world.provisioner();
-        let (postgres_url, postgres) = behind_proxy(config.url.expose_secret()).await;
+        let (postgres, postgres_url) = Proxy::before(&config.url).await;
         // A replica set's members name themselves; the driver must not go round the proxy.
-        let (mongo_url, mongo) = behind_proxy(&variable("MONGODB_URL")).await;
-        let mongo_url = mongo_url.replace("replicaSet=rs0", "directConnection=true");
+        let (mongo, mongo_url) = Proxy::before(&variable("MONGODB_URL").into()).await;
+        let mongo_url = mongo_url.expose_secret().replace("replicaSet=rs0", "directConnection=true");
         let stores = stores(&config, Clusters::single(postgres_url), Clusters::single(mongo_url));
         Self { stores, postgres, mongo }
     }
@@ -190,12 +190,4 @@ impl Late {
     fn before(&self, step: StepName) -> &Proxy {
         if step == StepName::MongodbDatabase { &self.mongo } else { &self.postgres }
     }
-}
-
-/// The same URL with a proxy in front of its server.
-async fn behind_proxy(url: &str) -> (String, Proxy) {
-    let (_, rest) = url.split_once('@').unwrap();
-    let host = rest.split('/').next().unwrap();
-    let proxy = Proxy::to(host).await;
-    (url.replace(host, &proxy.address), proxy)
 }

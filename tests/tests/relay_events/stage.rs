@@ -28,7 +28,7 @@ use shared::{
 use tests::{World, deny_list, proxy::Proxy};
 use tokio::{
     sync::{OnceCell, watch},
-    time::{Instant, sleep, timeout},
+    time::timeout,
 };
 use uuid::Uuid;
 
@@ -100,12 +100,8 @@ impl Stop {
 }
 
 /// Repeats until it is so.
-pub(crate) async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
-    let begun = Instant::now();
-    while !condition().await {
-        assert!(begun.elapsed() < LONG, "not in time: {what}");
-        sleep(Duration::from_millis(50)).await;
-    }
+pub(crate) async fn until(what: &str, condition: impl AsyncFnMut() -> bool) {
+    tests::until(what, LONG, condition).await;
 }
 
 impl Stage {

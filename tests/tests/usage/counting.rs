@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use secrecy::SecretString;
 use serde_json::json;
 use shared::{
     clients::redis::Redis,
@@ -17,14 +16,12 @@ use tests::{
     variable,
 };
 
-use crate::stage::{Stage, count_message, host, set_counter, tick};
+use crate::stage::{Stage, count_message, set_counter, tick};
 
 /// Redis by way of a proxy.
 async fn proxied() -> (Proxy, RedisConfig) {
-    let url = SecretString::from(variable("REDIS_URL"));
-    let proxy = Proxy::to(&host(&url)).await;
-    let url = variable("REDIS_URL").replace(&host(&url), &proxy.address);
-    (proxy, RedisConfig { url: url.into(), ..RedisConfig::from_env().unwrap() })
+    let (proxy, url) = Proxy::before(&variable("REDIS_URL").into()).await;
+    (proxy, RedisConfig { url, ..RedisConfig::from_env().unwrap() })
 }
 
 #[tokio::test]

@@ -6,7 +6,6 @@ use std::{
 };
 
 use measure_usage::App;
-use secrecy::ExposeSecret;
 use serde_json::json;
 use shared::{
     clients::{
@@ -21,7 +20,7 @@ use tests::{
     proxy::{Mode, Proxy},
 };
 
-use crate::stage::{Stage, Tenant, clusters, host, measure, mongo_host, mongo_url};
+use crate::stage::{Stage, Tenant, clusters, measure, mongo_host, mongo_url};
 
 /// Figures that a tenant has from before.
 async fn remember(stage: &Stage) {
@@ -74,10 +73,9 @@ async fn a_database_that_is_gone_or_hangs_keeps_its_tenants_figures_and_holds_up
 
     let mut app = stage.function().await;
     let postgres = stage.world.api();
-    let to_postgres = Proxy::to(&host(&postgres.url)).await;
+    let (to_postgres, proxied) = Proxy::before(&postgres.url).await;
     let (to_mongo, to_cut) = (Proxy::to(&mongo_host()).await, Proxy::to(&mongo_host()).await);
-    let proxied = postgres.url.expose_secret().replace(&host(&postgres.url), &to_postgres.address);
-    let of_postgres = clusters([("main", postgres.url.clone()), ("proxied", proxied.into())]);
+    let of_postgres = clusters([("main", postgres.url.clone()), ("proxied", proxied)]);
     app.stores.postgres = PostgresClusters::connect(&of_postgres, &postgres).unwrap();
     let direct = "directConnection=true";
     let of_mongo = clusters([

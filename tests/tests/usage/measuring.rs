@@ -4,7 +4,6 @@ use std::{sync::Arc, time::Duration};
 
 use measure_usage::App;
 use mongodb::bson::{DateTime, doc};
-use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use shared::{
     clients::{postgres::Postgres, s3::Bucket},
@@ -17,7 +16,7 @@ use tests::{
     proxy::{Mode, Proxy},
 };
 
-use crate::stage::{Stage, Tenant, about, deliver, host, id, insert, measure};
+use crate::stage::{Stage, Tenant, about, deliver, id, insert, measure};
 
 /// A message at a moment.
 fn message(at: DateTime) -> mongodb::bson::Document {
@@ -153,8 +152,8 @@ async fn without_the_platform_database_messages_come_again() {
     let stage = Stage::new().await;
     let tenant = stage.provision("kopi-kenangan").await;
     let mut config = stage.world.api();
-    let proxy = Proxy::to(&host(&config.url)).await;
-    config.url = config.url.expose_secret().replace(&host(&config.url), &proxy.address).into();
+    let (proxy, url) = Proxy::before(&config.url).await;
+    config.url = url;
     let platform = Postgres::connect(&config).unwrap();
     let app = Arc::new(App { platform, ..stage.function().await });
     proxy.set(Mode::Cut);

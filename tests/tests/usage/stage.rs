@@ -8,7 +8,7 @@ use mongodb::{
     Client as Mongo,
     bson::{Document, doc},
 };
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde_json::{Value, json};
 use shared::{
     clients::{
@@ -230,11 +230,6 @@ pub(crate) fn mongo_host() -> String {
 pub(crate) fn mongo_url(address: &str, options: &str) -> String {
     let (name, password) = OBSERVER;
     format!("mongodb://{name}:{password}@{address}/?{options}")
-}
-
-/// `host:port` in a URL.
-pub(crate) fn host(url: &SecretString) -> String {
-    url.expose_secret().rsplit_once('@').unwrap().1.split('/').next().unwrap().to_owned()
 }
 
 /// Clusters of these names and URLs.

@@ -3,9 +3,9 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use shared::passwords;
-use tests::api::answer;
+use tests::{Tenant, api::answer};
 
-use crate::stage::{PASSWORD, Stage, Tenant};
+use crate::stage::{PASSWORD, Stage};
 
 const NEW_PASSWORD: &str = "quiet-lemon-harbor-17";
 

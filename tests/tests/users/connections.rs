@@ -8,10 +8,10 @@ use shared::{
     clients::tenant_databases::TenantDatabases,
     config::{Clusters, PostgresConfig},
 };
-use tests::api::Parts;
+use tests::{Tenant, api::Parts};
 use tokio::time::sleep;
 
-use crate::stage::{Stage, Tenant};
+use crate::stage::Stage;
 
 const CAP: usize = 6;
 

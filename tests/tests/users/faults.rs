@@ -10,13 +10,13 @@ use shared::{
     config::{Cluster, Clusters, PostgresConfig},
 };
 use tests::{
-    Answer, Api,
+    Answer, Api, Tenant,
     api::{Parts, answer},
     proxy::{Held, Mode, Proxy},
     variable,
 };
 
-use crate::stage::{Stage, Tenant, assert_unavailable, request as user};
+use crate::stage::{Stage, assert_unavailable, request as user};
 
 /// No request takes longer than this, whatever hangs.
 const IN_TIME: Duration = Duration::from_secs(7);

@@ -3,9 +3,9 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use shared::domain::TenantId;
-use tests::api::answer;
+use tests::{Tenant, api::answer};
 
-use crate::stage::{PASSWORD, Stage, Tenant, emails};
+use crate::stage::{PASSWORD, Stage, emails};
 
 /// 24 users after the admin, a minute each after the one before, of every role and status, and with every kind of presence.
 async fn crowd(stage: &Stage, tenant: &Tenant) {
@@ -43,7 +43,7 @@ async fn users_are_listed_newest_first_page_by_page_with_all_that_is_known_of_th
         ["created_at", "email", "full_name", "id", "is_online", "last_seen_at", "role", "status", "updated_at"]
     );
     let first = json!({
-        "id": tenant.admin, "email": "sari@kopi.example", "full_name": "Administrator", "role": "admin", "status": "active",
+        "id": tenant.admin, "email": "sari@kopi.example", "full_name": "Sari Wulandari", "role": "admin", "status": "active",
         "is_online": false, "last_seen_at": null, "created_at": "2026-01-01T00:00:00.000000Z",
         "updated_at": "2026-01-01T00:00:00.000000Z",
     });
@@ -114,7 +114,7 @@ async fn every_fault_of_the_parameters_is_told_at_once() {
 async fn a_tenant_that_is_unknown_is_404_and_one_that_is_not_active_is_409_naming_its_status() {
     let stage = Stage::new().await;
     let tenant = stage.tenant(None).await;
-    let unknown = Tenant { id: TenantId::generate(), database: String::new(), admin: tenant.admin };
+    let unknown = Tenant::of(TenantId::generate());
     let requests = async |tenant: &Tenant| {
         let add = json!({
             "tenant_id": tenant.id, "email": "budi@kopi.example", "full_name": "Budi", "role": "agent", "password": PASSWORD,

@@ -6,13 +6,14 @@ use refinery::Target;
 use reqwest::StatusCode;
 use serde_json::json;
 use shared::{
-    clients::postgres::connect_once,
     config::{Clusters, PostgresConfig},
     domain::TenantId,
 };
 use uuid::Uuid;
 
-use crate::stage::{Stage, Tenant, emails};
+use tests::Tenant;
+
+use crate::stage::{Stage, emails};
 
 mod embedded {
     refinery::embed_migrations!("../infra/migrations/tenant/postgresql");
@@ -20,16 +21,15 @@ mod embedded {
 
 /// A tenant as it was made when the first version of the schema was the newest.
 async fn old_tenant(stage: &Stage) -> Tenant {
-    let database = format!("tenant_{}", Uuid::now_v7().simple());
-    let tenant = Tenant { id: TenantId::generate(), database, admin: Uuid::now_v7() };
-    stage.register(&tenant, 1, Some(5)).await;
+    let tenant = Tenant::of(TenantId::generate());
+    tenant.register(&stage.owner, 1, Some(5)).await;
     make_database(stage, &tenant).await;
     tenant
 }
 
 async fn make_database(stage: &Stage, tenant: &Tenant) {
     stage.sql(&format!("CREATE DATABASE {} TEMPLATE template0 OWNER landlord_provisioner", tenant.database)).await;
-    let mut inside = connect_once(&stage.world.owner(), Some(&tenant.database)).await.unwrap();
+    let mut inside = tenant.inside(&stage.world).await;
     inside.batch_execute("SET ROLE landlord_provisioner").await.unwrap();
     embedded::migrations::runner().set_target(Target::Version(1)).run_async(&mut inside).await.unwrap();
     let first = "INSERT INTO agents (id, email, full_name, role)

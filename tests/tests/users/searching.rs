@@ -10,7 +10,9 @@ use shared::{
     store::users::{self, UserFilter},
 };
 
-use crate::stage::{Stage, Tenant, emails};
+use tests::Tenant;
+
+use crate::stage::{Stage, emails};
 
 #[tokio::test]
 async fn a_search_is_a_literal_substring_of_address_or_name_without_regard_to_case() {

@@ -4,14 +4,9 @@ use std::time::Duration;
 
 use reqwest::{StatusCode, Url};
 use serde_json::{Value, json};
-use shared::{
-    clients::postgres::connect_once,
-    config::PostgresConfig,
-    domain::{TENANT_SCHEMA_VERSION, TenantId, tenant_template},
-};
-use tests::{Answer, Api, World, api::Parts};
+use shared::{clients::postgres::connect_once, config::PostgresConfig};
+use tests::{Answer, Api, Tenant, World, api::Parts};
 use tokio_postgres::Client;
-use uuid::Uuid;
 
 /// A password that nobody guesses.
 pub(crate) const PASSWORD: &str = "tidal-mango-orbit-42";
@@ -21,14 +16,6 @@ pub(crate) struct Stage {
     pub(crate) world: World,
     pub(crate) api: Api,
     pub(crate) owner: Client,
-}
-
-/// A tenant with a database of its own.
-pub(crate) struct Tenant {
-    pub(crate) id: TenantId,
-    pub(crate) database: String,
-    /// Its first agent, `sari@kopi.example`.
-    pub(crate) admin: Uuid,
 }
 
 impl Stage {
@@ -48,16 +35,7 @@ impl Stage {
 
     /// An active tenant that may have so many users, with one: an admin.
     pub(crate) async fn tenant(&self, max_agents: Option<i64>) -> Tenant {
-        let (id, admin) = (TenantId::generate(), Uuid::now_v7());
-        let database = format!("tenant_{}", Uuid::now_v7().simple());
-        let template = tenant_template(TENANT_SCHEMA_VERSION);
-        self.sql(&format!("CREATE DATABASE {database} TEMPLATE {template} OWNER landlord_provisioner")).await;
-        let tenant = Tenant { id, database, admin };
-        self.register(&tenant, TENANT_SCHEMA_VERSION, max_agents).await;
-        let first = "INSERT INTO agents (id, email, full_name, role, created_at, updated_at)
-                     VALUES ($1, 'sari@kopi.example', 'Administrator', 'admin', '2026-01-01', '2026-01-01')";
-        self.inside(&tenant).await.execute(first, &[&admin]).await.unwrap();
-        tenant
+        Tenant::new(&self.world, &self.owner, max_agents).await
     }
 
     /// Drops a tenant's database, whoever is connected to it.
@@ -68,19 +46,9 @@ impl Stage {
         self.sql(&format!("DROP DATABASE IF EXISTS {}", tenant.database)).await;
     }
 
-    /// The platform's row of a tenant.
-    pub(crate) async fn register(&self, tenant: &Tenant, schema_version: i32, max_agents: Option<i64>) {
-        let row =
-            "INSERT INTO organizations (id, name, slug, status, database_name, schema_version, country, max_agents,
-                                              postgres_cluster, mongo_cluster, created_at, updated_at)
-                   VALUES ($1, 'Kopi', $2, 'active', $3, $4, 'ID', $5, 'main', 'main', now(), now())";
-        let slug = format!("t{}", tenant.id.0.simple());
-        self.owner.execute(row, &[&tenant.id.0, &slug, &tenant.database, &schema_version, &max_agents]).await.unwrap();
-    }
-
     /// A connection to a tenant's database, with every right.
     pub(crate) async fn inside(&self, tenant: &Tenant) -> Client {
-        connect_once(&self.world.owner(), Some(&tenant.database)).await.unwrap()
+        tenant.inside(&self.world).await
     }
 
     /// The one number that a query gives in a tenant's database.

@@ -1,0 +1,69 @@
+//! A tenant with a PostgreSQL database of its own, as a provisioned one has, made in the blink of an eye.
+
+use std::time::Duration;
+
+use shared::{
+    clients::postgres::connect_once,
+    domain::{TENANT_SCHEMA_VERSION, TenantId, tenant_template},
+};
+use tokio::time::sleep;
+use tokio_postgres::Client;
+use uuid::Uuid;
+
+use crate::World;
+
+/// A tenant, which is there as far as a test makes it.
+pub struct Tenant {
+    /// Its id.
+    pub id: TenantId,
+    /// The name of its database.
+    pub database: String,
+    /// Its first agent, an admin.
+    pub admin: Uuid,
+}
+
+impl Tenant {
+    /// One of an id, of which nothing is there yet.
+    pub fn of(id: TenantId) -> Self {
+        Self { id, database: format!("tenant_{}", Uuid::now_v7().simple()), admin: Uuid::now_v7() }
+    }
+
+    /// An active one that may have so many agents, and has one.
+    pub async fn new(world: &World, owner: &Client, max_agents: Option<i64>) -> Self {
+        let tenant = Self::of(TenantId::generate());
+        tenant.clone_database(owner).await;
+        tenant.register(owner, TENANT_SCHEMA_VERSION, max_agents).await;
+        let first = "INSERT INTO agents (id, email, full_name, role, created_at, updated_at)
+                     VALUES ($1, 'sari@kopi.example', 'Sari Wulandari', 'admin', '2026-01-01', '2026-01-01')";
+        tenant.inside(world).await.execute(first, &[&tenant.admin]).await.unwrap();
+        tenant
+    }
+
+    /// Makes its database of the newest template.
+    pub async fn clone_database(&self, owner: &Client) {
+        let template = tenant_template(TENANT_SCHEMA_VERSION);
+        let made = format!("CREATE DATABASE {} TEMPLATE {template} OWNER landlord_provisioner", self.database);
+        // Clones of one template take turns, also with those of other processes.
+        let mut attempts = 0;
+        while let Err(error) = owner.batch_execute(&made).await {
+            attempts += 1;
+            assert!(attempts < 100, "{error}");
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Writes the platform's row of it: active, on the one cluster.
+    pub async fn register(&self, owner: &Client, schema_version: i32, max_agents: Option<i64>) {
+        let row =
+            "INSERT INTO organizations (id, name, slug, status, database_name, schema_version, country, max_agents,
+                                              postgres_cluster, mongo_cluster, created_at, updated_at)
+                   VALUES ($1, 'Kopi', $2, 'active', $3, $4, 'ID', $5, 'main', 'main', now(), now())";
+        let slug = format!("t{}", self.id.0.simple());
+        owner.execute(row, &[&self.id.0, &slug, &self.database, &schema_version, &max_agents]).await.unwrap();
+    }
+
+    /// A connection to its database, with every right.
+    pub async fn inside(&self, world: &World) -> Client {
+        connect_once(&world.owner(), Some(&self.database)).await.unwrap()
+    }
+}
