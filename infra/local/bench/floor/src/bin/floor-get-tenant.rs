@@ -1,8 +1,9 @@
 //! A bare function with everything linked that `get-tenant` links.
 
-use get_tenant::{App, routes};
+use get_tenant::routes;
+use shared::auth::Gate;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    floor::instead_of(async || shared::http::serve(App::from_env, routes).await).await
+    floor::instead_of(async || shared::http::serve(Gate::from_env, routes).await).await
 }
