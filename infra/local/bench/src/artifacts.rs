@@ -35,6 +35,7 @@ impl Linked {
                 "provision-tenant",
                 "relay-events",
                 "retry-tenant",
+                "update-admin",
                 "update-tenant",
                 "update-user",
             ]
