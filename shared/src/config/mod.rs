@@ -144,7 +144,7 @@ impl FromEnv for ProvisioningConfig {
 /// How a function logs.
 #[derive(Debug, Clone)]
 pub struct LogConfig {
-    /// `RUST_LOG` (`info`): a filter of `tracing-subscriber`.
+    /// `RUST_LOG` (`info`): levels, of all or by target: `warn,shared::http=debug`.
     pub filter: String,
     /// `LOG_FORMAT` (`json`): `json`, or `text` for a person at a terminal.
     pub json: bool,

@@ -1,0 +1,67 @@
+//! Logs: one line an event, a message and dotted fields (`tenant.id`, `admin.id`, `operation.id`, `request.id`,
+//! `duration_ms`), as JSON on standard output.
+
+mod json_lines;
+
+use tracing_subscriber::{
+    filter::{LevelFilter, Targets},
+    fmt,
+    layer::SubscriberExt,
+    registry,
+    util::SubscriberInitExt,
+};
+
+use self::json_lines::{JsonFields, JsonLines};
+use crate::config::LogConfig;
+
+/// Installs the subscriber of the process. Twice is once.
+pub fn init() {
+    let config = LogConfig::from_env();
+    let lines = fmt::layer().with_ansi(false);
+    let filtered = registry().with(filter(&config.filter));
+    // A second subscriber is refused, which is what tests that share a process want.
+    let _already = if config.json {
+        filtered.with(lines.fmt_fields(JsonFields).event_format(JsonLines)).try_init()
+    } else {
+        filtered.with(lines).try_init()
+    };
+}
+
+/// What passes: of what is not named, `info`, so that a slip of the pen silences nothing. The runtime puts a span of its own around each invocation, of which no line would show anything: it costs
+/// nothing unless it is asked for by name.
+fn filter(levels: &str) -> Targets {
+    let asked: Targets = levels.parse().unwrap_or_default();
+    let default = asked.default_level().unwrap_or(LevelFilter::INFO);
+    Targets::new()
+        .with_default(default)
+        .with_target("lambda_runtime", default.min(LevelFilter::WARN))
+        .with_targets(asked.iter())
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+
+    #[test]
+    fn levels_are_of_all_or_by_target_and_nonsense_means_the_default() {
+        for (levels, target, least) in [
+            ("info", "shared::http", Level::INFO),
+            ("warn,shared::http=debug", "shared::http::envelope", Level::DEBUG),
+            ("warn,shared::http=debug", "login", Level::WARN),
+            ("info", "lambda_runtime::layers", Level::WARN),
+            ("error", "lambda_runtime::layers", Level::ERROR),
+            ("error,lambda_runtime=info", "lambda_runtime::layers", Level::INFO),
+            ("loud", "login", Level::INFO),
+            ("shared=loud", "login", Level::INFO),
+            ("shared::http=debug", "login", Level::INFO),
+        ] {
+            let passes = |level: Level| filter(levels).would_enable(target, &level);
+            for level in [Level::ERROR, Level::WARN, Level::INFO, Level::DEBUG, Level::TRACE] {
+                assert_eq!(passes(level), level <= least, "{levels}: {target} {level}");
+            }
+        }
+        assert!(!filter("off").would_enable("login", &Level::ERROR));
+    }
+}
