@@ -33,7 +33,8 @@ pub fn routes(gate: Gate) -> Routes {
     security(("bearer" = []))
 )]
 async fn get_impersonation(reader: MayRead, IdPath(id): IdPath<ImpersonationId>) -> Result<Response> {
-    let impersonation = reader.admit_asked(|client, caller| impersonations::find_asked(client, caller, id)).await?;
+    let impersonation =
+        reader.admit_with_standing(|client, caller| impersonations::find_with_standing(client, caller, id)).await?;
     let body = serde_json::to_vec(&impersonation).map_err(Error::internal)?;
     let json = HeaderValue::from_static("application/json");
     Ok(([(header::CONTENT_TYPE, json), (header::ETAG, etag(impersonation.revision))], body).into_response())

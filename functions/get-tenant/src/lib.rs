@@ -33,7 +33,7 @@ pub fn routes(gate: Gate) -> Routes {
     security(("bearer" = []))
 )]
 async fn get_tenant(reader: MayRead, TenantPath(id): TenantPath) -> Result<Response> {
-    let tenant = reader.admit_asked(|client, caller| tenants::find_asked(client, caller, id)).await?;
+    let tenant = reader.admit_with_standing(|client, caller| tenants::find_with_standing(client, caller, id)).await?;
     let body = serde_json::to_vec(&tenant).map_err(Error::internal)?;
     let json = HeaderValue::from_static("application/json");
     Ok(([(header::CONTENT_TYPE, json), (header::ETAG, etag(tenant.revision))], body).into_response())

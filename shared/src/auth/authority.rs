@@ -21,7 +21,7 @@ use crate::{
     http::{Problem, RequestInfo},
     store::{
         audit::{self, Actor, AuditEntry},
-        super_admins::{self, Asked, OperatorName, Standing},
+        super_admins::{self, OperatorName, Standing, WithStanding},
     },
 };
 
@@ -44,8 +44,8 @@ impl SuperAdmin {
     }
 }
 
-/// What was found out about a caller.
-enum Found {
+/// Whether a caller may do what they ask for.
+enum Verdict {
     Allowed(SuperAdmin),
     /// Why not, and who it is.
     Refused(Error, String),
@@ -60,9 +60,9 @@ impl Caller {
 
     /// The caller, if one of that standing may do what takes `needed`. A refusal is written down.
     async fn judge(&self, client: &Connection, standing: Option<Standing>, needed: OperatorRole) -> Result<SuperAdmin> {
-        match self.compare(standing, needed) {
-            Found::Allowed(admin) => Ok(admin),
-            Found::Refused(error, id) => {
+        match self.verdict(standing, needed) {
+            Verdict::Allowed(admin) => Ok(admin),
+            Verdict::Refused(error, id) => {
                 let details = json!({ "method": self.method.as_str(), "path": self.path, "needed": needed });
                 let entry = AuditEntry::done(self.request.actor(&id), "access.refused", None, details).refused();
                 if let Err(error) = audit::insert(client, &entry).await {
@@ -80,17 +80,17 @@ impl Caller {
         }
     }
 
-    fn compare(&self, standing: Option<Standing>, needed: OperatorRole) -> Found {
+    fn verdict(&self, standing: Option<Standing>, needed: OperatorRole) -> Verdict {
         let request = self.request.clone();
         let admin = match (standing, &self.identity) {
             (Some(standing), identity) => {
                 let id = standing.id.to_string();
                 let ended = |session_epoch: i32| session_epoch != standing.session_epoch;
                 if standing.is_disabled {
-                    return Found::Refused(Error::Unauthenticated("The operator is disabled"), id);
+                    return Verdict::Refused(Error::Unauthenticated("The operator is disabled"), id);
                 }
                 if matches!(identity, Identity::Own { session_epoch, .. } if ended(*session_epoch)) {
-                    return Found::Refused(Error::Unauthenticated("The session has ended; sign in again"), id);
+                    return Verdict::Refused(Error::Unauthenticated("The session has ended; sign in again"), id);
                 }
                 SuperAdmin { id, email: Some(standing.email), role: standing.role, request }
             }
@@ -99,13 +99,13 @@ impl Caller {
                 SuperAdmin { id: subject.clone(), email: None, role: *role, request }
             }
             (None, Identity::Own { id, .. }) => {
-                return Found::Refused(Error::Unauthenticated("The operator is not known"), id.to_string());
+                return Verdict::Refused(Error::Unauthenticated("The operator is not known"), id.to_string());
             }
         };
         if admin.role.allows(needed) {
-            Found::Allowed(admin)
+            Verdict::Allowed(admin)
         } else {
-            Found::Refused(Error::Forbidden(too_little(needed)), admin.id)
+            Verdict::Refused(Error::Forbidden(too_little(needed)), admin.id)
         }
     }
 
@@ -136,9 +136,9 @@ fn too_little(needed: OperatorRole) -> &'static str {
     }
 }
 
-/// The check of a route that reads. To look at what the caller may do costs no time of its own: it goes down the
-/// connection together with the first query of the handler, whose result [`MayRead::admit`] gives only to those who may
-/// have it.
+/// The check of a route that reads. To look at what the caller may do costs no round trip of its own: it goes down the
+/// connection together with the first query of the handler ([`MayRead::admit`]), or in the very statement that reads one row
+/// ([`MayRead::admit_with_standing`]). What was read is given only to those who may have it.
 pub struct MayRead {
     caller: Caller,
     connection: Connection,
@@ -159,11 +159,14 @@ impl MayRead {
     }
 
     /// What `work` found, if the caller may read: for the one row that is read together with what the caller is.
-    pub async fn admit_asked<'a, T, F>(&'a self, work: impl FnOnce(&'a Connection, OperatorName<'a>) -> F) -> Result<T>
+    pub async fn admit_with_standing<'a, T, F>(
+        &'a self,
+        work: impl FnOnce(&'a Connection, OperatorName<'a>) -> F,
+    ) -> Result<T>
     where
-        F: Future<Output = Result<Asked<T>>>,
+        F: Future<Output = Result<WithStanding<T>>>,
     {
-        let Asked { standing, found } = work(&self.connection, self.caller.name()).await?;
+        let WithStanding { standing, found } = work(&self.connection, self.caller.name()).await?;
         self.caller.judge(&self.connection, standing, OperatorRole::Viewer).await?;
         found
     }

@@ -10,7 +10,7 @@ use tokio_postgres::{Row, error::SqlState};
 pub use self::site::{Behind, TenantSite, find_site, list_behind, set_schema_version};
 use super::{
     conditions::Conditions,
-    super_admins::{self, Asked, OperatorName},
+    super_admins::{self, OperatorName, WithStanding},
 };
 use crate::{
     domain::{
@@ -108,9 +108,13 @@ pub async fn find(client: &impl GenericClient, id: TenantId) -> Result<Tenant> {
     client.query_opt(&statement, &[&id.0]).await?.map_or(Err(NOT_FOUND), |row| read(&row))
 }
 
-/// The tenant of an id, for the operator who asks.
-pub async fn find_asked(client: &impl GenericClient, by: OperatorName<'_>, id: TenantId) -> Result<Asked<Tenant>> {
-    super_admins::find_asked(client, by, BY_ID, id.0, NOT_FOUND, read).await
+/// The tenant of an id, and what the operator who asks is.
+pub async fn find_with_standing(
+    client: &impl GenericClient,
+    by: OperatorName<'_>,
+    id: TenantId,
+) -> Result<WithStanding<Tenant>> {
+    super_admins::find_with_standing(client, by, BY_ID, id.0, NOT_FOUND, read).await
 }
 
 /// The tenant of an id, locked until the transaction ends.

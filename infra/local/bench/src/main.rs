@@ -119,7 +119,7 @@ async fn measure(world: &World, wanted: &impl Fn(Part) -> bool, report: &mut Rep
     if wanted(Part::Usage) {
         parts::usage::measure(world, report).await?;
     }
-    // Before hundreds of thousands of rows are loaded: for a minute after, the disk still writes them, and every commit waits.
+    // Before hundreds of thousands of rows are loaded: soon after that, the slowest commits take several times as long.
     if wanted(Part::Create) {
         parts::create::measure(world, report).await?;
     }

@@ -17,7 +17,7 @@ use tokio_postgres::Row;
 
 use super::{
     conditions::Conditions,
-    super_admins::{self, Asked, OperatorName},
+    super_admins::{self, OperatorName, WithStanding},
 };
 use crate::{
     domain::{Access, AgentId, Cursor, EndReason, Impersonation, ImpersonationId, PageLimit, TenantId},
@@ -68,13 +68,13 @@ const BY_ID: &str = concat!(
     " FROM impersonations i JOIN organizations o ON o.id = i.organization_id WHERE i.id = $1"
 );
 
-/// The impersonation of an id, for the operator who asks.
-pub async fn find_asked(
+/// The impersonation of an id, and what the operator who asks is.
+pub async fn find_with_standing(
     client: &impl GenericClient,
     by: OperatorName<'_>,
     id: ImpersonationId,
-) -> Result<Asked<Impersonation>> {
-    super_admins::find_asked(client, by, BY_ID, id.0, NOT_FOUND, read).await
+) -> Result<WithStanding<Impersonation>> {
+    super_admins::find_with_standing(client, by, BY_ID, id.0, NOT_FOUND, read).await
 }
 
 /// The impersonation of an id.

@@ -8,5 +8,5 @@ pub use accounts::{
     Change, NewOperator, OperatorFilter, find_for_update, insert, list, lock_owners, set_password, update,
 };
 pub use sign_in::{Credentials, exists, find_credentials, find_own_credentials, insert_first};
-pub(super) use standing::find_asked;
-pub use standing::{Asked, OperatorName, Standing, find_standing};
+pub(super) use standing::find_with_standing;
+pub use standing::{OperatorName, Standing, WithStanding, find_standing};

@@ -65,40 +65,43 @@ pub async fn find_standing(client: &impl GenericClient, name: OperatorName<'_>) 
     row.map_or(Ok(None), |row| read(&row, 0))
 }
 
-/// What was asked for, and what the operator who asks is at this moment.
+/// One row, and what the operator who asks for it is at this moment.
 #[derive(Debug)]
-pub struct Asked<T> {
+pub struct WithStanding<T> {
     /// The operator; `None` where there is no such operator.
     pub standing: Option<Standing>,
-    /// What was asked for, or that it is not there.
+    /// The row, or that it is not there.
     pub found: Result<T>,
 }
 
 /// The one row of `query`, whose `$1` is its id and whose first column too, or `missing`; and in the same statement what
 /// the operator is: a statement of its own would cost a request that reads one row half as much time again.
-pub(in crate::store) async fn find_asked<T>(
+pub(in crate::store) async fn find_with_standing<T>(
     client: &impl GenericClient,
     name: OperatorName<'_>,
     query: &str,
     id: Uuid,
     missing: Error,
     read_found: impl FnOnce(&Row) -> Result<T>,
-) -> Result<Asked<T>> {
+) -> Result<WithStanding<T>> {
     let column = name.column();
     let statement = client
         .prepare_cached(&format!(
             "SELECT found.*, {COLUMNS}
-             FROM (VALUES (true)) always
-                 LEFT JOIN ({query}) found ON true
-                 LEFT JOIN super_admins operator ON operator.{column} = $2"
+             FROM super_admins operator LEFT JOIN ({query}) found ON true
+             WHERE operator.{column} = $2"
         ))
         .await?;
-    let row = client.query_one(&statement, &[&id, name.value()]).await?;
-    let is_found = row.try_get::<_, Option<Uuid>>(0)?.is_some();
-    Ok(Asked {
-        standing: read(&row, row.len() - COLUMN_COUNT)?,
-        found: if is_found { read_found(&row) } else { Err(missing) },
-    })
+    if let Some(row) = client.query_opt(&statement, &[&id, name.value()]).await? {
+        let is_found = row.try_get::<_, Option<Uuid>>(0)?.is_some();
+        return Ok(WithStanding {
+            standing: read(&row, row.len() - COLUMN_COUNT)?,
+            found: if is_found { read_found(&row) } else { Err(missing) },
+        });
+    }
+    // Nobody has said here what the operator is; whom the identity provider vouches for may read all the same.
+    let row = client.query_opt(&client.prepare_cached(query).await?, &[&id]).await?;
+    Ok(WithStanding { standing: None, found: row.map_or(Err(missing), |row| read_found(&row)) })
 }
 
 /// Reads the operator whose columns begin at `first`.
