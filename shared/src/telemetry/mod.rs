@@ -27,8 +27,8 @@ pub fn init() {
     };
 }
 
-/// What passes: of what is not named, `info`, so that a slip of the pen silences nothing. The runtime puts a span of its own around each invocation, of which no line would show anything: it costs
-/// nothing unless it is asked for by name.
+/// What passes: of what is not named, `info`, so that a slip of the pen silences nothing. The runtime puts a span of its own
+/// around each invocation, whose fields no line of JSON shows: it is left out unless it is asked for by name.
 fn filter(levels: &str) -> Targets {
     let asked: Targets = levels.parse().unwrap_or_default();
     let default = asked.default_level().unwrap_or(LevelFilter::INFO);
