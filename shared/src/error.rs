@@ -41,7 +41,7 @@ impl fmt::Display for Dependency {
 
 /// One fault of an input, and where it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
+pub struct InputError {
     /// Where: a JSON pointer (RFC 6901) into the body, or the name of a parameter.
     pub location: Location,
     /// What is wrong, for the one who sent it.
@@ -67,7 +67,7 @@ pub enum Location {
 pub enum Error {
     /// The input is well-formed but wrong; every fault of it at once.
     #[error("{} of the request cannot be accepted", if .0.len() == 1 { "One value" } else { "Several values" })]
-    Invalid(Vec<Fault>),
+    Invalid(Vec<InputError>),
     /// The request cannot be read at all.
     #[error("{0}")]
     Malformed(String),
@@ -137,17 +137,17 @@ impl Error {
 
     /// One fault of a body, at a JSON pointer.
     pub fn invalid_body(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self::Invalid(vec![Fault { location: Location::Body(pointer.into()), detail: detail.into() }])
+        Self::Invalid(vec![InputError { location: Location::Body(pointer.into()), detail: detail.into() }])
     }
 
     /// One fault of a query parameter.
     pub fn invalid_query(name: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self::Invalid(vec![Fault { location: Location::Query(name.into()), detail: detail.into() }])
+        Self::Invalid(vec![InputError { location: Location::Query(name.into()), detail: detail.into() }])
     }
 
     /// One fault of a header.
     pub fn invalid_header(name: &'static str, detail: impl Into<String>) -> Self {
-        Self::Invalid(vec![Fault { location: Location::Header(name), detail: detail.into() }])
+        Self::Invalid(vec![InputError { location: Location::Header(name), detail: detail.into() }])
     }
 
     /// Whether the same call may succeed later, without anything being changed.

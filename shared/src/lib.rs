@@ -7,32 +7,32 @@
 //!
 //! Each room is behind a cargo feature, so that a function links only what it uses.
 
+#[macro_use]
+pub mod types;
+pub mod audit;
 #[cfg(feature = "http")]
 pub mod auth;
 pub mod clients;
 pub mod config;
-#[cfg(feature = "redis")]
-pub mod counters;
-#[cfg(all(feature = "postgres", feature = "redis"))]
-pub mod deny_list;
-#[cfg(all(feature = "postgres", feature = "sqs"))]
-pub mod dispatch;
-pub mod domain;
 pub mod error;
 pub mod events;
-#[cfg(feature = "health")]
 pub mod health;
 #[cfg(feature = "http")]
 pub mod http;
-pub mod invocation;
+#[cfg(feature = "postgres")]
+pub mod idempotency;
+pub mod impersonations;
+pub mod operations;
 #[cfg(feature = "passwords")]
 pub mod passwords;
 #[cfg(feature = "provisioning")]
 pub mod provisioning;
+pub mod revocations;
 #[cfg(feature = "postgres")]
-pub mod store;
+pub mod sql;
+pub mod super_admins;
 pub mod telemetry;
-#[cfg(feature = "postgres")]
-pub mod tenant_change;
-#[cfg(feature = "redis")]
-pub mod throttle;
+pub mod tenants;
+pub mod usage;
+pub mod users;
+pub mod worker;

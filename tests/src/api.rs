@@ -6,18 +6,19 @@ use axum::Router;
 use reqwest::{Client, Method, RequestBuilder, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
 use shared::{
-    auth::{Gate, ImpersonationSigner, TokenSigner, TokenVerifier},
+    auth::{TokenSigner, TokenVerifier},
     clients::{postgres::Postgres, redis::Redis, tenant_databases::TenantDatabases},
     config::{
         Clusters, DefaultLimits, FromEnv, IdempotencyConfig, ImpersonationSigningConfig, QueueConfig, RedisConfig,
         SigningConfig, TokenConfig,
     },
-    counters::LiveCounters,
-    deny_list::DenyList,
-    dispatch::Dispatcher,
+    events::Dispatcher,
     health::Sources,
     http::{Fingerprints, Routes, finish},
-    throttle::Throttle,
+    impersonations::ImpersonationSigner,
+    revocations::DenyList,
+    super_admins::{AuthContext, SignInRateLimiter},
+    usage::live_counters::LiveCounters,
 };
 use tokio::net::TcpListener;
 
@@ -103,13 +104,13 @@ impl Parts {
 
 /// The routes of every HTTP function, in one router.
 pub fn routes(parts: &Parts) -> Routes {
-    let gate = Gate { platform: parts.platform.clone(), verifier: TokenVerifier::new(&parts.tokens).unwrap() };
+    let gate = AuthContext { platform: parts.platform.clone(), verifier: TokenVerifier::new(&parts.tokens).unwrap() };
     let gate = || gate.clone();
     let fingerprints = Fingerprints::new(&IdempotencyConfig::from_env().unwrap());
     let dispatcher = Arc::new(Dispatcher::new(parts.queues.clone()));
     let signer = Arc::new(TokenSigner::new(&SigningConfig::from_env().unwrap(), &parts.tokens).unwrap());
     let deny_list = || Arc::new(DenyList::new(Redis::connect(&parts.redis).unwrap()));
-    let throttle = Arc::new(Throttle::new(Redis::connect(&parts.redis).unwrap()));
+    let throttle = Arc::new(SignInRateLimiter::new(Redis::connect(&parts.redis).unwrap()));
     login::routes(login::App {
         platform: parts.platform.clone(),
         throttle: Arc::clone(&throttle),
@@ -169,7 +170,12 @@ pub fn routes(parts: &Parts) -> Routes {
     .merge(check_health::routes(check_health::App::new(&parts.health, gate()).unwrap()))
 }
 
-fn impersonation_routes(parts: &Parts, gate: &Gate, fingerprints: Fingerprints, dispatcher: Arc<Dispatcher>) -> Routes {
+fn impersonation_routes(
+    parts: &Parts,
+    gate: &AuthContext,
+    fingerprints: Fingerprints,
+    dispatcher: Arc<Dispatcher>,
+) -> Routes {
     let gate = || gate.clone();
     let deny_list = || Arc::new(DenyList::new(Redis::connect(&parts.redis).unwrap()));
     impersonate_user::routes(impersonate_user::App {

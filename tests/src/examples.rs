@@ -1,6 +1,9 @@
 //! What the examples of the API's description speak of.
 
-use shared::domain::{AdminId, AgentId, ImpersonationId, OperatorRole, TENANT_SCHEMA_VERSION, TenantId};
+use shared::{
+    tenants::TENANT_SCHEMA_VERSION,
+    types::{ImpersonationId, SuperAdminId, SuperAdminRole, TenantId, UserId},
+};
 
 use crate::{Tenant, World};
 
@@ -12,28 +15,28 @@ pub async fn furnish(world: &World) {
     tenant.clone_database(&owner).await;
     tenant.register(&owner, TENANT_SCHEMA_VERSION, None).await;
     let agents = format!(
-        "INSERT INTO agents (id, email, full_name, role, created_at, updated_at)
+        "INSERT INTO users (id, email, full_name, role, created_at, updated_at)
          VALUES ('{}', 'sari@example.com', 'Sari', 'agent', now(), now()),
                 (gen_random_uuid(), 'ada@example.com', 'Ada', 'admin', now(), now())",
-        AgentId::EXAMPLE
+        UserId::EXAMPLE
     );
     tenant.inside(world).await.batch_execute(&agents).await.unwrap();
     let impersonation = format!(
-        "INSERT INTO impersonations (id, admin_id, organization_id, agent_id, agent_email, access, reason, started_at,
+        "INSERT INTO impersonations (id, admin_id, tenant_id, user_id, user_email, access, reason, started_at,
                                      expires_at, recorded_at)
          VALUES ('{}', '{}', '{}', '{}', 'sari@example.com', 'read', 'Looks into it', now(), now() + interval '1 h', now())",
         ImpersonationId::EXAMPLE,
-        AdminId::EXAMPLE,
+        SuperAdminId::EXAMPLE,
         TenantId::EXAMPLE,
-        AgentId::EXAMPLE
+        UserId::EXAMPLE
     );
     owner.batch_execute(&impersonation).await.unwrap();
-    let signs_in = world.operator(OperatorRole::Operator).await;
+    let signs_in = world.operator(SuperAdminRole::Operator).await;
     let operators = format!(
         "UPDATE super_admins SET email = 'owner@landlord.example' WHERE id = '{signs_in}';
          INSERT INTO super_admins (id, email, subject, role)
          VALUES ('{}', 'example@landlord.example', 'idp|example', 'operator')",
-        AdminId::EXAMPLE
+        SuperAdminId::EXAMPLE
     );
     owner.batch_execute(&operators).await.unwrap();
 }

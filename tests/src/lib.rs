@@ -25,7 +25,7 @@ pub use platform::World;
 use shared::{
     clients::redis::Redis,
     config::{FromEnv, RedisConfig},
-    deny_list::DenyList,
+    revocations::DenyList,
 };
 pub use tenant::Tenant;
 use tokio::time::{Instant, sleep};

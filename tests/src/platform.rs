@@ -11,8 +11,8 @@ use shared::{
         redis::Redis,
     },
     config::{Clusters, FromEnv, HealthConfig, MongoConfig, PostgresConfig, QueueConfig, RedisConfig},
-    domain::{AdminId, OperatorRole},
     health::Sources,
+    types::{SuperAdminId, SuperAdminRole},
 };
 use tokio::sync::{Mutex, OnceCell};
 use tokio_postgres::Client;
@@ -100,8 +100,8 @@ impl World {
     }
 
     /// Another operator, who signs in with [`tests::PASSWORD`](crate::PASSWORD): their id.
-    pub async fn operator(&self, role: OperatorRole) -> AdminId {
-        let id = AdminId::generate();
+    pub async fn operator(&self, role: SuperAdminRole) -> SuperAdminId {
+        let id = SuperAdminId::generate();
         insert_operator(&self.client().await, id, role).await;
         id
     }
@@ -112,7 +112,7 @@ impl World {
     }
 }
 
-async fn insert_operator(client: &Client, id: AdminId, role: OperatorRole) {
+async fn insert_operator(client: &Client, id: SuperAdminId, role: SuperAdminRole) {
     static HASH: OnceCell<String> = OnceCell::const_new();
     let hash = HASH.get_or_init(async || shared::passwords::hash(PASSWORD).await.unwrap()).await;
     // The e-mail is one that no other test uses, as attempts to sign in are counted in the one Redis.
@@ -158,7 +158,7 @@ async fn make_template() -> Mutex<String> {
     let clusters = Clusters::single(owner_of(&template).url);
     migrate_platform::run(&owner_of(&template), &clusters, None).await.unwrap();
     let inside = connect_once(&owner_of(&template), None).await.unwrap();
-    insert_operator(&inside, tokens::OWNER.parse().unwrap(), OperatorRole::Owner).await;
+    insert_operator(&inside, tokens::OWNER.parse().unwrap(), SuperAdminRole::Owner).await;
     drop(inside);
     Mutex::new(template)
 }
@@ -184,8 +184,7 @@ async fn drop_tenants(database: &str) {
     // The first brings everything to disk that was written lately.
     let patient = PostgresConfig { statement_timeout: Duration::from_mins(1), ..owner_of(database) };
     let Ok(platform) = connect_once(&patient, None).await else { return };
-    let made =
-        "SELECT database_name, EXISTS (SELECT FROM pg_database WHERE datname = database_name) FROM organizations";
+    let made = "SELECT database_name, EXISTS (SELECT FROM pg_database WHERE datname = database_name) FROM tenants";
     let tenants = platform.query(made, &[]).await.unwrap_or_default();
     let mongo = mongo().await;
     let in_mongo = mongo.list_database_names().await.unwrap_or_default();

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use shared::{
     clients::postgres::connect_once,
-    domain::{TENANT_SCHEMA_VERSION, TenantId, tenant_template},
+    tenants::{TENANT_SCHEMA_VERSION, tenant_template},
+    types::TenantId,
 };
 use tokio::time::sleep;
 use tokio_postgres::Client;
@@ -33,7 +34,7 @@ impl Tenant {
         let tenant = Self::of(TenantId::generate());
         tenant.clone_database(owner).await;
         tenant.register(owner, TENANT_SCHEMA_VERSION, max_agents).await;
-        let first = "INSERT INTO agents (id, email, full_name, role, created_at, updated_at)
+        let first = "INSERT INTO users (id, email, full_name, role, created_at, updated_at)
                      VALUES ($1, 'sari@kopi.example', 'Sari Wulandari', 'admin', '2026-01-01', '2026-01-01')";
         tenant.inside(world).await.execute(first, &[&tenant.admin]).await.unwrap();
         tenant
@@ -54,8 +55,7 @@ impl Tenant {
 
     /// Writes the platform's row of it: active, on the one cluster.
     pub async fn register(&self, owner: &Client, schema_version: i32, max_agents: Option<i64>) {
-        let row =
-            "INSERT INTO organizations (id, name, slug, status, database_name, schema_version, country, max_agents,
+        let row = "INSERT INTO tenants (id, name, slug, status, database_name, schema_version, country, max_agents,
                                               postgres_cluster, mongo_cluster, created_at, updated_at)
                    VALUES ($1, 'Kopi', $2, 'active', $3, $4, 'ID', $5, 'main', 'main', now(), now())";
         let slug = format!("t{}", self.id.0.simple());

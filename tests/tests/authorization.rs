@@ -6,7 +6,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::json;
 use shared::{
     config::{FromEnv, TokenConfig},
-    domain::OperatorRole,
+    types::SuperAdminRole,
 };
 use tests::{
     Api, World,
@@ -185,7 +185,7 @@ mod identity_provider {
             audience: "landlord".to_owned(),
             jwks_url: provider.base.replace("/api/super-admin", "/keys"),
             role_claim: "groups".to_owned(),
-            default_role: OperatorRole::Viewer,
+            default_role: SuperAdminRole::Viewer,
         });
         let api = Api::with(&parts).await;
         let token = |change: fn(&mut serde_json::Value)| {

@@ -3,14 +3,14 @@
 use futures::future::join_all;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use shared::domain::OperatorRole;
+use shared::types::SuperAdminRole;
 use tests::{
     Api, World,
     api::{answer, tenant_request},
     queues, tokens,
 };
 
-const TABLES: [&str; 6] = ["organizations", "pending_admins", "operations", "outbox", "idempotency_keys", "audit"];
+const TABLES: [&str; 6] = ["tenants", "pending_admins", "operations", "outbox", "idempotency_keys", "audit"];
 
 async fn rows(world: &World) -> Vec<i64> {
     let mut counts = Vec::new();
@@ -232,14 +232,14 @@ async fn an_idempotency_key_replays_the_answer_and_refuses_another_body() {
     let other = send("k-1", &tenant_request("other"), &token).await;
     assert_eq!(other.status, StatusCode::UNPROCESSABLE_ENTITY);
     // Another administrator's key is another key.
-    let someone = tokens::sign(&tokens::claims(&world.operator(OperatorRole::Operator).await.to_string()));
+    let someone = tokens::sign(&tokens::claims(&world.operator(SuperAdminRole::Operator).await.to_string()));
     assert_eq!(send("k-1", &tenant_request("other"), &someone).await.status, StatusCode::CREATED);
     // A refusal is not kept: what was wrong can be mended under the same key.
     assert_eq!(send("k-2", &request, &token).await.status, StatusCode::CONFLICT);
     assert_eq!(send("k-2", &tenant_request("third"), &token).await.status, StatusCode::CREATED);
     let bad = answer(api.request(Method::POST, "/tenants").header("idempotency-key", "").json(&request)).await;
     assert_eq!(bad.status, StatusCode::BAD_REQUEST);
-    assert_eq!(world.count("SELECT FROM organizations").await, 3);
+    assert_eq!(world.count("SELECT FROM tenants").await, 3);
 }
 
 #[tokio::test]
@@ -257,5 +257,5 @@ async fn the_same_key_many_times_at_once_makes_one_tenant() {
     }
     assert!(answers.iter().any(|answer| answer.status == StatusCode::CREATED));
     assert_eq!(send().await.status, StatusCode::CREATED);
-    assert_eq!(world.count("SELECT FROM organizations").await, 1);
+    assert_eq!(world.count("SELECT FROM tenants").await, 1);
 }

@@ -119,7 +119,7 @@ async fn a_tenant_goes_from_request_to_active_and_everyone_is_told_once() {
         connect_once(&PostgresConfig::new(SecretString::from(variable("POSTGRES_PROVISIONER_URL"))), Some(database))
             .await
             .unwrap();
-    let agents = own.query("SELECT email, role::text, password_hash FROM agents", &[]).await.unwrap();
+    let agents = own.query("SELECT email, role::text, password_hash FROM users", &[]).await.unwrap();
     assert_eq!(agents.len(), 1);
     assert_eq!(agents[0].get::<_, &str>(0), "sari@example.com");
     assert_eq!(agents[0].get::<_, &str>(1), "admin");
@@ -145,7 +145,7 @@ async fn a_tenant_goes_from_request_to_active_and_everyone_is_told_once() {
     assert_eq!(events, ["tenant.requested", "tenant.provisioned"]);
     assert!(everything.iter().all(|event| !event.contains(password)));
     let kept: i64 = platform
-        .query_one("SELECT count(*) FROM pending_admins WHERE organization_id = $1::text::uuid", &[&id])
+        .query_one("SELECT count(*) FROM pending_admins WHERE tenant_id = $1::text::uuid", &[&id])
         .await
         .unwrap()
         .get(0);

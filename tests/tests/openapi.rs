@@ -9,7 +9,7 @@ use std::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use reqwest::{Method, StatusCode, header};
 use serde_json::Value;
-use shared::{domain::OperatorRole, http::document};
+use shared::{http::document, types::SuperAdminRole};
 use tests::{
     Api, World,
     api::{Parts, answer, routes},
@@ -146,7 +146,7 @@ async fn every_example_of_a_request_is_accepted() {
         }
         let path = format!("{path}?{}", query.join("&"));
         // Each as another operator, as some end the sessions of who asks.
-        let token = tokens::sign(&tokens::claims(&world.operator(OperatorRole::Owner).await.to_string()));
+        let token = tokens::sign(&tokens::claims(&world.operator(SuperAdminRole::Owner).await.to_string()));
         let mut request = api.anonymous_root(method.to_uppercase().parse().unwrap(), &path).bearer_auth(token);
         if let Some(body) = body {
             request = request.json(body);

@@ -9,7 +9,7 @@ use shared::{
     clients::postgres::Postgres,
     config::{PostgresConfig, RedisConfig},
     error::Error,
-    store::tenants,
+    tenants,
 };
 use tests::{
     Api, World,
@@ -63,7 +63,7 @@ async fn without_postgresql_every_route_answers_503_in_time_and_works_again_when
         let back = api.get(&format!("/tenants/{id}")).await;
         assert_eq!(back.status, StatusCode::OK, "{mode:?}: {}", back.text);
     }
-    assert_eq!(world.count("SELECT FROM organizations").await, 1);
+    assert_eq!(world.count("SELECT FROM tenants").await, 1);
 }
 
 /// Sends a request that must be refused for now, in time, and without a word of what is inside.
@@ -138,12 +138,12 @@ async fn a_function_that_froze_in_a_transaction_loses_its_locks_before_others_gi
     let platform = Postgres::connect(&config).unwrap();
     let mut frozen = platform.get().await.unwrap();
     let transaction = frozen.transaction().await.unwrap();
-    let lock = transaction.query("SELECT FROM organizations FOR UPDATE", &[]).await.unwrap();
+    let lock = transaction.query("SELECT FROM tenants FOR UPDATE", &[]).await.unwrap();
     assert_eq!(lock.len(), 1);
     let begun = Instant::now();
     let mut other = platform.get().await.unwrap();
     let waiting = other.transaction().await.unwrap();
-    let found = tenants::find_for_update(&waiting, id.parse().unwrap()).await.unwrap();
+    let found = tenants::store::find_for_update(&waiting, id.parse().unwrap()).await.unwrap();
     assert_eq!(found.slug, "frozen");
     let waited = begun.elapsed();
     assert!((Duration::from_secs(1)..Duration::from_secs(2)).contains(&waited), "{waited:?}");

@@ -11,7 +11,7 @@ async fn settle(world: &World, status: &str) {
         .await
         .batch_execute(&format!(
             "UPDATE operations SET status = 'succeeded', finished_at = now() WHERE finished_at IS NULL;
-             UPDATE organizations SET status = '{status}', revision = revision + 1"
+             UPDATE tenants SET status = '{status}', revision = revision + 1"
         ))
         .await
         .unwrap();
@@ -22,7 +22,7 @@ async fn seed(world: &World, count: i32) {
         .client()
         .await
         .execute(
-            "INSERT INTO organizations (id, name, slug, status, database_name, country, created_at, updated_at)
+            "INSERT INTO tenants (id, name, slug, status, database_name, country, created_at, updated_at)
              SELECT gen_random_uuid(), 'Tenant 100% ' || n, 'tenant-' || n, (ARRAY['active', 'suspended'])[1 + n % 2],
                     'tenant_' || n, (ARRAY['ID', 'US', 'DE'])[1 + n % 3], t, t
              FROM generate_series(1, $1) AS n, LATERAL (SELECT timestamptz '2026-01-01' + (n / 3) * interval '1 s') AS x (t)",
@@ -91,7 +91,7 @@ async fn wrong_parameters_of_a_list_are_refused_by_name() {
         let id = api.get("/tenants").await.json[0]["id"].as_str().unwrap().to_owned();
         for second in 1..3 {
             world.client().await.batch_execute(&format!(
-                "INSERT INTO operations (id, organization_id, kind, status, requested_by, created_at, updated_at, finished_at)
+                "INSERT INTO operations (id, tenant_id, kind, status, requested_by, created_at, updated_at, finished_at)
                  VALUES (gen_random_uuid(), '{id}', 'retry', 'failed', 'x', now() + interval '{second} s', now(), now())"
             )).await.unwrap();
         }

@@ -11,18 +11,15 @@ use deserr::Deserr;
 use secrecy::SecretString;
 use serde_json::json;
 use shared::{
-    auth::{Gate, IsOperator, IssuedToken, SuperAdmin, TokenSigner},
+    audit::{self, AuditEntry},
+    auth::{IssuedToken, TokenSigner},
     clients::redis::Redis,
     config::{ConfigError, FromEnv, RedisConfig, SigningConfig, TokenConfig},
-    domain::{AdminId, NewPassword},
     error::Error,
-    http::{Faults, JsonBody, Result, Routes},
+    http::{BodyErrors, JsonBody, Result, Routes},
     passwords, routes,
-    store::{
-        audit::{self, AuditEntry},
-        super_admins,
-    },
-    throttle::Throttle,
+    super_admins::{self, AnySuperAdmin, AuthContext, Principal, SignInRateLimiter},
+    types::{NewPassword, SuperAdminId},
 };
 use utoipa::ToSchema;
 
@@ -32,9 +29,9 @@ const ACTION: &str = "admin.change_password";
 #[derive(Clone, FromRef)]
 pub struct App {
     /// Who may do what, and the platform database.
-    pub gate: Gate,
+    pub gate: AuthContext,
     /// Counts attempts.
-    pub throttle: Arc<Throttle>,
+    pub throttle: Arc<SignInRateLimiter>,
     /// Signs tokens.
     pub signer: Arc<TokenSigner>,
 }
@@ -44,8 +41,8 @@ impl App {
     pub fn from_env() -> Result<Self, ConfigError> {
         let tokens = TokenConfig::from_env()?;
         Ok(Self {
-            gate: Gate::from_env()?,
-            throttle: Arc::new(Throttle::new(Redis::connect(&RedisConfig::from_env()?)?)),
+            gate: AuthContext::from_env()?,
+            throttle: Arc::new(SignInRateLimiter::new(Redis::connect(&RedisConfig::from_env()?)?)),
             signer: Arc::new(TokenSigner::new(&SigningConfig::from_env()?, &tokens)?),
         })
     }
@@ -58,7 +55,7 @@ pub fn routes(app: App) -> Routes {
 
 /// The password that is, and the one that is to be.
 #[derive(Debug, Deserr, ToSchema)]
-#[deserr(error = Faults, deny_unknown_fields)]
+#[deserr(error = BodyErrors, deny_unknown_fields)]
 struct PasswordChange {
     /// The password that is.
     #[deserr(from(String) = SecretString::from)]
@@ -84,19 +81,22 @@ struct PasswordChange {
     security(("bearer" = []))
 )]
 async fn change_password(
-    IsOperator(admin): IsOperator,
+    AnySuperAdmin(admin): AnySuperAdmin,
     State(app): State<App>,
     JsonBody { value: change, .. }: JsonBody<PasswordChange>,
 ) -> Result<Response> {
-    let (Some(email), Ok(id)) = (&admin.email, admin.id.parse::<AdminId>()) else { return Err(elsewhere().into()) };
+    let (Some(email), Ok(id)) = (&admin.email, admin.id.parse::<SuperAdminId>()) else {
+        return Err(elsewhere().into());
+    };
     if change.new_password.is_guessable_from(&[email]) {
         return Err(Error::invalid_body("/new_password", "is too easy to guess from your e-mail address").into());
     }
     app.throttle.admit(&admin.id, admin.actor().source_address).await?;
-    let found = super_admins::find_own_credentials(&app.gate.platform.get().await?, id).await?.ok_or_else(elsewhere)?;
+    let found =
+        super_admins::store::find_own_credentials(&app.gate.platform.get().await?, id).await?.ok_or_else(elsewhere)?;
     if !passwords::verify(&change.current_password, Some(&found.password_hash)).await? {
         let entry = AuditEntry::done(admin.actor(), ACTION, None, json!({})).refused();
-        audit::insert(&app.gate.platform.get().await?, &entry).await?;
+        audit::store::insert(&app.gate.platform.get().await?, &entry).await?;
         return Err(Error::invalid_body("/current_password", "is not your password").into());
     }
     app.throttle.forget(&admin.id).await;
@@ -112,11 +112,11 @@ fn elsewhere() -> Error {
 }
 
 /// Commits the password, the end of the sessions and the audit entry together.
-async fn set(app: &App, admin: &SuperAdmin, id: AdminId, password_hash: &str) -> Result<i32, Error> {
+async fn set(app: &App, admin: &Principal, id: SuperAdminId, password_hash: &str) -> Result<i32, Error> {
     let mut connection = app.gate.platform.get().await?;
     let transaction = connection.transaction().await?;
-    let session_epoch = super_admins::set_password(&transaction, id, password_hash).await?;
-    audit::insert(&transaction, &AuditEntry::done(admin.actor(), ACTION, None, json!({}))).await?;
+    let session_epoch = super_admins::store::set_password(&transaction, id, password_hash).await?;
+    audit::store::insert(&transaction, &AuditEntry::done(admin.actor(), ACTION, None, json!({}))).await?;
     transaction.commit().await?;
     Ok(session_epoch)
 }

@@ -9,12 +9,12 @@ use axum::{
 };
 use serde::Serialize;
 use shared::{
-    auth::{Caller, Gate},
     config::{ConfigError, FromEnv},
     error::{self, Error},
-    health::{Freshness, Health, Recorded, Recorder, Report, Sources, Status},
+    health::{Freshness, Health, HealthReport, Recorded, Recorder, Sources, Status},
     http::{QueryReader, Result, Routes, availability},
     routes,
+    super_admins::{AuthContext, Caller},
 };
 use utoipa::ToSchema;
 
@@ -31,7 +31,7 @@ const LONGEST_MAX_AGE: u64 = 3600;
 #[derive(Clone, FromRef)]
 pub struct App {
     /// Who may do what, and the platform database.
-    pub gate: Gate,
+    pub gate: AuthContext,
     /// Makes reports.
     pub health: Health,
     /// Writes down what they found.
@@ -41,11 +41,11 @@ pub struct App {
 impl App {
     /// From the environment.
     pub fn from_env() -> Result<Self, ConfigError> {
-        Self::new(&Sources::from_env()?, Gate::from_env()?)
+        Self::new(&Sources::from_env()?, AuthContext::from_env()?)
     }
 
     /// Of given parts.
-    pub fn new(sources: &Sources, gate: Gate) -> Result<Self, ConfigError> {
+    pub fn new(sources: &Sources, gate: AuthContext) -> Result<Self, ConfigError> {
         let recorder = Recorder::connect(gate.platform.clone(), &sources.redis, &sources.redis_prefix)?;
         Ok(Self { gate, health: Health::connect(sources)?, recorder: Arc::new(recorder) })
     }
@@ -67,7 +67,7 @@ pub fn routes(app: App) -> Routes {
 #[serde(untagged)]
 enum Told<'a> {
     /// To a super-admin.
-    Everything(&'a Report),
+    Everything(&'a HealthReport),
     /// To anyone.
     OneWord(PublicHealth),
 }
@@ -102,7 +102,7 @@ struct PublicHealth {
 async fn check_health(
     caller: Option<Caller>,
     query: QueryReader,
-    State(gate): State<Gate>,
+    State(gate): State<AuthContext>,
     State(health): State<Health>,
 ) -> Result<Response> {
     let freshness = read(query)?;

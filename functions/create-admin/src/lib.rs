@@ -8,19 +8,16 @@ use axum::{
 use deserr::Deserr;
 use serde_json::json;
 use shared::{
-    auth::{Gate, MayAdminister, SuperAdmin},
+    audit::{self, AuditEntry},
     config::{ConfigError, FromEnv, IdempotencyConfig},
-    domain::{EmailAddress, NewPassword, Operator, OperatorRole, ProviderSubject},
     error::Error,
     http::{
-        BASE_PATH, Claim, Faults, Field, Fingerprints, IdempotencyKey, JsonBody, Replayable, Result, Routes, etag,
-        exactly_one,
+        BASE_PATH, BodyErrors, Field, Fingerprints, IdempotencyKey, IdempotentRequest, JsonBody, Replayable, Result,
+        Routes, etag, exactly_one,
     },
     passwords, routes,
-    store::{
-        audit::{self, AuditEntry},
-        super_admins::{self, NewOperator},
-    },
+    super_admins::{self, AuthContext, MayAdminister, Principal, ProviderSubject, SuperAdmin, store::NewSuperAdmin},
+    types::{EmailAddress, NewPassword, SuperAdminRole},
 };
 use utoipa::{
     PartialSchema, ToSchema,
@@ -31,7 +28,7 @@ use utoipa::{
 #[derive(Clone, FromRef)]
 pub struct App {
     /// Who may do what, and the platform database.
-    pub gate: Gate,
+    pub gate: AuthContext,
     /// Tells bodies with the same idempotency key apart.
     pub fingerprints: Fingerprints,
 }
@@ -39,7 +36,7 @@ pub struct App {
 impl App {
     /// From the environment.
     pub fn from_env() -> Result<Self, ConfigError> {
-        Ok(Self { gate: Gate::from_env()?, fingerprints: Fingerprints::new(&IdempotencyConfig::from_env()?) })
+        Ok(Self { gate: AuthContext::from_env()?, fingerprints: Fingerprints::new(&IdempotencyConfig::from_env()?) })
     }
 }
 
@@ -50,13 +47,13 @@ pub fn routes(app: App) -> Routes {
 
 /// An operator to be added, who signs in here (`password`) or at the platform's identity provider (`subject`).
 #[derive(Debug, Deserr, ToSchema)]
-#[deserr(error = Faults, deny_unknown_fields)]
+#[deserr(error = BodyErrors, deny_unknown_fields)]
 struct OperatorRequest {
     /// E-mail address, unique without regard to case.
     #[schema(value_type = String, format = Email, max_length = 254, example = "ada@landlord.example")]
     email: EmailAddress,
     /// What they may do.
-    role: OperatorRole,
+    role: SuperAdminRole,
     /// Their first password: length counts, composition does not; what is easy to guess is refused.
     #[deserr(default)]
     #[schema(value_type = Option<String>, nullable = false, format = Password, min_length = 12, max_length = 128,
@@ -108,7 +105,7 @@ impl OperatorRequest {
         "email": "ada@landlord.example", "role": "operator", "password": "tidal-mango-orbit-42"
     })),
     responses(
-        (status = 201, description = "Added operator", body = Operator, headers(
+        (status = 201, description = "Added operator", body = SuperAdmin, headers(
             ("location" = String, description = "The operator"),
             ("etag" = String, description = "The revision, for If-Match"),
         )),
@@ -123,7 +120,7 @@ async fn create_admin(
     JsonBody { value: request, bytes }: JsonBody<OperatorRequest>,
 ) -> Result<Response> {
     request.check()?;
-    let claim = Claim::new(&app.fingerprints, &admin, format!("POST {BASE_PATH}/admins"), key, &bytes)?;
+    let claim = IdempotentRequest::new(&app.fingerprints, &admin, format!("POST {BASE_PATH}/admins"), key, &bytes)?;
     if let Some(replayed) = claim.find(&app.gate.platform.get().await?).await? {
         return Ok(replayed);
     }
@@ -138,8 +135,8 @@ async fn create_admin(
 /// Commits the operator, the idempotency record and the audit entry together.
 async fn add(
     app: &App,
-    admin: &SuperAdmin,
-    claim: &Claim,
+    admin: &Principal,
+    claim: &IdempotentRequest,
     request: &OperatorRequest,
     password_hash: Option<&str>,
 ) -> Result<Response> {
@@ -149,10 +146,10 @@ async fn add(
         return Ok(replayed);
     }
     let new =
-        NewOperator { email: &request.email, role: request.role, password_hash, subject: request.subject.0.as_ref() };
-    let operator = super_admins::insert(&transaction, &new).await?;
+        NewSuperAdmin { email: &request.email, role: request.role, password_hash, subject: request.subject.0.as_ref() };
+    let operator = super_admins::store::insert(&transaction, &new).await?;
     let details = json!({ "admin_id": operator.id, "after": operator });
-    audit::insert(&transaction, &AuditEntry::done(admin.actor(), "admin.create", None, details)).await?;
+    audit::store::insert(&transaction, &AuditEntry::done(admin.actor(), "admin.create", None, details)).await?;
     let location = HeaderValue::from_str(&format!("{BASE_PATH}/admins/{}", operator.id)).map_err(Error::internal)?;
     let response = Replayable {
         status: StatusCode::CREATED,

@@ -11,24 +11,19 @@ use axum::{
 use deserr::Deserr;
 use serde_json::json;
 use shared::{
-    auth::{Gate, MayOperate, SuperAdmin},
+    audit::{self, AuditEntry},
     config::{ConfigError, DefaultLimits, FromEnv, IdempotencyConfig, QueueConfig},
-    dispatch::Dispatcher,
-    domain::{
-        Country, EmailAddress, LimitsPatch, NewPassword, OperationId, OperationKind, Slug, Tenant, TenantId, TenantName,
-    },
     error::Error,
-    events::{Event, TenantEvent},
+    events::{self, Dispatcher, Event},
     http::{
-        BASE_PATH, Claim, Faults, Field, Fingerprints, IdempotencyKey, JsonBody, LimitsBody, Replayable, Result,
+        BASE_PATH, BodyErrors, Field, Fingerprints, IdempotencyKey, IdempotentRequest, JsonBody, Replayable, Result,
         Routes, etag,
     },
+    operations::{self, OperationKind},
     passwords, routes,
-    store::{
-        audit::{self, AuditEntry},
-        operations, outbox,
-        tenants::{self, NewTenant},
-    },
+    super_admins::{AuthContext, MayOperate, Principal},
+    tenants::{self, Tenant, TenantEvent, TenantName, store::NewTenant},
+    types::{Country, EmailAddress, LimitsPatch, NewPassword, OperationId, Slug, TenantId},
 };
 use time::OffsetDateTime;
 use utoipa::ToSchema;
@@ -37,7 +32,7 @@ use utoipa::ToSchema;
 #[derive(Clone, FromRef)]
 pub struct App {
     /// Who may do what, and the platform database.
-    pub gate: Gate,
+    pub gate: AuthContext,
     /// Tells bodies with the same idempotency key apart.
     pub fingerprints: Fingerprints,
     /// Sends the operation to its worker.
@@ -50,7 +45,7 @@ impl App {
     /// From the environment.
     pub fn from_env() -> Result<Self, ConfigError> {
         Ok(Self {
-            gate: Gate::from_env()?,
+            gate: AuthContext::from_env()?,
             fingerprints: Fingerprints::new(&IdempotencyConfig::from_env()?),
             dispatcher: Arc::new(Dispatcher::new(QueueConfig::from_env()?)),
             default_limits: DefaultLimits::from_env()?,
@@ -65,7 +60,7 @@ pub fn routes(app: App) -> Routes {
 
 /// A tenant to be provisioned.
 #[derive(Debug, Deserr, ToSchema)]
-#[deserr(error = Faults, deny_unknown_fields)]
+#[deserr(error = BodyErrors, deny_unknown_fields)]
 struct TenantRequest {
     /// Name that people read; one visible line.
     #[schema(value_type = String, format = "single-line", min_length = 1, max_length = 120, example = "Kopi Kenangan")]
@@ -118,7 +113,7 @@ async fn create_tenant(
         return Err(Error::invalid_body("/admin_password", "is too easy to guess from the tenant's own name").into());
     }
     let route = format!("POST {BASE_PATH}/tenants");
-    let claim = Claim::new(&app.fingerprints, &admin, route, key, &bytes)?;
+    let claim = IdempotentRequest::new(&app.fingerprints, &admin, route, key, &bytes)?;
     if let Some(replayed) = claim.find(&app.gate.platform.get().await?).await? {
         return Ok(replayed);
     }
@@ -143,8 +138,8 @@ enum Accepted {
 /// to Kafka, the idempotency record and the audit entry.
 async fn accept(
     app: &App,
-    admin: &SuperAdmin,
-    claim: &Claim,
+    admin: &Principal,
+    claim: &IdempotentRequest,
     request: TenantRequest,
     password_hash: &str,
 ) -> Result<Accepted> {
@@ -157,11 +152,11 @@ async fn accept(
     let id = TenantId::generate();
     let limits = LimitsPatch::from(request.limits.0.unwrap_or_default()).apply(app.default_limits.0);
     let new = NewTenant { id, name: request.name, slug: request.slug, limits, country: request.country };
-    let tenant = tenants::insert(&transaction, &new, now).await?;
-    tenants::insert_pending_admin(&transaction, id, request.admin_email.as_str(), password_hash).await?;
-    let operation_id = operations::insert(&transaction, id, OperationKind::Provision, &admin.id, now).await?;
-    outbox::insert_event(&transaction, &Event::tenant(TenantEvent::Requested, &tenant)).await?;
-    outbox::insert_provision(&transaction, id, operation_id).await?;
+    let tenant = tenants::store::insert(&transaction, &new, now).await?;
+    tenants::store::insert_pending_admin(&transaction, id, request.admin_email.as_str(), password_hash).await?;
+    let operation_id = operations::store::insert(&transaction, id, OperationKind::Provision, &admin.id, now).await?;
+    events::store::insert_event(&transaction, &TenantEvent::Requested.of(&tenant)).await?;
+    events::store::insert_provision(&transaction, id, operation_id).await?;
     let entry = AuditEntry::done(
         admin.actor(),
         "tenant.create",
@@ -174,7 +169,7 @@ async fn accept(
             "operation_id": operation_id,
         }),
     );
-    audit::insert(&transaction, &entry).await?;
+    audit::store::insert(&transaction, &entry).await?;
     let location = HeaderValue::from_str(&format!("{BASE_PATH}/tenants/{id}")).map_err(Error::internal)?;
     let response = Replayable {
         status: StatusCode::CREATED,

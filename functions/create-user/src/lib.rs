@@ -10,22 +10,20 @@ use axum::{
 use deserr::Deserr;
 use serde_json::json;
 use shared::{
-    auth::{Gate, MayOperate, SuperAdmin},
+    audit::{self, AuditEntry, AuditedChange},
     clients::{postgres::Connection, tenant_databases::TenantDatabases},
     config::{ConfigError, FromEnv, IdempotencyConfig, QueueConfig},
-    dispatch::Dispatcher,
-    domain::{AgentId, AgentRole, EmailAddress, FullName, NewPassword, TenantId, User},
     error::Error,
-    events::{Event, UserEvent},
-    http::{BASE_PATH, Claim, Faults, Fingerprints, Held, IdempotencyKey, JsonBody, Replayable, Result, Routes, etag},
-    passwords, routes,
-    store::{
-        audit::{self, AuditEntry},
-        outbox,
-        tenants::{self, TenantSite},
-        users::{self, NewUser},
+    events::{self, Dispatcher, Event},
+    http::{
+        BASE_PATH, BodyErrors, Fingerprints, Held, IdempotencyKey, IdempotentRequest, JsonBody, Replayable, Result,
+        Routes, etag,
     },
-    tenant_change::TenantChange,
+    passwords, routes,
+    super_admins::{AuthContext, MayOperate, Principal},
+    tenants::{self, store::TenantLocation},
+    types::{EmailAddress, NewPassword, TenantId, UserId},
+    users::{self, FullName, User, UserEvent, UserRole, store::NewUser},
 };
 use utoipa::ToSchema;
 
@@ -36,7 +34,7 @@ const ACTION: &str = "user.create";
 #[derive(Clone, FromRef)]
 pub struct App {
     /// Who may do what, and the platform database.
-    pub gate: Gate,
+    pub gate: AuthContext,
     /// The databases of tenants.
     pub databases: TenantDatabases,
     /// Tells bodies with the same idempotency key apart.
@@ -49,7 +47,7 @@ impl App {
     /// From the environment.
     pub fn from_env() -> Result<Self, ConfigError> {
         Ok(Self {
-            gate: Gate::from_env()?,
+            gate: AuthContext::from_env()?,
             databases: TenantDatabases::from_env()?,
             fingerprints: Fingerprints::new(&IdempotencyConfig::from_env()?),
             dispatcher: Arc::new(Dispatcher::new(QueueConfig::from_env()?)),
@@ -64,7 +62,7 @@ pub fn routes(app: App) -> Routes {
 
 /// A user to be added to a tenant.
 #[derive(Debug, Deserr, ToSchema)]
-#[deserr(error = Faults, deny_unknown_fields)]
+#[deserr(error = BodyErrors, deny_unknown_fields)]
 struct UserRequest {
     /// The tenant.
     tenant_id: TenantId,
@@ -75,7 +73,7 @@ struct UserRequest {
     #[schema(value_type = String, format = "single-line", min_length = 1, max_length = 120, example = "Budi Santoso")]
     full_name: FullName,
     /// What they are to the tenant.
-    role: AgentRole,
+    role: UserRole,
     /// Password: length counts, composition does not; what is easy to guess is refused.
     #[schema(value_type = String, format = Password, min_length = 12, max_length = 128, example = "tidal-mango-orbit-42")]
     password: NewPassword,
@@ -107,12 +105,12 @@ async fn create_user(
     if request.password.is_guessable_from(&[request.email.as_str(), request.full_name.as_str()]) {
         return Err(Error::invalid_body("/password", "is too easy to guess from the user's own name").into());
     }
-    let claim = Claim::new(&app.fingerprints, &admin, format!("POST {BASE_PATH}/users"), key, &bytes)?;
+    let claim = IdempotentRequest::new(&app.fingerprints, &admin, format!("POST {BASE_PATH}/users"), key, &bytes)?;
     let platform = app.gate.platform.get().await?;
     if let Some(replayed) = claim.find(&platform).await? {
         return Ok(replayed);
     }
-    let site = tenants::find_site(&platform, request.tenant_id).await?;
+    let site = tenants::store::find_location(&platform, request.tenant_id).await?;
     site.require_active()?;
     // No connection is held meanwhile: hashing takes longer than everything else together.
     drop(platform);
@@ -132,20 +130,20 @@ async fn create_user(
 /// commit together. What was cut off of the same request, by its idempotency key, is taken up where it was.
 async fn add(
     app: &App,
-    admin: &SuperAdmin,
-    claim: &Claim,
-    site: &TenantSite,
+    admin: &Principal,
+    claim: &IdempotentRequest,
+    site: &TenantLocation,
     platform: &mut Connection,
     request: &UserRequest,
     password_hash: &str,
 ) -> Result<Replayable, Error> {
     let UserRequest { email, full_name, role, .. } = request;
     let cut_off = match claim.mark() {
-        Some(mark) => audit::find_cut_off(platform, &admin.id, ACTION, site.id, &mark).await?,
+        Some(mark) => audit::store::find_cut_off(platform, &admin.id, ACTION, site.id, &mark).await?,
         None => None,
     };
     let id = cut_off.as_ref().and_then(|(_, details)| details["user_id"].as_str()?.parse().ok());
-    let new = NewUser { id: id.unwrap_or_else(AgentId::generate), email, full_name, role: *role, password_hash };
+    let new = NewUser { id: id.unwrap_or_else(UserId::generate), email, full_name, role: *role, password_hash };
     let mut details = json!({
         "user_id": new.id,
         "after": { "email": email.as_str(), "full_name": full_name.as_str(), "role": role },
@@ -155,8 +153,8 @@ async fn add(
     }
     let entry = AuditEntry::done(admin.actor(), ACTION, site.id, details.clone());
     let change = match cut_off {
-        Some((intent_id, _)) => TenantChange::resume(entry, intent_id),
-        None => TenantChange::intend(platform, entry).await?,
+        Some((intent_id, _)) => AuditedChange::resume(entry, intent_id),
+        None => AuditedChange::intend(platform, entry).await?,
     };
     let user = match app.databases.within(insert(&app.databases, site, &new, &change)).await {
         Ok(user) => user,
@@ -167,8 +165,8 @@ async fn add(
     };
     let transaction = platform.transaction().await?;
     // Whoever writes events of a tenant holds its row.
-    tenants::find_for_update(&transaction, site.id).await?;
-    outbox::insert_event(&transaction, &Event::user(UserEvent::Created, site.id, &user)).await?;
+    tenants::store::find_for_update(&transaction, site.id).await?;
+    events::store::insert_event(&transaction, &UserEvent::Created.of(site.id, &user)).await?;
     change.complete(&transaction, details).await?;
     let response = Replayable {
         status: StatusCode::CREATED,
@@ -182,22 +180,22 @@ async fn add(
 
 async fn insert(
     databases: &TenantDatabases,
-    site: &TenantSite,
+    site: &TenantLocation,
     user: &NewUser<'_>,
-    change: &TenantChange<'_>,
+    change: &AuditedChange<'_>,
 ) -> Result<User, Error> {
     let (cluster, database) = site.require_active()?;
     let mut connection = databases.get(cluster, database).await?;
     let transaction = connection.transaction().await?;
-    users::lock(&transaction).await?;
-    match users::find(&transaction, user.id).await {
+    users::store::lock(&transaction).await?;
+    match users::store::find(&transaction, user.id).await {
         // The same request was cut off when this was done and not yet told.
         Ok(user) => return Ok(user),
         Err(Error::NotFound { .. }) => {}
         Err(error) => return Err(error),
     }
-    users::require_seat(&transaction, site.limits.max_agents).await?;
-    let user = users::insert(&transaction, user).await?;
+    users::store::require_seat(&transaction, site.limits.max_agents).await?;
+    let user = users::store::insert(&transaction, user).await?;
     change.commit(transaction).await?;
     Ok(user)
 }

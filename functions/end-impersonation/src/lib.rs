@@ -7,19 +7,17 @@ use axum::{
     http::StatusCode,
 };
 use shared::{
-    auth::{Gate, MayOperate, SuperAdmin},
     clients::{postgres::Connection, redis::Redis, tenant_databases::TenantDatabases},
     config::{ConfigError, FromEnv, QueueConfig, RedisConfig},
-    deny_list::DenyList,
-    dispatch::Dispatcher,
-    domain::{EndedImpersonation, ImpersonationId},
     error::Error,
+    events::Dispatcher,
     http::{IdPath, IfMatch, Result, Routes},
+    impersonations::{self, store::record},
+    revocations::{DenyList, EndedImpersonation},
     routes,
-    store::{
-        impersonations::{self, record},
-        tenants,
-    },
+    super_admins::{AuthContext, MayOperate, Principal},
+    tenants,
+    types::ImpersonationId,
 };
 
 /// How long the tenant's own record may hold up the answer: the impersonation has ended by then.
@@ -29,7 +27,7 @@ const RECORD_TIMEOUT: Duration = Duration::from_secs(2);
 #[derive(Clone, FromRef)]
 pub struct App {
     /// Who may do what, and the platform database.
-    pub gate: Gate,
+    pub gate: AuthContext,
     /// The tenants' own records.
     pub databases: TenantDatabases,
     /// Denies the token.
@@ -42,7 +40,7 @@ impl App {
     /// From the environment.
     pub fn from_env() -> Result<Self, ConfigError> {
         Ok(Self {
-            gate: Gate::from_env()?,
+            gate: AuthContext::from_env()?,
             databases: TenantDatabases::from_env()?,
             deny_list: Arc::new(DenyList::new(Redis::connect(&RedisConfig::from_env()?)?)),
             dispatcher: Arc::new(Dispatcher::new(QueueConfig::from_env()?)),
@@ -86,14 +84,14 @@ async fn end_impersonation(
 /// Commits the end together with all that it means. What has ended or expired stays as it is.
 async fn end(
     platform: &mut Connection,
-    admin: &SuperAdmin,
+    admin: &Principal,
     id: ImpersonationId,
     if_match: &IfMatch,
 ) -> Result<Option<EndedImpersonation>, Error> {
     let transaction = platform.transaction().await?;
-    let before = impersonations::find_for_update(&transaction, id).await?;
+    let before = impersonations::store::find_for_update(&transaction, id).await?;
     if_match.check(before.revision, "impersonation")?;
-    let ended = impersonations::end(&transaction, id, admin.actor()).await?;
+    let ended = impersonations::store::end(&transaction, id, admin.actor()).await?;
     transaction.commit().await?;
     Ok(ended)
 }
@@ -102,7 +100,7 @@ async fn end(
 /// have lasted at the most.
 async fn record_end(app: &App, ended: &EndedImpersonation) {
     let work = app.databases.within(async {
-        let site = tenants::find_site(&app.gate.platform.get().await?, ended.tenant_id).await?;
+        let site = tenants::store::find_location(&app.gate.platform.get().await?, ended.tenant_id).await?;
         let (cluster, database) = site.require_active()?;
         record::end(&app.databases.get(cluster, database).await?, ended.id, ended.ended_at).await
     });

@@ -5,17 +5,17 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use shared::{
-    auth::{Gate, MayRead},
-    domain::{Impersonation, ImpersonationId},
     error::Error,
     http::{IdPath, Result, Routes, etag},
+    impersonations::{self, Impersonation},
     routes,
-    store::impersonations,
+    super_admins::{AuthContext, MayRead},
+    types::ImpersonationId,
 };
 
 /// The function's one route.
-pub fn routes(gate: Gate) -> Routes {
-    routes!(gate: Gate => get_impersonation)
+pub fn routes(gate: AuthContext) -> Routes {
+    routes!(gate: AuthContext => get_impersonation)
 }
 
 /// Get an impersonation
@@ -33,8 +33,9 @@ pub fn routes(gate: Gate) -> Routes {
     security(("bearer" = []))
 )]
 async fn get_impersonation(reader: MayRead, IdPath(id): IdPath<ImpersonationId>) -> Result<Response> {
-    let impersonation =
-        reader.admit_with_standing(|client, caller| impersonations::find_with_standing(client, caller, id)).await?;
+    let impersonation = reader
+        .admit_with_state(|client, caller| impersonations::store::find_with_super_admin_state(client, caller, id))
+        .await?;
     let body = serde_json::to_vec(&impersonation).map_err(Error::internal)?;
     let json = HeaderValue::from_static("application/json");
     Ok(([(header::CONTENT_TYPE, json), (header::ETAG, etag(impersonation.revision))], body).into_response())

@@ -5,17 +5,16 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use shared::{
-    auth::{Gate, MayRead},
-    domain::Tenant,
     error::Error,
     http::{Result, Routes, TenantPath, etag},
     routes,
-    store::tenants,
+    super_admins::{AuthContext, MayRead},
+    tenants::{self, Tenant},
 };
 
 /// The function's one route.
-pub fn routes(gate: Gate) -> Routes {
-    routes!(gate: Gate => get_tenant)
+pub fn routes(gate: AuthContext) -> Routes {
+    routes!(gate: AuthContext => get_tenant)
 }
 
 /// Get a tenant organization
@@ -33,7 +32,9 @@ pub fn routes(gate: Gate) -> Routes {
     security(("bearer" = []))
 )]
 async fn get_tenant(reader: MayRead, TenantPath(id): TenantPath) -> Result<Response> {
-    let tenant = reader.admit_with_standing(|client, caller| tenants::find_with_standing(client, caller, id)).await?;
+    let tenant = reader
+        .admit_with_state(|client, caller| tenants::store::find_with_super_admin_state(client, caller, id))
+        .await?;
     let body = serde_json::to_vec(&tenant).map_err(Error::internal)?;
     let json = HeaderValue::from_static("application/json");
     Ok(([(header::CONTENT_TYPE, json), (header::ETAG, etag(tenant.revision))], body).into_response())

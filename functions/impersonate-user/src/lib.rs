@@ -16,13 +16,14 @@ use axum::{
     response::Response,
 };
 use shared::{
-    auth::{Gate, ImpersonationSigner, MayOperate},
     clients::{redis::Redis, tenant_databases::TenantDatabases},
     config::{ConfigError, FromEnv, IdempotencyConfig, ImpersonationSigningConfig, QueueConfig, RedisConfig},
-    deny_list::DenyList,
-    dispatch::Dispatcher,
-    http::{BASE_PATH, Claim, Fingerprints, IdempotencyKey, JsonBody, Result, Routes},
+    events::Dispatcher,
+    http::{BASE_PATH, Fingerprints, IdempotencyKey, IdempotentRequest, JsonBody, Result, Routes},
+    impersonations::ImpersonationSigner,
+    revocations::DenyList,
     routes,
+    super_admins::{AuthContext, MayOperate},
 };
 
 use crate::{
@@ -34,7 +35,7 @@ use crate::{
 #[derive(Clone, FromRef)]
 pub struct App {
     /// Who may do what, and the platform database.
-    pub gate: Gate,
+    pub gate: AuthContext,
     /// Tells bodies with the same idempotency key apart.
     pub fingerprints: Fingerprints,
     /// The tenants' users, and their own records.
@@ -51,7 +52,7 @@ impl App {
     /// From the environment.
     pub fn from_env() -> Result<Self, ConfigError> {
         Ok(Self {
-            gate: Gate::from_env()?,
+            gate: AuthContext::from_env()?,
             fingerprints: Fingerprints::new(&IdempotencyConfig::from_env()?),
             databases: TenantDatabases::from_env()?,
             deny_list: Arc::new(DenyList::new(Redis::connect(&RedisConfig::from_env()?)?)),
@@ -91,7 +92,8 @@ async fn impersonate_user(
     State(app): State<App>,
     JsonBody { value: request, bytes }: JsonBody<ImpersonationRequest>,
 ) -> Result<Response> {
-    let claim = Claim::new(&app.fingerprints, &admin, format!("POST {BASE_PATH}/impersonations"), key, &bytes)?;
+    let claim =
+        IdempotentRequest::new(&app.fingerprints, &admin, format!("POST {BASE_PATH}/impersonations"), key, &bytes)?;
     let start = Start { app: &app, admin: &admin, request: &request, claim: &claim };
     start.run().await
 }

@@ -4,23 +4,22 @@ use deserr::Deserr;
 use serde::Serialize;
 use serde_json::{Value, json};
 use shared::{
-    domain::{
-        Access, AgentId, AgentRole, Impersonation, ImpersonationId, ImpersonationMinutes, Reason, TenantId, Ticket,
-        User, timestamp,
-    },
-    http::{Faults, Field},
+    http::{BodyErrors, Field},
+    impersonations::{Access, Impersonation, ImpersonationMinutes, Reason, Ticket},
+    types::{ImpersonationId, TenantId, UserId, timestamp},
+    users::{User, UserRole},
 };
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 /// In whose name, why, and for how long.
 #[derive(Debug, Deserr, ToSchema)]
-#[deserr(error = Faults, deny_unknown_fields)]
+#[deserr(error = BodyErrors, deny_unknown_fields)]
 pub(crate) struct ImpersonationRequest {
     /// The tenant; it has to be active.
     pub(crate) tenant_id: TenantId,
     /// A user of it who is not deactivated.
-    pub(crate) user_id: AgentId,
+    pub(crate) user_id: UserId,
     /// Why; one visible line, which the tenant reads too.
     #[schema(value_type = String, format = "single-line", min_length = 10, max_length = 500, example = "Looks at why the inbox of sari stays empty")]
     pub(crate) reason: Reason,
@@ -79,7 +78,7 @@ pub(crate) struct ImpersonationResponse {
 #[derive(Clone, Serialize, ToSchema)]
 pub(crate) struct ImpersonatedUser {
     /// Id; the `sub` of the token.
-    id: AgentId,
+    id: UserId,
     /// E-mail address.
     #[schema(example = "sari@kopikenangan.example")]
     email: String,
@@ -87,7 +86,7 @@ pub(crate) struct ImpersonatedUser {
     #[schema(example = "Sari Wulandari")]
     full_name: String,
     /// What they are to the tenant.
-    role: AgentRole,
+    role: UserRole,
 }
 
 impl ImpersonationResponse {

@@ -6,16 +6,18 @@ use axum::{
 };
 use serde_json::Value;
 use shared::{
-    auth::SuperAdmin,
-    domain::{Access, AgentStatus, EndReason, Impersonation, ImpersonationId, OperatorRole, Ticket, User},
+    audit::{self, AuditEntry},
     error::{Dependency, Error},
-    http::{BASE_PATH, Claim, Problem, Replayable, Result},
-    store::{
-        audit::{self, AuditEntry},
-        impersonations::{self, Begun, NewImpersonation, START, record},
-        tenants::{self, TenantSite},
-        users,
+    http::{BASE_PATH, IdempotentRequest, Problem, Replayable, Result},
+    impersonations::{
+        self, Access, Impersonation, Ticket,
+        store::{Begun, NewImpersonation, START, record},
     },
+    revocations::EndReason,
+    super_admins::Principal,
+    tenants::{self, store::TenantLocation},
+    types::{ImpersonationId, SuperAdminRole},
+    users::{self, User, UserStatus},
 };
 
 use crate::{
@@ -26,15 +28,15 @@ use crate::{
 /// A request to start an impersonation, and who asks.
 pub(crate) struct Start<'a> {
     pub(crate) app: &'a App,
-    pub(crate) admin: &'a SuperAdmin,
+    pub(crate) admin: &'a Principal,
     pub(crate) request: &'a ImpersonationRequest,
-    pub(crate) claim: &'a Claim,
+    pub(crate) claim: &'a IdempotentRequest,
 }
 
 /// What is written down in the platform database, and nowhere else yet.
 struct Intent {
     begun: Begun,
-    site: TenantSite,
+    site: TenantLocation,
     response: ImpersonationResponse,
 }
 
@@ -60,7 +62,7 @@ impl Start<'_> {
 
     /// Checks everything, and commits the intent.
     async fn begin(&self) -> Result<Outcome> {
-        if self.request.access() == Access::Write && !self.admin.role.allows(OperatorRole::Owner) {
+        if self.request.access() == Access::Write && !self.admin.role.allows(SuperAdminRole::Owner) {
             return Err(Error::Forbidden("To act with write access needs the role owner").into());
         }
         // No token is given that could not be denied.
@@ -69,28 +71,28 @@ impl Start<'_> {
         if let Some(stored) = self.claim.find_stored(&platform).await? {
             return self.again(stored).await.map(Outcome::Before);
         }
-        let site = tenants::find_site(&platform, self.request.tenant_id).await?;
+        let site = tenants::store::find_location(&platform, self.request.tenant_id).await?;
         let user = self.find_user(&site).await?;
         let transaction = platform.transaction().await?;
         if let Some(stored) = self.claim.begin_stored(&transaction).await? {
             drop(transaction);
             return self.again(stored).await.map(Outcome::Before);
         }
-        let begun = impersonations::begin(&transaction, &self.wanted(&user)).await?;
+        let begun = impersonations::store::begin(&transaction, &self.wanted(&user)).await?;
         let response = ImpersonationResponse::of(&begun.impersonation, &user);
         self.claim.complete(&transaction, &replayable(begun.impersonation.id, &response)?).await?;
         transaction.commit().await?;
         Ok(Outcome::Begun(Box::new(Intent { begun, site, response })))
     }
 
-    async fn find_user(&self, site: &TenantSite) -> Result<User, Error> {
+    async fn find_user(&self, site: &TenantLocation) -> Result<User, Error> {
         let (cluster, database) = site.require_active()?;
         let databases = &self.app.databases;
-        let find = async { users::find(&databases.get(cluster, database).await?, self.request.user_id).await };
+        let find = async { users::store::find(&databases.get(cluster, database).await?, self.request.user_id).await };
         let user = databases.within(find).await?;
         match user.status {
-            AgentStatus::Active => Ok(user),
-            AgentStatus::Deactivated => Err(deactivated()),
+            UserStatus::Active => Ok(user),
+            UserStatus::Deactivated => Err(deactivated()),
         }
     }
 
@@ -133,7 +135,7 @@ impl Start<'_> {
     }
 
     /// The tenant sees who acts in its users' names; nobody does whom it cannot see.
-    async fn record(&self, impersonation: &Impersonation, site: &TenantSite) -> Result<(), Error> {
+    async fn record(&self, impersonation: &Impersonation, site: &TenantLocation) -> Result<(), Error> {
         let (cluster, database) = site.require_active()?;
         let databases = &self.app.databases;
         let insert = async { record::insert(&databases.get(cluster, database).await?, impersonation).await };
@@ -148,7 +150,7 @@ impl Start<'_> {
     async fn confirm(&self, begun: &Begun) -> Result<Impersonation, Error> {
         let mut platform = self.app.gate.platform.get().await?;
         let transaction = platform.transaction().await?;
-        let impersonation = impersonations::confirm(&transaction, begun, self.admin.actor()).await?;
+        let impersonation = impersonations::store::confirm(&transaction, begun, self.admin.actor()).await?;
         transaction.commit().await?;
         Ok(impersonation)
     }
@@ -160,7 +162,7 @@ impl Start<'_> {
             let mut platform = self.app.gate.platform.get().await?;
             let transaction = platform.transaction().await?;
             let (actor, why) = (self.admin.actor(), error.to_string());
-            let abandoned = impersonations::abandon(&transaction, begun, reason, actor, &why).await?;
+            let abandoned = impersonations::store::abandon(&transaction, begun, reason, actor, &why).await?;
             transaction.commit().await?;
             Ok::<_, Error>(abandoned)
         };
@@ -172,7 +174,7 @@ impl Start<'_> {
     }
 
     /// The tenant's record says that it has ended; best effort, as it says when it would have, too.
-    async fn take_back(&self, impersonation: &Impersonation, site: &TenantSite) {
+    async fn take_back(&self, impersonation: &Impersonation, site: &TenantLocation) {
         let databases = &self.app.databases;
         let end = async {
             let (cluster, database) = site.require_active()?;
@@ -191,7 +193,7 @@ impl Start<'_> {
         let id = body["id"].as_str().and_then(|id| id.parse::<ImpersonationId>().ok());
         let id = id.ok_or_else(|| Error::internal("a stored response names no impersonation"))?;
         let platform = self.app.gate.platform.get().await?;
-        let impersonation = impersonations::find(&platform, id).await?;
+        let impersonation = impersonations::store::find(&platform, id).await?;
         if !impersonation.live {
             let state = match impersonation.end_reason {
                 Some(reason) => format!("is over ({})", reason.as_str()),
@@ -206,7 +208,7 @@ impl Start<'_> {
         let mut details = self.request.shown();
         details["impersonation_id"] = id.to_string().into();
         let entry = AuditEntry::done(self.admin.actor(), "impersonation.repeat", self.request.tenant_id, details);
-        audit::insert(&platform, &entry).await?;
+        audit::store::insert(&platform, &entry).await?;
         stored.body = body.to_string();
         Ok(stored.again())
     }
@@ -219,9 +221,9 @@ impl Start<'_> {
         details["error"] = told.detail.clone().into();
         let mut entry = AuditEntry::done(self.admin.actor(), START, self.request.tenant_id, details).refused();
         if told.status >= 500 {
-            entry.outcome = shared::domain::AuditOutcome::Failed;
+            entry.outcome = shared::audit::AuditOutcome::Failed;
         }
-        let written = async { audit::insert(&self.app.gate.platform.get().await?, &entry).await };
+        let written = async { audit::store::insert(&self.app.gate.platform.get().await?, &entry).await };
         if let Err(error) = written.await {
             tracing::error!(error = error.chain(), "a refusal is not in the audit log");
         }

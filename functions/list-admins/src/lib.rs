@@ -2,19 +2,18 @@
 
 use axum::{http::Uri, response::Response};
 use shared::{
-    auth::{Gate, MayRead},
-    domain::{Cursor, Operator, OperatorRole, OperatorStatus, PageLimit},
     http::{Page, Paging, QueryReader, Result, Routes},
     routes,
-    store::super_admins::{self, OperatorFilter},
+    super_admins::{self, AuthContext, MayRead, SuperAdmin, SuperAdminStatus, store::SuperAdminFilter},
+    types::{Cursor, PageLimit, SuperAdminRole},
 };
 
 /// The name of the list inside its cursors.
 const LIST: &str = "admins";
 
 /// The function's one route.
-pub fn routes(gate: Gate) -> Routes {
-    routes!(gate: Gate => list_admins)
+pub fn routes(gate: AuthContext) -> Routes {
+    routes!(gate: AuthContext => list_admins)
 }
 
 /// List operators
@@ -24,23 +23,23 @@ pub fn routes(gate: Gate) -> Routes {
     get,
     path = "/api/super-admin/admins",
     params(
-        ("role" = Option<OperatorRole>, Query, description = "Only this role"),
-        ("status" = Option<OperatorStatus>, Query, description = "Only this status"),
+        ("role" = Option<SuperAdminRole>, Query, description = "Only this role"),
+        ("status" = Option<SuperAdminStatus>, Query, description = "Only this status"),
         Paging,
     ),
     responses(
-        (status = 200, description = "Array of operators", body = Vec<Operator>,
+        (status = 200, description = "Array of operators", body = Vec<SuperAdmin>,
             headers(("link" = String, description = "The next page, RFC 8288 rel=\"next\""))),
     ),
     security(("bearer" = []))
 )]
 async fn list_admins(reader: MayRead, mut query: QueryReader, uri: Uri) -> Result<Response> {
-    let filter = OperatorFilter { role: query.take("role", str::parse), status: query.take("status", str::parse) };
+    let filter = SuperAdminFilter { role: query.take("role", str::parse), status: query.take("status", str::parse) };
     let limit = query.take("limit", PageLimit::parse).unwrap_or_default();
     let cursor = query.take("cursor", |text| Cursor::decode(text, LIST));
     query.finish()?;
-    let operators = reader.admit(super_admins::list(reader.client(), filter, cursor, limit)).await?;
-    let page = Page::new(LIST, &operators, limit, |operator: &Operator| Cursor {
+    let operators = reader.admit(super_admins::store::list(reader.client(), filter, cursor, limit)).await?;
+    let page = Page::new(LIST, &operators, limit, |operator: &SuperAdmin| Cursor {
         created_at: operator.created_at,
         id: operator.id.0,
     })?;

@@ -2,12 +2,12 @@
 
 use axum::{http::Uri, response::Response};
 use shared::{
-    auth::{Gate, MayRead},
-    domain::{AuditOutcome, AuditRecord, Cursor, PageLimit, TenantId, parse_audit_name},
+    audit::{self, AuditOutcome, AuditRecord, parse_audit_name, store::AuditFilter},
     error::Error,
     http::{Page, Paging, QueryReader, Result, Routes},
     routes,
-    store::audit::{self, AuditFilter},
+    super_admins::{AuthContext, MayRead},
+    types::{Cursor, PageLimit, TenantId},
 };
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
@@ -15,8 +15,8 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 const LIST: &str = "audit";
 
 /// The function's one route.
-pub fn routes(gate: Gate) -> Routes {
-    routes!(gate: Gate => list_audit)
+pub fn routes(gate: AuthContext) -> Routes {
+    routes!(gate: AuthContext => list_audit)
 }
 
 /// Read the audit log
@@ -45,7 +45,7 @@ pub fn routes(gate: Gate) -> Routes {
 )]
 async fn list_audit(reader: MayRead, query: QueryReader, uri: Uri) -> Result<Response> {
     let (filter, cursor, limit) = read(query)?;
-    let entries = reader.admit(audit::list(reader.client(), &filter, cursor, limit)).await?;
+    let entries = reader.admit(audit::store::list(reader.client(), &filter, cursor, limit)).await?;
     let page = Page::new(LIST, &entries, limit, |entry: &AuditRecord| Cursor { created_at: entry.at, id: entry.id })?;
     Ok(page.into_response(&uri))
 }

@@ -6,12 +6,15 @@ use axum::{
 };
 use serde::Serialize;
 use shared::{
-    auth::{Gate, MayRead},
-    domain::{Component, Condition, optional_timestamp, timestamp},
     error::Error,
+    health::{
+        self, Component, Condition,
+        store::{Change, StoredSample},
+    },
     http::{QueryReader, Result, Routes},
     routes,
-    store::health::{self, Change, StoredSample},
+    super_admins::{AuthContext, MayRead},
+    types::{optional_timestamp, timestamp},
 };
 use time::{Duration, OffsetDateTime};
 use utoipa::ToSchema;
@@ -24,8 +27,8 @@ const MOST_HOURS: i64 = 720;
 const MOST_CHANGES: i64 = 20_000;
 
 /// The function's one route.
-pub fn routes(gate: Gate) -> Routes {
-    routes!(gate: Gate => list_health_history)
+pub fn routes(gate: AuthContext) -> Routes {
+    routes!(gate: AuthContext => list_health_history)
 }
 
 /// How the components have been for some time.
@@ -104,11 +107,11 @@ async fn list_health_history(reader: MayRead, query: QueryReader) -> Result<Resp
     let to = OffsetDateTime::now_utc();
     let from = to - Duration::hours(hours);
     let client = reader.client();
-    let states = reader.admit(health::list_states(client)).await?;
-    let uptimes = health::list_uptimes(client, only, from).await?;
-    let mut changes = health::list_changes(client, only, from, MOST_CHANGES).await?;
+    let states = reader.admit(health::store::list_states(client)).await?;
+    let uptimes = health::store::list_uptimes(client, only, from).await?;
+    let mut changes = health::store::list_changes(client, only, from, MOST_CHANGES).await?;
     let mut samples = match only {
-        Some(component) => Some(health::list_samples(client, component, from).await?),
+        Some(component) => Some(health::store::list_samples(client, component, from).await?),
         None => None,
     };
     let components = Component::ALL.into_iter().filter(|component| only.is_none_or(|only| only == *component));

@@ -2,20 +2,21 @@
 
 use axum::{http::Uri, response::Response};
 use shared::{
-    auth::{Gate, MayRead},
-    domain::{AgentId, Cursor, Impersonation, PageLimit, TenantId, parse_audit_name},
+    audit::parse_audit_name,
     error::Error,
     http::{Page, Paging, QueryReader, Result, Routes},
+    impersonations::{self, Impersonation, store::ImpersonationFilter},
     routes,
-    store::impersonations::{self, ImpersonationFilter},
+    super_admins::{AuthContext, MayRead},
+    types::{Cursor, PageLimit, TenantId, UserId},
 };
 
 /// The name of the list inside its cursors.
 const LIST: &str = "impersonations";
 
 /// The function's one route.
-pub fn routes(gate: Gate) -> Routes {
-    routes!(gate: Gate => list_impersonations)
+pub fn routes(gate: AuthContext) -> Routes {
+    routes!(gate: AuthContext => list_impersonations)
 }
 
 /// List impersonations
@@ -27,7 +28,7 @@ pub fn routes(gate: Gate) -> Routes {
     params(
         ("tenant_id" = Option<TenantId>, Query, description = "Only of this tenant"),
         ("admin_id" = Option<String>, Query, max_length = 255, pattern = r"^[^\x00-\x20\x7f-\x9f]*$", description = "Only by this operator"),
-        ("user_id" = Option<AgentId>, Query, description = "Only in the name of this user"),
+        ("user_id" = Option<UserId>, Query, description = "Only in the name of this user"),
         ("live" = Option<bool>, Query, description = "Only those that are live, or that are not"),
         Paging,
     ),
@@ -39,7 +40,7 @@ pub fn routes(gate: Gate) -> Routes {
 )]
 async fn list_impersonations(reader: MayRead, query: QueryReader, uri: Uri) -> Result<Response> {
     let (filter, cursor, limit) = read(query)?;
-    let found = reader.admit(impersonations::list(reader.client(), &filter, cursor, limit)).await?;
+    let found = reader.admit(impersonations::store::list(reader.client(), &filter, cursor, limit)).await?;
     let page =
         Page::new(LIST, &found, limit, |one: &Impersonation| Cursor { created_at: one.started_at, id: one.id.0 })?;
     Ok(page.into_response(&uri))
@@ -49,7 +50,7 @@ fn read(mut query: QueryReader) -> Result<(ImpersonationFilter, Option<Cursor>, 
     let filter = ImpersonationFilter {
         tenant_id: query.take("tenant_id", str::parse::<TenantId>),
         admin_id: query.take("admin_id", parse_audit_name),
-        user_id: query.take("user_id", str::parse::<AgentId>),
+        user_id: query.take("user_id", str::parse::<UserId>),
         live: query.take("live", str::parse),
     };
     let limit = query.take("limit", PageLimit::parse).unwrap_or_default();

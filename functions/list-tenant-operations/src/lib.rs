@@ -2,19 +2,20 @@
 
 use axum::{http::Uri, response::Response};
 use shared::{
-    auth::{Gate, MayRead},
-    domain::{Cursor, Operation, PageLimit},
     http::{Page, Paging, QueryReader, Result, Routes, TenantPath},
+    operations::{self, Operation},
     routes,
-    store::{operations, tenants},
+    super_admins::{AuthContext, MayRead},
+    tenants,
+    types::{Cursor, PageLimit},
 };
 
 /// The name of the list inside its cursors.
 const LIST: &str = "operations";
 
 /// The function's one route.
-pub fn routes(gate: Gate) -> Routes {
-    routes!(gate: Gate => list_tenant_operations)
+pub fn routes(gate: AuthContext) -> Routes {
+    routes!(gate: AuthContext => list_tenant_operations)
 }
 
 /// List a tenant's operations
@@ -40,8 +41,8 @@ async fn list_tenant_operations(
     let limit = query.take("limit", PageLimit::parse).unwrap_or_default();
     let cursor = query.take("cursor", |text| Cursor::decode(text, LIST));
     query.finish()?;
-    reader.admit(tenants::find(reader.client(), id)).await?;
-    let operations = operations::list(reader.client(), id, cursor, limit).await?;
+    reader.admit(tenants::store::find(reader.client(), id)).await?;
+    let operations = operations::store::list(reader.client(), id, cursor, limit).await?;
     let page = Page::new(LIST, &operations, limit, |operation: &Operation| Cursor {
         created_at: operation.created_at,
         id: operation.id.0,

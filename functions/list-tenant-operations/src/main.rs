@@ -1,9 +1,9 @@
 //! The Lambda function `list-tenant-operations`.
 
 use list_tenant_operations::routes;
-use shared::auth::Gate;
+use shared::super_admins::AuthContext;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    shared::http::serve(Gate::from_env, routes).await
+    shared::http::serve(AuthContext::from_env, routes).await
 }

@@ -1,4 +1,4 @@
-//! `GET /api/super-admin/tenants/usage`: all tenant organizations with what they use, newest first or in the order of a
+//! `GET /api/super-admin/tenants/usage`: all tenant tenants with what they use, newest first or in the order of a
 //! figure, a page at a time.
 //!
 //! It reads the platform database and the live counters, and never opens a tenant's database: how old a figure is, is said.
@@ -11,15 +11,19 @@ use axum::{
     response::Response,
 };
 use shared::{
-    auth::{Gate, MayRead},
     clients::redis::Redis,
     config::{ConfigError, FromEnv, RedisConfig},
-    counters::LiveCounters,
-    domain::{Cursor, Month, PageLimit, TenantUsage, Usage, UsageSort, ValueCursor},
     error::Error,
-    http::{Page, Paging, QueryReader, Result, Routes, TenantFilters, tenant_filter},
+    http::{Page, Paging, QueryReader, Result, Routes},
     routes,
-    store::usage::{self, UsageFilter, UsageOrder, UsageRow},
+    super_admins::{AuthContext, MayRead},
+    tenants::{TenantFilters, filter::tenant_filter},
+    types::{Cursor, Month, PageLimit, ValueCursor},
+    usage::{
+        self, TenantUsage, Usage, UsageSort,
+        live_counters::LiveCounters,
+        store::{UsageFilter, UsageOrder, UsageRow},
+    },
 };
 
 /// The name of the list inside its cursors. Each order but the first has its own, as a cursor of one is none of another.
@@ -32,7 +36,7 @@ const LIVE_COUNTERS: &str = "x-live-counters";
 #[derive(Clone, FromRef)]
 pub struct App {
     /// Who may do what, and the platform database.
-    pub gate: Gate,
+    pub gate: AuthContext,
     /// The live counters.
     pub counters: Arc<LiveCounters>,
 }
@@ -41,7 +45,7 @@ impl App {
     /// From the environment.
     pub fn from_env() -> Result<Self, ConfigError> {
         Ok(Self {
-            gate: Gate::from_env()?,
+            gate: AuthContext::from_env()?,
             counters: Arc::new(LiveCounters::new(Redis::connect(&RedisConfig::from_env()?)?)),
         })
     }
@@ -67,7 +71,7 @@ pub fn routes(app: App) -> Routes {
         Paging,
     ),
     responses(
-        (status = 200, description = "Array of organizations with their usage", body = Vec<TenantUsage>, headers(
+        (status = 200, description = "Array of tenants with their usage", body = Vec<TenantUsage>, headers(
             ("link" = String, description = "The next page, RFC 8288 rel=\"next\""),
             ("x-live-counters" = String, description = "`available`, or `unavailable`: then messages are as they were measured"),
         )),
@@ -82,7 +86,7 @@ async fn list_tenant_usage(
 ) -> Result<Response> {
     let (filter, order, limit) = read(query)?;
     let month = Month::current();
-    let rows = reader.admit(usage::list(reader.client(), &filter, month, order, limit)).await?;
+    let rows = reader.admit(usage::store::list(reader.client(), &filter, month, order, limit)).await?;
     // Others may have the connection while Redis is asked, which may take its half a second.
     drop(reader);
     let (counted, available) = match counters.messages(rows.iter().map(|row| row.tenant.id), month).await {

@@ -1,24 +1,24 @@
-//! `GET /api/super-admin/tenants`: all tenant organizations, newest first, a page at a time.
+//! `GET /api/super-admin/tenants`: all tenant tenants, newest first, a page at a time.
 
 use axum::{http::Uri, response::Response};
 use shared::{
-    auth::{Gate, MayRead},
-    domain::{Cursor, PageLimit, Tenant},
     error::Error,
-    http::{Page, Paging, QueryReader, Result, Routes, TenantFilters, tenant_filter},
+    http::{Page, Paging, QueryReader, Result, Routes},
     routes,
-    store::tenants::{self, TenantFilter},
+    super_admins::{AuthContext, MayRead},
+    tenants::{self, Tenant, TenantFilters, filter::tenant_filter, store::TenantFilter},
+    types::{Cursor, PageLimit},
 };
 
 /// The name of the list inside its cursors.
 const LIST: &str = "tenants";
 
 /// The function's one route.
-pub fn routes(gate: Gate) -> Routes {
-    routes!(gate: Gate => list_tenants)
+pub fn routes(gate: AuthContext) -> Routes {
+    routes!(gate: AuthContext => list_tenants)
 }
 
-/// List all tenant organizations
+/// List all tenant tenants
 ///
 /// Every organization that is registered, whatever its status, newest first. Deleted ones are kept for the record.
 #[utoipa::path(
@@ -26,14 +26,14 @@ pub fn routes(gate: Gate) -> Routes {
     path = "/api/super-admin/tenants",
     params(TenantFilters, Paging),
     responses(
-        (status = 200, description = "Array of organizations, newest first", body = Vec<Tenant>,
+        (status = 200, description = "Array of tenants, newest first", body = Vec<Tenant>,
             headers(("link" = String, description = "The next page, RFC 8288 rel=\"next\""))),
     ),
     security(("bearer" = []))
 )]
 async fn list_tenants(reader: MayRead, query: QueryReader, uri: Uri) -> Result<Response> {
     let (filter, cursor, limit) = read(query)?;
-    let tenants = reader.admit(tenants::list(reader.client(), &filter, cursor, limit)).await?;
+    let tenants = reader.admit(tenants::store::list(reader.client(), &filter, cursor, limit)).await?;
     let page =
         Page::new(LIST, &tenants, limit, |tenant: &Tenant| Cursor { created_at: tenant.created_at, id: tenant.id.0 })?;
     Ok(page.into_response(&uri))

@@ -6,17 +6,15 @@ use axum::{
     response::Response,
 };
 use shared::{
-    auth::{Gate, MayRead},
     clients::tenant_databases::TenantDatabases,
     config::ConfigError,
-    domain::{AgentRole, AgentStatus, Cursor, PageLimit, SearchText, TenantId, User},
     error::Error,
     http::{Page, Paging, QueryReader, Result, Routes},
     routes,
-    store::{
-        tenants,
-        users::{self, UserFilter},
-    },
+    super_admins::{AuthContext, MayRead},
+    tenants,
+    types::{Cursor, PageLimit, SearchText, TenantId},
+    users::{self, User, UserRole, UserStatus, store::UserFilter},
 };
 
 /// The name of the list inside its cursors.
@@ -26,7 +24,7 @@ const LIST: &str = "users";
 #[derive(Clone, FromRef)]
 pub struct App {
     /// Who may do what, and the platform database.
-    pub gate: Gate,
+    pub gate: AuthContext,
     /// The databases of tenants.
     pub databases: TenantDatabases,
 }
@@ -34,7 +32,7 @@ pub struct App {
 impl App {
     /// From the environment.
     pub fn from_env() -> Result<Self, ConfigError> {
-        Ok(Self { gate: Gate::from_env()?, databases: TenantDatabases::from_env()? })
+        Ok(Self { gate: AuthContext::from_env()?, databases: TenantDatabases::from_env()? })
     }
 }
 
@@ -53,8 +51,8 @@ pub fn routes(app: App) -> Routes {
         ("tenant_id" = TenantId, Query, description = "Whose users"),
         ("search" = Option<String>, Query, format = "single-line", max_length = 120,
             description = "Only where this is in the e-mail address or the name, without regard to case"),
-        ("role" = Option<AgentRole>, Query, description = "Only this role"),
-        ("status" = Option<AgentStatus>, Query, description = "Only this status"),
+        ("role" = Option<UserRole>, Query, description = "Only this role"),
+        ("status" = Option<UserStatus>, Query, description = "Only this status"),
         ("is_online" = Option<bool>, Query, description = "Only those that are online, or only the others"),
         Paging,
     ),
@@ -76,13 +74,13 @@ async fn list_users(
     let look = async {
         let wanted = read(query)?;
         tracing::Span::current().record("tenant.id", tracing::field::display(wanted.tenant_id));
-        let site = tenants::find_site(reader.client(), wanted.tenant_id).await?;
+        let site = tenants::store::find_location(reader.client(), wanted.tenant_id).await?;
         Ok((wanted, site))
     };
     let (Wanted { filter, cursor, limit, .. }, site) = reader.admit(look).await?;
     drop(reader);
     let (cluster, database) = site.require_active()?;
-    let look = async { users::list(&databases.get(cluster, database).await?, &filter, cursor, limit).await };
+    let look = async { users::store::list(&databases.get(cluster, database).await?, &filter, cursor, limit).await };
     let users = databases.within(look).await?;
     let page = Page::new(LIST, &users, limit, |user: &User| Cursor { created_at: user.created_at, id: user.id.0 })?;
     Ok(page.into_response(&uri))

@@ -11,17 +11,14 @@ use deserr::Deserr;
 use secrecy::SecretString;
 use serde_json::json;
 use shared::{
+    audit::{self, AuditEntry},
     auth::{IssuedToken, TokenSigner},
     clients::{postgres::Postgres, redis::Redis},
     config::{ConfigError, FromEnv, PostgresConfig, RedisConfig, SigningConfig, TokenConfig},
     error::Error,
-    http::{Faults, JsonBody, RequestInfo, Result, Routes},
+    http::{BodyErrors, JsonBody, RequestInfo, Result, Routes},
     passwords, routes,
-    store::{
-        audit::{self, AuditEntry},
-        super_admins,
-    },
-    throttle::Throttle,
+    super_admins::{self, SignInRateLimiter},
 };
 use utoipa::ToSchema;
 
@@ -31,7 +28,7 @@ pub struct App {
     /// The platform database.
     pub platform: Postgres,
     /// Counts attempts.
-    pub throttle: Arc<Throttle>,
+    pub throttle: Arc<SignInRateLimiter>,
     /// Signs tokens.
     pub signer: Arc<TokenSigner>,
 }
@@ -41,7 +38,7 @@ impl App {
     pub fn from_env() -> Result<Self, ConfigError> {
         Ok(Self {
             platform: Postgres::connect(&PostgresConfig::from_env()?)?,
-            throttle: Arc::new(Throttle::new(Redis::connect(&RedisConfig::from_env()?)?)),
+            throttle: Arc::new(SignInRateLimiter::new(Redis::connect(&RedisConfig::from_env()?)?)),
             signer: Arc::new(TokenSigner::new(&SigningConfig::from_env()?, &TokenConfig::from_env()?)?),
         })
     }
@@ -54,7 +51,7 @@ pub fn routes(app: App) -> Routes {
 
 /// Who signs in. Nothing is said of what an account's e-mail or password must look like.
 #[derive(Debug, Deserr, ToSchema)]
-#[deserr(error = Faults, deny_unknown_fields)]
+#[deserr(error = BodyErrors, deny_unknown_fields)]
 struct Credentials {
     /// E-mail, without regard to case.
     #[schema(format = Email, example = "owner@landlord.example")]
@@ -86,7 +83,7 @@ async fn login(
     JsonBody { value: credentials, .. }: JsonBody<Credentials>,
 ) -> Result<Response> {
     app.throttle.admit(&credentials.email, info.source_address.as_deref()).await?;
-    let found = super_admins::find_credentials(&app.platform.get().await?, &credentials.email).await?;
+    let found = super_admins::store::find_credentials(&app.platform.get().await?, &credentials.email).await?;
     // Without an account the same work is done, so that the time tells nothing.
     let stored = found.as_ref().map(|found| found.password_hash.as_str());
     let verified = passwords::verify(&credentials.password, stored).await?;
@@ -95,14 +92,14 @@ async fn login(
         // Whether there is such an account, this takes as long; and what was typed may be anything, a password too.
         let id = known.map_or_else(|| "anonymous".to_owned(), |id| id.to_string());
         let entry = AuditEntry::done(info.actor(&id), "admin.login", None, json!({})).refused();
-        audit::insert(&app.platform.get().await?, &entry).await?;
+        audit::store::insert(&app.platform.get().await?, &entry).await?;
         return Err(Error::Unauthenticated("E-mail or password is wrong").into());
     };
     app.throttle.forget(&credentials.email).await;
     let issued = app.signer.sign(admin.id, admin.session_epoch)?;
     let id = admin.id.to_string();
     let entry = AuditEntry::done(info.actor(&id), "admin.login", None, json!({}));
-    audit::insert(&app.platform.get().await?, &entry).await?;
+    audit::store::insert(&app.platform.get().await?, &entry).await?;
     let body = serde_json::to_vec(&issued).map_err(Error::internal)?;
     Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
 }

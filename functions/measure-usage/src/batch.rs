@@ -8,10 +8,13 @@ use std::{
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use serde::Deserialize;
 use shared::{
-    domain::TenantId,
     error::{Error, Result},
-    invocation::Deadline,
-    store::usage::{self, Intervals, Target},
+    types::TenantId,
+    usage::{
+        self,
+        store::{Intervals, Target},
+    },
+    worker::Deadline,
 };
 use time::OffsetDateTime;
 use tokio::{sync::Semaphore, task::JoinSet};
@@ -95,7 +98,7 @@ async fn measure_all(app: &Arc<App>, tenants: Vec<TenantId>, deadline: Deadline)
 }
 
 async fn find(app: &App, tenants: &[TenantId]) -> Result<Vec<Target>> {
-    usage::find_targets(&app.platform.get().await?, tenants).await
+    usage::store::find_targets(&app.platform.get().await?, tenants).await
 }
 
 /// Measures one tenant and keeps what became of it. An error means that it could not be kept.
@@ -111,13 +114,13 @@ async fn measure(app: &App, target: &Target, deadline: Deadline) -> Result<()> {
             let cause = fault.cause.as_ref().map(Error::chain);
             warn!(code = fault.code.as_str(), cause, "the tenant could not be measured");
             let connection = app.platform.get().await?;
-            return usage::fail(&connection, target.tenant_id, at, fault.code, config.retry_interval).await;
+            return usage::store::fail(&connection, target.tenant_id, at, fault.code, config.retry_interval).await;
         }
     };
     let intervals = Intervals { active: config.active_interval, suspended: config.suspended_interval };
     let mut connection = app.platform.get().await?;
     let transaction = connection.transaction().await?;
-    let passed = usage::record(&transaction, target.tenant_id, &found, intervals).await?;
+    let passed = usage::store::record(&transaction, target.tenant_id, &found, intervals).await?;
     transaction.commit().await?;
     for threshold in passed {
         info!(figure = threshold.figure.as_str(), percent = threshold.percent, "a threshold is passed");

@@ -1,10 +1,10 @@
 //! Takes the live counters into the platform database.
 
 use shared::{
-    domain::Month,
     error::Result,
-    invocation::Deadline,
-    store::usage::{count_messages, list_active},
+    types::Month,
+    usage::store::{count_messages, list_active},
+    worker::Deadline,
 };
 
 use crate::App;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use shared::{domain::TenantId, error::Result, invocation::Deadline, store::usage};
+use shared::{error::Result, types::TenantId, usage, worker::Deadline};
 
 use crate::App;
 
@@ -24,7 +24,7 @@ pub(crate) async fn queue(app: &App, deadline: Deadline, queued: &mut usize) -> 
     let connection = app.platform.get().await?;
     let limit = i64::try_from(TENANTS_PER_MESSAGE * MESSAGES).unwrap_or(i64::MAX);
     while *queued < TENANTS_PER_RUN && !deadline.is_near() {
-        let claim = usage::claim_due(&connection, limit, HOLD).await?;
+        let claim = usage::store::claim_due(&connection, limit, HOLD).await?;
         if !claim.tenant_ids.is_empty() {
             let bodies: Vec<_> = claim.tenant_ids.chunks(TENANTS_PER_MESSAGE).map(body).collect();
             app.sqs.send_batch(&app.queue_url, &bodies).await?;

@@ -11,7 +11,7 @@
 //! once ([`batch`], [`tenant`]). A measurement brings all figures or none: a tenant that cannot be measured keeps those that
 //! it has, and says why. A message that is not ours fails alone and becomes a dead letter.
 //!
-//! Out: to the schedule a [`Report`], or the first error, which Lambda counts; to the queue a partial batch response.
+//! Out: to the schedule a [`MeasureReport`], or the first error, which Lambda counts; to the queue a partial batch response.
 
 pub mod batch;
 pub mod counters;
@@ -35,11 +35,10 @@ use shared::{
         Clusters, ConfigError, FromEnv, MeasuringConfig, MongoConfig, PostgresConfig, QueueConfig, RedisConfig,
         S3Config,
     },
-    counters::LiveCounters,
-    domain::Month,
     error::{Error, Result},
-    invocation::{Deadline, Trigger},
-    store::usage,
+    types::Month,
+    usage::{self, live_counters::LiveCounters},
+    worker::{Deadline, Trigger},
 };
 
 /// Passed thresholds that one statement forgets at the most.
@@ -92,7 +91,7 @@ impl App {
 
 /// What a run of the schedule did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Report {
+pub struct MeasureReport {
     /// Live counters that were news.
     pub counters_taken: usize,
     /// Tenants sent to the queue.
@@ -118,14 +117,14 @@ pub async fn handle(app: &Arc<App>, event: LambdaEvent<Value>) -> Result<Value> 
 }
 
 /// Does all that can be done, and then says what went wrong first.
-async fn schedule(app: &App, deadline: Deadline) -> Result<Report> {
-    let mut report = Report::default();
+async fn schedule(app: &App, deadline: Deadline) -> Result<MeasureReport> {
+    let mut report = MeasureReport::default();
     let failures = [
         counters::take(app, deadline, &mut report.counters_taken).await,
         due::queue(app, deadline, &mut report.tenants_queued).await,
         forget(app, &mut report.thresholds_forgotten).await,
     ];
-    if report != Report::default() {
+    if report != MeasureReport::default() {
         tracing::info!(
             counters_taken = report.counters_taken,
             tenants_queued = report.tenants_queued,
@@ -144,6 +143,6 @@ async fn schedule(app: &App, deadline: Deadline) -> Result<Report> {
 /// The month before this one is kept: a measurement that is late may still pass its thresholds.
 async fn forget(app: &App, forgotten: &mut u64) -> Result<()> {
     let kept = Month::current().previous();
-    *forgotten = usage::delete_before(&app.platform.get().await?, kept, FORGOTTEN_AT_ONCE).await?;
+    *forgotten = usage::store::delete_before(&app.platform.get().await?, kept, FORGOTTEN_AT_ONCE).await?;
     Ok(())
 }

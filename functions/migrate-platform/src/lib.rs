@@ -14,9 +14,9 @@ use serde::Serialize;
 use shared::{
     clients::postgres::{Connection, Postgres},
     config::{Clusters, ConfigError, FirstAdminConfig, FromEnv, PostgresConfig},
-    domain::{EmailAddress, NewPassword},
     error::{Error, Result},
-    store::super_admins,
+    super_admins,
+    types::{EmailAddress, NewPassword},
 };
 
 pub use tenants::{FailedMigration, TenantMigrations};
@@ -92,12 +92,12 @@ pub async fn run(
         None => false,
     };
     let tenants = tenants::migrate(&connection, clusters, platform).await?;
-    let tenant_schema_version = shared::domain::TENANT_SCHEMA_VERSION;
+    let tenant_schema_version = shared::tenants::TENANT_SCHEMA_VERSION;
     Ok(Summary { applied, platform_version, tenant_schema_version, templates_made, tenants, first_admin_made })
 }
 
 async fn make_first_admin(connection: &Connection, admin: &FirstAdminConfig) -> Result<bool> {
-    if super_admins::exists(connection).await? {
+    if super_admins::store::exists(connection).await? {
         return Ok(false);
     }
     let unusable = |variable, error| Error::internal(ConfigError::invalid(variable, error));
@@ -105,5 +105,5 @@ async fn make_first_admin(connection: &Connection, admin: &FirstAdminConfig) -> 
     let password =
         NewPassword::parse(admin.password.expose_secret()).map_err(|error| unusable("FIRST_ADMIN_PASSWORD", error))?;
     let hash = shared::passwords::hash(password.expose()).await?;
-    super_admins::insert_first(connection, &email, &hash).await
+    super_admins::store::insert_first(connection, &email, &hash).await
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use shared::{
     clients::postgres::connect_once,
     config::PostgresConfig,
-    domain::{TENANT_SCHEMA_VERSION, tenant_template},
     error::{Error, Result},
+    tenants::{TENANT_SCHEMA_VERSION, tenant_template},
 };
 use tokio_postgres::{Client, error::SqlState};
 use uuid::Uuid;

@@ -8,9 +8,9 @@ use serde::Serialize;
 use shared::{
     clients::postgres::{Connection, connect_once},
     config::{Clusters, PostgresConfig},
-    domain::{TENANT_SCHEMA_VERSION, TenantId},
     error::{Error, Result, chain},
-    store::tenants::{self, Behind},
+    tenants::{self, TENANT_SCHEMA_VERSION, store::OutdatedTenant},
+    types::TenantId,
 };
 use tokio::time::{Instant, timeout};
 
@@ -62,7 +62,7 @@ pub(crate) async fn migrate(
     let mut done = TenantMigrations::default();
     let mut after = None;
     loop {
-        let page = tenants::list_behind(platform, TENANT_SCHEMA_VERSION, after, PAGE).await?;
+        let page = tenants::store::list_outdated(platform, TENANT_SCHEMA_VERSION, after, PAGE).await?;
         let Some(last) = page.last() else { return Ok(done) };
         after = Some(last.id);
         let work = stream::iter(page).map(async |tenant| {
@@ -98,7 +98,7 @@ async fn bring_up(
     platform: &Connection,
     clusters: &Clusters,
     settings: &PostgresConfig,
-    tenant: &Behind,
+    tenant: &OutdatedTenant,
 ) -> Result<()> {
     let cluster = clusters
         .find(&tenant.postgres_cluster)
@@ -111,5 +111,5 @@ async fn bring_up(
         Ok(())
     };
     timeout(PATIENCE, migrate).await.unwrap_or_else(|_| Err(Error::DeadlineExceeded))?;
-    tenants::set_schema_version(platform, tenant, TENANT_SCHEMA_VERSION).await
+    tenants::store::set_schema_version(platform, tenant, TENANT_SCHEMA_VERSION).await
 }

@@ -13,9 +13,9 @@ use serde::Deserialize;
 use shared::{
     clients::{postgres::Postgres, s3::Bucket, sqs::Sqs},
     config::{Clusters, ConfigError, FromEnv, MongoConfig, PostgresConfig, ProvisioningConfig, QueueConfig, S3Config},
-    domain::OperationId,
     error::Error,
     provisioning::{Delivery, Outcome, Provisioner, Stores},
+    types::OperationId,
 };
 use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
 use tracing::{Instrument, error, info, info_span, warn};
@@ -148,7 +148,7 @@ async fn record(provisioner: &Provisioner, message: &SqsMessage, deadline: Insta
             info!(operation.id = %operation_id, operation.status = status.as_str(), now, "the operation is over");
             Verdict::Done { now }
         }
-        Ok(Outcome::Again(reason)) => {
+        Ok(Outcome::Retry(reason)) => {
             warn!(operation.id = %operation_id, reason, "the message has to come again");
             Verdict::Again
         }

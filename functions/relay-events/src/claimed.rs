@@ -5,8 +5,11 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use shared::{
     error::{Error, Result},
-    invocation::Deadline,
-    store::outbox::{self, Destination, Message},
+    events::{
+        self,
+        store::{Destination, Message},
+    },
+    worker::Deadline,
 };
 
 use crate::App;
@@ -31,13 +34,13 @@ pub(crate) async fn deliver_due<'a>(
 ) -> Result<()> {
     let connection = app.postgres.get().await?;
     while !deadline.is_near() {
-        let messages = outbox::claim(&connection, destination, BATCH, LEASE).await?;
+        let messages = events::store::claim(&connection, destination, BATCH, LEASE).await?;
         if messages.is_empty() {
             break;
         }
         let last = messages.len() < usize::try_from(BATCH).unwrap_or(usize::MAX);
         let (delivered, failure) = deliver(app, messages).await;
-        outbox::delete(&connection, &delivered).await?;
+        events::store::delete(&connection, &delivered).await?;
         *count += delivered.len();
         if let Some(error) = failure {
             return Err(error);

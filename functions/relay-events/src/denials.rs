@@ -3,10 +3,10 @@
 
 use futures::FutureExt;
 use shared::{
-    deny_list::Denial,
     error::{Error, Result},
-    invocation::Deadline,
-    store::outbox::{Destination, Message},
+    events::store::{Destination, Message},
+    revocations::deny_list::Denial,
+    worker::Deadline,
 };
 use time::OffsetDateTime;
 

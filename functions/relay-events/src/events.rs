@@ -42,8 +42,11 @@ use std::time::Duration;
 
 use shared::{
     error::Result,
-    invocation::Deadline,
-    store::outbox::{self, Checkpoint, EventsLock, Message},
+    events::{
+        self,
+        store::{Checkpoint, EventsLock, Message},
+    },
+    worker::Deadline,
 };
 use uuid::Uuid;
 
@@ -67,7 +70,7 @@ const LONGEST_DELAY: Duration = Duration::from_hours(1);
 pub(crate) async fn send_due(app: &App, deadline: Deadline, sent: &mut usize) -> Result<()> {
     loop {
         let connection = app.postgres.get().await?;
-        if deadline.is_near() || outbox::list_events(&connection, 1).await?.is_empty() {
+        if deadline.is_near() || events::store::list_events(&connection, 1).await?.is_empty() {
             return Ok(());
         }
         // A relay that is silent for longer than it can run is frozen or gone, and another may go on.
@@ -82,7 +85,7 @@ pub(crate) async fn send_due(app: &App, deadline: Deadline, sent: &mut usize) ->
 /// next run goes on.
 async fn drain(app: &App, lock: &EventsLock, deadline: Deadline, sent: &mut usize) -> Result<()> {
     let name = &app.kafka.topic;
-    let checkpoint = outbox::find_checkpoint(lock.connection(), name).await?;
+    let checkpoint = events::store::find_checkpoint(lock.connection(), name).await?;
     let mut sender = sender(app, checkpoint.as_ref()).await?;
     let topic = Topic::open(&app.kafka, sender.producer(), deadline).await?;
     sender.take_over(deadline).await?;
@@ -90,10 +93,10 @@ async fn drain(app: &App, lock: &EventsLock, deadline: Deadline, sent: &mut usiz
         let delivered = topic.has_any(&batch.offsets, &batch.message_ids, deadline).await?;
         tracing::warn!(events = batch.message_ids.len(), delivered, "an earlier relay did not finish its batch");
         if delivered {
-            outbox::close_batch(lock.connection(), name, &batch.message_ids).await?;
+            events::store::close_batch(lock.connection(), name, &batch.message_ids).await?;
             *sent += batch.message_ids.len();
         } else {
-            outbox::abandon_batch(lock.connection(), name).await?;
+            events::store::abandon_batch(lock.connection(), name).await?;
         }
     }
     // Good for all batches of this run: they all come after.
@@ -101,24 +104,24 @@ async fn drain(app: &App, lock: &EventsLock, deadline: Deadline, sent: &mut usiz
     drop(topic);
     let mut limit = BATCH;
     while !deadline.is_near() {
-        let events = outbox::list_events(lock.connection(), limit).await?;
+        let events = events::store::list_events(lock.connection(), limit).await?;
         if events.is_empty() {
             break;
         }
         let ids: Vec<Uuid> = events.iter().map(|event| event.message_id).collect();
-        outbox::open_batch(lock.connection(), name, sender.id(), &offsets, &ids).await?;
+        events::store::open_batch(lock.connection(), name, sender.id(), &offsets, &ids).await?;
         app.reached(Boundary::Recorded).await;
         match sender.send(app, &events, deadline).await {
             Ok(()) => {
                 app.reached(Boundary::Committed).await;
-                outbox::close_batch(lock.connection(), name, &ids).await?;
+                events::store::close_batch(lock.connection(), name, &ids).await?;
                 *sent += events.len();
                 limit = BATCH.min(limit * 2);
             }
             Err(Failure::Refused(reason)) => {
                 sender = Sender::new(&app.kafka)?;
                 sender.take_over(deadline).await?;
-                outbox::abandon_batch(lock.connection(), name).await?;
+                events::store::abandon_batch(lock.connection(), name).await?;
                 if let [event] = events.as_slice() {
                     defer(lock, event, &reason).await?;
                 } else {
@@ -150,7 +153,7 @@ async fn defer(lock: &EventsLock, event: &Message, reason: &str) -> Result<()> {
         error = reason,
         "Kafka refuses an event; it stays in the outbox and holds back the later ones of its subject"
     );
-    outbox::defer_event(lock.connection(), event.id, delay).await
+    events::store::defer_event(lock.connection(), event.id, delay).await
 }
 
 fn delay(attempts: i32) -> Duration {

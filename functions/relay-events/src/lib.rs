@@ -12,7 +12,7 @@
 //!
 //! until nothing is due or its time is up. No store that is down keeps the others' messages from being sent.
 //!
-//! Out: to the schedule a [`Report`], or the first error, which Lambda counts. A poke is answered with success whatever
+//! Out: to the schedule a [`RelayReport`], or the first error, which Lambda counts. A poke is answered with success whatever
 //! came of it, and the error is in the log: the schedule tries again within the minute, long before the queue would, and
 //! a dead letter that says "look into the outbox" would tell an operator nothing.
 
@@ -34,15 +34,16 @@ use serde_json::{Value, json};
 use shared::{
     clients::{postgres::Postgres, redis::Redis, sqs::Sqs},
     config::{ConfigError, FromEnv, KafkaConfig, PostgresConfig, ProvisioningConfig, QueueConfig, RedisConfig},
-    deny_list::DenyList,
     error::{Error, Result},
-    invocation::{Deadline, Trigger},
-    store::{idempotency, journal, outbox},
+    events, idempotency,
+    operations::store::journal,
+    revocations::DenyList,
+    worker::{Deadline, Trigger},
 };
 use tokio::sync::Mutex;
 
 /// How long a run may take where Lambda does not say.
-const UNTOLD: Duration = Duration::from_secs(26);
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(26);
 
 /// Stored responses that one statement deletes at the most.
 const PRUNED_AT_ONCE: i64 = 1000;
@@ -57,7 +58,7 @@ pub struct App {
     provisioning: ProvisioningConfig,
     /// Kept from one invocation to the next, for as long as nothing went wrong with it.
     sender: Mutex<Option<Sender>>,
-    observer: Option<Observer>,
+    observer: Option<BatchObserver>,
 }
 
 impl App {
@@ -89,7 +90,7 @@ impl App {
 
     /// Has `observer` called, and awaited, at every [`Boundary`].
     #[must_use]
-    pub fn observed_by(self, observer: Observer) -> Self {
+    pub fn observed_by(self, observer: BatchObserver) -> Self {
         Self { observer: Some(observer), ..self }
     }
 
@@ -102,7 +103,7 @@ impl App {
 
 /// Is told where a batch of events stands. It may take its time, or never return: whoever wants to see what becomes of a
 /// relay that dies, or freezes, does it there.
-pub type Observer = Arc<dyn Fn(Boundary) -> BoxFuture<'static, ()> + Send + Sync>;
+pub type BatchObserver = Arc<dyn Fn(Boundary) -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// Between two effects of sending a batch of events: where a relay can die with the one done and the other not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,7 +118,7 @@ pub enum Boundary {
 
 /// What a run did.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Report {
+pub struct RelayReport {
     /// Operations that were found lost and were put back into the outbox.
     pub operations_requeued: u64,
     /// Denials written to the deny list.
@@ -133,7 +134,7 @@ pub struct Report {
 /// Runs the relay once.
 pub async fn handle(app: &App, event: LambdaEvent<Value>) -> Result<Value> {
     let trigger = Trigger::of(&event.payload);
-    let deadline = Deadline::of(&event.context, UNTOLD);
+    let deadline = Deadline::of(&event.context, DEFAULT_TIMEOUT);
     let result = match tokio::time::timeout(deadline.remaining(), run(app, trigger, deadline)).await {
         Ok(result) => result,
         Err(_) => Err(Error::DeadlineExceeded),
@@ -149,8 +150,8 @@ pub async fn handle(app: &App, event: LambdaEvent<Value>) -> Result<Value> {
 }
 
 /// Does all that can be done, and then says what went wrong first.
-async fn run(app: &App, trigger: Trigger, deadline: Deadline) -> Result<Report> {
-    let mut report = Report::default();
+async fn run(app: &App, trigger: Trigger, deadline: Deadline) -> Result<RelayReport> {
+    let mut report = RelayReport::default();
     let mut failures = Vec::new();
     if trigger == Trigger::Schedule {
         failures.extend(prune(app, deadline, &mut report).await.err());
@@ -162,7 +163,7 @@ async fn run(app: &App, trigger: Trigger, deadline: Deadline) -> Result<Report> 
     if trigger == Trigger::Schedule {
         failures.extend(tell_backlog(app).await.err());
     }
-    if report != Report::default() {
+    if report != RelayReport::default() {
         tracing::info!(
             operations_requeued = report.operations_requeued,
             denials_written = report.denials_written,
@@ -186,16 +187,16 @@ fn lost_after(provisioning: &ProvisioningConfig) -> Duration {
     provisioning.function_timeout * 7
 }
 
-async fn requeue(app: &App, report: &mut Report) -> Result<()> {
+async fn requeue(app: &App, report: &mut RelayReport) -> Result<()> {
     let connection = app.postgres.get().await?;
     report.operations_requeued = journal::requeue_stuck(&connection, lost_after(&app.provisioning)).await?;
     Ok(())
 }
 
-async fn prune(app: &App, deadline: Deadline, report: &mut Report) -> Result<()> {
+async fn prune(app: &App, deadline: Deadline, report: &mut RelayReport) -> Result<()> {
     let connection = app.postgres.get().await?;
     while !deadline.is_near() {
-        let count = idempotency::delete_expired(&connection, PRUNED_AT_ONCE).await?;
+        let count = idempotency::store::delete_expired(&connection, PRUNED_AT_ONCE).await?;
         report.responses_deleted += count;
         if count < PRUNED_AT_ONCE.unsigned_abs() {
             break;
@@ -206,7 +207,7 @@ async fn prune(app: &App, deadline: Deadline, report: &mut Report) -> Result<()>
 
 /// Says what is still owed: nothing, on a good day.
 async fn tell_backlog(app: &App) -> Result<()> {
-    let backlog = outbox::backlog(&app.postgres.get().await?).await?;
+    let backlog = events::store::backlog(&app.postgres.get().await?).await?;
     if backlog.refused > 0 {
         tracing::error!(
             outbox.refused = backlog.refused,

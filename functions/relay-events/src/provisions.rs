@@ -4,8 +4,8 @@
 use futures::{FutureExt, StreamExt, stream};
 use shared::{
     error::Result,
-    invocation::Deadline,
-    store::outbox::{Destination, Message},
+    events::store::{Destination, Message},
+    worker::Deadline,
 };
 
 use crate::{

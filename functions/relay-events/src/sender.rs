@@ -15,8 +15,8 @@ use shared::{
     clients::kafka::{self, Producer, blocking, end_aside},
     config::KafkaConfig,
     error::{Dependency, Error, Result},
-    invocation::Deadline,
-    store::outbox::Message,
+    events::store::Message,
+    worker::Deadline,
 };
 use uuid::Uuid;
 

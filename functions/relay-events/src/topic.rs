@@ -18,7 +18,7 @@ use shared::{
     clients::kafka::{self, Consumer, Isolation, Producer, blocking, end_aside},
     config::KafkaConfig,
     error::{Dependency, Error, Result},
-    invocation::Deadline,
+    worker::Deadline,
 };
 use uuid::Uuid;
 

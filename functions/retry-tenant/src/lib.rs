@@ -9,17 +9,15 @@ use axum::{
 };
 use serde_json::json;
 use shared::{
-    auth::{Gate, MayOperate},
+    audit::{self, AuditEntry},
     config::{ConfigError, FromEnv, IdempotencyConfig, QueueConfig},
-    dispatch::Dispatcher,
-    domain::{OperationKind, Tenant, TenantStatus},
     error::Error,
-    http::{BASE_PATH, Claim, Fingerprints, IdempotencyKey, Replayable, Result, Routes, TenantPath, etag},
+    events::{self, Dispatcher},
+    http::{BASE_PATH, Fingerprints, IdempotencyKey, IdempotentRequest, Replayable, Result, Routes, TenantPath, etag},
+    operations::{self, OperationKind},
     routes,
-    store::{
-        audit::{self, AuditEntry},
-        operations, outbox, tenants,
-    },
+    super_admins::{AuthContext, MayOperate},
+    tenants::{self, Tenant, TenantStatus},
 };
 use time::OffsetDateTime;
 
@@ -27,7 +25,7 @@ use time::OffsetDateTime;
 #[derive(Clone, FromRef)]
 pub struct App {
     /// Who may do what, and the platform database.
-    pub gate: Gate,
+    pub gate: AuthContext,
     /// Tells requests with the same idempotency key apart.
     pub fingerprints: Fingerprints,
     /// Sends the operation to its worker.
@@ -38,7 +36,7 @@ impl App {
     /// From the environment.
     pub fn from_env() -> Result<Self, ConfigError> {
         Ok(Self {
-            gate: Gate::from_env()?,
+            gate: AuthContext::from_env()?,
             fingerprints: Fingerprints::new(&IdempotencyConfig::from_env()?),
             dispatcher: Arc::new(Dispatcher::new(QueueConfig::from_env()?)),
         })
@@ -74,24 +72,25 @@ async fn retry_tenant(
     key: IdempotencyKey,
     State(app): State<App>,
 ) -> Result<Response> {
-    let claim = Claim::new(&app.fingerprints, &admin, format!("POST {BASE_PATH}/tenants/{id}/retry"), key, b"")?;
+    let claim =
+        IdempotentRequest::new(&app.fingerprints, &admin, format!("POST {BASE_PATH}/tenants/{id}/retry"), key, b"")?;
     let mut connection = app.gate.platform.get().await?;
     let transaction = connection.transaction().await?;
     if let Some(replayed) = claim.begin(&transaction).await? {
         return Ok(replayed);
     }
-    let before = tenants::find_for_update(&transaction, id).await?;
-    operations::refuse_if_open(&transaction, id).await?;
+    let before = tenants::store::find_for_update(&transaction, id).await?;
+    operations::store::refuse_if_open(&transaction, id).await?;
     if before.status != TenantStatus::Failed {
         let status = before.status;
         return Err(Error::Conflict(format!("The tenant is {status}; only a failed one can be retried")).into());
     }
     let now = OffsetDateTime::now_utc();
-    let tenant = tenants::set_status(&transaction, id, TenantStatus::Provisioning).await?;
-    let operation_id = operations::insert(&transaction, id, OperationKind::Retry, &admin.id, now).await?;
-    outbox::insert_provision(&transaction, id, operation_id).await?;
+    let tenant = tenants::store::set_status(&transaction, id, TenantStatus::Provisioning).await?;
+    let operation_id = operations::store::insert(&transaction, id, OperationKind::Retry, &admin.id, now).await?;
+    events::store::insert_provision(&transaction, id, operation_id).await?;
     let entry = AuditEntry::done(admin.actor(), "tenant.retry", id, json!({ "operation_id": operation_id }));
-    audit::insert(&transaction, &entry).await?;
+    audit::store::insert(&transaction, &entry).await?;
     let location = HeaderValue::from_str(&format!("{BASE_PATH}/tenants/{id}")).map_err(Error::internal)?;
     let response = Replayable {
         status: StatusCode::ACCEPTED,

@@ -11,20 +11,17 @@ use axum::{
 use deserr::Deserr;
 use serde_json::json;
 use shared::{
-    auth::{Gate, MayAdminister, SuperAdmin},
+    audit::{self, AuditEntry},
     clients::redis::Redis,
     config::{ConfigError, FromEnv, QueueConfig, RedisConfig},
-    deny_list::DenyList,
-    dispatch::Dispatcher,
-    domain::{AdminId, EndReason, EndedImpersonation, NewPassword, Operator, OperatorRole, OperatorStatus},
     error::Error,
-    http::{Faults, Field, IdPath, IfMatch, JsonBody, Result, Routes, etag},
-    passwords, routes,
-    store::{
-        audit::{self, AuditEntry},
-        impersonations,
-        super_admins::{self, Change},
-    },
+    events::Dispatcher,
+    http::{BodyErrors, Field, IdPath, IfMatch, JsonBody, Result, Routes, etag},
+    impersonations, passwords,
+    revocations::{DenyList, EndReason, EndedImpersonation},
+    routes,
+    super_admins::{self, AuthContext, MayAdminister, Principal, SuperAdmin, SuperAdminStatus, store::Change},
+    types::{NewPassword, SuperAdminId, SuperAdminRole},
 };
 use utoipa::ToSchema;
 
@@ -32,7 +29,7 @@ use utoipa::ToSchema;
 #[derive(Clone, FromRef)]
 pub struct App {
     /// Who may do what, and the platform database.
-    pub gate: Gate,
+    pub gate: AuthContext,
     /// Denies the tokens of impersonations that end.
     pub deny_list: Arc<DenyList>,
     /// Pokes the relay after a change.
@@ -43,7 +40,7 @@ impl App {
     /// From the environment.
     pub fn from_env() -> Result<Self, ConfigError> {
         Ok(Self {
-            gate: Gate::from_env()?,
+            gate: AuthContext::from_env()?,
             deny_list: Arc::new(DenyList::new(Redis::connect(&RedisConfig::from_env()?)?)),
             dispatcher: Arc::new(Dispatcher::new(QueueConfig::from_env()?)),
         })
@@ -57,16 +54,16 @@ pub fn routes(app: App) -> Routes {
 
 /// What is changed; what is left out stays.
 #[derive(Debug, Deserr, ToSchema)]
-#[deserr(error = Faults, deny_unknown_fields)]
+#[deserr(error = BodyErrors, deny_unknown_fields)]
 struct OperatorPatch {
     /// What they may do.
     #[deserr(default)]
-    #[schema(value_type = Option<OperatorRole>, nullable = false)]
-    role: Field<OperatorRole>,
+    #[schema(value_type = Option<SuperAdminRole>, nullable = false)]
+    role: Field<SuperAdminRole>,
     /// `disabled` ends their sessions and impersonations.
     #[deserr(default)]
-    #[schema(value_type = Option<OperatorStatus>, nullable = false)]
-    status: Field<OperatorStatus>,
+    #[schema(value_type = Option<SuperAdminStatus>, nullable = false)]
+    status: Field<SuperAdminStatus>,
     /// Another password; it ends their sessions.
     #[deserr(default)]
     #[schema(value_type = Option<String>, nullable = false, format = Password, min_length = 12, max_length = 128,
@@ -80,10 +77,10 @@ struct OperatorPatch {
 #[utoipa::path(
     patch,
     path = "/api/super-admin/admins/{id}",
-    params(IdPath<AdminId>, IfMatch),
+    params(IdPath<SuperAdminId>, IfMatch),
     request_body(content = OperatorPatch, example = json!({"role": "viewer"})),
     responses(
-        (status = 200, description = "Updated operator", body = Operator,
+        (status = 200, description = "Updated operator", body = SuperAdmin,
             headers(("etag" = String, description = "The revision, for If-Match"))),
         (status = 404, description = "No such operator"),
         (status = 409, description = "The last owner stays; or the operator signs in at the identity provider and has no password here"),
@@ -92,7 +89,7 @@ struct OperatorPatch {
 )]
 async fn update_admin(
     MayAdminister(admin): MayAdminister,
-    IdPath(id): IdPath<AdminId>,
+    IdPath(id): IdPath<SuperAdminId>,
     if_match: IfMatch,
     State(app): State<App>,
     JsonBody { value: patch, .. }: JsonBody<OperatorPatch>,
@@ -116,20 +113,20 @@ async fn update_admin(
 /// nothing writes nothing.
 async fn change(
     app: &App,
-    admin: &SuperAdmin,
-    id: AdminId,
+    admin: &Principal,
+    id: SuperAdminId,
     if_match: &IfMatch,
     patch: &OperatorPatch,
     password_hash: Option<&str>,
-) -> Result<(Operator, Vec<EndedImpersonation>), Error> {
+) -> Result<(SuperAdmin, Vec<EndedImpersonation>), Error> {
     let mut connection = app.gate.platform.get().await?;
     let transaction = connection.transaction().await?;
     // Before the row, as all do.
-    let owners = super_admins::lock_owners(&transaction).await?;
-    let before = super_admins::find_for_update(&transaction, id).await?;
+    let owners = super_admins::store::lock_owners(&transaction).await?;
+    let before = super_admins::store::find_for_update(&transaction, id).await?;
     if_match.check(before.revision, "operator")?;
     let change = Change { role: patch.role.0.unwrap_or(before.role), status: patch.status.0.unwrap_or(before.status) };
-    let stays_owner = change.role == OperatorRole::Owner && change.status == OperatorStatus::Active;
+    let stays_owner = change.role == SuperAdminRole::Owner && change.status == SuperAdminStatus::Active;
     if owners == [id] && !stays_owner {
         return Err(Error::Conflict("This is the last owner, who stays one and is not disabled".to_owned()));
     }
@@ -143,28 +140,28 @@ async fn change(
         }
     }
     if let Some(hash) = password_hash {
-        super_admins::set_password(&transaction, id, hash).await?;
+        super_admins::store::set_password(&transaction, id, hash).await?;
     }
     let is_same = change.role == before.role && change.status == before.status;
     if is_same && password_hash.is_none() {
         return Ok((before, Vec::new()));
     }
-    let after = super_admins::update(&transaction, id, change).await?;
+    let after = super_admins::store::update(&transaction, id, change).await?;
     let ended = match loss(&before, &after) {
-        Some(reason) => impersonations::end_of_operator(&transaction, id, reason, admin.actor()).await?,
+        Some(reason) => impersonations::store::end_of_super_admin(&transaction, id, reason, admin.actor()).await?,
         None => Vec::new(),
     };
     let details = json!({
         "admin_id": id, "before": shown(&before), "after": shown(&after), "password_set": password_hash.is_some(),
     });
-    audit::insert(&transaction, &AuditEntry::done(admin.actor(), "admin.update", None, details)).await?;
+    audit::store::insert(&transaction, &AuditEntry::done(admin.actor(), "admin.update", None, details)).await?;
     transaction.commit().await?;
     Ok((after, ended))
 }
 
 /// Why the operator's impersonations end, if they do: one may have been started with a right that is no more.
-fn loss(before: &Operator, after: &Operator) -> Option<EndReason> {
-    if after.status == OperatorStatus::Disabled {
+fn loss(before: &SuperAdmin, after: &SuperAdmin) -> Option<EndReason> {
+    if after.status == SuperAdminStatus::Disabled {
         Some(EndReason::OperatorDisabled)
     } else {
         (!after.role.allows(before.role)).then_some(EndReason::OperatorRoleChanged)
@@ -172,6 +169,6 @@ fn loss(before: &Operator, after: &Operator) -> Option<EndReason> {
 }
 
 /// What the audit entry keeps of an operator: what a patch can change.
-fn shown(operator: &Operator) -> serde_json::Value {
+fn shown(operator: &SuperAdmin) -> serde_json::Value {
     json!({ "email": operator.email, "role": operator.role, "status": operator.status })
 }

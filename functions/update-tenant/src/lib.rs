@@ -10,20 +10,18 @@ use axum::{
 use deserr::Deserr;
 use serde_json::json;
 use shared::{
-    auth::{Gate, MayOperate, SuperAdmin},
+    audit::{self, AuditEntry},
     clients::{postgres::Connection, redis::Redis},
     config::{ConfigError, FromEnv, QueueConfig, RedisConfig},
-    deny_list::DenyList,
-    dispatch::Dispatcher,
-    domain::{EndedImpersonation, LimitsPatch, Tenant, TenantId, TenantName, TenantStatus},
     error::Error,
-    events::{Event, TenantEvent},
-    http::{Faults, Field, IfMatch, JsonBody, LimitsBody, Result, Routes, TenantPath, etag},
+    events::{self, Dispatcher, Event},
+    http::{BodyErrors, Field, IfMatch, JsonBody, Result, Routes, TenantPath, etag},
+    impersonations, operations,
+    revocations::{DenyList, EndedImpersonation},
     routes,
-    store::{
-        audit::{self, AuditEntry},
-        impersonations, operations, outbox, tenants,
-    },
+    super_admins::{AuthContext, MayOperate, Principal},
+    tenants::{self, Tenant, TenantEvent, TenantName, TenantStatus},
+    types::{LimitsPatch, TenantId},
 };
 use utoipa::ToSchema;
 
@@ -31,7 +29,7 @@ use utoipa::ToSchema;
 #[derive(Clone, FromRef)]
 pub struct App {
     /// Who may do what, and the platform database.
-    pub gate: Gate,
+    pub gate: AuthContext,
     /// Pokes the relay after a change.
     pub dispatcher: Arc<Dispatcher>,
     /// Denies the tokens of those who act in the names of a suspended tenant's users.
@@ -42,7 +40,7 @@ impl App {
     /// From the environment.
     pub fn from_env() -> Result<Self, ConfigError> {
         Ok(Self {
-            gate: Gate::from_env()?,
+            gate: AuthContext::from_env()?,
             dispatcher: Arc::new(Dispatcher::new(QueueConfig::from_env()?)),
             deny_list: Arc::new(DenyList::new(Redis::connect(&RedisConfig::from_env()?)?)),
         })
@@ -56,7 +54,7 @@ pub fn routes(app: App) -> Routes {
 
 /// What is changed; what is left out stays.
 #[derive(Debug, Deserr, ToSchema)]
-#[deserr(error = Faults, deny_unknown_fields)]
+#[deserr(error = BodyErrors, deny_unknown_fields)]
 struct TenantPatch {
     /// Name that people read.
     #[deserr(default)]
@@ -111,15 +109,15 @@ async fn update_tenant(
 /// tenant leaves `active`. A patch that changes nothing writes nothing.
 async fn change(
     platform: &mut Connection,
-    admin: &SuperAdmin,
+    admin: &Principal,
     id: TenantId,
     if_match: &IfMatch,
     patch: TenantPatch,
 ) -> Result<(Tenant, Option<Vec<EndedImpersonation>>), Error> {
     let transaction = platform.transaction().await?;
-    let before = tenants::find_for_update(&transaction, id).await?;
+    let before = tenants::store::find_for_update(&transaction, id).await?;
     if_match.check(before.revision, "tenant")?;
-    operations::refuse_if_open(&transaction, id).await?;
+    operations::store::refuse_if_open(&transaction, id).await?;
     let status = match patch.status.0 {
         Some(wanted) => allowed(before.status, wanted)?,
         None => before.status,
@@ -129,9 +127,9 @@ async fn change(
     if name == before.name && limits == before.limits && status == before.status {
         return Ok((before, None));
     }
-    let after = tenants::update(&transaction, id, &name, &limits, status).await?;
+    let after = tenants::store::update(&transaction, id, &name, &limits, status).await?;
     for kind in kinds(&before, &after) {
-        outbox::insert_event(&transaction, &Event::tenant(kind, &after)).await?;
+        events::store::insert_event(&transaction, &kind.of(&after)).await?;
     }
     let entry = AuditEntry::done(
         admin.actor(),
@@ -139,9 +137,9 @@ async fn change(
         id,
         json!({ "before": shown(&before), "after": shown(&after) }),
     );
-    audit::insert(&transaction, &entry).await?;
+    audit::store::insert(&transaction, &entry).await?;
     let ended = if before.status == TenantStatus::Active && after.status != TenantStatus::Active {
-        impersonations::end_of_tenant(&transaction, id, admin.actor()).await?
+        impersonations::store::end_of_tenant(&transaction, id, admin.actor()).await?
     } else {
         Vec::new()
     };

@@ -12,24 +12,20 @@ use axum::{
 };
 use serde_json::json;
 use shared::{
-    auth::{Gate, MayOperate, SuperAdmin},
+    audit::{AuditEntry, AuditedChange},
     clients::{postgres::Connection, redis::Redis, tenant_databases::TenantDatabases},
     config::{ConfigError, FromEnv, QueueConfig, RedisConfig},
-    deny_list::DenyList,
-    dispatch::Dispatcher,
-    domain::{AgentId, AgentStatus, TenantId, User},
     error::Error,
-    events::Event,
+    events::{self, Dispatcher, Event},
     http::{IdPath, IfMatch, JsonBody, QueryReader, Result, Routes, etag},
-    passwords, routes,
-    store::{
-        audit::AuditEntry,
-        impersonations::{self, record},
-        outbox,
-        tenants::{self, TenantSite},
-        users,
-    },
-    tenant_change::TenantChange,
+    impersonations::{self, store::record},
+    passwords,
+    revocations::DenyList,
+    routes,
+    super_admins::{AuthContext, MayOperate, Principal},
+    tenants::{self, store::TenantLocation},
+    types::{TenantId, UserId},
+    users::{self, User, UserStatus},
 };
 
 use crate::patch::{UserPatch, kinds, shown};
@@ -38,7 +34,7 @@ use crate::patch::{UserPatch, kinds, shown};
 #[derive(Clone, FromRef)]
 pub struct App {
     /// Who may do what, and the platform database.
-    pub gate: Gate,
+    pub gate: AuthContext,
     /// The databases of tenants.
     pub databases: TenantDatabases,
     /// Pokes the relay after a change.
@@ -51,7 +47,7 @@ impl App {
     /// From the environment.
     pub fn from_env() -> Result<Self, ConfigError> {
         Ok(Self {
-            gate: Gate::from_env()?,
+            gate: AuthContext::from_env()?,
             databases: TenantDatabases::from_env()?,
             dispatcher: Arc::new(Dispatcher::new(QueueConfig::from_env()?)),
             deny_list: Arc::new(DenyList::new(Redis::connect(&RedisConfig::from_env()?)?)),
@@ -72,7 +68,7 @@ pub fn routes(app: App) -> Routes {
     patch,
     path = "/api/super-admin/users/{id}",
     params(
-        IdPath<AgentId>,
+        IdPath<UserId>,
         ("tenant_id" = TenantId, Query, description = "Whose user"),
         IfMatch,
     ),
@@ -87,7 +83,7 @@ pub fn routes(app: App) -> Routes {
 )]
 async fn update_user(
     MayOperate(admin): MayOperate,
-    IdPath(id): IdPath<AgentId>,
+    IdPath(id): IdPath<UserId>,
     mut query: QueryReader,
     if_match: IfMatch,
     State(app): State<App>,
@@ -96,7 +92,7 @@ async fn update_user(
     let tenant_id = query.require("tenant_id", str::parse::<TenantId>);
     let tenant_id = query.finish_with(tenant_id)?;
     tracing::Span::current().record("tenant.id", tracing::field::display(tenant_id));
-    let site = tenants::find_site(&app.gate.platform.get().await?, tenant_id).await?;
+    let site = tenants::store::find_location(&app.gate.platform.get().await?, tenant_id).await?;
     let now = app.databases.within(find(&app.databases, &site, id)).await?;
     if_match.check(now.revision, "user")?;
     let user = if patch.changes(&now) {
@@ -115,17 +111,17 @@ async fn update_user(
     Ok(([(header::CONTENT_TYPE, json), (header::ETAG, etag(user.revision))], body).into_response())
 }
 
-async fn find(databases: &TenantDatabases, site: &TenantSite, id: AgentId) -> Result<User, Error> {
+async fn find(databases: &TenantDatabases, site: &TenantLocation, id: UserId) -> Result<User, Error> {
     let (cluster, database) = site.require_active()?;
-    users::find(&databases.get(cluster, database).await?, id).await
+    users::store::find(&databases.get(cluster, database).await?, id).await
 }
 
 /// Writes the intent down, makes the change, and then tells it: the events and the outcome commit together.
 async fn change(
     app: &App,
-    admin: &SuperAdmin,
-    site: &TenantSite,
-    id: AgentId,
+    admin: &Principal,
+    site: &TenantLocation,
+    id: UserId,
     if_match: &IfMatch,
     patch: &UserPatch,
 ) -> Result<User, Error> {
@@ -136,7 +132,7 @@ async fn change(
     let mut platform = app.gate.platform.get().await?;
     let details = json!({ "user_id": id, "wanted": patch.shown() });
     let entry = AuditEntry::done(admin.actor(), "user.update", site.id, details);
-    let change = TenantChange::intend(&platform, entry).await?;
+    let change = AuditedChange::intend(&platform, entry).await?;
     let update = update(&app.databases, site, id, if_match, patch, password_hash.as_deref(), &change);
     let (before, after) = match app.databases.within(update).await {
         Ok(changed) => changed,
@@ -152,29 +148,29 @@ async fn change(
 /// The user before and after.
 async fn update(
     databases: &TenantDatabases,
-    site: &TenantSite,
-    id: AgentId,
+    site: &TenantLocation,
+    id: UserId,
     if_match: &IfMatch,
     patch: &UserPatch,
     password_hash: Option<&str>,
-    change: &TenantChange<'_>,
+    change: &AuditedChange<'_>,
 ) -> Result<(User, User), Error> {
     let (cluster, database) = site.require_active()?;
     let mut connection = databases.get(cluster, database).await?;
     let transaction = connection.transaction().await?;
-    users::lock(&transaction).await?;
-    let before = users::find_for_update(&transaction, id).await?;
+    users::store::lock(&transaction).await?;
+    let before = users::store::find_for_update(&transaction, id).await?;
     if_match.check(before.revision, "user")?;
     let wanted = patch.apply(&before, password_hash);
     if before.is_active_admin() && !wanted.is_active_admin() {
-        users::require_admin(&transaction, id).await?;
+        users::store::require_admin(&transaction, id).await?;
     }
     if wanted.takes_seat(before.status) {
-        users::require_seat(&transaction, site.limits.max_agents).await?;
+        users::store::require_seat(&transaction, site.limits.max_agents).await?;
     }
-    let after = users::update(&transaction, id, &wanted).await?;
-    if after.status == AgentStatus::Deactivated {
-        record::end_of_agent(&transaction, id).await?;
+    let after = users::store::update(&transaction, id, &wanted).await?;
+    if after.status == UserStatus::Deactivated {
+        record::end_of_user(&transaction, id).await?;
     }
     change.commit(transaction).await?;
     Ok((before, after))
@@ -186,14 +182,14 @@ async fn tell(
     tenant_id: TenantId,
     patch: &UserPatch,
     (before, after): (&User, &User),
-    change: TenantChange<'_>,
+    change: AuditedChange<'_>,
 ) -> Result<(), Error> {
     let transaction = platform.transaction().await?;
     // Whoever writes events of a tenant holds its row.
-    tenants::find_for_update(&transaction, tenant_id).await?;
+    tenants::store::find_for_update(&transaction, tenant_id).await?;
     let password_reset = patch.password.0.is_some();
     for kind in kinds(before, after, password_reset) {
-        outbox::insert_event(&transaction, &Event::user(kind, tenant_id, after)).await?;
+        events::store::insert_event(&transaction, &kind.of(tenant_id, after)).await?;
     }
     let details = json!({
         "user_id": after.id, "before": shown(before), "after": shown(after), "password_reset": password_reset,
@@ -205,10 +201,10 @@ async fn tell(
 
 /// Nobody acts in the name of a user who may not work, from when they are deactivated in the tenant's own database. Whoever
 /// asks again, after something was cut off, gets what is missing.
-async fn end_impersonations(app: &App, admin: &SuperAdmin, tenant_id: TenantId, id: AgentId) -> Result<(), Error> {
+async fn end_impersonations(app: &App, admin: &Principal, tenant_id: TenantId, id: UserId) -> Result<(), Error> {
     let mut platform = app.gate.platform.get().await?;
     let transaction = platform.transaction().await?;
-    let ended = impersonations::end_of_agent(&transaction, tenant_id, id, admin.actor()).await?;
+    let ended = impersonations::store::end_of_user(&transaction, tenant_id, id, admin.actor()).await?;
     transaction.commit().await?;
     if !ended.is_empty() {
         tokio::join!(app.dispatcher.poke_relay(), app.deny_list.deny(&platform, &ended));

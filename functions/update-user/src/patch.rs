@@ -3,17 +3,16 @@
 use deserr::Deserr;
 use serde_json::{Map, Value, json};
 use shared::{
-    domain::{AgentRole, AgentStatus, FullName, NewPassword, User},
     error::{Error, Result},
-    events::UserEvent,
-    http::{Faults, Field},
-    store::users::UserChange,
+    http::{BodyErrors, Field},
+    types::NewPassword,
+    users::{FullName, User, UserEvent, UserRole, UserStatus, store::UserChange},
 };
 use utoipa::ToSchema;
 
 /// What is changed; what is left out stays.
 #[derive(Debug, Deserr, ToSchema)]
-#[deserr(error = Faults, deny_unknown_fields)]
+#[deserr(error = BodyErrors, deny_unknown_fields)]
 pub(crate) struct UserPatch {
     /// Name that people read.
     #[deserr(default)]
@@ -22,12 +21,12 @@ pub(crate) struct UserPatch {
     full_name: Field<FullName>,
     /// What they are to the tenant. Its last active admin stays one.
     #[deserr(default)]
-    #[schema(value_type = Option<AgentRole>, nullable = false)]
-    role: Field<AgentRole>,
+    #[schema(value_type = Option<UserRole>, nullable = false)]
+    role: Field<UserRole>,
     /// `deactivated` frees the seat and ends every session and impersonation; `active` takes a seat again.
     #[deserr(default)]
-    #[schema(value_type = Option<AgentStatus>, nullable = false)]
-    status: Field<AgentStatus>,
+    #[schema(value_type = Option<UserStatus>, nullable = false)]
+    status: Field<UserStatus>,
     /// A new password, which ends every session.
     #[deserr(default)]
     #[schema(value_type = Option<String>, nullable = false, format = Password, min_length = 12, max_length = 128,
@@ -46,7 +45,7 @@ impl UserPatch {
 
     /// Whether the user is to be deactivated, who may be so already.
     pub(crate) fn deactivates(&self) -> bool {
-        self.status.0 == Some(AgentStatus::Deactivated)
+        self.status.0 == Some(UserStatus::Deactivated)
     }
 
     /// Refuses a password that is made of the user's own words.
@@ -63,7 +62,7 @@ impl UserPatch {
     /// The user with what it says in its place.
     pub(crate) fn apply<'a>(&'a self, user: &'a User, password_hash: Option<&'a str>) -> UserChange<'a> {
         let status = self.status.0.unwrap_or(user.status);
-        let leaves = user.status == AgentStatus::Active && status == AgentStatus::Deactivated;
+        let leaves = user.status == UserStatus::Active && status == UserStatus::Deactivated;
         UserChange {
             full_name: self.full_name.0.as_ref().map_or(&*user.full_name, FullName::as_str),
             role: self.role.0.unwrap_or(user.role),
@@ -97,8 +96,8 @@ pub(crate) fn kinds(before: &User, after: &User, password_reset: bool) -> Vec<Us
         kinds.push(UserEvent::Updated);
     }
     match (before.status, after.status) {
-        (AgentStatus::Active, AgentStatus::Deactivated) => kinds.push(UserEvent::Deactivated),
-        (AgentStatus::Deactivated, AgentStatus::Active) => kinds.push(UserEvent::Reactivated),
+        (UserStatus::Active, UserStatus::Deactivated) => kinds.push(UserEvent::Deactivated),
+        (UserStatus::Deactivated, UserStatus::Active) => kinds.push(UserEvent::Reactivated),
         _ => {}
     }
     if password_reset {

@@ -3,7 +3,7 @@
 
 CREATE EXTENSION IF NOT EXISTS pg_trgm;
 
-CREATE TABLE organizations (
+CREATE TABLE tenants (
     id                 uuid        PRIMARY KEY,
     name               text        NOT NULL,
     slug               text        NOT NULL,
@@ -28,27 +28,27 @@ CREATE TABLE organizations (
 );
 
 -- The slug is decided here and nowhere else: among living tenants it is unique.
-CREATE UNIQUE INDEX organizations_living_slug ON organizations (slug) WHERE status <> 'deleted';
-CREATE INDEX organizations_newest ON organizations (created_at DESC, id DESC);
-CREATE INDEX organizations_newest_by_status ON organizations (status, created_at DESC, id DESC);
-CREATE INDEX organizations_newest_by_country ON organizations (country, created_at DESC, id DESC);
-CREATE INDEX organizations_search ON organizations USING gin (name gin_trgm_ops, slug gin_trgm_ops);
+CREATE UNIQUE INDEX tenants_living_slug ON tenants (slug) WHERE status <> 'deleted';
+CREATE INDEX tenants_newest ON tenants (created_at DESC, id DESC);
+CREATE INDEX tenants_newest_by_status ON tenants (status, created_at DESC, id DESC);
+CREATE INDEX tenants_newest_by_country ON tenants (country, created_at DESC, id DESC);
+CREATE INDEX tenants_search ON tenants USING gin (name gin_trgm_ops, slug gin_trgm_ops);
 -- How full a cluster is.
-CREATE INDEX organizations_postgres_cluster ON organizations (postgres_cluster) WHERE postgres_cluster IS NOT NULL;
-CREATE INDEX organizations_mongo_cluster ON organizations (mongo_cluster) WHERE mongo_cluster IS NOT NULL;
+CREATE INDEX tenants_postgres_cluster ON tenants (postgres_cluster) WHERE postgres_cluster IS NOT NULL;
+CREATE INDEX tenants_mongo_cluster ON tenants (mongo_cluster) WHERE mongo_cluster IS NOT NULL;
 
 -- The first agent of a tenant that is not active yet. The row is erased by the transaction that activates the tenant.
 CREATE TABLE pending_admins (
-    organization_id uuid PRIMARY KEY REFERENCES organizations (id) ON DELETE CASCADE,
+    tenant_id uuid PRIMARY KEY REFERENCES tenants (id) ON DELETE CASCADE,
     -- Decided here, so that the agent is the same one whoever makes it and however often.
-    agent_id        uuid NOT NULL,
+    user_id        uuid NOT NULL,
     email           text NOT NULL,
     password_hash   text NOT NULL
 );
 
 CREATE TABLE operations (
     id               uuid        PRIMARY KEY,
-    organization_id  uuid        NOT NULL REFERENCES organizations (id),
+    tenant_id  uuid        NOT NULL REFERENCES tenants (id),
     kind             text        NOT NULL CHECK (kind IN ('provision', 'retry')),
     status           text        NOT NULL
         CHECK (status IN ('pending', 'running', 'undoing', 'succeeded', 'failed')),
@@ -68,8 +68,8 @@ CREATE TABLE operations (
 );
 
 -- At most one operation runs on a tenant.
-CREATE UNIQUE INDEX operations_one_open ON operations (organization_id) WHERE finished_at IS NULL;
-CREATE INDEX operations_of_organization ON operations (organization_id, created_at DESC, id DESC);
+CREATE UNIQUE INDEX operations_one_open ON operations (tenant_id) WHERE finished_at IS NULL;
+CREATE INDEX operations_of_organization ON operations (tenant_id, created_at DESC, id DESC);
 CREATE INDEX operations_open ON operations (updated_at) WHERE finished_at IS NULL;
 
 CREATE TABLE operation_steps (
@@ -140,7 +140,7 @@ CREATE TABLE audit (
     at              timestamptz NOT NULL DEFAULT now(),
     actor           text        NOT NULL,
     action          text        NOT NULL,
-    organization_id uuid,
+    tenant_id uuid,
     request_id      text,
     source_address  text,
     -- What changed, before and after; never a secret.
@@ -148,7 +148,7 @@ CREATE TABLE audit (
 );
 
 CREATE INDEX audit_newest ON audit (at DESC, id DESC);
-CREATE INDEX audit_of_organization ON audit (organization_id, at DESC, id DESC);
+CREATE INDEX audit_of_organization ON audit (tenant_id, at DESC, id DESC);
 
 CREATE TABLE super_admins (
     id            uuid        PRIMARY KEY,
@@ -163,7 +163,7 @@ CREATE UNIQUE INDEX super_admins_email ON super_admins (lower(email));
 
 -- What may be seen and done by whom. Login users of a deployment are members of one of the two groups.
 GRANT USAGE ON SCHEMA public TO landlord_api, landlord_provisioner;
-GRANT SELECT, INSERT, UPDATE ON organizations, operations TO landlord_api, landlord_provisioner;
+GRANT SELECT, INSERT, UPDATE ON tenants, operations TO landlord_api, landlord_provisioner;
 GRANT SELECT, INSERT, UPDATE ON operation_steps TO landlord_provisioner;
 GRANT SELECT, INSERT ON operation_steps TO landlord_api;
 GRANT INSERT ON pending_admins TO landlord_api;

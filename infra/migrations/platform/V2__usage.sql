@@ -2,7 +2,7 @@
 -- here, so that a list of usage never opens one.
 
 CREATE TABLE tenant_usage (
-    organization_id  uuid        PRIMARY KEY REFERENCES organizations (id) ON DELETE CASCADE,
+    tenant_id  uuid        PRIMARY KEY REFERENCES tenants (id) ON DELETE CASCADE,
     -- Figures of the last measurement that succeeded, all of the same moment. NULL until there was one.
     agents           bigint      CHECK (agents >= 0),
     agents_online    bigint      CHECK (agents_online >= 0),
@@ -29,36 +29,36 @@ CREATE TABLE tenant_usage (
 );
 
 -- Each serves both directions, and the figures that are missing, which come last in either.
-CREATE INDEX tenant_usage_agents ON tenant_usage (agents, organization_id);
-CREATE INDEX tenant_usage_agents_online ON tenant_usage (agents_online, organization_id);
-CREATE INDEX tenant_usage_contacts ON tenant_usage (contacts, organization_id);
-CREATE INDEX tenant_usage_messages ON tenant_usage (messages_rank, organization_id);
-CREATE INDEX tenant_usage_storage ON tenant_usage (storage_bytes, organization_id);
+CREATE INDEX tenant_usage_agents ON tenant_usage (agents, tenant_id);
+CREATE INDEX tenant_usage_agents_online ON tenant_usage (agents_online, tenant_id);
+CREATE INDEX tenant_usage_contacts ON tenant_usage (contacts, tenant_id);
+CREATE INDEX tenant_usage_messages ON tenant_usage (messages_rank, tenant_id);
+CREATE INDEX tenant_usage_storage ON tenant_usage (storage_bytes, tenant_id);
 CREATE INDEX tenant_usage_due ON tenant_usage (due_at);
 
 -- Every tenant has its row, whoever inserts the tenant, so that a list in the order of a figure misses none.
 CREATE FUNCTION insert_tenant_usage() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO tenant_usage (organization_id) SELECT id FROM inserted;
+    INSERT INTO tenant_usage (tenant_id) SELECT id FROM inserted;
     RETURN NULL;
 END
 $$;
 
-CREATE TRIGGER organizations_have_usage AFTER INSERT ON organizations
+CREATE TRIGGER tenants_have_usage AFTER INSERT ON tenants
     REFERENCING NEW TABLE AS inserted
     FOR EACH STATEMENT EXECUTE FUNCTION insert_tenant_usage();
 
-INSERT INTO tenant_usage (organization_id) SELECT id FROM organizations;
+INSERT INTO tenant_usage (tenant_id) SELECT id FROM tenants;
 
 -- Which thresholds a tenant has passed in a month: each is told once. The month comes first in the key, as whole months are
 -- forgotten.
 CREATE TABLE usage_thresholds (
-    organization_id uuid        NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    tenant_id uuid        NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
     month           date        NOT NULL,
     figure          text        NOT NULL,
     percent         smallint    NOT NULL,
     reached_at      timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (month, organization_id, figure, percent)
+    PRIMARY KEY (month, tenant_id, figure, percent)
 );
 
 GRANT SELECT, INSERT, UPDATE ON tenant_usage TO landlord_api;

@@ -25,9 +25,9 @@ CREATE TABLE impersonations (
     -- The operator, as in audit.actor: a super-admin's id, or the subject at the identity provider.
     admin_id        text        NOT NULL,
     admin_email     text,
-    organization_id uuid        NOT NULL REFERENCES organizations (id),
-    agent_id        uuid        NOT NULL,
-    agent_email     text        NOT NULL,
+    tenant_id uuid        NOT NULL REFERENCES tenants (id),
+    user_id        uuid        NOT NULL,
+    user_email     text        NOT NULL,
     access          text        NOT NULL CHECK (access IN ('read', 'write')),
     reason          text        NOT NULL,
     ticket          text,
@@ -48,11 +48,11 @@ CREATE TABLE impersonations (
 );
 
 -- One at a time of an operator and an agent. Whoever starts one ends those before it that have expired.
-CREATE UNIQUE INDEX impersonations_one_live ON impersonations (admin_id, organization_id, agent_id) WHERE ended_at IS NULL;
+CREATE UNIQUE INDEX impersonations_one_live ON impersonations (admin_id, tenant_id, user_id) WHERE ended_at IS NULL;
 CREATE INDEX impersonations_newest ON impersonations (started_at DESC, id DESC);
-CREATE INDEX impersonations_of_organization ON impersonations (organization_id, started_at DESC, id DESC);
+CREATE INDEX impersonations_of_organization ON impersonations (tenant_id, started_at DESC, id DESC);
 CREATE INDEX impersonations_of_admin ON impersonations (admin_id, started_at DESC, id DESC);
-CREATE INDEX impersonations_of_agent ON impersonations (agent_id, started_at DESC, id DESC);
+CREATE INDEX impersonations_of_user ON impersonations (user_id, started_at DESC, id DESC);
 
 GRANT SELECT, INSERT, UPDATE ON impersonations TO landlord_api;
 

@@ -8,19 +8,19 @@ use jsonwebtoken::{
 };
 
 /// A key and the one algorithm that it is good for, whatever a token's header says.
-pub(super) struct VerifyingKey {
-    pub(super) algorithm: Algorithm,
-    pub(super) key: DecodingKey,
+pub(crate) struct VerifyingKey {
+    pub(crate) algorithm: Algorithm,
+    pub(crate) key: DecodingKey,
 }
 
 /// The keys of one issuer.
 #[derive(Default)]
-pub(super) struct KeySet(HashMap<String, VerifyingKey>);
+pub(crate) struct KeySet(HashMap<String, VerifyingKey>);
 
 impl KeySet {
     /// Reads a JWK Set (RFC 7517). Keys without a `kid`, for encryption, or of a kind that is not accepted are passed over:
     /// a provider may publish such beside the ones it signs with.
-    pub(super) fn parse(json: &str) -> Result<Self, serde_json::Error> {
+    pub(crate) fn parse(json: &str) -> Result<Self, serde_json::Error> {
         #[derive(serde::Deserialize)]
         struct Document {
             keys: Vec<serde_json::Value>,
@@ -43,17 +43,17 @@ impl KeySet {
         Self(usable.collect())
     }
 
-    pub(super) fn find(&self, key_id: &str) -> Option<&VerifyingKey> {
+    pub(crate) fn find(&self, key_id: &str) -> Option<&VerifyingKey> {
         self.0.get(key_id)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
 /// Asymmetric algorithms only: a shared secret could sign what it verifies.
-pub(super) fn algorithm_of(jwk: &Jwk) -> Option<Algorithm> {
+pub(crate) fn algorithm_of(jwk: &Jwk) -> Option<Algorithm> {
     match (&jwk.algorithm, jwk.common.key_algorithm) {
         (AlgorithmParameters::OctetKeyPair(pair), None | Some(KeyAlgorithm::EdDSA))
             if pair.curve == EllipticCurve::Ed25519 =>

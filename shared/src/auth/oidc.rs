@@ -8,7 +8,7 @@ use std::{
 use reqwest::Client;
 use tokio::sync::{Mutex, RwLock};
 
-use super::keys::KeySet;
+use crate::auth::keys::KeySet;
 use crate::{
     clients::web,
     error::{Dependency, Error, Result},

@@ -15,7 +15,7 @@ const OID_ED25519: &[u8] = &[0x06, 0x03, 0x2b, 0x65, 0x70];
 const OID_P256: &[u8] = &[0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
 
 /// A private key; it decides the algorithm (`EdDSA` or `ES256`).
-pub(super) struct PrivateKey {
+pub(crate) struct PrivateKey {
     algorithm: Algorithm,
     key: EncodingKey,
     id: String,
@@ -23,7 +23,7 @@ pub(super) struct PrivateKey {
 
 impl PrivateKey {
     /// Reads what the variable `name` holds: base64url of PKCS#8 DER.
-    pub(super) fn read(name: &'static str, key: &SecretString, id: &str) -> Result<Self, ConfigError> {
+    pub(crate) fn read(name: &'static str, key: &SecretString, id: &str) -> Result<Self, ConfigError> {
         let der = URL_SAFE_NO_PAD
             .decode(key.expose_secret().trim_end_matches('='))
             .map_err(|_| ConfigError::invalid(name, "not base64url"))?;
@@ -39,7 +39,7 @@ impl PrivateKey {
     }
 
     /// A token of a type (`typ`, RFC 7519, section 5.1) with these claims.
-    pub(super) fn sign(&self, kind: &str, claims: &impl Serialize) -> Result<String> {
+    pub(crate) fn sign(&self, kind: &str, claims: &impl Serialize) -> Result<String> {
         let mut header = Header::new(self.algorithm);
         header.typ = Some(kind.to_owned());
         header.kid = Some(self.id.clone());

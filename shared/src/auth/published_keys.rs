@@ -3,7 +3,7 @@
 use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse};
 use serde_json::Value;
 
-use super::keys::algorithm_of;
+use crate::auth::keys::algorithm_of;
 use crate::config::{ConfigError, ImpersonationKeysConfig};
 
 const NAME: &str = "IMPERSONATION_PUBLIC_KEYS";
@@ -48,7 +48,7 @@ impl PublishedKeys {
         serde_json::to_string(&self.0).unwrap_or_default()
     }
 
-    pub(super) fn find(&self, key_id: &str) -> Option<&Jwk> {
+    pub(crate) fn find(&self, key_id: &str) -> Option<&Jwk> {
         self.0.find(key_id)
     }
 }

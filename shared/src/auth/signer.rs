@@ -5,11 +5,11 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{SUPER_ADMIN_ROLE, private_key::PrivateKey};
+use crate::auth::{SUPER_ADMIN_ROLE, private_key::PrivateKey};
 use crate::{
     config::{ConfigError, SigningConfig, TokenConfig},
-    domain::AdminId,
     error::Result,
+    types::SuperAdminId,
 };
 
 /// Signs tokens of super-admins with one private key; the key decides the algorithm (`EdDSA` or `ES256`).
@@ -37,7 +37,7 @@ pub struct IssuedToken {
 struct Claims<'a> {
     iss: &'a str,
     aud: &'a str,
-    sub: AdminId,
+    sub: SuperAdminId,
     role: &'static str,
     iat: i64,
     exp: i64,
@@ -57,7 +57,7 @@ impl TokenSigner {
     }
 
     /// A token for a super-admin who signed in now. It is good as long as their sessions are of `epoch`.
-    pub fn sign(&self, admin: AdminId, epoch: i32) -> Result<IssuedToken> {
+    pub fn sign(&self, admin: SuperAdminId, epoch: i32) -> Result<IssuedToken> {
         let now = OffsetDateTime::now_utc().unix_timestamp();
         let expires_in = self.ttl.whole_seconds();
         let claims = Claims {

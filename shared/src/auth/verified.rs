@@ -8,7 +8,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use super::Identity;
+use crate::auth::Identity;
 
 /// How many are kept at the most.
 const CAPACITY: usize = 64;
@@ -53,10 +53,10 @@ fn digest(token: &str) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::OperatorRole;
+    use crate::types::SuperAdminRole;
 
     fn owner() -> Identity {
-        Identity::Provider { subject: "owner".to_owned(), role: OperatorRole::Owner }
+        Identity::Provider { subject: "owner".to_owned(), role: SuperAdminRole::Owner }
     }
 
     #[test]

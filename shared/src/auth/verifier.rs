@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
-use super::{
+use crate::auth::{
     Identity, SUPER_ADMIN_ROLE,
     keys::{KeySet, VerifyingKey},
     oidc::RemoteKeys,
@@ -15,8 +15,8 @@ use super::{
 };
 use crate::{
     config::{ConfigError, TokenConfig},
-    domain::OperatorRole,
     error::{Error, Result},
+    types::SuperAdminRole,
 };
 
 /// A token is a few hundred bytes; what is far longer is not one.
@@ -41,7 +41,7 @@ struct Inner {
 struct Provider {
     party: Party,
     keys: RemoteKeys,
-    default_role: OperatorRole,
+    default_role: SuperAdminRole,
 }
 
 /// Who may have issued a token, for whom, and where it says the role.
@@ -119,10 +119,10 @@ impl Claims {
     }
 
     /// The greatest role that the provider names, as `super_admin:owner` beside `super_admin`.
-    fn provider_role(&self, party: &Party) -> Option<OperatorRole> {
+    fn provider_role(&self, party: &Party) -> Option<SuperAdminRole> {
         let named = |text: &Value| {
             let (prefix, role) = text.as_str()?.split_once(':')?;
-            if prefix == SUPER_ADMIN_ROLE { OperatorRole::from_text(role) } else { None }
+            if prefix == SUPER_ADMIN_ROLE { SuperAdminRole::from_text(role) } else { None }
         };
         let roles = self.other.get(&party.role_claim)?.as_array()?;
         roles.iter().filter_map(named).reduce(|one, other| if one.allows(other) { one } else { other })

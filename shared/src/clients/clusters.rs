@@ -6,7 +6,7 @@ use std::{collections::HashMap, time::Duration};
 use mongodb::Client;
 use tokio::sync::OnceCell;
 
-use super::{mongo, postgres::Postgres};
+use crate::clients::{mongo, postgres::Postgres};
 use crate::{
     config::{Cluster, Clusters, ConfigError, MongoConfig, PostgresConfig},
     error::Result,

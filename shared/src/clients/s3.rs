@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_sdk_s3::{Client, config::Builder};
 use tokio::sync::OnceCell;
 
-use super::aws::Attempts;
+use crate::clients::aws::Attempts;
 use crate::{
     config::S3Config,
     error::{Dependency, Error},

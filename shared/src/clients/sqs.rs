@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_sdk_sqs::{Client, types::SendMessageBatchRequestEntry};
 use tokio::sync::OnceCell;
 
-use super::aws::Attempts;
+use crate::clients::aws::Attempts;
 use crate::error::{Dependency, Error, Result};
 
 /// SQS; its client is made at first use, as most requests of most functions never send.

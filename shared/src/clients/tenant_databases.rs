@@ -22,7 +22,7 @@ use tokio::{
 };
 use tokio_postgres::{Client, Config, Error as PostgresError};
 
-use super::postgres::{Connection, Server, session_limits};
+use crate::clients::postgres::{Connection, Server, session_limits};
 use crate::{
     config::{Clusters, ConfigError, FromEnv, PostgresConfig},
     error::{Dependency, Error, Result},
@@ -30,7 +30,7 @@ use crate::{
 
 /// A connection that was idle is asked for a sign of life before it is given out: it may have hung, or have been cut off,
 /// while nobody looked. One that gives none within this time is replaced.
-const SIGN_OF_LIFE: Duration = Duration::from_millis(500);
+const RECYCLE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// A connection goes back to its pool without a word, so whoever waits for one to become idle has to look again.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
@@ -150,7 +150,7 @@ impl Cluster {
             .runtime(Runtime::Tokio1)
             .wait_timeout(Some(self.connect_timeout))
             .create_timeout(Some(self.connect_timeout))
-            .recycle_timeout(Some(SIGN_OF_LIFE))
+            .recycle_timeout(Some(RECYCLE_TIMEOUT))
             .build()?;
         pools.insert(database.to_owned(), Kept { pool: pool.clone(), asked: Instant::now() });
         Ok(pool)

@@ -3,7 +3,7 @@
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::{ConfigError, optional, secret};
+use crate::config::{ConfigError, optional, secret};
 
 /// MongoDB advises at most about 10,000 collections a replica set, and a tenant has eight.
 const DEFAULT_MAX_TENANTS: i64 = 10_000 / 8;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::{ConfigError, FromEnv, optional, parsed};
-use crate::domain::{Channel, Service};
+use crate::config::{ConfigError, FromEnv, optional, parsed};
+use crate::types::{Channel, Service};
 
 /// The probes' deadline, and where the platform's services and the channels' providers say how they are.
 #[derive(Debug, Clone)]

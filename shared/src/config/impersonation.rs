@@ -3,7 +3,7 @@
 
 use secrecy::SecretString;
 
-use super::{ConfigError, FromEnv, optional, required, secret, tokens};
+use crate::config::{ConfigError, FromEnv, optional, required, secret, tokens};
 
 /// The keys that verify tokens of impersonations, for the platform's services to fetch.
 #[derive(Debug, Clone)]

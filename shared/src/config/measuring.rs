@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{ConfigError, FromEnv, parsed};
+use crate::config::{ConfigError, FromEnv, parsed};
 
 /// How usage is measured: how often, and how long it may take.
 #[derive(Debug, Clone, Copy)]

@@ -18,7 +18,7 @@ use secrecy::SecretString;
 pub use stores::{KafkaConfig, MongoConfig, PostgresConfig, QueueConfig, RedisConfig, S3Config};
 pub use tokens::{IdempotencyConfig, OidcConfig, SigningConfig, TokenConfig};
 
-use crate::domain::Limits;
+use crate::types::Limits;
 
 /// A variable that is missing or cannot be read.
 #[derive(Debug, thiserror::Error)]

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use secrecy::SecretString;
 
-use super::{ConfigError, FromEnv, optional, parsed, required, secret};
+use crate::config::{ConfigError, FromEnv, optional, parsed, required, secret};
 
 /// The platform database, and how to connect to the clusters of tenants.
 #[derive(Debug, Clone)]

@@ -5,8 +5,8 @@ use std::time::Duration;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use secrecy::{SecretSlice, SecretString};
 
-use super::{ConfigError, FromEnv, optional, parsed, required, secret};
-use crate::domain::OperatorRole;
+use crate::config::{ConfigError, FromEnv, optional, parsed, required, secret};
+use crate::types::SuperAdminRole;
 
 /// How bearer tokens of our own are verified.
 #[derive(Debug, Clone)]
@@ -35,7 +35,7 @@ pub struct OidcConfig {
     /// `super_admin:owner`, `super_admin:operator` or `super_admin:viewer` beside it.
     pub role_claim: String,
     /// `OIDC_DEFAULT_ROLE` (`operator`): what an operator may do of whom neither the token nor this platform says more.
-    pub default_role: OperatorRole,
+    pub default_role: SuperAdminRole,
 }
 
 impl FromEnv for TokenConfig {
@@ -47,7 +47,7 @@ impl FromEnv for TokenConfig {
                 audience: required("OIDC_AUDIENCE")?,
                 jwks_url: required("OIDC_JWKS_URL")?,
                 role_claim: optional("OIDC_ROLE_CLAIM").unwrap_or_else(|| "role".to_owned()),
-                default_role: parsed("OIDC_DEFAULT_ROLE", OperatorRole::Operator)?,
+                default_role: parsed("OIDC_DEFAULT_ROLE", SuperAdminRole::Operator)?,
             }),
         };
         let public_keys = match (jwk_set("JWT_PUBLIC_KEYS")?, &oidc) {

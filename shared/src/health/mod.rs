@@ -1,285 +1,185 @@
-//! Health: how the platform is, told in time whatever hangs.
-//!
-//! All probes run at once, each by the same deadline (`probe`); what is not answered by then is down. So a report takes as
-//! long as the slowest answer and never longer than the deadline. A probe shares its connection with nobody, and one that
-//! did not answer is closed.
-//!
-//! Reports are shared: a request is content with the newest one while that is fresh, those who come while one is made wait
-//! for it (`flight` in this process, `newest` across processes), and the schedule's are written down ([`Recorder`]).
+//! Health: the components of the platform, and how each is found.
 
-mod flight;
-mod integration;
-mod kafka;
-mod minio;
-mod mongodb;
-mod newest;
-mod platform;
-mod postgresql;
-mod probe;
-mod recorder;
-mod redis;
-mod report;
-mod service;
-mod sqs;
-mod state;
+#[cfg(feature = "health")]
+mod checks;
+#[cfg(feature = "postgres")]
+pub mod store;
 
-use std::{sync::Arc, time::Duration};
+#[cfg(feature = "health")]
+use crate::types::{Channel, Service};
+pub use checks::*;
 
-use self::{
-    flight::Flight,
-    integration::Word,
-    newest::{Maker, Newest, age},
-    probe::Deadline,
-    service::Web,
-};
-pub use self::{
-    integration::{IntegrationReading, IntegrationStatus, Integrations},
-    kafka::KafkaReading,
-    mongodb::MongoDbReading,
-    postgresql::PostgreSqlReading,
-    recorder::{Recorded, Recorder},
-    report::{Finding, Infrastructure, Reading, Report, Status},
-    service::{ServiceReading, ServiceStatus, Services},
-    sqs::{QueueReading, SqsReading},
-};
-use futures::FutureExt;
-use time::OffsetDateTime;
-use tokio::time::Instant;
+use std::{fmt, str::FromStr};
 
-use crate::{
-    clients::{aws::Attempts, redis::Redis, s3::Bucket, sqs::Sqs},
-    config::{
-        Clusters, ConfigError, FromEnv, HealthConfig, KafkaConfig, PostgresConfig, QueueConfig, RedisConfig, S3Config,
-    },
-    domain::{Channel, Condition, Service},
-    error::{Error, Result},
-};
+use serde::{Deserialize, Serialize};
 
-/// Where everything is that is looked at.
-#[derive(Debug, Clone)]
-pub struct Sources {
-    /// The platform database.
-    pub postgres: PostgresConfig,
-    /// The PostgreSQL clusters of tenants.
-    pub postgres_clusters: Clusters,
-    /// The MongoDB clusters of tenants.
-    pub mongo_clusters: Clusters,
+use crate::{tenants::TenantStatus, types::InvalidValue};
+
+/// Something whose health is watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Component {
+    /// The platform as a whole.
+    System,
+    /// The platform database and the clusters of tenants.
+    PostgreSql,
+    /// The clusters of tenants.
+    MongoDb,
     /// Redis.
-    pub redis: RedisConfig,
-    /// Put before every key in Redis. Empty, but where several platforms share one.
-    pub redis_prefix: String,
-    /// Kafka.
-    pub kafka: KafkaConfig,
-    /// The bucket of tenants.
-    pub s3: S3Config,
+    Redis,
+    /// The topic of events.
+    Kafka,
+    /// The bucket of tenants, on MinIO or S3.
+    Minio,
     /// The queues.
-    pub queues: QueueConfig,
-    /// Where S3 and SQS are; unless said, where the SDK's own variables say.
-    pub endpoints: Endpoints,
-    /// Everything else, and the deadline.
-    pub health: HealthConfig,
+    Sqs,
+    /// A microservice.
+    Service(Service),
+    /// The provider behind a kind of channel.
+    Integration(Channel),
 }
 
-/// Where AWS's services are.
-#[derive(Debug, Clone, Default)]
-pub struct Endpoints {
-    /// S3.
-    pub s3: Option<String>,
-    /// SQS.
-    pub sqs: Option<String>,
-}
+keyword_schema!(Component, Component::ALL.map(Component::as_str), "postgresql", "Something whose health is watched.");
 
-impl FromEnv for Sources {
-    fn from_env() -> Result<Self, ConfigError> {
-        Ok(Self {
-            postgres: PostgresConfig::from_env()?,
-            postgres_clusters: Clusters::postgres_from_env()?,
-            mongo_clusters: Clusters::mongo_from_env()?,
-            redis: RedisConfig::from_env()?,
-            redis_prefix: String::new(),
-            kafka: KafkaConfig::from_env()?,
-            s3: S3Config::from_env()?,
-            queues: QueueConfig::from_env()?,
-            endpoints: Endpoints::default(),
-            health: HealthConfig::from_env()?,
-        })
-    }
-}
+impl Component {
+    /// Every component.
+    pub const ALL: [Self; 15] = [
+        Self::System,
+        Self::PostgreSql,
+        Self::MongoDb,
+        Self::Redis,
+        Self::Kafka,
+        Self::Minio,
+        Self::Sqs,
+        Self::Service(Service::WebhookIngestor),
+        Self::Service(Service::WsServer),
+        Self::Service(Service::AiAgent),
+        Self::Service(Service::BillingService),
+        Self::Integration(Channel::WhatsApp),
+        Self::Integration(Channel::Instagram),
+        Self::Integration(Channel::Messenger),
+        Self::Integration(Channel::Email),
+    ];
 
-/// How new a report has to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Freshness {
-    /// Made from now on, or just being made.
-    Live,
-    /// No older than this.
-    Within(Duration),
-}
-
-/// Makes reports. Cheap to clone.
-#[derive(Clone)]
-pub struct Health(Arc<Inner>);
-
-struct Inner {
-    postgresql: postgresql::PostgreSql,
-    mongodb: mongodb::MongoDb,
-    redis: redis::Redis,
-    kafka: kafka::Kafka,
-    minio: minio::Minio,
-    sqs: sqs::Sqs,
-    platform: platform::Platform,
-    web: Web,
-    newest: Newest,
-    flight: Flight<Arc<Report>>,
-    config: HealthConfig,
-}
-
-impl Health {
-    /// Connects to nothing yet.
-    pub fn connect(sources: &Sources) -> Result<Self, ConfigError> {
-        let limit = sources.health.probe_timeout;
-        let postgres = PostgresConfig {
-            // One that is kept, and one more when that does not answer.
-            pool_size: 2,
-            connect_timeout: limit,
-            statement_timeout: limit,
-            ..sources.postgres.clone()
-        };
-        let redis = RedisConfig { timeout: limit, ..sources.redis.clone() };
-        // A connection that died unseen is made up for by the second attempt.
-        let attempts = |endpoint: &Option<String>| Attempts { endpoint: endpoint.clone(), ..Attempts::new(limit, 2) };
-        let has_url = |channel| sources.health.providers.iter().any(|(of, _)| *of == channel);
-        let silent = Channel::ALL.into_iter().filter(|channel| !has_url(*channel)).collect();
-        let queues = [&sources.queues.provision, &sources.queues.relay, &sources.queues.measure];
-        Ok(Self(Arc::new(Inner {
-            postgresql: postgresql::PostgreSql::new(&postgres, &sources.postgres_clusters)?,
-            mongodb: mongodb::MongoDb::new(&sources.mongo_clusters, limit),
-            redis: redis::Redis::new(Redis::connect(&redis)?, &sources.redis_prefix, silent),
-            kafka: kafka::Kafka::new(sources.kafka.clone(), limit),
-            minio: minio::Minio(Bucket::with(&sources.s3, attempts(&sources.endpoints.s3))),
-            sqs: sqs::Sqs::new(
-                Sqs::with(attempts(&sources.endpoints.sqs)),
-                queues.into_iter().flatten().cloned().collect(),
-            ),
-            platform: platform::Platform::new(&postgres)?,
-            web: Web::new(limit),
-            newest: Newest::new(&sources.redis, &sources.redis_prefix, limit)?,
-            flight: Flight::new(),
-            config: sources.health.clone(),
-        })))
-    }
-
-    /// A report that is new enough, made now if there is none.
-    pub async fn report(&self, freshness: Freshness) -> Result<Arc<Report>> {
-        let (begun, arrived) = (Instant::now(), OffsetDateTime::now_utc());
-        let mut redis_answers = true;
-        if let Freshness::Within(limit) = freshness {
-            match self.0.newest.find().await {
-                Ok(Some(report)) if age(&report) <= limit => return Ok(Arc::new(report)),
-                Ok(_) => {}
-                Err(trouble) => {
-                    trouble.log("the newest report");
-                    redis_answers = false;
-                }
-            }
+    /// As in JSON and in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::PostgreSql => "postgresql",
+            Self::MongoDb => "mongodb",
+            Self::Redis => "redis",
+            Self::Kafka => "kafka",
+            Self::Minio => "minio",
+            Self::Sqs => "sqs",
+            Self::Service(service) => service.as_str(),
+            Self::Integration(channel) => channel.as_str(),
         }
-        let inner = Arc::clone(&self.0);
-        let suits = move |report: &Report| match freshness {
-            Freshness::Within(limit) if age(report) <= limit => true,
-            // What ended after it was asked for is new enough for anyone.
-            _ => report.ended_at() >= arrived,
-        };
-        let made =
-            self.0.flight.join(|| async move { Arc::new(inner.make(begun, redis_answers, suits).await) }.boxed());
-        let made = made.await;
-        made.ok_or_else(|| Error::internal("the probes panicked"))
     }
 }
 
-impl Inner {
-    /// Makes a report, or waits for the one that another process makes.
-    async fn make(&self, begun: Instant, redis_answers: bool, suits: impl Fn(&Report) -> bool) -> Report {
-        let limit = self.config.probe_timeout;
-        let mut name = None;
-        if redis_answers {
-            match self.newest.claim(limit).await {
-                Ok((Some(report), _)) if suits(&report) => return report,
-                Ok((_, Maker::Caller(own))) => name = Some(own),
-                // Where nothing hangs it is soon done. Where something does, this one is to end in time too.
-                Ok((_, Maker::Another(time))) => {
-                    if let Some(report) = self.newest.wait(time.min(limit / 5), &suits).await {
-                        return report;
-                    }
-                }
-                Err(trouble) => trouble.log("the newest report"),
-            }
+impl fmt::Display for Component {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Component {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        Self::ALL
+            .into_iter()
+            .find(|component| component.as_str() == text)
+            .ok_or_else(|| InvalidValue::new(format!("must be one of {}", Self::ALL.map(Self::as_str).join(", "))))
+    }
+}
+
+impl Serialize for Component {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// How a component is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Condition {
+    /// Well.
+    Up,
+    /// It works, and something about it is not as it should be.
+    Degraded,
+    /// It does not work.
+    Down,
+}
+
+impl Condition {
+    /// As in JSON and in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Degraded => "degraded",
+            Self::Down => "down",
         }
-        let deadline = Deadline::new(begun, limit);
-        let report = self.probe(deadline).boxed().await;
-        if report.infrastructure.redis.status == Condition::Up {
-            self.newest.put(&report, name).await;
+    }
+}
+
+impl FromStr for Condition {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        [Self::Up, Self::Degraded, Self::Down]
+            .into_iter()
+            .find(|condition| condition.as_str() == text)
+            .ok_or_else(|| InvalidValue::new("must be one of up, degraded, down"))
+    }
+}
+
+/// How many tenants there are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+pub struct TenantCounts {
+    /// Being made.
+    pub provisioning: i64,
+    /// In use.
+    pub active: i64,
+    /// Closed by an operator.
+    pub suspended: i64,
+    /// Could not be made.
+    pub failed: i64,
+    /// Being removed.
+    pub deleting: i64,
+    /// Gone.
+    pub deleted: i64,
+    /// All of these.
+    pub total: i64,
+}
+
+impl TenantCounts {
+    /// Adds so many tenants of a status.
+    pub fn add(&mut self, status: TenantStatus, count: i64) {
+        let of_status = match status {
+            TenantStatus::Provisioning => &mut self.provisioning,
+            TenantStatus::Active => &mut self.active,
+            TenantStatus::Suspended => &mut self.suspended,
+            TenantStatus::Failed => &mut self.failed,
+            TenantStatus::Deleting => &mut self.deleting,
+            TenantStatus::Deleted => &mut self.deleted,
+        };
+        *of_status += count;
+        self.total += count;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_component_is_known_by_its_name_and_the_names_are_told_to_who_knows_them_not() {
+        for component in Component::ALL {
+            assert_eq!(component.as_str().parse(), Ok(component));
         }
-        report
-    }
-
-    /// Asks everything at once.
-    async fn probe(&self, deadline: Deadline) -> Report {
-        let (begun, checked_at) = (Instant::now(), OffsetDateTime::now_utc());
-        let (postgresql, mongodb, (redis, mut told), kafka, minio, mut sqs, facts, services, asked) = tokio::join!(
-            self.postgresql.read(deadline),
-            self.mongodb.read(deadline),
-            self.redis.read(deadline),
-            self.kafka.read(deadline),
-            self.minio.read(deadline),
-            self.sqs.read(deadline),
-            self.platform.read(deadline),
-            self.services(deadline),
-            self.providers(deadline),
-        );
-        let took = begun.elapsed();
-        sqs.oldest_age_seconds = facts.as_ref().map(|facts| facts.oldest_waiting_seconds);
-        let mut integration = |channel: Channel, asked: Option<Word>| {
-            let word = asked.or_else(|| told.remove(&channel)).unwrap_or(Word::Unread);
-            let tenants = facts.as_ref().map(|facts| facts.by_channel.get(&channel).copied().unwrap_or_default());
-            integration::read(word, tenants, self.config.stale_after, checked_at)
-        };
-        let [whatsapp, instagram, messenger, email] = asked;
-        let integrations = Integrations {
-            whatsapp: integration(Channel::WhatsApp, whatsapp),
-            instagram: integration(Channel::Instagram, instagram),
-            messenger: integration(Channel::Messenger, messenger),
-            email: integration(Channel::Email, email),
-        };
-        Report::new(
-            checked_at,
-            took,
-            Infrastructure { postgresql, mongodb, redis, kafka, minio, sqs },
-            services,
-            integrations,
-            facts.map(|facts| facts.tenants),
-        )
-    }
-
-    async fn services(&self, deadline: Deadline) -> Services {
-        let read = |service: Service| {
-            let url = self.config.services.iter().find(|(of, _)| *of == service).map(|(_, url)| url.as_str());
-            service::read(&self.web, service, url, deadline)
-        };
-        let (webhook_ingestor, ws_server, ai_agent, billing_service) = tokio::join!(
-            read(Service::WebhookIngestor),
-            read(Service::WsServer),
-            read(Service::AiAgent),
-            read(Service::BillingService),
-        );
-        Services { webhook_ingestor, ws_server, ai_agent, billing_service }
-    }
-
-    /// What the providers' status URLs say, in the order of [`Channel::ALL`].
-    async fn providers(&self, deadline: Deadline) -> [Option<Word>; 4] {
-        let ask = async |channel: Channel| {
-            let (_, url) = self.config.providers.iter().find(|(of, _)| *of == channel)?;
-            Some(integration::ask_provider(&self.web, channel, url, deadline).await)
-        };
-        let [whatsapp, instagram, messenger, email] = Channel::ALL;
-        tokio::join!(ask(whatsapp), ask(instagram), ask(messenger), ask(email)).into()
+        let InvalidValue(text) = "mysql".parse::<Component>().unwrap_err();
+        assert!(Component::ALL.iter().all(|component| text.contains(component.as_str())), "{text}");
     }
 }

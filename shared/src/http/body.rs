@@ -9,22 +9,16 @@ use axum::{
 };
 use deserr::{DeserializeError, Deserr, ErrorKind, IntoValue, MergeWithError, Value, ValueKind, ValuePointerRef};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use utoipa::ToSchema;
 
-use super::Problem;
 use crate::{
-    domain::{
-        Access, AgentId, AgentRole, AgentStatus, Country, EmailAddress, FullName, ImpersonationMinutes, InvalidValue,
-        Limit, LimitsPatch, OperatorRole, OperatorStatus, ProviderSubject, Reason, Slug, TenantId, TenantName,
-        TenantStatus, Ticket, parse_limit,
-    },
-    error::{Error, Fault, Location},
+    error::{Error, InputError, Location},
+    http::Problem,
 };
 
 /// The largest body that is read.
 pub(super) const MAX_BYTES: usize = 64 * 1024;
 
-/// A JSON body of a type that derives [`Deserr`] with [`Faults`] as its error.
+/// A JSON body of a type that derives [`Deserr`] with [`BodyErrors`] as its error.
 #[derive(Debug, Clone)]
 pub struct JsonBody<T> {
     /// What was sent.
@@ -33,7 +27,7 @@ pub struct JsonBody<T> {
     pub bytes: bytes::Bytes,
 }
 
-impl<S: Send + Sync, T: Deserr<Faults>> FromRequest<S> for JsonBody<T> {
+impl<S: Send + Sync, T: Deserr<BodyErrors>> FromRequest<S> for JsonBody<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
@@ -51,7 +45,7 @@ impl<S: Send + Sync, T: Deserr<Faults>> FromRequest<S> for JsonBody<T> {
         let mut json: serde_json::Value = serde_json::from_slice(&bytes)
             .map_err(|error| Error::Malformed(format!("The body is not JSON: {error}")))?;
         write_whole_numbers_as_such(&mut json);
-        let value = deserr::deserialize::<T, _, Faults>(json).map_err(|faults| Error::Invalid(faults.0))?;
+        let value = deserr::deserialize::<T, _, BodyErrors>(json).map_err(|faults| Error::Invalid(faults.0))?;
         Ok(Self { value, bytes })
     }
 }
@@ -84,11 +78,11 @@ async fn read(body: Body) -> Result<bytes::Bytes, Problem> {
 
 /// The faults of a body.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Faults(Vec<Fault>);
+pub struct BodyErrors(Vec<InputError>);
 
-impl Faults {
-    fn at(location: ValuePointerRef<'_>, detail: impl Into<String>) -> Self {
-        Self(vec![Fault { location: Location::Body(pointer(location)), detail: detail.into() }])
+impl BodyErrors {
+    pub(super) fn at(location: ValuePointerRef<'_>, detail: impl Into<String>) -> Self {
+        Self(vec![InputError { location: Location::Body(pointer(location)), detail: detail.into() }])
     }
 }
 
@@ -103,7 +97,7 @@ fn pointer(location: ValuePointerRef<'_>) -> String {
     }
 }
 
-impl DeserializeError for Faults {
+impl DeserializeError for BodyErrors {
     fn error<V: IntoValue>(
         faults: Option<Self>,
         error: ErrorKind<'_, V>,
@@ -131,7 +125,7 @@ impl DeserializeError for Faults {
     }
 }
 
-fn kind_name(kind: ValueKind) -> &'static str {
+pub(super) fn kind_name(kind: ValueKind) -> &'static str {
     match kind {
         ValueKind::Null => "null",
         ValueKind::Boolean => "a boolean",
@@ -143,48 +137,11 @@ fn kind_name(kind: ValueKind) -> &'static str {
     }
 }
 
-impl MergeWithError<Self> for Faults {
+impl MergeWithError<Self> for BodyErrors {
     fn merge(faults: Option<Self>, other: Self, _: ValuePointerRef<'_>) -> ControlFlow<Self, Self> {
         let mut all = faults.unwrap_or(Self(Vec::new()));
         all.0.extend(other.0);
         ControlFlow::Continue(all)
-    }
-}
-
-/// What a validated type of the domain is in JSON: a string that it parses.
-macro_rules! from_string {
-    ($($name:ty),+ $(,)?) => {$(
-        impl Deserr<Faults> for $name {
-            fn deserialize_from_value<V: IntoValue>(value: Value<V>, location: ValuePointerRef<'_>) -> Result<Self, Faults> {
-                let text = <String as Deserr<Faults>>::deserialize_from_value(value, location)?;
-                Self::parse(&text).map_err(|InvalidValue(detail)| Faults::at(location, detail))
-            }
-        }
-    )+};
-}
-
-from_string!(Country, EmailAddress, FullName, ProviderSubject, Reason, Slug, TenantName, Ticket);
-#[cfg(feature = "password-strength")]
-from_string!(crate::domain::NewPassword);
-
-/// What a word, or an id, of the domain is in JSON: a string that it is read from.
-macro_rules! from_word {
-    ($($name:ty),+ $(,)?) => {$(
-        impl Deserr<Faults> for $name {
-            fn deserialize_from_value<V: IntoValue>(value: Value<V>, location: ValuePointerRef<'_>) -> Result<Self, Faults> {
-                let text = <String as Deserr<Faults>>::deserialize_from_value(value, location)?;
-                text.parse().map_err(|InvalidValue(detail)| Faults::at(location, detail))
-            }
-        }
-    )+};
-}
-
-from_word!(Access, AgentId, AgentRole, AgentStatus, OperatorRole, OperatorStatus, TenantId, TenantStatus);
-
-impl Deserr<Faults> for ImpersonationMinutes {
-    fn deserialize_from_value<V: IntoValue>(value: Value<V>, location: ValuePointerRef<'_>) -> Result<Self, Faults> {
-        let minutes = <i64 as Deserr<Faults>>::deserialize_from_value(value, location)?;
-        Self::new(minutes).map_err(|InvalidValue(detail)| Faults::at(location, detail))
     }
 }
 
@@ -198,58 +155,12 @@ impl<T> Default for Field<T> {
     }
 }
 
-impl<T: Deserr<Faults>> Deserr<Faults> for Field<T> {
-    fn deserialize_from_value<V: IntoValue>(value: Value<V>, location: ValuePointerRef<'_>) -> Result<Self, Faults> {
+impl<T: Deserr<BodyErrors>> Deserr<BodyErrors> for Field<T> {
+    fn deserialize_from_value<V: IntoValue>(
+        value: Value<V>,
+        location: ValuePointerRef<'_>,
+    ) -> Result<Self, BodyErrors> {
         T::deserialize_from_value(value, location).map(|value| Self(Some(value)))
-    }
-}
-
-/// `limits` of a body: each may be left out, or be an integer, or `null` for unlimited.
-#[derive(Debug, Clone, Copy, Default, Deserr, ToSchema)]
-#[deserr(error = Faults, deny_unknown_fields)]
-#[expect(clippy::struct_field_names, reason = "the names of the fields in JSON")]
-pub struct LimitsBody {
-    /// Agents that are not deactivated.
-    #[deserr(default)]
-    #[schema(value_type = Option<i64>, minimum = 0, maximum = 1_000_000_000_000_i64, example = 25)]
-    max_agents: Field<LimitValue>,
-    /// Contacts.
-    #[deserr(default)]
-    #[schema(value_type = Option<i64>, minimum = 0, maximum = 1_000_000_000_000_i64, example = 10_000)]
-    max_contacts: Field<LimitValue>,
-    /// Messages in a calendar month, UTC.
-    #[deserr(default)]
-    #[schema(value_type = Option<i64>, minimum = 0, maximum = 1_000_000_000_000_i64, example = 50_000)]
-    max_messages_month: Field<LimitValue>,
-}
-
-impl From<LimitsBody> for LimitsPatch {
-    fn from(body: LimitsBody) -> Self {
-        Self {
-            max_agents: body.max_agents.0.map(|value| value.0),
-            max_contacts: body.max_contacts.0.map(|value| value.0),
-            max_messages_month: body.max_messages_month.0.map(|value| value.0),
-        }
-    }
-}
-
-/// An integer, or `null` for unlimited.
-#[derive(Debug, Clone, Copy)]
-struct LimitValue(Limit);
-
-impl Deserr<Faults> for LimitValue {
-    fn deserialize_from_value<V: IntoValue>(value: Value<V>, location: ValuePointerRef<'_>) -> Result<Self, Faults> {
-        let number = match value {
-            Value::Null => return Ok(Self(None)),
-            Value::Integer(number) => i64::try_from(number).unwrap_or(i64::MAX),
-            Value::NegativeInteger(number) => number,
-            other => {
-                let kind = kind_name(other.kind());
-                return Err(Faults::at(location, format!("must be an integer or null, and is {kind}")));
-            }
-        };
-        let number = parse_limit(number).map_err(|InvalidValue(detail)| Faults::at(location, detail))?;
-        Ok(Self(Some(number)))
     }
 }
 
@@ -258,9 +169,13 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::{
+        http::LimitsBody,
+        types::{Country, Slug},
+    };
 
     #[derive(Debug, Deserr)]
-    #[deserr(error = Faults, deny_unknown_fields)]
+    #[deserr(error = BodyErrors, deny_unknown_fields)]
     struct Thing {
         #[expect(dead_code, reason = "only its parsing is of interest")]
         slug: Slug,
@@ -271,7 +186,7 @@ mod tests {
     }
 
     fn faults(json: serde_json::Value) -> Vec<String> {
-        let Err(faults) = deserr::deserialize::<Thing, _, Faults>(json) else { return vec![] };
+        let Err(faults) = deserr::deserialize::<Thing, _, BodyErrors>(json) else { return vec![] };
         let mut places: Vec<_> = faults
             .0
             .into_iter()
@@ -301,7 +216,7 @@ mod tests {
     #[test]
     fn a_limit_left_out_is_not_a_limit_of_null() {
         let body = json!({"slug": "ab", "country": "ID", "limits": {"max_agents": null, "max_contacts": 7}});
-        let thing = deserr::deserialize::<Thing, _, Faults>(body).unwrap();
+        let thing = deserr::deserialize::<Thing, _, BodyErrors>(body).unwrap();
         let patch = LimitsPatch::from(thing.limits);
         assert_eq!(patch.max_agents, Some(None));
         assert_eq!(patch.max_contacts, Some(Some(7)));

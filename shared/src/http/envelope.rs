@@ -17,8 +17,8 @@ use tower_http::compression::{
 };
 use tracing::{Instrument, Span, error, field::Empty, info, info_span, warn};
 
-use super::{problem::Problem, request::RequestInfo, routes::Routes};
 use crate::error::Error;
+use crate::http::{problem::Problem, request::RequestInfo, routes::Routes};
 
 /// A request is answered within this time, whatever hangs. Below the 30 s of API Gateway and the functions' own timeout.
 const DEADLINE: Duration = Duration::from_secs(8);

@@ -13,13 +13,16 @@ use secrecy::{ExposeSecret, SecretSlice};
 use serde_json::{Map, Value};
 use sha2::Sha256;
 
-use super::Problem;
+use crate::http::Problem;
 use crate::{
-    auth::SuperAdmin,
     clients::postgres::{Connection, Session},
     config::IdempotencyConfig,
     error::{Error, Result},
-    store::idempotency::{self, RequestKey, StoredResponse},
+    idempotency::{
+        self,
+        store::{RequestKey, StoredResponse},
+    },
+    super_admins::Principal,
 };
 
 /// The header of a request, if it has one: 1–255 visible ASCII characters.
@@ -60,18 +63,18 @@ impl Fingerprints {
 }
 
 /// One request's claim on its key. Without a key it does nothing.
-pub struct Claim {
+pub struct IdempotentRequest {
     admin_id: String,
     route: String,
     key: Option<String>,
     fingerprint: Vec<u8>,
 }
 
-impl Claim {
+impl IdempotentRequest {
     /// A claim of `admin` on `key` for `route` (method and path) with `body`.
     pub fn new(
         fingerprints: &Fingerprints,
-        admin: &SuperAdmin,
+        admin: &Principal,
         route: impl Into<String>,
         IdempotencyKey(key): IdempotencyKey,
         body: &[u8],
@@ -97,7 +100,7 @@ impl Claim {
     /// As [`Self::find`], for an answer that is stored without what is nobody's to keep: whoever asks completes it.
     pub async fn find_stored(&self, client: &impl GenericClient) -> super::Result<Option<Replayable>> {
         let Some(request) = self.request() else { return Ok(None) };
-        idempotency::find(client, request).await?.map(|stored| self.replay(stored)).transpose()
+        idempotency::store::find(client, request).await?.map(|stored| self.replay(stored)).transpose()
     }
 
     /// Claims the key for the transaction. `Some`: it was answered in the meantime.
@@ -108,7 +111,7 @@ impl Claim {
     /// As [`Self::begin`], with [`Self::find_stored`].
     pub async fn begin_stored(&self, transaction: &Transaction<'_>) -> super::Result<Option<Replayable>> {
         let Some(request) = self.request() else { return Ok(None) };
-        if !idempotency::try_claim(transaction, request).await? {
+        if !idempotency::store::try_claim(transaction, request).await? {
             return Err(Problem::key_in_use());
         }
         self.find_stored(transaction).await
@@ -119,7 +122,7 @@ impl Claim {
     pub async fn hold(&self, connection: Connection) -> super::Result<Held> {
         let session = Session::of(connection);
         let Some(request) = self.request() else { return Ok(Held::Now(session)) };
-        if !idempotency::try_hold(&*session, request).await? {
+        if !idempotency::store::try_hold(&*session, request).await? {
             session.give_back();
             return Err(Problem::key_in_use());
         }
@@ -135,7 +138,7 @@ impl Claim {
     /// Gives up the key, and gives the connection back to its pool.
     pub async fn release(&self, session: Session) -> Result<()> {
         if let Some(request) = self.request() {
-            idempotency::release(&*session, request).await?;
+            idempotency::store::release(&*session, request).await?;
         }
         session.give_back();
         Ok(())
@@ -156,7 +159,7 @@ impl Claim {
             headers: Value::Object(headers),
             body: response.body.clone(),
         };
-        idempotency::insert(transaction, request, &stored).await
+        idempotency::store::insert(transaction, request, &stored).await
     }
 
     fn replay(&self, stored: StoredResponse) -> super::Result<Replayable> {

@@ -7,6 +7,7 @@ mod envelope;
 mod etag;
 mod fixed;
 mod idempotency;
+mod limits;
 mod openapi;
 mod page;
 mod path;
@@ -15,15 +16,15 @@ mod query;
 mod request;
 mod routes;
 mod serve;
-mod tenant_filter;
 
 pub use availability::availability;
-pub use body::{Faults, Field, JsonBody, LimitsBody};
+pub use body::{BodyErrors, Field, JsonBody};
 pub use envelope::finish;
 pub use etag::{IfMatch, etag};
 pub use fixed::Fixed;
-pub use idempotency::{Claim, Fingerprints, Held, IdempotencyKey, Replayable};
-pub use openapi::{Paging, TenantFilters, document, exactly_one};
+pub use idempotency::{Fingerprints, Held, IdempotencyKey, IdempotentRequest, Replayable};
+pub use limits::LimitsBody;
+pub use openapi::{Paging, document, exactly_one, named, query_parameter, single_line_text};
 pub use page::Page;
 pub use path::{IdPath, TenantPath};
 pub use problem::{InputFault, Problem, ProblemDetails};
@@ -31,7 +32,6 @@ pub use query::QueryReader;
 pub use request::RequestInfo;
 pub use routes::{Routes, on_methods};
 pub use serve::{serve, serve_scheduled};
-pub use tenant_filter::tenant_filter;
 
 /// The base path of every endpoint.
 pub const BASE_PATH: &str = "/api/super-admin";

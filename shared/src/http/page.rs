@@ -7,8 +7,8 @@ use axum::{
 use serde::Serialize;
 
 use crate::{
-    domain::{PageCursor, PageLimit},
     error::{Error, Result},
+    types::{PageCursor, PageLimit},
 };
 
 /// A page ends before its JSON passes this, because API Gateway and Lambda refuse an answer of more than 6 MB.
@@ -79,7 +79,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::domain::Cursor;
+    use crate::types::Cursor;
 
     fn cursor(_: &String) -> Cursor {
         Cursor { created_at: OffsetDateTime::UNIX_EPOCH, id: Uuid::nil() }

@@ -7,10 +7,10 @@ use axum::{
     http::request::Parts,
 };
 
-use super::Problem;
+use crate::http::Problem;
 use crate::{
-    domain::{InvalidValue, TenantId},
-    error::{Error, Fault, Location},
+    error::{Error, InputError, Location},
+    types::{InvalidValue, TenantId},
 };
 
 /// What the path parameter `id` names, by its id. What is not a UUID is refused with 400.
@@ -21,7 +21,7 @@ impl<S: Send + Sync, T: FromStr<Err = InvalidValue>> FromRequestParts<S> for IdP
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let fault = |detail: String| Error::Invalid(vec![Fault { location: Location::Path("id"), detail }]);
+        let fault = |detail: String| Error::Invalid(vec![InputError { location: Location::Path("id"), detail }]);
         let Path(text) = Path::<String>::from_request_parts(parts, state)
             .await
             .map_err(|_| fault("must be a UUID in UTF-8".to_owned()))?;

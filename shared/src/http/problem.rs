@@ -7,7 +7,7 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::error::{Dependency, Error, Fault, Location};
+use crate::error::{Dependency, Error, InputError, Location};
 
 /// The body of an error, `application/problem+json`.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -47,8 +47,8 @@ pub struct InputFault {
     pub detail: String,
 }
 
-impl From<Fault> for InputFault {
-    fn from(fault: Fault) -> Self {
+impl From<InputError> for InputFault {
+    fn from(fault: InputError) -> Self {
         let (pointer, parameter) = match fault.location {
             Location::Body(pointer) => (Some(pointer), None),
             Location::Header(name) | Location::Path(name) => (None, Some(name.to_owned())),

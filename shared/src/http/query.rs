@@ -4,14 +4,14 @@ use std::{convert::Infallible, fmt::Display};
 
 use axum::{extract::FromRequestParts, http::request::Parts};
 
-use crate::error::{Error, Fault, Location};
+use crate::error::{Error, InputError, Location};
 
 /// The query of a request, from which a handler takes what it knows; [`QueryReader::finish`] refuses the rest.
 #[derive(Debug)]
 pub struct QueryReader {
     pairs: Vec<(String, String)>,
     known: Vec<&'static str>,
-    faults: Vec<Fault>,
+    faults: Vec<InputError>,
 }
 
 impl QueryReader {
@@ -74,7 +74,7 @@ impl QueryReader {
     }
 
     fn fault(&mut self, name: impl Into<String>, detail: impl Into<String>) {
-        self.faults.push(Fault { location: Location::Query(name.into()), detail: detail.into() });
+        self.faults.push(InputError { location: Location::Query(name.into()), detail: detail.into() });
     }
 }
 

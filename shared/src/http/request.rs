@@ -9,7 +9,7 @@ use axum::{
 use lambda_http::request::RequestContext;
 use uuid::Uuid;
 
-use crate::store::audit::Actor;
+use crate::types::Actor;
 
 /// The request's id, and where it came from.
 #[derive(Debug, Clone, Default)]

@@ -5,7 +5,7 @@ use lambda_http::{Adapter, LambdaEvent, Service, lambda_runtime, request::Lambda
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::{Routes, finish};
+use crate::http::{Routes, finish};
 use crate::{config::ConfigError, error, telemetry};
 
 /// Runs the routes of one function until Lambda ends the process. `app` reads the configuration; when it cannot, the

@@ -4,7 +4,7 @@ use std::{error::Error as _, time::Duration};
 
 use crate::{
     error::{Dependency, Error},
-    store::journal::JournalError,
+    operations::store::journal::JournalError,
 };
 
 /// What a fault means for the operation.
@@ -20,7 +20,7 @@ pub(super) enum Severity {
 
 /// A fault of a step.
 #[derive(Debug)]
-pub(super) struct Fault {
+pub(super) struct StepError {
     /// What it means.
     pub(super) severity: Severity,
     /// For an operator: a sentence without secrets, hosts or contents of rows.
@@ -29,7 +29,7 @@ pub(super) struct Fault {
     pub(super) source: Option<Error>,
 }
 
-impl Fault {
+impl StepError {
     /// A fault that the next delivery would meet again.
     pub(super) fn permanent(reason: impl Into<String>) -> Self {
         Self { severity: Severity::Permanent, reason: reason.into(), source: None }
@@ -70,14 +70,14 @@ impl Fault {
     }
 }
 
-impl From<Error> for Fault {
+impl From<Error> for StepError {
     fn from(error: Error) -> Self {
         let severity = if error.is_transient() { Severity::Transient } else { Severity::Permanent };
         Self { severity, reason: describe(&error), source: Some(error) }
     }
 }
 
-impl From<JournalError> for Fault {
+impl From<JournalError> for StepError {
     fn from(error: JournalError) -> Self {
         match error {
             JournalError::Fenced => Self::fenced(),
@@ -89,13 +89,13 @@ impl From<JournalError> for Fault {
     }
 }
 
-impl From<tokio_postgres::Error> for Fault {
+impl From<tokio_postgres::Error> for StepError {
     fn from(error: tokio_postgres::Error) -> Self {
         Error::from(error).into()
     }
 }
 
-impl From<mongodb::error::Error> for Fault {
+impl From<mongodb::error::Error> for StepError {
     fn from(error: mongodb::error::Error) -> Self {
         Error::from(error).into()
     }
@@ -133,20 +133,20 @@ mod tests {
 
     #[test]
     fn what_is_kept_for_operators_repeats_nothing_of_an_unknown_source() {
-        let fault = Fault::from(Error::internal("password=hunter2 host=10.0.0.1"));
+        let fault = StepError::from(Error::internal("password=hunter2 host=10.0.0.1"));
         assert_eq!(fault.severity, Severity::Permanent);
         assert!(!fault.reason.contains("hunter2"));
-        let fault = Fault::from(Error::unavailable(Dependency::MongoDb, "mongodb://root:hunter2@db"));
+        let fault = StepError::from(Error::unavailable(Dependency::MongoDb, "mongodb://root:hunter2@db"));
         assert_eq!(fault.severity, Severity::Transient);
         assert_eq!(fault.reason, "MongoDB could not be reached, or did not answer in time");
     }
 
     #[test]
     fn of_two_faults_the_worse_decides() {
-        let worst = Fault::worse(Err(Fault::transient("a")), Err(Fault::permanent("b"))).unwrap_err();
+        let worst = StepError::worse(Err(StepError::transient("a")), Err(StepError::permanent("b"))).unwrap_err();
         assert_eq!(worst.reason, "b");
-        let worst = Fault::worse(Err(Fault::fenced()), Err(Fault::permanent("b"))).unwrap_err();
+        let worst = StepError::worse(Err(StepError::fenced()), Err(StepError::permanent("b"))).unwrap_err();
         assert!(worst.is_fenced());
-        assert!(Fault::worse(Ok(()), Ok(())).is_ok());
+        assert!(StepError::worse(Ok(()), Ok(())).is_ok());
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! An operation is a row that `create-tenant` or `retry-tenant` committed; a message with its id makes a worker run it
 //! ([`Provisioner::run`]). The worker takes the operation's lease, applies the steps and writes each in the journal
-//! ([`crate::store::journal`]). The PostgreSQL database with the first agent in it, the MongoDB database and the object
+//! ([`crate::operations::store::journal`]). The PostgreSQL database with the first agent in it, the MongoDB database and the object
 //! prefix are made at once; the last step is one transaction on the platform database, so a tenant is active with everything
 //! or not at all.
 //!
@@ -40,7 +40,7 @@ mod stores;
 
 use std::sync::Arc;
 
-pub use observer::{Moment, Observer};
+pub use observer::{Moment, SagaObserver};
 pub use saga::{Delivery, Outcome};
 pub use stores::Stores;
 
@@ -55,5 +55,5 @@ pub struct Provisioner {
     /// How often, and how long.
     pub config: ProvisioningConfig,
     /// Who is told of every moment; nobody, outside of tests.
-    pub observer: Option<Arc<dyn Observer>>,
+    pub observer: Option<Arc<dyn SagaObserver>>,
 }

@@ -2,7 +2,7 @@
 
 use futures::future::BoxFuture;
 
-use crate::{domain::StepName, error::Result};
+use crate::{error::Result, operations::StepName};
 
 /// A moment between two writes of a saga: a worker that dies here leaves behind what was written before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -16,9 +16,9 @@ pub enum Moment {
     /// The step is written as succeeded.
     Recorded(StepName),
     /// A fault is known that turns the operation round; that is not written.
-    Turning,
+    BeginningRollback,
     /// The operation is written as turned round.
-    Turned,
+    RollbackBegun,
     /// The step's undoing is written as begun; its effect may be there.
     Undoing(StepName),
     /// The step's effect is gone; it is not written as undone.
@@ -31,7 +31,7 @@ pub enum Moment {
 
 /// Someone who is told of each [`Moment`]. What it answers counts: an error is a fault of the step at hand, and as long
 /// as it does not answer the saga stands still. That is how its fault tests stop, fail and kill it where they want.
-pub trait Observer: Send + Sync {
+pub trait SagaObserver: Send + Sync {
     /// Called at each moment, in order.
     fn observe(&self, moment: Moment) -> BoxFuture<'_, Result<()>>;
 }

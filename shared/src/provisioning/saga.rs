@@ -8,23 +8,24 @@ use tokio::{
 };
 use tracing::{error, info, warn};
 
-use super::{
+use crate::provisioning::{
     Provisioner,
-    fault::{Fault, Severity},
+    fault::{Severity, StepError},
     observer::Moment,
-    step::{APPLY_LIMIT, Site, Step, UNDO_LIMIT},
+    step::{APPLY_LIMIT, Step, StepContext, UNDO_LIMIT},
     steps::{
-        activation, admin_agent::AdminAgent, mongodb_database::MongodbDatabase, object_prefix::ObjectPrefix, placement,
+        activation, admin_agent::AdminUser, mongodb_database::MongodbDatabase, object_prefix::ObjectPrefix, placement,
         postgresql_database::PostgresqlDatabase,
     },
 };
 use crate::{
-    domain::{OperationId, OperationStatus, StepName, TENANT_SCHEMA_VERSION},
     error::{Error, Result},
-    store::{
-        journal::{self, Claim, StepChange},
-        placement::Placement,
+    operations::{
+        OperationStatus, StepName,
+        store::journal::{self, LeasedOperation, StepChange},
     },
+    tenants::TENANT_SCHEMA_VERSION,
+    types::{OperationId, Placement},
 };
 
 /// With less time than this nothing is begun.
@@ -53,7 +54,7 @@ pub enum Outcome {
         now: bool,
     },
     /// It is not: the message has to come again. The text says why.
-    Again(String),
+    Retry(String),
 }
 
 impl Provisioner {
@@ -62,7 +63,7 @@ impl Provisioner {
     pub async fn run(&self, id: OperationId, delivery: Delivery) -> Result<Outcome> {
         let lasts = delivery.deadline.saturating_duration_since(Instant::now());
         if lasts < SHORTEST + MARGIN {
-            return Ok(Outcome::Again("too little time is left".to_owned()));
+            return Ok(Outcome::Retry("too little time is left".to_owned()));
         }
         let Some(claim) = journal::take(&self.platform.get().await?, id, lasts).await? else {
             return self.unavailable(id).await;
@@ -72,10 +73,10 @@ impl Provisioner {
             Ok(Ok(outcome)) => Ok(outcome),
             Ok(Err(fault)) => {
                 warn!(operation.id = %id, severity = ?fault.severity, cause = cause(&fault), "{}", fault.reason);
-                Ok(Outcome::Again(fault.reason))
+                Ok(Outcome::Retry(fault.reason))
             }
             // What was begun may still be under way, so the lease is left to expire.
-            Err(_elapsed) => Ok(Outcome::Again("the time was over".to_owned())),
+            Err(_elapsed) => Ok(Outcome::Retry("the time was over".to_owned())),
         }
     }
 
@@ -85,7 +86,7 @@ impl Provisioner {
             Some(status @ (OperationStatus::Succeeded | OperationStatus::Failed)) => {
                 Ok(Outcome::Finished { status, now: false })
             }
-            Some(_) => Ok(Outcome::Again("another worker is at it".to_owned())),
+            Some(_) => Ok(Outcome::Retry("another worker is at it".to_owned())),
         }
     }
 }
@@ -93,11 +94,11 @@ impl Provisioner {
 /// One worker's turn on an operation.
 struct Saga<'a> {
     provisioner: &'a Provisioner,
-    claim: Claim,
+    claim: LeasedOperation,
 }
 
 impl Saga<'_> {
-    async fn run(&self, last: bool) -> Result<Outcome, Fault> {
+    async fn run(&self, last: bool) -> Result<Outcome, StepError> {
         self.observe(Moment::Leased).await?;
         if self.claim.status == OperationStatus::Undoing {
             let reason = self.claim.reason.as_deref().unwrap_or_default();
@@ -127,24 +128,24 @@ impl Saga<'_> {
                     "the operation is given up and undone: {}",
                     fault.reason
                 );
-                self.observe(Moment::Turning).await?;
-                journal::turn(&self.platform().await?, self.claim.lease, &fault.reason).await?;
-                self.observe(Moment::Turned).await?;
+                self.observe(Moment::BeginningRollback).await?;
+                journal::begin_rollback(&self.platform().await?, self.claim.lease, &fault.reason).await?;
+                self.observe(Moment::RollbackBegun).await?;
                 self.undo(&fault.reason).await
             }
         }
     }
 
-    async fn forward(&self) -> Result<(), Fault> {
+    async fn forward(&self) -> Result<(), StepError> {
         if self.claim.attempts > self.provisioner.config.max_attempts {
-            return Err(Fault::permanent(format!(
+            return Err(StepError::permanent(format!(
                 "It was taken up {} times, and each time the worker ended in the middle of it",
                 self.claim.attempts - 1
             )));
         }
         match self.claim.schema_version {
             Some(version) if version != TENANT_SCHEMA_VERSION => {
-                return Err(Fault::permanent(format!(
+                return Err(StepError::permanent(format!(
                     "The tenant schema moved from version {version} to {TENANT_SCHEMA_VERSION} while it was being made"
                 )));
             }
@@ -154,17 +155,17 @@ impl Saga<'_> {
         let (postgres, mongo, objects) = join!(
             async {
                 self.apply(&site, PostgresqlDatabase).await?;
-                self.apply(&site, AdminAgent).await
+                self.apply(&site, AdminUser).await
             },
             self.apply(&site, MongodbDatabase),
             self.apply(&site, ObjectPrefix),
         );
         // Each has come to its end, so nothing is under way whatever the others met.
-        Fault::worse(Fault::worse(postgres, mongo), objects)?;
+        StepError::worse(StepError::worse(postgres, mongo), objects)?;
         self.activate().await
     }
 
-    async fn place(&self) -> Result<Placement, Fault> {
+    async fn place(&self) -> Result<Placement, StepError> {
         if let Some(placement) = &self.claim.placement {
             return Ok(placement.clone());
         }
@@ -177,7 +178,7 @@ impl Saga<'_> {
         Ok(placement)
     }
 
-    async fn activate(&self) -> Result<(), Fault> {
+    async fn activate(&self) -> Result<(), StepError> {
         let ended = async {
             self.observe(Moment::Applying(StepName::Activation)).await?;
             activation::succeed(&self.provisioner.platform, self.claim.lease).await
@@ -185,14 +186,14 @@ impl Saga<'_> {
         self.noted(StepName::Activation, ended.await).await
     }
 
-    async fn apply<S: Step>(&self, site: &Site<'_>, step: S) -> Result<(), Fault> {
+    async fn apply<S: Step>(&self, site: &StepContext<'_>, step: S) -> Result<(), StepError> {
         if self.claim.succeeded.contains(&S::NAME) {
             return Ok(());
         }
         self.record(S::NAME, StepChange::Begun).await?;
         let applied = async {
             self.observe(Moment::Applying(S::NAME)).await?;
-            timeout(APPLY_LIMIT, step.apply(site)).await.map_err(|_| Fault::late(APPLY_LIMIT))??;
+            timeout(APPLY_LIMIT, step.apply(site)).await.map_err(|_| StepError::late(APPLY_LIMIT))??;
             self.observe(Moment::Applied(S::NAME)).await
         };
         let written = match self.noted(S::NAME, applied.await).await {
@@ -209,7 +210,7 @@ impl Saga<'_> {
     }
 
     /// Writes the reason of a fault to the step. Of two faults the first is told.
-    async fn noted<T>(&self, step: StepName, result: Result<T, Fault>) -> Result<T, Fault> {
+    async fn noted<T>(&self, step: StepName, result: Result<T, StepError>) -> Result<T, StepError> {
         if let Err(fault) = &result
             && !fault.is_fenced()
             && let Err(second) = self.record(step, StepChange::Failed(&fault.reason)).await
@@ -224,15 +225,15 @@ impl Saga<'_> {
 
     /// Takes back an effect that came too late. An operation that has turned round never applies again, and what it makes
     /// belongs to it alone, so this cannot meet anything that lives.
-    async fn retract<S: Step>(&self, site: &Site<'_>, step: S) {
+    async fn retract<S: Step>(&self, site: &StepContext<'_>, step: S) {
         let turned = async {
             let status = journal::find_status(&self.platform().await?, self.claim.lease.operation_id).await?;
             if matches!(status, Some(OperationStatus::Undoing | OperationStatus::Failed)) {
                 step.undo(site).await?;
             }
-            Ok::<_, Fault>(())
+            Ok::<_, StepError>(())
         };
-        if let Err(fault) = timeout(UNDO_LIMIT, turned).await.unwrap_or_else(|_| Err(Fault::late(UNDO_LIMIT))) {
+        if let Err(fault) = timeout(UNDO_LIMIT, turned).await.unwrap_or_else(|_| Err(StepError::late(UNDO_LIMIT))) {
             error!(
                 operation.id = %self.claim.lease.operation_id,
                 step = S::NAME.as_str(),
@@ -244,7 +245,7 @@ impl Saga<'_> {
     }
 
     /// Undoes every step in reverse, whatever the journal says of it, and ends the operation.
-    async fn undo(&self, reason: &str) -> Result<Outcome, Fault> {
+    async fn undo(&self, reason: &str) -> Result<Outcome, StepError> {
         let undone = self.backward(reason).await;
         if let Err(fault) = &undone
             && !fault.is_fenced()
@@ -263,29 +264,30 @@ impl Saga<'_> {
         Ok(Outcome::Finished { status: OperationStatus::Failed, now: true })
     }
 
-    async fn backward(&self, reason: &str) -> Result<(), Fault> {
+    async fn backward(&self, reason: &str) -> Result<(), StepError> {
         // Asked again: the placement may have been committed without our hearing of it.
-        let placed = crate::store::placement::find(&self.platform().await?, self.claim.lease.tenant_id).await?;
+        let placed =
+            crate::tenants::store::placement::find(&self.platform().await?, self.claim.lease.tenant_id).await?;
         // Without it no other step was begun.
         if let Some(placement) = placed {
             let site = self.site(placement);
-            self.revert(&site, AdminAgent).await?;
+            self.revert(&site, AdminUser).await?;
             let (objects, mongo, postgres) = join!(
                 self.revert(&site, ObjectPrefix),
                 self.revert(&site, MongodbDatabase),
                 self.revert(&site, PostgresqlDatabase),
             );
-            Fault::worse(Fault::worse(objects, mongo), postgres)?;
+            StepError::worse(StepError::worse(objects, mongo), postgres)?;
         }
         self.observe(Moment::Failing).await?;
         activation::fail(&self.provisioner.platform, self.claim.lease, reason).await
     }
 
-    async fn revert<S: Step>(&self, site: &Site<'_>, step: S) -> Result<(), Fault> {
+    async fn revert<S: Step>(&self, site: &StepContext<'_>, step: S) -> Result<(), StepError> {
         self.record(S::NAME, StepChange::UndoBegun).await?;
         let undone = async {
             self.observe(Moment::Undoing(S::NAME)).await?;
-            timeout(UNDO_LIMIT, step.undo(site)).await.map_err(|_| Fault::late(UNDO_LIMIT))??;
+            timeout(UNDO_LIMIT, step.undo(site)).await.map_err(|_| StepError::late(UNDO_LIMIT))??;
             self.observe(Moment::Undone(S::NAME)).await
         };
         match undone.await {
@@ -298,23 +300,23 @@ impl Saga<'_> {
         }
     }
 
-    async fn record(&self, step: StepName, change: StepChange<'_>) -> Result<(), Fault> {
+    async fn record(&self, step: StepName, change: StepChange<'_>) -> Result<(), StepError> {
         Ok(journal::record(&self.platform().await?, self.claim.lease, step, change).await?)
     }
 
-    async fn platform(&self) -> Result<crate::clients::postgres::Connection, Fault> {
+    async fn platform(&self) -> Result<crate::clients::postgres::Connection, StepError> {
         Ok(self.provisioner.platform.get().await?)
     }
 
-    async fn observe(&self, moment: Moment) -> Result<(), Fault> {
+    async fn observe(&self, moment: Moment) -> Result<(), StepError> {
         match &self.provisioner.observer {
             Some(observer) => Ok(observer.observe(moment).await?),
             None => Ok(()),
         }
     }
 
-    fn site(&self, placement: Placement) -> Site<'_> {
-        Site {
+    fn site(&self, placement: Placement) -> StepContext<'_> {
+        StepContext {
             platform: &self.provisioner.platform,
             stores: &self.provisioner.stores,
             lease: self.claim.lease,
@@ -324,6 +326,6 @@ impl Saga<'_> {
     }
 }
 
-fn cause(fault: &Fault) -> String {
+fn cause(fault: &StepError) -> String {
     fault.source.as_ref().map(Error::chain).unwrap_or_default()
 }

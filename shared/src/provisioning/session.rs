@@ -16,7 +16,7 @@ use std::time::Duration;
 use deadpool_postgres::Object;
 use tokio_postgres::{Client, error::SqlState};
 
-use super::{fault::Fault, step::Site};
+use crate::provisioning::{fault::StepError, step::StepContext};
 use crate::{
     clients::{
         clusters::PostgresCluster,
@@ -26,10 +26,10 @@ use crate::{
 };
 
 /// How long to wait for an earlier worker's session to end.
-const FAREWELL_MS: i64 = 6000;
+const TERMINATE_TIMEOUT_MS: i64 = 6000;
 
 /// A session in the cluster's own database.
-pub(super) async fn open(site: &Site<'_>, cluster: &PostgresCluster) -> Result<Connection, Fault> {
+pub(super) async fn open(site: &StepContext<'_>, cluster: &PostgresCluster) -> Result<Connection, StepError> {
     let mut dead = 0;
     loop {
         let connection = cluster.pool.get().await?;
@@ -49,17 +49,21 @@ pub(super) async fn open(site: &Site<'_>, cluster: &PostgresCluster) -> Result<C
 }
 
 /// A session of its own in the cluster's own database, whose statements may take `limit`.
-pub(super) async fn open_patient(site: &Site<'_>, cluster: &PostgresCluster, limit: Duration) -> Result<Client, Fault> {
+pub(super) async fn open_patient(
+    site: &StepContext<'_>,
+    cluster: &PostgresCluster,
+    limit: Duration,
+) -> Result<Client, StepError> {
     let config = PostgresConfig { statement_timeout: limit, ..cluster.config.clone() };
     begin(site, connect_once(&config, None).await?).await
 }
 
 /// A session in the tenant's database.
-pub(super) async fn open_tenant(site: &Site<'_>, cluster: &PostgresCluster) -> Result<Client, Fault> {
+pub(super) async fn open_tenant(site: &StepContext<'_>, cluster: &PostgresCluster) -> Result<Client, StepError> {
     begin(site, connect_once(&cluster.config, Some(site.database)).await?).await
 }
 
-async fn begin(site: &Site<'_>, client: Client) -> Result<Client, Fault> {
+async fn begin(site: &StepContext<'_>, client: Client) -> Result<Client, StepError> {
     mark(site, &client).await?;
     enter(site, &client).await?;
     Ok(client)
@@ -67,11 +71,11 @@ async fn begin(site: &Site<'_>, client: Client) -> Result<Client, Fault> {
 
 /// What the marks of all sessions that work on a database begin with. It and the token are ours: hexadecimal digits and a
 /// number. 63 bytes is the most that PostgreSQL keeps.
-fn family(site: &Site<'_>) -> String {
+fn family(site: &StepContext<'_>) -> String {
     format!("landlord {} ", site.database)
 }
 
-async fn mark(site: &Site<'_>, client: &Client) -> Result<(), tokio_postgres::Error> {
+async fn mark(site: &StepContext<'_>, client: &Client) -> Result<(), tokio_postgres::Error> {
     client.batch_execute(&format!("SET application_name = '{}{}'", family(site), site.lease.token)).await
 }
 
@@ -80,7 +84,7 @@ fn is_ended(error: &tokio_postgres::Error) -> bool {
 }
 
 /// Makes sure that the lease stands, and ends the sessions of earlier workers.
-async fn enter(site: &Site<'_>, client: &Client) -> Result<(), Fault> {
+async fn enter(site: &StepContext<'_>, client: &Client) -> Result<(), StepError> {
     site.check().await?;
     if site.lease.token == 1 {
         return Ok(());
@@ -91,7 +95,7 @@ async fn enter(site: &Site<'_>, client: &Client) -> Result<(), Fault> {
             "SELECT pid, pg_terminate_backend(pid, $3)
              FROM pg_stat_activity
              WHERE CASE WHEN starts_with(application_name, $1) THEN substr(application_name, length($1) + 1)::bigint < $2 END",
-            &[&family, &token, &FAREWELL_MS],
+            &[&family, &token, &TERMINATE_TIMEOUT_MS],
         )
         .await?
         .iter()
@@ -109,7 +113,7 @@ async fn enter(site: &Site<'_>, client: &Client) -> Result<(), Fault> {
         .await?
         .try_get(0)?;
     if left > 0 {
-        return Err(Fault::transient("An earlier worker's session with PostgreSQL has not ended yet"));
+        return Err(StepError::transient("An earlier worker's session with PostgreSQL has not ended yet"));
     }
     Ok(())
 }

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use super::{fault::Fault, stores::Stores};
+use crate::provisioning::{fault::StepError, stores::Stores};
 use crate::{
     clients::postgres::Postgres,
-    domain::StepName,
-    store::{
-        journal::{self, Lease},
-        placement::Placement,
+    operations::{
+        StepName,
+        store::journal::{self, Lease},
     },
+    types::Placement,
 };
 
 /// How long applying a step may take.
@@ -32,14 +32,14 @@ pub(super) trait Step {
     const FENCED: bool;
 
     /// Ensures the effect. Twice is once, also when the first time stopped anywhere.
-    async fn apply(&self, site: &Site<'_>) -> Result<(), Fault>;
+    async fn apply(&self, site: &StepContext<'_>) -> Result<(), StepError>;
 
     /// Removes the effect, whether `apply` finished, stopped half-way or never ran.
-    async fn undo(&self, site: &Site<'_>) -> Result<(), Fault>;
+    async fn undo(&self, site: &StepContext<'_>) -> Result<(), StepError>;
 }
 
 /// Where a step works, and with which right.
-pub(super) struct Site<'a> {
+pub(super) struct StepContext<'a> {
     /// The platform database.
     pub(super) platform: &'a Postgres,
     /// The stores of the tenants.
@@ -52,9 +52,9 @@ pub(super) struct Site<'a> {
     pub(super) placement: Placement,
 }
 
-impl Site<'_> {
+impl StepContext<'_> {
     /// Makes sure that no other worker has taken the operation.
-    pub(super) async fn check(&self) -> Result<(), Fault> {
+    pub(super) async fn check(&self) -> Result<(), StepError> {
         Ok(journal::check(&self.platform.get().await?, self.lease).await?)
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mongodb::Client;
 
-use super::{fault::Fault, steps::mongodb_database::fence};
+use crate::provisioning::{fault::StepError, steps::mongodb_database::fence};
 use crate::{
     clients::{
         clusters::{MongoClusters, PostgresCluster, PostgresClusters},
@@ -46,17 +46,17 @@ impl Stores {
     }
 
     /// The PostgreSQL cluster of a name.
-    pub(super) fn postgres(&self, name: &str) -> Result<&PostgresCluster, Fault> {
+    pub(super) fn postgres(&self, name: &str) -> Result<&PostgresCluster, StepError> {
         self.postgres.get(name).ok_or_else(|| unknown("PostgreSQL", name))
     }
 
     /// The client of the MongoDB cluster of a name, where the collection of fences is.
-    pub(super) async fn mongo(&self, name: &str) -> Result<&Client, Fault> {
+    pub(super) async fn mongo(&self, name: &str) -> Result<&Client, StepError> {
         let cluster = self.mongo.get(name).ok_or_else(|| unknown("MongoDB", name))?;
         Ok(cluster.client_once(fence::prepare).await?)
     }
 }
 
-fn unknown(kind: &str, name: &str) -> Fault {
-    Fault::permanent(format!("The {kind} cluster `{name}`, where the tenant is placed, is not configured"))
+fn unknown(kind: &str, name: &str) -> StepError {
+    StepError::permanent(format!("The {kind} cluster `{name}`, where the tenant is placed, is not configured"))
 }

@@ -11,8 +11,8 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-use self::json_lines::{JsonFields, JsonLines};
 use crate::config::LogConfig;
+use crate::telemetry::json_lines::{JsonFields, JsonLines};
 
 /// Installs the subscriber of the process. Twice is once.
 pub fn init() {

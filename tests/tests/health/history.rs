@@ -2,7 +2,7 @@
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use shared::domain::Component;
+use shared::health::Component;
 use tests::{Api, World};
 
 /// Ten hours of samples of one component: up but for the last of each ten, which is down, and the one before, degraded.

@@ -10,7 +10,10 @@ use std::{
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use shared::domain::{Channel, Component, Service};
+use shared::{
+    health::Component,
+    types::{Channel, Service},
+};
 use tests::{proxy::Mode, variable};
 use time::OffsetDateTime;
 use tokio::{
@@ -185,8 +188,8 @@ async fn without_a_status_url_the_ingestor_tells_and_nothing_is_made_up() {
             .client()
             .await
             .batch_execute(&format!(
-                "UPDATE organizations SET status = '{status}' WHERE id = '{id}';
-                 UPDATE tenant_usage SET channels = '{channels}' WHERE organization_id = '{id}'"
+                "UPDATE tenants SET status = '{status}' WHERE id = '{id}';
+                 UPDATE tenant_usage SET channels = '{channels}' WHERE tenant_id = '{id}'"
             ))
             .await
             .unwrap();

@@ -7,11 +7,11 @@ use check_health::{App, record};
 use futures::future::try_join_all;
 use serde_json::{Value, json};
 use shared::{
-    auth::{Gate, TokenVerifier},
+    auth::TokenVerifier,
     clients::postgres::Postgres,
     config::{FromEnv, TokenConfig},
-    domain::{Component, Condition},
-    health::{Freshness, Health, Recorder, Report},
+    health::{Component, Condition, Freshness, Health, Recorder, Report},
+    super_admins::AuthContext,
 };
 use tests::proxy::Mode;
 use time::OffsetDateTime;
@@ -185,7 +185,7 @@ async fn what_was_found_while_postgresql_was_down_is_written_down_when_it_is_bac
 #[tokio::test(flavor = "multi_thread")]
 async fn the_schedule_looks_itself_and_writes_down_every_component_that_is_known() {
     let stage = Stage::new().await;
-    let gate = Gate {
+    let gate = AuthContext {
         platform: stage.world.api_pool(),
         verifier: TokenVerifier::new(&TokenConfig::from_env().unwrap()).unwrap(),
     };

@@ -12,7 +12,7 @@ use axum::{Router, routing::get};
 use futures::future::join_all;
 use redis::aio::MultiplexedConnection;
 use reqwest::{Method, StatusCode};
-use shared::domain::{Component, Service};
+use shared::{health::Component, types::Service};
 use tests::{Api, api::answer, proxy::Mode, variable};
 
 use crate::stage::{LIMIT, MARGIN, Stage};

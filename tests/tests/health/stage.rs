@@ -7,8 +7,7 @@ use secrecy::ExposeSecret;
 use serde_json::Value;
 use shared::{
     config::{Clusters, KafkaConfig, PostgresConfig, RedisConfig},
-    domain::Component,
-    health::{Endpoints, Sources},
+    health::{Component, Endpoints, Sources},
 };
 use tests::{
     Answer, Api, World,

@@ -6,7 +6,7 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use reqwest::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
-use shared::{config::Cluster, domain::Component};
+use shared::{config::Cluster, health::Component};
 use tests::{Answer, api::answer, proxy::Mode, queues};
 
 use crate::stage::{LIMIT, MARGIN, STORES, Stage};
@@ -226,7 +226,7 @@ async fn tenants_are_counted_by_status_and_the_oldest_that_waits_is_told() {
     let id = stage.api.create_tenant("kopi-kenangan").await["id"].as_str().unwrap().to_owned();
     stage.api.create_tenant("warung").await;
     let client = stage.world.client().await;
-    client.batch_execute(&format!("UPDATE organizations SET status = 'active' WHERE id = '{id}'")).await.unwrap();
+    client.batch_execute(&format!("UPDATE tenants SET status = 'active' WHERE id = '{id}'")).await.unwrap();
     client.batch_execute("UPDATE operations SET created_at = now() - interval '1 hour'").await.unwrap();
     let (told, _) = stage.live().await;
     let counts = json!({

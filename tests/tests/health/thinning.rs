@@ -1,6 +1,6 @@
 //! With age, samples become fewer rows; how many found a component well is never lost.
 
-use shared::store::health::{Thinned, thin};
+use shared::health::store::{Thinned, thin};
 use tests::World;
 use time::OffsetDateTime;
 

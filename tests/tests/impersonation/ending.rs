@@ -3,11 +3,9 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use shared::{
-    domain::{AdminId, AgentId, EndReason, OperatorRole},
-    store::{
-        audit::Actor,
-        impersonations::{self, record},
-    },
+    impersonations::{self, store::record},
+    revocations::EndReason,
+    types::{Actor, SuperAdminId, SuperAdminRole, UserId},
 };
 use tests::{api::answer, tokens};
 use uuid::Uuid;
@@ -54,8 +52,8 @@ async fn an_end_can_be_asked_for_of_one_revision_and_by_any_operator_but_a_viewe
     let end = async |token: &str, tag: &str| {
         answer(stage.api.anonymous(Method::DELETE, &path).bearer_auth(token).header("if-match", tag)).await.status
     };
-    let (_, viewer) = stage.operator(OperatorRole::Viewer).await;
-    let (_, operator) = stage.operator(OperatorRole::Operator).await;
+    let (_, viewer) = stage.operator(SuperAdminRole::Viewer).await;
+    let (_, operator) = stage.operator(SuperAdminRole::Operator).await;
     assert_eq!(end(&viewer, &tag).await, StatusCode::FORBIDDEN);
     assert_eq!(end(&operator, "\"0\"").await, StatusCode::PRECONDITION_FAILED);
     assert_eq!(stage.get(&sid).await["live"], true);
@@ -68,7 +66,7 @@ async fn an_end_can_be_asked_for_of_one_revision_and_by_any_operator_but_a_viewe
 async fn a_suspension_ends_those_of_its_tenant_and_no_others_and_they_do_not_come_back() {
     let stage = Stage::new().await;
     let (tenant, other) = (stage.tenant().await, stage.tenant().await);
-    let (_, token) = stage.operator(OperatorRole::Operator).await;
+    let (_, token) = stage.operator(SuperAdminRole::Operator).await;
     let ended = [id(&stage.start(&tenant).await), id(&stage.ask_as(&token, &request(&tenant)).await.json)];
     let lives = id(&stage.start(&other).await);
     let path = format!("/tenants/{}", tenant.id);
@@ -126,13 +124,13 @@ async fn what_is_ended_for_an_agent_is_ended_in_both_databases() {
     let sid = id(&stage.start(&tenant).await);
     let mut platform = stage.world.api_pool().get().await.unwrap();
     let transaction = platform.transaction().await.unwrap();
-    let user = AgentId(tenant.admin);
-    let ended = impersonations::end_of_agent(&transaction, tenant.id, user, Actor::SYSTEM).await.unwrap();
+    let user = UserId(tenant.admin);
+    let ended = impersonations::store::end_of_user(&transaction, tenant.id, user, Actor::SYSTEM).await.unwrap();
     assert_eq!(ended.len(), 1);
-    assert!(impersonations::end_of_agent(&transaction, tenant.id, user, Actor::SYSTEM).await.unwrap().is_empty());
+    assert!(impersonations::store::end_of_user(&transaction, tenant.id, user, Actor::SYSTEM).await.unwrap().is_empty());
     transaction.commit().await.unwrap();
     let databases = tests::api::Parts::of(&stage.world).databases;
-    record::end_of_agent(&databases.get("main", &tenant.database).await.unwrap(), user).await.unwrap();
+    record::end_of_user(&databases.get("main", &tenant.database).await.unwrap(), user).await.unwrap();
     assert!(stage.record(&tenant, &sid).await.unwrap().4);
     assert_eq!(stage.get(&sid).await["end_reason"], "user_deactivated");
     assert_eq!(stage.denials_owed().await, 1, "what nobody wrote to Redis is owed");
@@ -142,7 +140,7 @@ async fn what_is_ended_for_an_agent_is_ended_in_both_databases() {
 async fn with_a_disabled_operator_end_theirs_however_they_signed_in() {
     let stage = Stage::new().await;
     let (one, two) = (stage.tenant().await, stage.tenant().await);
-    let (operator, token) = stage.operator(OperatorRole::Operator).await;
+    let (operator, token) = stage.operator(SuperAdminRole::Operator).await;
     let first = stage.ask_as(&token, &request(&one)).await.json;
     stage.ask_as(&token, &request(&two)).await;
     let owners = id(&stage.start(&one).await);
@@ -150,28 +148,28 @@ async fn with_a_disabled_operator_end_theirs_however_they_signed_in() {
     stage.sql(&format!("UPDATE super_admins SET subject = 'idp|7' WHERE id = '{operator}'")).await;
     stage
         .sql(&format!(
-            "UPDATE impersonations SET admin_id = 'idp|7' WHERE organization_id = '{}' AND admin_id = '{operator}'",
+            "UPDATE impersonations SET admin_id = 'idp|7' WHERE tenant_id = '{}' AND admin_id = '{operator}'",
             two.id
         ))
         .await;
 
-    let ended = end_of_operator(&stage, operator, EndReason::OperatorDisabled).await;
+    let ended = end_of_super_admin(&stage, operator, EndReason::OperatorDisabled).await;
 
     assert_eq!(ended, 2);
     assert_eq!(stage.get(&id(&first)).await["end_reason"], "operator_disabled");
     assert_eq!(stage.get(&owners).await["live"], true);
-    assert_eq!(end_of_operator(&stage, operator, EndReason::OperatorDisabled).await, 0);
+    assert_eq!(end_of_super_admin(&stage, operator, EndReason::OperatorDisabled).await, 0);
     let refused = stage.ask_as(&token, &request(&one)).await;
     assert_eq!(refused.status, StatusCode::UNAUTHORIZED, "{}", refused.text);
 }
 
 /// Disables an operator, as the route that does so: how many impersonations ended.
-async fn end_of_operator(stage: &Stage, operator: AdminId, reason: EndReason) -> usize {
+async fn end_of_super_admin(stage: &Stage, operator: SuperAdminId, reason: EndReason) -> usize {
     let mut platform = stage.world.api_pool().get().await.unwrap();
     let transaction = platform.transaction().await.unwrap();
     let disable = "UPDATE super_admins SET disabled_at = now() WHERE id = $1";
     transaction.execute(disable, &[&operator.0]).await.unwrap();
-    let ended = impersonations::end_of_operator(&transaction, operator, reason, Actor::SYSTEM).await.unwrap();
+    let ended = impersonations::store::end_of_super_admin(&transaction, operator, reason, Actor::SYSTEM).await.unwrap();
     transaction.commit().await.unwrap();
     ended.len()
 }
@@ -180,7 +178,7 @@ async fn end_of_operator(stage: &Stage, operator: AdminId, reason: EndReason) ->
 async fn what_nobody_has_ended_is_not_live_all_the_same_when_its_tenant_or_operator_is_not() {
     let stage = Stage::new().await;
     let tenant = stage.tenant().await;
-    let (operator, token) = stage.operator(OperatorRole::Operator).await;
+    let (operator, token) = stage.operator(SuperAdminRole::Operator).await;
     let sid = id(&stage.ask_as(&token, &request(&tenant)).await.json);
     let tag = async || stage.api.get(&format!("/impersonations/{sid}")).await.header("etag").to_owned();
     let before = tag().await;
@@ -190,8 +188,8 @@ async fn what_nobody_has_ended_is_not_live_all_the_same_when_its_tenant_or_opera
     };
     for (off, on, reason) in [
         (
-            format!("UPDATE organizations SET status = 'suspended' WHERE id = '{}'", tenant.id),
-            format!("UPDATE organizations SET status = 'active' WHERE id = '{}'", tenant.id),
+            format!("UPDATE tenants SET status = 'suspended' WHERE id = '{}'", tenant.id),
+            format!("UPDATE tenants SET status = 'active' WHERE id = '{}'", tenant.id),
             "tenant_not_active",
         ),
         (

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use shared::{
     clients::tenant_databases::TenantDatabases,
     config::{Clusters, RedisConfig},
-    store::{audit::Actor, impersonations},
+    impersonations,
+    types::Actor,
 };
 use tests::{
     Answer,
@@ -169,10 +170,10 @@ async fn what_ends_between_its_record_and_its_confirmation_never_begins() {
     assert_eq!(stage.get(&sid).await["end_reason"], "tenant_not_active");
 
     let mut platform = stage.world.api_pool().get().await.unwrap();
-    let impersonation = impersonations::find(&platform, sid.parse().unwrap()).await.unwrap();
-    let begun = impersonations::Begun { impersonation, intent_id: uuid::Uuid::now_v7() };
+    let impersonation = impersonations::store::find(&platform, sid.parse().unwrap()).await.unwrap();
+    let begun = impersonations::store::Begun { impersonation, intent_id: uuid::Uuid::now_v7() };
     let transaction = platform.transaction().await.unwrap();
-    let refused = impersonations::confirm(&transaction, &begun, Actor::SYSTEM).await.unwrap_err();
+    let refused = impersonations::store::confirm(&transaction, &begun, Actor::SYSTEM).await.unwrap_err();
     assert!(refused.to_string().contains("was ended before it began"), "{refused}");
 }
 

@@ -8,8 +8,8 @@ use jsonwebtoken::jwk::JwkSet;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use shared::{
-    auth::ImpersonationSigner,
     config::{FromEnv, ImpersonationSigningConfig, TokenConfig},
+    impersonations::ImpersonationSigner,
 };
 use tests::{Api, api::answer, variable};
 

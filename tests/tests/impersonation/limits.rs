@@ -3,7 +3,7 @@
 use futures::future::join_all;
 use reqwest::StatusCode;
 use serde_json::json;
-use shared::domain::OperatorRole;
+use shared::types::SuperAdminRole;
 use tests::Tenant;
 use uuid::Uuid;
 
@@ -30,7 +30,7 @@ async fn of_many_who_ask_at_once_for_one_user_one_operator_gets_one() {
     let refused = stage.ask(&body).await;
     assert!(refused.json["detail"].as_str().unwrap().contains(&sid), "it is named: {}", refused.text);
     // Another operator's is another.
-    let (_, token) = stage.operator(OperatorRole::Operator).await;
+    let (_, token) = stage.operator(SuperAdminRole::Operator).await;
     assert_eq!(stage.ask_as(&token, &body).await.status, StatusCode::CREATED);
     // When it is over, the next may begin.
     assert_eq!(stage.end(&sid).await.status, StatusCode::NO_CONTENT);
@@ -52,7 +52,7 @@ async fn an_operator_starts_ten_a_minute_however_many_are_asked_for_at_once() {
     assert!((1..=60).contains(&wait), "{wait}");
     assert_eq!(stage.world.count("SELECT FROM impersonations").await, 10);
     // It is the operator's own minute.
-    let (_, token) = stage.operator(OperatorRole::Operator).await;
+    let (_, token) = stage.operator(SuperAdminRole::Operator).await;
     let body = request_with(&tenant, |body| body["user_id"] = json!(users[20]));
     assert_eq!(stage.ask_as(&token, &body).await.status, StatusCode::CREATED);
     // As if the first of them had been a minute ago.

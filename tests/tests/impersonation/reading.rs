@@ -2,7 +2,7 @@
 
 use reqwest::StatusCode;
 use serde_json::json;
-use shared::domain::OperatorRole;
+use shared::types::SuperAdminRole;
 use tests::tokens;
 
 use super::stage::{Stage, id, request};
@@ -11,7 +11,7 @@ use super::stage::{Stage, id, request};
 async fn the_list_is_newest_first_by_pages_and_narrowed_by_each_filter() {
     let stage = Stage::new().await;
     let (one, two) = (stage.tenant().await, stage.tenant().await);
-    let (operator, token) = stage.operator(OperatorRole::Operator).await;
+    let (operator, token) = stage.operator(SuperAdminRole::Operator).await;
     let first = id(&stage.start(&one).await);
     let second = id(&stage.start(&two).await);
     let third = id(&stage.ask_as(&token, &request(&two)).await.json);
@@ -50,7 +50,7 @@ async fn the_list_is_newest_first_by_pages_and_narrowed_by_each_filter() {
         .await;
     assert_eq!(refused.status, StatusCode::BAD_REQUEST);
     assert_eq!(refused.faults(), ["admin_id", "colour", "cursor", "limit", "live", "tenant_id", "user_id"]);
-    let (_, viewer) = stage.operator(OperatorRole::Viewer).await;
+    let (_, viewer) = stage.operator(SuperAdminRole::Viewer).await;
     let read = stage.api.anonymous(reqwest::Method::GET, "/impersonations").bearer_auth(viewer);
     assert_eq!(read.send().await.unwrap().status(), StatusCode::OK, "a viewer reads");
     assert_eq!(stage.api.get("/impersonations/x").await.status, StatusCode::BAD_REQUEST);

@@ -7,8 +7,9 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use shared::{
     clients::sqs::Sqs,
-    domain::{EndReason, OperatorRole},
-    store::{audit::Actor, impersonations},
+    impersonations,
+    revocations::EndReason,
+    types::{Actor, SuperAdminRole},
 };
 use tests::{
     Tenant,
@@ -58,7 +59,7 @@ async fn a_second_after_an_end_a_suspension_or_a_disabled_operator_the_token_is_
     assert_eq!(stage.api.patch(&path, &json!({ "status": "active" })).await.status, StatusCode::OK);
     assert!(!verifier.accepts(&token), "an end is an end");
 
-    let (operator, bearer) = stage.operator(OperatorRole::Operator).await;
+    let (operator, bearer) = stage.operator(SuperAdminRole::Operator).await;
     let answer = stage.ask_as(&bearer, &request(&tenant)).await;
     let token = answer.json["token"].as_str().unwrap().to_owned();
     let sid = id(&answer.json);
@@ -68,7 +69,7 @@ async fn a_second_after_an_end_a_suspension_or_a_disabled_operator_the_token_is_
     let disable = "UPDATE super_admins SET disabled_at = now() WHERE id = $1";
     transaction.execute(disable, &[&operator.0]).await.unwrap();
     let reason = EndReason::OperatorDisabled;
-    let ended = impersonations::end_of_operator(&transaction, operator, reason, Actor::SYSTEM).await.unwrap();
+    let ended = impersonations::store::end_of_super_admin(&transaction, operator, reason, Actor::SYSTEM).await.unwrap();
     transaction.commit().await.unwrap();
     let begun = Instant::now();
     deny_list().deny(&platform, &ended).await;

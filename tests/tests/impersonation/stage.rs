@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use shared::{
     clients::redis::Redis,
     config::{FromEnv, RedisConfig},
-    deny_list,
-    domain::{AdminId, OperatorRole},
+    revocations::deny_list,
+    types::{SuperAdminId, SuperAdminRole},
 };
 use tests::{
     Answer, Api, Tenant, World,
@@ -46,7 +46,7 @@ impl Stage {
 
     /// Another user of a tenant.
     pub(crate) async fn add_user(&self, tenant: &Tenant, id: Uuid, email: &str) {
-        let row = "INSERT INTO agents (id, email, full_name, role) VALUES ($1, $2, 'Sari Wulandari', 'admin')";
+        let row = "INSERT INTO users (id, email, full_name, role) VALUES ($1, $2, 'Sari Wulandari', 'admin')";
         self.inside(tenant).await.execute(row, &[&id, &email]).await.unwrap();
     }
 
@@ -56,7 +56,7 @@ impl Stage {
     }
 
     /// The token of another operator, and their id.
-    pub(crate) async fn operator(&self, role: OperatorRole) -> (AdminId, String) {
+    pub(crate) async fn operator(&self, role: SuperAdminRole) -> (SuperAdminId, String) {
         let id = self.world.operator(role).await;
         (id, tokens::sign(&tokens::claims(&id.to_string())))
     }
@@ -126,7 +126,7 @@ impl Stage {
         tenant: &Tenant,
         id: &str,
     ) -> Option<(String, String, Option<String>, String, bool)> {
-        let sql = "SELECT operator, reason, ticket, access, ended_at IS NOT NULL FROM impersonations WHERE id = $1";
+        let sql = "SELECT super_admin, reason, ticket, access, ended_at IS NOT NULL FROM impersonations WHERE id = $1";
         let row = self.inside(tenant).await.query_opt(sql, &[&id.parse::<Uuid>().unwrap()]).await.unwrap();
         row.map(|row| (row.get(0), row.get(1), row.get(2), row.get(3), row.get(4)))
     }

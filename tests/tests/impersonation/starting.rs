@@ -2,7 +2,7 @@
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use shared::domain::OperatorRole;
+use shared::types::SuperAdminRole;
 use tests::tokens;
 use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 use uuid::Uuid;
@@ -135,12 +135,12 @@ async fn nobody_acts_in_the_name_of_someone_who_is_unknown_elsewhere_or_may_not_
     assert_eq!(asked(&|body| body["tenant_id"] = json!(nobody)).await.0, StatusCode::NOT_FOUND);
     assert_eq!(asked(&|body| body["user_id"] = json!(nobody)).await.0, StatusCode::NOT_FOUND);
     assert_eq!(asked(&|body| body["user_id"] = json!(other.admin)).await.0, StatusCode::NOT_FOUND, "another tenant's");
-    stage.inside(&tenant).await.batch_execute("UPDATE agents SET status = 'deactivated'").await.unwrap();
+    stage.inside(&tenant).await.batch_execute("UPDATE users SET status = 'deactivated'").await.unwrap();
     let (status, detail) = asked(&|_| {}).await;
     assert_eq!(status, StatusCode::CONFLICT);
     assert!(detail.contains("deactivated"), "{detail}");
     for status in ["suspended", "provisioning", "failed", "deleting", "deleted"] {
-        stage.sql(&format!("UPDATE organizations SET status = '{status}' WHERE id = '{}'", tenant.id)).await;
+        stage.sql(&format!("UPDATE tenants SET status = '{status}' WHERE id = '{}'", tenant.id)).await;
         let (code, detail) = asked(&|_| {}).await;
         assert_eq!(code, StatusCode::CONFLICT, "{status}");
         assert!(detail.contains(status), "{detail}");
@@ -160,8 +160,8 @@ async fn only_an_owner_acts_with_write_access_and_a_viewer_not_at_all() {
     let stage = Stage::new().await;
     let tenant = stage.tenant().await;
     let write = request_with(&tenant, |body| body["access"] = json!("write"));
-    let (operator, operators) = stage.operator(OperatorRole::Operator).await;
-    let (_, viewers) = stage.operator(OperatorRole::Viewer).await;
+    let (operator, operators) = stage.operator(SuperAdminRole::Operator).await;
+    let (_, viewers) = stage.operator(SuperAdminRole::Viewer).await;
 
     let refused = stage.ask_as(&operators, &write).await;
     assert_eq!(refused.status, StatusCode::FORBIDDEN, "{}", refused.text);

@@ -2,7 +2,7 @@
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use shared::domain::OperatorRole::{Operator, Viewer};
+use shared::types::SuperAdminRole::{Operator, Viewer};
 use tests::{Api, World};
 
 use crate::SignedIn;

@@ -8,19 +8,19 @@ mod standing;
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
-use shared::domain::{AdminId, OperatorRole};
+use shared::types::{SuperAdminId, SuperAdminRole};
 use tests::{Answer, Api, World, api::answer, tokens};
 
 /// Someone who is signed in.
 pub(crate) struct SignedIn<'a> {
     api: &'a Api,
-    pub(crate) id: AdminId,
+    pub(crate) id: SuperAdminId,
     pub(crate) token: String,
 }
 
 impl<'a> SignedIn<'a> {
     /// A new operator of a role.
-    pub(crate) async fn with(world: &World, api: &'a Api, role: OperatorRole) -> Self {
+    pub(crate) async fn with(world: &World, api: &'a Api, role: SuperAdminRole) -> Self {
         let id = world.operator(role).await;
         Self { api, id, token: tokens::sign(&tokens::claims(&id.to_string())) }
     }

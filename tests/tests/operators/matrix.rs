@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use reqwest::{Method, StatusCode};
-use shared::domain::OperatorRole::{self, Operator, Owner, Viewer};
+use shared::types::SuperAdminRole::{self, Operator, Owner, Viewer};
 use tests::{
     Api, World,
     api::{Parts, all_routes, answer},
@@ -13,7 +13,7 @@ use tests::{
 use crate::SignedIn;
 
 /// What each route takes; `None` is open to anyone.
-const NEEDED: &[(&str, &str, Option<OperatorRole>)] = &[
+const NEEDED: &[(&str, &str, Option<SuperAdminRole>)] = &[
     ("GET", "/.well-known/jwks.json", None),
     ("GET", "/admins", Some(Viewer)),
     ("POST", "/admins", Some(Owner)),
@@ -46,7 +46,7 @@ async fn each_role_may_use_the_routes_it_needs_and_no_other() {
     let world = World::new().await;
     let parts = Parts::of(&world);
     let api = Api::with(&parts).await;
-    let mut table: BTreeMap<(String, String), Option<OperatorRole>> =
+    let mut table: BTreeMap<(String, String), Option<SuperAdminRole>> =
         NEEDED.iter().map(|(method, path, needed)| (((*method).to_owned(), (*path).to_owned()), *needed)).collect();
     let operators = [
         SignedIn::with(&world, &api, Owner).await,

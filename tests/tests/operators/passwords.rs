@@ -2,7 +2,7 @@
 
 use reqwest::{Method, StatusCode};
 use serde_json::json;
-use shared::domain::OperatorRole::{Operator, Viewer};
+use shared::types::SuperAdminRole::{Operator, Viewer};
 use tests::{Api, PASSWORD, World, api::answer};
 
 use crate::SignedIn;

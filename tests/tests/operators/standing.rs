@@ -2,7 +2,7 @@
 
 use reqwest::StatusCode;
 use serde_json::json;
-use shared::domain::OperatorRole::{Operator, Owner, Viewer};
+use shared::types::SuperAdminRole::{Operator, Owner, Viewer};
 use tests::{Api, World, api::answer, tokens};
 
 use crate::SignedIn;

@@ -21,9 +21,11 @@ use serde_json::json;
 use shared::{
     clients::sqs::Sqs,
     config::{FromEnv, KafkaConfig, ProvisioningConfig},
-    domain::{OperationId, StepName, TenantStatus},
+    events,
+    operations::StepName,
     provisioning::Moment,
-    store::outbox,
+    tenants::TenantStatus,
+    types::OperationId,
 };
 use tests::queues::{self, Queue};
 use tokio::{sync::oneshot, task::JoinHandle};
@@ -198,7 +200,7 @@ async fn a_dead_letter_is_not_the_end_of_an_operation() {
 /// Sends the message about an operation, as the function that committed it does.
 async fn send(stage: &Stage, queue: &Queue, asked: Asked) {
     Sqs::new().send(&queue.url, &body(asked.operation)).await.unwrap();
-    outbox::delete_provision(&stage.api.get().await.unwrap(), asked.operation).await.unwrap();
+    events::store::delete_provision(&stage.api.get().await.unwrap(), asked.operation).await.unwrap();
 }
 
 /// Runs the relay once, as its schedule does.

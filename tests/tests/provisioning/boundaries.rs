@@ -1,14 +1,14 @@
 //! Every boundary between two writes of the saga, and everything that can happen to a worker there.
 
 use shared::{
-    domain::{OperationStatus, StepName},
+    operations::{OperationStatus, StepName},
     provisioning::{Moment, Outcome},
 };
 
 use crate::stage::{Fault, Saboteur, Stage, each, minute, start};
 
 const EFFECTS: [StepName; 4] =
-    [StepName::PostgresqlDatabase, StepName::MongodbDatabase, StepName::ObjectPrefix, StepName::AdminAgent];
+    [StepName::PostgresqlDatabase, StepName::MongodbDatabase, StepName::ObjectPrefix, StepName::AdminUser];
 
 fn forward() -> Vec<Moment> {
     let mut moments =
@@ -21,7 +21,7 @@ fn forward() -> Vec<Moment> {
 }
 
 fn backward() -> Vec<Moment> {
-    let mut moments = vec![Moment::Turning, Moment::Turned];
+    let mut moments = vec![Moment::BeginningRollback, Moment::RollbackBegun];
     for step in EFFECTS {
         moments.extend([Moment::Undoing(step), Moment::Undone(step)]);
     }
@@ -70,7 +70,7 @@ async fn a_passing_fault_at_any_boundary_leaves_the_rest_to_the_next_delivery() 
             let asked = stage.ask().await;
             let worker = stage.watched(Saboteur::new([(moment, Fault::Transient)]));
             let outcome = worker.run(asked.operation, minute()).await.unwrap();
-            assert!(matches!(outcome, Outcome::Again(_)), "{moment:?} {outcome:?}");
+            assert!(matches!(outcome, Outcome::Retry(_)), "{moment:?} {outcome:?}");
             // The lease was given back, but at the moments that are outside of the steps.
             if !matches!(moment, Moment::Leased | Moment::Ended) {
                 let outcome = worker.run(asked.operation, minute()).await.unwrap();
@@ -117,7 +117,7 @@ async fn a_worker_that_dies_while_it_undoes_is_followed_by_one_that_ends_it() {
             worker.abort();
             assert!(worker.await.unwrap_err().is_cancelled());
             let status = stage.finish(asked).await;
-            if moment == Moment::Turning {
+            if moment == Moment::BeginningRollback {
                 // Nothing was written of the fault, and it was not there the next time.
                 assert_eq!(status, OperationStatus::Succeeded);
                 return stage.assert_active(asked.tenant).await;
@@ -133,7 +133,8 @@ async fn a_worker_that_dies_while_it_undoes_is_followed_by_one_that_ends_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_undoing_that_fails_is_kept_and_tried_again_and_frees_nothing_before() {
     let stage = Stage::new().await;
-    let moments = backward().into_iter().filter(|moment| !matches!(moment, Moment::Turning | Moment::Turned));
+    let moments =
+        backward().into_iter().filter(|moment| !matches!(moment, Moment::BeginningRollback | Moment::RollbackBegun));
     let cases: Vec<_> = moments.flat_map(|moment| [(moment, Fault::Transient), (moment, Fault::Permanent)]).collect();
     each(&stage, cases, |(moment, fault)| {
         let stage = stage.clone();
@@ -143,10 +144,10 @@ async fn an_undoing_that_fails_is_kept_and_tried_again_and_frees_nothing_before(
             let saboteur = Saboteur::new([(Moment::Applying(StepName::Activation), Fault::Permanent), (moment, fault)]);
             let worker = stage.watched(saboteur);
             let outcome = worker.run(asked.operation, minute()).await.unwrap();
-            assert!(matches!(outcome, Outcome::Again(_)), "{moment:?} {outcome:?}");
+            assert!(matches!(outcome, Outcome::Retry(_)), "{moment:?} {outcome:?}");
             if moment != Moment::Ended {
                 let kept = "status = 'provisioning' AND postgres_cluster = 'main' AND mongo_cluster = 'main'";
-                let sql = format!("SELECT FROM organizations WHERE id = '{}' AND {kept}", asked.tenant);
+                let sql = format!("SELECT FROM tenants WHERE id = '{}' AND {kept}", asked.tenant);
                 assert_eq!(stage.count(&sql).await, 1);
                 let outcome = worker.run(asked.operation, minute()).await.unwrap();
                 assert_eq!(outcome, Outcome::Finished { status: OperationStatus::Failed, now: true }, "{moment:?}");
@@ -166,7 +167,7 @@ async fn everything_applied_and_undone_twice_is_once() {
     let forget = "UPDATE operation_steps SET status = 'pending' WHERE operation_id = $1";
     let saboteur = Saboteur::new([(Moment::Applying(StepName::Activation), Fault::Transient)]);
     let worker = stage.watched(saboteur);
-    assert!(matches!(worker.run(asked.operation, minute()).await.unwrap(), Outcome::Again(_)));
+    assert!(matches!(worker.run(asked.operation, minute()).await.unwrap(), Outcome::Retry(_)));
     client.execute(forget, &[&asked.operation.0]).await.unwrap();
     assert_eq!(stage.finish(asked).await, OperationStatus::Succeeded);
     // The steps of another tenant, undone twice, and once more after nothing was ever applied.
@@ -177,7 +178,7 @@ async fn everything_applied_and_undone_twice_is_once() {
         (Moment::Failing, Fault::Transient),
     ]);
     let worker = stage.watched(saboteur);
-    assert!(matches!(worker.run(asked.operation, minute()).await.unwrap(), Outcome::Again(_)));
+    assert!(matches!(worker.run(asked.operation, minute()).await.unwrap(), Outcome::Retry(_)));
     client.execute(forget, &[&asked.operation.0]).await.unwrap();
     assert_eq!(stage.finish(asked).await, OperationStatus::Failed);
     stage.assert_failed(asked.tenant, &database).await;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use secrecy::ExposeSecret;
 use shared::{
     config::Clusters,
-    domain::{OperationStatus, StepName},
+    operations::{OperationStatus, StepName},
     provisioning::{Moment, Outcome, Stores},
 };
 use tests::{
@@ -26,7 +26,7 @@ const STANDSTILLS: [Moment; 11] = [
     Moment::Applied(StepName::MongodbDatabase),
     Moment::Applying(StepName::ObjectPrefix),
     Moment::Applied(StepName::ObjectPrefix),
-    Moment::Applying(StepName::AdminAgent),
+    Moment::Applying(StepName::AdminUser),
     Moment::Applying(StepName::Activation),
 ];
 
@@ -86,7 +86,7 @@ async fn a_worker_that_wakes_up_after_others_have_ended_its_work_changes_nothing
             takes_over(&stage, asked, meanwhile).await;
             saboteur.thaw();
             let outcome = sleeper.await.unwrap().unwrap();
-            assert!(matches!(outcome, Outcome::Again(_)), "{moment:?} {meanwhile:?} {outcome:?}");
+            assert!(matches!(outcome, Outcome::Retry(_)), "{moment:?} {meanwhile:?} {outcome:?}");
             assert_still(&stage, asked, &database, meanwhile).await;
         }
     })
@@ -96,7 +96,7 @@ async fn a_worker_that_wakes_up_after_others_have_ended_its_work_changes_nothing
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_wakes_up_in_the_middle_of_undoing_harms_nothing_that_was_made_since() {
     let stage = Stage::new().await;
-    let mut moments = vec![Moment::Turning, Moment::Turned, Moment::Failing];
+    let mut moments = vec![Moment::BeginningRollback, Moment::RollbackBegun, Moment::Failing];
     for step in [StepName::PostgresqlDatabase, StepName::MongodbDatabase, StepName::ObjectPrefix] {
         moments.extend([Moment::Undoing(step), Moment::Undone(step)]);
     }
@@ -110,7 +110,7 @@ async fn a_worker_that_wakes_up_in_the_middle_of_undoing_harms_nothing_that_was_
             saboteur.frozen().await;
             stage.expire(asked.operation).await;
             // At Turning nobody else knows of the fault, and the next worker makes the tenant active.
-            let turned = moment != Moment::Turning;
+            let turned = moment != Moment::BeginningRollback;
             let status = if turned { OperationStatus::Failed } else { OperationStatus::Succeeded };
             let outcome = stage.worker().run(asked.operation, minute()).await.unwrap();
             assert_eq!(outcome, Outcome::Finished { status, now: true }, "{moment:?}");
@@ -119,7 +119,7 @@ async fn a_worker_that_wakes_up_in_the_middle_of_undoing_harms_nothing_that_was_
             }
             saboteur.thaw();
             let outcome = sleeper.await.unwrap().unwrap();
-            assert!(matches!(outcome, Outcome::Again(_)), "{moment:?} {outcome:?}");
+            assert!(matches!(outcome, Outcome::Retry(_)), "{moment:?} {outcome:?}");
             stage.assert_active(asked.tenant).await;
         }
     })
@@ -131,7 +131,7 @@ const SENT: [(StepName, &str); 8] = [
     (StepName::PostgresqlDatabase, "SET application_name"),
     (StepName::PostgresqlDatabase, "CREATE DATABASE"),
     (StepName::PostgresqlDatabase, "REVOKE ALL ON DATABASE"),
-    (StepName::AdminAgent, "ada@example.com"),
+    (StepName::AdminUser, "ada@example.com"),
     (StepName::MongodbDatabase, "provisioning_fences"),
     (StepName::MongodbDatabase, "startTransaction"),
     (StepName::MongodbDatabase, "automations"),
@@ -161,7 +161,7 @@ async fn what_was_sent_to_a_store_and_arrives_late_holds_up_nobody_and_takes_no_
             takes_over(&stage, asked, meanwhile).await;
             proxy.set(Mode::Pass);
             let outcome = sleeper.await.unwrap().unwrap();
-            assert!(matches!(outcome, Outcome::Again(_)), "{text} {held:?} {meanwhile:?} {outcome:?}");
+            assert!(matches!(outcome, Outcome::Retry(_)), "{text} {held:?} {meanwhile:?} {outcome:?}");
             assert_still(&stage, asked, &database, meanwhile).await;
         }
     })

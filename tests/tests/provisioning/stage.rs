@@ -15,13 +15,12 @@ use mongodb::Client as Mongo;
 use shared::{
     clients::{postgres::Postgres, s3::Bucket},
     config::{Clusters, FromEnv, PostgresConfig, ProvisioningConfig, S3Config},
-    domain::{
-        Country, Limits, OperationId, OperationKind, OperationStatus, Slug, TENANT_SCHEMA_VERSION, TenantId,
-        TenantName, TenantStatus,
-    },
     error::{Dependency, Error, Result},
+    events,
+    operations::{self, OperationKind, OperationStatus},
     provisioning::{Delivery, Moment, Observer, Outcome, Provisioner, Stores},
-    store::{operations, outbox, tenants},
+    tenants::{self, TENANT_SCHEMA_VERSION, TenantName, TenantStatus},
+    types::{Country, Limits, OperationId, Slug, TenantId},
 };
 use tests::{World, variable};
 use time::OffsetDateTime;
@@ -99,18 +98,18 @@ impl Stage {
         let mut client = self.api.get().await.unwrap();
         let transaction = client.transaction().await.unwrap();
         let now = OffsetDateTime::now_utc();
-        let new = tenants::NewTenant {
+        let new = tenants::store::NewTenant {
             id: tenant,
             name: TenantName::parse("Kopi Kenangan").unwrap(),
             slug: Slug::parse(&format!("t{}", tenant.0.simple())).unwrap(),
             limits: Limits { max_agents: Some(5), max_contacts: None, max_messages_month: None },
             country: Country::parse("ID").unwrap(),
         };
-        tenants::insert(&transaction, &new, now).await.unwrap();
-        tenants::insert_pending_admin(&transaction, tenant, "ada@example.com", HASH).await.unwrap();
+        tenants::store::insert(&transaction, &new, now).await.unwrap();
+        tenants::store::insert_pending_admin(&transaction, tenant, "ada@example.com", HASH).await.unwrap();
         let operation =
-            operations::insert(&transaction, tenant, OperationKind::Provision, "operator", now).await.unwrap();
-        outbox::insert_provision(&transaction, tenant, operation).await.unwrap();
+            operations::store::insert(&transaction, tenant, OperationKind::Provision, "operator", now).await.unwrap();
+        events::store::insert_provision(&transaction, tenant, operation).await.unwrap();
         transaction.commit().await.unwrap();
         Asked { tenant, operation }
     }
@@ -119,20 +118,25 @@ impl Stage {
     pub(crate) async fn ask_again(&self, tenant: TenantId) -> Asked {
         let mut client = self.api.get().await.unwrap();
         let transaction = client.transaction().await.unwrap();
-        let found = tenants::find_for_update(&transaction, tenant).await.unwrap();
+        let found = tenants::store::find_for_update(&transaction, tenant).await.unwrap();
         assert_eq!(found.status, TenantStatus::Failed);
-        tenants::set_status(&transaction, tenant, TenantStatus::Provisioning).await.unwrap();
-        let operation =
-            operations::insert(&transaction, tenant, OperationKind::Retry, "operator", OffsetDateTime::now_utc())
-                .await
-                .unwrap();
+        tenants::store::set_status(&transaction, tenant, TenantStatus::Provisioning).await.unwrap();
+        let operation = operations::store::insert(
+            &transaction,
+            tenant,
+            OperationKind::Retry,
+            "operator",
+            OffsetDateTime::now_utc(),
+        )
+        .await
+        .unwrap();
         transaction.commit().await.unwrap();
         Asked { tenant, operation }
     }
 
     /// The name that the tenant's databases have now.
     pub(crate) async fn database(&self, tenant: TenantId) -> String {
-        tenants::find(&self.api.get().await.unwrap(), tenant).await.unwrap().mongo_database
+        tenants::store::find(&self.api.get().await.unwrap(), tenant).await.unwrap().mongo_database
     }
 
     /// Lets the lease of an operation expire, as time would.
@@ -163,7 +167,7 @@ impl Stage {
                     println!("{asked:?} ended {status:?}: {:?}", self.reason(asked.operation).await);
                     return status;
                 }
-                Outcome::Again(reason) => {
+                Outcome::Retry(reason) => {
                     println!("{asked:?} has to come again: {reason}");
                     tokio::time::sleep(Duration::from_millis(200)).await;
                 }
@@ -197,7 +201,7 @@ impl Stage {
     }
 
     pub(crate) async fn status(&self, tenant: TenantId) -> TenantStatus {
-        tenants::find(&self.api.get().await.unwrap(), tenant).await.unwrap().status
+        tenants::store::find(&self.api.get().await.unwrap(), tenant).await.unwrap().status
     }
 
     async fn events(&self, tenant: TenantId, kind: &str) -> i64 {
@@ -207,14 +211,14 @@ impl Stage {
 
     /// The tenant is active, with everything, once.
     pub(crate) async fn assert_active(&self, tenant: TenantId) {
-        let row = tenants::find(&self.api.get().await.unwrap(), tenant).await.unwrap();
+        let row = tenants::store::find(&self.api.get().await.unwrap(), tenant).await.unwrap();
         assert_eq!(row.status, TenantStatus::Active);
         assert_eq!(row.schema_version, TENANT_SCHEMA_VERSION);
         let database = row.mongo_database;
         let everything = Found { postgres: true, mongo: true, objects: 1 };
         assert_eq!(self.found(tenant, &database).await, everything, "{tenant} {database}");
         assert_eq!(self.events(tenant, "tenant.provisioned").await, 1);
-        let of_tenant = format!("organization_id = '{tenant}'");
+        let of_tenant = format!("tenant_id = '{tenant}'");
         assert_eq!(self.count(&format!("SELECT FROM pending_admins WHERE {of_tenant}")).await, 0);
         assert_eq!(self.open_operations(tenant).await, 0);
         let steps = format!(
@@ -223,7 +227,7 @@ impl Stage {
         );
         assert_eq!(self.count(&steps).await, 6);
         let inside = self.inside(&database).await;
-        let agents = inside.query("SELECT email, role, status, password_hash FROM agents", &[]).await.unwrap();
+        let agents = inside.query("SELECT email, role, status, password_hash FROM users", &[]).await.unwrap();
         let agents: Vec<[String; 4]> =
             agents.iter().map(|row| [row.get(0), row.get(1), row.get(2), row.get(3)]).collect();
         assert_eq!(agents, [["ada@example.com", "admin", "active", HASH].map(ToOwned::to_owned)]);
@@ -238,10 +242,10 @@ impl Stage {
         assert_eq!(self.found(tenant, database).await, Found::default(), "{tenant} {database}");
         assert_ne!(self.database(tenant).await, database);
         assert_eq!(self.events(tenant, "tenant.provisioned").await, 0);
-        let of_tenant = format!("organization_id = '{tenant}'");
+        let of_tenant = format!("tenant_id = '{tenant}'");
         assert_eq!(self.count(&format!("SELECT FROM pending_admins WHERE {of_tenant}")).await, 1);
         let free = "postgres_cluster IS NULL AND mongo_cluster IS NULL AND schema_version = 0";
-        assert_eq!(self.count(&format!("SELECT FROM organizations WHERE id = '{tenant}' AND {free}")).await, 1);
+        assert_eq!(self.count(&format!("SELECT FROM tenants WHERE id = '{tenant}' AND {free}")).await, 1);
         let failed = self.count(&format!("SELECT FROM operations WHERE {of_tenant} AND status = 'failed'")).await;
         assert_eq!(self.events(tenant, "tenant.provisioning_failed").await, failed);
         let told = format!("SELECT FROM operations WHERE {of_tenant} AND status = 'failed' AND length(reason) > 10");
@@ -257,7 +261,7 @@ impl Stage {
     }
 
     async fn open_operations(&self, tenant: TenantId) -> i64 {
-        let sql = format!("SELECT FROM operations WHERE organization_id = '{tenant}' AND finished_at IS NULL");
+        let sql = format!("SELECT FROM operations WHERE tenant_id = '{tenant}' AND finished_at IS NULL");
         self.count(&sql).await
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use relay_events::{Boundary, handle};
-use shared::{domain::TenantId, store::outbox};
+use shared::{events, types::TenantId};
 
 use crate::{
     poke, scheduled,
@@ -117,7 +117,7 @@ async fn the_record_of_a_batch_goes_with_its_rows() {
     stage.owe(&[TenantId::generate()], 0).await;
     handle(&stage.relay(), scheduled()).await.unwrap();
     let connection = stage.world.api_pool().get().await.unwrap();
-    let checkpoint = outbox::find_checkpoint(&connection, &stage.kafka.topic).await.unwrap().unwrap();
+    let checkpoint = events::store::find_checkpoint(&connection, &stage.kafka.topic).await.unwrap().unwrap();
     assert_eq!(checkpoint.open, None);
 }
 
@@ -126,13 +126,13 @@ async fn a_session_that_is_silent_loses_the_right_to_send() {
     let stage = Stage::new().await;
     let (one, other) = (stage.world.api_pool(), stage.world.api_pool());
     let acquire = async |pool: &shared::clients::postgres::Postgres, idle| {
-        outbox::EventsLock::try_acquire(pool.get().await.unwrap(), idle).await.unwrap()
+        events::store::EventsLock::try_acquire(pool.get().await.unwrap(), idle).await.unwrap()
     };
     let lock = acquire(&one, Duration::from_millis(500)).await.unwrap();
     assert!(acquire(&other, Duration::from_secs(5)).await.is_none());
     tokio::time::sleep(Duration::from_millis(900)).await;
     let next = acquire(&other, Duration::from_millis(500)).await.unwrap();
-    assert!(outbox::abandon_batch(lock.connection(), "topic").await.is_err(), "it can write nothing any more");
+    assert!(events::store::abandon_batch(lock.connection(), "topic").await.is_err(), "it can write nothing any more");
 
     // Given back, the right is free at once, and the session is like any other of the pool: it may be silent.
     next.release().await.unwrap();

@@ -12,7 +12,7 @@ use std::time::Duration;
 use lambda_runtime::{Context, LambdaEvent};
 use relay_events::{App, handle};
 use serde_json::{Value, json};
-use shared::domain::TenantId;
+use shared::types::TenantId;
 use stage::Stage;
 use tokio::time::Instant;
 

@@ -5,8 +5,8 @@ use std::{collections::HashSet, time::Duration};
 use relay_events::{App, handle};
 use serde_json::{Value, json};
 use shared::{
-    domain::{OperationId, TenantId},
     error::{Dependency, Error},
+    types::{OperationId, TenantId},
 };
 use tests::queues;
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use relay_events::{Boundary, handle};
 use serde_json::json;
 use shared::{
-    domain::TenantId,
     error::{Dependency, Error},
+    types::TenantId,
 };
 use tests::{
     proxy::{Mode, Proxy},

@@ -21,9 +21,8 @@ use serde_json::{Value, json};
 use shared::{
     clients::{kafka, postgres::Postgres, sqs::Sqs},
     config::{FromEnv, KafkaConfig, ProvisioningConfig},
-    domain::{OperationId, TenantId},
-    events::Event,
-    store::outbox,
+    events::{self, Event},
+    types::{OperationId, TenantId},
 };
 use tests::{World, deny_list, proxy::Proxy};
 use tokio::{
@@ -159,7 +158,7 @@ impl Stage {
         let payload = json!({ "specversion": "1.0", "id": id, "subject": tenant, "data": data });
         let mut connection = self.platform.get().await.unwrap();
         let transaction = connection.transaction().await.unwrap();
-        outbox::insert_event(&transaction, &Event { id, subject: tenant.to_string(), payload }).await.unwrap();
+        events::store::insert_event(&transaction, &Event { id, subject: tenant.to_string(), payload }).await.unwrap();
         transaction.commit().await.unwrap();
         Owed { id, tenant }
     }
@@ -169,7 +168,7 @@ impl Stage {
         let id = OperationId::generate();
         let mut connection = self.platform.get().await.unwrap();
         let transaction = connection.transaction().await.unwrap();
-        outbox::insert_provision(&transaction, TenantId::generate(), id).await.unwrap();
+        events::store::insert_provision(&transaction, TenantId::generate(), id).await.unwrap();
         transaction.commit().await.unwrap();
         id
     }
@@ -192,9 +191,9 @@ impl Stage {
         let (tenant, id) = (TenantId::generate(), OperationId::generate());
         let (database, idle) = (format!("tenant_{}", tenant.0.simple()), idle.as_secs());
         self.sql(&format!(
-            "INSERT INTO organizations (id, name, slug, status, database_name, country, created_at, updated_at)
+            "INSERT INTO tenants (id, name, slug, status, database_name, country, created_at, updated_at)
              VALUES ('{tenant}', 'Kopi', '{database}', 'provisioning', '{database}', 'ID', now(), now());
-             INSERT INTO operations (id, organization_id, kind, status, requested_by, created_at, updated_at)
+             INSERT INTO operations (id, tenant_id, kind, status, requested_by, created_at, updated_at)
              VALUES ('{id}', '{tenant}', 'provision', 'pending', 'test', now(), now() - interval '{idle} seconds')"
         ))
         .await;

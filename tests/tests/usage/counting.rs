@@ -6,8 +6,8 @@ use serde_json::json;
 use shared::{
     clients::redis::Redis,
     config::{FromEnv, RedisConfig},
-    counters::LiveCounters,
-    domain::Month,
+    types::Month,
+    usage::live_counters::LiveCounters,
 };
 use tests::{
     Api,
@@ -54,7 +54,7 @@ async fn a_counter_that_is_lost_counts_no_more_in_the_list_or_its_order() {
         .sql(&format!(
             "UPDATE tenant_usage SET month = '{month}', messages_measured = 2, messages_counted = 9, measured_at = now();
              UPDATE tenant_usage SET messages_measured = 3, messages_counted = NULL
-             WHERE organization_id = (SELECT id FROM organizations WHERE slug = 't-2')"
+             WHERE tenant_id = (SELECT id FROM tenants WHERE slug = 't-2')"
         ))
         .await;
     assert_eq!(
@@ -86,8 +86,8 @@ async fn a_new_month_starts_at_0_whatever_was_counted_in_the_last() {
     count_message(two).await;
     assert_eq!(stage.usage(two).await["messages_month"], 1);
     tick(stage.function().await).await.unwrap();
-    let kept = "SELECT month::text, messages_measured, messages_counted FROM tenant_usage WHERE organization_id = $1";
-    let of = async |tenant: shared::domain::TenantId| {
+    let kept = "SELECT month::text, messages_measured, messages_counted FROM tenant_usage WHERE tenant_id = $1";
+    let of = async |tenant: shared::types::TenantId| {
         let row = stage.owner.query_one(kept, &[&tenant.0]).await.unwrap();
         (row.get::<_, String>(0), row.get::<_, Option<i64>>(1), row.get::<_, Option<i64>>(2))
     };
@@ -122,7 +122,7 @@ async fn without_redis_the_measured_figures_come_in_time_and_the_answer_says_so(
     stage
         .sql(&format!(
             "UPDATE tenant_usage SET month = '{month}', messages_measured = 2, agents = 1, measured_at = now()
-             WHERE organization_id = '{tenant}'"
+             WHERE tenant_id = '{tenant}'"
         ))
         .await;
     set_counter(tenant, Month::current(), "9").await;

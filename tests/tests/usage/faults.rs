@@ -51,7 +51,7 @@ async fn assert_failed(stage: &Stage, tenant: &Tenant, code: &str) {
     assert_eq!(usage["measured_at"], "2026-01-01T00:00:00.000000Z");
     let sql = "SELECT channels = '{email}' AND failed_at > now() - interval '1 min'
                    AND due_at BETWEEN now() + interval '4 min' AND now() + interval '5 min'
-               FROM tenant_usage WHERE organization_id = $1";
+               FROM tenant_usage WHERE tenant_id = $1";
     assert!(stage.owner.query_one(sql, &[&tenant.id.0]).await.unwrap().get::<_, bool>(0), "{code}");
 }
 
@@ -85,7 +85,7 @@ async fn a_database_that_is_gone_or_hangs_keeps_its_tenants_figures_and_holds_up
     ]);
     app.stores.mongo = MongoClusters::connect(&of_mongo, Duration::from_secs(3));
     let place = async |tenant: &Tenant, column: &str, cluster: &str| {
-        let sql = format!("UPDATE organizations SET {column} = '{cluster}' WHERE id = '{}'", tenant.id);
+        let sql = format!("UPDATE tenants SET {column} = '{cluster}' WHERE id = '{}'", tenant.id);
         stage.sql(&sql).await;
     };
     place(hung_postgres, "postgres_cluster", "proxied").await;
@@ -144,7 +144,7 @@ async fn a_count_that_takes_too_long_is_ended_by_the_store_itself() {
     let holder = connect_once(&stage.world.provisioner(), Some(&tenant.database)).await.unwrap();
     // Else the holder, who is idle, would be ended first.
     holder.batch_execute("SET idle_in_transaction_session_timeout = 0").await.unwrap();
-    holder.batch_execute("BEGIN; LOCK TABLE agents IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    holder.batch_execute("BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE").await.unwrap();
     let config = MeasuringConfig { tenant_timeout: Duration::from_secs(8), ..MeasuringConfig::default() };
     let app = Arc::new(App { config, ..stage.function().await });
     let begun = Instant::now();

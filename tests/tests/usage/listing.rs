@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use shared::domain::Month;
+use shared::types::Month;
 use tests::Answer;
 
 use crate::stage::{Stage, set_counter};
@@ -36,15 +36,15 @@ async fn fill(stage: &Stage) {
     let (this, last) = (Month::current().first_day(), Month::current().previous().first_day());
     stage
         .sql(&format!(
-            "UPDATE organizations SET max_agents = 5, max_contacts = CASE WHEN slug LIKE '%7' THEN 0 END,
+            "UPDATE tenants SET max_agents = 5, max_contacts = CASE WHEN slug LIKE '%7' THEN 0 END,
                                       max_messages_month = 3;
              UPDATE tenant_usage u
              SET agents = n % 7, agents_online = n % 3, contacts = n % 11, storage_bytes = n * 1000000007 % 5,
                  month = CASE WHEN n % 4 = 0 THEN DATE '{last}' ELSE DATE '{this}' END,
                  messages_measured = n % 5, messages_counted = CASE WHEN n % 10 = 1 THEN 4 END,
                  measured_at = now() - n * interval '1 min'
-             FROM organizations o, LATERAL (SELECT substring(o.slug FROM 3)::bigint) AS x (n)
-             WHERE o.id = u.organization_id AND n <= 50"
+             FROM tenants o, LATERAL (SELECT substring(o.slug FROM 3)::bigint) AS x (n)
+             WHERE o.id = u.tenant_id AND n <= 50"
         ))
         .await;
     for slug in ["t-1", "t-11", "t-21", "t-31", "t-41"] {
@@ -59,11 +59,11 @@ async fn an_item_is_the_organization_with_every_figure_share_and_age() {
     let this = Month::current();
     stage
         .sql(&format!(
-            "UPDATE organizations SET max_agents = 10, max_contacts = 0, max_messages_month = NULL WHERE slug = 't-1';
+            "UPDATE tenants SET max_agents = 10, max_contacts = 0, max_messages_month = NULL WHERE slug = 't-1';
              UPDATE tenant_usage
              SET agents = 8, agents_online = 3, contacts = 1, storage_bytes = 73400320, month = '{}', messages_measured = 42,
                  measured_at = '2026-11-24 09:30:00.123456+00', error = 'mongodb_unavailable', failed_at = now()
-             WHERE organization_id = (SELECT id FROM organizations WHERE slug = 't-1')",
+             WHERE tenant_id = (SELECT id FROM tenants WHERE slug = 't-1')",
             this.first_day()
         ))
         .await;
@@ -153,11 +153,11 @@ async fn a_month_that_is_over_counts_as_no_messages() {
     let (this, last) = (Month::current().first_day(), Month::current().previous().first_day());
     stage
         .sql(&format!(
-            "UPDATE organizations SET max_messages_month = 10;
+            "UPDATE tenants SET max_messages_month = 10;
              UPDATE tenant_usage u SET month = '{last}', messages_measured = 999, agents = 1, measured_at = now()
-             FROM organizations o WHERE o.id = u.organization_id AND o.slug = 't-1';
+             FROM tenants o WHERE o.id = u.tenant_id AND o.slug = 't-1';
              UPDATE tenant_usage u SET month = '{this}', messages_measured = 1, measured_at = now()
-             FROM organizations o WHERE o.id = u.organization_id AND o.slug = 't-2'"
+             FROM tenants o WHERE o.id = u.tenant_id AND o.slug = 't-2'"
         ))
         .await;
     let sorted = stage.list("sort=-messages_month").await.json;

@@ -8,8 +8,11 @@ use serde_json::{Value, json};
 use shared::{
     clients::{postgres::Postgres, s3::Bucket},
     config::{FromEnv, S3Config},
-    domain::{Measurement, Month, TenantId},
-    store::usage::{Intervals, record},
+    types::{Month, TenantId},
+    usage::{
+        Measurement,
+        store::{Intervals, record},
+    },
 };
 use tests::{
     platform::mongo,
@@ -48,7 +51,7 @@ async fn work(stage: &Stage, tenant: &Tenant) {
         .inside(tenant)
         .await
         .batch_execute(
-            "INSERT INTO agents (id, email, full_name, role, status, online_until)
+            "INSERT INTO users (id, email, full_name, role, status, online_until)
              SELECT gen_random_uuid(), 'agent' || n || '@example.com', 'Agent ' || n, 'agent',
                     CASE WHEN n > 9 THEN 'deactivated' ELSE 'active' END,
                     now() + CASE WHEN n % 3 = 0 THEN interval '1 minute' ELSE interval '-1 minute' END
@@ -119,7 +122,7 @@ async fn what_is_in_a_tenants_own_stores_is_shown_after_one_measurement() {
 async fn a_suspended_tenant_is_measured_too_and_more_rarely() {
     let stage = Stage::new().await;
     let tenant = stage.provision("kopi-kenangan").await;
-    stage.sql("UPDATE organizations SET status = 'suspended'").await;
+    stage.sql("UPDATE tenants SET status = 'suspended'").await;
     measure(&Arc::new(stage.function().await), &[tenant.id]).await;
     assert_eq!(stage.usage(tenant.id).await["agents"], 1);
     let row =
@@ -139,7 +142,7 @@ async fn a_message_that_is_not_ours_fails_alone() {
         json!({ "tenant_ids": "all" }).to_string(),
         json!({ "tenant_ids": [] }).to_string(),
         json!({ "tenant_ids": [tenant.id], "also": 1 }).to_string(),
-        json!({ "tenant_ids": ["x'; DROP TABLE agents"] }).to_string(),
+        json!({ "tenant_ids": ["x'; DROP TABLE users"] }).to_string(),
         about(&too_many),
         String::new(),
     ];

@@ -6,8 +6,11 @@ use futures::TryStreamExt;
 use mongodb::bson::{Document, doc};
 use shared::{
     clients::postgres::Postgres,
-    domain::{Cursor, Figure, Month, PageLimit, UsageSort, ValueCursor},
-    store::usage::{self, UsageFilter, UsageOrder},
+    types::{Cursor, Month, PageLimit, ValueCursor},
+    usage::{
+        self, Figure, UsageSort,
+        store::{UsageFilter, UsageOrder},
+    },
 };
 use tests::platform::mongo;
 use uuid::Uuid;
@@ -19,7 +22,7 @@ async fn plans(stage: &Stage, order: UsageOrder, limit: &str) -> Vec<String> {
     // A pool of its own, so that its one connection has prepared nothing else.
     let connection = Postgres::connect(&stage.world.api()).unwrap().get().await.unwrap();
     let page = PageLimit::parse(limit).unwrap();
-    let rows = usage::list(&connection, &UsageFilter::default(), Month::current(), order, page).await.unwrap();
+    let rows = usage::store::list(&connection, &UsageFilter::default(), Month::current(), order, page).await.unwrap();
     assert_eq!(rows.len(), page.get() + 1, "the page is full, by one statement");
     let own =
         "SELECT name, parameter_types::text[] FROM pg_prepared_statements WHERE statement LIKE '%JOIN tenant_usage%'";
@@ -71,10 +74,10 @@ async fn a_page_in_any_order_is_read_from_an_index_and_not_sorted() {
              WHERE random() < 0.9",
         )
         .await;
-    stage.sql("VACUUM ANALYZE organizations, tenant_usage").await;
+    stage.sql("VACUUM ANALYZE tenants, tenant_usage").await;
     let middle = time::macros::datetime!(2025-12-31 21:00 UTC);
     for after in [None, Some(Cursor { created_at: middle, id: MIDDLE })] {
-        assert_indexed(&stage, UsageOrder::Newest { after }, "organizations_newest", "1000").await;
+        assert_indexed(&stage, UsageOrder::Newest { after }, "tenants_newest", "1000").await;
     }
     for (figure, column, index) in [
         (Figure::Agents, "agents", "tenant_usage_agents"),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
-use shared::{clients::postgres::Postgres, domain::TenantId, store::usage::claim_due};
+use shared::{clients::postgres::Postgres, types::TenantId, usage::store::claim_due};
 use tests::queues;
 
 use crate::stage::{Stage, tick};
@@ -70,18 +70,18 @@ async fn those_who_have_waited_longest_come_first_and_those_without_databases_no
     stage.seed(60).await;
     stage
         .sql(
-            "UPDATE organizations SET status = (ARRAY['active', 'suspended', 'provisioning', 'failed', 'deleting', 'deleted'])
+            "UPDATE tenants SET status = (ARRAY['active', 'suspended', 'provisioning', 'failed', 'deleting', 'deleted'])
                 [1 + substring(slug FROM 3)::integer % 6];
              UPDATE tenant_usage u SET due_at = now() - substring(o.slug FROM 3)::integer * interval '1 min'
-             FROM organizations o WHERE o.id = u.organization_id;
-             UPDATE tenant_usage u SET due_at = 'infinity' FROM organizations o
-             WHERE o.id = u.organization_id AND o.slug = 't-60'",
+             FROM tenants o WHERE o.id = u.tenant_id;
+             UPDATE tenant_usage u SET due_at = 'infinity' FROM tenants o
+             WHERE o.id = u.tenant_id AND o.slug = 't-60'",
         )
         .await;
     assert_eq!(tick(stage.function().await).await.unwrap()["tenants_queued"], 19);
     let waited: BTreeMap<String, i32> = stage
         .owner
-        .query("SELECT id::text, substring(slug FROM 3)::integer FROM organizations", &[])
+        .query("SELECT id::text, substring(slug FROM 3)::integer FROM tenants", &[])
         .await
         .unwrap()
         .iter()
@@ -92,7 +92,7 @@ async fn those_who_have_waited_longest_come_first_and_those_without_databases_no
     assert!(order.is_sorted_by(|a, b| a > b), "the oldest first: {order:?}");
     let when = async |status: &str, condition: &str| {
         let sql = format!(
-            "SELECT FROM tenant_usage u JOIN organizations o ON o.id = u.organization_id
+            "SELECT FROM tenant_usage u JOIN tenants o ON o.id = u.tenant_id
              WHERE o.status = '{status}' AND ({condition})"
         );
         assert_eq!(stage.world.count(&sql).await, 10, "{status}");

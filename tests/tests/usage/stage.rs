@@ -19,10 +19,11 @@ use shared::{
         sqs::Sqs,
     },
     config::{Cluster, Clusters, FromEnv, MeasuringConfig, ProvisioningConfig, RedisConfig, S3Config},
-    counters::LiveCounters,
-    domain::{Month, OperationStatus, TenantId},
     error::Result,
+    operations::OperationStatus,
     provisioning::{Delivery, Outcome, Provisioner},
+    types::{Month, TenantId},
+    usage::live_counters::LiveCounters,
 };
 use tests::{Answer, Api, World, platform::mongo, queues, variable};
 use tokio::time::Instant;
@@ -74,7 +75,7 @@ impl Stage {
     pub(crate) async fn provision(&self, slug: &str) -> Tenant {
         let created = self.api.create_tenant(slug).await;
         let id: TenantId = created["id"].as_str().unwrap().parse().unwrap();
-        let operation = self.owner.query_one("SELECT id FROM operations WHERE organization_id = $1", &[&id.0]).await;
+        let operation = self.owner.query_one("SELECT id FROM operations WHERE tenant_id = $1", &[&id.0]).await;
         let postgres = self.world.provisioner();
         let provisioner = Provisioner {
             platform: Postgres::connect(&postgres).unwrap(),
@@ -92,7 +93,7 @@ impl Stage {
             observer: None,
         };
         let delivery = Delivery { deadline: Instant::now() + Duration::from_mins(1), last: false };
-        let operation = shared::domain::OperationId(operation.unwrap().get(0));
+        let operation = shared::types::OperationId(operation.unwrap().get(0));
         let outcome = provisioner.run(operation, delivery).await.unwrap();
         assert_eq!(outcome, Outcome::Finished { status: OperationStatus::Succeeded, now: true });
         Tenant { id, database: created["mongo_database"].as_str().unwrap().to_owned() }
@@ -102,7 +103,7 @@ impl Stage {
     pub(crate) async fn seed(&self, count: i32) {
         self.owner
             .execute(
-                "INSERT INTO organizations (id, name, slug, status, database_name, country, created_at, updated_at)
+                "INSERT INTO tenants (id, name, slug, status, database_name, country, created_at, updated_at)
                  SELECT gen_random_uuid(), 'Tenant ' || n, 't-' || n, 'active', 'tenant_' || n,
                         (ARRAY['ID', 'US'])[1 + n % 2], t, t
                  FROM generate_series(1, $1) AS n, LATERAL (SELECT timestamptz '2026-01-01' - n * interval '1 s') AS x (t)",
@@ -119,7 +120,7 @@ impl Stage {
 
     /// The ids of tenants, by slug.
     pub(crate) async fn id(&self, slug: &str) -> TenantId {
-        TenantId(self.owner.query_one("SELECT id FROM organizations WHERE slug = $1", &[&slug]).await.unwrap().get(0))
+        TenantId(self.owner.query_one("SELECT id FROM tenants WHERE slug = $1", &[&slug]).await.unwrap().get(0))
     }
 
     /// The list, which must be there.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mongodb::bson::{DateTime, doc};
 use serde_json::{Value, json};
-use shared::domain::{Month, TenantId};
+use shared::types::{Month, TenantId};
 use tests::platform::mongo;
 
 use crate::stage::{Stage, about, deliver, id, insert, measure, set_counter, tick};
@@ -22,7 +22,7 @@ fn told(events: &[Value]) -> Vec<(String, i64)> {
 async fn limit(stage: &Stage, tenant: TenantId, agents: i64, contacts: i64, messages: i64) {
     stage
         .sql(&format!(
-            "UPDATE organizations SET max_agents = {agents}, max_contacts = {contacts}, max_messages_month = {messages}
+            "UPDATE tenants SET max_agents = {agents}, max_contacts = {contacts}, max_messages_month = {messages}
              WHERE id = '{tenant}'"
         ))
         .await;
@@ -110,7 +110,7 @@ async fn thresholds_of_months_long_past_are_forgotten() {
     for months in 0..4 {
         stage
             .sql(&format!(
-                "INSERT INTO usage_thresholds (organization_id, month, figure, percent)
+                "INSERT INTO usage_thresholds (tenant_id, month, figure, percent)
                  VALUES ('{tenant}', DATE '{}' - interval '{months} months', 'agents', 80)",
                 Month::current().first_day()
             ))

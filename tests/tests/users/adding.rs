@@ -26,7 +26,7 @@ async fn a_user_is_added_with_a_hash_of_the_password() {
     assert_eq!((&user["role"], &user["status"]), (&json!("supervisor"), &json!("active")));
     assert_eq!((&user["is_online"], &user["last_seen_at"]), (&json!(false), &json!(null)));
     assert_eq!(stage.list(&tenant, &[]).await[0], *user);
-    let sql = "SELECT password_hash, session_epoch FROM agents WHERE email = 'budi.santoso@kopi.example'";
+    let sql = "SELECT password_hash, session_epoch FROM users WHERE email = 'budi.santoso@kopi.example'";
     let row = stage.inside(&tenant).await.query_one(sql, &[]).await.unwrap();
     let (hash, epoch): (String, i32) = (row.get(0), row.get(1));
     assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
@@ -50,7 +50,7 @@ async fn fifty_at_once_into_three_free_seats_are_three_users_and_forty_seven_con
     assert_eq!((count(StatusCode::CREATED), count(StatusCode::CONFLICT)), (3, 47));
     let refused = answers.iter().find(|answer| answer.status == StatusCode::CONFLICT).unwrap();
     assert!(refused.text.contains("max_agents is 4"), "{}", refused.text);
-    assert_eq!(stage.count(&tenant, "SELECT FROM agents WHERE status = 'active'").await, 4);
+    assert_eq!(stage.count(&tenant, "SELECT FROM users WHERE status = 'active'").await, 4);
     assert_eq!(stage.event_types(&tenant).await, ["user.created"; 3]);
     let outcomes = stage.outcomes(&tenant).await;
     let told = |outcome: &str| outcomes.iter().filter(|told| *told == outcome).count();
@@ -104,5 +104,5 @@ async fn every_fault_of_a_request_is_told_at_once() {
         (StatusCode::UNPROCESSABLE_ENTITY, vec!["/password".to_owned()])
     );
     assert!(!guessable.text.contains("budisantoso12"), "{}", guessable.text);
-    assert_eq!(stage.count(&tenant, "SELECT FROM agents").await, 1);
+    assert_eq!(stage.count(&tenant, "SELECT FROM users").await, 1);
 }

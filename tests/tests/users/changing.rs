@@ -10,7 +10,7 @@ use crate::stage::{PASSWORD, Stage};
 const NEW_PASSWORD: &str = "quiet-lemon-harbor-17";
 
 async fn secrets(stage: &Stage, tenant: &Tenant, user: &Value) -> (String, i32) {
-    let sql = "SELECT password_hash, session_epoch FROM agents WHERE id::text = $1";
+    let sql = "SELECT password_hash, session_epoch FROM users WHERE id::text = $1";
     let row = stage.inside(tenant).await.query_one(sql, &[&user["id"].as_str().unwrap()]).await.unwrap();
     (row.get(0), row.get(1))
 }
@@ -72,7 +72,7 @@ async fn whoever_is_deactivated_leaves_a_seat_and_every_session_and_needs_a_seat
     let stage = Stage::new().await;
     let tenant = stage.tenant(Some(2)).await;
     let user = stage.added(&tenant, "budi@kopi.example", "agent").await;
-    stage.inside(&tenant).await.batch_execute("UPDATE agents SET online_until = now() + interval '1 h'").await.unwrap();
+    stage.inside(&tenant).await.batch_execute("UPDATE users SET online_until = now() + interval '1 h'").await.unwrap();
     let gone = stage.change(&tenant, id(&user), &json!({"status": "deactivated"})).await;
     assert_eq!(gone.status, StatusCode::OK, "{}", gone.text);
     assert_eq!((&gone.json["status"], &gone.json["is_online"]), (&json!("deactivated"), &json!(false)));

@@ -124,7 +124,7 @@ async fn requests_about_one_tenant_leave_half_of_the_connections_to_the_others()
     let stage = stage(CAP, Duration::from_mins(1)).await;
     let tenants = tenants(&stage, 2).await;
     let inside = stage.inside(&tenants[0]).await;
-    inside.batch_execute("BEGIN; LOCK TABLE agents IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    inside.batch_execute("BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE").await.unwrap();
     let held_up = join_all((0..12).map(|_| stage.ask(&tenants[0], &[])));
     let others = async {
         sleep(Duration::from_millis(500)).await;

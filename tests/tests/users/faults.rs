@@ -39,7 +39,7 @@ async fn far_stage() -> (Stage, Proxy) {
 }
 
 async fn move_far(stage: &Stage, tenant: &Tenant) {
-    let sql = "UPDATE organizations SET postgres_cluster = 'far' WHERE id = $1";
+    let sql = "UPDATE tenants SET postgres_cluster = 'far' WHERE id = $1";
     stage.owner.execute(sql, &[&tenant.id.0]).await.unwrap();
 }
 
@@ -74,7 +74,7 @@ async fn a_database_that_is_gone_is_503_for_its_tenant_alone() {
 async fn a_cluster_that_is_not_configured_is_503_for_its_tenants_alone() {
     let stage = Stage::new().await;
     let (lost, other) = (stage.tenant(None).await, stage.tenant(None).await);
-    let sql = "UPDATE organizations SET postgres_cluster = 'nowhere' WHERE id = $1";
+    let sql = "UPDATE tenants SET postgres_cluster = 'nowhere' WHERE id = $1";
     stage.owner.execute(sql, &[&lost.id.0]).await.unwrap();
     assert_unavailable(&stage.ask(&lost, &[]).await);
     assert_eq!(stage.list(&other, &[]).await.len(), 1);
@@ -120,7 +120,7 @@ async fn a_table_that_is_locked_is_503_in_time() {
     let stage = Stage::new().await;
     let (locked, other) = (stage.tenant(None).await, stage.tenant(None).await);
     let holder = stage.inside(&locked).await;
-    holder.batch_execute("SET idle_in_transaction_session_timeout = 0; BEGIN; LOCK TABLE agents").await.unwrap();
+    holder.batch_execute("SET idle_in_transaction_session_timeout = 0; BEGIN; LOCK TABLE users").await.unwrap();
     let (answer, took) = timed(stage.ask(&locked, &[])).await;
     assert_unavailable(&answer);
     assert!(took < IN_TIME, "it took {took:?}");
@@ -152,7 +152,7 @@ async fn a_commit_that_is_not_answered_leaves_an_intent_without_an_outcome() {
     assert_unavailable(&added);
     assert!(took < IN_TIME, "it took {took:?}");
     // It was done, and nobody claims that it was not.
-    assert_eq!(stage.count(&tenant, "SELECT FROM agents WHERE email = 'budi@kopi.example'").await, 1);
+    assert_eq!(stage.count(&tenant, "SELECT FROM users WHERE email = 'budi@kopi.example'").await, 1);
     assert_eq!(stage.outcomes(&tenant).await, ["intended"]);
     proxy.set(Mode::Pass);
     assert_eq!(stage.add(&tenant, "budi@kopi.example").await.status, StatusCode::CONFLICT);
@@ -194,12 +194,12 @@ async fn a_commit_that_is_never_sent_changes_nothing() {
     let tenant = stage.tenant(None).await;
     move_far(&stage, &tenant).await;
     stage.list(&tenant, &[]).await;
-    proxy.hang_at("INSERT INTO agents", Held::Request);
+    proxy.hang_at("INSERT INTO users", Held::Request);
     let (added, took) = timed(stage.add(&tenant, "budi@kopi.example")).await;
     assert_unavailable(&added);
     assert!(took < IN_TIME, "it took {took:?}");
     proxy.set(Mode::Cut);
-    assert_eq!(stage.count(&tenant, "SELECT FROM agents WHERE email = 'budi@kopi.example'").await, 0);
+    assert_eq!(stage.count(&tenant, "SELECT FROM users WHERE email = 'budi@kopi.example'").await, 0);
     assert_eq!(stage.outcomes(&tenant).await, ["intended", "failed"]);
     proxy.set(Mode::Pass);
     assert_eq!(stage.add(&tenant, "budi@kopi.example").await.status, StatusCode::CREATED);

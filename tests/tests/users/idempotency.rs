@@ -39,7 +39,7 @@ async fn of_several_at_once_with_the_same_key_one_is_done() {
         assert!(answer.status == StatusCode::CREATED || is_running, "{}", answer.text);
     }
     assert!(answers.iter().any(|answer| answer.status == StatusCode::CREATED));
-    assert_eq!(stage.count(&tenant, "SELECT FROM agents WHERE email = 'budi@kopi.example'").await, 1);
+    assert_eq!(stage.count(&tenant, "SELECT FROM users WHERE email = 'budi@kopi.example'").await, 1);
     assert_eq!(stage.outcomes(&tenant).await, ["intended", "done"]);
     assert_eq!(add(&stage, "key-1", &body).await.header("idempotent-replayed"), "true");
 }
@@ -50,7 +50,7 @@ async fn a_refusal_is_not_kept_and_the_key_is_free_again() {
     let tenant = stage.tenant(Some(1)).await;
     let body = request(&tenant, "budi@kopi.example");
     assert_eq!(add(&stage, "key-1", &body).await.status, StatusCode::CONFLICT);
-    stage.sql("UPDATE organizations SET max_agents = 2").await;
+    stage.sql("UPDATE tenants SET max_agents = 2").await;
     let accepted = add(&stage, "key-1", &body).await;
     assert_eq!(accepted.status, StatusCode::CREATED, "{}", accepted.text);
     assert_eq!(accepted.header("idempotent-replayed"), "");

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::stage::Stage;
 
-const ACTIVE_ADMINS: &str = "SELECT FROM agents WHERE role = 'admin' AND status = 'active'";
+const ACTIVE_ADMINS: &str = "SELECT FROM users WHERE role = 'admin' AND status = 'active'";
 
 #[tokio::test]
 async fn the_last_active_admin_can_be_neither_demoted_nor_deactivated() {

@@ -2,7 +2,7 @@
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use shared::domain::TenantId;
+use shared::types::TenantId;
 use tests::{Tenant, api::answer};
 
 use crate::stage::{PASSWORD, Stage, emails};
@@ -13,7 +13,7 @@ async fn crowd(stage: &Stage, tenant: &Tenant) {
         .inside(tenant)
         .await
         .batch_execute(
-            "INSERT INTO agents (id, email, full_name, role, status, last_seen_at, online_until, created_at)
+            "INSERT INTO users (id, email, full_name, role, status, last_seen_at, online_until, created_at)
              SELECT gen_random_uuid(), 'user' || n || '@kopi.example', 'User ' || n,
                     (ARRAY['admin', 'supervisor', 'agent'])[1 + n % 3],
                     CASE WHEN n % 4 = 0 THEN 'deactivated' ELSE 'active' END,
@@ -130,25 +130,25 @@ async fn a_tenant_that_is_unknown_is_404_and_one_that_is_not_active_is_409_namin
         assert!(refused.text.contains("tenant"), "{}", refused.text);
     }
     for status in ["provisioning", "suspended", "failed", "deleting", "deleted"] {
-        stage.sql(&format!("UPDATE organizations SET status = '{status}'")).await;
+        stage.sql(&format!("UPDATE tenants SET status = '{status}'")).await;
         for refused in requests(&tenant).await {
             assert_eq!(refused.status, StatusCode::CONFLICT, "{status}: {}", refused.text);
             assert!(refused.text.contains(status), "{status}: {}", refused.text);
         }
     }
-    stage.sql("UPDATE organizations SET status = 'active', schema_version = 1").await;
+    stage.sql("UPDATE tenants SET status = 'active', schema_version = 1").await;
     for refused in requests(&tenant).await {
         assert_eq!(refused.status, StatusCode::CONFLICT, "{}", refused.text);
         assert!(refused.text.contains("version 1") && refused.text.contains("migrate-platform"), "{}", refused.text);
     }
-    stage.sql("UPDATE organizations SET schema_version = 2, postgres_cluster = NULL").await;
+    stage.sql("UPDATE tenants SET schema_version = 2, postgres_cluster = NULL").await;
     for refused in requests(&tenant).await {
         assert_eq!(refused.status, StatusCode::CONFLICT, "{}", refused.text);
         assert!(refused.text.contains("no databases"), "{}", refused.text);
     }
     // Refused before anything was begun, so nothing is told of it.
     assert_eq!(stage.audit(&tenant).await, []);
-    assert_eq!(stage.count(&tenant, "SELECT FROM agents").await, 1);
+    assert_eq!(stage.count(&tenant, "SELECT FROM users").await, 1);
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use reqwest::StatusCode;
 use serde_json::json;
 use shared::{
     config::{Clusters, PostgresConfig},
-    domain::TenantId,
+    types::TenantId,
 };
 use uuid::Uuid;
 
@@ -32,7 +32,7 @@ async fn make_database(stage: &Stage, tenant: &Tenant) {
     let mut inside = tenant.inside(&stage.world).await;
     inside.batch_execute("SET ROLE landlord_provisioner").await.unwrap();
     embedded::migrations::runner().set_target(Target::Version(1)).run_async(&mut inside).await.unwrap();
-    let first = "INSERT INTO agents (id, email, full_name, role)
+    let first = "INSERT INTO users (id, email, full_name, role)
                  VALUES ($1, 'sari@kopi.example', 'Sari Wulandari', 'admin')";
     inside.execute(first, &[&tenant.admin]).await.unwrap();
 }
@@ -43,7 +43,7 @@ async fn migrate(stage: &Stage) -> migrate_platform::TenantMigrations {
 }
 
 async fn versions(stage: &Stage) -> BTreeMap<Uuid, (i32, i64)> {
-    let rows = stage.owner.query("SELECT id, schema_version, revision FROM organizations", &[]).await.unwrap();
+    let rows = stage.owner.query("SELECT id, schema_version, revision FROM tenants", &[]).await.unwrap();
     rows.iter().map(|row| (row.get(0), (row.get(1), row.get(2)))).collect()
 }
 
@@ -52,7 +52,7 @@ async fn tenants_are_brought_to_the_newest_schema_and_one_that_cannot_be_reached
     let stage = Stage::new().await;
     let (one, lost, two) = (old_tenant(&stage).await, old_tenant(&stage).await, old_tenant(&stage).await);
     let new = stage.tenant(None).await;
-    stage.sql(&format!("UPDATE organizations SET status = 'suspended' WHERE id = '{}'", two.id)).await;
+    stage.sql(&format!("UPDATE tenants SET status = 'suspended' WHERE id = '{}'", two.id)).await;
     stage.drop_database(&lost).await;
     let behind = stage.ask(&one, &[]).await;
     assert_eq!(behind.status, StatusCode::CONFLICT, "{}", behind.text);
@@ -88,7 +88,7 @@ async fn a_database_that_was_migrated_when_the_run_was_cut_off_is_only_noted() {
     let stage = Stage::new().await;
     let tenant = old_tenant(&stage).await;
     assert_eq!(migrate(&stage).await.migrated, 1);
-    stage.sql("UPDATE organizations SET schema_version = 1").await;
+    stage.sql("UPDATE tenants SET schema_version = 1").await;
     assert_eq!(migrate(&stage).await.migrated, 1);
     assert_eq!(stage.list(&tenant, &[]).await.len(), 1);
     let history = stage.count(&tenant, "SELECT FROM refinery_schema_history").await;
@@ -101,7 +101,7 @@ async fn a_database_in_which_someone_works_is_left_for_the_next_run_and_keeps_no
     let (busy, idle) = (old_tenant(&stage).await, old_tenant(&stage).await);
     let worker = stage.inside(&busy).await;
     worker
-        .batch_execute("SET idle_in_transaction_session_timeout = 0; BEGIN; UPDATE agents SET full_name = 'Sari'")
+        .batch_execute("SET idle_in_transaction_session_timeout = 0; BEGIN; UPDATE users SET full_name = 'Sari'")
         .await
         .unwrap();
     let done = migrate(&stage).await;

@@ -6,8 +6,8 @@ use reqwest::StatusCode;
 use shared::{
     clients::tenant_databases::TenantDatabases,
     config::Clusters,
-    domain::{PageLimit, SearchText},
-    store::users::{self, UserFilter},
+    types::{PageLimit, SearchText},
+    users::{self, store::UserFilter},
 };
 
 use tests::Tenant;
@@ -35,7 +35,7 @@ async fn a_search_is_a_literal_substring_of_address_or_name_without_regard_to_ca
     ];
     let inside = stage.inside(&tenant).await;
     for (number, name) in names.iter().enumerate() {
-        let insert = "INSERT INTO agents (id, email, full_name, role) VALUES (gen_random_uuid(), $1, $2, 'agent')";
+        let insert = "INSERT INTO users (id, email, full_name, role) VALUES (gen_random_uuid(), $1, $2, 'agent')";
         inside.execute(insert, &[&format!("User_{number}@Kopi.example"), name]).await.unwrap();
     }
     let all = stage.list(&tenant, &[]).await;
@@ -63,7 +63,7 @@ async fn a_search_is_a_literal_substring_of_address_or_name_without_regard_to_ca
         "an",
         "ANA",
         "--",
-        "'; DROP TABLE agents; --",
+        "'; DROP TABLE users; --",
         "$1",
         "nobody at all",
         "adm",
@@ -103,11 +103,11 @@ async fn crowd(stage: &Stage, tenant: &Tenant) {
     inside.batch_execute("SET statement_timeout = 0").await.unwrap();
     inside
         .batch_execute(
-            "INSERT INTO agents (id, email, full_name, role, created_at)
+            "INSERT INTO users (id, email, full_name, role, created_at)
              SELECT gen_random_uuid(), 'user' || n || '@kopi.example', translate(md5(n::text), '0123456789', 'ghijklmnop'),
                     'agent', timestamptz '2026-02-01' + n * interval '1 s'
              FROM generate_series(1, 100000) AS n;
-             INSERT INTO agents (id, email, full_name, role, created_at) VALUES
+             INSERT INTO users (id, email, full_name, role, created_at) VALUES
                  (gen_random_uuid(), 'rare@kopi.example', 'Xylia Quartz', 'agent', '2026-01-15')",
         )
         .await
@@ -120,8 +120,8 @@ async fn plan(stage: &Stage, tenant: &Tenant, search: Option<&str>) -> String {
     let databases = TenantDatabases::connect(&Clusters::single(stage.world.api().url), &stage.world.api()).unwrap();
     let connection = databases.get("main", &tenant.database).await.unwrap();
     let filter = UserFilter { search: search.map(|text| SearchText::parse(text).unwrap()), ..UserFilter::default() };
-    users::list(&connection, &filter, None, PageLimit::default()).await.unwrap();
-    let own = "SELECT name FROM pg_prepared_statements WHERE statement LIKE '%FROM agents%' AND statement NOT LIKE '%pg_prepared%'";
+    users::store::list(&connection, &filter, None, PageLimit::default()).await.unwrap();
+    let own = "SELECT name FROM pg_prepared_statements WHERE statement LIKE '%FROM users%' AND statement NOT LIKE '%pg_prepared%'";
     let name: String = connection.query_one(own, &[]).await.unwrap().get(0);
     let mut values = vec!["1001".to_owned()];
     values.extend(filter.search.map(|text| format!("'{}'", text.like_pattern())));
@@ -137,13 +137,13 @@ async fn among_100_000_users_a_search_reads_an_index_and_a_short_one_is_answered
     crowd(&stage, &tenant).await;
     for rare in ["xyl", "Quartz", "user77777", "XYLIA q"] {
         let plan = plan(&stage, &tenant, Some(rare)).await;
-        assert!(plan.contains("Bitmap Index Scan on agents_search"), "{rare}\n{plan}");
+        assert!(plan.contains("Bitmap Index Scan on users_search"), "{rare}\n{plan}");
         assert!(!plan.contains("Seq Scan"), "{rare}\n{plan}");
     }
     // What everyone has is found among the newest.
     for common in [Some("kopi"), Some("ser"), None] {
         let plan = plan(&stage, &tenant, common).await;
-        assert!(plan.contains("Index Scan using agents_newest"), "{common:?}\n{plan}");
+        assert!(plan.contains("Index Scan using users_newest"), "{common:?}\n{plan}");
         assert!(!plan.contains("Seq Scan") && !plan.contains("Sort"), "{common:?}\n{plan}");
     }
     assert_eq!(emails(&stage.list(&tenant, &[("search", "xYl")]).await), ["rare@kopi.example"]);

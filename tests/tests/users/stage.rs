@@ -98,7 +98,7 @@ impl Stage {
     /// The audit entries of a tenant, oldest first: action, outcome, whether it names the intent before it, details.
     pub(crate) async fn audit(&self, tenant: &Tenant) -> Vec<(String, String, bool, Value)> {
         let sql = "SELECT action, outcome, intent_id IS NOT NULL AND intent_id = lag(id) OVER (ORDER BY id), details
-                   FROM audit WHERE organization_id = $1 ORDER BY id";
+                   FROM audit WHERE tenant_id = $1 ORDER BY id";
         let rows = self.owner.query(sql, &[&tenant.id.0]).await.unwrap();
         rows.iter().map(|row| (row.get(0), row.get(1), row.get(2), row.get(3))).collect()
     }

@@ -78,7 +78,7 @@ async fn no_password_and_no_hash_is_ever_kept_outside_of_the_users_own_row() {
     for text in [&added.text, &reset.text] {
         assert!(!text.contains("password") && !text.contains("argon2"), "{text}");
     }
-    for table in ["audit", "outbox", "idempotency_keys", "organizations", "operations"] {
+    for table in ["audit", "outbox", "idempotency_keys", "tenants", "operations"] {
         let rows = stage.owner.query(&format!("SELECT row_to_json(t)::text FROM {table} AS t"), &[]).await.unwrap();
         for row in rows {
             let row: String = row.get(0);

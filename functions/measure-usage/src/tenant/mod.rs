@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use futures::try_join;
 use shared::{
-    domain::{Measurement, MeasurementError, Month},
     error::Error,
-    store::usage::Target,
+    types::Month,
+    usage::{Measurement, MeasurementError, store::Target},
 };
 use time::OffsetDateTime;
 use tokio::time::Instant;
@@ -22,14 +22,14 @@ const ANSWER: Duration = Duration::from_millis(500);
 
 /// Why a tenant could not be measured.
 #[derive(Debug)]
-pub struct Fault {
+pub struct InputError {
     /// For the operator.
     pub code: MeasurementError,
     /// For the log.
     pub cause: Option<Error>,
 }
 
-impl Fault {
+impl InputError {
     fn new(code: MeasurementError) -> Self {
         Self { code, cause: None }
     }
@@ -47,8 +47,8 @@ pub async fn measure(
     target: &Target,
     at: OffsetDateTime,
     limit: Duration,
-) -> Result<Measurement, Fault> {
-    let unknown = || Fault::new(MeasurementError::ClusterUnknown);
+) -> Result<Measurement, InputError> {
+    let unknown = || InputError::new(MeasurementError::ClusterUnknown);
     let placement = target.placement.as_ref().ok_or_else(unknown)?;
     let postgres = stores.postgres.get(&placement.postgres_cluster).ok_or_else(unknown)?;
     let mongo = stores.mongo.get(&placement.mongo_cluster).ok_or_else(unknown)?;

@@ -5,14 +5,10 @@ use mongodb::{
     bson::{Bson, DateTime, Document, doc},
     error::{Error as MongoError, ErrorKind},
 };
-use shared::{
-    clients::clusters::MongoCluster,
-    domain::{MeasurementError, Month},
-    error::Error,
-};
+use shared::{clients::clusters::MongoCluster, error::Error, types::Month, usage::MeasurementError};
 use tokio::time::{Instant, timeout_at};
 
-use super::{Fault, patience};
+use super::{InputError, patience};
 
 /// What is found in it.
 pub(super) struct Talk {
@@ -28,15 +24,16 @@ pub(super) async fn measure(
     database: &str,
     month: Month,
     until: Instant,
-) -> Result<Talk, Fault> {
+) -> Result<Talk, InputError> {
     let look = async {
-        let client = cluster.client().await.map_err(|error| Fault::of(error, MeasurementError::MongodbUnavailable))?;
+        let client =
+            cluster.client().await.map_err(|error| InputError::of(error, MeasurementError::MongodbUnavailable))?;
         look(&client.database(database), month, until).await
     };
-    timeout_at(until, look).await.unwrap_or_else(|_| Err(Fault::new(MeasurementError::MongodbUnavailable)))
+    timeout_at(until, look).await.unwrap_or_else(|_| Err(InputError::new(MeasurementError::MongodbUnavailable)))
 }
 
-async fn look(database: &Database, month: Month, until: Instant) -> Result<Talk, Fault> {
+async fn look(database: &Database, month: Month, until: Instant) -> Result<Talk, InputError> {
     let ask = async |mut command: Document| {
         command.insert("maxTimeMS", i64::try_from(patience(until).as_millis()).unwrap_or(i64::MAX));
         database.run_command(command).await.map_err(fault)
@@ -44,7 +41,7 @@ async fn look(database: &Database, month: Month, until: Instant) -> Result<Talk,
     let stats = ask(doc! { "dbStats": 1 }).await?;
     // A database that is not there answers like an empty one, but ours are never empty.
     if number(&stats, "collections")? == 0 {
-        return Err(Fault::new(MeasurementError::DatabaseMissing));
+        return Err(InputError::new(MeasurementError::DatabaseMissing));
     }
     // Every contact has been created at some time, so that an index counts them all.
     let contacts = ask(doc! { "count": "contacts", "query": { "created_at": { "$gte": DateTime::MIN } } }).await?;
@@ -72,19 +69,19 @@ fn kinds(answer: &Document) -> Vec<String> {
 }
 
 /// A number of an answer, which MongoDB gives in whichever type it fits.
-fn number(answer: &Document, name: &str) -> Result<i64, Fault> {
+fn number(answer: &Document, name: &str) -> Result<i64, InputError> {
     match answer.get(name) {
         Some(Bson::Int32(number)) => Ok(i64::from(*number)),
         Some(Bson::Int64(number)) => Ok(*number),
         #[expect(clippy::cast_possible_truncation, reason = "a size in whole bytes")]
         Some(Bson::Double(number)) if number.is_finite() => Ok(*number as i64),
-        _ => Err(Fault::of(Error::internal(format!("MongoDB gave no `{name}`")), MeasurementError::Unexpected)),
+        _ => Err(InputError::of(Error::internal(format!("MongoDB gave no `{name}`")), MeasurementError::Unexpected)),
     }
 }
 
-fn fault(error: MongoError) -> Fault {
+fn fault(error: MongoError) -> InputError {
     const MAX_TIME_MS_EXPIRED: i32 = 50;
     let too_long = matches!(&*error.kind, ErrorKind::Command(answer) if answer.code == MAX_TIME_MS_EXPIRED);
-    let fault = Fault::of(error.into(), MeasurementError::MongodbUnavailable);
-    if too_long { Fault { code: MeasurementError::DeadlineExceeded, ..fault } } else { fault }
+    let fault = InputError::of(error.into(), MeasurementError::MongodbUnavailable);
+    if too_long { InputError { code: MeasurementError::DeadlineExceeded, ..fault } } else { fault }
 }

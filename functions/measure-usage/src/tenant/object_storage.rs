@@ -1,22 +1,18 @@
 //! The tenant's part of the bucket.
 
-use shared::{
-    clients::s3::Bucket,
-    domain::{MeasurementError, TenantId},
-    error::Error,
-};
+use shared::{clients::s3::Bucket, error::Error, types::TenantId, usage::MeasurementError};
 use tokio::time::{Instant, timeout_at};
 
-use super::Fault;
+use super::InputError;
 
 /// The bytes of all objects under the tenant's prefix, in their current versions. A thousand objects are a request; of a
 /// tenant that has more than can be listed in time, nothing is said.
-pub(super) async fn measure(bucket: &Bucket, tenant_id: TenantId, until: Instant) -> Result<i64, Fault> {
+pub(super) async fn measure(bucket: &Bucket, tenant_id: TenantId, until: Instant) -> Result<i64, InputError> {
     let mut pages = 0;
     match timeout_at(until, list(bucket, &tenant_id.object_prefix(), &mut pages)).await {
-        Ok(listed) => listed.map_err(|error| Fault::of(error, MeasurementError::ObjectStorageUnavailable)),
-        Err(_) if pages > 0 => Err(Fault::new(MeasurementError::DeadlineExceeded)),
-        Err(_) => Err(Fault::new(MeasurementError::ObjectStorageUnavailable)),
+        Ok(listed) => listed.map_err(|error| InputError::of(error, MeasurementError::ObjectStorageUnavailable)),
+        Err(_) if pages > 0 => Err(InputError::new(MeasurementError::DeadlineExceeded)),
+        Err(_) => Err(InputError::new(MeasurementError::ObjectStorageUnavailable)),
     }
 }
 

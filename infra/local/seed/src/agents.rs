@@ -5,8 +5,9 @@ use secrecy::ExposeSecret;
 use shared::{
     clients::postgres::connect_once,
     config::{Clusters, PostgresConfig},
-    domain::{TenantId, TenantStatus},
     error::{Error, Result},
+    tenants::TenantStatus,
+    types::TenantId,
 };
 use slug::slugify;
 use time::{Duration, OffsetDateTime};
@@ -41,7 +42,7 @@ impl Home {
     /// The tenant of that id, which has to be active.
     pub async fn find(platform: &Client, id: TenantId) -> Result<Self> {
         let query = "SELECT slug, country::text, database_name, postgres_cluster, max_agents, status
-                     FROM organizations WHERE id = $1";
+                     FROM tenants WHERE id = $1";
         let Some(row) = platform.query_opt(query, &[&id.0]).await? else {
             return Err(Error::Conflict(format!("There is no tenant {id}")));
         };
@@ -83,7 +84,7 @@ pub async fn fill(
     mut progress: impl FnMut(usize),
 ) -> Result<(Written, i64)> {
     let mut tenant = home.connect(clusters, config).await?;
-    let rows = tenant.query("SELECT lower(email) FROM agents", &[]).await?;
+    let rows = tenant.query("SELECT lower(email) FROM users", &[]).await?;
     let mut emails = Taken::new(rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<String>, _>>()?);
     let place = Place::of(&home.country);
     let now = OffsetDateTime::now_utc();
@@ -100,9 +101,9 @@ pub async fn fill(
         progress(size);
     }
     tenant.batch_execute("VACUUM (ANALYZE) agents").await?;
-    let soon = "UPDATE tenant_usage SET due_at = least(due_at, now()) WHERE organization_id = $1";
+    let soon = "UPDATE tenant_usage SET due_at = least(due_at, now()) WHERE tenant_id = $1";
     platform.execute(soon, &[&home.id.0]).await?;
-    let counted = tenant.query_one("SELECT count(*) FROM agents WHERE status = 'active'", &[]).await?.try_get(0)?;
+    let counted = tenant.query_one("SELECT count(*) FROM users WHERE status = 'active'", &[]).await?.try_get(0)?;
     Ok((written, counted))
 }
 

@@ -3,9 +3,9 @@
 use redis::Script;
 use shared::{
     clients::redis::Redis,
-    counters::messages_key,
-    domain::{Month, TenantId},
     error::Result,
+    types::{Month, TenantId},
+    usage::live_counters::messages_key,
 };
 
 /// How long a counter is kept, in seconds: until its month is surely over.

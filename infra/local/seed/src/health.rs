@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use rand::{Rng, RngExt, rngs::StdRng};
 use shared::{
-    domain::{Component, Condition, Service},
     error::Result,
+    health::{Component, Condition},
+    types::Service,
 };
 use time::{Duration, OffsetDateTime};
 use tokio_postgres::Client;

@@ -16,8 +16,8 @@ use seed::{
 use shared::{
     clients::{postgres::connect_once, redis::Redis},
     config::{Clusters, FromEnv, PostgresConfig, RedisConfig},
-    domain::TenantId,
     error::{Error, Result, chain},
+    types::TenantId,
 };
 
 /// Writes generated data straight into the stores, in addition to what is there. It can be repeated.

@@ -234,7 +234,7 @@ mod indonesian {
 
 #[cfg(test)]
 mod tests {
-    use shared::domain::{Country, TenantName};
+    use shared::{tenants::TenantName, types::Country};
 
     use super::*;
 

@@ -38,7 +38,7 @@ macro_rules! row {
 }
 
 row!(
-    Organization in "organizations" {
+    Organization in "tenants" {
         id: Uuid, name: String, slug: String, status: &'static str, database_name: String, schema_version: i32,
         country: &'static str, max_agents: Option<i64>, max_contacts: Option<i64>, max_messages_month: Option<i64>,
         revision: i64, created_at: OffsetDateTime, updated_at: OffsetDateTime,
@@ -46,12 +46,12 @@ row!(
 );
 
 row!(
-    PendingAdmin in "pending_admins" { organization_id: Uuid, agent_id: Uuid, email: String, password_hash: String }
+    PendingAdmin in "pending_admins" { tenant_id: Uuid, user_id: Uuid, email: String, password_hash: String }
 );
 
 row!(
     Operation in "operations" {
-        id: Uuid, organization_id: Uuid, kind: &'static str, status: &'static str, reason: Option<&'static str>,
+        id: Uuid, tenant_id: Uuid, kind: &'static str, status: &'static str, reason: Option<&'static str>,
         requested_by: String, attempts: i32, lease_token: i64, schema_version: Option<i32>, created_at: OffsetDateTime,
         updated_at: OffsetDateTime, finished_at: Option<OffsetDateTime>,
     }
@@ -66,7 +66,7 @@ row!(
 
 row!(
     AuditEntry in "audit" {
-        id: Uuid, at: OffsetDateTime, actor: String, action: &'static str, organization_id: Option<Uuid>,
+        id: Uuid, at: OffsetDateTime, actor: String, action: &'static str, tenant_id: Option<Uuid>,
         request_id: Option<String>, source_address: Option<String>, details: Value,
     }
 );
@@ -74,7 +74,7 @@ row!(
 row!(
     /// Goes through a table of the session's own: the row in `tenant_usage` is there as soon as its organization is.
     Usage in "seeded_usage" {
-        organization_id: Uuid, agents: Option<i64>, agents_online: Option<i64>, contacts: Option<i64>,
+        tenant_id: Uuid, agents: Option<i64>, agents_online: Option<i64>, contacts: Option<i64>,
         storage_bytes: Option<i64>, channels: Vec<&'static str>, month: Option<Date>, messages_measured: Option<i64>,
         messages_counted: Option<i64>, measured_at: Option<OffsetDateTime>, error: Option<&'static str>,
         failed_at: Option<OffsetDateTime>, due_at: Timestamp<OffsetDateTime>,
@@ -83,7 +83,7 @@ row!(
 
 row!(
     Threshold in "usage_thresholds" {
-        organization_id: Uuid, month: Date, figure: &'static str, percent: i16, reached_at: OffsetDateTime,
+        tenant_id: Uuid, month: Date, figure: &'static str, percent: i16, reached_at: OffsetDateTime,
     }
 );
 

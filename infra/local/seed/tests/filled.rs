@@ -18,7 +18,8 @@ use seed::{
 use shared::{
     clients::{postgres::connect_once, redis::Redis},
     config::{FromEnv, PostgresConfig, RedisConfig},
-    domain::{Slug, TENANT_SCHEMA_VERSION, TenantId, TenantName, tenant_template},
+    tenants::{TENANT_SCHEMA_VERSION, TenantName, tenant_template},
+    types::{Slug, TenantId},
 };
 use tests::{Api, World};
 use tokio::time::sleep;
@@ -46,8 +47,8 @@ async fn fill(world: &World, count: usize) -> seed::Written {
 /// Rows that no function would have left behind.
 async fn assert_whole(world: &World) {
     for (what, wrong) in [
-        ("without usage", "SELECT FROM organizations WHERE id NOT IN (SELECT organization_id FROM tenant_usage)"),
-        ("without an operation", "SELECT FROM organizations WHERE id NOT IN (SELECT organization_id FROM operations)"),
+        ("without usage", "SELECT FROM tenants WHERE id NOT IN (SELECT tenant_id FROM tenant_usage)"),
+        ("without an operation", "SELECT FROM tenants WHERE id NOT IN (SELECT tenant_id FROM operations)"),
         (
             "without all steps",
             "SELECT FROM operations AS o
@@ -56,29 +57,29 @@ async fn assert_whole(world: &World) {
         ("open", "SELECT FROM operations WHERE finished_at IS NULL OR finished_at > now() OR finished_at < created_at"),
         (
             "another end than its last operation",
-            "SELECT FROM organizations AS t
+            "SELECT FROM tenants AS t
             WHERE (status = 'failed') <> ('failed' = (
-                SELECT status FROM operations WHERE organization_id = t.id ORDER BY created_at DESC LIMIT 1))",
+                SELECT status FROM operations WHERE tenant_id = t.id ORDER BY created_at DESC LIMIT 1))",
         ),
         (
             "retriable without its first agent, or the other way round",
-            "SELECT FROM organizations AS t
-            WHERE (status = 'failed') <> EXISTS (SELECT FROM pending_admins WHERE organization_id = t.id)",
+            "SELECT FROM tenants AS t
+            WHERE (status = 'failed') <> EXISTS (SELECT FROM pending_admins WHERE tenant_id = t.id)",
         ),
         (
             "unaudited",
-            "SELECT FROM organizations AS t
-            WHERE revision <> (SELECT count(*) FROM audit WHERE organization_id = t.id)",
+            "SELECT FROM tenants AS t
+            WHERE revision <> (SELECT count(*) FROM audit WHERE tenant_id = t.id)",
         ),
-        ("placed", "SELECT FROM organizations WHERE postgres_cluster IS NOT NULL OR mongo_cluster IS NOT NULL"),
+        ("placed", "SELECT FROM tenants WHERE postgres_cluster IS NOT NULL OR mongo_cluster IS NOT NULL"),
         (
             "due without databases",
-            "SELECT FROM tenant_usage JOIN organizations ON id = organization_id
+            "SELECT FROM tenant_usage JOIN tenants ON id = tenant_id
             WHERE status <> 'failed' AND due_at <> 'infinity'",
         ),
         (
             "in the future",
-            "SELECT FROM organizations JOIN tenant_usage ON id = organization_id
+            "SELECT FROM tenants JOIN tenant_usage ON id = tenant_id
             WHERE created_at > updated_at OR updated_at > now() OR measured_at > now() OR failed_at > now()",
         ),
         ("owed", "SELECT FROM outbox"),
@@ -91,10 +92,10 @@ async fn assert_whole(world: &World) {
 async fn tenants_are_whole_and_of_every_kind_and_a_second_run_adds_to_the_first() {
     let world = World::new().await;
     let written = fill(&world, 1_200).await;
-    assert_eq!((written.of("organizations"), written.of("usage")), (1_200, 1_200));
+    assert_eq!((written.of("tenants"), written.of("usage")), (1_200, 1_200));
     assert_whole(&world).await;
     let count = async |condition: &str| {
-        let joined = "SELECT FROM organizations JOIN tenant_usage ON id = organization_id WHERE";
+        let joined = "SELECT FROM tenants JOIN tenant_usage ON id = tenant_id WHERE";
         world.count(&format!("{joined} {condition}")).await
     };
     for kind in [
@@ -117,7 +118,7 @@ async fn tenants_are_whole_and_of_every_kind_and_a_second_run_adds_to_the_first(
     fill(&world, 300).await;
     assert_whole(&world).await;
     assert_eq!(count("true").await, 1_500);
-    for row in world.client().await.query("SELECT name, slug FROM organizations", &[]).await.unwrap() {
+    for row in world.client().await.query("SELECT name, slug FROM tenants", &[]).await.unwrap() {
         assert!(TenantName::parse(row.get(0)).is_ok() && Slug::parse(row.get(1)).is_ok(), "{row:?}");
     }
 }
@@ -151,9 +152,8 @@ async fn lists_work_over_generated_tenants() {
 async fn the_live_counters_of_active_tenants_are_near_what_was_counted() {
     let world = World::new().await;
     fill(&world, 200).await;
-    let counted =
-        "SELECT 'usage:' || organization_id || ':' || to_char(month, 'YYYYMM') || ':messages', messages_counted
-                   FROM tenant_usage JOIN organizations ON id = organization_id
+    let counted = "SELECT 'usage:' || tenant_id || ':' || to_char(month, 'YYYYMM') || ':messages', messages_counted
+                   FROM tenant_usage JOIN tenants ON id = tenant_id
                    WHERE status = 'active' AND messages_counted > 0
                        AND month = date_trunc('month', now() AT TIME ZONE 'UTC')";
     let rows = world.client().await.query(counted, &[]).await.unwrap();
@@ -176,7 +176,7 @@ async fn a_run_that_is_killed_leaves_whole_tenants_and_the_next_one_adds_to_them
     let world = World::new().await;
     let mut program = program(&world, &["--tenants", "500000"]).stdout(Stdio::null()).spawn().unwrap();
     let begun = Instant::now();
-    while world.count("SELECT FROM organizations").await < 2_000 {
+    while world.count("SELECT FROM tenants").await < 2_000 {
         assert!(begun.elapsed() < Duration::from_mins(1) && program.try_wait().unwrap().is_none());
         sleep(Duration::from_millis(20)).await;
     }
@@ -190,9 +190,9 @@ async fn a_run_that_is_killed_leaves_whole_tenants_and_the_next_one_adds_to_them
         sleep(Duration::from_millis(50)).await;
     }
     assert_whole(&world).await;
-    let left = world.count("SELECT FROM organizations").await;
+    let left = world.count("SELECT FROM tenants").await;
     fill(&world, 100).await;
-    assert_eq!(world.count("SELECT FROM organizations").await, left + 100);
+    assert_eq!(world.count("SELECT FROM tenants").await, left + 100);
     assert_whole(&world).await;
 }
 
@@ -207,7 +207,7 @@ async fn two_runs_at_once_do_not_take_each_others_slugs() {
     };
     let wanted = Tenants { count: 3_000, history: true };
     let (first, second) = tokio::join!(tenants::fill(&mut first, None, wanted, drop), second);
-    assert_eq!(first.unwrap().of("organizations"), 3_000);
+    assert_eq!(first.unwrap().of("tenants"), 3_000);
     assert!(second.unwrap_err().to_string().contains("is at work"));
 }
 
@@ -252,7 +252,7 @@ async fn users_of_a_tenant_are_added_to_those_it_has_and_it_is_measured_soon() {
     assert_eq!((first.of("agents"), second.of("agents")), (3_000, 500));
     let inside = connect_once(&world.provisioner(), Some(&database)).await.unwrap();
     let count = async |condition: &str| -> i64 {
-        inside.query_one(&format!("SELECT count(*) FROM agents WHERE {condition}"), &[]).await.unwrap().get(0)
+        inside.query_one(&format!("SELECT count(*) FROM users WHERE {condition}"), &[]).await.unwrap().get(0)
     };
     assert_eq!(count("true").await, 3_500);
     assert_eq!(count("status = 'active'").await, counted);
@@ -277,7 +277,7 @@ async fn bad_input_gets_one_line_that_says_what_is_wrong() {
     let world = World::new().await;
     let (suspended, generated) = (Uuid::now_v7().to_string(), Uuid::now_v7().to_string());
     let insert = format!(
-        "INSERT INTO organizations (id, name, slug, status, database_name, country, created_at, updated_at) VALUES
+        "INSERT INTO tenants (id, name, slug, status, database_name, country, created_at, updated_at) VALUES
          ('{suspended}', 'A', 'aa', 'suspended', 'a', 'ID', now(), now()),
          ('{generated}', 'B', 'bb', 'active', 'b', 'ID', now(), now())"
     );
@@ -302,7 +302,7 @@ async fn bad_input_gets_one_line_that_says_what_is_wrong() {
         assert!(!output.status.success() && text.contains(said), "{arguments:?}: {text}");
         assert_eq!(text.lines().count(), 1, "{arguments:?}: {text}");
     }
-    assert_eq!(world.count("SELECT FROM organizations").await, 2, "what was refused wrote something");
+    assert_eq!(world.count("SELECT FROM tenants").await, 2, "what was refused wrote something");
 }
 
 /// The program, in a world.
@@ -314,13 +314,13 @@ fn program(world: &World, arguments: &[&str]) -> Command {
 
 /// A tenant with a database of its own; says its name.
 async fn tenant(world: &World, id: TenantId) -> String {
-    let database = shared::domain::new_database_name();
+    let database = shared::tenants::new_database_name();
     let template = tenant_template(TENANT_SCHEMA_VERSION);
     let provisioner = connect_once(&world.provisioner(), None).await.unwrap();
     let create = format!("CREATE DATABASE {database} TEMPLATE {template} OWNER landlord_provisioner");
     provisioner.batch_execute(&create).await.unwrap();
     let insert = format!(
-        "INSERT INTO organizations (id, name, slug, status, database_name, country, postgres_cluster, mongo_cluster,
+        "INSERT INTO tenants (id, name, slug, status, database_name, country, postgres_cluster, mongo_cluster,
                                     created_at, updated_at)
          VALUES ('{id}', 'Kopi', 'kopi', 'active', '{database}', 'ID', 'main', 'main', now(), now());
          UPDATE tenant_usage SET due_at = now() + interval '10 minutes'"

@@ -27,7 +27,7 @@ CREATE TABLE role_permissions (
     PRIMARY KEY (role, permission)
 );
 
-CREATE TABLE agents (
+CREATE TABLE users (
     id            uuid        PRIMARY KEY,
     email         text        NOT NULL,
     full_name     text        NOT NULL,
@@ -45,12 +45,12 @@ CREATE TABLE agents (
     updated_at    timestamptz NOT NULL DEFAULT now()
 );
 
-CREATE UNIQUE INDEX agents_email ON agents (lower(email));
-CREATE INDEX agents_newest ON agents (created_at DESC, id DESC);
+CREATE UNIQUE INDEX users_email ON users (lower(email));
+CREATE INDEX users_newest ON users (created_at DESC, id DESC);
 -- For the search of a substring of e-mail or name, in any case.
-CREATE INDEX agents_search ON agents USING gin (email gin_trgm_ops, full_name gin_trgm_ops);
+CREATE INDEX users_search ON users USING gin (email gin_trgm_ops, full_name gin_trgm_ops);
 -- How many count against the limit, and how many are online.
-CREATE INDEX agents_active ON agents (status, online_until);
+CREATE INDEX users_active ON users (status, online_until);
 
 -- A division is a team that conversations are routed to.
 CREATE TABLE divisions (
@@ -63,13 +63,13 @@ CREATE TABLE divisions (
 
 CREATE UNIQUE INDEX divisions_name ON divisions (lower(name));
 
-CREATE TABLE agent_divisions (
-    agent_id    uuid NOT NULL REFERENCES agents (id) ON DELETE CASCADE,
+CREATE TABLE user_divisions (
+    user_id    uuid NOT NULL REFERENCES users (id) ON DELETE CASCADE,
     division_id uuid NOT NULL REFERENCES divisions (id) ON DELETE CASCADE,
-    PRIMARY KEY (agent_id, division_id)
+    PRIMARY KEY (user_id, division_id)
 );
 
-CREATE INDEX agent_divisions_of_division ON agent_divisions (division_id);
+CREATE INDEX user_divisions_of_division ON user_divisions (division_id);
 
 CREATE TABLE settings (
     name       text        PRIMARY KEY,
@@ -83,7 +83,7 @@ INSERT INTO roles (name, description, built_in) VALUES
     ('agent', 'Answers the conversations that are assigned', true);
 
 INSERT INTO permissions (name, description) VALUES
-    ('agents.manage', 'Add, change and deactivate agents'),
+    ('users.manage', 'Add, change and deactivate agents'),
     ('channels.manage', 'Connect and disconnect channels'),
     ('contacts.export', 'Export contacts'),
     ('contacts.write', 'Add and change contacts'),
@@ -107,10 +107,10 @@ UNION ALL
 SELECT 'agent', name FROM permissions WHERE name IN ('contacts.write', 'conversations.reply');
 
 INSERT INTO settings (name, value) VALUES
-    ('assignment', '{"mode": "round_robin", "max_open_per_agent": 20}'),
+    ('assignment', '{"mode": "round_robin", "max_open_per_user": 20}'),
     ('business_hours', '{"time_zone": "UTC", "always_open": true, "hours": []}'),
     ('locale', '{"language": "en", "time_zone": "UTC"}'),
     ('retention', '{"messages_days": null}');
 
-GRANT SELECT ON roles, permissions, role_permissions, divisions, agent_divisions, settings TO landlord_api;
-GRANT SELECT, INSERT, UPDATE ON agents TO landlord_api;
+GRANT SELECT ON roles, permissions, role_permissions, divisions, user_divisions, settings TO landlord_api;
+GRANT SELECT, INSERT, UPDATE ON users TO landlord_api;

@@ -14,7 +14,7 @@ struct Area {
 const AREAS: [Area; 8] = [
     Area {
         name: "Tenants",
-        description: "The organizations that are the platform's customers: what they are, what they use, and what is being \
+        description: "The tenants that are the platform's customers: what they are, what they use, and what is being \
             done to them.",
         paths: &["/tenants"],
     },

@@ -3,9 +3,9 @@
 use axum::http::StatusCode;
 
 use crate::{
-    domain::{PageLimit, TenantId},
-    error::{Dependency, Error, Fault, Location},
+    error::{Dependency, Error, InputError, Location},
     http::Problem,
+    types::{PageLimit, TenantId},
 };
 
 /// Why an operation refuses.
@@ -102,7 +102,7 @@ impl Cause {
 
     /// The problem, for an example.
     pub(super) fn problem(self) -> Problem {
-        let parameter = |location, detail: String| Error::Invalid(vec![Fault { location, detail }]);
+        let parameter = |location, detail: String| Error::Invalid(vec![InputError { location, detail }]);
         let error = match self {
             Self::MalformedBody => {
                 Error::Malformed("The body is not JSON: EOF while parsing an object at line 1 column 1".to_owned())
@@ -115,8 +115,8 @@ impl Cause {
             Self::Conflict => Error::Conflict(String::new()),
             Self::PreconditionFailed => Error::PreconditionFailed { what: "tenant" },
             Self::InvalidBody => Error::Invalid(vec![
-                Fault { location: Location::Body("/name".to_owned()), detail: "is required".to_owned() },
-                Fault {
+                InputError { location: Location::Body("/name".to_owned()), detail: "is required".to_owned() },
+                InputError {
                     location: Location::Body("/colour".to_owned()),
                     detail: "is not a field here, which knows name".to_owned(),
                 },
@@ -135,6 +135,6 @@ impl Cause {
 }
 
 /// What a parser says of what it refuses.
-fn fault<T>(parsed: &Result<T, crate::domain::InvalidValue>) -> String {
+fn fault<T>(parsed: &Result<T, crate::types::InvalidValue>) -> String {
     parsed.as_ref().err().map(ToString::to_string).unwrap_or_default()
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use utoipa::openapi::{OpenApi, RefOr, Schema};
 
-use super::{
+use crate::http::openapi::{
     bodies::{Schemas, name},
     operations,
 };

@@ -24,11 +24,14 @@ use utoipa::{
     },
 };
 
-pub use self::bodies::exactly_one;
-use self::causes::Cause;
-pub use self::parameters::{Paging, TenantFilters};
-use super::{Problem, ProblemDetails};
-use crate::domain::{AdminId, AgentId, Country, ImpersonationId, TenantId, TenantStatus};
+pub use crate::http::openapi::bodies::exactly_one;
+use crate::http::openapi::causes::Cause;
+pub use crate::http::openapi::parameters::{Paging, named, query_parameter, single_line_text};
+use crate::http::{Problem, ProblemDetails};
+use crate::{
+    tenants::TenantStatus,
+    types::{Country, ImpersonationId, SuperAdminId, TenantId, UserId},
+};
 
 /// The header that every response has.
 const REQUEST_ID: &str = "x-request-id";
@@ -66,8 +69,8 @@ pub fn document(mut api: OpenApi) -> OpenApi {
 /// What parameters and problems are made of.
 fn schemas() -> Vec<(String, RefOr<Schema>)> {
     let mut schemas = vec![
-        (AdminId::name().into_owned(), AdminId::schema()),
-        (AgentId::name().into_owned(), AgentId::schema()),
+        (SuperAdminId::name().into_owned(), SuperAdminId::schema()),
+        (UserId::name().into_owned(), UserId::schema()),
         (Country::name().into_owned(), Country::schema()),
         (ImpersonationId::name().into_owned(), ImpersonationId::schema()),
         (TenantId::name().into_owned(), TenantId::schema()),

@@ -10,17 +10,13 @@ use utoipa::{
 };
 
 use crate::{
-    domain::{Country, PageLimit, TenantId, TenantStatus},
     http::{IdPath, IdempotencyKey, IfMatch, TenantPath},
+    types::{PageLimit, TenantId},
 };
 
 /// `limit` and `cursor` of a list.
 #[derive(Debug)]
 pub struct Paging;
-
-/// What [`super::super::tenant_filter`] takes.
-#[derive(Debug)]
-pub struct TenantFilters;
 
 impl IntoParams for Paging {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
@@ -30,22 +26,12 @@ impl IntoParams for Paging {
             .maximum(Some(PageLimit::MAX))
             .default(Some(PageLimit::default().get().into()));
         vec![
-            query("limit", limit, "How many at the most"),
-            query(
+            query_parameter("limit", limit, "How many at the most"),
+            query_parameter(
                 "cursor",
                 text("cursor"),
                 "Where the page before ended, from its `Link`; good for the same list in the same order",
             ),
-        ]
-    }
-}
-
-impl IntoParams for TenantFilters {
-    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        vec![
-            query("status", named::<TenantStatus>(), "Only this status"),
-            query("country", named::<Country>(), "Only this country"),
-            query("search", search(), "Only where this is in the name or the slug, without regard to case"),
         ]
     }
 }
@@ -106,12 +92,12 @@ fn id<T: ToSchema>() -> Parameter {
 }
 
 /// A schema that the document has under its name.
-fn named<T: ToSchema>() -> Ref {
+pub fn named<T: ToSchema>() -> Ref {
     Ref::from_schema_name(T::name())
 }
 
-/// A search in what people read.
-fn search() -> ObjectBuilder {
+/// The schema of a line of text that people write, such as a search.
+pub fn single_line_text() -> ObjectBuilder {
     text("single-line").max_length(Some(120))
 }
 
@@ -119,7 +105,8 @@ fn text(format: &str) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).format(Some(SchemaFormat::Custom(format.to_owned())))
 }
 
-fn query(name: &str, schema: impl Into<RefOr<Schema>>, description: &str) -> Parameter {
+/// An optional query parameter.
+pub fn query_parameter(name: &str, schema: impl Into<RefOr<Schema>>, description: &str) -> Parameter {
     optional(ParameterIn::Query, name, schema, description)
 }
 

@@ -12,7 +12,7 @@ use utoipa::openapi::{
     schema::Schema,
 };
 
-use super::causes::Cause;
+use crate::http::openapi::causes::Cause;
 
 const MEDIA_TYPE: &str = "application/problem+json";
 

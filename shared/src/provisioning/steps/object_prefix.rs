@@ -12,11 +12,11 @@ use aws_sdk_s3::{
 };
 
 use crate::{
-    domain::StepName,
     error::Error,
+    operations::StepName,
     provisioning::{
-        fault::Fault,
-        step::{Site, Step},
+        fault::StepError,
+        step::{Step, StepContext},
     },
 };
 
@@ -27,7 +27,7 @@ impl Step for ObjectPrefix {
     const NAME: StepName = StepName::ObjectPrefix;
     const FENCED: bool = false;
 
-    async fn apply(&self, site: &Site<'_>) -> Result<(), Fault> {
+    async fn apply(&self, site: &StepContext<'_>) -> Result<(), StepError> {
         let bucket = &site.stores.bucket;
         bucket
             .client()
@@ -42,7 +42,7 @@ impl Step for ObjectPrefix {
         Ok(())
     }
 
-    async fn undo(&self, site: &Site<'_>) -> Result<(), Fault> {
+    async fn undo(&self, site: &StepContext<'_>) -> Result<(), StepError> {
         let bucket = &site.stores.bucket;
         let client = bucket.client().await;
         let key = marker(site);
@@ -64,24 +64,24 @@ impl Step for ObjectPrefix {
             let answer = client.delete_objects().bucket(&bucket.name).delete(batch).send().await.map_err(refused)?;
             if let Some(error) = answer.errors().first() {
                 let code = error.code().unwrap_or("no code");
-                return Err(Fault::transient(format!("object storage kept an object of the tenant: {code}")));
+                return Err(StepError::transient(format!("object storage kept an object of the tenant: {code}")));
             }
         }
     }
 }
 
 /// An object that belongs to this operation alone.
-fn marker(site: &Site<'_>) -> String {
+fn marker(site: &StepContext<'_>) -> String {
     format!("{}.landlord/{}", site.lease.tenant_id.object_prefix(), site.lease.operation_id)
 }
 
-fn refused<E, R>(error: SdkError<E, R>) -> Fault
+fn refused<E, R>(error: SdkError<E, R>) -> StepError
 where
     E: std::error::Error + Send + Sync + ProvideErrorMetadata + 'static,
     R: std::fmt::Debug + Send + Sync + 'static,
 {
     let code = error.as_service_error().and_then(ProvideErrorMetadata::code).map(ToOwned::to_owned);
-    let fault = Fault::from(Error::from(error));
+    let fault = StepError::from(Error::from(error));
     match code {
         Some(code) => fault.because(format!("object storage answered: {code}")),
         None => fault,

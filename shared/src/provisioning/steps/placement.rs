@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use crate::{
     clients::postgres::Postgres,
     config::{Cluster, Clusters},
-    domain::{StepName, TENANT_SCHEMA_VERSION},
-    provisioning::{fault::Fault, stores::Stores},
-    store::{
-        journal::{self, Lease},
-        placement::{self, Placement},
+    operations::{
+        StepName,
+        store::journal::{self, Lease},
     },
+    provisioning::{fault::StepError, stores::Stores},
+    tenants::{TENANT_SCHEMA_VERSION, store::placement},
+    types::Placement,
 };
 
 /// Places the tenant, unless it is placed, and writes so, in one transaction.
@@ -18,7 +19,7 @@ pub(in crate::provisioning) async fn apply(
     platform: &Postgres,
     stores: &Stores,
     lease: Lease,
-) -> Result<Placement, Fault> {
+) -> Result<Placement, StepError> {
     let mut connection = platform.get().await?;
     let transaction = connection.transaction().await?;
     placement::lock(&transaction).await?;
@@ -40,13 +41,13 @@ pub(in crate::provisioning) async fn apply(
     Ok(placed)
 }
 
-fn choose(kind: &str, clusters: &Clusters, counts: &HashMap<String, i64>) -> Result<String, Fault> {
+fn choose(kind: &str, clusters: &Clusters, counts: &HashMap<String, i64>) -> Result<String, StepError> {
     if let Some(cluster) = roomiest(clusters, counts) {
         return Ok(cluster.name.clone());
     }
     // An alarm counts these lines.
     tracing::error!(alarm = "no_cluster_has_room", cluster.kind = kind, "no open cluster has room for another tenant");
-    Err(Fault::permanent(format!("No {kind} cluster that is open has room for another tenant")))
+    Err(StepError::permanent(format!("No {kind} cluster that is open has room for another tenant")))
 }
 
 /// The open cluster with most room, the first of equals; `None` when every open one is full.

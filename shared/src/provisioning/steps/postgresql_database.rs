@@ -5,12 +5,13 @@ use std::time::Duration;
 use tokio_postgres::error::SqlState;
 
 use crate::{
-    domain::{StepName, TENANT_SCHEMA_VERSION, tenant_template},
+    operations::StepName,
     provisioning::{
-        fault::Fault,
+        fault::StepError,
         session,
-        step::{Site, Step, UNDO_LIMIT},
+        step::{Step, StepContext, UNDO_LIMIT},
     },
+    tenants::{TENANT_SCHEMA_VERSION, tenant_template},
 };
 
 /// The step.
@@ -20,7 +21,7 @@ impl Step for PostgresqlDatabase {
     const NAME: StepName = StepName::PostgresqlDatabase;
     const FENCED: bool = true;
 
-    async fn apply(&self, site: &Site<'_>) -> Result<(), Fault> {
+    async fn apply(&self, site: &StepContext<'_>) -> Result<(), StepError> {
         let cluster = site.stores.postgres(&site.placement.postgres_cluster)?;
         let session = session::open(site, cluster).await?;
         let (name, template) = (site.database, tenant_template(TENANT_SCHEMA_VERSION));
@@ -36,7 +37,7 @@ impl Step for PostgresqlDatabase {
             // A database is there wholly or not at all, so this is what an earlier try made.
             Err(error) if error.code() == Some(&SqlState::DUPLICATE_DATABASE) => {}
             Err(error) if error.code() == Some(&SqlState::UNDEFINED_DATABASE) => {
-                return Err(Fault::from(error).because(format!(
+                return Err(StepError::from(error).because(format!(
                     "The cluster `{}` has no database `{template}` to clone: run migrate-platform",
                     site.placement.postgres_cluster
                 )));
@@ -53,7 +54,7 @@ impl Step for PostgresqlDatabase {
         Ok(())
     }
 
-    async fn undo(&self, site: &Site<'_>) -> Result<(), Fault> {
+    async fn undo(&self, site: &StepContext<'_>) -> Result<(), StepError> {
         let cluster = site.stores.postgres(&site.placement.postgres_cluster)?;
         let session = session::open_patient(site, cluster, UNDO_LIMIT).await?;
         // Nobody else has business in a database whose tenant never was active, so whoever is connected is thrown out.

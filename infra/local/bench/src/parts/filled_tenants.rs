@@ -4,7 +4,7 @@ use bson::{DateTime, Document, doc};
 use seed::agents::{self, Home};
 use shared::{
     config::Clusters,
-    domain::{Month, TenantId},
+    types::{Month, TenantId},
 };
 use uuid::Uuid;
 
@@ -38,14 +38,14 @@ impl FilledTenants {
             let home = Home::find(&platform, id).await.map_err(|error| error.chain())?;
             let filled = agents::fill(&platform, &home, (&clusters, &world.owner), AGENTS, drop).await;
             filled.map_err(|error| error.chain())?;
-            let name = "SELECT database_name FROM organizations WHERE id = $1";
+            let name = "SELECT database_name FROM tenants WHERE id = $1";
             let name: String = platform.query_one(name, &[&id.0]).await?.try_get(0)?;
             talk(world, &name).await?;
             objects(world, id).await?;
             databases.push(name);
         }
         // Whatever else is in the world is left alone.
-        let others = "UPDATE tenant_usage SET due_at = 'infinity' WHERE organization_id <> ALL($1)";
+        let others = "UPDATE tenant_usage SET due_at = 'infinity' WHERE tenant_id <> ALL($1)";
         platform.execute(others, &[&ids]).await?;
         Ok(Self { ids, databases })
     }
@@ -57,7 +57,7 @@ impl FilledTenants {
         after: time::OffsetDateTime,
     ) -> Result<usize> {
         let right = "SELECT count(*) FROM tenant_usage
-                     WHERE organization_id = ANY($1) AND error IS NULL AND measured_at >= $2 AND contacts = $3
+                     WHERE tenant_id = ANY($1) AND error IS NULL AND measured_at >= $2 AND contacts = $3
                          AND messages_measured = $4 AND channels = $5 AND agents > 0";
         let (contacts, messages) = (i64::try_from(CONTACTS)?, i64::try_from(MESSAGES)?);
         let row = platform.query_one(right, &[&self.ids, &after, &contacts, &messages, &&CHANNELS[..]]).await?;

@@ -23,9 +23,9 @@ const GOAL: f64 = 1.5;
 pub(crate) async fn measure(world: &World, report: &mut Report) -> Result<()> {
     heading("GET one tenant, warm");
     let database = shared::clients::postgres::connect_once(&world.api, None).await.map_err(|error| error.chain())?;
-    let ids = database.query("SELECT id FROM organizations ORDER BY id LIMIT 500", &[]).await?;
+    let ids = database.query("SELECT id FROM tenants ORDER BY id LIMIT 500", &[]).await?;
     let ids = ids.iter().map(|row| row.try_get(0)).collect::<Result<Vec<Uuid>, _>>()?;
-    let statement = database.prepare(&format!("SELECT {COLUMNS} FROM organizations WHERE id = $1")).await?;
+    let statement = database.prepare(&format!("SELECT {COLUMNS} FROM tenants WHERE id = $1")).await?;
     let bare = Function::start(&world.program("floor-bare"), 1).await?;
     let ours = Function::start(&world.program("get-tenant"), 1).await?;
     let (mut sql, mut constant, mut got) = (Samples::default(), Samples::default(), Samples::default());

@@ -25,7 +25,7 @@ use shared::{
         postgres::connect_once,
     },
     config::{Clusters, FromEnv, KafkaConfig},
-    domain::TenantId,
+    types::TenantId,
 };
 use tokio::{sync::oneshot, time::sleep};
 use tokio_postgres::Client;
@@ -105,10 +105,10 @@ impl Stage {
         let home = Home::find(&platform, TenantId(tenant)).await.map_err(|error| error.chain())?;
         let clusters = Clusters::single(world.owner.url.clone());
         agents::fill(&platform, &home, (&clusters, &world.owner), USERS, drop).await.map_err(|error| error.chain())?;
-        let name = "SELECT database_name FROM organizations WHERE id = $1";
+        let name = "SELECT database_name FROM tenants WHERE id = $1";
         let name: String = platform.query_one(name, &[&tenant]).await?.try_get(0)?;
         let inside = connect_once(&world.owner, Some(&name)).await.map_err(|error| error.chain())?;
-        let users = inside.query("SELECT id FROM agents WHERE status = 'active' ORDER BY id LIMIT 10", &[]).await?;
+        let users = inside.query("SELECT id FROM users WHERE status = 'active' ORDER BY id LIMIT 10", &[]).await?;
         let users = users.iter().map(|row| row.try_get(0)).collect::<Result<Vec<_>, _>>()?;
         if users.len() < EACH {
             return Err(format!("only {} users are active", users.len()).into());
@@ -125,7 +125,7 @@ impl Stage {
         let audit = "INSERT INTO audit (id, actor, action) VALUES (gen_random_uuid(), 'bench', 'bench')";
         let begun = Instant::now();
         self.platform.execute(audit, &[]).await?;
-        self.inside.execute("UPDATE agents SET updated_at = now() WHERE id = $1", &[&self.users[0]]).await?;
+        self.inside.execute("UPDATE users SET updated_at = now() WHERE id = $1", &[&self.users[0]]).await?;
         self.platform.execute(audit, &[]).await?;
         Ok(begun.elapsed())
     }

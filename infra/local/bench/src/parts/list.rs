@@ -24,7 +24,7 @@ const GOALS: (f64, Duration) = (2.5, Duration::from_millis(10));
 pub(crate) async fn measure(world: &World, report: &mut Report) -> Result<()> {
     heading(&format!("GET {LIMIT} tenants out of {}, warm", world.tenants));
     let database = shared::clients::postgres::connect_once(&world.api, None).await.map_err(|error| error.chain())?;
-    let query = format!("SELECT {COLUMNS} FROM organizations ORDER BY created_at DESC, id DESC LIMIT $1");
+    let query = format!("SELECT {COLUMNS} FROM tenants ORDER BY created_at DESC, id DESC LIMIT $1");
     let statement = database.prepare(&query).await?;
     let bare = Function::start(&world.program("floor-bare"), 1).await?;
     let ours = Function::start(&world.program("list-tenants"), 1).await?;

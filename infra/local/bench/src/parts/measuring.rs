@@ -136,7 +136,7 @@ async fn by_queue(
     let measured = async {
         let before = meter.read().await?;
         for _ in 0..QUEUED_ROUNDS {
-            let due = "UPDATE tenant_usage SET due_at = now() WHERE organization_id = ANY($1)";
+            let due = "UPDATE tenant_usage SET due_at = now() WHERE tenant_id = ANY($1)";
             platform.execute(due, &[&tenants.ids]).await?;
             let (since, begun) = (now(&platform).await?, Instant::now());
             scheduled.push(schedule(&workers).await?);
@@ -176,7 +176,7 @@ async fn schedule(workers: &Function) -> Result<Duration> {
 async fn open(world: &World, database: &str) -> Result<Duration> {
     let begun = Instant::now();
     let client = connect_once(&world.api, Some(database)).await.map_err(|error| error.chain())?;
-    client.query_one("SELECT count(*) FROM agents WHERE status = 'active'", &[]).await?;
+    client.query_one("SELECT count(*) FROM users WHERE status = 'active'", &[]).await?;
     Ok(begun.elapsed())
 }
 

@@ -85,7 +85,7 @@ impl Provisioning {
     pub(super) async fn wait_for(&self, ids: &[Uuid]) -> Result<()> {
         let waiting = "SELECT count(*) FILTER (WHERE status = 'provisioning'),
                               min(id::text) FILTER (WHERE status = 'failed')
-                       FROM organizations WHERE id = ANY($1)";
+                       FROM tenants WHERE id = ANY($1)";
         let statement = self.watcher.prepare(waiting).await?;
         let begun = Instant::now();
         loop {
@@ -106,7 +106,7 @@ impl Provisioning {
 
     /// How many of them are active.
     pub(super) async fn active_among(&self, ids: &[Uuid]) -> Result<usize> {
-        let count = "SELECT count(*) FROM organizations WHERE id = ANY($1) AND status = 'active'";
+        let count = "SELECT count(*) FROM tenants WHERE id = ANY($1) AND status = 'active'";
         Ok(usize::try_from(self.watcher.query_one(count, &[&ids]).await?.try_get::<_, i64>(0)?)?)
     }
 }

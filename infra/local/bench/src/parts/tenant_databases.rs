@@ -8,7 +8,7 @@ use std::{
 use bson::{Document, doc};
 use shared::{
     clients::postgres::connect_once,
-    domain::{TENANT_SCHEMA_VERSION, tenant_template},
+    tenants::{TENANT_SCHEMA_VERSION, tenant_template},
 };
 use tokio_postgres::Client;
 use uuid::Uuid;

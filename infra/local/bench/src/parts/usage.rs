@@ -52,10 +52,10 @@ impl Floor {
         let client = shared::clients::postgres::connect_once(&world.api, None).await.map_err(|error| error.chain())?;
         let select = format!(
             "SELECT {COLUMNS}, agents, agents_online, contacts, storage_bytes, month, messages_measured, measured_at, error
-             FROM organizations JOIN tenant_usage ON organization_id = id"
+             FROM tenants JOIN tenant_usage ON tenant_id = id"
         );
         let newest = client.prepare(&format!("{select} ORDER BY created_at DESC, id DESC LIMIT $1")).await?;
-        let sorted = "WHERE messages_rank IS NOT NULL ORDER BY messages_rank DESC, organization_id DESC LIMIT $1";
+        let sorted = "WHERE messages_rank IS NOT NULL ORDER BY messages_rank DESC, tenant_id DESC LIMIT $1";
         let sorted = client.prepare(&format!("{select} {sorted}")).await?;
         Ok(Self { client, newest, sorted })
     }

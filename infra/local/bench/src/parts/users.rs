@@ -8,7 +8,7 @@ use std::{
 
 use seed::agents::{self, Home};
 use serde_json::Value;
-use shared::{clients::postgres::connect_once, config::Clusters, domain::TenantId};
+use shared::{clients::postgres::connect_once, config::Clusters, types::TenantId};
 use tokio_postgres::{Client, Statement};
 use uuid::Uuid;
 
@@ -49,7 +49,7 @@ impl Floor {
             .prepare(
                 "SELECT id, email, full_name, role, status, (status = 'active' AND coalesce(online_until > now(), false)),
                         last_seen_at, created_at, updated_at, revision
-                 FROM agents WHERE search_text LIKE lower($2) ORDER BY created_at DESC, id DESC LIMIT $1",
+                 FROM users WHERE search_text LIKE lower($2) ORDER BY created_at DESC, id DESC LIMIT $1",
             )
             .await?;
         Ok(Self { client, search })
@@ -66,7 +66,7 @@ impl Floor {
     /// Parts of names that there are, of three characters and more.
     async fn texts(&self) -> Result<Vec<String>> {
         let sql = "SELECT lower(substr(full_name, 1 + n % 3, 3 + n % 5))
-                   FROM (SELECT full_name, row_number() OVER (ORDER BY id)::integer AS n FROM agents) AS numbered
+                   FROM (SELECT full_name, row_number() OVER (ORDER BY id)::integer AS n FROM users) AS numbered
                    WHERE n % 317 = 0 AND length(trim(substr(full_name, 1 + n % 3, 3 + n % 5))) >= 3";
         Ok(self.client.query(sql, &[]).await?.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
     }
@@ -123,7 +123,7 @@ async fn tenants(world: &World) -> Result<Vec<(Uuid, String)>> {
     let provisioning = world.provisioning().await?;
     let ids = provisioning.ask_for_many("crowded", 2).await?;
     provisioning.wait_for(&ids).await?;
-    let sql = "SELECT id, database_name FROM organizations WHERE id = ANY($1)";
+    let sql = "SELECT id, database_name FROM tenants WHERE id = ANY($1)";
     let rows = world.owner().await?.query(sql, &[&ids]).await?;
     rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
 }
@@ -158,7 +158,7 @@ async fn cold(world: &World, tenants: &[(Uuid, String)]) -> Result<(Samples, Sam
     for (round, (id, database)) in tenants.iter().cycle().take(WARM_UP + COLD_ROUNDS).enumerate() {
         let begun = Instant::now();
         let client = connect_once(&world.api, Some(database)).await.map_err(|error| error.chain())?;
-        client.query("SELECT id FROM agents ORDER BY created_at DESC, id DESC LIMIT 1", &[]).await?;
+        client.query("SELECT id FROM users ORDER BY created_at DESC, id DESC LIMIT 1", &[]).await?;
         let connected = begun.elapsed();
         drop(client);
         let event = event(&world.token, "GET", "/users", &format!("tenant_id={id}&limit=1"), None);

@@ -6,8 +6,8 @@ use secrecy::ExposeSecret;
 use shared::{
     clients::postgres::connect_once,
     config::PostgresConfig,
-    counters::messages_key,
-    domain::{Month, TenantId},
+    types::{Month, TenantId},
+    usage::live_counters::messages_key,
 };
 use tokio::time::sleep;
 use tokio_postgres::{Client, error::SqlState};
@@ -104,7 +104,7 @@ impl World {
 }
 
 async fn made(platform: &PostgresConfig) -> Made {
-    const TENANTS: &str = "SELECT id, database_name, postgres_cluster IS NOT NULL FROM organizations";
+    const TENANTS: &str = "SELECT id, database_name, postgres_cluster IS NOT NULL FROM tenants";
     let Ok(client) = connect_once(platform, None).await else { return Made::default() };
     let rows = client.query(TENANTS, &[]).await.unwrap_or_default();
     let read = |row: &tokio_postgres::Row| {

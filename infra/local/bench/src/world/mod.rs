@@ -16,7 +16,7 @@ use shared::{
     auth::TokenSigner,
     clients::{mongo, postgres::connect_once, redis::Redis, s3::Bucket},
     config::{FromEnv, MongoConfig, PostgresConfig, RedisConfig, S3Config, SigningConfig, TokenConfig},
-    domain::AdminId,
+    types::SuperAdminId,
 };
 use tokio::sync::OnceCell;
 use tokio_postgres::Client;
@@ -82,7 +82,7 @@ impl World {
         let redis_url = redis_database(redis_config.url.expose_secret());
         let redis_config = RedisConfig { url: redis_url.into(), timeout: Duration::from_secs(10) };
         let signer = TokenSigner::new(&SigningConfig::from_env()?, &TokenConfig::from_env()?)?;
-        let admin = AdminId::generate();
+        let admin = SuperAdminId::generate();
         let token = signer.sign(admin, 0).map_err(|error| error.chain())?.access_token;
         let of = |url: &str| postgres_database(url, &database).map(|url| patient(&url));
         let mut world = Self {
@@ -129,7 +129,7 @@ impl World {
         Box::pin(Self::make(&self.settings, tenants)).await
     }
 
-    async fn fill(&self, admin: AdminId) -> Result<()> {
+    async fn fill(&self, admin: SuperAdminId) -> Result<()> {
         let migrate = Command::new(artifacts::path(&self.settings.target, "migrate-platform"))
             .env("POSTGRES_URL", self.owner.url.expose_secret())
             .stdin(Stdio::null())
@@ -145,7 +145,7 @@ impl World {
         Ok(())
     }
 
-    async fn enrol(&self, admin: AdminId) -> Result<()> {
+    async fn enrol(&self, admin: SuperAdminId) -> Result<()> {
         let insert = "INSERT INTO super_admins (id, email, password_hash, role) VALUES ($1, $2, '-', 'owner')";
         self.owner().await?.execute(insert, &[&admin.0, &format!("{admin}@landlord.example")]).await?;
         Ok(())
@@ -153,7 +153,7 @@ impl World {
 
     /// Another owner's bearer token.
     pub(crate) async fn another_owner(&self) -> Result<String> {
-        let admin = AdminId::generate();
+        let admin = SuperAdminId::generate();
         self.enrol(admin).await?;
         let signer = TokenSigner::new(&SigningConfig::from_env()?, &TokenConfig::from_env()?)?;
         Ok(signer.sign(admin, 0).map_err(|error| error.chain())?.access_token)

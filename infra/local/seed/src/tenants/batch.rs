@@ -15,7 +15,7 @@ use crate::{
 /// Rows of tenants, whole ones.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
-    pub(super) organizations: Vec<Organization>,
+    pub(super) tenants: Vec<Organization>,
     pub(super) pending_admins: Vec<PendingAdmin>,
     pub(super) operations: Vec<Operation>,
     pub(super) steps: Vec<OperationStep>,
@@ -38,9 +38,7 @@ pub(super) async fn prepare(client: &Client) -> Result<()> {
 /// Leaves the tables as they are after weeks of work: without dead rows, and known to the planner.
 pub(super) async fn settle(client: &Client) -> Result<()> {
     client
-        .batch_execute(
-            "VACUUM (ANALYZE) organizations, tenant_usage, usage_thresholds, operations, operation_steps, audit",
-        )
+        .batch_execute("VACUUM (ANALYZE) tenants, tenant_usage, usage_thresholds, operations, operation_steps, audit")
         .await?;
     client.batch_execute("DROP TABLE seeded_usage").await?;
     Ok(())
@@ -51,7 +49,7 @@ impl Batch {
     pub(super) async fn commit(&self, client: &mut Client, redis: Option<&Redis>) -> Result<Written> {
         let transaction = client.transaction().await?;
         let mut written = Written::default();
-        written.count("organizations", copy(&transaction, &self.organizations).await?);
+        written.count("tenants", copy(&transaction, &self.tenants).await?);
         copy(&transaction, &self.usage).await?;
         let usage = "UPDATE tenant_usage AS u
                      SET agents = s.agents, agents_online = s.agents_online, contacts = s.contacts,
@@ -59,7 +57,7 @@ impl Batch {
                          messages_measured = s.messages_measured, messages_counted = s.messages_counted,
                          measured_at = s.measured_at, error = s.error, failed_at = s.failed_at, due_at = s.due_at
                      FROM seeded_usage AS s
-                     WHERE u.organization_id = s.organization_id";
+                     WHERE u.tenant_id = s.tenant_id";
         let updated = transaction.execute(usage, &[]).await?;
         if updated != self.usage.len() as u64 {
             return Err(Error::internal(format!("{updated} rows of usage are there for {}", self.usage.len())));

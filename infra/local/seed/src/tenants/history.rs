@@ -2,8 +2,10 @@
 
 use rand::RngExt;
 use serde_json::{Value, json};
-use shared::domain::{
-    Limits, OperationKind, OperationStatus, StepName, StepStatus, TENANT_SCHEMA_VERSION, TenantStatus,
+use shared::{
+    operations::{OperationKind, OperationStatus, StepName, StepStatus},
+    tenants::{TENANT_SCHEMA_VERSION, TenantStatus},
+    types::Limits,
 };
 use slug::slugify;
 use time::{Duration, OffsetDateTime};
@@ -59,8 +61,8 @@ impl Tale<'_> {
     /// A tenant that failed keeps its first agent, so that it can be retried.
     fn keeps_admin(&mut self, email: String) {
         self.batch.pending_admins.push(PendingAdmin {
-            organization_id: self.organization.id,
-            agent_id: id_at(&mut self.run.rng, self.organization.created_at),
+            tenant_id: self.organization.id,
+            user_id: id_at(&mut self.run.rng, self.organization.created_at),
             email,
             password_hash: self.run.password_hash.clone(),
         });
@@ -143,7 +145,7 @@ impl Tale<'_> {
         let status = if succeeds { OperationStatus::Succeeded } else { OperationStatus::Failed };
         self.batch.operations.push(Operation {
             id,
-            organization_id: self.organization.id,
+            tenant_id: self.organization.id,
             kind: kind.as_str(),
             status: status.as_str(),
             reason: (!succeeds).then_some(reason),
@@ -177,7 +179,7 @@ impl Tale<'_> {
             at,
             actor,
             action,
-            organization_id: Some(self.organization.id),
+            tenant_id: Some(self.organization.id),
             request_id: by_request.then(|| id_at(rng, at).to_string()),
             // An address of TEST-NET-2 (RFC 5737).
             source_address: by_request.then(|| format!("198.51.100.{}", rng.random_range(1..255))),

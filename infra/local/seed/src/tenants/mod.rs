@@ -7,9 +7,10 @@ mod usage;
 use rand::{Rng, rngs::StdRng};
 use shared::{
     clients::redis::Redis,
-    domain::{Limits, Slug, TENANT_SCHEMA_VERSION, TenantStatus, new_database_name},
     error::{Error, Result},
     passwords,
+    tenants::{TENANT_SCHEMA_VERSION, TenantStatus, new_database_name},
+    types::{Limits, Slug},
 };
 use slug::slugify;
 use time::{Duration, OffsetDateTime};
@@ -130,7 +131,7 @@ impl Run {
             history::write(self, batch, &mut organization, place);
         }
         usage::write(self, batch, &organization);
-        batch.organizations.push(organization);
+        batch.tenants.push(organization);
     }
 }
 
@@ -177,7 +178,7 @@ async fn alone(client: &Client) -> Result<()> {
 }
 
 async fn living_slugs(client: &Client) -> Result<Taken> {
-    let rows = client.query("SELECT slug FROM organizations WHERE status <> 'deleted'", &[]).await?;
+    let rows = client.query("SELECT slug FROM tenants WHERE status <> 'deleted'", &[]).await?;
     Ok(Taken::new(rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<String>, _>>()?))
 }
 

@@ -1,7 +1,11 @@
 //! What a tenant uses of its limits, as a measurement would have found it.
 
 use rand::{Rng, RngExt, rngs::StdRng};
-use shared::domain::{Figure, Limits, MeasurementError, Month, TenantId, TenantStatus};
+use shared::{
+    tenants::TenantStatus,
+    types::{Limits, Month, TenantId},
+    usage::{Figure, MeasurementError},
+};
 use time::{Duration, OffsetDateTime};
 use tokio_postgres::types::Timestamp;
 
@@ -77,7 +81,7 @@ pub(super) fn write(run: &mut Run, batch: &mut Batch, organization: &Organizatio
 
 fn unmeasured(organization: &Organization, due_at: Timestamp<OffsetDateTime>) -> Usage {
     Usage {
-        organization_id: organization.id,
+        tenant_id: organization.id,
         agents: None,
         agents_online: None,
         contacts: None,
@@ -126,9 +130,9 @@ fn thresholds(usage: &Usage, organization: &Organization) -> Vec<Threshold> {
         (Figure::MessagesMonth, usage.messages_measured.max(usage.messages_counted)),
     ];
     let figures = figures.map(|(figure, value)| (figure, value.unwrap_or(0)));
-    shared::domain::Threshold::reached(TenantId(organization.id), month, &limits, &figures)
+    shared::usage::Threshold::reached(TenantId(organization.id), month, &limits, &figures)
         .map(|threshold| Threshold {
-            organization_id: organization.id,
+            tenant_id: organization.id,
             month: month.first_day(),
             figure: threshold.figure.as_str(),
             percent: threshold.percent,

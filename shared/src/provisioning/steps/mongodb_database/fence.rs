@@ -21,8 +21,8 @@ use mongodb::{
 };
 use tokio::time::timeout;
 
-use super::Refusal;
-use crate::{error::Result, provisioning::fault::Fault};
+use crate::provisioning::steps::mongodb_database::Refusal;
+use crate::{error::Result, provisioning::fault::StepError};
 
 /// How long a fence is kept after it was last raised: longer than any process stays frozen and lives on.
 const KEPT: Duration = Duration::from_hours(30 * 24);
@@ -41,7 +41,7 @@ pub(in crate::provisioning) async fn prepare(client: &Client) -> Result<()> {
 }
 
 /// Raises the fence of a database to `token`, and ends what an earlier worker has under way; another worker's greater token
-/// is a [`Fault::fenced`]. A worker that is about to create names the session that it will do it in.
+/// is a [`StepError::fenced`]. A worker that is about to create names the session that it will do it in.
 pub(super) async fn raise(
     client: &Client,
     database: &str,
@@ -59,7 +59,7 @@ pub(super) async fn raise(
             Err(_elapsed) => {}
         }
     }
-    Err(Fault::transient("An earlier worker's transaction with MongoDB has not ended yet").into())
+    Err(StepError::transient("An earlier worker's transaction with MongoDB has not ended yet").into())
 }
 
 /// As [`raise`], as part of a transaction, whose session the fence then no longer names.
@@ -79,7 +79,7 @@ async fn end_earlier(fences: &Collection<Document>, database: &str, token: i64) 
     }
     let Some(fence) = fences.find_one(doc! { "_id": database }).await? else { return Ok(()) };
     if fence.get_i64("token").is_ok_and(|raised| raised > token) {
-        return Err(Fault::fenced().into());
+        return Err(StepError::fenced().into());
     }
     if let Ok(session) = fence.get_document("session") {
         fences.client().database("admin").run_command(doc! { "killSessions": [session] }).await?;

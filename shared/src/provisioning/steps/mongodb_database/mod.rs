@@ -17,10 +17,10 @@ use mongodb::{
 use tokio::time::sleep;
 
 use crate::{
-    domain::StepName,
+    operations::StepName,
     provisioning::{
-        fault::Fault,
-        step::{Site, Step},
+        fault::StepError,
+        step::{Step, StepContext},
     },
 };
 
@@ -35,7 +35,7 @@ impl Step for MongodbDatabase {
     const NAME: StepName = StepName::MongodbDatabase;
     const FENCED: bool = true;
 
-    async fn apply(&self, site: &Site<'_>) -> Result<(), Fault> {
+    async fn apply(&self, site: &StepContext<'_>) -> Result<(), StepError> {
         let client = site.stores.mongo(&site.placement.mongo_cluster).await?;
         match insist(|| create(client, site)).await {
             // Only whole transactions leave collections behind, so these are what an earlier try made.
@@ -44,7 +44,7 @@ impl Step for MongodbDatabase {
         }
     }
 
-    async fn undo(&self, site: &Site<'_>) -> Result<(), Fault> {
+    async fn undo(&self, site: &StepContext<'_>) -> Result<(), StepError> {
         let client = site.stores.mongo(&site.placement.mongo_cluster).await?;
         Ok(insist(|| remove(client, site)).await?)
     }
@@ -53,11 +53,11 @@ impl Step for MongodbDatabase {
 /// Why nothing was done.
 enum Refusal {
     /// A collection is there.
-    Exists(Fault),
+    Exists(StepError),
     /// Something of another worker was in the way, and is to be expected to be gone soon.
-    Conflict(Fault),
+    Conflict(StepError),
     /// Everything else.
-    Fault(Fault),
+    StepError(StepError),
 }
 
 impl From<MongoError> for Refusal {
@@ -75,24 +75,24 @@ impl From<MongoError> for Refusal {
                 // What an earlier worker asked for is still being done; or the session that was ended has become ours.
                 DATABASE_DROP_PENDING | INTERRUPTED => Self::Conflict(error.into()),
                 // Only the fences have a key that could be there: under another worker's greater token.
-                DUPLICATE_KEY => Self::Fault(Fault::fenced()),
-                _ => Self::Fault(error.into()),
+                DUPLICATE_KEY => Self::StepError(StepError::fenced()),
+                _ => Self::StepError(error.into()),
             },
-            _ => Self::Fault(error.into()),
+            _ => Self::StepError(error.into()),
         }
     }
 }
 
-impl From<Fault> for Refusal {
-    fn from(fault: Fault) -> Self {
-        Self::Fault(fault)
+impl From<StepError> for Refusal {
+    fn from(fault: StepError) -> Self {
+        Self::StepError(fault)
     }
 }
 
-impl From<Refusal> for Fault {
+impl From<Refusal> for StepError {
     fn from(refusal: Refusal) -> Self {
         match refusal {
-            Refusal::Exists(fault) | Refusal::Conflict(fault) | Refusal::Fault(fault) => fault,
+            Refusal::Exists(fault) | Refusal::Conflict(fault) | Refusal::StepError(fault) => fault,
         }
     }
 }
@@ -110,12 +110,12 @@ async fn insist<F: Future<Output = Result<(), Refusal>>>(attempt: impl Fn() -> F
     done
 }
 
-async fn remove(client: &Client, site: &Site<'_>) -> Result<(), Refusal> {
+async fn remove(client: &Client, site: &StepContext<'_>) -> Result<(), Refusal> {
     fence::raise(client, site.database, site.lease.token, None).await?;
     Ok(client.database(site.database).drop().await?)
 }
 
-async fn create(client: &Client, site: &Site<'_>) -> Result<(), Refusal> {
+async fn create(client: &Client, site: &StepContext<'_>) -> Result<(), Refusal> {
     let collections = schema::collections()?;
     let database = client.database(site.database);
     let mut session = client.start_session().await?;
@@ -136,9 +136,9 @@ async fn create(client: &Client, site: &Site<'_>) -> Result<(), Refusal> {
 }
 
 /// Makes sure that every collection is there with its validator and its indexes.
-async fn verify(database: &Database) -> Result<(), Fault> {
+async fn verify(database: &Database) -> Result<(), StepError> {
     let strange =
-        |name: &str| Fault::permanent(format!("The MongoDB database holds a collection `{name}` that is not ours"));
+        |name: &str| StepError::permanent(format!("The MongoDB database holds a collection `{name}` that is not ours"));
     let found: Vec<_> = database.list_collections().await?.try_collect().await?;
     for wanted in schema::collections()? {
         let same = found.iter().any(|collection| {

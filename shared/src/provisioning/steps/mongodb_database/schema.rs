@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use mongodb::bson::Document;
 use serde::Deserialize;
 
-use crate::{error::Error, provisioning::fault::Fault};
+use crate::{error::Error, provisioning::fault::StepError};
 
 /// A collection.
 #[derive(Debug, Deserialize)]
@@ -59,7 +59,7 @@ static COLLECTIONS: LazyLock<Result<Vec<CollectionSchema>, String>> = LazyLock::
 });
 
 /// Every collection.
-pub(super) fn collections() -> Result<&'static [CollectionSchema], Fault> {
+pub(super) fn collections() -> Result<&'static [CollectionSchema], StepError> {
     COLLECTIONS.as_deref().map_err(|error| Error::internal(error.as_str()).into())
 }
 

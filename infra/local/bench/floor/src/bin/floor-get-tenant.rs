@@ -1,9 +1,9 @@
 //! A bare function with everything linked that `get-tenant` links.
 
 use get_tenant::routes;
-use shared::auth::Gate;
+use shared::super_admins::AuthContext;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    floor::instead_of(async || shared::http::serve(Gate::from_env, routes).await).await
+    floor::instead_of(async || shared::http::serve(AuthContext::from_env, routes).await).await
 }

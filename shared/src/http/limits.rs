@@ -1,0 +1,61 @@
+//! `limits` in JSON bodies.
+
+use deserr::{Deserr, IntoValue, Value, ValuePointerRef};
+use utoipa::ToSchema;
+
+use crate::{
+    http::{BodyErrors, Field, body::kind_name},
+    types::{InvalidValue, Limit, LimitsPatch, parse_limit},
+};
+
+/// `limits` of a body: each may be left out, or be an integer, or `null` for unlimited.
+#[derive(Debug, Clone, Copy, Default, Deserr, ToSchema)]
+#[deserr(error = BodyErrors, deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "the names of the fields in JSON")]
+pub struct LimitsBody {
+    /// Agents that are not deactivated.
+    #[deserr(default)]
+    #[schema(value_type = Option<i64>, minimum = 0, maximum = 1_000_000_000_000_i64, example = 25)]
+    max_agents: Field<LimitValue>,
+    /// Contacts.
+    #[deserr(default)]
+    #[schema(value_type = Option<i64>, minimum = 0, maximum = 1_000_000_000_000_i64, example = 10_000)]
+    max_contacts: Field<LimitValue>,
+    /// Messages in a calendar month, UTC.
+    #[deserr(default)]
+    #[schema(value_type = Option<i64>, minimum = 0, maximum = 1_000_000_000_000_i64, example = 50_000)]
+    max_messages_month: Field<LimitValue>,
+}
+
+impl From<LimitsBody> for LimitsPatch {
+    fn from(body: LimitsBody) -> Self {
+        Self {
+            max_agents: body.max_agents.0.map(|value| value.0),
+            max_contacts: body.max_contacts.0.map(|value| value.0),
+            max_messages_month: body.max_messages_month.0.map(|value| value.0),
+        }
+    }
+}
+
+/// An integer, or `null` for unlimited.
+#[derive(Debug, Clone, Copy)]
+struct LimitValue(Limit);
+
+impl Deserr<BodyErrors> for LimitValue {
+    fn deserialize_from_value<V: IntoValue>(
+        value: Value<V>,
+        location: ValuePointerRef<'_>,
+    ) -> Result<Self, BodyErrors> {
+        let number = match value {
+            Value::Null => return Ok(Self(None)),
+            Value::Integer(number) => i64::try_from(number).unwrap_or(i64::MAX),
+            Value::NegativeInteger(number) => number,
+            other => {
+                let kind = kind_name(other.kind());
+                return Err(BodyErrors::at(location, format!("must be an integer or null, and is {kind}")));
+            }
+        };
+        let number = parse_limit(number).map_err(|InvalidValue(detail)| BodyErrors::at(location, detail))?;
+        Ok(Self(Some(number)))
+    }
+}

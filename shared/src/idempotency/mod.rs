@@ -1,0 +1,3 @@
+//! Stored responses of requests with an `Idempotency-Key`.
+
+pub mod store;

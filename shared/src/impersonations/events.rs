@@ -1,0 +1,36 @@
+//! Events of impersonations.
+
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use crate::{
+    events::Event,
+    impersonations::{Access, Impersonation},
+    types::{ImpersonationId, TenantId, UserId, timestamp},
+};
+
+/// An impersonation is live: its token may be seen from now on.
+pub fn started(impersonation: &Impersonation) -> Event {
+    #[derive(Serialize)]
+    struct Data<'a> {
+        id: ImpersonationId,
+        tenant_id: TenantId,
+        user_id: UserId,
+        admin_id: &'a str,
+        access: Access,
+        #[serde(serialize_with = "timestamp")]
+        started_at: OffsetDateTime,
+        #[serde(serialize_with = "timestamp")]
+        expires_at: OffsetDateTime,
+    }
+    let data = Data {
+        id: impersonation.id,
+        tenant_id: impersonation.tenant_id,
+        user_id: impersonation.user_id,
+        admin_id: &impersonation.admin_id,
+        access: impersonation.access,
+        started_at: impersonation.started_at,
+        expires_at: impersonation.expires_at,
+    };
+    Event::new("impersonation.started", impersonation.tenant_id, data)
+}

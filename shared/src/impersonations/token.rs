@@ -1,0 +1,84 @@
+//! Tokens of impersonations: for the platform's services, never for this API.
+
+use jsonwebtoken::{DecodingKey, Validation, decode};
+use serde::{Deserialize, Serialize};
+
+use crate::auth::{keys::algorithm_of, private_key::PrivateKey, published_keys::PublishedKeys};
+use crate::{
+    config::{ConfigError, ImpersonationSigningConfig},
+    error::Result,
+    impersonations::Impersonation,
+    types::{ImpersonationId, TenantId, UserId},
+};
+
+/// The `typ` of such a token, so that nobody takes it for one of another kind (RFC 8725, section 3.11).
+pub const IMPERSONATION_TYPE: &str = "impersonation+jwt";
+
+/// Signs tokens of impersonations with one private key.
+pub struct ImpersonationSigner {
+    key: PrivateKey,
+    issuer: String,
+    audience: String,
+}
+
+#[derive(Serialize)]
+struct Claims<'a> {
+    iss: &'a str,
+    aud: &'a str,
+    sub: UserId,
+    act: Actor<'a>,
+    sid: ImpersonationId,
+    tenant_id: TenantId,
+    scope: &'static str,
+    iat: i64,
+    exp: i64,
+    jti: ImpersonationId,
+}
+
+/// Who acts in the name of `sub` (RFC 8693, section 4.1).
+#[derive(Serialize)]
+struct Actor<'a> {
+    sub: &'a str,
+}
+
+impl ImpersonationSigner {
+    /// Reads the private key. It has to be among the published keys, or nobody could verify what it signs.
+    pub fn new(config: &ImpersonationSigningConfig) -> Result<Self, ConfigError> {
+        const NAME: &str = "IMPERSONATION_SIGNING_KEY_ID";
+        let key = PrivateKey::read("IMPERSONATION_SIGNING_KEY", &config.key, &config.key_id)?;
+        let published = PublishedKeys::new(&config.published)?;
+        let public = published
+            .find(&config.key_id)
+            .ok_or_else(|| ConfigError::invalid(NAME, "no key in IMPERSONATION_PUBLIC_KEYS has this kid"))?;
+        let foreign = || ConfigError::invalid(NAME, "the key in IMPERSONATION_PUBLIC_KEYS is of another private key");
+        let sample = key.sign(IMPERSONATION_TYPE, &Sample {}).map_err(|_| foreign())?;
+        let mut validation = Validation::new(algorithm_of(public).ok_or_else(foreign)?);
+        validation.set_required_spec_claims::<&str>(&[]);
+        validation.validate_exp = false;
+        let verifying = DecodingKey::from_jwk(public).map_err(|_| foreign())?;
+        decode::<Sample>(&sample, &verifying, &validation).map_err(|_| foreign())?;
+        Ok(Self { key, issuer: config.issuer.clone(), audience: config.audience.clone() })
+    }
+
+    /// The token of an impersonation. It has one: signed again, it is the same. Its times are the impersonation's own, and it
+    /// has no `nbf`, so that a clock that is a little behind refuses nobody.
+    pub fn sign(&self, impersonation: &Impersonation) -> Result<String> {
+        let claims = Claims {
+            iss: &self.issuer,
+            aud: &self.audience,
+            sub: impersonation.user_id,
+            act: Actor { sub: &impersonation.admin_id },
+            sid: impersonation.id,
+            tenant_id: impersonation.tenant_id,
+            scope: impersonation.access.scope(),
+            iat: impersonation.started_at.unix_timestamp(),
+            exp: impersonation.expires_at.unix_timestamp(),
+            jti: impersonation.id,
+        };
+        self.key.sign(IMPERSONATION_TYPE, &claims)
+    }
+}
+
+/// What is signed to see whether two keys are a pair.
+#[derive(Serialize, Deserialize)]
+struct Sample {}

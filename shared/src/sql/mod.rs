@@ -1,0 +1,5 @@
+//! What every `store` module builds its statements with.
+
+mod conditions;
+
+pub use conditions::{Conditions, Value};

@@ -1,0 +1,174 @@
+//! The accounts as owners administer them.
+
+use deadpool_postgres::{GenericClient, Transaction};
+use tokio_postgres::{Row, error::SqlState};
+
+use crate::super_admins::store::sign_in::read_role;
+use crate::{
+    error::{Error, Result},
+    sql::Conditions,
+    super_admins::{ProviderSubject, SuperAdmin, SuperAdminStatus},
+    types::{Cursor, EmailAddress, PageLimit, SuperAdminId, SuperAdminRole},
+};
+
+macro_rules! columns {
+    () => {
+        "id, email, role, disabled_at IS NOT NULL, subject, created_at, updated_at, revision"
+    };
+}
+
+/// What a list is narrowed to.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SuperAdminFilter {
+    /// Only this role.
+    pub role: Option<SuperAdminRole>,
+    /// Only this status.
+    pub status: Option<SuperAdminStatus>,
+}
+
+/// A page of operators, newest first, after `cursor`; and one more where the list goes on.
+pub async fn list(
+    client: &impl GenericClient,
+    filter: SuperAdminFilter,
+    cursor: Option<Cursor>,
+    limit: PageLimit,
+) -> Result<Vec<SuperAdmin>> {
+    let limit = i64::try_from(limit.get() + 1).map_err(Error::internal)?;
+    let role = filter.role.map(SuperAdminRole::as_str);
+    let mut conditions = Conditions::after(vec![&limit]);
+    if let Some(role) = &role {
+        let number = conditions.number(role);
+        conditions.add(format!("role = ${number}"));
+    }
+    match filter.status {
+        Some(SuperAdminStatus::Active) => conditions.add("disabled_at IS NULL".to_owned()),
+        Some(SuperAdminStatus::Disabled) => conditions.add("disabled_at IS NOT NULL".to_owned()),
+        None => {}
+    }
+    if let Some(cursor) = &cursor {
+        conditions.continue_after(cursor);
+    }
+    let statement = client
+        .prepare_cached(&format!(
+            concat!("SELECT ", columns!(), " FROM super_admins {} ORDER BY created_at DESC, id DESC LIMIT $1"),
+            conditions.clause()
+        ))
+        .await?;
+    conditions.query(client, &statement, read).await
+}
+
+/// An operator to be added. One of `password_hash` and `subject` is there.
+#[derive(Debug, Clone)]
+pub struct NewSuperAdmin<'a> {
+    /// Their e-mail address.
+    pub email: &'a EmailAddress,
+    /// What they may do.
+    pub role: SuperAdminRole,
+    /// Argon2id in the PHC string format, for those who sign in here.
+    pub password_hash: Option<&'a str>,
+    /// Who they are to the identity provider, for those who sign in there.
+    pub subject: Option<&'a ProviderSubject>,
+}
+
+/// Adds an operator. [`Error::Conflict`] where the e-mail or the subject is another one's; the transaction is lost then.
+pub async fn insert(transaction: &Transaction<'_>, new: &NewSuperAdmin<'_>) -> Result<SuperAdmin> {
+    let statement = transaction
+        .prepare_cached(concat!(
+            "INSERT INTO super_admins (id, email, role, password_hash, subject) VALUES ($1, $2, $3, $4, $5) RETURNING ",
+            columns!()
+        ))
+        .await?;
+    let subject = new.subject.map(ProviderSubject::as_str);
+    let (id, role) = (SuperAdminId::generate(), new.role.as_str());
+    let inserted =
+        transaction.query_one(&statement, &[&id.0, &new.email.as_str(), &role, &new.password_hash, &subject]).await;
+    match inserted {
+        Ok(row) => read(&row),
+        Err(error) => Err(match taken(&error) {
+            Some("super_admins_email") => {
+                Error::Conflict(format!("The e-mail `{}` is that of another operator", new.email))
+            }
+            Some(_) => Error::Conflict("The subject is that of another operator".to_owned()),
+            None => error.into(),
+        }),
+    }
+}
+
+fn taken(error: &tokio_postgres::Error) -> Option<&str> {
+    let error = error.as_db_error().filter(|error| *error.code() == SqlState::UNIQUE_VIOLATION)?;
+    error.constraint()
+}
+
+/// The operator of an id, locked until the transaction ends.
+pub async fn find_for_update(transaction: &Transaction<'_>, id: SuperAdminId) -> Result<SuperAdmin> {
+    let statement = transaction
+        .prepare_cached(concat!("SELECT ", columns!(), " FROM super_admins WHERE id = $1 FOR UPDATE"))
+        .await?;
+    let row = transaction.query_opt(&statement, &[&id.0]).await?;
+    row.map_or(Err(Error::NotFound { what: "operator" }), |row| read(&row))
+}
+
+/// The owners who are not disabled. Whoever asks next waits until the transaction ends, so that of two who each remove one
+/// of the last two, one is told.
+pub async fn lock_owners(transaction: &Transaction<'_>) -> Result<Vec<SuperAdminId>> {
+    let lock = "SELECT pg_advisory_xact_lock(hashtext('landlord owners'))";
+    transaction.execute(&transaction.prepare_cached(lock).await?, &[]).await?;
+    let statement =
+        transaction.prepare_cached("SELECT id FROM super_admins WHERE role = 'owner' AND disabled_at IS NULL").await?;
+    let rows = transaction.query(&statement, &[]).await?;
+    rows.iter().map(|row| Ok(SuperAdminId(row.try_get(0)?))).collect()
+}
+
+/// What is to be of an operator.
+#[derive(Debug, Clone, Copy)]
+pub struct Change {
+    /// What they may do.
+    pub role: SuperAdminRole,
+    /// Whether they may do it.
+    pub status: SuperAdminStatus,
+}
+
+/// Changes an operator. Whoever is disabled has no session any more, also when they are enabled again.
+pub async fn update(transaction: &Transaction<'_>, id: SuperAdminId, change: Change) -> Result<SuperAdmin> {
+    let statement = transaction
+        .prepare_cached(concat!(
+            "UPDATE super_admins
+             SET role = $2, disabled_at = CASE WHEN $3 THEN coalesce(disabled_at, now()) END,
+                 session_epoch = session_epoch + CASE WHEN $3 AND disabled_at IS NULL THEN 1 ELSE 0 END,
+                 updated_at = greatest(now(), updated_at), revision = revision + 1
+             WHERE id = $1
+             RETURNING ",
+            columns!()
+        ))
+        .await?;
+    let is_disabled = change.status == SuperAdminStatus::Disabled;
+    read(&transaction.query_one(&statement, &[&id.0, &change.role.as_str(), &is_disabled]).await?)
+}
+
+/// Sets another password and ends every session; gives the epoch of those that begin now.
+pub async fn set_password(transaction: &Transaction<'_>, id: SuperAdminId, password_hash: &str) -> Result<i32> {
+    let statement = transaction
+        .prepare_cached(
+            "UPDATE super_admins
+             SET password_hash = $2, session_epoch = session_epoch + 1,
+                 updated_at = greatest(now(), updated_at), revision = revision + 1
+             WHERE id = $1
+             RETURNING session_epoch",
+        )
+        .await?;
+    Ok(transaction.query_one(&statement, &[&id.0, &password_hash]).await?.try_get(0)?)
+}
+
+fn read(row: &Row) -> Result<SuperAdmin> {
+    let is_disabled: bool = row.try_get(3)?;
+    Ok(SuperAdmin {
+        id: SuperAdminId(row.try_get(0)?),
+        email: row.try_get(1)?,
+        role: read_role(row.try_get(2)?)?,
+        status: if is_disabled { SuperAdminStatus::Disabled } else { SuperAdminStatus::Active },
+        subject: row.try_get(4)?,
+        created_at: row.try_get(5)?,
+        updated_at: row.try_get(6)?,
+        revision: row.try_get(7)?,
+    })
+}

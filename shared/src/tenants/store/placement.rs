@@ -1,0 +1,55 @@
+//! Placement: which cluster holds a tenant's databases, and how full the clusters are.
+
+use crate::types::Placement;
+use std::collections::HashMap;
+
+use deadpool_postgres::{GenericClient, Transaction};
+
+use crate::{error::Result, types::TenantId};
+
+/// Serialises placements until the transaction ends, so that no cluster is filled beyond its cap.
+pub async fn lock(transaction: &Transaction<'_>) -> Result<()> {
+    let statement = transaction.prepare_cached("SELECT pg_advisory_xact_lock(hashtext('landlord placement'))").await?;
+    transaction.execute(&statement, &[]).await?;
+    Ok(())
+}
+
+/// Where a tenant is placed, if it is.
+pub async fn find(client: &impl GenericClient, tenant_id: TenantId) -> Result<Option<Placement>> {
+    let statement = client.prepare_cached("SELECT postgres_cluster, mongo_cluster FROM tenants WHERE id = $1").await?;
+    let row = client.query_one(&statement, &[&tenant_id.0]).await?;
+    Ok(Placement::read(row.try_get(0)?, row.try_get(1)?))
+}
+
+/// Where a tenant is placed, if it is; its row is locked until the transaction ends.
+pub async fn find_for_update(transaction: &Transaction<'_>, tenant_id: TenantId) -> Result<Option<Placement>> {
+    let statement = transaction
+        .prepare_cached("SELECT postgres_cluster, mongo_cluster FROM tenants WHERE id = $1 FOR UPDATE")
+        .await?;
+    let row = transaction.query_one(&statement, &[&tenant_id.0]).await?;
+    Ok(Placement::read(row.try_get(0)?, row.try_get(1)?))
+}
+
+/// Places a tenant.
+pub async fn update(transaction: &Transaction<'_>, tenant_id: TenantId, placement: &Placement) -> Result<()> {
+    let statement = transaction
+        .prepare_cached("UPDATE tenants SET postgres_cluster = $2, mongo_cluster = $3 WHERE id = $1")
+        .await?;
+    transaction.execute(&statement, &[&tenant_id.0, &placement.postgres_cluster, &placement.mongo_cluster]).await?;
+    Ok(())
+}
+
+/// How many tenants each PostgreSQL cluster holds.
+pub async fn count_by_postgres_cluster(client: &impl GenericClient) -> Result<HashMap<String, i64>> {
+    count(client, "SELECT postgres_cluster, count(*) FROM tenants WHERE postgres_cluster IS NOT NULL GROUP BY 1").await
+}
+
+/// How many tenants each MongoDB cluster holds.
+pub async fn count_by_mongo_cluster(client: &impl GenericClient) -> Result<HashMap<String, i64>> {
+    count(client, "SELECT mongo_cluster, count(*) FROM tenants WHERE mongo_cluster IS NOT NULL GROUP BY 1").await
+}
+
+async fn count(client: &impl GenericClient, query: &str) -> Result<HashMap<String, i64>> {
+    let statement = client.prepare_cached(query).await?;
+    client.query(&statement, &[]).await?.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+}

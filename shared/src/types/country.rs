@@ -1,0 +1,42 @@
+//! Countries.
+
+use serde::Serialize;
+
+use crate::types::InvalidValue;
+
+/// An ISO 3166-1 alpha-2 code in upper case, of a country that exists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Country(&'static str);
+
+keyword_schema!(Country, rust_iso3166::ALL_ALPHA2.iter().copied(), "ID", "ISO 3166-1 alpha-2 code of a country");
+
+parsed_from_string!(Country, Country::parse);
+
+impl Country {
+    /// Two capital letters that ISO has assigned.
+    pub fn parse(text: &str) -> Result<Self, InvalidValue> {
+        rust_iso3166::from_alpha2(text)
+            .filter(|country| country.alpha2 == text)
+            .map(|country| Self(country.alpha2))
+            .ok_or_else(|| InvalidValue::new("must be the ISO 3166-1 alpha-2 code of a country, such as ID or US"))
+    }
+
+    /// The code.
+    pub fn as_str(self) -> &'static str {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_assigned_upper_case_codes_are_countries() {
+        assert_eq!(Country::parse("ID").unwrap().as_str(), "ID");
+        for bad in ["id", "Id", "XX", "ZZ", "IDN", "", "I", "UK"] {
+            assert!(Country::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Ids: UUIDv7 (RFC 9562), so that rows are inserted in order of time.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::types::InvalidValue;
+
+macro_rules! id {
+    (#[doc = $doc:literal] $name:ident, $example:literal) => {
+        #[doc = $doc]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub Uuid);
+
+        impl $name {
+            /// The one that the API's description speaks of.
+            pub const EXAMPLE: &str = $example;
+
+            /// A new one, later in order than those before it.
+            pub fn generate() -> Self {
+                Self(Uuid::now_v7())
+            }
+        }
+
+        #[cfg(feature = "http")]
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+                utoipa::openapi::ObjectBuilder::new()
+                    .schema_type(utoipa::openapi::Type::String)
+                    .format(Some(utoipa::openapi::SchemaFormat::KnownFormat(utoipa::openapi::KnownFormat::Uuid)))
+                    .description(Some($doc.trim()))
+                    .examples([Self::EXAMPLE])
+                    .into()
+            }
+        }
+
+        #[cfg(feature = "http")]
+        impl utoipa::ToSchema for $name {}
+
+        parsed_from_string!($name, str::parse);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidValue;
+
+            /// Accepts the hyphenated form alone, so that one thing has one URL.
+            fn from_str(text: &str) -> Result<Self, InvalidValue> {
+                match Uuid::try_parse(text) {
+                    Ok(id) if text.len() == uuid::fmt::Hyphenated::LENGTH => Ok(Self(id)),
+                    _ => Err(InvalidValue::new("must be a UUID such as 0190a0c4-8f6e-7c3a-9d2b-5e1f00c0ffee")),
+                }
+            }
+        }
+    };
+}
+
+id!(
+    /// A tenant organization.
+    TenantId, "0190a0c4-8f6e-7c3a-9d2b-5e1f00c0ffee"
+);
+id!(
+    /// An operation on a tenant.
+    OperationId, "0190a0c5-12f0-7d44-8a6e-4b7d0dec0de5"
+);
+id!(
+    /// A super-admin.
+    SuperAdminId, "0190a0c1-55aa-7b10-9e42-3c7d0b0bb0b5"
+);
+id!(
+    /// An agent: a user inside a tenant.
+    UserId, "0190a0c7-2b1d-7e55-8c3f-6d2e0a11ce01"
+);
+id!(
+    /// An operator acting in the name of an agent.
+    ImpersonationId, "0190a0c9-71e3-7a2c-9f10-7e3b1c0a55ed"
+);
+
+impl TenantId {
+    /// The prefix of the tenant's objects in the bucket, with its slash.
+    pub fn object_prefix(self) -> String {
+        format!("tenants/{self}/")
+    }
+}

@@ -1,0 +1,62 @@
+//! Value types that several nouns and the plumbing share. A value that exists is valid. No I/O.
+
+#[macro_use]
+mod keyword;
+
+mod actor;
+mod channel;
+mod country;
+mod email;
+mod ids;
+mod limits;
+mod month;
+mod page;
+#[cfg(feature = "password-strength")]
+mod password;
+mod placement;
+mod role;
+mod slug;
+mod text;
+mod timestamp;
+
+pub use actor::Actor;
+pub use channel::{Channel, Service};
+pub use country::Country;
+pub use email::EmailAddress;
+pub use ids::{ImpersonationId, OperationId, SuperAdminId, TenantId, UserId};
+pub use limits::{Limit, Limits, LimitsPatch, parse_limit};
+pub use month::Month;
+pub use page::{Cursor, PageCursor, PageLimit, ValueCursor};
+#[cfg(feature = "password-strength")]
+pub use password::NewPassword;
+pub use placement::Placement;
+pub use role::SuperAdminRole;
+pub use slug::Slug;
+pub use text::{SearchText, single_line};
+pub use timestamp::{optional_timestamp, timestamp};
+
+/// An input that a type does not accept. The text is shown to the caller: it states the rule, and never repeats a secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidValue(pub String);
+
+impl InvalidValue {
+    /// With the rule that the input breaks, such as "must be 2 to 48 characters long".
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// For an enumeration: lists its values.
+    pub fn one_of<const N: usize>(words: [&str; N]) -> Self {
+        Self(format!("must be one of {}", words.join(", ")))
+    }
+}
+
+/// A value of a JSON body that a type does not accept.
+#[cfg(feature = "http")]
+pub(crate) fn json_error<E: deserr::DeserializeError, V: deserr::IntoValue>(
+    error: InvalidValue,
+    location: deserr::ValuePointerRef<'_>,
+) -> E {
+    deserr::take_cf_content(E::error::<V>(None, deserr::ErrorKind::Unexpected { msg: error.0 }, location))
+}

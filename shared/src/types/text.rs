@@ -1,0 +1,96 @@
+//! Text that people typed.
+
+use unicode_general_category::{GeneralCategory, get_general_category};
+
+use crate::types::InvalidValue;
+
+/// Trims `text` and refuses what does not belong in one line that people read: control characters, line separators,
+/// bidirectional marks and other invisible format characters (Unicode categories Cc, Cf, Zl, Zp, Co, Cn, Cs), which make
+/// a name look like another one.
+pub fn single_line(text: &str, min: usize, max: usize) -> Result<String, InvalidValue> {
+    let text = text.trim();
+    if let Some(bad) = text.chars().find(|character| !is_readable(*character)) {
+        return Err(InvalidValue::new(format!("must not contain the invisible character U+{:04X}", u32::from(bad))));
+    }
+    let length = text.chars().count();
+    if length < min || length > max {
+        return Err(InvalidValue::new(format!(
+            "must be {min} to {max} characters long after trimming, and is {length}"
+        )));
+    }
+    Ok(text.to_owned())
+}
+
+fn is_readable(character: char) -> bool {
+    // The zero width joiners hold letters of Persian and Indic scripts, and emoji, together.
+    if matches!(character, '\u{200C}' | '\u{200D}') {
+        return true;
+    }
+    !matches!(
+        get_general_category(character),
+        GeneralCategory::Control
+            | GeneralCategory::Format
+            | GeneralCategory::LineSeparator
+            | GeneralCategory::ParagraphSeparator
+            | GeneralCategory::PrivateUse
+            | GeneralCategory::Surrogate
+            | GeneralCategory::Unassigned
+    )
+}
+
+/// What a list is searched for: a literal substring, without regard to case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SearchText(String);
+
+impl SearchText {
+    /// 1 to 120 characters after trimming; no control characters.
+    pub fn parse(text: &str) -> Result<Self, InvalidValue> {
+        single_line(text, 1, 120).map(Self)
+    }
+
+    /// The pattern for SQL's `ILIKE`, in which `%`, `_` and `\` of the text stand for themselves.
+    pub fn like_pattern(&self) -> String {
+        let mut pattern = String::with_capacity(self.0.len() + 2);
+        pattern.push('%');
+        for character in self.0.chars() {
+            if matches!(character, '%' | '_' | '\\') {
+                pattern.push('\\');
+            }
+            pattern.push(character);
+        }
+        pattern.push('%');
+        pattern
+    }
+
+    /// The text itself.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_trimmed_and_counted_in_characters() {
+        assert_eq!(single_line("  Café Zoë ", 1, 8), Ok("Café Zoë".to_owned()));
+        assert!(single_line("  ", 1, 8).is_err());
+        assert!(single_line("123456789", 1, 8).is_err());
+    }
+
+    #[test]
+    fn marks_that_disguise_a_name_are_refused() {
+        for bad in
+            ["a\u{202E}b", "a\u{2066}b", "a\u{200B}b", "a\nb", "a\u{0}b", "a\u{2028}b", "a\u{FEFF}b", "a\u{E000}b"]
+        {
+            assert!(single_line(bad, 1, 100).is_err(), "{bad:?}");
+        }
+        assert!(single_line("می‌خواهم", 1, 100).is_ok());
+    }
+
+    #[test]
+    fn wildcards_of_like_stand_for_themselves() {
+        assert_eq!(SearchText::parse(r"50%_\x").unwrap().like_pattern(), r"%50\%\_\\x%");
+    }
+}

@@ -1,0 +1,188 @@
+//! A page of tenants with their usage.
+
+use deadpool_postgres::GenericClient;
+use time::Date;
+use tokio_postgres::Row;
+
+use crate::{
+    error::{Error, Result},
+    sql::Conditions,
+    tenants::{
+        self, Tenant,
+        store::{TenantFilter, columns},
+    },
+    types::{Cursor, Month, PageLimit, ValueCursor},
+    usage::{Figure, MeasurementError, UsageRecord, UsageSort},
+};
+
+/// What a list is narrowed to.
+#[derive(Debug, Clone, Default)]
+pub struct UsageFilter {
+    /// By what the tenants are.
+    pub tenants: TenantFilter,
+    /// Only those that use more of something than their limits allow, by what is kept here, or only the others.
+    pub over_limit: Option<bool>,
+}
+
+/// In which order, and after which tenant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UsageOrder {
+    /// The newest tenant first.
+    Newest {
+        /// Where the page before ended.
+        after: Option<Cursor>,
+    },
+    /// By a figure as it is kept here, tenants without it last, with the id breaking ties.
+    Figure {
+        /// By which.
+        sort: UsageSort,
+        /// Where the page before ended: what [`UsageRow::position`] said.
+        after: Option<ValueCursor>,
+    },
+}
+
+/// A tenant and what is kept of its usage.
+#[derive(Debug, Clone)]
+pub struct UsageRow {
+    /// The tenant.
+    pub tenant: Tenant,
+    /// Its usage.
+    pub record: UsageRecord,
+    /// Where it stands in the order of the figure that was asked for.
+    pub position: Option<i64>,
+}
+
+/// Whether a tenant uses more than its limits allow, in the month that `$` names.
+macro_rules! over_limit {
+    () => {
+        "(agents > max_agents OR contacts > max_contacts OR (month >= ${} AND \
+         greatest(messages_measured, messages_counted) > max_messages_month))"
+    };
+}
+
+/// A page of tenants with their usage, and one more where the list goes on. `month` is the current one.
+pub async fn list(
+    client: &impl GenericClient,
+    filter: &UsageFilter,
+    month: Month,
+    order: UsageOrder,
+    limit: PageLimit,
+) -> Result<Vec<UsageRow>> {
+    let limit = limit.get() + 1;
+    match order {
+        UsageOrder::Newest { after } => part(client, filter, month, Part::Newest(after), limit).await,
+        // One index has all: those with the figure in either direction, and then those without.
+        UsageOrder::Figure { sort, after } => {
+            let mut rows = Vec::new();
+            let mut after_missing = None;
+            match after {
+                Some(ValueCursor { value: None, id }) => after_missing = Some(id),
+                Some(ValueCursor { value: Some(value), id }) => {
+                    rows = part(client, filter, month, Part::Known(sort, Some((value, id))), limit).await?;
+                }
+                None => rows = part(client, filter, month, Part::Known(sort, None), limit).await?,
+            }
+            if rows.len() < limit {
+                let missing = Part::Missing(sort.figure, after_missing);
+                rows.extend(part(client, filter, month, missing, limit - rows.len()).await?);
+            }
+            Ok(rows)
+        }
+    }
+}
+
+/// A part of a list that one index scan gives.
+enum Part {
+    Newest(Option<Cursor>),
+    Known(UsageSort, Option<(i64, uuid::Uuid)>),
+    Missing(Figure, Option<uuid::Uuid>),
+}
+
+async fn part(
+    client: &impl GenericClient,
+    filter: &UsageFilter,
+    month: Month,
+    part: Part,
+    limit: usize,
+) -> Result<Vec<UsageRow>> {
+    let (values, month) = (filter.tenants.values(), month.first_day());
+    let limit = i64::try_from(limit).map_err(Error::internal)?;
+    let mut conditions = Conditions::after(vec![&limit]);
+    values.narrow(&mut conditions);
+    if let Some(over) = filter.over_limit {
+        let condition = over_limit!().replace("{}", &conditions.number(&month).to_string());
+        conditions.add(if over { condition } else { format!("{condition} IS NOT TRUE") });
+    }
+    let (position, order) = match &part {
+        Part::Newest(after) => {
+            if let Some(cursor) = after {
+                conditions.continue_after(cursor);
+            }
+            ("NULL::bigint", "created_at DESC, id DESC".to_owned())
+        }
+        Part::Known(sort, after) => {
+            let (column, descending) = (column(sort.figure), sort.descending);
+            let (sign, direction) = if descending { ("<", "DESC") } else { (">", "ASC") };
+            conditions.add(format!("{column} IS NOT NULL"));
+            if let Some((value, id)) = after {
+                let (value, id) = (conditions.number(value), conditions.number(id));
+                conditions.add(format!("({column}, tenant_id) {sign} (${value}, ${id})"));
+            }
+            (column, format!("{column} {direction}, tenant_id {direction}"))
+        }
+        Part::Missing(figure, after) => {
+            let column = column(*figure);
+            conditions.add(format!("{column} IS NULL"));
+            if let Some(id) = after {
+                let id = conditions.number(id);
+                conditions.add(format!("tenant_id < ${id}"));
+            }
+            // The column is the same for all, but tells the planner which index has them in order.
+            (column, format!("{column} DESC, tenant_id DESC"))
+        }
+    };
+    let statement = client
+        .prepare_cached(&format!(
+            concat!(
+                "SELECT ",
+                columns!(),
+                ", agents, agents_online, contacts, storage_bytes, month, messages_measured, measured_at, error, {} \
+                 FROM tenants JOIN tenant_usage ON tenant_id = id {} ORDER BY {} LIMIT $1"
+            ),
+            position,
+            conditions.clause(),
+            order
+        ))
+        .await?;
+    conditions.query(client, &statement, read).await
+}
+
+/// The column that orders by a figure.
+fn column(figure: Figure) -> &'static str {
+    match figure {
+        Figure::Agents => "agents",
+        Figure::AgentsOnline => "agents_online",
+        Figure::Contacts => "contacts",
+        Figure::MessagesMonth => "messages_rank",
+        Figure::StorageBytes => "storage_bytes",
+    }
+}
+
+fn read(row: &Row) -> Result<UsageRow> {
+    const AT: usize = tenants::store::COLUMNS;
+    let error: Option<&str> = row.try_get(AT + 7)?;
+    Ok(UsageRow {
+        tenant: tenants::store::read(row)?,
+        record: UsageRecord {
+            agents: row.try_get(AT)?,
+            agents_online: row.try_get(AT + 1)?,
+            contacts: row.try_get(AT + 2)?,
+            storage_bytes: row.try_get(AT + 3)?,
+            month: row.try_get::<_, Option<Date>>(AT + 4)?.map(Month::with),
+            messages: row.try_get(AT + 5)?,
+            measured_at: row.try_get(AT + 6)?,
+            error: error.map(|code| MeasurementError::from_text(code).unwrap_or(MeasurementError::Unexpected)),
+        },
+        position: row.try_get(AT + 8)?,
+    })
+}
