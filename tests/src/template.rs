@@ -1,0 +1,47 @@
+//! Reads `infra/template.yaml`.
+
+use std::{fs, path::Path};
+
+use serde_json::Value;
+
+/// The SAM template as plain data: `!Ref Name` and `!Sub "text"` are strings, `!If [..]` is an array.
+pub fn read() -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("infra/template.yaml");
+    yaml_serde::from_str(&untagged(&fs::read_to_string(path).unwrap())).unwrap()
+}
+
+/// The name and the properties of each function. The name is that of its package.
+pub fn functions(template: &Value) -> Vec<(String, &Value)> {
+    let resources = template["Resources"].as_object().unwrap().values();
+    resources
+        .filter(|resource| resource["Type"] == "AWS::Serverless::Function")
+        .map(|resource| {
+            let properties = &resource["Properties"];
+            let name = properties["FunctionName"].as_str().unwrap_or_else(|| panic!("no FunctionName: {resource}"));
+            (name.trim_start_matches("${AWS::StackName}-").to_owned(), properties)
+        })
+        .collect()
+}
+
+/// Removes the short tags of CloudFormation, which a YAML parser does not know.
+fn untagged(text: &str) -> String {
+    let mut plain = String::new();
+    for line in text.lines() {
+        let mut rest = line;
+        while let Some(at) = rest.find('!') {
+            let (before, tagged) = rest.split_at(at);
+            let word = tagged[1..].chars().take_while(char::is_ascii_alphanumeric).count();
+            let is_tag = word > 0 && (before.is_empty() || before.ends_with([' ', '[', ',']));
+            plain.push_str(before);
+            rest = if is_tag {
+                &tagged[1 + word..]
+            } else {
+                plain.push('!');
+                &tagged[1..]
+            };
+        }
+        plain.push_str(rest);
+        plain.push('\n');
+    }
+    plain
+}

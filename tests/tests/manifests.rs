@@ -1,0 +1,162 @@
+//! Each function declares in `[package.metadata.landlord]` of its manifest how it is deployed. These tests compare the
+//! declaration with what the function links and with the SAM template.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+    process::Command,
+    thread,
+};
+
+use serde::Deserialize;
+use serde_json::Value;
+
+#[path = "../src/template.rs"]
+mod template;
+
+/// Crates that make a function slower to start. A function links one only if it declares it.
+const HEAVY_CRATES: [&str; 5] = ["aws-sdk-s3", "aws-sdk-sqs", "mongodb", "rdkafka", "redis"];
+
+/// `[package.metadata.landlord]`.
+#[derive(Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+struct Declaration {
+    /// What invokes the function. `deploy` stands for the person or pipeline that deploys.
+    triggers: BTreeSet<Trigger>,
+    /// Those of the heavy crates that the function links.
+    links: BTreeSet<String>,
+    /// The secrets that its environment is filled from: `api` is the parameter `ApiSecret` of the template. A secret holds
+    /// the logins of one privilege.
+    secrets: BTreeSet<String>,
+    /// Megabytes.
+    memory: u64,
+}
+
+#[derive(Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+#[serde(rename_all = "lowercase")]
+enum Trigger {
+    Http,
+    Sqs,
+    Schedule,
+    Deploy,
+}
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+fn cargo(arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO")).args(arguments).current_dir(repository()).output().unwrap();
+    assert!(output.status.success(), "cargo {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The declaration of each package in `functions/`, by name.
+fn declarations() -> BTreeMap<String, Declaration> {
+    let metadata = cargo(&["metadata", "--no-deps", "--format-version", "1", "--locked", "--offline"]);
+    let metadata: Value = serde_json::from_str(&metadata).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    let functions = repository().join("functions");
+    packages
+        .iter()
+        .filter(|package| Path::new(package["manifest_path"].as_str().unwrap()).starts_with(&functions))
+        .map(|package| {
+            let name = package["name"].as_str().unwrap();
+            let declaration = serde_json::from_value(package["metadata"]["landlord"].clone())
+                .unwrap_or_else(|error| panic!("functions/{name}/Cargo.toml: [package.metadata.landlord]: {error}"));
+            (name.to_owned(), declaration)
+        })
+        .collect()
+}
+
+/// The heavy crates that a function links. Cargo unifies features, so each function is examined by itself.
+fn linked_by(function: &str) -> BTreeSet<String> {
+    let tree = cargo(&[
+        "tree",
+        "--package",
+        function,
+        "--edges",
+        "normal",
+        "--prefix",
+        "none",
+        "--format",
+        "{p}",
+        "--locked",
+        "--offline",
+    ]);
+    let linked: BTreeSet<&str> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
+    HEAVY_CRATES.into_iter().filter(|name| linked.contains(name)).map(ToOwned::to_owned).collect()
+}
+
+#[test]
+fn each_function_links_the_heavy_crates_that_its_manifest_declares() {
+    let declarations: Vec<_> = declarations().into_iter().collect();
+    let half = declarations.len().div_ceil(2);
+    let differences: Vec<String> = thread::scope(|scope| {
+        let workers: Vec<_> = declarations
+            .chunks(half)
+            .map(|chunk| {
+                scope.spawn(move || {
+                    let different = |(name, declaration): &(String, Declaration)| {
+                        let linked = linked_by(name);
+                        (linked != declaration.links).then(|| {
+                            format!("functions/{name}/Cargo.toml: declares {:?}, links {linked:?}", declaration.links)
+                        })
+                    };
+                    chunk.iter().filter_map(different).collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
+    });
+    assert!(differences.is_empty(), "{differences:#?}");
+}
+
+#[test]
+fn the_template_gives_each_function_the_memory_secrets_and_triggers_that_its_manifest_declares() {
+    let template = template::read();
+    let default_memory = &template["Globals"]["Function"]["MemorySize"];
+    let deployed: BTreeMap<String, (u64, BTreeSet<String>, BTreeSet<Trigger>)> = template::functions(&template)
+        .into_iter()
+        .map(|(name, properties)| {
+            let memory = properties["MemorySize"].as_u64().or(default_memory.as_u64()).unwrap();
+            (name, (memory, secrets(&properties["Environment"]), triggers(&properties["Events"])))
+        })
+        .collect();
+    let declared: BTreeMap<_, _> = declarations()
+        .into_iter()
+        .map(|(name, declaration)| (name, (declaration.memory, declaration.secrets, declaration.triggers)))
+        .collect();
+    for (name, declaration) in &declared {
+        let block = deployed.get(name).unwrap_or_else(|| panic!("infra/template.yaml: no function {name}"));
+        assert_eq!(block, declaration, "{name}: infra/template.yaml (left) differs from its Cargo.toml (right)");
+    }
+    assert_eq!(deployed.len(), declared.len(), "infra/template.yaml contains a function without a package");
+}
+
+#[test]
+fn no_secret_is_given_to_every_function() {
+    assert_eq!(secrets(&template::read()["Globals"]), BTreeSet::new());
+}
+
+/// The secrets that a part of the template refers to, as `${ApiSecret}`.
+fn secrets(part: &Value) -> BTreeSet<String> {
+    let text = part.to_string();
+    let references = text.split("${").skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name);
+    references.filter_map(|name| name.strip_suffix("Secret")).map(str::to_lowercase).collect()
+}
+
+fn triggers(events: &Value) -> BTreeSet<Trigger> {
+    let found: BTreeSet<_> = events
+        .as_object()
+        .into_iter()
+        .flat_map(serde_json::Map::values)
+        .map(|event| match event["Type"].as_str().unwrap() {
+            "HttpApi" => Trigger::Http,
+            "SQS" => Trigger::Sqs,
+            "ScheduleV2" => Trigger::Schedule,
+            other => panic!("infra/template.yaml: unexpected event {other}"),
+        })
+        .collect();
+    if found.is_empty() { BTreeSet::from([Trigger::Deploy]) } else { found }
+}
