@@ -14,10 +14,10 @@ use shared::{
     audit::{self, AuditEntry},
     config::{ConfigError, DefaultLimits, FromEnv, IdempotencyConfig, QueueConfig},
     error::Error,
-    events::{self, Dispatcher, Event},
+    events::{self, Dispatcher},
     http::{
-        BASE_PATH, BodyErrors, Field, Fingerprints, IdempotencyKey, IdempotentRequest, JsonBody, Replayable, Result,
-        Routes, etag,
+        BASE_PATH, BodyErrors, Field, Fingerprints, IdempotencyKey, IdempotentRequest, JsonBody, LimitsBody,
+        Replayable, Result, Routes, etag,
     },
     operations::{self, OperationKind},
     passwords, routes,

@@ -14,7 +14,7 @@ use shared::{
     clients::{postgres::Connection, tenant_databases::TenantDatabases},
     config::{ConfigError, FromEnv, IdempotencyConfig, QueueConfig},
     error::Error,
-    events::{self, Dispatcher, Event},
+    events::{self, Dispatcher},
     http::{
         BASE_PATH, BodyErrors, Fingerprints, Held, IdempotencyKey, IdempotentRequest, JsonBody, Replayable, Result,
         Routes, etag,

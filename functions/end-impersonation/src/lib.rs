@@ -12,7 +12,8 @@ use shared::{
     error::Error,
     events::Dispatcher,
     http::{IdPath, IfMatch, Result, Routes},
-    impersonations::{self, store::record},
+    impersonations::store::record,
+    revocations,
     revocations::{DenyList, EndedImpersonation},
     routes,
     super_admins::{AuthContext, MayOperate, Principal},
@@ -89,9 +90,9 @@ async fn end(
     if_match: &IfMatch,
 ) -> Result<Option<EndedImpersonation>, Error> {
     let transaction = platform.transaction().await?;
-    let before = impersonations::store::find_for_update(&transaction, id).await?;
+    let before = revocations::store::find_for_update(&transaction, id).await?;
     if_match.check(before.revision, "impersonation")?;
-    let ended = impersonations::store::end(&transaction, id, admin.actor()).await?;
+    let ended = revocations::store::end(&transaction, id, admin.actor()).await?;
     transaction.commit().await?;
     Ok(ended)
 }

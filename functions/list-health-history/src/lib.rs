@@ -123,7 +123,7 @@ async fn list_health_history(reader: MayRead, query: QueryReader) -> Result<Resp
             component,
             state: state.map(|state| state.condition),
             since: state.map(|state| state.since),
-            uptime: uptime.map(health::Uptime::share),
+            uptime: uptime.map(health::store::Uptime::share),
             samples_total: uptime.map_or(0, |uptime| uptime.total),
             changes: own.map(StateChange::from).collect(),
             samples: samples.take(),

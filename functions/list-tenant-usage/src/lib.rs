@@ -17,7 +17,7 @@ use shared::{
     http::{Page, Paging, QueryReader, Result, Routes},
     routes,
     super_admins::{AuthContext, MayRead},
-    tenants::{TenantFilters, filter::tenant_filter},
+    tenants::{TenantFilters, tenant_filter},
     types::{Cursor, Month, PageLimit, ValueCursor},
     usage::{
         self, TenantUsage, Usage, UsageSort,

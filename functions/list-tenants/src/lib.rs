@@ -6,7 +6,7 @@ use shared::{
     http::{Page, Paging, QueryReader, Result, Routes},
     routes,
     super_admins::{AuthContext, MayRead},
-    tenants::{self, Tenant, TenantFilters, filter::tenant_filter, store::TenantFilter},
+    tenants::{self, Tenant, TenantFilters, store::TenantFilter, tenant_filter},
     types::{Cursor, PageLimit},
 };
 

@@ -35,7 +35,7 @@ use shared::{
     clients::{postgres::Postgres, redis::Redis, sqs::Sqs},
     config::{ConfigError, FromEnv, KafkaConfig, PostgresConfig, ProvisioningConfig, QueueConfig, RedisConfig},
     error::{Error, Result},
-    events, idempotency,
+    idempotency,
     operations::store::journal,
     revocations::DenyList,
     worker::{Deadline, Trigger},
@@ -207,7 +207,7 @@ async fn prune(app: &App, deadline: Deadline, report: &mut RelayReport) -> Resul
 
 /// Says what is still owed: nothing, on a good day.
 async fn tell_backlog(app: &App) -> Result<()> {
-    let backlog = events::store::backlog(&app.postgres.get().await?).await?;
+    let backlog = shared::events::store::backlog(&app.postgres.get().await?).await?;
     if backlog.refused > 0 {
         tracing::error!(
             outbox.refused = backlog.refused,

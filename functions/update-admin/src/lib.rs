@@ -17,7 +17,7 @@ use shared::{
     error::Error,
     events::Dispatcher,
     http::{BodyErrors, Field, IdPath, IfMatch, JsonBody, Result, Routes, etag},
-    impersonations, passwords,
+    impersonations, passwords, revocations,
     revocations::{DenyList, EndReason, EndedImpersonation},
     routes,
     super_admins::{self, AuthContext, MayAdminister, Principal, SuperAdmin, SuperAdminStatus, store::Change},
@@ -148,7 +148,7 @@ async fn change(
     }
     let after = super_admins::store::update(&transaction, id, change).await?;
     let ended = match loss(&before, &after) {
-        Some(reason) => impersonations::store::end_of_super_admin(&transaction, id, reason, admin.actor()).await?,
+        Some(reason) => revocations::store::end_of_super_admin(&transaction, id, reason, admin.actor()).await?,
         None => Vec::new(),
     };
     let details = json!({

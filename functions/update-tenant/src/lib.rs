@@ -15,8 +15,8 @@ use shared::{
     config::{ConfigError, FromEnv, QueueConfig, RedisConfig},
     error::Error,
     events::{self, Dispatcher, Event},
-    http::{BodyErrors, Field, IfMatch, JsonBody, Result, Routes, TenantPath, etag},
-    impersonations, operations,
+    http::{BodyErrors, Field, IfMatch, JsonBody, LimitsBody, Result, Routes, TenantPath, etag},
+    impersonations, operations, revocations,
     revocations::{DenyList, EndedImpersonation},
     routes,
     super_admins::{AuthContext, MayOperate, Principal},
@@ -139,7 +139,7 @@ async fn change(
     );
     audit::store::insert(&transaction, &entry).await?;
     let ended = if before.status == TenantStatus::Active && after.status != TenantStatus::Active {
-        impersonations::store::end_of_tenant(&transaction, id, admin.actor()).await?
+        revocations::store::end_of_tenant(&transaction, id, admin.actor()).await?
     } else {
         Vec::new()
     };

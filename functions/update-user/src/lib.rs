@@ -19,7 +19,7 @@ use shared::{
     events::{self, Dispatcher, Event},
     http::{IdPath, IfMatch, JsonBody, QueryReader, Result, Routes, etag},
     impersonations::{self, store::record},
-    passwords,
+    passwords, revocations,
     revocations::DenyList,
     routes,
     super_admins::{AuthContext, MayOperate, Principal},
@@ -204,7 +204,7 @@ async fn tell(
 async fn end_impersonations(app: &App, admin: &Principal, tenant_id: TenantId, id: UserId) -> Result<(), Error> {
     let mut platform = app.gate.platform.get().await?;
     let transaction = platform.transaction().await?;
-    let ended = impersonations::store::end_of_user(&transaction, tenant_id, id, admin.actor()).await?;
+    let ended = revocations::store::end_of_user(&transaction, tenant_id, id, admin.actor()).await?;
     transaction.commit().await?;
     if !ended.is_empty() {
         tokio::join!(app.dispatcher.poke_relay(), app.deny_list.deny(&platform, &ended));

@@ -171,7 +171,7 @@ mod tests {
     use super::*;
     use crate::{
         http::LimitsBody,
-        types::{Country, Slug},
+        types::{Country, LimitsPatch, Slug},
     };
 
     #[derive(Debug, Deserr)]

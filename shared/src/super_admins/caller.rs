@@ -11,7 +11,6 @@ use crate::super_admins::AuthContext;
 use crate::{
     error::Error,
     http::{Problem, RequestInfo},
-
 };
 
 /// Whoever sent a request, with a token that was verified. That says nothing yet of what they may do now.

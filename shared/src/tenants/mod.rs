@@ -85,6 +85,8 @@ impl TenantStatus {
     }
 }
 
+parsed_from_string!(TenantStatus, str::parse);
+
 impl fmt::Display for TenantStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

@@ -10,7 +10,7 @@ use shared::{
     auth::TokenVerifier,
     clients::postgres::Postgres,
     config::{FromEnv, TokenConfig},
-    health::{Component, Condition, Freshness, Health, Recorder, Report},
+    health::{Component, Condition, Freshness, Health, HealthReport, Recorder},
     super_admins::AuthContext,
 };
 use tests::proxy::Mode;
@@ -35,9 +35,9 @@ impl<'a> Clock<'a> {
     }
 
     /// A report of now, made in the given minute.
-    pub(crate) async fn report(&self, minute: u64) -> Report {
+    pub(crate) async fn report(&self, minute: u64) -> HealthReport {
         let report = self.health.report(Freshness::Live).await.unwrap();
-        Report { checked_at: self.begun + Duration::from_mins(minute), ..(*report).clone() }
+        HealthReport { checked_at: self.begun + Duration::from_mins(minute), ..(*report).clone() }
     }
 
     /// Looks, and writes down what was found.

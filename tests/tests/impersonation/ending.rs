@@ -4,6 +4,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use shared::{
     impersonations::{self, store::record},
+    revocations,
     revocations::EndReason,
     types::{Actor, SuperAdminId, SuperAdminRole, UserId},
 };
@@ -125,9 +126,9 @@ async fn what_is_ended_for_an_agent_is_ended_in_both_databases() {
     let mut platform = stage.world.api_pool().get().await.unwrap();
     let transaction = platform.transaction().await.unwrap();
     let user = UserId(tenant.admin);
-    let ended = impersonations::store::end_of_user(&transaction, tenant.id, user, Actor::SYSTEM).await.unwrap();
+    let ended = revocations::store::end_of_user(&transaction, tenant.id, user, Actor::SYSTEM).await.unwrap();
     assert_eq!(ended.len(), 1);
-    assert!(impersonations::store::end_of_user(&transaction, tenant.id, user, Actor::SYSTEM).await.unwrap().is_empty());
+    assert!(revocations::store::end_of_user(&transaction, tenant.id, user, Actor::SYSTEM).await.unwrap().is_empty());
     transaction.commit().await.unwrap();
     let databases = tests::api::Parts::of(&stage.world).databases;
     record::end_of_user(&databases.get("main", &tenant.database).await.unwrap(), user).await.unwrap();
@@ -169,7 +170,7 @@ async fn end_of_super_admin(stage: &Stage, operator: SuperAdminId, reason: EndRe
     let transaction = platform.transaction().await.unwrap();
     let disable = "UPDATE super_admins SET disabled_at = now() WHERE id = $1";
     transaction.execute(disable, &[&operator.0]).await.unwrap();
-    let ended = impersonations::store::end_of_super_admin(&transaction, operator, reason, Actor::SYSTEM).await.unwrap();
+    let ended = revocations::store::end_of_super_admin(&transaction, operator, reason, Actor::SYSTEM).await.unwrap();
     transaction.commit().await.unwrap();
     ended.len()
 }

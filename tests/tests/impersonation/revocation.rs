@@ -7,7 +7,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use shared::{
     clients::sqs::Sqs,
-    impersonations,
+    impersonations, revocations,
     revocations::EndReason,
     types::{Actor, SuperAdminRole},
 };
@@ -69,7 +69,7 @@ async fn a_second_after_an_end_a_suspension_or_a_disabled_operator_the_token_is_
     let disable = "UPDATE super_admins SET disabled_at = now() WHERE id = $1";
     transaction.execute(disable, &[&operator.0]).await.unwrap();
     let reason = EndReason::OperatorDisabled;
-    let ended = impersonations::store::end_of_super_admin(&transaction, operator, reason, Actor::SYSTEM).await.unwrap();
+    let ended = revocations::store::end_of_super_admin(&transaction, operator, reason, Actor::SYSTEM).await.unwrap();
     transaction.commit().await.unwrap();
     let begun = Instant::now();
     deny_list().deny(&platform, &ended).await;

@@ -18,7 +18,7 @@ use shared::{
     error::{Dependency, Error, Result},
     events,
     operations::{self, OperationKind, OperationStatus},
-    provisioning::{Delivery, Moment, Observer, Outcome, Provisioner, Stores},
+    provisioning::{Delivery, Moment, Outcome, Provisioner, SagaObserver, Stores},
     tenants::{self, TENANT_SCHEMA_VERSION, TenantName, TenantStatus},
     types::{Country, Limits, OperationId, Slug, TenantId},
 };
@@ -82,7 +82,7 @@ impl Stage {
     }
 
     /// A worker that someone watches.
-    pub(crate) fn watched(&self, observer: Arc<dyn Observer>) -> Provisioner {
+    pub(crate) fn watched(&self, observer: Arc<dyn SagaObserver>) -> Provisioner {
         Provisioner { observer: Some(observer), ..self.worker() }
     }
 
@@ -338,7 +338,7 @@ impl Saboteur {
     }
 }
 
-impl Observer for Saboteur {
+impl SagaObserver for Saboteur {
     fn observe(&self, moment: Moment) -> BoxFuture<'_, Result<()>> {
         async move {
             let due = self.faults.iter().find(|(at, _, left)| {

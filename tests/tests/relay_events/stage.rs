@@ -15,7 +15,7 @@ use rdkafka::{
     message::Headers,
     producer::{FutureProducer, FutureRecord, Producer},
 };
-use relay_events::{App, Boundary, Observer};
+use relay_events::{App, BatchObserver, Boundary};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use shared::{
@@ -82,7 +82,7 @@ impl Stop {
         timeout(LONG, wait).await.expect("the boundary is reached").unwrap();
     }
 
-    fn observer(&self) -> Observer {
+    fn observer(&self) -> BatchObserver {
         let stop = self.clone();
         Arc::new(move |boundary| {
             let stop = stop.clone();
