@@ -1,4 +1,4 @@
-//! Agents: the users of one tenant, in its own database.
+//! Users of one tenant, in its own database.
 
 use rand::{RngExt, rngs::StdRng};
 use secrecy::ExposeSecret;
@@ -13,45 +13,45 @@ use time::{Duration, OffsetDateTime};
 use tokio_postgres::Client;
 
 use crate::{
-    Written,
-    chance::{id_at, moment, percent, pick},
+    WrittenRows,
     places::Place,
-    rows::{Agent, copy},
-    unique::Taken,
+    random::{chance, id_at, time_between, weighted},
+    rows::{SeededUser, copy},
+    unique::UniqueNames,
 };
 
-/// How many agents are committed together.
+/// Users per transaction.
 const BATCH: usize = 2_000;
-/// How far back the oldest agent goes.
-const AGE: Duration = Duration::days(500);
+/// The age of the oldest user.
+const MAX_AGE: Duration = Duration::days(500);
 
-/// A tenant that has a database to put agents into.
+/// A tenant with a database of its own.
 #[derive(Debug)]
-pub struct Home {
+pub struct TargetTenant {
     id: TenantId,
     slug: String,
     country: String,
     database: String,
     cluster: String,
-    /// How many agents it may have; `None` is unlimited.
+    /// The limit of active users; `None` is unlimited.
     pub max_agents: Option<i64>,
 }
 
-impl Home {
-    /// The tenant of that id, which has to be active.
+impl TargetTenant {
+    /// Finds a tenant, which must be active and provisioned.
     pub async fn find(platform: &Client, id: TenantId) -> Result<Self> {
         let query = "SELECT slug, country::text, database_name, postgres_cluster, max_agents, status
                      FROM organizations WHERE id = $1";
         let Some(row) = platform.query_opt(query, &[&id.0]).await? else {
-            return Err(Error::Conflict(format!("There is no tenant {id}")));
+            return Err(Error::Conflict(format!("The tenant {id} does not exist")));
         };
         let status: String = row.try_get(5)?;
         if status != TenantStatus::Active.as_str() {
-            return Err(Error::Conflict(format!("The tenant {id} is {status}; only an active one is given users")));
+            return Err(Error::Conflict(format!("The tenant {id} is {status}; only an active tenant can get users")));
         }
         let Some(cluster) = row.try_get(3)? else {
-            let why = "has no databases, for it was generated; take one that was provisioned";
-            return Err(Error::Conflict(format!("The tenant {id} {why}")));
+            let reason = "has no databases because it was generated; use a provisioned tenant";
+            return Err(Error::Conflict(format!("The tenant {id} {reason}")));
         };
         Ok(Self {
             id,
@@ -66,67 +66,76 @@ impl Home {
     async fn connect(&self, clusters: &Clusters, config: &PostgresConfig) -> Result<Client> {
         let cluster = clusters.find(&self.cluster);
         let cluster = cluster.ok_or_else(|| {
-            Error::Conflict(format!("The cluster `{}`, where the tenant is placed, is not configured", self.cluster))
+            Error::Conflict(format!("The tenant is placed on the cluster `{}`, which is not configured", self.cluster))
         })?;
         let url = cluster.url.expose_secret();
         connect_once(&PostgresConfig { url: url.into(), ..config.clone() }, Some(&self.database)).await
     }
 }
 
-/// Adds agents to those that a tenant has, and has it measured soon; says how many there are then that count against its
-/// limit. Each batch is one transaction; `progress` is told of each. `config` is of the platform database's owner.
+/// Adds users to a tenant and makes its next measurement due. Returns the written rows and the number of active users, which
+/// count against the tenant's limit. Each batch is one transaction, after which `progress` is called with its size.
+///
+/// `config` is the configuration of the platform database's owner.
 pub async fn fill(
     platform: &Client,
-    home: &Home,
+    target: &TargetTenant,
     (clusters, config): (&Clusters, &PostgresConfig),
     count: usize,
     mut progress: impl FnMut(usize),
-) -> Result<(Written, i64)> {
-    let mut tenant = home.connect(clusters, config).await?;
+) -> Result<(WrittenRows, i64)> {
+    let mut tenant = target.connect(clusters, config).await?;
     let rows = tenant.query("SELECT lower(email) FROM agents", &[]).await?;
-    let mut emails = Taken::new(rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<String>, _>>()?);
-    let place = Place::of(&home.country);
+    let mut emails = UniqueNames::new(rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<String>, _>>()?);
+    let place = Place::of(&target.country);
     let now = OffsetDateTime::now_utc();
     let mut rng: StdRng = rand::make_rng();
-    let mut written = Written::default();
+    let mut written = WrittenRows::default();
     let mut left = count;
     while left > 0 {
         let size = left.min(BATCH);
-        let agents: Vec<_> = (0..size).map(|_| agent(&mut rng, home, place, &mut emails, now)).collect();
+        let users: Vec<_> = (0..size).map(|_| user(&mut rng, target, place, &mut emails, now)).collect();
         let transaction = tenant.transaction().await?;
-        written.count("agents", copy(&transaction, &agents).await?);
+        written.count("users", copy(&transaction, &users).await?);
         transaction.commit().await?;
         left -= size;
         progress(size);
     }
     tenant.batch_execute("VACUUM (ANALYZE) agents").await?;
     let soon = "UPDATE tenant_usage SET due_at = least(due_at, now()) WHERE organization_id = $1";
-    platform.execute(soon, &[&home.id.0]).await?;
-    let counted = tenant.query_one("SELECT count(*) FROM agents WHERE status = 'active'", &[]).await?.try_get(0)?;
-    Ok((written, counted))
+    platform.execute(soon, &[&target.id.0]).await?;
+    let active = tenant.query_one("SELECT count(*) FROM agents WHERE status = 'active'", &[]).await?.try_get(0)?;
+    Ok((written, active))
 }
 
-fn agent(rng: &mut StdRng, home: &Home, place: Place, emails: &mut Taken, now: OffsetDateTime) -> Agent {
+fn user(
+    rng: &mut StdRng,
+    target: &TargetTenant,
+    place: Place,
+    emails: &mut UniqueNames,
+    now: OffsetDateTime,
+) -> SeededUser {
     let (first, last) = place.person(rng);
     let local = format!("{}.{}", slugify(&first), slugify(&last));
-    let email = emails
-        .take(format!("{local}@{}.example", home.slug), |_, number| format!("{local}{number}@{}.example", home.slug));
-    let created_at = moment(rng, now - AGE, now - Duration::hours(1));
-    let active = percent(rng, 92);
-    let online = active && percent(rng, 20);
+    let email = emails.take(format!("{local}@{}.example", target.slug), |_, number| {
+        format!("{local}{number}@{}.example", target.slug)
+    });
+    let created_at = time_between(rng, now - MAX_AGE, now - Duration::hours(1));
+    let active = chance(rng, 92);
+    let online = active && chance(rng, 20);
     let last_seen_at = match () {
-        () if online => Some(moment(rng, now - Duration::minutes(2), now)),
-        () if percent(rng, 6) => None,
-        () => Some(moment(rng, created_at.max(now - Duration::days(60)), now - Duration::minutes(5))),
+        () if online => Some(time_between(rng, now - Duration::minutes(2), now)),
+        () if chance(rng, 6) => None,
+        () => Some(time_between(rng, created_at.max(now - Duration::days(60)), now - Duration::minutes(5))),
     };
-    Agent {
+    SeededUser {
         id: id_at(rng, created_at),
         email,
         full_name: format!("{first} {last}"),
-        role: pick(rng, &[(2, "admin"), (10, "supervisor"), (88, "agent")]),
+        role: weighted(rng, &[(2, "admin"), (10, "supervisor"), (88, "agent")]),
         status: if active { "active" } else { "deactivated" },
         last_seen_at,
-        // No client moves it on, so it has to last until somebody looks.
+        // No client extends it, so it lasts for hours instead of the usual minutes.
         online_until: online.then(|| now + Duration::minutes(rng.random_range(10..480))),
         created_at,
         updated_at: created_at,

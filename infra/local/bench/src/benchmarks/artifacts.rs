@@ -1,39 +1,43 @@
-//! Sizes of the binaries, and what they link.
+//! Sizes of the binaries, and the client libraries that they link.
 
-use std::{fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path};
 
-use super::heading;
 use crate::{
-    Result,
-    artifacts::{self, Linked},
-    report::Report,
+    benchmarks::table::heading,
+    error::Result,
+    measure::{
+        binary::{self, CLIENT_LIBRARIES, linked_libraries},
+        functions::Workspace,
+    },
+    report::BenchReport,
 };
 
-/// Looks into each.
-pub(crate) fn measure(target: &Path, report: &mut Report) -> Result<()> {
+/// Compares each binary with the manifest of its function. They differ if a function was built together with others, because
+/// cargo then gives each of them the union of their features.
+pub(crate) fn measure(workspace: &Workspace, target: &Path, report: &mut BenchReport) -> Result<()> {
     heading("Artifacts");
-    println!("{:<26} {:>9}  {:<11} {:<11} {:<11}", "function", "size", "librdkafka", "aws-sdk-s3", "aws-sdk-sqs");
+    let libraries = CLIENT_LIBRARIES.map(|(library, _)| library);
+    print_row("function", "size", libraries, "");
     let mut wrong = Vec::new();
-    for function in artifacts::functions()? {
-        let path = artifacts::path(target, &function);
+    for function in &workspace.functions {
+        let path = binary::path(target, &function.name);
         let binary = fs::read(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
-        let (found, expected) = (Linked::found(&binary), Linked::expected(&function));
-        let yes = |linked| if linked { "yes" } else { "-" };
+        let found = linked_libraries(&binary);
+        let declared: BTreeSet<_> = libraries.into_iter().filter(|library| function.declares(library)).collect();
         let size = binary.len() / 10_000;
         let size = format!("{}.{:02} MB", size / 100, size % 100);
-        let verdict = if found == expected { "" } else { "  FAIL" };
-        let line = format!(
-            "{function:<26} {size:>9}  {:<11} {:<11} {:<11}{verdict}",
-            yes(found.kafka),
-            yes(found.s3),
-            yes(found.sqs)
-        );
-        println!("{}", line.trim_end());
-        if found != expected {
-            wrong.push(function);
+        let linked = libraries.map(|library| if found.contains(library) { "yes" } else { "-" });
+        print_row(&function.name, &size, linked, if found == declared { "" } else { "  FAIL" });
+        if found != declared {
+            wrong.push(function.name.as_str());
         }
     }
-    let seen = if wrong.is_empty() { "as it should be".to_owned() } else { format!("not {}", wrong.join(", ")) };
-    report.holds("linked: librdkafka, AWS SDKs", "where needed", &seen, wrong.is_empty());
+    let measured = if wrong.is_empty() { "as declared".to_owned() } else { format!("not {}", wrong.join(", ")) };
+    report.condition("linked client libraries", "as declared", &measured, wrong.is_empty());
     Ok(())
+}
+
+fn print_row(name: &str, size: &str, libraries: [&str; 3], verdict: &str) {
+    let [kafka, s3, sqs] = libraries;
+    println!("{}", format!("{name:<26} {size:>9}  {kafka:<11} {s3:<11} {sqs:<11}{verdict}").trim_end());
 }

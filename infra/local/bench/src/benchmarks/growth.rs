@@ -1,70 +1,72 @@
-//! The same page of 1,000 tenants with usage, out of ever more of them: what it costs must not grow with the table.
+//! The same page of 1,000 tenants with usage on platforms of three sizes: its duration must not grow with the table.
 
 use std::time::Duration;
 
-use super::{
-    head, heading, row,
-    usage::{Floor, LIMIT, page_of, tenants},
-};
 use crate::{
-    Result,
-    report::Report,
-    runtime::Function,
-    samples::{Samples, ms},
-    world::{TENANTS, World},
+    benchmarks::{
+        table::{head, heading, row},
+        usage_page::{LIMIT, UsageQueryFloor, check_full, page_event},
+    },
+    error::Result,
+    measure::{
+        runtime::Function,
+        samples::{Samples, ms},
+    },
+    platform::instance::{BenchPlatform, TENANTS},
+    report::BenchReport,
 };
 
 const ROUNDS: usize = 150;
 const WARM_UP: usize = 15;
-/// The other sizes.
+/// Tenants of the two other platforms.
 const SMALL: usize = 1_000;
 const LARGE: usize = 100_000;
-/// How many times what it takes of 10,000 a page may take of 100,000.
-const TIMES: f64 = 1.5;
+/// p50 with 100,000 tenants, as a multiple of p50 with 10,000.
+const GOAL: f64 = 1.5;
 
-/// A platform of one size.
-struct Size<'a> {
-    world: &'a World,
-    floor: Floor,
-    ours: Function,
-    sql: Samples,
+/// The measurements on a platform of one size.
+struct SizeSamples<'a> {
+    platform: &'a BenchPlatform,
+    floor: UsageQueryFloor,
+    function: Function,
+    query: Samples,
     newest: Samples,
     sorted: Samples,
 }
 
-impl<'a> Size<'a> {
-    async fn of(world: &'a World) -> Result<Self> {
-        let [sql, newest, sorted] = [(); 3].map(|()| Samples::default());
-        let (floor, ours) = (Floor::of(world).await?, Function::start(&world.program("list-tenant-usage"), 1).await?);
-        Ok(Self { world, floor, ours, sql, newest, sorted })
+impl<'a> SizeSamples<'a> {
+    async fn start(platform: &'a BenchPlatform) -> Result<Self> {
+        let [query, newest, sorted] = [(); 3].map(|()| Samples::default());
+        let floor = UsageQueryFloor::of(platform).await?;
+        let function = Function::start(&platform.program("list-tenant-usage"), 1).await?;
+        Ok(Self { platform, floor, function, query, newest, sorted })
     }
 
     async fn round(&mut self, counts: bool) -> Result<()> {
-        let queried = self.floor.newest().await?;
+        let query = self.floor.newest().await?;
         let newest = self.page("").await?;
         let sorted = self.page("&sort=-messages_month").await?;
         if counts {
-            self.sql.push(queried);
+            self.query.push(query);
             self.newest.push(newest);
             self.sorted.push(sorted);
         }
         Ok(())
     }
 
-    async fn page(&self, order: &str) -> Result<Duration> {
-        let page = self.ours.invoke(page_of(self.world, &format!("limit={LIMIT}{order}"))).await?;
-        let found = tenants(&page)?;
-        if i64::try_from(found)? == LIMIT { Ok(page.took) } else { Err(format!("a page has {found} tenants").into()) }
+    async fn page(&self, sort: &str) -> Result<Duration> {
+        let page = self.function.invoke(page_event(self.platform, &format!("limit={LIMIT}{sort}"))).await?;
+        check_full(&page)?;
+        Ok(page.took)
     }
 }
 
-/// All sizes in turn.
-pub(crate) async fn measure(world: &World, report: &mut Report) -> Result<()> {
-    heading(&format!("GET {LIMIT} tenants with usage out of ever more"));
-    let small = world.another(SMALL).await?;
-    let large = world.another(LARGE).await;
+pub(crate) async fn measure(platform: &BenchPlatform, report: &mut BenchReport) -> Result<()> {
+    heading(&format!("GET of {LIMIT} tenants with usage, by size of the platform"));
+    let small = platform.another(SMALL).await?;
+    let large = platform.another(LARGE).await;
     let measured = match &large {
-        Ok(large) => compare([&small, world, large], report).await,
+        Ok(large) => compare([&small, platform, large], report).await,
         Err(error) => Err(error.to_string().into()),
     };
     small.remove().await?;
@@ -74,10 +76,10 @@ pub(crate) async fn measure(world: &World, report: &mut Report) -> Result<()> {
     measured
 }
 
-async fn compare(worlds: [&World; 3], report: &mut Report) -> Result<()> {
+async fn compare(platforms: [&BenchPlatform; 3], report: &mut BenchReport) -> Result<()> {
     let mut sizes = Vec::new();
-    for world in worlds {
-        sizes.push(Size::of(world).await?);
+    for platform in platforms {
+        sizes.push(SizeSamples::start(platform).await?);
     }
     for round in 0..WARM_UP + ROUNDS {
         for size in &mut sizes {
@@ -85,17 +87,18 @@ async fn compare(worlds: [&World; 3], report: &mut Report) -> Result<()> {
         }
     }
     head();
-    for Size { world, sql, newest, sorted, .. } in &sizes {
-        row(&format!("{}: the query", world.tenants), sql);
-        row(&format!("{}: newest first", world.tenants), newest);
-        row(&format!("{}: most messages first", world.tenants), sorted);
+    for SizeSamples { platform, query, newest, sorted, .. } in &sizes {
+        row(&format!("{}: the query", platform.tenants), query);
+        row(&format!("{}: newest first", platform.tenants), newest);
+        row(&format!("{}: most messages first", platform.tenants), sorted);
     }
-    for Size { world, sql, newest, .. } in &sizes {
-        report.seen(&format!("usage, 1,000 of {}, p50", world.tenants), &ms(sql.p50()), &ms(newest.p50()));
+    for SizeSamples { platform, query, newest, .. } in &sizes {
+        let figure = format!("usage, 1,000 of {}, p50", platform.tenants);
+        report.without_goal(&figure, &ms(query.p50()), &ms(newest.p50()));
     }
-    let of = |tenants| sizes.iter().find(|size| size.world.tenants == tenants).ok_or("a size is missing");
+    let of = |tenants| sizes.iter().find(|size| size.platform.tenants == tenants).ok_or("a size is missing");
     let (usual, large) = (of(TENANTS)?, of(LARGE)?);
-    report.times("usage of 100,000 to 10,000, p50", usual.newest.p50(), large.newest.p50(), TIMES);
-    report.times("the same by a figure, p50", usual.sorted.p50(), large.sorted.p50(), TIMES);
+    report.at_most_times("usage, 100,000 to 10,000, p50", usual.newest.p50(), large.newest.p50(), GOAL);
+    report.at_most_times("usage, sorted, 100,000 to 10,000, p50", usual.sorted.p50(), large.sorted.p50(), GOAL);
     Ok(())
 }

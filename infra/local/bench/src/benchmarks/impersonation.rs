@@ -1,5 +1,5 @@
-//! POST of an impersonation; and from DELETE to its refusal by a service that follows the events, by way of the outbox, the
-//! relay and Kafka.
+//! POST of an impersonation; and the time from DELETE to the event that makes other services refuse the token, through the
+//! outbox, the relay and Kafka.
 
 use std::{
     collections::HashMap,
@@ -11,221 +11,212 @@ use std::{
     time::{Duration, Instant},
 };
 
-use emulator::event_source::{self, EventSource};
 use rdkafka::{
     Message as _, Offset, TopicPartitionList,
     admin::{AdminOptions, NewTopic, TopicReplication},
     consumer::Consumer as _,
 };
-use seed::agents::{self, Home};
 use serde_json::{Value, json};
 use shared::{
     clients::{
         kafka::{self, Isolation},
         postgres::connect_once,
     },
-    config::{Clusters, FromEnv, KafkaConfig},
+    config::{FromEnv, KafkaConfig},
     domain::TenantId,
 };
-use tokio::{sync::oneshot, time::sleep};
+use tokio::time::sleep;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use super::{head, heading, row};
 use crate::{
-    Result,
-    report::Report,
-    request::{body, event},
-    runtime::{Answer, Function},
-    samples::{Samples, ms},
-    world::World,
+    benchmarks::table::{head, heading, row},
+    error::Result,
+    measure::{
+        queue_mapping::QueueMapping,
+        request::{body, event},
+        runtime::{Function, InvocationResult},
+        samples::{Samples, ms},
+    },
+    platform::{filled_tenants::fill_users, instance::BenchPlatform},
+    report::BenchReport,
 };
 
 /// Users of the tenant.
 const USERS: usize = 40;
-/// An operator may start so many a minute.
-const EACH: usize = 10;
-const OPERATORS: usize = 53;
-const WARM_UP: usize = 3 * EACH;
+/// The rate limit of starts per super-admin and minute, and as many super-admins as all starts of a minute need.
+const STARTS_PER_SUPER_ADMIN: usize = 10;
+const SUPER_ADMINS: usize = 53;
+const WARM_UP: usize = 3 * STARTS_PER_SUPER_ADMIN;
 const ENDS: usize = 100;
+/// The relay delivers the events of all starts before it delivers the first ends.
+const END_WARM_UP: usize = 5;
 const PARTITIONS: i32 = 6;
-/// How long a start may take, and how long after an end was asked for its token may still be accepted.
+const RELAY_PROCESSES: usize = 2;
+const RELAY_BATCH_SIZE: usize = 10;
+/// p99 of a start.
 const START_GOAL: Duration = Duration::from_millis(20);
+/// The longest time from DELETE to the event.
 const END_GOAL: Duration = Duration::from_secs(1);
-/// When an end that nobody tells is given up.
-const PATIENCE: Duration = Duration::from_secs(30);
+const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Starts, by many operators; then ends.
-pub(crate) async fn measure(world: &World, report: &mut Report) -> Result<()> {
-    heading("POST of an impersonation, and DELETE to its refusal");
-    let stage = Stage::make(world).await?;
-    let mut program = world.program("impersonate-user");
-    // As deployed, it pokes the relay.
-    program.variables.push(("RELAY_QUEUE_URL", world.relay_queue_url.clone()));
-    let starts = Function::start(&program, 1).await?;
+pub(crate) async fn measure(platform: &BenchPlatform, report: &mut BenchReport) -> Result<()> {
+    heading("POST of an impersonation, and DELETE to the event");
+    let setup = ImpersonationSetup::create(platform).await?;
+    let mut program = platform.program("impersonate-user");
+    // It pokes the relay, as deployed.
+    program.variables.push(("RELAY_QUEUE_URL", platform.relay_queue_url.clone()));
+    let function = Function::start(&program, 1).await?;
     let (mut commits, mut started) = (Samples::default(), Samples::default());
-    let mut live = Vec::new();
-    for round in 0..OPERATORS * EACH {
-        let token = &stage.tokens[round / EACH];
-        let floor = stage.commit().await?;
-        let (sid, answer) = stage.start(&starts, token, stage.users[round % EACH]).await?;
+    let mut active = Vec::new();
+    for round in 0..SUPER_ADMINS * STARTS_PER_SUPER_ADMIN {
+        let token = &setup.tokens[round / STARTS_PER_SUPER_ADMIN];
+        let floor = setup.commit().await?;
+        let (id, result) = setup.start(&function, token, setup.users[round % STARTS_PER_SUPER_ADMIN]).await?;
         if round >= WARM_UP {
             commits.push(floor);
-            started.push(answer.took);
-            live.push((token, sid));
+            started.push(result.took);
+            active.push((token, id));
         }
     }
-    let ends = ends(world, &live[..ENDS.min(live.len())]).await?;
+    let ends = measure_ends(platform, &active[..ENDS.min(active.len())]).await?;
     head();
     row("three bare commits", &commits);
     row("impersonate-user", &started);
-    row("from DELETE to the event", &ends);
-    report.seen("POST of an impersonation, p50", &ms(commits.p50()), &ms(started.p50()));
+    row("DELETE to the event", &ends);
+    report.without_goal("POST of an impersonation, p50", &ms(commits.p50()), &ms(started.p50()));
     report.at_most("POST of an impersonation, p99", Some(commits.p99()), started.p99(), START_GOAL);
-    report.seen("DELETE -> refused by events, p50", "", &ms(ends.p50()));
-    report.at_most("DELETE -> refused by events, max", None, ends.max(), END_GOAL);
+    report.without_goal("DELETE of an impersonation to event, p50", "", &ms(ends.p50()));
+    report.at_most("DELETE of an impersonation to event, max", None, ends.max(), END_GOAL);
     Ok(())
 }
 
-/// A tenant with users, and operators.
-struct Stage {
+/// A tenant with users, and super-admins who impersonate them.
+struct ImpersonationSetup {
     tenant: Uuid,
     users: Vec<Uuid>,
     tokens: Vec<String>,
-    platform: Client,
-    inside: Client,
+    platform_database: Client,
+    tenant_database: Client,
 }
 
-impl Stage {
-    async fn make(world: &World) -> Result<Self> {
-        let provisioning = world.provisioning().await?;
-        let tenant = provisioning.ask_for("impersonated").await?;
-        provisioning.wait_for(&[tenant]).await?;
-        let platform = world.owner().await?;
-        let home = Home::find(&platform, TenantId(tenant)).await.map_err(|error| error.chain())?;
-        let clusters = Clusters::single(world.owner.url.clone());
-        agents::fill(&platform, &home, (&clusters, &world.owner), USERS, drop).await.map_err(|error| error.chain())?;
+impl ImpersonationSetup {
+    async fn create(platform: &BenchPlatform) -> Result<Self> {
+        let provisioning = platform.provisioning().await?;
+        let tenant = provisioning.request("impersonated").await?;
+        provisioning.wait_until_active(&[tenant]).await?;
+        fill_users(platform, TenantId(tenant), USERS).await?;
+        let platform_database = platform.stores.connect_owner().await?;
         let name = "SELECT database_name FROM organizations WHERE id = $1";
-        let name: String = platform.query_one(name, &[&tenant]).await?.try_get(0)?;
-        let inside = connect_once(&world.owner, Some(&name)).await.map_err(|error| error.chain())?;
-        let users = inside.query("SELECT id FROM agents WHERE status = 'active' ORDER BY id LIMIT 10", &[]).await?;
+        let name: String = platform_database.query_one(name, &[&tenant]).await?.try_get(0)?;
+        let tenant_database = connect_once(&platform.stores.owner, Some(&name)).await.map_err(|error| error.chain())?;
+        let users = "SELECT id FROM agents WHERE status = 'active' ORDER BY id LIMIT 10";
+        let users = tenant_database.query(users, &[]).await?;
         let users = users.iter().map(|row| row.try_get(0)).collect::<Result<Vec<_>, _>>()?;
-        if users.len() < EACH {
+        if users.len() < STARTS_PER_SUPER_ADMIN {
             return Err(format!("only {} users are active", users.len()).into());
         }
         let mut tokens = Vec::new();
-        for _ in 0..OPERATORS {
-            tokens.push(world.another_owner().await?);
+        for _ in 0..SUPER_ADMINS {
+            tokens.push(platform.another_owner().await?);
         }
-        Ok(Self { tenant, users, tokens, platform, inside })
+        Ok(Self { tenant, users, tokens, platform_database, tenant_database })
     }
 
-    /// How long the three commits take that a start consists of, with a row each.
+    /// Duration of the three commits of a start, each with one row.
     async fn commit(&self) -> Result<Duration> {
         let audit = "INSERT INTO audit (id, actor, action) VALUES (gen_random_uuid(), 'bench', 'bench')";
+        let user = "UPDATE agents SET updated_at = now() WHERE id = $1";
         let begun = Instant::now();
-        self.platform.execute(audit, &[]).await?;
-        self.inside.execute("UPDATE agents SET updated_at = now() WHERE id = $1", &[&self.users[0]]).await?;
-        self.platform.execute(audit, &[]).await?;
+        self.platform_database.execute(audit, &[]).await?;
+        self.tenant_database.execute(user, &[&self.users[0]]).await?;
+        self.platform_database.execute(audit, &[]).await?;
         Ok(begun.elapsed())
     }
 
-    async fn start(&self, function: &Function, token: &str, user: Uuid) -> Result<(String, Answer)> {
+    async fn start(&self, function: &Function, token: &str, user: Uuid) -> Result<(String, InvocationResult)> {
         let request = json!({
             "tenant_id": self.tenant, "user_id": user, "reason": "Looks at why the inbox stays empty", "ticket": "HELP-1",
         });
-        let answer = function.invoke(event(token, "POST", "/impersonations", "", Some(&request))).await?;
-        let started: Value = serde_json::from_str(&body(&answer, 201)?)?;
-        let sid = started["id"].as_str().ok_or("an impersonation without an id")?.to_owned();
-        Ok((sid, answer))
+        let result = function.invoke(event(token, "POST", "/impersonations", "", Some(&request))).await?;
+        let started: Value = serde_json::from_str(&body(&result, 201)?)?;
+        let id = started["id"].as_str().ok_or("the impersonation has no id")?.to_owned();
+        Ok((id, result))
     }
 }
 
-/// How long after each DELETE was asked for its end is told.
-async fn ends(world: &World, live: &[(&String, String)]) -> Result<Samples> {
-    let kafka =
-        KafkaConfig { topic: format!("bench-impersonation-{}", Uuid::now_v7().simple()), ..KafkaConfig::from_env()? };
+/// Measures the time from each DELETE to its event, on a topic of its own.
+async fn measure_ends(platform: &BenchPlatform, active: &[(&String, String)]) -> Result<Samples> {
+    let topic = format!("bench-impersonation-{}", Uuid::now_v7().simple());
+    let kafka = KafkaConfig { topic, ..KafkaConfig::from_env()? };
     let admin = kafka::admin(&kafka).map_err(|error| error.chain())?;
     let topic = NewTopic::new(&kafka.topic, PARTITIONS, TopicReplication::Fixed(-1));
     admin.create_topics([&topic], &AdminOptions::new()).await?;
-    let measured = follow(world, &kafka, live).await;
+    let measured = end_all(platform, &kafka, active).await;
     admin.delete_topics(&[&kafka.topic], &AdminOptions::new()).await?;
     measured
 }
 
-async fn follow(world: &World, kafka: &KafkaConfig, live: &[(&String, String)]) -> Result<Samples> {
-    let mut program = world.program("relay-events");
+async fn end_all(platform: &BenchPlatform, kafka: &KafkaConfig, active: &[(&String, String)]) -> Result<Samples> {
+    let mut program = platform.program("relay-events");
     program.variables.push(("KAFKA_TOPIC", kafka.topic.clone()));
-    let relay = Arc::new(Function::start(&program, 2).await?);
-    let source = EventSource {
-        queue_url: world.relay_queue_url.clone(),
-        function: "relay-events".to_owned(),
-        batch_size: 10,
-        max_concurrency: 2,
-        batching_window: Duration::ZERO,
-        function_timeout: Duration::from_mins(1),
-    };
-    let (end, ended) = oneshot::channel::<()>();
-    let shutdown = async {
-        let _ = ended.await;
-    };
-    let mapping = tokio::spawn(event_source::run(source, world.sqs.clone(), relay, shutdown));
-    let follower = Follower::start(kafka.clone());
-    let mut program = world.program("end-impersonation");
-    program.variables.push(("RELAY_QUEUE_URL", world.relay_queue_url.clone()));
+    let relay = Arc::new(Function::start(&program, RELAY_PROCESSES).await?);
+    let queue_url = &platform.relay_queue_url;
+    let _mapping = QueueMapping::start(&platform.stores.sqs, queue_url, relay, RELAY_BATCH_SIZE, RELAY_PROCESSES);
+    let consumer = EndConsumer::start(kafka.clone());
+    let mut program = platform.program("end-impersonation");
+    program.variables.push(("RELAY_QUEUE_URL", queue_url.clone()));
     let function = Function::start(&program, 1).await?;
     let mut samples = Samples::default();
-    // The first ones wait until all the starts are told.
-    for (number, (token, sid)) in live.iter().enumerate() {
+    for (number, (token, id)) in active.iter().enumerate() {
         let begun = Instant::now();
-        let answer = function.invoke(event(token, "DELETE", &format!("/impersonations/{sid}"), "", None)).await?;
-        body(&answer, 204)?;
-        let told = follower.told(sid, begun).await?;
-        if number >= 5 {
-            samples.push(told.saturating_duration_since(begun));
+        let result = function.invoke(event(token, "DELETE", &format!("/impersonations/{id}"), "", None)).await?;
+        body(&result, 204)?;
+        let received = consumer.wait_for(id, begun).await?;
+        if number >= END_WARM_UP {
+            samples.push(received.saturating_duration_since(begun));
         }
     }
-    drop(end);
-    mapping.abort();
     Ok(samples)
 }
 
-/// A service that follows the events, and when it was told of each end.
-struct Follower {
-    ended: Arc<Mutex<HashMap<String, Instant>>>,
+/// A service that consumes the events of ended impersonations.
+struct EndConsumer {
+    /// When the event of each impersonation was received.
+    received: Arc<Mutex<HashMap<String, Instant>>>,
     stop: Arc<AtomicBool>,
 }
 
-impl Follower {
+impl EndConsumer {
     fn start(kafka: KafkaConfig) -> Self {
-        let follower = Self { ended: Arc::default(), stop: Arc::default() };
-        let (ended, stop) = (Arc::clone(&follower.ended), Arc::clone(&follower.stop));
+        let consumer = Self { received: Arc::default(), stop: Arc::default() };
+        let (received, stop) = (Arc::clone(&consumer.received), Arc::clone(&consumer.stop));
         thread::spawn(move || {
-            if let Err(error) = read(&kafka, &ended, &stop) {
-                eprintln!("the events cannot be read: {error}");
+            if let Err(error) = consume(&kafka, &received, &stop) {
+                eprintln!("consuming the events failed: {error}");
             }
         });
-        follower
+        consumer
     }
 
-    async fn told(&self, sid: &str, begun: Instant) -> Result<Instant> {
-        while begun.elapsed() < PATIENCE {
-            if let Some(at) = self.ended.lock().unwrap_or_else(PoisonError::into_inner).get(sid) {
+    async fn wait_for(&self, id: &str, begun: Instant) -> Result<Instant> {
+        while begun.elapsed() < DELIVERY_TIMEOUT {
+            if let Some(at) = self.received.lock().unwrap_or_else(PoisonError::into_inner).get(id) {
                 return Ok(*at);
             }
             sleep(Duration::from_millis(1)).await;
         }
-        Err(format!("the end of {sid} was not told: see .local/log/bench-relay-events.log").into())
+        Err(format!("the end of impersonation {id} was not delivered: see .local/log/bench-relay-events.log").into())
     }
 }
 
-impl Drop for Follower {
+impl Drop for EndConsumer {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
     }
 }
 
-fn read(kafka: &KafkaConfig, ended: &Mutex<HashMap<String, Instant>>, stop: &AtomicBool) -> Result<()> {
+fn consume(kafka: &KafkaConfig, received: &Mutex<HashMap<String, Instant>>, stop: &AtomicBool) -> Result<()> {
     let consumer = kafka::consumer(kafka, Isolation::Committed).map_err(|error| error.chain())?;
     let mut assignment = TopicPartitionList::new();
     for partition in 0..PARTITIONS {
@@ -233,12 +224,12 @@ fn read(kafka: &KafkaConfig, ended: &Mutex<HashMap<String, Instant>>, stop: &Ato
     }
     consumer.assign(&assignment)?;
     while !stop.load(Ordering::Relaxed) {
-        // The ends of partitions are no messages.
+        // librdkafka reports the end of a partition as an error.
         let Some(Ok(message)) = consumer.poll(Duration::from_millis(100)) else { continue };
         let event: Value = serde_json::from_slice(message.payload().unwrap_or_default())?;
         if event["type"] == "impersonation.ended" {
-            let sid = event["data"]["id"].as_str().unwrap_or_default().to_owned();
-            ended.lock().unwrap_or_else(PoisonError::into_inner).insert(sid, Instant::now());
+            let id = event["data"]["id"].as_str().unwrap_or_default().to_owned();
+            received.lock().unwrap_or_else(PoisonError::into_inner).insert(id, Instant::now());
         }
     }
     Ok(())

@@ -1,109 +1,90 @@
-//! From the start of a process to its first request for work, and what it has in memory then.
+//! From process start to the first request for work, and resident memory at that point, of every function.
 
-use std::{fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 
-use super::heading;
 use crate::{
-    Result,
-    report::Report,
-    runtime::{Function, Program},
-    samples::{Samples, ms},
-    world::World,
+    benchmarks::table::heading,
+    error::Result,
+    measure::{
+        runtime::{Function, Program},
+        samples::{Samples, ms},
+    },
+    platform::instance::BenchPlatform,
+    report::BenchReport,
 };
 
-/// How often each is started.
 const ROUNDS: usize = 30;
-/// How many times its floor a start may take.
+/// p50 of a start, as a multiple of the floor.
 const GOAL: f64 = 1.3;
+/// The floor that links nothing but `lambda_http`.
+const BARE: &str = "floor-bare";
+/// The folder for copies of the binaries. Start times depend on how a file got into the page cache, by a sixth for the same
+/// binary. So all binaries are copied, as Lambda unpacks what it starts.
+const UNPACKED: &str = ".local/bench";
 
-/// The functions behind the API, and the floor that links what they link.
-const FUNCTIONS: [(&str, &str); 18] = [
-    ("get-tenant", "floor-get-tenant"),
-    ("list-tenants", "floor-get-tenant"),
-    ("list-tenant-operations", "floor-get-tenant"),
-    ("list-tenant-usage", "floor-list-tenant-usage"),
-    ("login", "floor-login"),
-    ("update-tenant", "floor-update-tenant"),
-    ("retry-tenant", "floor-update-tenant"),
-    ("create-tenant", "floor-create-tenant"),
-    ("list-health-history", "floor-get-tenant"),
-    ("check-health", "floor-check-health"),
-    ("list-users", "floor-get-tenant"),
-    ("create-user", "floor-create-tenant"),
-    ("update-user", "floor-create-tenant"),
-    ("list-impersonations", "floor-get-tenant"),
-    ("get-impersonation", "floor-get-tenant"),
-    ("list-signing-keys", "floor-get-tenant"),
-    ("impersonate-user", "floor-update-tenant"),
-    ("end-impersonation", "floor-update-tenant"),
-];
-/// Workers, which have no goal.
-const OTHERS: [&str; 4] = ["floor-bare", "measure-usage", "provision-tenant", "relay-events"];
-
-#[derive(Default)]
-struct Starts {
+struct StartSamples {
+    program: Program,
     took: Samples,
     resident_kib: u64,
 }
 
-/// Where each is unpacked. How a file came to be in the page cache decides how long it takes to start what is in it: by a
-/// sixth with one and the same binary. So all of them come there in the same way, as Lambda unpacks what it starts.
-const UNPACKED: &str = ".local/bench";
-
-/// Starts each in turn, round by round.
-pub(crate) async fn measure(world: &World, report: &mut Report) -> Result<()> {
-    heading("Start: exec to the first request for work, and resident memory then");
-    let mut names: Vec<_> = FUNCTIONS.iter().flat_map(|(function, floor)| [*floor, *function]).chain(OTHERS).collect();
-    names.sort_unstable();
-    names.dedup();
+/// Starts each function and each floor in turn, round by round. Functions that do not serve HTTP have no floor and no goal.
+pub(crate) async fn measure(platform: &BenchPlatform, report: &mut BenchReport) -> Result<()> {
+    heading("Start: exec to the first request for work, and resident memory at that point");
+    let workspace = &platform.workspace;
+    let pairs: Vec<_> = workspace
+        .functions
+        .iter()
+        .map(|function| (function.name.as_str(), workspace.floor_of(function).map(|floor| floor.binary.as_str())))
+        .collect();
     fs::create_dir_all(UNPACKED)?;
-    let programs: Vec<_> = names.iter().map(|name| unpack(world.program(name))).collect::<Result<_>>()?;
-    let mut starts: Vec<_> = names.iter().map(|name| (*name, Starts::default())).collect();
-    // The first round brings the libraries into memory.
+    let mut starts = BTreeMap::new();
+    for name in pairs.iter().flat_map(|(function, floor)| [Some(*function), *floor]).flatten().chain([BARE]) {
+        if !starts.contains_key(name) {
+            let program = unpack(platform.program(name))?;
+            starts.insert(name, StartSamples { program, took: Samples::default(), resident_kib: 0 });
+        }
+    }
+    // The first round reads the shared libraries into memory, so it does not count.
     for round in 0..=ROUNDS {
-        for (program, (_, starts)) in programs.iter().zip(&mut starts) {
-            let function = Function::start(program, 1).await?;
+        for start in starts.values_mut() {
+            let function = Function::start(&start.program, 1).await?;
             if round > 0 {
-                function.started.iter().for_each(|took| starts.took.push(*took));
-                starts.resident_kib = function.resident.iter().copied().max().unwrap_or(0).max(starts.resident_kib);
+                function.start_times.iter().for_each(|took| start.took.push(*took));
+                start.resident_kib = function.resident_kib.iter().copied().fold(start.resident_kib, u64::max);
             }
         }
     }
     fs::remove_dir_all(UNPACKED)?;
-    let of = |name: &str| starts.iter().find(|(of, _)| *of == name).map(|(_, starts)| starts).ok_or("not started");
+    let of = |name: &str| starts.get(name).ok_or_else(|| format!("{name} was not started"));
     println!(
-        "{:<24} {:>4} {:>10} {:>10} {:>8} {:>10} {:>10} {:>10}",
-        "function", "n", "floor p50", "ours p50", "ratio", "ours p99", "floor mem", "ours mem"
+        "{:<24} {:<24} {:>4} {:>10} {:>10} {:>8} {:>10} {:>10} {:>10}",
+        "function", "floor", "n", "floor p50", "p50", "ratio", "p99", "floor mem", "mem"
     );
-    for (name, floor_name) in FUNCTIONS {
-        let (ours, floor) = (of(name)?, of(floor_name)?);
-        let (at, least) = (ours.took.p50(), floor.took.p50());
-        let ratio = at.as_secs_f64() / least.as_secs_f64();
-        println!(
-            "{name:<24} {:>4} {:>10} {:>10} {ratio:>6.2} x {:>10} {:>10} {:>10}",
-            ours.took.len(),
-            ms(least),
-            ms(at),
-            ms(ours.took.p99()),
-            mib(floor.resident_kib),
-            mib(ours.resident_kib)
-        );
-        report.times(&format!("start of {name}, p50"), least, at, GOAL);
+    for (name, floor) in pairs {
+        let (function, floor) = (of(name)?, floor.map(of).transpose()?);
+        print_row(name, function, floor);
+        if let Some(floor) = floor {
+            report.at_most_times(&format!("start of {name}, p50"), floor.took.p50(), function.took.p50(), GOAL);
+        }
     }
-    for name in OTHERS {
-        let Starts { took, resident_kib } = of(name)?;
-        println!(
-            "{name:<24} {:>4} {:>10} {:>10} {:>8} {:>10} {:>10} {:>10}",
-            took.len(),
-            "",
-            ms(took.p50()),
-            "",
-            ms(took.p99()),
-            "",
-            mib(*resident_kib)
-        );
-    }
+    print_row(BARE, of(BARE)?, None);
     Ok(())
+}
+
+fn print_row(name: &str, function: &StartSamples, floor: Option<&StartSamples>) {
+    let ratio = |floor: Duration| format!("{:.2} x", function.took.p50().as_secs_f64() / floor.as_secs_f64());
+    println!(
+        "{name:<24} {:<24} {:>4} {:>10} {:>10} {:>8} {:>10} {:>10} {:>10}",
+        floor.map(|floor| floor.program.name.as_str()).unwrap_or_default(),
+        function.took.len(),
+        floor.map(|floor| ms(floor.took.p50())).unwrap_or_default(),
+        ms(function.took.p50()),
+        floor.map(|floor| ratio(floor.took.p50())).unwrap_or_default(),
+        ms(function.took.p99()),
+        floor.map(|floor| mib(floor.resident_kib)).unwrap_or_default(),
+        mib(function.resident_kib)
+    );
 }
 
 fn unpack(program: Program) -> Result<Program> {

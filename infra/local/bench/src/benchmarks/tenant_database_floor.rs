@@ -1,4 +1,4 @@
-//! The floors of a tenant's databases: the least that each of the two takes.
+//! Floors of provisioning: the duration of creating each of a tenant's databases, without the saga around it.
 
 use std::{
     fs,
@@ -13,31 +13,33 @@ use shared::{
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use crate::{Result, world::World};
+use crate::{error::Result, platform::instance::BenchPlatform};
 
-/// What a tenant's databases are made of.
-pub(super) struct TenantDatabases {
+const COLLECTIONS: &str = "infra/migrations/tenant/mongodb";
+
+pub(crate) struct TenantDatabaseFloor {
     postgres: Client,
     mongo: mongodb::Client,
-    collections: Vec<Collection>,
+    collections: Vec<CollectionDefinition>,
 }
 
-struct Collection {
+struct CollectionDefinition {
     name: String,
     validator: Document,
     indexes: Vec<Document>,
 }
 
-impl TenantDatabases {
-    pub(super) async fn of(world: &World) -> Result<Self> {
-        let postgres = connect_once(&world.provisioner, None).await.map_err(|error| error.chain())?;
-        Ok(Self { postgres, mongo: world.mongo.clone(), collections: collections()? })
+impl TenantDatabaseFloor {
+    pub(crate) async fn of(platform: &BenchPlatform) -> Result<Self> {
+        let stores = &platform.stores;
+        let postgres = connect_once(&stores.provisioner, None).await.map_err(|error| error.chain())?;
+        Ok(Self { postgres, mongo: stores.mongo.clone(), collections: collections()? })
     }
 
-    /// How long it takes to clone a database from the template.
-    pub(super) async fn clone_postgres(&self) -> Result<Duration> {
-        let (name, template) =
-            (format!("bench_clone_{}", Uuid::now_v7().simple()), tenant_template(TENANT_SCHEMA_VERSION));
+    /// Duration of cloning a PostgreSQL database from the template.
+    pub(crate) async fn clone_postgres(&self) -> Result<Duration> {
+        let name = format!("bench_clone_{}", Uuid::now_v7().simple());
+        let template = tenant_template(TENANT_SCHEMA_VERSION);
         let begun = Instant::now();
         let create = format!("CREATE DATABASE {name} TEMPLATE {template} OWNER landlord_provisioner STRATEGY wal_log");
         self.postgres.batch_execute(&create).await?;
@@ -46,11 +48,11 @@ impl TenantDatabases {
         Ok(took)
     }
 
-    /// How long it takes to make the collections with their validators and indexes, one after another.
-    pub(super) async fn create_collections(&self) -> Result<Duration> {
+    /// Duration of creating the MongoDB collections with their validators and indexes, one after another.
+    pub(crate) async fn create_collections(&self) -> Result<Duration> {
         let database = self.mongo.database(&format!("bench_{}", Uuid::now_v7().simple()));
         let begun = Instant::now();
-        for Collection { name, validator, indexes } in &self.collections {
+        for CollectionDefinition { name, validator, indexes } in &self.collections {
             database.run_command(doc! { "create": name, "validator": validator }).await?;
             database.run_command(doc! { "createIndexes": name, "indexes": indexes }).await?;
         }
@@ -60,15 +62,15 @@ impl TenantDatabases {
     }
 }
 
-/// Those of `infra/migrations`.
-fn collections() -> Result<Vec<Collection>> {
+/// Reads the definitions of the tenant's migrations.
+fn collections() -> Result<Vec<CollectionDefinition>> {
     let mut collections = Vec::new();
-    for entry in fs::read_dir("infra/migrations/tenant/mongodb")? {
+    for entry in fs::read_dir(COLLECTIONS)? {
         let path = entry?.path();
         let definition: Document = serde_json::from_str(&fs::read_to_string(&path)?)?;
-        let name = path.file_stem().and_then(|name| name.to_str()).ok_or("a collection without a name")?;
+        let name = path.file_stem().and_then(|name| name.to_str()).ok_or("a collection has no name")?;
         let indexes = definition.get_array("indexes")?.iter().filter_map(|index| index.as_document().cloned());
-        collections.push(Collection {
+        collections.push(CollectionDefinition {
             name: name.to_owned(),
             validator: definition.get_document("validator")?.clone(),
             indexes: indexes.collect(),

@@ -1,26 +1,22 @@
-//! A warm GET of 1,000 tenants with usage out of 10,000: newest first, in the order of a figure, and page by page through
-//! all.
+//! GET of 1,000 of 10,000 tenants with usage, warm: the newest first, sorted by a figure, and every page in turn.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use serde_json::Value;
-use tokio_postgres::{Client, Statement};
-
-use super::{COLUMNS, head, heading, row};
 use crate::{
-    Result,
-    report::Report,
-    request::{body, event, header},
-    runtime::{Answer, Function},
-    samples::Samples,
-    world::World,
+    benchmarks::{
+        table::{head, heading, row},
+        usage_page::{LIMIT, UsageQueryFloor, check_full, count_tenants, page_event},
+    },
+    error::Result,
+    measure::{request::header, runtime::Function, samples::Samples},
+    platform::instance::BenchPlatform,
+    report::BenchReport,
 };
 
 const ROUNDS: usize = 400;
 const WARM_UP: usize = 30;
 const WALKS: usize = 60;
-pub(super) const LIMIT: i64 = 1000;
-/// Every order but that of age.
+/// Every sort order except the default.
 const SORTS: [&str; 10] = [
     "agents",
     "-agents",
@@ -33,126 +29,65 @@ const SORTS: [&str; 10] = [
     "storage_bytes",
     "-storage_bytes",
 ];
-/// How many times its floor the median of a page may take.
-const TIMES: f64 = 2.5;
-/// How long the slowest of a hundred may take: a page, one in the order of a figure, and all pages together.
-const PAGE: Duration = Duration::from_millis(15);
-const SORTED: Duration = Duration::from_millis(25);
-const WALK: Duration = Duration::from_millis(150);
+/// p50 of a page, as a multiple of the query.
+const P50_GOAL: f64 = 2.5;
+/// p99 of a page, of a sorted page, and of all pages together.
+const PAGE_GOAL: Duration = Duration::from_millis(15);
+const SORTED_GOAL: Duration = Duration::from_millis(25);
+const WALK_GOAL: Duration = Duration::from_millis(150);
 
-/// The query of a page, and nothing around it.
-pub(super) struct Floor {
-    client: Client,
-    newest: Statement,
-    sorted: Statement,
-}
-
-impl Floor {
-    pub(super) async fn of(world: &World) -> Result<Self> {
-        let client = shared::clients::postgres::connect_once(&world.api, None).await.map_err(|error| error.chain())?;
-        let select = format!(
-            "SELECT {COLUMNS}, agents, agents_online, contacts, storage_bytes, month, messages_measured, measured_at, error
-             FROM organizations JOIN tenant_usage ON organization_id = id"
-        );
-        let newest = client.prepare(&format!("{select} ORDER BY created_at DESC, id DESC LIMIT $1")).await?;
-        let sorted = "WHERE messages_rank IS NOT NULL ORDER BY messages_rank DESC, organization_id DESC LIMIT $1";
-        let sorted = client.prepare(&format!("{select} {sorted}")).await?;
-        Ok(Self { client, newest, sorted })
-    }
-
-    /// How long the newest take.
-    pub(super) async fn newest(&self) -> Result<Duration> {
-        self.run(&self.newest).await
-    }
-
-    /// How long those with most messages take.
-    pub(super) async fn sorted(&self) -> Result<Duration> {
-        self.run(&self.sorted).await
-    }
-
-    async fn run(&self, statement: &Statement) -> Result<Duration> {
-        let begun = Instant::now();
-        let rows = self.client.query(statement, &[&LIMIT]).await?;
-        let took = begun.elapsed();
-        // Not all have a figure to be sorted by.
-        if rows.len() * 2 < usize::try_from(LIMIT)? { Err("the floor has hardly any rows".into()) } else { Ok(took) }
-    }
-}
-
-/// The event of a page.
-pub(super) fn page_of(world: &World, query: &str) -> String {
-    event(&world.token, "GET", "/tenants/usage", query, None)
-}
-
-/// The tenants of a page, which has to have the live counters.
-pub(super) fn tenants(answer: &Answer) -> Result<usize> {
-    let tenants: Vec<Value> = serde_json::from_str(&body(answer, 200)?)?;
-    if tenants.iter().any(|tenant| tenant["usage"]["month"].is_null()) {
-        return Err("a tenant without usage".into());
-    }
-    match header(answer, "x-live-counters")?.as_str() {
-        "available" => Ok(tenants.len()),
-        other => Err(format!("the live counters are `{other}`").into()),
-    }
-}
-
-/// The queries and ours, in turn.
-pub(crate) async fn measure(world: &World, report: &mut Report) -> Result<()> {
-    heading(&format!("GET {LIMIT} tenants with usage out of {}, warm", world.tenants));
-    let floor = Floor::of(world).await?;
-    let ours = Function::start(&world.program("list-tenant-usage"), 1).await?;
-    let (mut sql, mut sorted_sql) = (Samples::default(), Samples::default());
+pub(crate) async fn measure(platform: &BenchPlatform, report: &mut BenchReport) -> Result<()> {
+    heading(&format!("GET of {LIMIT} of {} tenants with usage, warm", platform.tenants));
+    let floor = UsageQueryFloor::of(platform).await?;
+    let function = Function::start(&platform.program("list-tenant-usage"), 1).await?;
+    let (mut newest_query, mut sorted_query) = (Samples::default(), Samples::default());
     let (mut newest, mut sorted) = (Samples::default(), Samples::default());
     let mut bytes = 0;
     for (round, sort) in SORTS.iter().cycle().take(WARM_UP + ROUNDS).enumerate() {
-        let (queried, queried_sorted) = (floor.newest().await?, floor.sorted().await?);
-        let page = ours.invoke(page_of(world, &format!("limit={LIMIT}"))).await?;
-        let sorted_page = ours.invoke(page_of(world, &format!("limit={LIMIT}&sort={sort}"))).await?;
-        for page in [&page, &sorted_page] {
-            let found = tenants(page)?;
-            if i64::try_from(found)? != LIMIT {
-                return Err(format!("a page of {LIMIT} has {found} tenants").into());
-            }
-        }
+        let (newest_took, sorted_took) = (floor.newest().await?, floor.sorted().await?);
+        let page = function.invoke(page_event(platform, &format!("limit={LIMIT}"))).await?;
+        let sorted_page = function.invoke(page_event(platform, &format!("limit={LIMIT}&sort={sort}"))).await?;
+        check_full(&page)?;
+        check_full(&sorted_page)?;
         bytes = page.body.len();
         if round >= WARM_UP {
-            sql.push(queried);
-            sorted_sql.push(queried_sorted);
+            newest_query.push(newest_took);
+            sorted_query.push(sorted_took);
             newest.push(page.took);
             sorted.push(sorted_page.took);
         }
     }
-    let walks = walk(world, &ours).await?;
+    let walks = walk(platform, &function).await?;
     head();
-    row("the query, newest first", &sql);
-    row("the query, most messages first", &sorted_sql);
+    row("the query, newest first", &newest_query);
+    row("the query, most messages first", &sorted_query);
     row("list-tenant-usage, newest first", &newest);
-    row("list-tenant-usage, by a figure", &sorted);
-    row("list-tenant-usage, through all", &walks);
-    println!("a page has {} KiB", bytes / 1024);
-    report.times("usage, 1,000 of 10,000, p50", sql.p50(), newest.p50(), TIMES);
-    report.at_most("usage, 1,000 of 10,000, p99", Some(sql.p99()), newest.p99(), PAGE);
-    report.times("usage by a figure, p50", sorted_sql.p50(), sorted.p50(), TIMES);
-    report.at_most("usage by a figure, p99", Some(sorted_sql.p99()), sorted.p99(), SORTED);
-    report.at_most("usage, through all 10,000, p99", None, walks.p99(), WALK);
+    row("list-tenant-usage, sorted", &sorted);
+    row("list-tenant-usage, all pages", &walks);
+    println!("size of a page: {} KiB", bytes / 1024);
+    report.at_most_times("usage, 1,000 of 10,000, p50", newest_query.p50(), newest.p50(), P50_GOAL);
+    report.at_most("usage, 1,000 of 10,000, p99", Some(newest_query.p99()), newest.p99(), PAGE_GOAL);
+    report.at_most_times("usage, sorted, p50", sorted_query.p50(), sorted.p50(), P50_GOAL);
+    report.at_most("usage, sorted, p99", Some(sorted_query.p99()), sorted.p99(), SORTED_GOAL);
+    report.at_most("usage, all pages of 10,000, p99", None, walks.p99(), WALK_GOAL);
     Ok(())
 }
 
-/// How long all pages of a list take together, one after another.
-async fn walk(world: &World, ours: &Function) -> Result<Samples> {
+/// Total durations of all pages of a list, requested one after another.
+async fn walk(platform: &BenchPlatform, function: &Function) -> Result<Samples> {
     let mut walks = Samples::default();
     for _ in 0..WALKS {
-        let (mut took, mut seen, mut query) = (Duration::ZERO, 0, format!("limit={LIMIT}"));
+        let (mut took, mut count, mut query) = (Duration::ZERO, 0, format!("limit={LIMIT}"));
         loop {
-            let page = ours.invoke(page_of(world, &query)).await?;
+            let page = function.invoke(page_event(platform, &query)).await?;
             took += page.took;
-            seen += tenants(&page)?;
+            count += count_tenants(&page)?;
             let link = header(&page, "link")?;
             let Some((_, rest)) = link.split_once('?') else { break };
             rest.split('>').next().unwrap_or_default().clone_into(&mut query);
         }
-        if seen < world.tenants {
-            return Err(format!("a walk met {seen} of {} tenants", world.tenants).into());
+        if count < platform.tenants {
+            return Err(format!("all pages contain {count} of {} tenants", platform.tenants).into());
         }
         walks.push(took);
     }

@@ -1,11 +1,11 @@
-//! What is measured on.
+//! The machine, and the memory of processes.
 
 use std::{fs, thread};
 
-use crate::Result;
+use crate::error::Result;
 
-/// One line: processor, cores, memory, kernel, load.
-pub(crate) fn line() -> String {
+/// One line with processor, cores, memory, kernel and load.
+pub(crate) fn description() -> String {
     let read = |path| fs::read_to_string(path).unwrap_or_default();
     let after = |text: &str, label: &str| {
         let line = text.lines().find(|line| line.starts_with(label)).unwrap_or_default();
@@ -18,17 +18,17 @@ pub(crate) fn line() -> String {
     format!("{processor}, {cores} cores, {memory} GiB, Linux {}, load {}", kernel.trim(), load())
 }
 
-/// How many processes wanted to run in the last minute, on average.
+/// The load average of the last minute.
 pub(crate) fn load() -> String {
     let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     text.split(' ').next().unwrap_or("?").to_owned()
 }
 
-/// What a process has in memory, in KiB.
+/// The resident memory of a process, in KiB.
 pub(crate) fn resident_kib(pid: u32) -> Result<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    Ok(kib(line.ok_or("/proc says nothing of memory")?))
+    Ok(kib(line.ok_or_else(|| format!("/proc/{pid}/status contains no VmRSS"))?))
 }
 
 /// Reads `1234 kB`.

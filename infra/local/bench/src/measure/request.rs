@@ -1,8 +1,8 @@
-//! Requests as API Gateway hands them to a function (payload format 2.0), and what it answers.
+//! Requests as API Gateway sends them to a function (payload format 2.0), and the responses.
 
 use serde_json::{Value, json};
 
-use crate::{Result, runtime::Answer};
+use crate::{error::Result, measure::runtime::InvocationResult};
 
 /// The base path of every endpoint.
 const BASE: &str = "/api/super-admin";
@@ -45,17 +45,17 @@ pub(crate) fn event(token: &str, method: &str, path: &str, query: &str, body: Op
     .to_string()
 }
 
-/// The body of an answer that has this status code.
-pub(crate) fn body(answer: &Answer, status: u64) -> Result<String> {
-    let response: Value = serde_json::from_slice(&answer.body)?;
+/// The body of the response, which must have this status code.
+pub(crate) fn body(result: &InvocationResult, status: u64) -> Result<String> {
+    let response: Value = serde_json::from_slice(&result.body)?;
     match (&response["statusCode"], &response["body"]) {
-        (code, Value::String(body)) if answer.succeeded && code.as_u64() == Some(status) => Ok(body.clone()),
-        _ => Err(format!("{status} was expected, and this was answered: {response}").into()),
+        (code, Value::String(body)) if result.succeeded && code.as_u64() == Some(status) => Ok(body.clone()),
+        _ => Err(format!("expected status code {status}; the function returned {response}").into()),
     }
 }
 
-/// A header of an answer; empty when it has none of that name.
-pub(crate) fn header(answer: &Answer, name: &str) -> Result<String> {
-    let response: Value = serde_json::from_slice(&answer.body)?;
+/// A header of the response; empty if the response has no such header.
+pub(crate) fn header(result: &InvocationResult, name: &str) -> Result<String> {
+    let response: Value = serde_json::from_slice(&result.body)?;
     Ok(response["headers"][name].as_str().unwrap_or_default().to_owned())
 }

@@ -1,8 +1,8 @@
-//! Durations that were measured, and what is said of them.
+//! Measured durations, and their quantiles.
 
 use std::time::Duration;
 
-/// Durations of the same thing.
+/// Durations of repetitions of one thing.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Samples(Vec<Duration>);
 
@@ -15,7 +15,8 @@ impl Samples {
         self.0.len()
     }
 
-    /// The smallest sample that at least `per_mille` of 1,000 are not above (nearest rank); zero of none.
+    /// The smallest sample that is not exceeded by at least `per_mille` of 1,000 samples (nearest rank); zero if there are no
+    /// samples.
     pub(crate) fn quantile(&self, per_mille: usize) -> Duration {
         let mut sorted = self.0.clone();
         sorted.sort_unstable();
@@ -40,7 +41,7 @@ impl Samples {
     }
 }
 
-/// A duration in milliseconds, with three significant figures or a little more.
+/// A duration in milliseconds, with about three significant figures.
 pub(crate) fn ms(duration: Duration) -> String {
     let millis = duration.as_secs_f64() * 1000.0;
     let places = match millis {
@@ -60,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quantile_is_a_sample_and_not_a_mean() {
+    fn a_quantile_is_one_of_the_samples() {
         let hundred = samples((1..=100).rev());
         assert_eq!(hundred.p50(), Duration::from_millis(50));
         assert_eq!(hundred.p95(), Duration::from_millis(95));
@@ -70,14 +71,14 @@ mod tests {
     }
 
     #[test]
-    fn of_few_samples_the_high_quantiles_are_the_highest_and_of_none_all_are_zero() {
+    fn a_high_quantile_of_few_samples_is_the_maximum_and_of_none_is_zero() {
         assert_eq!(samples([1, 2, 9]).p99(), Duration::from_millis(9));
         assert_eq!(samples([7]).quantile(1), Duration::from_millis(7));
         assert_eq!(samples([]).p99(), Duration::ZERO);
     }
 
     #[test]
-    fn a_duration_reads_with_as_many_places_as_it_deserves() {
+    fn a_short_duration_has_more_decimal_places() {
         assert_eq!(ms(Duration::from_micros(73)), "0.073 ms");
         assert_eq!(ms(Duration::from_micros(2_340)), "2.34 ms");
         assert_eq!(ms(Duration::from_micros(333_333)), "333 ms");

@@ -14,19 +14,19 @@ use tokio::{
     task::JoinHandle,
 };
 
-use crate::Result;
+use crate::error::Result;
 
-/// What a request of HTTP/1.1 has at the end of its first line.
+/// The end of the first line of an HTTP/1.1 request.
 const FIRST_LINE: &[u8] = b" HTTP/1.1\r\n";
 
-/// A socket that takes connections and whatever comes on them, and never says a word.
-pub(crate) struct Silent {
+/// A server that accepts connections and never sends a byte.
+pub(crate) struct SilentServer {
     /// `127.0.0.1:PORT`
     pub(crate) address: String,
     server: JoinHandle<()>,
 }
 
-impl Silent {
+impl SilentServer {
     pub(crate) async fn open() -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?.to_string();
@@ -40,22 +40,22 @@ impl Silent {
     }
 }
 
-impl Drop for Silent {
+impl Drop for SilentServer {
     fn drop(&mut self) {
         self.server.abort();
     }
 }
 
-/// A socket that passes everything on to a server of HTTP, and counts the requests.
-pub(crate) struct Counting {
+/// A TCP proxy in front of an HTTP server, which counts requests.
+pub(crate) struct CountingProxy {
     /// `127.0.0.1:PORT`
     pub(crate) address: String,
     requests: Arc<AtomicU64>,
     server: JoinHandle<()>,
 }
 
-impl Counting {
-    /// In front of `upstream` (`host:port`).
+impl CountingProxy {
+    /// Opens a proxy in front of `upstream` (`host:port`).
     pub(crate) async fn before(upstream: &str) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?.to_string();
@@ -70,7 +70,7 @@ impl Counting {
                     let (from_client, mut to_client) = client.into_split();
                     let (mut from_server, to_server) = server.into_split();
                     tokio::select! {
-                        () = count(from_client, to_server, &counter) => {}
+                        () = forward(from_client, to_server, &counter) => {}
                         _ = copy(&mut from_server, &mut to_client) => {}
                     }
                 });
@@ -79,30 +79,29 @@ impl Counting {
         Ok(Self { address, requests, server })
     }
 
-    /// How many requests there were.
     pub(crate) fn requests(&self) -> u64 {
         self.requests.load(Ordering::Relaxed)
     }
 }
 
-impl Drop for Counting {
+impl Drop for CountingProxy {
     fn drop(&mut self) {
         self.server.abort();
     }
 }
 
-async fn count(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, requests: &AtomicU64) {
+async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, requests: &AtomicU64) {
     let (mut buffer, mut tail) = (vec![0; 64 * 1024], Vec::new());
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
-        requests.fetch_add(first_lines(&mut tail, &buffer[..length]), Ordering::Relaxed);
+        requests.fetch_add(count_first_lines(&mut tail, &buffer[..length]), Ordering::Relaxed);
         if to.write_all(&buffer[..length]).await.is_err() {
             return;
         }
     }
 }
 
-/// How many first lines end in `chunk`; `tail` is what of the chunks before may belong to one.
-fn first_lines(tail: &mut Vec<u8>, chunk: &[u8]) -> u64 {
+/// Counts the first lines that end in `chunk`. `tail` carries the end of the previous chunks, where such a line may begin.
+fn count_first_lines(tail: &mut Vec<u8>, chunk: &[u8]) -> u64 {
     tail.extend_from_slice(chunk);
     let found = tail.windows(FIRST_LINE.len()).filter(|window| *window == FIRST_LINE).count();
     let kept = tail.len().saturating_sub(FIRST_LINE.len() - 1);
@@ -115,11 +114,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_request_is_counted_once_however_it_is_cut() {
+    fn each_request_is_counted_once_for_any_size_of_chunk() {
         let text = b"GET /?list-type=2 HTTP/1.1\r\nhost: a\r\n\r\nGET / HTTP/1.1\r\n\r\n";
         for size in 1..text.len() {
             let mut tail = Vec::new();
-            assert_eq!(text.chunks(size).map(|chunk| first_lines(&mut tail, chunk)).sum::<u64>(), 2, "{size}");
+            assert_eq!(text.chunks(size).map(|chunk| count_first_lines(&mut tail, chunk)).sum::<u64>(), 2, "{size}");
         }
     }
 }

@@ -1,191 +1,178 @@
-//! A platform of the benchmark's own: a database, queues, and keys, on the servers that the environment names. Nothing of it
-//! is left afterwards.
+//! The platform of a run: a migrated database with generated tenants, queues, and a super-admin.
 
-mod clear;
-mod urls;
-
-use std::{
-    process::{Command, Stdio},
-    time::Duration,
-};
+use std::process::{Command, Stdio};
 
 use aws_sdk_sqs::types::QueueAttributeName;
 use secrecy::ExposeSecret;
-use seed::tenants::Tenants;
+use seed::tenants::TenantOptions;
 use shared::{
     auth::TokenSigner,
-    clients::{mongo, postgres::connect_once, redis::Redis, s3::Bucket},
-    config::{FromEnv, MongoConfig, PostgresConfig, RedisConfig, S3Config, SigningConfig, TokenConfig},
+    config::{FromEnv, SigningConfig, TokenConfig},
     domain::AdminId,
 };
 use tokio::sync::OnceCell;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use self::urls::{patient, postgres_database, redis_database};
-use crate::{Result, Settings, artifacts, parts::provisioning::Provisioning, runtime::Program};
+use crate::{
+    error::Result,
+    measure::{binary, functions::Workspace, runtime::Program},
+    options::BenchOptions,
+    platform::{
+        cleanup,
+        provisioning::{ProvisionQueue, Provisioning},
+        stores::StoreClients,
+    },
+};
 
-/// How many tenants there are from the beginning.
+/// Tenants of the platform that most benchmarks use.
 pub(crate) const TENANTS: usize = 10_000;
 
-/// What everything is measured in.
-pub(crate) struct World {
-    settings: Settings,
-    /// How many tenants there were from the beginning.
+pub(crate) struct BenchPlatform {
+    options: BenchOptions,
+    pub(crate) workspace: Workspace,
+    /// Number of tenants that were generated at the start.
     pub(crate) tenants: usize,
-    /// The platform database with the rights of the HTTP functions.
-    pub(crate) api: PostgresConfig,
-    /// The platform database with the rights of the workers.
-    pub(crate) provisioner: PostgresConfig,
-    /// The platform database with every right.
-    pub(crate) owner: PostgresConfig,
-    server: Client,
-    /// Shows that the database is in use.
-    presence: Option<Client>,
+    pub(crate) stores: StoreClients,
     database: String,
-    /// SQS.
-    pub(crate) sqs: aws_sdk_sqs::Client,
-    /// The queue of `provision-tenant`.
-    pub(crate) queue_url: String,
-    /// The queue of `measure-usage`.
+    /// A connection that marks the database as in use; see [`cleanup::remove_abandoned`].
+    presence: Option<Client>,
+    pub(crate) provision_queue_url: String,
     pub(crate) measure_queue_url: String,
-    /// The queue of `relay-events`.
     pub(crate) relay_queue_url: String,
-    /// The MongoDB of tenants.
-    pub(crate) mongo: mongodb::Client,
-    /// The tenants' bucket.
-    pub(crate) bucket: Bucket,
-    /// A database of Redis that nothing else uses.
-    pub(crate) redis: Redis,
-    redis_config: RedisConfig,
     /// A super-admin's bearer token.
     pub(crate) token: String,
     provisioning: OnceCell<Provisioning>,
 }
 
-impl World {
-    /// Makes it: a database with so many tenants and their usage, and queues.
-    pub(crate) async fn make(settings: &Settings, tenants: usize) -> Result<Self> {
+impl BenchPlatform {
+    /// Creates the database with this number of tenants and their usage, and the queues.
+    pub(crate) async fn create(options: &BenchOptions, tenants: usize) -> Result<Self> {
+        let workspace = Workspace::read()?;
         let database = format!("bench_{}", Uuid::now_v7().simple());
-        let server = connect_once(&patient(&settings.postgres_url), None).await.map_err(|error| error.chain())?;
-        server.batch_execute(&format!("CREATE DATABASE {database}")).await?;
-        let sqs = aws_sdk_sqs::Client::new(&aws_config::load_from_env().await);
+        let stores = StoreClients::create(options, &database).await?;
         let queue = async |name: &str| -> Result<String> {
-            let queue = sqs.create_queue().queue_name(name).attributes(QueueAttributeName::VisibilityTimeout, "120");
-            Ok(queue.send().await?.queue_url.ok_or("SQS gave the queue no URL")?)
+            let queue =
+                stores.sqs.create_queue().queue_name(name).attributes(QueueAttributeName::VisibilityTimeout, "120");
+            Ok(queue.send().await?.queue_url.ok_or("SQS returned no queue URL")?)
         };
-        let [provision, measure, relay] = clear::queues(&database);
-        let (queue_url, measure_queue_url) = (queue(&provision).await?, queue(&measure).await?);
+        let [provision, measure, relay] = cleanup::queues(&database);
+        let (provision_queue_url, measure_queue_url) = (queue(&provision).await?, queue(&measure).await?);
         let relay_queue_url = queue(&relay).await?;
-        let mongo = mongo::connect(&MongoConfig::from_env()?).await.map_err(|error| error.chain())?;
-        let redis_config = RedisConfig::from_env()?;
-        let redis_url = redis_database(redis_config.url.expose_secret());
-        let redis_config = RedisConfig { url: redis_url.into(), timeout: Duration::from_secs(10) };
-        let signer = TokenSigner::new(&SigningConfig::from_env()?, &TokenConfig::from_env()?)?;
-        let admin = AdminId::generate();
-        let token = signer.sign(admin, 0).map_err(|error| error.chain())?.access_token;
-        let of = |url: &str| postgres_database(url, &database).map(|url| patient(&url));
-        let mut world = Self {
-            settings: settings.clone(),
+        let super_admin = AdminId::generate();
+        let mut platform = Self {
+            options: options.clone(),
+            workspace,
             tenants,
-            api: of(settings.postgres_api_url.as_ref().unwrap_or(&settings.postgres_url))?,
-            provisioner: of(settings.postgres_provisioner_url.as_ref().unwrap_or(&settings.postgres_url))?,
-            owner: of(&settings.postgres_url)?,
-            server,
+            stores,
+            database,
             presence: None,
-            sqs,
-            queue_url,
+            provision_queue_url,
             measure_queue_url,
             relay_queue_url,
-            mongo,
-            bucket: Bucket::connect(&S3Config::from_env()?),
-            redis: Redis::connect(&redis_config)?,
-            redis_config,
-            token,
+            token: sign(super_admin)?,
             provisioning: OnceCell::new(),
-            database,
         };
         let ready = async {
-            world.presence = Some(world.owner().await?);
-            world.sweep().await?;
-            world.fill(admin).await
+            platform.presence = Some(platform.stores.connect_owner().await?);
+            cleanup::remove_abandoned(&platform.stores, &platform.database).await?;
+            platform.migrate()?;
+            platform.insert_owner(super_admin).await?;
+            platform.fill().await
         };
         match ready.await {
-            Ok(()) => Ok(world),
+            Ok(()) => Ok(platform),
             Err(error) => {
-                world.remove().await?;
+                platform.remove().await?;
                 Err(error)
             }
         }
     }
 
-    /// The functions that make tenants, started when they are first needed.
-    pub(crate) async fn provisioning(&self) -> Result<&Provisioning> {
-        self.provisioning.get_or_try_init(|| Provisioning::start(self)).await
-    }
-
-    /// Another one beside it, with another number of tenants.
+    /// Creates a second platform with another number of tenants.
     pub(crate) async fn another(&self, tenants: usize) -> Result<Self> {
-        Box::pin(Self::make(&self.settings, tenants)).await
+        Box::pin(Self::create(&self.options, tenants)).await
     }
 
-    async fn fill(&self, admin: AdminId) -> Result<()> {
-        let migrate = Command::new(artifacts::path(&self.settings.target, "migrate-platform"))
-            .env("POSTGRES_URL", self.owner.url.expose_secret())
-            .stdin(Stdio::null())
-            .output()
-            .map_err(|error| format!("migrate-platform cannot be run: {error}"))?;
-        if !migrate.status.success() {
-            return Err(format!("migrate-platform failed: {}", String::from_utf8_lossy(&migrate.stderr)).into());
-        }
-        self.enrol(admin).await?;
-        let wanted = Tenants { count: self.tenants, history: false };
-        let filled = seed::tenants::fill(&mut self.owner().await?, Some(&self.redis), wanted, drop).await;
-        filled.map_err(|error| error.chain())?;
-        Ok(())
+    /// Removes the platform and everything that was created on it.
+    pub(crate) async fn remove(mut self) -> Result<()> {
+        drop((self.presence.take(), self.provisioning.take()));
+        cleanup::remove(&self.stores, &self.database).await
     }
 
-    async fn enrol(&self, admin: AdminId) -> Result<()> {
-        let insert = "INSERT INTO super_admins (id, email, password_hash, role) VALUES ($1, $2, '-', 'owner')";
-        self.owner().await?.execute(insert, &[&admin.0, &format!("{admin}@landlord.example")]).await?;
-        Ok(())
+    /// The functions that create tenants, started at first use. A platform has one set of them: of two mappings that poll one
+    /// queue, the one that has just stopped may receive a message, which is then hidden for two minutes.
+    pub(crate) async fn provisioning(&self) -> Result<&Provisioning> {
+        let start = || async {
+            let queue = ProvisionQueue { sqs: self.stores.sqs.clone(), url: self.provision_queue_url.clone() };
+            let database = self.stores.connect_owner().await?;
+            let (create, provision) = (self.program("create-tenant"), self.program("provision-tenant"));
+            Provisioning::start(&create, &provision, queue, self.token.clone(), database).await
+        };
+        self.provisioning.get_or_try_init(start).await
     }
 
-    /// Another owner's bearer token.
-    pub(crate) async fn another_owner(&self) -> Result<String> {
-        let admin = AdminId::generate();
-        self.enrol(admin).await?;
-        let signer = TokenSigner::new(&SigningConfig::from_env()?, &TokenConfig::from_env()?)?;
-        Ok(signer.sign(admin, 0).map_err(|error| error.chain())?.access_token)
-    }
-
-    /// A connection with every right.
-    pub(crate) async fn owner(&self) -> Result<Client> {
-        Ok(connect_once(&self.owner, None).await.map_err(|error| error.chain())?)
-    }
-
-    /// `host:port` of object storage, which requests are counted in front of.
-    pub(crate) fn s3_address(&self) -> Result<&str> {
-        let endpoint = self.settings.s3_endpoint.as_deref().unwrap_or_default();
-        let address = endpoint.strip_prefix("http://").map(|address| address.trim_end_matches('/'));
-        Ok(address.ok_or("requests can only be counted where AWS_ENDPOINT_URL_S3 is an http:// address")?)
-    }
-
-    /// A function of the platform, or of the floor, in this world.
+    /// A function or a floor on this platform.
     pub(crate) fn program(&self, name: &str) -> Program {
-        let worker = name == "provision-tenant";
-        let postgres = if worker { &self.provisioner } else { &self.api };
+        let provisions = self.workspace.provisions(name);
+        let postgres = if provisions { &self.stores.provisioner } else { &self.stores.api };
         Program {
             name: name.to_owned(),
-            path: artifacts::path(&self.settings.target, name),
+            path: binary::path(&self.options.target, name),
             variables: vec![
                 ("POSTGRES_URL", postgres.url.expose_secret().to_owned()),
-                ("REDIS_URL", self.redis_config.url.expose_secret().to_owned()),
-                ("PROVISION_QUEUE_URL", self.queue_url.clone()),
+                ("REDIS_URL", self.stores.redis_config.url.expose_secret().to_owned()),
+                ("PROVISION_QUEUE_URL", self.provision_queue_url.clone()),
                 ("MEASURE_QUEUE_URL", self.measure_queue_url.clone()),
-                // No relay runs here, so it is not poked.
+                // Most benchmarks run no relay, so that functions must not poke it.
                 ("RELAY_QUEUE_URL", String::new()),
             ],
         }
     }
+
+    /// Creates another owner and returns a bearer token of it.
+    pub(crate) async fn another_owner(&self) -> Result<String> {
+        let super_admin = AdminId::generate();
+        self.insert_owner(super_admin).await?;
+        sign(super_admin)
+    }
+
+    /// `host:port` of object storage.
+    pub(crate) fn s3_address(&self) -> Result<&str> {
+        let endpoint = self.options.s3_endpoint.as_deref().unwrap_or_default();
+        let address = endpoint.strip_prefix("http://").map(|address| address.trim_end_matches('/'));
+        Ok(address.ok_or("AWS_ENDPOINT_URL_S3 must be an http:// address, because a proxy counts its requests")?)
+    }
+
+    fn migrate(&self) -> Result<()> {
+        let migrate = Command::new(binary::path(&self.options.target, "migrate-platform"))
+            .env("POSTGRES_URL", self.stores.owner.url.expose_secret())
+            .stdin(Stdio::null())
+            .output()
+            .map_err(|error| format!("migrate-platform cannot be run: {error}"))?;
+        if migrate.status.success() {
+            return Ok(());
+        }
+        Err(format!("migrate-platform failed: {}", String::from_utf8_lossy(&migrate.stderr)).into())
+    }
+
+    async fn fill(&self) -> Result<()> {
+        let wanted = TenantOptions { count: self.tenants, history: false };
+        let mut owner = self.stores.connect_owner().await?;
+        seed::tenants::fill(&mut owner, Some(&self.stores.redis), wanted, drop).await.map_err(|error| error.chain())?;
+        Ok(())
+    }
+
+    /// Inserts a super-admin who cannot sign in: `-` is the hash of no password.
+    async fn insert_owner(&self, super_admin: AdminId) -> Result<()> {
+        let insert = "INSERT INTO super_admins (id, email, password_hash, role) VALUES ($1, $2, '-', 'owner')";
+        let email = format!("{super_admin}@landlord.example");
+        self.stores.connect_owner().await?.execute(insert, &[&super_admin.0, &email]).await?;
+        Ok(())
+    }
+}
+
+fn sign(super_admin: AdminId) -> Result<String> {
+    let signer = TokenSigner::new(&SigningConfig::from_env()?, &TokenConfig::from_env()?)?;
+    Ok(signer.sign(super_admin, 0).map_err(|error| error.chain())?.access_token)
 }

@@ -1,78 +1,71 @@
-//! Tenants with databases of their own, made as the platform makes them.
+//! Creation of tenants with databases of their own, by the functions that the platform uses for it.
 
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use emulator::event_source::{self, EventSource};
-use serde_json::Value;
-use tokio::{
-    sync::oneshot,
-    task::{JoinHandle, JoinSet},
-    time::sleep,
-};
+use serde_json::{Value, json};
+use tokio::{task::JoinSet, time::sleep};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use super::create::tenant;
 use crate::{
-    Result,
-    request::{body, event},
-    runtime::Function,
-    world::World,
+    error::Result,
+    measure::{
+        queue_mapping::QueueMapping,
+        request::{body, event},
+        runtime::{Function, Program},
+    },
 };
 
-/// Processes of each function, as `cargo dev up` has.
+/// Processes of each function; `cargo dev up` runs as many.
 const PROCESSES: usize = 4;
-/// When a tenant that is not active yet is given up.
-const PATIENCE: Duration = Duration::from_mins(2);
-/// How often it is asked whether a tenant is active.
-const POLL: Duration = Duration::from_millis(2);
+/// How long a tenant may take to become active.
+const ACTIVATION_TIMEOUT: Duration = Duration::from_mins(2);
+const POLL_INTERVAL: Duration = Duration::from_millis(2);
+/// The most messages in an invocation, as deployed.
+const BATCH_SIZE: usize = 10;
 
-/// The functions that accept and make tenants, and what AWS does between them.
+/// The queue of `provision-tenant`.
+pub(crate) struct ProvisionQueue {
+    pub(crate) sqs: aws_sdk_sqs::Client,
+    pub(crate) url: String,
+}
+
 pub(crate) struct Provisioning {
     token: String,
     create: Arc<Function>,
-    watcher: Client,
-    mapping: JoinHandle<()>,
-    /// Ends the mapping when it is dropped.
-    _end: oneshot::Sender<()>,
+    database: Client,
+    _mapping: QueueMapping,
 }
 
 impl Provisioning {
-    /// There is one of a world, which has it: see [`World::provisioning`]. A queue that is asked by two gives a message to the
-    /// one that has just gone, and hides it for two minutes.
-    pub(crate) async fn start(world: &World) -> Result<Self> {
-        let create = Arc::new(Function::start(&world.program("create-tenant"), PROCESSES).await?);
-        let provision = Arc::new(Function::start(&world.program("provision-tenant"), PROCESSES).await?);
-        let source = EventSource {
-            queue_url: world.queue_url.clone(),
-            function: "provision-tenant".to_owned(),
-            batch_size: 10,
-            max_concurrency: PROCESSES,
-            batching_window: Duration::ZERO,
-            function_timeout: Duration::from_mins(1),
-        };
-        let (end, ended) = oneshot::channel::<()>();
-        let shutdown = async {
-            let _ = ended.await;
-        };
-        let mapping = tokio::spawn(event_source::run(source, world.sqs.clone(), provision, shutdown));
-        Ok(Self { token: world.token.clone(), create, watcher: world.owner().await?, mapping, _end: end })
+    /// Starts `create-tenant` and `provision-tenant`, and the mapping between them.
+    pub(crate) async fn start(
+        create: &Program,
+        provision: &Program,
+        queue: ProvisionQueue,
+        token: String,
+        database: Client,
+    ) -> Result<Self> {
+        let create = Arc::new(Function::start(create, PROCESSES).await?);
+        let provision = Arc::new(Function::start(provision, PROCESSES).await?);
+        let mapping = QueueMapping::start(&queue.sqs, &queue.url, provision, BATCH_SIZE, PROCESSES);
+        Ok(Self { token, create, database, _mapping: mapping })
     }
 
-    /// Asks for a tenant.
-    pub(super) async fn ask_for(&self, slug: &str) -> Result<Uuid> {
-        ask_for(&self.create, &self.token, slug).await
+    /// Requests a tenant and returns its id.
+    pub(crate) async fn request(&self, slug: &str) -> Result<Uuid> {
+        request(&self.create, &self.token, slug).await
     }
 
-    /// Asks for many at once, `slug` and a number each.
-    pub(super) async fn ask_for_many(&self, slug: &str, count: usize) -> Result<Vec<Uuid>> {
+    /// Requests `count` tenants at once. Their slugs are `slug` with a number.
+    pub(crate) async fn request_many(&self, slug: &str, count: usize) -> Result<Vec<Uuid>> {
         let mut requests = JoinSet::new();
         for number in 0..count {
             let (create, token, slug) = (Arc::clone(&self.create), self.token.clone(), format!("{slug}-{number}"));
-            requests.spawn(async move { ask_for(&create, &token, &slug).await });
+            requests.spawn(async move { request(&create, &token, &slug).await });
         }
         let mut ids = Vec::new();
         while let Some(id) = requests.join_next().await {
@@ -81,15 +74,15 @@ impl Provisioning {
         Ok(ids)
     }
 
-    /// Waits until all are active.
-    pub(super) async fn wait_for(&self, ids: &[Uuid]) -> Result<()> {
-        let waiting = "SELECT count(*) FILTER (WHERE status = 'provisioning'),
-                              min(id::text) FILTER (WHERE status = 'failed')
-                       FROM organizations WHERE id = ANY($1)";
-        let statement = self.watcher.prepare(waiting).await?;
+    /// Waits until all of these tenants are active.
+    pub(crate) async fn wait_until_active(&self, ids: &[Uuid]) -> Result<()> {
+        let counts = "SELECT count(*) FILTER (WHERE status = 'provisioning'),
+                             min(id::text) FILTER (WHERE status = 'failed')
+                      FROM organizations WHERE id = ANY($1)";
+        let statement = self.database.prepare(counts).await?;
         let begun = Instant::now();
         loop {
-            let row = self.watcher.query_one(&statement, &[&ids]).await?;
+            let row = self.database.query_one(&statement, &[&ids]).await?;
             let (waiting, failed): (i64, Option<String>) = (row.try_get(0)?, row.try_get(1)?);
             if let Some(id) = failed {
                 return Err(format!("the tenant {id} failed: see .local/log/bench-provision-tenant.log").into());
@@ -97,29 +90,30 @@ impl Provisioning {
             if waiting == 0 {
                 return Ok(());
             }
-            if begun.elapsed() > PATIENCE {
-                return Err(format!("{waiting} of {} tenants are not active after {PATIENCE:?}", ids.len()).into());
+            if begun.elapsed() > ACTIVATION_TIMEOUT {
+                let total = ids.len();
+                return Err(format!("{waiting} of {total} tenants are not active after {ACTIVATION_TIMEOUT:?}").into());
             }
-            sleep(POLL).await;
+            sleep(POLL_INTERVAL).await;
         }
     }
 
-    /// How many of them are active.
-    pub(super) async fn active_among(&self, ids: &[Uuid]) -> Result<usize> {
+    pub(crate) async fn count_active(&self, ids: &[Uuid]) -> Result<usize> {
         let count = "SELECT count(*) FROM organizations WHERE id = ANY($1) AND status = 'active'";
-        Ok(usize::try_from(self.watcher.query_one(count, &[&ids]).await?.try_get::<_, i64>(0)?)?)
+        Ok(usize::try_from(self.database.query_one(count, &[&ids]).await?.try_get::<_, i64>(0)?)?)
     }
 }
 
-impl Drop for Provisioning {
-    fn drop(&mut self) {
-        // Nobody is waited for: the queue is about to go.
-        self.mapping.abort();
-    }
+/// The body of a request for a tenant.
+pub(crate) fn tenant_request(slug: &str) -> Value {
+    json!({
+        "name": "Kopi Kenangan", "slug": slug, "country": "ID",
+        "admin_email": "sari@kopikenangan.example", "admin_password": "tidal-mango-orbit-42",
+    })
 }
 
-async fn ask_for(create: &Function, token: &str, slug: &str) -> Result<Uuid> {
-    let answer = create.invoke(event(token, "POST", "/tenants", "", Some(&tenant(slug)))).await?;
-    let tenant: Value = serde_json::from_str(&body(&answer, 201)?)?;
-    Ok(tenant["id"].as_str().ok_or("a tenant without an id")?.parse()?)
+async fn request(create: &Function, token: &str, slug: &str) -> Result<Uuid> {
+    let result = create.invoke(event(token, "POST", "/tenants", "", Some(&tenant_request(slug)))).await?;
+    let tenant: Value = serde_json::from_str(&body(&result, 201)?)?;
+    Ok(tenant["id"].as_str().ok_or("the tenant has no id")?.parse()?)
 }
