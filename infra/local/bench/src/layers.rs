@@ -25,7 +25,8 @@ fn modules_use_only_layers_that_the_table_allows() {
 fn a_layer_that_the_table_does_not_allow_is_reported() {
     let table = layer_table("//! | `low` | a | |\n//! | `high` | b | `low` |\n//! | `main` | c | `high` |");
     let upward = [("low::a", "use crate::high::b::Thing;"), ("high::b", "use crate::{low::{a::Other}};")];
-    assert_eq!(violations(&table, &invented(&upward)), ["low::a uses high::b"]);
+    let expected = ["low::a uses high::b", "high::b, low::a form a circle"];
+    assert_eq!(violations(&table, &invented(&upward)), expected);
     let root = [("high::b", "fn b() -> crate::Result<()> {}")];
     assert_eq!(violations(&table, &invented(&root)), ["high::b uses main"]);
     let unknown = [("other", "")];
@@ -142,7 +143,7 @@ fn expand(text: &str) -> Vec<String> {
     paths
 }
 
-/// The longest prefix of a path that is a module; the crate's root if there is none.
+/// The longest prefix of a path that is a module, or else the crate's root.
 fn containing_module<'a>(sources: &'a Sources, path: &str) -> &'a str {
     let mut prefix = path.trim_end_matches(':');
     loop {
@@ -156,7 +157,8 @@ fn containing_module<'a>(sources: &'a Sources, path: &str) -> &'a str {
     }
 }
 
-/// The modules that remain after removing, again and again, every module that uses none of the rest or is used by none.
+/// The modules on a circle, or between two: those that remain after repeatedly removing every module that uses no other, or
+/// that no other uses.
 fn circle<'a>(arrows: &BTreeMap<&'a str, BTreeSet<&'a str>>) -> Option<Vec<&'a str>> {
     let mut rest: BTreeSet<&str> = arrows.keys().copied().collect();
     loop {

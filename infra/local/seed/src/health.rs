@@ -11,9 +11,9 @@ use time::{Duration, OffsetDateTime};
 use tokio_postgres::Client;
 
 use crate::{
-    WrittenRows,
     random::{chance, time_between},
     rows::{SeededHealthChange, SeededHealthSample, SeededHealthState, copy},
+    written::WrittenRows,
 };
 
 /// The stores, which the whole system requires, with their usual latencies in microseconds.

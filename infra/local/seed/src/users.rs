@@ -13,11 +13,11 @@ use time::{Duration, OffsetDateTime};
 use tokio_postgres::Client;
 
 use crate::{
-    WrittenRows,
     places::Place,
     random::{chance, id_at, time_between, weighted},
     rows::{SeededUser, copy},
     unique::UniqueNames,
+    written::WrittenRows,
 };
 
 /// Users per transaction.

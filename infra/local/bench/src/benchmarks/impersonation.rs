@@ -44,7 +44,7 @@ use crate::{
 
 /// Users of the tenant.
 const USERS: usize = 40;
-/// The rate limit of starts per super-admin and minute, and as many super-admins as all starts of a minute need.
+/// The rate limit of starts per super-admin and minute. Each super-admin starts as many, so that none is refused.
 const STARTS_PER_SUPER_ADMIN: usize = 10;
 const SUPER_ADMINS: usize = 53;
 const WARM_UP: usize = 3 * STARTS_PER_SUPER_ADMIN;

@@ -91,7 +91,7 @@ async fn by_worker(
             took.push(result.took);
         }
     }
-    // PostgreSQL publishes the statistics of a connection when it ends.
+    // PostgreSQL reports the last statistics of a connection when it ends.
     drop(worker);
     sleep(Duration::from_secs(1)).await;
     let load = meter.read().await?.since(&before);

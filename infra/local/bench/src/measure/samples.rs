@@ -15,8 +15,7 @@ impl Samples {
         self.0.len()
     }
 
-    /// The smallest sample that is not exceeded by at least `per_mille` of 1,000 samples (nearest rank); zero if there are no
-    /// samples.
+    /// The smallest sample that at least `per_mille` of 1,000 samples do not exceed (nearest rank); zero without samples.
     pub(crate) fn quantile(&self, per_mille: usize) -> Duration {
         let mut sorted = self.0.clone();
         sorted.sort_unstable();

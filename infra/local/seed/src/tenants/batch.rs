@@ -7,12 +7,12 @@ use shared::{
 use tokio_postgres::Client;
 
 use crate::{
-    WrittenRows,
     counters::{self, MessageCounter},
     rows::{
         SeededAuditEntry, SeededOperation, SeededPendingAdmin, SeededStep, SeededTenant, SeededThreshold, SeededUsage,
         copy,
     },
+    written::WrittenRows,
 };
 
 /// All rows of a number of tenants.

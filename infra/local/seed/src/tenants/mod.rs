@@ -17,10 +17,10 @@ use tokio_postgres::{Client, error::SqlState};
 
 use self::{batch::TenantBatch, run::SeedRun};
 use crate::{
-    WrittenRows,
     places::Place,
     random::{id_at, time_between, weighted},
     rows::SeededTenant,
+    written::WrittenRows,
 };
 
 /// Tenants per transaction.
