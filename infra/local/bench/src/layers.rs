@@ -31,6 +31,9 @@ fn a_layer_that_the_table_does_not_allow_is_reported() {
     assert_eq!(violations(&table, &invented(&root)), ["high::b uses main"]);
     let unknown = [("other", "")];
     assert_eq!(violations(&table, &invented(&unknown)), ["other is in no layer"]);
+    let after_tests =
+        [("low::a", "#[cfg(test)]\nmod tests {\n    use super::*;\n}\nuse crate::high::b;"), ("high::b", "")];
+    assert_eq!(violations(&table, &invented(&after_tests)), ["low::a uses high::b"]);
     let relative = [("high::b", "use super::c;")];
     assert_eq!(violations(&table, &invented(&relative)), ["high::b contains a path with super:: or self::"]);
 }
@@ -112,7 +115,10 @@ fn layer(module: &str) -> &str {
 
 /// The text without comments and unit tests.
 fn code(text: &str) -> String {
-    let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    let (before, tests) = text.split_once("#[cfg(test)]\nmod tests {").unwrap_or((text, ""));
+    // The module ends with the first brace that is not indented.
+    let after = tests.split_once("\n}\n").map(|(_, after)| after).unwrap_or_default();
+    let text = [before, after].concat();
     text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
 }
 
