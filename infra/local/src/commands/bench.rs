@@ -22,8 +22,8 @@ const ZIG: Wheel = Wheel {
 };
 
 /// Bare functions that link what the functions link, which they are compared with.
-const FLOORS: [&str; 6] =
-    ["check-health", "create-tenant", "get-tenant", "list-tenant-usage", "login", "update-tenant"];
+const FLOORS: [&str; 7] =
+    ["change-password", "check-health", "create-tenant", "get-tenant", "list-tenant-usage", "login", "update-tenant"];
 
 /// Builds each function as it would be deployed, and measures; with `--skip-build`, what was built before.
 pub(crate) fn run(checkout: Checkout, arguments: &[String]) -> Result<ExitCode> {
