@@ -82,13 +82,14 @@ pub(crate) fn target(checkout: &Checkout) -> Result<PathBuf> {
     folder.map(PathBuf::from).ok_or_else(|| Failure::new(what, "it does not say"))
 }
 
-/// Builds binaries of the workspace, with the very features that `cargo lambda watch` builds them with.
-pub(crate) fn build(stack: &Stack, which: &[&str], step: &Step) -> Result<()> {
+/// Builds binaries of the workspace. The whole workspace is selected, so that cargo gives dependencies the same features as
+/// in `cargo run --bin NAME`, by which `cargo lambda watch` starts a function, and as in `cargo test --workspace`.
+pub(crate) fn build(stack: &Stack, binaries: &[&str], step: &Step) -> Result<()> {
     let what = || "The functions cannot be built".to_owned();
     let log = stack.checkout.log("build");
     let mut log = OpenOptions::new().create(true).write(true).truncate(true).open(&log).attempt(what)?;
     let mut cargo = cargo(&stack.checkout);
-    cargo.args(["build", "--workspace", "--color=never"]).args(which);
+    cargo.args(["build", "--workspace", "--color=never"]).args(binaries.iter().flat_map(|name| ["--bin", name]));
     let mut child = cargo.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().attempt(what)?;
     let mut compiled = 0;
     let mut errors = Vec::new();

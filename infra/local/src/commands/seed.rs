@@ -16,7 +16,7 @@ pub(crate) fn run(checkout: Checkout, arguments: &[String]) -> Result<ExitCode> 
     let progress = Progress::start();
     let step = progress.step("seed", "building");
     // With the features of the functions, so that what they have built already serves.
-    functions::build(&stack, &["--bin", "seed"], &step)?;
+    functions::build(&stack, &["seed"], &step)?;
     // It has a progress bar of its own.
     drop((step, progress));
     let mut seed =

@@ -90,9 +90,11 @@ fn prepare_functions(stack: &Stack, servers_only: bool, progress: &Arc<Progress>
     let step = progress.step("functions", "building");
     functions::CARGO_LAMBDA.install()?;
     if servers_only {
-        return functions::build(stack, &["--bin", functions::MIGRATION], &step);
+        return functions::build(stack, &[functions::MIGRATION], &step);
     }
-    functions::build(stack, &["--bins"], &step)
+    let all = functions::all(&stack.checkout)?;
+    let binaries: Vec<_> = all.iter().map(String::as_str).chain(["emulator", "services"]).collect();
+    functions::build(stack, &binaries, &step)
 }
 
 fn start_functions(stack: &Stack, progress: &Arc<Progress>) -> Result<()> {

@@ -1,6 +1,10 @@
 //! Programs built from Go modules. Go itself verifies them against its checksum database.
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use crate::{
     checkout::cache,
@@ -44,8 +48,18 @@ impl Module {
             };
             step.doing("building from source, about 4 minutes on 2 cores");
             let made = |folder: &str| draft.join(folder);
-            let mut command = Command::new("nice");
-            command.args(["-n", "10"]).arg(go).args(["install", "-trimpath", "-ldflags", "-s -w", self.path]);
+            let mut command = low_priority(&go);
+            command.args([
+                "install",
+                "-trimpath",
+                "-pgo=off",
+                "-ldflags=-s -w",
+                "-gcflags=all=-dwarf=false",
+                self.path,
+            ]);
+            // The compiler collects no garbage until a process holds a gigabyte, which halves its processor time. Without
+            // cgo no C compiler takes part.
+            command.env("GOGC", "off").env("GOMEMLIMIT", "1GiB").env("CGO_ENABLED", "0");
             // Two gigabytes of sources and objects that nobody needs afterwards: not into the developer's own caches.
             command.env("GOPATH", made("path")).env("GOMODCACHE", made("modules")).env("GOCACHE", made("objects"));
             command.env("GOBIN", draft).env("GOFLAGS", "-modcacherw -buildvcs=false").env("GOTOOLCHAIN", "auto");
@@ -71,6 +85,17 @@ impl Module {
     pub(crate) fn program(&self) -> Result<PathBuf> {
         Ok(cache()?.join(format!("{}-{}", self.name, self.version)).join(self.name))
     }
+}
+
+/// A command that gets only what the build of the functions leaves over of the processor and the disk.
+fn low_priority(program: &Path) -> Command {
+    let mut command = Command::new("nice");
+    command.args(["-n", "19"]);
+    if system::found("ionice") {
+        command.args(["ionice", "-c", "3"]);
+    }
+    command.arg(program);
+    command
 }
 
 /// A Go that is new enough.
