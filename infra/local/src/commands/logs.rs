@@ -22,7 +22,10 @@ pub(crate) fn run(checkout: &Checkout, name: Option<&str>, follow: bool) -> Resu
     if let Some(name) = name
         && !names.iter().any(|log| log == name)
     {
-        let reason = format!("no log has this name; expected one of {}", names.join(", "));
+        let reason = match names.as_slice() {
+            [] => "this checkout has no logs, because nothing was started".to_owned(),
+            _ => format!("no log has this name; expected one of {}", names.join(", ")),
+        };
         return Err(DevError::new(format!("The log of {name} cannot be printed"), reason));
     }
     let mut follower =
@@ -73,7 +76,7 @@ impl<'a> LogFollower<'a> {
 fn print(path: &Path, prefix: &str, from: &mut u64) -> io::Result<()> {
     let Ok(mut file) = File::open(path) else { return Ok(()) };
     if file.metadata()?.len() < *from {
-        // A long log was renamed, and a new one begun.
+        // A long log was renamed, and a new one was created.
         *from = 0;
     }
     file.seek(SeekFrom::Start(*from))?;

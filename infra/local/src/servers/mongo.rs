@@ -21,7 +21,7 @@ use crate::{
 
 use super::server::LocalServer;
 
-/// For development machines only: its licence (SSPL) does not allow shipping it with a product.
+/// For development machines only, because its licence (SSPL) is unsuitable for anything that is shipped.
 const WHEEL: PythonWheel = PythonWheel {
     name: "mongodb",
     version: "6.0.5",
