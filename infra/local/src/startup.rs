@@ -51,8 +51,8 @@ pub(crate) fn bring_up(checkout: Checkout, options: &UpOptions) -> Result<LocalS
     let packages = servers.iter().flat_map(|server| server.packages());
     let packages = PackageInstallation::of_missing(packages.chain(functions::CARGO_LAMBDA.required_packages()));
     let startup = Startup { stack: &stack, progress: &progress, packages: &packages, failed: Mutex::default() };
-    thread::scope(|scope| startup.run(scope, &servers, options.servers_only));
-    startup.result()?;
+    let complete = thread::scope(|scope| startup.run(scope, &servers, options.servers_only));
+    startup.result(complete)?;
     Ok(stack)
 }
 
@@ -66,12 +66,13 @@ struct Startup<'a> {
 }
 
 impl<'a> Startup<'a> {
+    /// Returns whether every part succeeded.
     fn run<'scope>(
         &'scope self,
         scope: &'scope Scope<'scope, 'a>,
         servers: &[&'static dyn LocalServer],
         servers_only: bool,
-    ) {
+    ) -> bool {
         let packages = scope.spawn(|| self.attempt("system packages", || self.packages.run(self.progress)));
         let start = |server: &'static dyn LocalServer| {
             scope.spawn(move || self.attempt(server.name(), || self.start_server(server)))
@@ -81,18 +82,20 @@ impl<'a> Startup<'a> {
         let build = scope.spawn(move || self.attempt("functions", || self.build_functions(servers_only)));
         let cargo_lambda = scope.spawn(|| self.attempt("cargo-lambda", || self.install_cargo_lambda()));
 
-        let ready = all_succeeded(quick.into_iter().chain([packages, build, cargo_lambda]));
-        let ready = ready && self.attempt("migrations", || self.migrate());
-        let functions_up = ready && !servers_only && self.attempt("functions", || self.start_functions());
-        if functions_up {
+        let ready = all_succeeded(quick.into_iter().chain([packages, build, cargo_lambda]))
+            && self.attempt("migrations", || self.migrate())
+            && (servers_only || self.attempt("functions", || self.start_functions()));
+        if ready && !servers_only {
             let (url, seconds) = (self.stack.api_url(), self.progress.elapsed().as_secs());
             self.progress
                 .print(&format!("the API answers, {seconds} s after the command began: {url}/api/super-admin"));
         }
-        if all_succeeded(slow) && functions_up {
+        let complete = all_succeeded(slow) && ready;
+        if complete && !servers_only {
             let seconds = self.progress.elapsed().as_secs();
             self.progress.print(&format!("tenants can be provisioned, {seconds} s after the command began"));
         }
+        complete
     }
 
     /// Runs one part. An error is printed at once, because other parts may go on for minutes.
@@ -103,12 +106,16 @@ impl<'a> Startup<'a> {
         false
     }
 
-    fn result(self) -> Result<()> {
+    fn result(self, complete: bool) -> Result<()> {
         let failed = self.failed.into_inner().unwrap_or_else(PoisonError::into_inner);
-        if failed.is_empty() {
+        if complete {
             return Ok(());
         }
-        Err(DevError::new("The stack is not completely up", format!("{} failed, as shown above", failed.join(", ")))
+        let reason = match failed.as_slice() {
+            [] => "a thread panicked, as shown above".to_owned(),
+            _ => format!("{} failed, as shown above", failed.join(", ")),
+        };
+        Err(DevError::new("The stack is not completely up", reason)
             .remedy("Correct the cause and run the command again"))
     }
 
