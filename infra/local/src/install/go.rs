@@ -78,8 +78,7 @@ impl GoModule {
         let mut command = low_priority(go);
         command.args(["install", "-v", "-trimpath", "-pgo=off", "-ldflags=-s -w", "-gcflags=all=-dwarf=false"]);
         command.arg(self.path);
-        // The compiler collects no garbage until one process holds a gigabyte, which halves its processor time. Without
-        // cgo no C compiler takes part.
+        // No debug information, no cgo and no garbage collection below one gigabyte: together a fifth less processor time.
         command.env("GOGC", "off").env("GOMEMLIMIT", "1GiB").env("CGO_ENABLED", "0");
         // Sources and objects are two gigabytes and not needed afterwards, so they stay out of the developer's caches.
         let folder = |name: &str| draft.join(name);
