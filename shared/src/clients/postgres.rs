@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+pub use deadpool_postgres::Transaction;
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime};
 use futures::{FutureExt, future::BoxFuture};
 use rustls::{ClientConfig, RootCertStore, pki_types::CertificateDer, pki_types::pem::PemObject};

@@ -7,8 +7,15 @@ use axum::{
     extract::{FromRequest, Request},
     http::header::CONTENT_TYPE,
 };
+use std::borrow::Cow;
+
 use deserr::{DeserializeError, Deserr, ErrorKind, IntoValue, MergeWithError, Value, ValueKind, ValuePointerRef};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use utoipa::{
+    __dev::ComposeSchema,
+    ToSchema,
+    openapi::{Ref, RefOr, Schema},
+};
 
 use crate::{
     error::{Error, InputError, Location},
@@ -152,6 +159,25 @@ pub struct Field<T>(pub Option<T>);
 impl<T> Default for Field<T> {
     fn default() -> Self {
         Self(None)
+    }
+}
+
+/// In the description of the API a field stands for the schema of its type, and is not required: see
+/// `http::openapi::inline`.
+impl<T: ToSchema> ComposeSchema for Field<T> {
+    fn compose(_: Vec<RefOr<Schema>>) -> RefOr<Schema> {
+        Ref::from_schema_name(T::name()).into()
+    }
+}
+
+impl<T: ToSchema> ToSchema for Field<T> {
+    fn name() -> Cow<'static, str> {
+        "Field".into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((T::name().into_owned(), T::schema()));
+        T::schemas(schemas);
     }
 }
 

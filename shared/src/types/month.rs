@@ -1,11 +1,9 @@
-//! Calendar months, in UTC.
-
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 use time::{Date, Duration, OffsetDateTime, UtcOffset};
 
-/// A calendar month, UTC. In JSON `2026-11`.
+/// A calendar month in UTC. In JSON `2026-11`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Month {
     /// Its first day.
@@ -61,6 +59,8 @@ impl fmt::Display for Month {
         write!(f, "{:04}-{:02}", self.first.year(), u8::from(self.first.month()))
     }
 }
+
+inline_schema!(Month, String { pattern: "^[0-9]{4}-[0-9]{2}$", example: "2026-11" });
 
 impl Serialize for Month {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 
 use crate::{
     types::single_line,
-    types::{InvalidValue, UserId, optional_timestamp, timestamp},
+    types::{UserId, optional_timestamp, timestamp},
 };
 
 keyword_enum! {
@@ -35,21 +35,11 @@ keyword_enum! {
     }
 }
 
-/// The name of a person: 1–120 characters after trimming, in one visible line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FullName(String);
-
-parsed_from_string!(FullName, FullName::parse);
-
-impl FullName {
-    /// Validates and trims.
-    pub fn parse(text: &str) -> Result<Self, InvalidValue> {
-        single_line(text, 1, 120).map(Self)
-    }
-
-    /// The name.
-    pub fn as_str(&self) -> &str {
-        &self.0
+string_type! {
+    /// The name of a person: 1–120 characters after trimming, in one visible line.
+    FullName {
+        parse: |text| single_line(text, 1, 120),
+        schema: { format: "single-line", min_length: 1, max_length: 120, example: "Budi Santoso" },
     }
 }
 

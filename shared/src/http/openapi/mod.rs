@@ -5,6 +5,7 @@ mod areas;
 mod bodies;
 mod causes;
 mod examples;
+mod inline;
 mod parameters;
 mod problems;
 
@@ -28,10 +29,7 @@ pub use crate::http::openapi::bodies::exactly_one;
 use crate::http::openapi::causes::Cause;
 pub use crate::http::openapi::parameters::{Paging, named, query_parameter, single_line_text};
 use crate::http::{Problem, ProblemDetails};
-use crate::{
-    tenants::TenantStatus,
-    types::{Country, ImpersonationId, SuperAdminId, TenantId, UserId},
-};
+use crate::types::{Country, ImpersonationId, SuperAdminId, TenantId, UserId};
 
 /// The header that every response has.
 const REQUEST_ID: &str = "x-request-id";
@@ -61,6 +59,7 @@ pub fn document(mut api: OpenApi) -> OpenApi {
     components.schemas.extend(schemas());
     components.headers.insert(REQUEST_ID.to_owned(), RefOr::T(request_id()));
     components.security_schemes.insert("bearer".to_owned(), RefOr::T(bearer()));
+    inline::write_out(&mut api);
     bodies::close(&mut api);
     examples::give(&mut api);
     api
@@ -74,7 +73,6 @@ fn schemas() -> Vec<(String, RefOr<Schema>)> {
         (Country::name().into_owned(), Country::schema()),
         (ImpersonationId::name().into_owned(), ImpersonationId::schema()),
         (TenantId::name().into_owned(), TenantId::schema()),
-        (TenantStatus::name().into_owned(), TenantStatus::schema()),
         (ProblemDetails::name().into_owned(), ProblemDetails::schema()),
     ];
     ProblemDetails::schemas(&mut schemas);
