@@ -1,4 +1,4 @@
-//! `limits` in JSON bodies.
+//! The field `limits` of JSON bodies.
 
 use deserr::{Deserr, IntoValue, Value, ValuePointerRef};
 use utoipa::ToSchema;
@@ -54,7 +54,7 @@ impl Deserr<BodyErrors> for LimitValue {
             Value::NegativeInteger(number) => number,
             other => {
                 let kind = kind_name(other.kind());
-                return Err(BodyErrors::at(location, format!("must be an integer or null, and is {kind}")));
+                return Err(BodyErrors::at(location, format!("must be an integer or null, not {kind}")));
             }
         };
         let number = parse_limit(number).map_err(|InvalidValue(detail)| BodyErrors::at(location, detail))?;

@@ -1,5 +1,5 @@
-//! HTTP: what every endpoint has in common. Extractors that validate, errors as problem details (RFC 9457), paging by
-//! cursor, idempotency keys, entity tags, and [`serve`], which runs a router as a Lambda function.
+//! HTTP plumbing of all endpoints: validating extractors, JSON responses, errors as problem details (RFC 9457), paging by
+//! cursor, idempotency keys, entity tags, the description of the API, and [`serve`], which runs a router as a Lambda function.
 
 mod availability;
 mod body;

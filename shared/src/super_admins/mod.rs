@@ -27,6 +27,7 @@ use crate::types::{InvalidValue, SuperAdminId, SuperAdminRole, timestamp};
 
 keyword_enum!(
     /// Whether an operator may do anything.
+    #[cfg_attr(feature = "http", schema(as = OperatorStatus))]
     SuperAdminStatus {
         /// What the role says.
         Active = "active",
@@ -37,7 +38,7 @@ keyword_enum!(
 
 /// An operator of the platform, a super-admin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema), schema(as = Operator))]
 pub struct SuperAdmin {
     /// Id.
     pub id: SuperAdminId,

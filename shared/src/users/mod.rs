@@ -15,6 +15,7 @@ use crate::{
 
 keyword_enum! {
     /// What an agent is to the tenant.
+    #[cfg_attr(feature = "http", schema(as = AgentRole))]
     UserRole {
         /// Runs the workplace.
         Admin = "admin",
@@ -27,6 +28,7 @@ keyword_enum! {
 
 keyword_enum! {
     /// Whether an agent may work.
+    #[cfg_attr(feature = "http", schema(as = AgentStatus))]
     UserStatus {
         /// May sign in, and counts against the limit.
         Active = "active",
