@@ -62,7 +62,6 @@ struct PasswordChange {
     #[schema(value_type = String, format = Password, example = "correct horse battery staple")]
     current_password: SecretString,
     /// The one that is to be: length counts, composition does not; what is easy to guess is refused.
-    #[schema(value_type = String, format = Password, min_length = 12, max_length = 128, example = "tidal-mango-orbit-42")]
     new_password: NewPassword,
 }
 

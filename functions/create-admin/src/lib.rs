@@ -2,18 +2,18 @@
 
 use axum::{
     extract::{FromRef, State},
-    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use deserr::Deserr;
 use serde_json::json;
 use shared::{
     audit::{self, AuditEntry},
+    clients::postgres::Transaction,
     config::{ConfigError, FromEnv, IdempotencyConfig},
     error::Error,
     http::{
-        BASE_PATH, BodyErrors, Field, Fingerprints, IdempotencyKey, IdempotentRequest, JsonBody, Replayable, Result,
-        Routes, etag, exactly_one,
+        BASE_PATH, BodyErrors, Created, Field, Fingerprints, IdempotencyKey, IdempotentRequest, JsonBody, Result,
+        Routes, exactly_one,
     },
     passwords, routes,
     super_admins::{self, AuthContext, MayAdminister, Principal, ProviderSubject, SuperAdmin, store::NewSuperAdmin},
@@ -50,14 +50,11 @@ pub fn routes(app: App) -> Routes {
 #[deserr(error = BodyErrors, deny_unknown_fields)]
 struct OperatorRequest {
     /// E-mail address, unique without regard to case.
-    #[schema(value_type = String, format = Email, max_length = 254, example = "ada@landlord.example")]
     email: EmailAddress,
     /// What they may do.
     role: SuperAdminRole,
     /// Their first password: length counts, composition does not; what is easy to guess is refused.
     #[deserr(default)]
-    #[schema(value_type = Option<String>, nullable = false, format = Password, min_length = 12, max_length = 128,
-        example = "tidal-mango-orbit-42")]
     password: Field<NewPassword>,
     /// Who they are to the identity provider.
     #[deserr(default)]
@@ -120,43 +117,41 @@ async fn create_admin(
     JsonBody { value: request, bytes }: JsonBody<OperatorRequest>,
 ) -> Result<Response> {
     request.check()?;
-    let claim = IdempotentRequest::new(&app.fingerprints, &admin, format!("POST {BASE_PATH}/admins"), key, &bytes)?;
-    if let Some(replayed) = claim.find(&app.gate.platform.get().await?).await? {
-        return Ok(replayed);
+    let route = format!("POST {BASE_PATH}/admins");
+    let idempotent = IdempotentRequest::new(&app.fingerprints, &admin.id, route, key, &bytes)?;
+    if let Some(stored) = idempotent.find(&app.gate.platform.get().await?).await? {
+        return Ok(stored.again());
     }
-    // No connection is held meanwhile: hashing takes longer than everything else together.
+    // No connection is held while the password is hashed, which takes longer than everything else together.
     let password_hash = match &request.password.0 {
         Some(password) => Some(passwords::hash(password.expose()).await?),
         None => None,
     };
-    add(&app, &admin, &claim, &request, password_hash.as_deref()).await
+    let answer = idempotent
+        .run(
+            &mut app.gate.platform.get().await?,
+            async |transaction| add(transaction, &admin, &request, password_hash.as_deref()).await,
+            |added| Created {
+                body: added.clone(),
+                location: Some(format!("{BASE_PATH}/admins/{}", added.id)),
+                revision: Some(added.revision),
+            },
+        )
+        .await?;
+    Ok(answer.into_response())
 }
 
-/// Commits the operator, the idempotency record and the audit entry together.
+/// Inserts the super-admin and the audit entry.
 async fn add(
-    app: &App,
+    transaction: &Transaction<'_>,
     admin: &Principal,
-    claim: &IdempotentRequest,
     request: &OperatorRequest,
     password_hash: Option<&str>,
-) -> Result<Response> {
-    let mut connection = app.gate.platform.get().await?;
-    let transaction = connection.transaction().await?;
-    if let Some(replayed) = claim.begin(&transaction).await? {
-        return Ok(replayed);
-    }
+) -> Result<SuperAdmin, Error> {
     let new =
         NewSuperAdmin { email: &request.email, role: request.role, password_hash, subject: request.subject.0.as_ref() };
-    let operator = super_admins::store::insert(&transaction, &new).await?;
-    let details = json!({ "admin_id": operator.id, "after": operator });
-    audit::store::insert(&transaction, &AuditEntry::done(admin.actor(), "admin.create", None, details)).await?;
-    let location = HeaderValue::from_str(&format!("{BASE_PATH}/admins/{}", operator.id)).map_err(Error::internal)?;
-    let response = Replayable {
-        status: StatusCode::CREATED,
-        headers: vec![(header::LOCATION, location), (header::ETAG, etag(operator.revision))],
-        body: serde_json::to_string(&operator).map_err(Error::internal)?,
-    };
-    claim.complete(&transaction, &response).await?;
-    transaction.commit().await.map_err(Error::from)?;
-    Ok(response.into_response())
+    let added = super_admins::store::insert(transaction, &new).await?;
+    let details = json!({ "admin_id": added.id, "after": added });
+    audit::store::insert(transaction, &AuditEntry::done(admin.actor(), "admin.create", None, details)).await?;
+    Ok(added)
 }

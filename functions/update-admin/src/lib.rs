@@ -58,16 +58,12 @@ pub fn routes(app: App) -> Routes {
 struct OperatorPatch {
     /// What they may do.
     #[deserr(default)]
-    #[schema(value_type = Option<SuperAdminRole>, nullable = false)]
     role: Field<SuperAdminRole>,
     /// `disabled` ends their sessions and impersonations.
     #[deserr(default)]
-    #[schema(value_type = Option<SuperAdminStatus>, nullable = false)]
     status: Field<SuperAdminStatus>,
     /// Another password; it ends their sessions.
     #[deserr(default)]
-    #[schema(value_type = Option<String>, nullable = false, format = Password, min_length = 12, max_length = 128,
-        example = "tidal-mango-orbit-42")]
     password: Field<NewPassword>,
 }
 

@@ -5,8 +5,8 @@ mod checks;
 #[cfg(feature = "postgres")]
 pub mod store;
 
-#[cfg(feature = "health")]
 use crate::types::{Channel, Service};
+#[cfg(feature = "health")]
 pub use checks::*;
 
 use std::{fmt, str::FromStr};
@@ -38,6 +38,7 @@ pub enum Component {
     Integration(Channel),
 }
 
+named_parameter!(Component);
 keyword_schema!(Component, Component::ALL.map(Component::as_str), "postgresql", "Something whose health is watched.");
 
 impl Component {

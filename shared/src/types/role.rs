@@ -4,6 +4,7 @@ use serde::Serialize;
 
 keyword_enum!(
     /// What an operator may do.
+    #[cfg_attr(feature = "http", schema(as = OperatorRole))]
     SuperAdminRole {
         /// Everything.
         Owner = "owner",
