@@ -9,14 +9,12 @@ mod tenants;
 
 use std::time::Duration;
 
-use secrecy::ExposeSecret;
 use serde::Serialize;
 use shared::{
-    clients::postgres::{Connection, Postgres},
+    clients::postgres::Postgres,
     config::{Clusters, ConfigError, FirstAdminConfig, FromEnv, PostgresConfig},
     error::{Error, Result},
     super_admins,
-    types::{EmailAddress, NewPassword},
 };
 
 pub use tenants::{FailedMigration, TenantMigrations};
@@ -88,22 +86,10 @@ pub async fn run(
         }
     }
     let first_admin_made = match first_admin {
-        Some(admin) => make_first_admin(&connection, admin).await?,
+        Some(admin) => super_admins::create_first(&connection, admin).await?,
         None => false,
     };
     let tenants = tenants::migrate(&connection, clusters, platform).await?;
     let tenant_schema_version = shared::tenants::TENANT_SCHEMA_VERSION;
     Ok(Summary { applied, platform_version, tenant_schema_version, templates_made, tenants, first_admin_made })
-}
-
-async fn make_first_admin(connection: &Connection, admin: &FirstAdminConfig) -> Result<bool> {
-    if super_admins::store::exists(connection).await? {
-        return Ok(false);
-    }
-    let unusable = |variable, error| Error::internal(ConfigError::invalid(variable, error));
-    let email = EmailAddress::parse(&admin.email).map_err(|error| unusable("FIRST_ADMIN_EMAIL", error))?;
-    let password =
-        NewPassword::parse(admin.password.expose_secret()).map_err(|error| unusable("FIRST_ADMIN_PASSWORD", error))?;
-    let hash = shared::passwords::hash(password.expose()).await?;
-    super_admins::store::insert_first(connection, &email, &hash).await
 }
