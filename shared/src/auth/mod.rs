@@ -4,15 +4,15 @@
 mod identity;
 mod jwk;
 mod oidc;
+mod private_key;
 mod published_keys;
-mod signing_key;
 mod token_cache;
 mod token_signer;
 mod verifier;
 
 pub use identity::Identity;
+pub use private_key::PrivateKey;
 pub use published_keys::PublishedKeys;
-pub use signing_key::SigningKey;
 pub use token_signer::{IssuedToken, TokenSigner};
 pub use verifier::TokenVerifier;
 

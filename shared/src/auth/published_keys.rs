@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    auth::{SigningKey, jwk::algorithm_of},
+    auth::{PrivateKey, jwk::algorithm_of},
     config::{ConfigError, ImpersonationKeysConfig},
 };
 
@@ -61,7 +61,7 @@ impl PublishedKeys {
 
     /// Checks that the public key of `private` is published, because otherwise no service could verify its tokens.
     /// `id_variable` is the environment variable that holds the `kid`.
-    pub fn check_contains(&self, private: &SigningKey, id_variable: &'static str) -> Result<(), ConfigError> {
+    pub fn check_contains(&self, private: &PrivateKey, id_variable: &'static str) -> Result<(), ConfigError> {
         let public = self
             .0
             .find(private.id())
@@ -75,7 +75,7 @@ impl PublishedKeys {
     }
 }
 
-fn is_pair(private: &SigningKey, public: &Jwk) -> bool {
+fn is_pair(private: &PrivateKey, public: &Jwk) -> bool {
     let (Some(algorithm), Ok(verifying)) = (algorithm_of(public), DecodingKey::from_jwk(public)) else { return false };
     let mut validation = Validation::new(algorithm);
     validation.set_required_spec_claims::<&str>(&[]);

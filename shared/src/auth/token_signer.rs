@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
-    auth::{SUPER_ADMIN_ROLE, SigningKey},
+    auth::{PrivateKey, SUPER_ADMIN_ROLE},
     config::{ConfigError, SigningConfig, TokenConfig},
     error::Result,
     types::SuperAdminId,
@@ -14,7 +14,7 @@ use crate::{
 
 /// Signs tokens of super-admins with one private key.
 pub struct TokenSigner {
-    key: SigningKey,
+    key: PrivateKey,
     issuer: String,
     audience: String,
     ttl: time::Duration,
@@ -48,7 +48,7 @@ struct TokenClaims<'a> {
 impl TokenSigner {
     pub fn new(signing: &SigningConfig, tokens: &TokenConfig) -> Result<Self, ConfigError> {
         Ok(Self {
-            key: SigningKey::read("JWT_SIGNING_KEY", &signing.key, &signing.key_id)?,
+            key: PrivateKey::read("JWT_SIGNING_KEY", &signing.key, &signing.key_id)?,
             issuer: tokens.issuer.clone(),
             audience: tokens.audience.clone(),
             ttl: signing.ttl.try_into().map_err(|error| ConfigError::invalid("JWT_TTL_SECONDS", error))?,

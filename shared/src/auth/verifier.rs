@@ -29,9 +29,9 @@ const LEEWAY: u32 = 5;
 /// The token's `kid` selects the key, and the key determines the algorithm. Issuer and audience must be those that the key
 /// belongs to. Cheap to clone.
 #[derive(Clone)]
-pub struct TokenVerifier(Arc<Inner>);
+pub struct TokenVerifier(Arc<VerifierParts>);
 
-struct Inner {
+struct VerifierParts {
     own: Party,
     own_keys: KeySet,
     cache: TokenCache,
@@ -79,7 +79,7 @@ impl TokenVerifier {
             keys: RemoteKeys::new(oidc.jwks_url.clone()),
             default_role: oidc.default_role,
         });
-        Ok(Self(Arc::new(Inner { own, own_keys, cache: TokenCache::default(), provider })))
+        Ok(Self(Arc::new(VerifierParts { own, own_keys, cache: TokenCache::default(), provider })))
     }
 
     /// The identity of the token. [`Error::Unauthenticated`] if it is not valid, [`Error::Forbidden`] if it is valid but

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::{
-    auth::{PublishedKeys, SigningKey},
+    auth::{PrivateKey, PublishedKeys},
     config::{ConfigError, ImpersonationSigningConfig},
     error::Result,
     impersonations::Impersonation,
@@ -15,7 +15,7 @@ pub const IMPERSONATION_TYPE: &str = "impersonation+jwt";
 
 /// Signs tokens of impersonations with one private key.
 pub struct ImpersonationSigner {
-    key: SigningKey,
+    key: PrivateKey,
     issuer: String,
     audience: String,
 }
@@ -43,7 +43,7 @@ struct Actor<'a> {
 impl ImpersonationSigner {
     /// Reads the private key. It has to be among the published keys, or nobody could verify what it signs.
     pub fn new(config: &ImpersonationSigningConfig) -> Result<Self, ConfigError> {
-        let key = SigningKey::read("IMPERSONATION_SIGNING_KEY", &config.key, &config.key_id)?;
+        let key = PrivateKey::read("IMPERSONATION_SIGNING_KEY", &config.key, &config.key_id)?;
         PublishedKeys::new(&config.published)?.check_contains(&key, "IMPERSONATION_SIGNING_KEY_ID")?;
         Ok(Self { key, issuer: config.issuer.clone(), audience: config.audience.clone() })
     }

@@ -15,13 +15,13 @@ const OID_ED25519: &[u8] = &[0x06, 0x03, 0x2b, 0x65, 0x70];
 const OID_P256: &[u8] = &[0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
 
 /// A private key. Its type determines the algorithm (`EdDSA` or `ES256`).
-pub struct SigningKey {
+pub struct PrivateKey {
     algorithm: Algorithm,
     key: EncodingKey,
     id: String,
 }
 
-impl SigningKey {
+impl PrivateKey {
     /// Reads the value of the environment variable `name`: base64url of PKCS#8 DER. `id` is the `kid`.
     pub fn read(name: &'static str, key: &SecretString, id: &str) -> Result<Self, ConfigError> {
         let der = URL_SAFE_NO_PAD
