@@ -101,19 +101,19 @@ pub fn routes(parts: &Parts) -> Routes {
     let dispatcher = Arc::new(Dispatcher::new(parts.queues.clone()));
     let signer = Arc::new(TokenSigner::new(&SigningConfig::from_env().unwrap(), &parts.tokens).unwrap());
     let deny_list = || Arc::new(DenyList::new(Redis::connect(&parts.redis).unwrap()));
-    let throttle = Arc::new(SignInRateLimiter::new(Redis::connect(&parts.redis).unwrap()));
+    let rate_limiter = Arc::new(SignInRateLimiter::new(Redis::connect(&parts.redis).unwrap()));
     login::routes(login::App {
         platform: parts.platform.clone(),
-        throttle: Arc::clone(&throttle),
+        rate_limiter: Arc::clone(&rate_limiter),
         signer: Arc::clone(&signer),
     })
     .merge(get_openapi::routes(get_openapi::App::new()))
     .merge(get_docs::routes(get_docs::App::new()))
-    .merge(change_password::routes(change_password::App { gate: gate(), throttle, signer }))
+    .merge(change_password::routes(change_password::App { auth: gate(), rate_limiter, signer }))
     .merge(list_admins::routes(gate()))
-    .merge(create_admin::routes(create_admin::App { gate: gate(), fingerprints: fingerprints.clone() }))
+    .merge(create_admin::routes(create_admin::App { auth: gate(), fingerprints: fingerprints.clone() }))
     .merge(update_admin::routes(update_admin::App {
-        gate: gate(),
+        auth: gate(),
         deny_list: deny_list(),
         dispatcher: Arc::clone(&dispatcher),
     }))

@@ -135,7 +135,7 @@ async fn add(
 ) -> Result<Replayable, Error> {
     let UserRequest { email, full_name, role, .. } = request;
     let cut_off = match claim.mark() {
-        Some(mark) => audit::store::find_cut_off(platform, &admin.id, ACTION, site.id, &mark).await?,
+        Some(mark) => audit::store::find_unfinished_intent(platform, &admin.id, ACTION, site.id, &mark).await?,
         None => None,
     };
     let id = cut_off.as_ref().and_then(|(_, details)| details["user_id"].as_str()?.parse().ok());

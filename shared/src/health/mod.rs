@@ -5,7 +5,6 @@ mod checks;
 #[cfg(feature = "postgres")]
 pub mod store;
 
-use crate::types::{Channel, Service};
 #[cfg(feature = "health")]
 pub use checks::*;
 
@@ -13,7 +12,10 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{tenants::TenantStatus, types::InvalidValue};
+use crate::{
+    tenants::TenantStatus,
+    types::{Channel, InvalidValue, Service},
+};
 
 /// Something whose health is watched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,26 +1,25 @@
-//! Signing in.
+//! Credentials, and the first account.
 
 use deadpool_postgres::GenericClient;
 use tokio_postgres::Row;
 
 use crate::{
-    error::{Error, Result},
-    types::{EmailAddress, SuperAdminId, SuperAdminRole},
+    error::Result,
+    types::{EmailAddress, SuperAdminId},
 };
 
-/// What signing in needs to know.
 #[derive(Debug, Clone)]
-pub struct Credentials {
-    /// Who.
+pub struct StoredCredentials {
     pub id: SuperAdminId,
     /// Argon2id in the PHC string format.
     pub password_hash: String,
-    /// The sessions that begin now are of this epoch.
+    /// The epoch of new sessions.
     pub session_epoch: i32,
 }
 
-/// The credentials of an enabled super-admin, by e-mail without regard to case.
-pub async fn find_credentials(client: &impl GenericClient, email: &str) -> Result<Option<Credentials>> {
+/// The credentials of the active super-admin with this e-mail address, regardless of case. `None` also for a super-admin
+/// who signs in at the identity provider.
+pub async fn find_credentials(client: &impl GenericClient, email: &str) -> Result<Option<StoredCredentials>> {
     let statement = client
         .prepare_cached(
             "SELECT id, password_hash, session_epoch
@@ -31,8 +30,8 @@ pub async fn find_credentials(client: &impl GenericClient, email: &str) -> Resul
     client.query_opt(&statement, &[&email]).await?.map(|row| read_credentials(&row)).transpose()
 }
 
-/// The credentials of an enabled super-admin; `None` for one who signs in at the identity provider.
-pub async fn find_own_credentials(client: &impl GenericClient, id: SuperAdminId) -> Result<Option<Credentials>> {
+/// The credentials of an active super-admin. `None` also for one who signs in at the identity provider.
+pub async fn find_own_credentials(client: &impl GenericClient, id: SuperAdminId) -> Result<Option<StoredCredentials>> {
     let statement = client
         .prepare_cached(
             "SELECT id, password_hash, session_epoch
@@ -43,24 +42,20 @@ pub async fn find_own_credentials(client: &impl GenericClient, id: SuperAdminId)
     client.query_opt(&statement, &[&id.0]).await?.map(|row| read_credentials(&row)).transpose()
 }
 
-fn read_credentials(row: &Row) -> Result<Credentials> {
-    Ok(Credentials {
+fn read_credentials(row: &Row) -> Result<StoredCredentials> {
+    Ok(StoredCredentials {
         id: SuperAdminId(row.try_get(0)?),
         password_hash: row.try_get(1)?,
         session_epoch: row.try_get(2)?,
     })
 }
 
-pub(super) fn read_role(text: &str) -> Result<SuperAdminRole> {
-    SuperAdminRole::from_text(text).ok_or_else(|| Error::internal(format!("unknown role `{text}` of a super-admin")))
-}
-
-/// Whether there is a super-admin.
+/// Whether any super-admin exists.
 pub async fn exists(client: &impl GenericClient) -> Result<bool> {
     Ok(client.query_one("SELECT EXISTS (SELECT FROM super_admins)", &[]).await?.try_get(0)?)
 }
 
-/// Inserts the first super-admin, an owner; `false` when there is one already.
+/// Inserts an owner, unless a super-admin exists. Returns whether it did.
 pub async fn insert_first(client: &impl GenericClient, email: &EmailAddress, password_hash: &str) -> Result<bool> {
     let statement = client
         .prepare_cached(

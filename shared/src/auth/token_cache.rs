@@ -1,5 +1,5 @@
-//! Tokens whose signature was found good before. An operator's session sends the same token with each of its requests, and
-//! to verify an Ed25519 signature again takes as long as all else that a read does in its process.
+//! Tokens whose signature was verified before. A session sends the same token with each request, and verifying an Ed25519
+//! signature takes as much CPU time as the rest of a read request.
 
 use std::{
     collections::HashMap,
@@ -10,23 +10,22 @@ use sha2::{Digest, Sha256};
 
 use crate::auth::Identity;
 
-/// How many are kept at the most.
 const CAPACITY: usize = 64;
 
-/// Whom a good token speaks for, until it expires. Only for keys that stay the same as long as the process lives.
+/// Identities of verified tokens. Only for keys that cannot change during the life of the process.
 ///
-/// Tokens are kept, and looked up, by their digest: nothing here can be used to sign in, and how long a lookup takes says
-/// nothing of what it is compared with.
+/// The key is the token's digest. So the cache contains nothing that can be used to sign in, and the duration of a lookup
+/// reveals nothing about the cached tokens.
 #[derive(Default)]
-pub(super) struct VerifiedTokens(Mutex<HashMap<[u8; 32], Verified>>);
+pub(super) struct TokenCache(Mutex<HashMap<[u8; 32], VerifiedToken>>);
 
-struct Verified {
+struct VerifiedToken {
     identity: Identity,
     expires_at: i64,
 }
 
-impl VerifiedTokens {
-    /// Whom a token speaks for that was verified before and has not expired at `now` (Unix time).
+impl TokenCache {
+    /// The identity of a token that was verified before and has not expired at `now` (Unix time).
     pub(super) fn find(&self, token: &str, now: i64) -> Option<Identity> {
         let tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         tokens
@@ -35,14 +34,13 @@ impl VerifiedTokens {
             .map(|verified| verified.identity.clone())
     }
 
-    /// Keeps what a token was verified to be.
     pub(super) fn insert(&self, token: &str, identity: Identity, expires_at: i64) {
         let mut tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // Verified again is soon verified: it is not worth knowing which was used last.
+        // Verifying again is cheap enough that tracking the least recently used token does not pay.
         if tokens.len() >= CAPACITY {
             tokens.clear();
         }
-        tokens.insert(digest(token), Verified { identity, expires_at });
+        tokens.insert(digest(token), VerifiedToken { identity, expires_at });
     }
 }
 
@@ -60,8 +58,8 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_known_until_it_expires_and_no_other_is() {
-        let tokens = VerifiedTokens::default();
+    fn a_token_is_found_until_it_expires() {
+        let tokens = TokenCache::default();
         tokens.insert("a.b.c", owner(), 100);
         assert_eq!(tokens.find("a.b.c", 100), Some(owner()));
         assert_eq!(tokens.find("a.b.c", 101), None);
@@ -70,8 +68,8 @@ mod tests {
     }
 
     #[test]
-    fn only_so_many_are_kept() {
-        let tokens = VerifiedTokens::default();
+    fn the_cache_is_cleared_when_it_is_full() {
+        let tokens = TokenCache::default();
         for number in 0..=CAPACITY {
             tokens.insert(&number.to_string(), owner(), 100);
         }

@@ -10,7 +10,7 @@ use crate::SignedIn;
 const NEW: &str = "tidal-mango-orbit-42";
 
 #[tokio::test]
-async fn a_change_of_password_ends_every_other_session() {
+async fn changing_the_password_ends_every_other_session() {
     let world = World::new().await;
     let api = Api::of(&world).await;
     let mut viewer = SignedIn::with(&world, &api, Viewer).await;
@@ -32,7 +32,7 @@ async fn a_change_of_password_ends_every_other_session() {
 }
 
 #[tokio::test]
-async fn the_current_password_has_to_be_right_and_is_not_to_be_guessed() {
+async fn a_wrong_current_password_is_refused_and_attempts_are_limited() {
     let world = World::new().await;
     let api = Api::of(&world).await;
     let viewer = SignedIn::with(&world, &api, Viewer).await;
@@ -47,12 +47,12 @@ async fn the_current_password_has_to_be_right_and_is_not_to_be_guessed() {
     assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS, "{}", refused.text);
     assert!(refused.header("retry-after").parse::<u64>().unwrap() > 0);
     assert_eq!(viewer.get("/tenants").await.status, StatusCode::OK);
-    let refused = "SELECT FROM audit WHERE action = 'admin.change_password' AND outcome = 'refused'";
-    assert_eq!(world.count(refused).await, 10);
+    let refusals = "SELECT FROM audit WHERE action = 'admin.change_password' AND outcome = 'refused'";
+    assert_eq!(world.count(refusals).await, 10);
 }
 
 #[tokio::test]
-async fn common_passwords_are_refused_and_composition_is_not_asked_for() {
+async fn common_passwords_are_refused_and_no_kinds_of_characters_are_required() {
     let world = World::new().await;
     let api = Api::of(&world).await;
     let viewer = SignedIn::with(&world, &api, Viewer).await;
@@ -70,11 +70,11 @@ async fn common_passwords_are_refused_and_composition_is_not_asked_for() {
 }
 
 #[tokio::test]
-async fn a_password_that_an_owner_sets_ends_the_operators_sessions() {
+async fn a_password_set_by_an_owner_ends_the_super_admins_sessions() {
     let world = World::new().await;
     let api = Api::of(&world).await;
-    let operator = SignedIn::with(&world, &api, Operator).await;
-    let set = api.patch(&format!("/admins/{}", operator.id), &json!({"password": NEW})).await;
+    let super_admin = SignedIn::with(&world, &api, Operator).await;
+    let set = api.patch(&format!("/admins/{}", super_admin.id), &json!({"password": NEW})).await;
     assert_eq!(set.status, StatusCode::OK, "{}", set.text);
-    assert_eq!(operator.get("/tenants").await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(super_admin.get("/tenants").await.status, StatusCode::UNAUTHORIZED);
 }

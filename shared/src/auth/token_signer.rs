@@ -1,18 +1,18 @@
-//! Signing tokens at sign-in.
+//! Tokens that super-admins get when they sign in.
 
 use serde::Serialize;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::auth::{SUPER_ADMIN_ROLE, private_key::PrivateKey};
 use crate::{
+    auth::{PrivateKey, SUPER_ADMIN_ROLE},
     config::{ConfigError, SigningConfig, TokenConfig},
     error::Result,
     types::SuperAdminId,
 };
 
-/// Signs tokens of super-admins with one private key; the key decides the algorithm (`EdDSA` or `ES256`).
+/// Signs tokens of super-admins with one private key.
 pub struct TokenSigner {
     key: PrivateKey,
     issuer: String,
@@ -20,10 +20,10 @@ pub struct TokenSigner {
     ttl: time::Duration,
 }
 
-/// A bearer token (RFC 6750) that was just issued.
+/// A new bearer token (RFC 6750).
 #[derive(Serialize, ToSchema)]
 pub struct IssuedToken {
-    /// The JWT, in its compact form.
+    /// The JWT in compact form.
     pub access_token: String,
     /// Always `Bearer`.
     #[schema(example = "Bearer")]
@@ -34,7 +34,7 @@ pub struct IssuedToken {
 }
 
 #[derive(Serialize)]
-struct Claims<'a> {
+struct TokenClaims<'a> {
     iss: &'a str,
     aud: &'a str,
     sub: SuperAdminId,
@@ -46,7 +46,6 @@ struct Claims<'a> {
 }
 
 impl TokenSigner {
-    /// Reads the private key.
     pub fn new(signing: &SigningConfig, tokens: &TokenConfig) -> Result<Self, ConfigError> {
         Ok(Self {
             key: PrivateKey::read("JWT_SIGNING_KEY", &signing.key, &signing.key_id)?,
@@ -56,19 +55,19 @@ impl TokenSigner {
         })
     }
 
-    /// A token for a super-admin who signed in now. It is good as long as their sessions are of `epoch`.
-    pub fn sign(&self, admin: SuperAdminId, epoch: i32) -> Result<IssuedToken> {
+    /// A token for a super-admin who signs in now. It is valid until it expires or the super-admin's session epoch changes.
+    pub fn sign(&self, super_admin: SuperAdminId, session_epoch: i32) -> Result<IssuedToken> {
         let now = OffsetDateTime::now_utc().unix_timestamp();
         let expires_in = self.ttl.whole_seconds();
-        let claims = Claims {
+        let claims = TokenClaims {
             iss: &self.issuer,
             aud: &self.audience,
-            sub: admin,
+            sub: super_admin,
             role: SUPER_ADMIN_ROLE,
             iat: now,
             exp: now + expires_in,
             jti: Uuid::now_v7(),
-            epoch,
+            epoch: session_epoch,
         };
         let access_token = self.key.sign("JWT", &claims)?;
         Ok(IssuedToken { access_token, token_type: "Bearer", expires_in })

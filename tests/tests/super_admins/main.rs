@@ -1,17 +1,17 @@
-//! Operators of the platform: what each role may do, how soon a change holds, and what is written down of it.
+//! Super-admins: the permissions of each role, the immediate effect of changes, and the audit log.
 
 mod accounts;
 mod audit;
 mod matrix;
 mod passwords;
-mod standing;
+mod state;
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 use shared::types::{SuperAdminId, SuperAdminRole};
 use tests::{Answer, Api, World, api::answer, tokens};
 
-/// Someone who is signed in.
+/// A super-admin who is signed in.
 pub(crate) struct SignedIn<'a> {
     api: &'a Api,
     pub(crate) id: SuperAdminId,
@@ -19,7 +19,7 @@ pub(crate) struct SignedIn<'a> {
 }
 
 impl<'a> SignedIn<'a> {
-    /// A new operator of a role.
+    /// Creates a super-admin with a role.
     pub(crate) async fn with(world: &World, api: &'a Api, role: SuperAdminRole) -> Self {
         let id = world.operator(role).await;
         Self { api, id, token: tokens::sign(&tokens::claims(&id.to_string())) }

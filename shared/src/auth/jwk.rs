@@ -1,4 +1,4 @@
-//! Public keys by their `kid`, each pinned to one algorithm.
+//! Verifying keys by `kid`, each pinned to one algorithm.
 
 use std::collections::HashMap;
 
@@ -7,20 +7,20 @@ use jsonwebtoken::{
     jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyAlgorithm, PublicKeyUse},
 };
 
-/// A key and the one algorithm that it is good for, whatever a token's header says.
-pub(crate) struct VerifyingKey {
-    pub(crate) algorithm: Algorithm,
-    pub(crate) key: DecodingKey,
+/// A key and its only accepted algorithm, whatever algorithm a token's header names (RFC 8725, section 3.1).
+pub(super) struct VerifyingKey {
+    pub(super) algorithm: Algorithm,
+    pub(super) key: DecodingKey,
 }
 
 /// The keys of one issuer.
 #[derive(Default)]
-pub(crate) struct KeySet(HashMap<String, VerifyingKey>);
+pub(super) struct KeySet(HashMap<String, VerifyingKey>);
 
 impl KeySet {
-    /// Reads a JWK Set (RFC 7517). Keys without a `kid`, for encryption, or of a kind that is not accepted are passed over:
-    /// a provider may publish such beside the ones it signs with.
-    pub(crate) fn parse(json: &str) -> Result<Self, serde_json::Error> {
+    /// Reads a JWK Set (RFC 7517). Skips keys that have no `kid`, are for encryption, or have an unsupported type, because a
+    /// provider may publish such keys beside its signing keys.
+    pub(super) fn parse(json: &str) -> Result<Self, serde_json::Error> {
         #[derive(serde::Deserialize)]
         struct Document {
             keys: Vec<serde_json::Value>,
@@ -43,17 +43,17 @@ impl KeySet {
         Self(usable.collect())
     }
 
-    pub(crate) fn find(&self, key_id: &str) -> Option<&VerifyingKey> {
+    pub(super) fn find(&self, key_id: &str) -> Option<&VerifyingKey> {
         self.0.get(key_id)
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-/// Asymmetric algorithms only: a shared secret could sign what it verifies.
-pub(crate) fn algorithm_of(jwk: &Jwk) -> Option<Algorithm> {
+/// Only asymmetric algorithms: with a shared secret, every verifier could also sign.
+pub(super) fn algorithm_of(jwk: &Jwk) -> Option<Algorithm> {
     match (&jwk.algorithm, jwk.common.key_algorithm) {
         (AlgorithmParameters::OctetKeyPair(pair), None | Some(KeyAlgorithm::EdDSA))
             if pair.curve == EllipticCurve::Ed25519 =>

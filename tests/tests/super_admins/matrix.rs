@@ -1,4 +1,4 @@
-//! Role × route. The routes are read from the code: one that is not in the table fails the test.
+//! Permissions by role and route. The routes come from the code: a route that is missing in the table fails the test.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use tests::{
 
 use crate::SignedIn;
 
-/// What each route takes; `None` is open to anyone.
+/// The role that each route needs. `None`: the route needs no token.
 const NEEDED: &[(&str, &str, Option<SuperAdminRole>)] = &[
     ("GET", "/.well-known/jwks.json", None),
     ("GET", "/admins", Some(Viewer)),
@@ -42,13 +42,13 @@ const NEEDED: &[(&str, &str, Option<SuperAdminRole>)] = &[
 ];
 
 #[tokio::test]
-async fn each_role_may_use_the_routes_it_needs_and_no_other() {
+async fn each_role_may_use_exactly_the_routes_that_it_is_allowed() {
     let world = World::new().await;
     let parts = Parts::of(&world);
     let api = Api::with(&parts).await;
     let mut table: BTreeMap<(String, String), Option<SuperAdminRole>> =
         NEEDED.iter().map(|(method, path, needed)| (((*method).to_owned(), (*path).to_owned()), *needed)).collect();
-    let operators = [
+    let super_admins = [
         SignedIn::with(&world, &api, Owner).await,
         SignedIn::with(&world, &api, Operator).await,
         SignedIn::with(&world, &api, Viewer).await,
@@ -61,13 +61,13 @@ async fn each_role_may_use_the_routes_it_needs_and_no_other() {
     for (method, path) in all_routes(&parts) {
         let path = path.trim_start_matches("/api/super-admin").to_owned();
         let Some(needed) = table.remove(&(method.to_string(), path.clone())) else {
-            panic!("{method} {path} is not in the table of what each role may do");
+            panic!("{method} {path} is missing in NEEDED");
         };
         let Some(needed) = needed else { continue };
-        let url = path.replace("{id}", tokens::NOBODY);
+        let url = path.replace("{id}", tokens::UNKNOWN);
         let mut line = format!("{:<38}", format!("{method} {path}"));
-        for (operator, role) in operators.iter().zip([Owner, Operator, Viewer]) {
-            let answer = answer(operator.request(method.clone(), &url)).await;
+        for (super_admin, role) in super_admins.iter().zip([Owner, Operator, Viewer]) {
+            let answer = answer(super_admin.request(method.clone(), &url)).await;
             let refused = answer.status == StatusCode::FORBIDDEN;
             assert_eq!(refused, !role.allows(needed), "{method} {path} as {role:?}: {}", answer.text);
             assert_ne!(answer.status, StatusCode::UNAUTHORIZED, "{method} {path} as {role:?}: {}", answer.text);
@@ -79,13 +79,13 @@ async fn each_role_may_use_the_routes_it_needs_and_no_other() {
         refusals += 1;
         println!("{line}   -");
     }
-    assert!(table.is_empty(), "no such routes: {table:?}");
-    let written = world.count("SELECT FROM audit WHERE action = 'access.refused' AND outcome = 'refused'").await;
-    assert_eq!(written, refusals);
+    assert!(table.is_empty(), "the table contains unknown routes: {table:?}");
+    let recorded = world.count("SELECT FROM audit WHERE action = 'access.refused' AND outcome = 'refused'").await;
+    assert_eq!(recorded, refusals);
 }
 
 #[tokio::test]
-async fn a_route_that_no_role_may_use_does_not_exist() {
+async fn an_unknown_method_is_not_allowed_for_any_role() {
     let world = World::new().await;
     let api = Api::of(&world).await;
     let viewer = SignedIn::with(&world, &api, Viewer).await;

@@ -12,7 +12,7 @@ fn actions(entries: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn every_write_and_every_refusal_can_be_read_with_before_and_after() {
+async fn the_log_contains_every_write_and_every_refusal_with_before_and_after() {
     let world = World::new().await;
     let api = Api::of(&world).await;
     let operator = SignedIn::with(&world, &api, Operator).await;
@@ -39,7 +39,7 @@ async fn every_write_and_every_refusal_can_be_read_with_before_and_after() {
 }
 
 #[tokio::test]
-async fn the_log_is_narrowed_and_paged() {
+async fn the_log_is_filtered_and_paged() {
     let world = World::new().await;
     let api = Api::of(&world).await;
     let operator = SignedIn::with(&world, &api, Operator).await;
@@ -59,18 +59,18 @@ async fn the_log_is_narrowed_and_paged() {
     assert_eq!(count(format!("tenant_id={tenant}")).await, 1);
     assert_eq!(count(format!("since={at}")).await, 3);
     assert_eq!(count(format!("until={at}")).await, 2);
-    let mut walked = Vec::new();
+    let mut paged = Vec::new();
     let mut path = "/audit?limit=2".to_owned();
     loop {
         let page = api.get(&path).await;
-        walked.extend(page.json.as_array().unwrap().clone());
+        paged.extend(page.json.as_array().unwrap().clone());
         let link = page.header("link");
         if link.is_empty() {
             break;
         }
         path = link.trim_start_matches("</api/super-admin").split('>').next().unwrap().to_owned();
     }
-    assert_eq!(Value::Array(walked), all);
+    assert_eq!(Value::Array(paged), all);
     for query in ["since=yesterday", "tenant_id=1", "outcome=odd", "actor=a%20b", "who=me", "cursor=x"] {
         assert_eq!(api.get(&format!("/audit?{query}")).await.status, StatusCode::BAD_REQUEST, "{query}");
     }
