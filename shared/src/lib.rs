@@ -33,6 +33,7 @@ pub mod sql;
 pub mod super_admins;
 pub mod telemetry;
 pub mod tenants;
+#[cfg(all(feature = "postgres", feature = "redis"))]
 pub mod usage;
 pub mod users;
 pub mod worker;

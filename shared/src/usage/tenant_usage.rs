@@ -1,4 +1,4 @@
-//! Usage as the API shows it.
+//! Usage as the API returns it: stored figures, the live counter and the limits combined.
 
 use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
@@ -9,33 +9,28 @@ use crate::{
     types::{Limit, Limits, Month, optional_timestamp},
 };
 
-/// What the platform keeps of a tenant's usage, apart from the live counter.
+/// The stored figures of a tenant, without the live counter.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct UsageRecord {
-    /// Agents that are not deactivated.
     pub agents: Option<i64>,
-    /// Agents that are online.
     pub agents_online: Option<i64>,
-    /// Contacts.
     pub contacts: Option<i64>,
-    /// Bytes of its databases and objects.
     pub storage_bytes: Option<i64>,
-    /// The month that the messages belong to.
+    /// The month of `messages`.
     pub month: Option<Month>,
-    /// Messages of that month, as measured.
+    /// Messages as measured.
     pub messages: Option<i64>,
-    /// When the figures were measured.
     pub measured_at: Option<OffsetDateTime>,
     /// Why the last measurement failed.
     pub error: Option<MeasurementError>,
 }
 
 keyword_enum!(
-    /// Where the number of messages is from.
+    /// Where the number of messages comes from.
     UsageSource {
-        /// The platform's services count as they go.
+        /// The platform's services count messages as they occur.
         Live = "live",
-        /// It was counted in the tenant's database at `measured_at`.
+        /// Messages were counted in the tenant's database at `measured_at`.
         Measured = "measured",
     }
 );
@@ -44,65 +39,65 @@ keyword_enum!(
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Usage {
-    /// Agents that are not deactivated.
+    /// Users that are not deactivated.
     #[cfg_attr(feature = "http", schema(required = true, minimum = 0, example = 12))]
     pub agents: Option<i64>,
-    /// Agents that are online.
+    /// Users that are online.
     #[cfg_attr(feature = "http", schema(required = true, minimum = 0, example = 5))]
     pub agents_online: Option<i64>,
     /// Contacts.
     #[cfg_attr(feature = "http", schema(required = true, minimum = 0, example = 8_200))]
     pub contacts: Option<i64>,
-    /// Messages of this month: the larger of what is counted live and what was measured.
+    /// Messages of this month: the larger of the live counter and the measured number.
     #[cfg_attr(feature = "http", schema(required = true, minimum = 0, example = 41_000))]
     pub messages_month: Option<i64>,
-    /// Bytes of its databases and objects.
+    /// Bytes of the tenant's databases and objects.
     #[cfg_attr(feature = "http", schema(required = true, minimum = 0, example = 73_400_320))]
     pub storage_bytes: Option<i64>,
-    /// This calendar month, UTC.
+    /// The current calendar month, UTC.
     #[cfg_attr(feature = "http", schema(value_type = String, pattern = "^[0-9]{4}-[0-9]{2}$", example = "2026-11"))]
     pub month: Month,
     /// The figures as shares of their limits.
     pub shares: Shares,
-    /// Names of the figures that are greater than their limits.
+    /// The figures that exceed their limits.
     #[cfg_attr(feature = "http", schema(example = json!(["contacts"])))]
     pub over_limit: Vec<Figure>,
-    /// Which of the two the messages are.
+    /// Where `messages_month` comes from.
     #[cfg_attr(feature = "http", schema(required = true))]
     pub source: Option<UsageSource>,
-    /// When the figures were measured, all but live ones.
+    /// When the figures other than live ones were measured.
     #[serde(serialize_with = "optional_timestamp")]
     #[cfg_attr(feature = "http", schema(required = true))]
     pub measured_at: Option<OffsetDateTime>,
-    /// Why the last measurement failed; the figures are those from before.
+    /// Why the last measurement failed; the figures are then those of the last successful one.
     #[cfg_attr(feature = "http", schema(required = true))]
     pub error: Option<MeasurementError>,
 }
 
-/// Shares of limits, 1 being all of it, rounded down to four decimals. `null` where there is no limit, the limit is 0, or
-/// the figure is missing.
+/// Shares of the limits, where 1 is the whole limit, rounded down to four decimals. `null` when the figure is unlimited, the
+/// limit is 0, or the figure is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Shares {
-    /// Of `max_agents`.
+    /// `agents` as a share of `max_agents`.
     #[serde(serialize_with = "share")]
     #[cfg_attr(feature = "http", schema(required = true, value_type = Option<f64>, minimum = 0, example = 0.48))]
     pub agents: Option<i64>,
-    /// Of `max_contacts`.
+    /// `contacts` as a share of `max_contacts`.
     #[serde(serialize_with = "share")]
     #[cfg_attr(feature = "http", schema(required = true, value_type = Option<f64>, minimum = 0, example = 0.82))]
     pub contacts: Option<i64>,
-    /// Of `max_messages_month`.
+    /// `messages_month` as a share of `max_messages_month`.
     #[serde(serialize_with = "share")]
     #[cfg_attr(feature = "http", schema(required = true, value_type = Option<f64>, minimum = 0, example = 0.82))]
     pub messages_month: Option<i64>,
 }
 
-/// A share is kept in ten-thousandths.
+/// Shares are stored in ten-thousandths.
 const WHOLE: i64 = 10_000;
 
 #[expect(clippy::ref_option, reason = "serde passes a reference to the field")]
-#[expect(clippy::cast_precision_loss, reason = "a share that is so great need not be exact")]
+#[expect(clippy::cast_precision_loss, reason = "a share that large need not be exact")]
 fn share<S: Serializer>(share: &Option<i64>, serializer: S) -> Result<S::Ok, S::Error> {
     match share {
         Some(parts) => serializer.serialize_f64(*parts as f64 / WHOLE as f64),
@@ -116,9 +111,9 @@ fn share_of(figure: Option<i64>, limit: Limit) -> Option<i64> {
 }
 
 impl Usage {
-    /// The usage to show in `month`, where the live counter, if it is known, says `counted`.
+    /// Combines the stored figures with the live counter of `month`; `counted` is `None` when the counter is unavailable.
     pub fn new(record: UsageRecord, limits: &Limits, month: Month, counted: Option<i64>) -> Self {
-        // Of a past month nothing is left: a new one starts at 0.
+        // Messages of a past month do not count: a new month starts at 0.
         let measured = match record.month {
             Some(of) if of < month => Some(0),
             _ => record.messages,
@@ -139,7 +134,7 @@ impl Usage {
             };
             (figure, value, figure.limit(limits))
         });
-        let [of_agents, of_contacts, of_messages] = limited.map(|(_, value, limit)| share_of(value, limit));
+        let [agents_share, contacts_share, messages_share] = limited.map(|(_, value, limit)| share_of(value, limit));
         let over = |(figure, value, limit): (Figure, Option<i64>, Limit)| (value? > limit?).then_some(figure);
         Self {
             agents,
@@ -148,7 +143,7 @@ impl Usage {
             messages_month,
             storage_bytes,
             month,
-            shares: Shares { agents: of_agents, contacts: of_contacts, messages_month: of_messages },
+            shares: Shares { agents: agents_share, contacts: contacts_share, messages_month: messages_share },
             over_limit: limited.into_iter().filter_map(over).collect(),
             source,
             measured_at,
@@ -157,16 +152,14 @@ impl Usage {
     }
 }
 
-/// A tenant organization with its usage.
+/// A tenant with its usage.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema), schema(as = OrganizationUsage))]
 pub struct TenantUsage {
-    /// The organization.
     #[serde(flatten)]
     pub tenant: Tenant,
-    /// What it uses.
     pub usage: Usage,
-    /// Where it stands in a list in the order of a figure.
+    /// The tenant's position in a list that is sorted by a figure.
     #[serde(skip)]
     pub position: Option<i64>,
 }
@@ -189,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn of_counted_and_measured_messages_the_larger_is_shown() {
+    fn the_larger_of_counted_and_measured_messages_is_shown() {
         let month = Month::current();
         let (live, measured) = (Some(UsageSource::Live), Some(UsageSource::Measured));
         assert_eq!(messages(record(month, Some(5)), Some(6)), (Some(6), live));
@@ -208,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_share_is_rounded_down_and_null_where_there_is_nothing_to_share() {
+    fn a_share_is_rounded_down_and_is_null_without_a_limit_or_a_figure() {
         let usage = to_value(Usage::new(record(Month::current(), None), &LIMITS, Month::current(), Some(2))).unwrap();
         assert_eq!(usage["shares"], json!({"agents": 0.3333, "contacts": null, "messages_month": null}));
         assert_eq!(usage["over_limit"], json!(["contacts"]));

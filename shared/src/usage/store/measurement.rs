@@ -1,35 +1,35 @@
-//! What the measurement asks, and what it brings.
+//! The tenants to measure, and the results of their measurements.
 
 use std::time::Duration;
 
 use deadpool_postgres::{GenericClient, Transaction};
 use time::{Date, OffsetDateTime};
+use tokio_postgres::Row;
 
-use crate::usage::store::thresholds;
 use crate::{
     error::Result,
     types::{Limits, Month, Placement, TenantId},
-    usage::{Figure, Measurement, MeasurementError, Threshold},
+    usage::{Measurement, MeasurementError, MeasurementIntervals, MeasurementTarget},
 };
 
-/// Tenants that are to be measured now.
+/// Tenants that are due for measurement.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DueTenants {
-    /// The tenants, those that have waited longest first.
+    /// The longest overdue first.
     pub tenant_ids: Vec<TenantId>,
-    /// Whether there may be more.
+    /// Whether more tenants may be due.
     pub more: bool,
 }
 
-/// Takes up to `limit` tenants that are due, oldest first, and keeps others from taking them for `hold`. Those that are
-/// not measured by then are due again. Tenants without databases are passed over.
+/// Claims up to `limit` due tenants, the longest overdue first, so that no other run claims them during `hold`. A tenant that
+/// is not measured by then is due again. Tenants without databases are not returned.
 pub async fn claim_due(client: &impl GenericClient, limit: i64, hold: Duration) -> Result<DueTenants> {
     let statement = client
         .prepare_cached(
             "WITH due AS (
-                 SELECT u.tenant_id, u.due_at, o.status
+                 SELECT u.tenant_id, u.due_at, t.status
                  FROM tenant_usage u
-                 JOIN tenants o ON o.id = u.tenant_id
+                 JOIN tenants t ON t.id = u.tenant_id
                  WHERE u.due_at <= now()
                  ORDER BY u.due_at
                  LIMIT $1
@@ -38,9 +38,9 @@ pub async fn claim_due(client: &impl GenericClient, limit: i64, hold: Duration) 
              moved AS (
                  UPDATE tenant_usage u
                  SET due_at = CASE due.status
-                     -- It comes back from nowhere, and is not looked at again.
+                     -- A deleted tenant is never measured again.
                      WHEN 'deleted' THEN 'infinity'
-                     -- In a moment it has databases.
+                     -- Its databases will exist soon.
                      WHEN 'provisioning' THEN now() + interval '1 minute'
                      ELSE now() + make_interval(secs => $2)
                  END
@@ -61,19 +61,8 @@ pub async fn claim_due(client: &impl GenericClient, limit: i64, hold: Duration) 
     Ok(claim)
 }
 
-/// Where a tenant's usage is found.
-#[derive(Debug, Clone)]
-pub struct Target {
-    /// The tenant.
-    pub tenant_id: TenantId,
-    /// Name of its databases.
-    pub database: String,
-    /// On which clusters they are.
-    pub placement: Option<Placement>,
-}
-
-/// Where the usage of these tenants is found. Those that have no databases now are left out.
-pub async fn find_targets(client: &impl GenericClient, tenant_ids: &[TenantId]) -> Result<Vec<Target>> {
+/// Finds the databases of tenants. A tenant that has no databases at present is left out.
+pub async fn find_targets(client: &impl GenericClient, tenant_ids: &[TenantId]) -> Result<Vec<MeasurementTarget>> {
     let statement = client
         .prepare_cached(
             "SELECT id, database_name, postgres_cluster, mongo_cluster FROM tenants
@@ -84,7 +73,7 @@ pub async fn find_targets(client: &impl GenericClient, tenant_ids: &[TenantId]) 
     let rows = client.query(&statement, &[&ids]).await?;
     rows.iter()
         .map(|row| {
-            Ok(Target {
+            Ok(MeasurementTarget {
                 tenant_id: TenantId(row.try_get(0)?),
                 database: row.try_get(1)?,
                 placement: Placement::read(row.try_get(2)?, row.try_get(3)?),
@@ -93,37 +82,37 @@ pub async fn find_targets(client: &impl GenericClient, tenant_ids: &[TenantId]) 
         .collect()
 }
 
-/// When a tenant that was measured is due again.
+/// A tenant's recorded messages, and its limits.
 #[derive(Debug, Clone, Copy)]
-pub struct Intervals {
-    /// An active one.
-    pub active: Duration,
-    /// A suspended one.
-    pub suspended: Duration,
+pub struct RecordedFigures {
+    /// The month of `messages`.
+    pub month: Month,
+    /// The larger of the measured and the counted messages.
+    pub messages: Option<i64>,
+    pub limits: Limits,
 }
 
-/// Keeps what was measured, and gives the thresholds that it passed for the first time this month. Of two measurements the
-/// one that was begun later is kept, in whichever order they come.
-pub async fn record(
+/// Records a measurement, unless one that began later is recorded already: then it returns `None`.
+pub async fn update_figures(
     transaction: &Transaction<'_>,
     tenant_id: TenantId,
-    found: &Measurement,
-    intervals: Intervals,
-) -> Result<Vec<Threshold>> {
+    measurement: &Measurement,
+    intervals: MeasurementIntervals,
+) -> Result<Option<RecordedFigures>> {
     let statement = transaction
         .prepare_cached(
             "UPDATE tenant_usage u
              SET agents = $2, agents_online = $3, contacts = $4, storage_bytes = $5, channels = $6,
-                 -- A measurement that was begun before the month was over may come when the next one is being counted.
+                 -- A measurement that began in the previous month may arrive when messages of the new month are counted.
                  messages_measured = CASE WHEN u.month > $7 THEN u.messages_measured ELSE $8 END,
                  messages_counted = CASE WHEN u.month >= $7 THEN u.messages_counted END,
                  month = greatest(u.month, $7),
                  measured_at = $9, error = NULL, failed_at = NULL,
-                 due_at = now() + make_interval(secs => CASE o.status WHEN 'active' THEN $10::float8 ELSE $11::float8 END)
-             FROM tenants o
-             WHERE u.tenant_id = $1 AND o.id = $1 AND (u.measured_at IS NULL OR u.measured_at < $9)
+                 due_at = now() + make_interval(secs => CASE t.status WHEN 'active' THEN $10::float8 ELSE $11::float8 END)
+             FROM tenants t
+             WHERE u.tenant_id = $1 AND t.id = $1 AND (u.measured_at IS NULL OR u.measured_at < $9)
              RETURNING u.month, greatest(u.messages_measured, u.messages_counted),
-                       o.max_agents, o.max_contacts, o.max_messages_month",
+                       t.max_agents, t.max_contacts, t.max_messages_month",
         )
         .await?;
     let row = transaction
@@ -131,36 +120,36 @@ pub async fn record(
             &statement,
             &[
                 &tenant_id.0,
-                &found.agents,
-                &found.agents_online,
-                &found.contacts,
-                &found.storage_bytes,
-                &found.channels,
-                &found.month.first_day(),
-                &found.messages,
-                &found.at,
+                &measurement.agents,
+                &measurement.agents_online,
+                &measurement.contacts,
+                &measurement.storage_bytes,
+                &measurement.channels,
+                &measurement.month.first_day(),
+                &measurement.messages,
+                &measurement.at,
                 &intervals.active.as_secs_f64(),
                 &intervals.suspended.as_secs_f64(),
             ],
         )
         .await?;
-    let Some(row) = row else { return Ok(Vec::new()) };
-    let month = Month::with(row.try_get::<_, Date>(0)?);
-    let messages: Option<i64> = row.try_get(1)?;
-    let limits =
-        Limits { max_agents: row.try_get(2)?, max_contacts: row.try_get(3)?, max_messages_month: row.try_get(4)? };
-    let figures = [
-        (Figure::Agents, found.agents),
-        (Figure::Contacts, found.contacts),
-        (Figure::MessagesMonth, messages.unwrap_or(0)),
-    ];
-    let reached: Vec<_> = Threshold::reached(tenant_id, month, &limits, &figures).collect();
-    thresholds::pass(transaction, &reached).await
+    let read = |row: Row| {
+        Ok(RecordedFigures {
+            month: Month::with(row.try_get::<_, Date>(0)?),
+            messages: row.try_get(1)?,
+            limits: Limits {
+                max_agents: row.try_get(2)?,
+                max_contacts: row.try_get(3)?,
+                max_messages_month: row.try_get(4)?,
+            },
+        })
+    };
+    row.map(read).transpose()
 }
 
-/// Keeps why a measurement that was begun at `at` failed; the figures stay. The tenant is due again after `pause`. One that
-/// lost its databases meanwhile has not failed.
-pub async fn fail(
+/// Records why a measurement that began at `at` failed; the next one is due after `pause`. Changes nothing when a later
+/// measurement is recorded, or when the tenant has no databases.
+pub async fn update_failure(
     client: &impl GenericClient,
     tenant_id: TenantId,
     at: OffsetDateTime,

@@ -1,74 +1,29 @@
-//! What a measurement brings, and the thresholds that it may pass.
+//! Thresholds: shares of a limit that a tenant's usage may reach.
 
 use serde::Serialize;
-use time::OffsetDateTime;
 
 use crate::types::{Limits, Month, TenantId};
 use crate::usage::Figure;
 
-/// Everything that was found in a tenant's own stores.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Measurement {
-    /// When it was begun.
-    pub at: OffsetDateTime,
-    /// Agents that are not deactivated.
-    pub agents: i64,
-    /// Agents that are online.
-    pub agents_online: i64,
-    /// Contacts.
-    pub contacts: i64,
-    /// The month that the messages belong to.
-    pub month: Month,
-    /// Messages of that month.
-    pub messages: i64,
-    /// Bytes of its databases and objects.
-    pub storage_bytes: i64,
-    /// Kinds of its connected channels, each once, in order.
-    pub channels: Vec<String>,
-}
-
-keyword_enum!(
-    /// Why a measurement failed.
-    MeasurementError {
-        /// The PostgreSQL cluster cannot be reached, or does not answer.
-        PostgresqlUnavailable = "postgresql_unavailable",
-        /// The MongoDB cluster cannot be reached, or does not answer.
-        MongodbUnavailable = "mongodb_unavailable",
-        /// Object storage cannot be reached, or does not answer.
-        ObjectStorageUnavailable = "object_storage_unavailable",
-        /// One of the tenant's databases is not there.
-        DatabaseMissing = "database_missing",
-        /// The tenant is placed nowhere, or on a cluster that is not configured.
-        ClusterUnknown = "cluster_unknown",
-        /// The stores answer, but counting takes too long.
-        DeadlineExceeded = "deadline_exceeded",
-        /// Something else, which the log of measure-usage tells.
-        Unexpected = "unexpected",
-    }
-);
-
-/// A share of a limit that a tenant's usage has come to. Each is told once a month.
+/// A share of a limit that a tenant's usage has reached. Each is announced once a month.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Threshold {
-    /// The tenant.
     pub tenant_id: TenantId,
-    /// Of what.
     pub figure: Figure,
     /// The share, in percent of the limit.
     pub percent: i16,
-    /// What was counted then.
+    /// The figure when the threshold was reached.
     pub value: i64,
-    /// The limit then.
+    /// The limit when the threshold was reached.
     pub limit: i64,
-    /// In which month.
     pub month: Month,
 }
 
 impl Threshold {
-    /// The shares that are told of.
+    /// The shares that are announced.
     pub const PERCENTS: [i16; 2] = [80, 100];
 
-    /// What a tenant with these figures has come to. Where nothing is used nothing is, even of a limit of 0.
+    /// The thresholds that a tenant with these figures has reached. A figure of 0 reaches none, even with a limit of 0.
     pub fn reached(
         tenant_id: TenantId,
         month: Month,
@@ -102,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn a_threshold_is_reached_with_the_very_figure_and_not_before() {
+    fn a_threshold_is_reached_at_exactly_its_share_and_not_below() {
         assert_eq!(reached(Some(10), 7), NONE);
         assert_eq!(reached(Some(10), 8), [80]);
         assert_eq!(reached(Some(10), 9), [80]);
@@ -112,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_used_reaches_nothing_and_no_limit_is_never_reached() {
+    fn a_figure_of_zero_and_an_unlimited_figure_reach_no_threshold() {
         assert_eq!(reached(Some(0), 0), NONE);
         assert_eq!(reached(Some(0), 1), [80, 100]);
         assert_eq!(reached(None, i64::MAX), NONE);
