@@ -16,6 +16,7 @@ pub mod clients;
 pub mod config;
 pub mod error;
 pub mod events;
+#[cfg(feature = "postgres")]
 pub mod health;
 #[cfg(feature = "http")]
 pub mod http;

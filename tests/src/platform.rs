@@ -11,7 +11,7 @@ use shared::{
         redis::Redis,
     },
     config::{Clusters, FromEnv, HealthConfig, MongoConfig, PostgresConfig, QueueConfig, RedisConfig},
-    health::Sources,
+    health::checks::HealthTargets,
     types::{SuperAdminId, SuperAdminRole},
 };
 use tokio::sync::{Mutex, OnceCell};
@@ -71,11 +71,11 @@ impl World {
         Postgres::connect(&self.api()).unwrap()
     }
 
-    /// What health looks at: this world's database and queues, and the servers that the environment names. Of services and
-    /// providers, none.
-    pub fn health(&self) -> Sources {
-        let sources = Sources::from_env().unwrap();
-        Sources {
+    /// The targets of the health probes: this world's database and queues, and the servers of the environment. No services and
+    /// providers.
+    pub fn health(&self) -> HealthTargets {
+        let targets = HealthTargets::from_env().unwrap();
+        HealthTargets {
             postgres: self.api(),
             postgres_clusters: Clusters::single(self.api().url),
             redis_prefix: format!("{}:", self.database),
@@ -84,8 +84,8 @@ impl World {
                 relay: Some(self.relay_queue_url.clone()),
                 ..QueueConfig::default()
             },
-            health: HealthConfig { services: Vec::new(), providers: Vec::new(), ..sources.health },
-            ..sources
+            health: HealthConfig { services: Vec::new(), providers: Vec::new(), ..targets.health },
+            ..targets
         }
     }
 

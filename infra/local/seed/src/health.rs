@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use rand::{Rng, RngExt, rngs::StdRng};
 use shared::{
     error::Result,
-    health::{Component, Condition},
+    health::{Component, ComponentStatus},
     types::Service,
 };
 use time::{Duration, OffsetDateTime};
@@ -49,7 +49,7 @@ struct Outage {
     component: Component,
     from: OffsetDateTime,
     to: OffsetDateTime,
-    state: Condition,
+    state: ComponentStatus,
 }
 
 /// Fills the time before the first sample of each component, back to 30 days ago. Where that is filled, nothing is added.
@@ -79,7 +79,7 @@ pub async fn fill(client: &mut Client) -> Result<Written> {
         written.count("health changes", copy(&transaction, &changes).await?);
         let known = "SELECT FROM health_states WHERE component = $1 FOR UPDATE";
         if transaction.query_opt(known, &[&component.as_str()]).await?.is_none() {
-            let up = Condition::Up.as_str();
+            let up = ComponentStatus::Up.as_str();
             let component = component.as_str();
             let state = HealthState { component, state: up, since, recent: vec![up; 3], sampled_at: until };
             copy(&transaction, &[state]).await?;
@@ -100,7 +100,7 @@ fn draw_outages(rng: &mut impl Rng, component: Component, now: OffsetDateTime) -
         .map(|_| {
             let from = moment(rng, now - KEPT, now - Duration::hours(2));
             let to = from + Duration::minutes(rng.random_range(4..60));
-            Outage { component, from, to, state: if percent(rng, 60) { Condition::Down } else { Condition::Degraded } }
+            Outage { component, from, to, state: if percent(rng, 60) { ComponentStatus::Down } else { ComponentStatus::Degraded } }
         })
         .collect();
     outages.sort_by_key(|outage| outage.from);
@@ -114,15 +114,15 @@ fn seen_by(component: Component, outage: &Outage) -> Option<Outage> {
     let core = STORES.iter().any(|(store, _)| *store == outage.component);
     match component {
         Component::System if core => Some(Outage { component, ..outage.clone() }),
-        Component::System => Some(Outage { component, state: Condition::Degraded, ..outage.clone() }),
+        Component::System => Some(Outage { component, state: ComponentStatus::Degraded, ..outage.clone() }),
         _ => (outage.component == component).then(|| outage.clone()),
     }
 }
 
 /// The worst that is the case at a time.
-fn state_at(outages: &[Outage], at: OffsetDateTime) -> Condition {
+fn state_at(outages: &[Outage], at: OffsetDateTime) -> ComponentStatus {
     let found = outages.iter().filter(|outage| outage.from <= at && at < outage.to).map(|outage| outage.state);
-    found.fold(Condition::Up, |worst, state| if worst == Condition::Down { worst } else { state })
+    found.fold(ComponentStatus::Up, |worst, state| if worst == ComponentStatus::Down { worst } else { state })
 }
 
 /// Samples of each minute up to `until`, several in a row from an age on.
@@ -155,9 +155,9 @@ fn samples(
         while at < end {
             let state = state_at(outages, at);
             match state {
-                Condition::Up => sample.up += 1,
-                Condition::Degraded => sample.degraded += 1,
-                Condition::Down => sample.down += 1,
+                ComponentStatus::Up => sample.up += 1,
+                ComponentStatus::Degraded => sample.degraded += 1,
+                ComponentStatus::Down => sample.down += 1,
             }
             sample.error = error(state).or(sample.error);
             at += SAMPLE;
@@ -176,7 +176,7 @@ fn changes(component: Component, outages: &[Outage], until: OffsetDateTime) -> V
     let mut turns: Vec<_> = outages.iter().flat_map(|outage| [outage.from, outage.to]).collect();
     turns.sort_unstable();
     let mut changes = Vec::new();
-    let mut state = Condition::Up;
+    let mut state = ComponentStatus::Up;
     for turn in turns.into_iter().filter(|turn| *turn + SAMPLE < until) {
         let to = state_at(outages, turn);
         if to != state {
@@ -193,11 +193,11 @@ fn changes(component: Component, outages: &[Outage], until: OffsetDateTime) -> V
     changes
 }
 
-fn error(state: Condition) -> Option<&'static str> {
+fn error(state: ComponentStatus) -> Option<&'static str> {
     match state {
-        Condition::Up => None,
-        Condition::Degraded => Some("it answers slowly"),
-        Condition::Down => Some("no answer in time"),
+        ComponentStatus::Up => None,
+        ComponentStatus::Degraded => Some("it answers slowly"),
+        ComponentStatus::Down => Some("no answer in time"),
     }
 }
 
@@ -233,7 +233,7 @@ mod tests {
     fn an_outage_is_in_the_samples_and_changes_the_state_there_and_back() {
         let from = now() - Duration::hours(5);
         let outages =
-            [Outage { component: Component::Kafka, from, to: from + Duration::minutes(7), state: Condition::Down }];
+            [Outage { component: Component::Kafka, from, to: from + Duration::minutes(7), state: ComponentStatus::Down }];
         let samples = samples(&mut rand::rng(), Component::Kafka, 400, &outages, (now(), now()));
         assert_eq!(samples.iter().map(|sample| sample.down).sum::<i32>(), 7);
         let changes = changes(Component::Kafka, &outages, now());
@@ -245,9 +245,9 @@ mod tests {
 
     #[test]
     fn a_store_that_is_down_takes_the_whole_down_and_a_service_only_degrades_it() {
-        let outage = |component| Outage { component, from: now(), to: now(), state: Condition::Down };
-        assert_eq!(seen_by(Component::System, &outage(Component::Redis)).unwrap().state, Condition::Down);
-        assert_eq!(seen_by(Component::System, &outage(SERVICES[2].0)).unwrap().state, Condition::Degraded);
+        let outage = |component| Outage { component, from: now(), to: now(), state: ComponentStatus::Down };
+        assert_eq!(seen_by(Component::System, &outage(Component::Redis)).unwrap().state, ComponentStatus::Down);
+        assert_eq!(seen_by(Component::System, &outage(SERVICES[2].0)).unwrap().state, ComponentStatus::Degraded);
         assert!(seen_by(Component::Kafka, &outage(Component::Redis)).is_none());
     }
 }
