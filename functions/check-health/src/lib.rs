@@ -12,9 +12,7 @@ use serde::Serialize;
 use shared::{
     config::{ConfigError, FromEnv},
     error::{self, Error},
-    health::checks::{
-        Freshness, HealthChecker, HealthReport, HealthStatus, HealthTargets, RecordedHealth, Recorder,
-    },
+    health::checks::{Freshness, HealthChecker, HealthReport, HealthStatus, HealthTargets, RecordedHealth, Recorder},
     http::{QueryReader, Result, Routes, availability},
     routes,
     super_admins::{AuthContext, Caller},

@@ -79,7 +79,9 @@ mod tests {
         let text = |text: &str| Value::BulkString(text.into());
         assert_eq!(read_counter(&text("42")), Some(42));
         assert_eq!(read_counter(&Value::Int(0)), Some(0));
-        for invalid in [Value::Nil, text(""), text("-1"), text("1.5"), text("many"), text("99999999999999"), Value::Okay] {
+        for invalid in
+            [Value::Nil, text(""), text("-1"), text("1.5"), text("many"), text("99999999999999"), Value::Okay]
+        {
             assert_eq!(read_counter(&invalid), None, "{invalid:?}");
         }
     }

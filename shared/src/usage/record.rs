@@ -21,10 +21,7 @@ pub struct RecordMeasurement<'a> {
 /// first time this month. Returns those thresholds.
 ///
 /// Of two measurements of a tenant, the one that began later wins, whatever the order in which they are recorded.
-pub async fn record_measurement(
-    platform: &mut Connection,
-    command: &RecordMeasurement<'_>,
-) -> Result<Vec<Threshold>> {
+pub async fn record_measurement(platform: &mut Connection, command: &RecordMeasurement<'_>) -> Result<Vec<Threshold>> {
     let RecordMeasurement { tenant_id, measurement, intervals } = *command;
     let transaction = platform.transaction().await?;
     let Some(recorded) = store::update_figures(&transaction, tenant_id, measurement, intervals).await? else {

@@ -14,9 +14,7 @@ use crate::{
 pub(super) async fn measure(bucket: &Bucket, tenant_id: TenantId, until: Instant) -> Result<i64, MeasurementFailure> {
     let mut pages = 0;
     match timeout_at(until, sum(bucket, &tenant_id.object_prefix(), &mut pages)).await {
-        Ok(bytes) => {
-            bytes.map_err(|error| MeasurementFailure::of(error, MeasurementError::ObjectStorageUnavailable))
-        }
+        Ok(bytes) => bytes.map_err(|error| MeasurementFailure::of(error, MeasurementError::ObjectStorageUnavailable)),
         Err(_) if pages > 0 => Err(MeasurementFailure::new(MeasurementError::DeadlineExceeded)),
         Err(_) => Err(MeasurementFailure::new(MeasurementError::ObjectStorageUnavailable)),
     }

@@ -74,7 +74,8 @@ pub async fn list(
             match after {
                 Some(ValueCursor { value: None, id }) => after_missing = Some(id),
                 Some(ValueCursor { value: Some(value), id }) => {
-                    rows = list_part(client, filter, month, UsageListPart::Known(sort, Some((value, id))), limit).await?;
+                    rows =
+                        list_part(client, filter, month, UsageListPart::Known(sort, Some((value, id))), limit).await?;
                 }
                 None => rows = list_part(client, filter, month, UsageListPart::Known(sort, None), limit).await?,
             }

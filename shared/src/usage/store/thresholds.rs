@@ -39,10 +39,7 @@ pub async fn insert_thresholds(
 }
 
 /// Locks the rows of tenants in the order of their ids, so that two transactions cannot deadlock.
-pub async fn lock_tenants(
-    transaction: &Transaction<'_>,
-    tenant_ids: impl IntoIterator<Item = TenantId>,
-) -> Result<()> {
+pub async fn lock_tenants(transaction: &Transaction<'_>, tenant_ids: impl IntoIterator<Item = TenantId>) -> Result<()> {
     let statement =
         transaction.prepare_cached("SELECT FROM tenants WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE").await?;
     let ids: Vec<_> = tenant_ids.into_iter().map(|id| id.0).collect();

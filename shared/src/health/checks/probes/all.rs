@@ -89,8 +89,7 @@ impl HealthProbes {
         let took = begun.elapsed();
         sqs.oldest_age_seconds = facts.as_ref().map(|facts| facts.oldest_waiting_seconds);
         let mut integration = |channel: Channel, status_page: Option<ProviderEvidence>| {
-            let evidence =
-                status_page.or_else(|| successes.remove(&channel)).unwrap_or(ProviderEvidence::Unreadable);
+            let evidence = status_page.or_else(|| successes.remove(&channel)).unwrap_or(ProviderEvidence::Unreadable);
             let tenants = facts.as_ref().map(|facts| facts.by_channel.get(&channel).copied().unwrap_or_default());
             integrations::read(evidence, tenants, self.config.stale_after, checked_at)
         };

@@ -65,11 +65,7 @@ impl Check for RedisCheck {
         Ok(self.client.open().await?)
     }
 
-    async fn query(
-        &self,
-        connection: &mut MultiplexedConnection,
-        _: ProbeDeadline,
-    ) -> Result<RedisServer, ProbeError> {
+    async fn query(&self, connection: &mut MultiplexedConnection, _: ProbeDeadline) -> Result<RedisServer, ProbeError> {
         let mut pipeline = redis::pipe();
         pipeline.cmd("PING").cmd("INFO").arg("server");
         if !self.keys.is_empty() {
