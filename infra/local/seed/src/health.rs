@@ -196,8 +196,8 @@ fn changes(component: Component, outages: &[Outage], until: OffsetDateTime) -> V
 fn error(state: ComponentStatus) -> Option<&'static str> {
     match state {
         ComponentStatus::Up => None,
-        ComponentStatus::Degraded => Some("it answers slowly"),
-        ComponentStatus::Down => Some("no answer in time"),
+        ComponentStatus::Degraded => Some("slow responses"),
+        ComponentStatus::Down => Some("no response in time"),
     }
 }
 
