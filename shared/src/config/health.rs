@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::config::{ConfigError, FromEnv, optional, parsed};
-use crate::types::{Channel, Service};
+use crate::types::{Channel, Microservice};
 
 /// The deadline of the probes, and the URLs of the platform's services and the channels' providers.
 #[derive(Debug, Clone)]
@@ -12,7 +12,7 @@ pub struct HealthConfig {
     pub probe_timeout: Duration,
     /// `WEBHOOK_INGESTOR_HEALTH_URL`, `WS_SERVER_HEALTH_URL`, `AI_AGENT_HEALTH_URL`, `BILLING_SERVICE_HEALTH_URL`: URLs
     /// that respond with 2xx while the service works.
-    pub services: Vec<(Service, String)>,
+    pub services: Vec<(Microservice, String)>,
     /// `WHATSAPP_STATUS_URL`, `INSTAGRAM_STATUS_URL`, `MESSENGER_STATUS_URL`, `EMAIL_STATUS_URL`: the provider's status
     /// page in the format of statuspage.io (`status.indicator`), or any URL that responds with 2xx while the provider works.
     pub providers: Vec<(Channel, String)>,
@@ -28,7 +28,7 @@ impl FromEnv for HealthConfig {
         if !(50..=5000).contains(&probe_timeout) {
             return Err(ConfigError::invalid(TIMEOUT, "expected 50 to 5000 milliseconds"));
         }
-        let services = Service::ALL.into_iter().filter_map(|service| Some((service, url(health_url(service))?)));
+        let services = Microservice::ALL.into_iter().filter_map(|service| Some((service, url(health_url(service))?)));
         let providers = Channel::ALL.into_iter().filter_map(|channel| Some((channel, url(status_url(channel))?)));
         Ok(Self {
             probe_timeout: Duration::from_millis(probe_timeout),
@@ -39,12 +39,12 @@ impl FromEnv for HealthConfig {
     }
 }
 
-fn health_url(service: Service) -> &'static str {
+fn health_url(service: Microservice) -> &'static str {
     match service {
-        Service::WebhookIngestor => "WEBHOOK_INGESTOR_HEALTH_URL",
-        Service::WsServer => "WS_SERVER_HEALTH_URL",
-        Service::AiAgent => "AI_AGENT_HEALTH_URL",
-        Service::BillingService => "BILLING_SERVICE_HEALTH_URL",
+        Microservice::WebhookIngestor => "WEBHOOK_INGESTOR_HEALTH_URL",
+        Microservice::WsServer => "WS_SERVER_HEALTH_URL",
+        Microservice::AiAgent => "AI_AGENT_HEALTH_URL",
+        Microservice::BillingService => "BILLING_SERVICE_HEALTH_URL",
     }
 }
 

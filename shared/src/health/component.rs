@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::types::{Channel, InvalidValue, Service};
+use crate::types::{Channel, InvalidValue, Microservice};
 
 /// A monitored part of the platform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -22,7 +22,7 @@ pub enum Component {
     Minio,
     /// The queues.
     Sqs,
-    Service(Service),
+    Service(Microservice),
     /// The provider of a channel.
     Integration(Channel),
 }
@@ -38,10 +38,10 @@ impl Component {
         Self::Kafka,
         Self::Minio,
         Self::Sqs,
-        Self::Service(Service::WebhookIngestor),
-        Self::Service(Service::WsServer),
-        Self::Service(Service::AiAgent),
-        Self::Service(Service::BillingService),
+        Self::Service(Microservice::WebhookIngestor),
+        Self::Service(Microservice::WsServer),
+        Self::Service(Microservice::AiAgent),
+        Self::Service(Microservice::BillingService),
         Self::Integration(Channel::WhatsApp),
         Self::Integration(Channel::Instagram),
         Self::Integration(Channel::Messenger),

@@ -25,7 +25,7 @@ impl Channel {
 
 /// A microservice of the platform outside this repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Service {
+pub enum Microservice {
     /// Receives the messages of the channels' providers.
     WebhookIngestor,
     /// Holds the users' WebSocket connections.
@@ -36,7 +36,7 @@ pub enum Service {
     BillingService,
 }
 
-impl Service {
+impl Microservice {
     pub const ALL: [Self; 4] = [Self::WebhookIngestor, Self::WsServer, Self::AiAgent, Self::BillingService];
 
     /// The name in JSON and in the databases.

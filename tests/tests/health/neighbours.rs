@@ -12,7 +12,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use shared::{
     health::Component,
-    types::{Channel, Service},
+    types::{Channel, Microservice},
 };
 use tests::{proxy::Mode, variable};
 use time::OffsetDateTime;
@@ -63,18 +63,18 @@ async fn nowhere() -> String {
     format!("http://{}/health", listener.local_addr().unwrap())
 }
 
-/// The readings of services with these URLs, in the order of [`Service::ALL`].
+/// The readings of services with these URLs, in the order of [`Microservice::ALL`].
 async fn services(urls: &[&str]) -> Vec<Value> {
     let stage = HealthStage::with(|targets| {
         let urls = urls.iter().map(|url| (*url).to_owned());
-        targets.health.services = Service::ALL.into_iter().zip(urls).collect();
+        targets.health.services = Microservice::ALL.into_iter().zip(urls).collect();
     })
     .await;
     let (report, took) = stage.live().await;
     assert_eq!(report.status, StatusCode::OK, "{}", report.text);
     assert!(took < LIMIT + MARGIN, "{took:?}");
     let readings: Vec<_> =
-        Service::ALL.iter().map(|service| report.json["services"][service.as_str()].clone()).collect();
+        Microservice::ALL.iter().map(|service| report.json["services"][service.as_str()].clone()).collect();
     let all_up = readings.iter().all(|reading| reading["status"] != "down");
     assert_eq!(report.json["status"], if all_up { "healthy" } else { "degraded" }, "{readings:?}");
     readings

@@ -12,7 +12,7 @@ use axum::{Router, routing::get};
 use futures::future::join_all;
 use redis::aio::MultiplexedConnection;
 use reqwest::{Method, StatusCode};
-use shared::{health::Component, types::Service};
+use shared::{health::Component, types::Microservice};
 use tests::{Api, api::answer, proxy::Mode, variable};
 
 use crate::stage::{HealthStage, LIMIT, MARGIN};
@@ -35,7 +35,7 @@ async fn counted(time: Duration) -> (String, Arc<AtomicUsize>) {
 /// A stage with such a service, to count how often everything was probed.
 async fn stage(time: Duration) -> (HealthStage, Arc<AtomicUsize>) {
     let (url, probed) = counted(time).await;
-    let stage = HealthStage::with(|targets| targets.health.services = vec![(Service::AiAgent, url)]).await;
+    let stage = HealthStage::with(|targets| targets.health.services = vec![(Microservice::AiAgent, url)]).await;
     (stage, probed)
 }
 

@@ -6,7 +6,7 @@ use rand::{Rng, RngExt, rngs::StdRng};
 use shared::{
     error::Result,
     health::{Component, ComponentStatus},
-    types::Service,
+    types::Microservice,
 };
 use time::{Duration, OffsetDateTime};
 use tokio_postgres::Client;
@@ -28,10 +28,10 @@ const STORES: [(Component, u32); 6] = [
 ];
 /// The platform's own services.
 const SERVICES: [(Component, u32); 4] = [
-    (Component::Service(Service::WebhookIngestor), 6_000),
-    (Component::Service(Service::WsServer), 5_000),
-    (Component::Service(Service::AiAgent), 35_000),
-    (Component::Service(Service::BillingService), 12_000),
+    (Component::Service(Microservice::WebhookIngestor), 6_000),
+    (Component::Service(Microservice::WsServer), 5_000),
+    (Component::Service(Microservice::AiAgent), 35_000),
+    (Component::Service(Microservice::BillingService), 12_000),
 ];
 /// All of them together.
 const SYSTEM: (Component, u32) = (Component::System, 40_000);
@@ -100,7 +100,12 @@ fn draw_outages(rng: &mut impl Rng, component: Component, now: OffsetDateTime) -
         .map(|_| {
             let from = moment(rng, now - KEPT, now - Duration::hours(2));
             let to = from + Duration::minutes(rng.random_range(4..60));
-            Outage { component, from, to, state: if percent(rng, 60) { ComponentStatus::Down } else { ComponentStatus::Degraded } }
+            Outage {
+                component,
+                from,
+                to,
+                state: if percent(rng, 60) { ComponentStatus::Down } else { ComponentStatus::Degraded },
+            }
         })
         .collect();
     outages.sort_by_key(|outage| outage.from);
@@ -232,8 +237,12 @@ mod tests {
     #[test]
     fn an_outage_is_in_the_samples_and_changes_the_state_there_and_back() {
         let from = now() - Duration::hours(5);
-        let outages =
-            [Outage { component: Component::Kafka, from, to: from + Duration::minutes(7), state: ComponentStatus::Down }];
+        let outages = [Outage {
+            component: Component::Kafka,
+            from,
+            to: from + Duration::minutes(7),
+            state: ComponentStatus::Down,
+        }];
         let samples = samples(&mut rand::rng(), Component::Kafka, 400, &outages, (now(), now()));
         assert_eq!(samples.iter().map(|sample| sample.down).sum::<i32>(), 7);
         let changes = changes(Component::Kafka, &outages, now());

@@ -24,7 +24,7 @@ use crate::{
         report::HealthReport,
         targets::HealthTargets,
     },
-    types::{Channel, Service},
+    types::{Channel, Microservice},
 };
 
 /// A probe of everything that the platform depends on.
@@ -111,15 +111,15 @@ impl HealthProbes {
     }
 
     async fn services(&self, deadline: ProbeDeadline) -> Services {
-        let read = |service: Service| {
+        let read = |service: Microservice| {
             let url = self.config.services.iter().find(|(of, _)| *of == service).map(|(_, url)| url.as_str());
             services::read(&self.web, service, url, deadline)
         };
         let (webhook_ingestor, ws_server, ai_agent, billing_service) = tokio::join!(
-            read(Service::WebhookIngestor),
-            read(Service::WsServer),
-            read(Service::AiAgent),
-            read(Service::BillingService),
+            read(Microservice::WebhookIngestor),
+            read(Microservice::WsServer),
+            read(Microservice::AiAgent),
+            read(Microservice::BillingService),
         );
         Services { webhook_ingestor, ws_server, ai_agent, billing_service }
     }

@@ -9,12 +9,12 @@ use crate::{
         probes::web::WebProbe,
         readings::{ServiceReading, ServiceStatus},
     },
-    types::Service,
+    types::Microservice,
 };
 
 pub(super) async fn read(
     web: &WebProbe,
-    service: Service,
+    service: Microservice,
     url: Option<&str>,
     deadline: ProbeDeadline,
 ) -> ServiceReading {

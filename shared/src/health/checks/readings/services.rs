@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::types::Service;
+use crate::types::Microservice;
 
 /// The platform's microservices.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,12 +20,12 @@ pub struct Services {
 }
 
 impl Services {
-    pub(in crate::health::checks) fn each(&self) -> [(Service, &ServiceReading); 4] {
+    pub(in crate::health::checks) fn each(&self) -> [(Microservice, &ServiceReading); 4] {
         [
-            (Service::WebhookIngestor, &self.webhook_ingestor),
-            (Service::WsServer, &self.ws_server),
-            (Service::AiAgent, &self.ai_agent),
-            (Service::BillingService, &self.billing_service),
+            (Microservice::WebhookIngestor, &self.webhook_ingestor),
+            (Microservice::WsServer, &self.ws_server),
+            (Microservice::AiAgent, &self.ai_agent),
+            (Microservice::BillingService, &self.billing_service),
         ]
     }
 }
