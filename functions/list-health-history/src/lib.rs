@@ -7,7 +7,7 @@ use axum::{
 use serde::Serialize;
 use shared::{
     error::Error,
-    health::{self, Component, ComponentChange, ComponentStatus, SampleRow, Uptime},
+    health::{self, Component, ComponentChange, ComponentRecord, ComponentStatus, ListHistory, SampleRow, Uptime},
     http::{QueryReader, Result, Routes},
     routes,
     super_admins::{AuthContext, MayRead},
@@ -19,9 +19,6 @@ use utoipa::ToSchema;
 /// The default and the greatest length of the history. Samples are kept for 30 days.
 const DEFAULT_HOURS: i64 = 24;
 const MAX_HOURS: i64 = 720;
-
-/// The greatest number of returned changes, the newest: more than a component has that changes every other minute.
-const MAX_CHANGES: i64 = 20_000;
 
 /// The function's one route.
 pub fn routes(auth: AuthContext) -> Routes {
@@ -78,6 +75,21 @@ struct StateChange {
     error: Option<String>,
 }
 
+impl From<ComponentRecord> for ComponentHistory {
+    fn from(record: ComponentRecord) -> Self {
+        let ComponentRecord { component, state, uptime, changes, samples } = record;
+        Self {
+            component,
+            state: state.as_ref().map(|state| state.status),
+            since: state.as_ref().map(|state| state.since),
+            uptime: uptime.map(Uptime::share),
+            samples_total: uptime.map_or(0, |uptime| uptime.total),
+            changes: changes.into_iter().map(StateChange::from).collect(),
+            samples,
+        }
+    }
+}
+
 impl From<ComponentChange> for StateChange {
     fn from(change: ComponentChange) -> Self {
         Self { at: change.at, from: change.from, to: change.to, error: change.error }
@@ -100,32 +112,12 @@ impl From<ComponentChange> for StateChange {
     security(("bearer" = []))
 )]
 async fn list_health_history(reader: MayRead, query: QueryReader) -> Result<Response> {
-    let (only, hours) = read(query)?;
+    let (component, hours) = read(query)?;
     let to = OffsetDateTime::now_utc();
     let from = to - Duration::hours(hours);
-    let client = reader.client();
-    let states = reader.admit(health::store::list_states(client)).await?;
-    let uptimes = health::store::list_uptimes(client, only, from).await?;
-    let mut changes = health::store::list_changes(client, only, from, MAX_CHANGES).await?;
-    let mut samples = match only {
-        Some(component) => Some(health::store::list_samples(client, component, from).await?),
-        None => None,
-    };
-    let components = Component::ALL.into_iter().filter(|component| only.is_none_or(|only| only == *component));
-    let components = components.map(|component| {
-        let state = states.iter().find(|(of, _)| *of == component).map(|(_, state)| state);
-        let uptime = uptimes.iter().find(|(of, _)| *of == component).map(|(_, uptime)| *uptime);
-        let own = changes.extract_if(.., |change| change.component == component);
-        ComponentHistory {
-            component,
-            state: state.map(|state| state.status),
-            since: state.map(|state| state.since),
-            uptime: uptime.map(Uptime::share),
-            samples_total: uptime.map_or(0, |uptime| uptime.total),
-            changes: own.map(StateChange::from).collect(),
-            samples: samples.take(),
-        }
-    });
+    let query = ListHistory { component, from };
+    let records = reader.admit(health::list_history(reader.client(), &query)).await?;
+    let components = records.into_iter().map(ComponentHistory::from);
     let history = HealthHistory { from, to, components: components.collect() };
     let body = serde_json::to_vec(&history).map_err(Error::internal)?;
     Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())

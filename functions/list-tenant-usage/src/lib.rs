@@ -20,9 +20,9 @@ use shared::{
     tenants::{TenantFilters, tenant_filter},
     types::{Cursor, Month, PageLimit, ValueCursor},
     usage::{
-        self, TenantUsage, Usage, UsageSort,
+        self, TenantUsage, UsagePage, UsageSort,
         live_counters::LiveCounters,
-        store::{UsageFilter, UsageOrder, UsageRow},
+        store::{UsageFilter, UsageOrder},
     },
 };
 
@@ -87,23 +87,11 @@ async fn list_tenant_usage(
     let rows = reader.admit(usage::store::list(reader.client(), &filter, month, order, limit)).await?;
     // Releases the connection during the request to Redis, which may take half a second.
     drop(reader);
-    let (counted, available) = match counters.messages(rows.iter().map(|row| row.tenant.id), month).await {
-        Ok(counted) => (counted, "available"),
-        Err(error) => {
-            tracing::warn!(error = error.chain(), "live counters unavailable; returning measured usage");
-            (Vec::new(), "unavailable")
-        }
-    };
-    let mut counted = counted.into_iter();
-    let tenants: Vec<_> = rows.into_iter().map(|row| show(row, month, counted.next().flatten())).collect();
+    let UsagePage { tenants, live_counters } = usage::add_live_counters(rows, &counters, month).await;
     let mut response = page(&tenants, order, limit)?.into_response(&uri);
-    response.headers_mut().insert(LIVE_COUNTERS, HeaderValue::from_static(available));
+    let availability = if live_counters { "available" } else { "unavailable" };
+    response.headers_mut().insert(LIVE_COUNTERS, HeaderValue::from_static(availability));
     Ok(response)
-}
-
-fn show(row: UsageRow, month: Month, counted: Option<i64>) -> TenantUsage {
-    let usage = Usage::new(row.record, &row.tenant.limits, month, counted);
-    TenantUsage { tenant: row.tenant, usage, position: row.position }
 }
 
 fn page(tenants: &[TenantUsage], order: UsageOrder, limit: PageLimit) -> Result<Page, Error> {
