@@ -24,7 +24,7 @@ mod text;
 mod timestamp;
 
 pub use actor::Actor;
-pub use channel::{Channel, Service};
+pub use channel::{Channel, Microservice};
 pub use country::Country;
 pub use email::EmailAddress;
 pub use ids::{ImpersonationId, OperationId, SuperAdminId, TenantId, UserId};
