@@ -7,7 +7,7 @@ use shared::{
     error::{Error, Result},
     events::{
         self,
-        store::{Destination, Message},
+        store::{Destination, OutboxMessage},
     },
     worker::Deadline,
 };
@@ -30,17 +30,17 @@ pub(crate) async fn deliver_due<'a>(
     destination: Destination,
     deadline: Deadline,
     count: &mut usize,
-    deliver: impl Fn(&'a App, Vec<Message>) -> BoxFuture<'a, Delivered>,
+    deliver: impl Fn(&'a App, Vec<OutboxMessage>) -> BoxFuture<'a, Delivered>,
 ) -> Result<()> {
     let connection = app.postgres.get().await?;
     while !deadline.is_near() {
-        let messages = events::store::claim(&connection, destination, BATCH, LEASE).await?;
+        let messages = events::store::lease_due(&connection, destination, BATCH, LEASE).await?;
         if messages.is_empty() {
             break;
         }
         let last = messages.len() < usize::try_from(BATCH).unwrap_or(usize::MAX);
         let (delivered, failure) = deliver(app, messages).await;
-        events::store::delete(&connection, &delivered).await?;
+        events::store::delete_messages(&connection, &delivered).await?;
         *count += delivered.len();
         if let Some(error) = failure {
             return Err(error);

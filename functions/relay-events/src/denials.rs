@@ -4,7 +4,7 @@
 use futures::FutureExt;
 use shared::{
     error::{Error, Result},
-    events::store::{Destination, Message},
+    events::store::{Destination, OutboxMessage},
     revocations::deny_list::Denial,
     worker::Deadline,
 };
@@ -20,19 +20,19 @@ pub(crate) async fn write_due(app: &App, deadline: Deadline, written: &mut usize
     deliver_due(app, Destination::Denial, deadline, written, |app, messages| deliver(app, messages).boxed()).await
 }
 
-async fn deliver(app: &App, messages: Vec<Message>) -> Delivered {
+async fn deliver(app: &App, messages: Vec<OutboxMessage>) -> Delivered {
     match write(app, &messages).await {
         Ok(()) => (messages.iter().map(|message| message.id).collect(), None),
         Err(error) => (Vec::new(), Some(error)),
     }
 }
 
-async fn write(app: &App, messages: &[Message]) -> Result<()> {
+async fn write(app: &App, messages: &[OutboxMessage]) -> Result<()> {
     let denials = messages.iter().map(read).collect::<Result<Vec<_>>>()?;
     app.deny_list.write(&denials).await
 }
 
-fn read(message: &Message) -> Result<Denial> {
+fn read(message: &OutboxMessage) -> Result<Denial> {
     let seconds = message.payload["expires_at"].as_i64();
     let expires_at = seconds.and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok());
     let expires_at = expires_at.ok_or_else(|| Error::internal(format!("the denial {} has no end", message.key)))?;

@@ -44,7 +44,7 @@ use shared::{
     error::Result,
     events::{
         self,
-        store::{Checkpoint, EventsLock, Message},
+        store::{Checkpoint, EventsLock, OutboxMessage},
     },
     worker::Deadline,
 };
@@ -70,7 +70,7 @@ const LONGEST_DELAY: Duration = Duration::from_hours(1);
 pub(crate) async fn send_due(app: &App, deadline: Deadline, sent: &mut usize) -> Result<()> {
     loop {
         let connection = app.postgres.get().await?;
-        if deadline.is_near() || events::store::list_events(&connection, 1).await?.is_empty() {
+        if deadline.is_near() || events::store::list_due_events(&connection, 1).await?.is_empty() {
             return Ok(());
         }
         // A relay that is silent for longer than it can run is frozen or gone, and another may go on.
@@ -104,7 +104,7 @@ async fn drain(app: &App, lock: &EventsLock, deadline: Deadline, sent: &mut usiz
     drop(topic);
     let mut limit = BATCH;
     while !deadline.is_near() {
-        let events = events::store::list_events(lock.connection(), limit).await?;
+        let events = events::store::list_due_events(lock.connection(), limit).await?;
         if events.is_empty() {
             break;
         }
@@ -143,7 +143,7 @@ async fn sender(app: &App, checkpoint: Option<&Checkpoint>) -> Result<Sender> {
     }
 }
 
-async fn defer(lock: &EventsLock, event: &Message, reason: &str) -> Result<()> {
+async fn defer(lock: &EventsLock, event: &OutboxMessage, reason: &str) -> Result<()> {
     let delay = delay(event.attempts);
     tracing::error!(
         event.id = %event.message_id,

@@ -211,7 +211,7 @@ async fn prune(app: &App, deadline: Deadline, report: &mut RelayReport) -> Resul
 
 /// Says what is still owed: nothing, on a good day.
 async fn tell_backlog(app: &App) -> Result<()> {
-    let backlog = shared::events::store::backlog(&app.postgres.get().await?).await?;
+    let backlog = shared::events::store::count_backlog(&app.postgres.get().await?).await?;
     if backlog.refused > 0 {
         tracing::error!(
             outbox.refused = backlog.refused,

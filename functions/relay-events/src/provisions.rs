@@ -4,7 +4,7 @@
 use futures::{FutureExt, StreamExt, stream};
 use shared::{
     error::Result,
-    events::store::{Destination, Message},
+    events::store::{Destination, OutboxMessage},
     worker::Deadline,
 };
 
@@ -21,7 +21,7 @@ pub(crate) async fn send_due(app: &App, deadline: Deadline, sent: &mut usize) ->
     deliver_due(app, Destination::Provision, deadline, sent, |app, messages| deliver(app, messages).boxed()).await
 }
 
-async fn deliver(app: &App, messages: Vec<Message>) -> Delivered {
+async fn deliver(app: &App, messages: Vec<OutboxMessage>) -> Delivered {
     let (mut delivered, mut failure) = (Vec::with_capacity(messages.len()), None);
     let mut answers = stream::iter(messages).map(|message| send(app, message)).buffer_unordered(AT_ONCE);
     while let Some(answer) = answers.next().await {
@@ -33,7 +33,7 @@ async fn deliver(app: &App, messages: Vec<Message>) -> Delivered {
     (delivered, failure)
 }
 
-async fn send(app: &App, message: Message) -> Result<i64> {
+async fn send(app: &App, message: OutboxMessage) -> Result<i64> {
     app.sqs.send(&app.provision_queue, &message.payload.to_string()).await?;
     tracing::info!(operation.id = %message.message_id, tenant.id = message.key, "sent to the queue");
     Ok(message.id)

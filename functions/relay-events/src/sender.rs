@@ -15,7 +15,7 @@ use shared::{
     clients::kafka::{self, Producer, blocking, end_aside},
     config::KafkaConfig,
     error::{Dependency, Error, Result},
-    events::store::Message,
+    events::store::OutboxMessage,
     worker::Deadline,
 };
 use uuid::Uuid;
@@ -84,7 +84,7 @@ impl Sender {
 
     /// Sends events in one transaction. After a failure this is of no more use: the transaction is still open, and ends
     /// when another producer takes over.
-    pub(crate) async fn send(&self, app: &App, events: &[Message], deadline: Deadline) -> Result<(), Failure> {
+    pub(crate) async fn send(&self, app: &App, events: &[OutboxMessage], deadline: Deadline) -> Result<(), Failure> {
         let producer = self.producer();
         producer.begin_transaction()?;
         self.produce(&producer, events, deadline).await?;
@@ -93,7 +93,7 @@ impl Sender {
         Ok(blocking(move || producer.commit_transaction(timeout)).await?)
     }
 
-    async fn produce(&self, producer: &Producer, events: &[Message], deadline: Deadline) -> Result<(), Failure> {
+    async fn produce(&self, producer: &Producer, events: &[OutboxMessage], deadline: Deadline) -> Result<(), Failure> {
         let mut deliveries = Vec::with_capacity(events.len());
         for event in events {
             let (id, payload) = (event.message_id.to_string(), event.payload.to_string());

@@ -88,7 +88,7 @@ async fn retry_tenant(
     let now = OffsetDateTime::now_utc();
     let tenant = tenants::store::set_status(&transaction, id, TenantStatus::Provisioning).await?;
     let operation_id = operations::store::insert(&transaction, id, OperationKind::Retry, &admin.id, now).await?;
-    events::store::insert_provision(&transaction, id, operation_id).await?;
+    events::store::enqueue_provision(&transaction, id, operation_id).await?;
     let entry = AuditEntry::done(admin.actor(), "tenant.retry", id, json!({ "operation_id": operation_id }));
     audit::store::insert(&transaction, &entry).await?;
     let location = HeaderValue::from_str(&format!("{BASE_PATH}/tenants/{id}")).map_err(Error::internal)?;
@@ -99,6 +99,6 @@ async fn retry_tenant(
     };
     claim.complete(&transaction, &response).await?;
     transaction.commit().await?;
-    app.dispatcher.provision(&connection, operation_id).await;
+    app.dispatcher.send_provision(&connection, operation_id).await;
     Ok(response.into_response())
 }

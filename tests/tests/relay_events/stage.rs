@@ -158,7 +158,7 @@ impl Stage {
         let payload = json!({ "specversion": "1.0", "id": id, "subject": tenant, "data": data });
         let mut connection = self.platform.get().await.unwrap();
         let transaction = connection.transaction().await.unwrap();
-        events::store::insert_event(&transaction, &Event { id, subject: tenant.to_string(), payload }).await.unwrap();
+        events::store::enqueue_event(&transaction, &Event { id, subject: tenant.to_string(), payload }).await.unwrap();
         transaction.commit().await.unwrap();
         Owed { id, tenant }
     }
@@ -168,7 +168,7 @@ impl Stage {
         let id = OperationId::generate();
         let mut connection = self.platform.get().await.unwrap();
         let transaction = connection.transaction().await.unwrap();
-        events::store::insert_provision(&transaction, TenantId::generate(), id).await.unwrap();
+        events::store::enqueue_provision(&transaction, TenantId::generate(), id).await.unwrap();
         transaction.commit().await.unwrap();
         id
     }

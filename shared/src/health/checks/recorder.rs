@@ -181,7 +181,7 @@ async fn write_sampling(transaction: &Transaction<'_>, sampling: &Sampling, reco
     health::store::insert_changes(transaction, &changes).await?;
     for change in &changes {
         tracing::info!(health.component = %change.component, from = change.from.as_str(), to = change.to.as_str(), "health changed");
-        events::store::insert_event(transaction, &Event::new("health.changed", change.component, change)).await?;
+        events::store::enqueue_event(transaction, &Event::new("health.changed", change.component, change)).await?;
     }
     recorded.samples += new.len();
     recorded.changes += changes.len();

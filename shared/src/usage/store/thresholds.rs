@@ -46,7 +46,7 @@ pub(super) async fn pass(transaction: &Transaction<'_>, reached: &[Threshold]) -
     let ids: Vec<_> = passed.iter().map(|threshold| threshold.tenant_id.0).collect();
     transaction.query(&statement, &[&ids]).await?;
     for threshold in &passed {
-        events::store::insert_event(transaction, &Event::new(EVENT, threshold.tenant_id, threshold)).await?;
+        events::store::enqueue_event(transaction, &Event::new(EVENT, threshold.tenant_id, threshold)).await?;
     }
     Ok(passed)
 }
