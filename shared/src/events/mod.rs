@@ -25,7 +25,7 @@ pub struct Event {
     pub id: Uuid,
     /// A tenant's id, or the name of a component of the platform. Also the Kafka key.
     pub subject: String,
-    /// The CloudEvent.
+    /// CloudEvents 1.0 in structured JSON.
     pub payload: Value,
 }
 

@@ -1,4 +1,4 @@
-//! Messages that several relays share, and that may be delivered twice: each is claimed, delivered and struck.
+//! At-least-once delivery, shared by concurrent relays: lease messages, deliver them, delete them.
 
 use std::time::Duration;
 
@@ -14,17 +14,17 @@ use shared::{
 
 use crate::App;
 
-/// Messages that are claimed together.
+/// Messages per lease.
 const BATCH: i64 = 50;
 
-/// How long a message is ours: longer than it takes to deliver a batch to what does not answer, shorter than the time between
-/// two runs of the schedule.
+/// Longer than the timeouts of a batch that is sent to an unresponsive server, shorter than the interval of the schedule.
 const LEASE: Duration = Duration::from_secs(30);
 
-/// The rows that were delivered, and what failed.
+/// The rows of the delivered messages, and the error of the others.
 pub(crate) type Delivered = (Vec<i64>, Option<Error>);
 
-/// Delivers what is due, until nothing is or `deliver` fails. `count` counts.
+/// Delivers messages until none is due, time runs out or `deliver` fails. Adds the number of delivered messages to `count`,
+/// also when it returns an error.
 pub(crate) async fn deliver_due<'a>(
     app: &'a App,
     destination: Destination,
@@ -38,14 +38,14 @@ pub(crate) async fn deliver_due<'a>(
         if messages.is_empty() {
             break;
         }
-        let last = messages.len() < usize::try_from(BATCH).unwrap_or(usize::MAX);
+        let is_last_batch = messages.len() < usize::try_from(BATCH).unwrap_or(usize::MAX);
         let (delivered, failure) = deliver(app, messages).await;
         events::store::delete_messages(&connection, &delivered).await?;
         *count += delivered.len();
         if let Some(error) = failure {
             return Err(error);
         }
-        if last {
+        if is_last_batch {
             break;
         }
     }
