@@ -136,7 +136,7 @@ async fn create_tenant(
         )
         .await?;
     if let Answer::First((_, operation_id), _) = &answer {
-        app.dispatcher.provision(&platform, *operation_id).await;
+        app.dispatcher.send_provision(&platform, *operation_id).await;
     }
     Ok(answer.into_response())
 }
@@ -155,8 +155,8 @@ async fn create(
     let tenant = tenants::store::insert(transaction, new, now).await?;
     tenants::store::insert_pending_admin(transaction, id, admin_email.as_str(), password_hash).await?;
     let operation_id = operations::store::insert(transaction, id, OperationKind::Provision, &admin.id, now).await?;
-    events::store::insert_event(transaction, &TenantEvent::Requested.of(&tenant)).await?;
-    events::store::insert_provision(transaction, id, operation_id).await?;
+    events::store::enqueue_event(transaction, &TenantEvent::Requested.of(&tenant)).await?;
+    events::store::enqueue_provision(transaction, id, operation_id).await?;
     let entry = AuditEntry::done(
         admin.actor(),
         "tenant.create",

@@ -162,7 +162,7 @@ async fn add(
     let transaction = platform.transaction().await?;
     // Whoever writes events of a tenant holds its row.
     tenants::store::find_for_update(&transaction, site.id).await?;
-    events::store::insert_event(&transaction, &UserEvent::Created.of(site.id, &user)).await?;
+    events::store::enqueue_event(&transaction, &UserEvent::Created.of(site.id, &user)).await?;
     change.complete(&transaction, details).await?;
     let revision = Some(user.revision);
     let response = Created { body: user, location: None, revision }.to_replayable()?;

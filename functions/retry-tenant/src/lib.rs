@@ -88,7 +88,7 @@ async fn retry_tenant(
         )
         .await?;
     if let Answer::First((_, operation_id), _) = &answer {
-        app.dispatcher.provision(&platform, *operation_id).await;
+        app.dispatcher.send_provision(&platform, *operation_id).await;
     }
     Ok(answer.into_response())
 }
@@ -103,7 +103,7 @@ async fn retry(transaction: &Transaction<'_>, admin: &Principal, id: TenantId) -
     let now = OffsetDateTime::now_utc();
     let tenant = tenants::store::set_status(transaction, id, TenantStatus::Provisioning).await?;
     let operation_id = operations::store::insert(transaction, id, OperationKind::Retry, &admin.id, now).await?;
-    events::store::insert_provision(transaction, id, operation_id).await?;
+    events::store::enqueue_provision(transaction, id, operation_id).await?;
     let entry = AuditEntry::done(admin.actor(), "tenant.retry", id, json!({ "operation_id": operation_id }));
     audit::store::insert(transaction, &entry).await?;
     Ok((tenant, operation_id))

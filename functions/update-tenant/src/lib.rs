@@ -125,7 +125,7 @@ async fn change(
     }
     let after = tenants::store::update(&transaction, id, &name, &limits, status).await?;
     for kind in kinds(&before, &after) {
-        events::store::insert_event(&transaction, &kind.of(&after)).await?;
+        events::store::enqueue_event(&transaction, &kind.of(&after)).await?;
     }
     let entry = AuditEntry::done(
         admin.actor(),

@@ -109,7 +109,7 @@ impl Stage {
         tenants::store::insert_pending_admin(&transaction, tenant, "ada@example.com", HASH).await.unwrap();
         let operation =
             operations::store::insert(&transaction, tenant, OperationKind::Provision, "operator", now).await.unwrap();
-        events::store::insert_provision(&transaction, tenant, operation).await.unwrap();
+        events::store::enqueue_provision(&transaction, tenant, operation).await.unwrap();
         transaction.commit().await.unwrap();
         Asked { tenant, operation }
     }

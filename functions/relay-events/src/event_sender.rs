@@ -15,7 +15,7 @@ use shared::{
     clients::kafka::{self, Producer, blocking, end_aside},
     config::KafkaConfig,
     error::{Dependency, Error, Result},
-    events::store::Message,
+    events::store::OutboxMessage,
     worker::Deadline,
 };
 use uuid::Uuid;
@@ -23,31 +23,31 @@ use uuid::Uuid;
 use crate::{App, Boundary};
 
 /// Why a batch was not sent.
-pub(crate) enum Failure {
-    /// Kafka refuses a message of it for what it is. The transaction was not committed.
+pub(crate) enum SendError {
+    /// Kafka refuses a message because of its size or content. The transaction was not committed.
     Refused(String),
-    /// It may be on the topic, or not.
+    /// The batch may or may not be on the topic.
     Unknown(Error),
 }
 
-impl<E: Into<Error>> From<E> for Failure {
+impl<E: Into<Error>> From<E> for SendError {
     fn from(error: E) -> Self {
         Self::Unknown(error.into())
     }
 }
 
-/// The transactional producer.
-pub(crate) struct Sender {
+/// Sends events in transactions.
+pub(crate) struct EventSender {
     id: Uuid,
     topic: String,
     timeout: Duration,
-    /// Taken when it is dropped, and only then.
+    /// `None` only while `drop` runs.
     producer: Option<Producer>,
-    taken_over: AtomicBool,
+    is_initialized: AtomicBool,
 }
 
-impl Sender {
-    /// Connects to nothing yet.
+impl EventSender {
+    /// Connects on first use.
     pub(crate) fn new(config: &KafkaConfig) -> Result<Self> {
         let producer = kafka::producer(config, &format!("landlord.relay-events.{}", config.topic))?;
         Ok(Self {
@@ -55,36 +55,37 @@ impl Sender {
             topic: config.topic.clone(),
             timeout: config.timeout,
             producer: Some(producer),
-            taken_over: AtomicBool::new(false),
+            is_initialized: AtomicBool::new(false),
         })
     }
 
-    /// Names this producer in the record of what is sent.
+    /// Identifies this producer in the checkpoint.
     pub(crate) fn id(&self) -> Uuid {
         self.id
     }
 
-    /// The client, which can be asked about topics too.
+    /// The client, which can also query topics.
     pub(crate) fn producer(&self) -> Producer {
         match &self.producer {
             Some(producer) => producer.clone(),
-            None => unreachable!("it is taken when this is dropped, and only then"),
+            None => unreachable!("only `drop` removes the producer"),
         }
     }
 
-    /// Makes this the one producer that can send, if it is not yet. Afterwards no transaction of another is open.
-    pub(crate) async fn take_over(&self, deadline: Deadline) -> Result<()> {
-        if !self.taken_over.load(Ordering::Relaxed) {
+    /// Fences off all earlier producers: afterwards none of their transactions is open, and they can send nothing more. Does
+    /// nothing when called again.
+    pub(crate) async fn fence_others(&self, deadline: Deadline) -> Result<()> {
+        if !self.is_initialized.load(Ordering::Relaxed) {
             let (producer, timeout) = (self.producer(), deadline.cap(self.timeout));
             blocking(move || producer.init_transactions(timeout)).await?;
-            self.taken_over.store(true, Ordering::Relaxed);
+            self.is_initialized.store(true, Ordering::Relaxed);
         }
         Ok(())
     }
 
-    /// Sends events in one transaction. After a failure this is of no more use: the transaction is still open, and ends
-    /// when another producer takes over.
-    pub(crate) async fn send(&self, app: &App, events: &[Message], deadline: Deadline) -> Result<(), Failure> {
+    /// Sends events in one transaction. After an error this sender must be dropped: its transaction is still open, and ends
+    /// when another producer calls [`Self::fence_others`].
+    pub(crate) async fn send(&self, app: &App, events: &[OutboxMessage], deadline: Deadline) -> Result<(), SendError> {
         let producer = self.producer();
         producer.begin_transaction()?;
         self.produce(&producer, events, deadline).await?;
@@ -93,7 +94,12 @@ impl Sender {
         Ok(blocking(move || producer.commit_transaction(timeout)).await?)
     }
 
-    async fn produce(&self, producer: &Producer, events: &[Message], deadline: Deadline) -> Result<(), Failure> {
+    async fn produce(
+        &self,
+        producer: &Producer,
+        events: &[OutboxMessage],
+        deadline: Deadline,
+    ) -> Result<(), SendError> {
         let mut deliveries = Vec::with_capacity(events.len());
         for event in events {
             let (id, payload) = (event.message_id.to_string(), event.payload.to_string());
@@ -103,28 +109,28 @@ impl Sender {
             let record = FutureRecord::to(&self.topic).key(&event.key).payload(&payload).headers(headers);
             deliveries.push(producer.send_result(record).map_err(|(error, _)| classify(error))?);
         }
-        let answers = tokio::time::timeout(deadline.cap(self.timeout), try_join_all(deliveries)).await;
-        for answer in
-            answers.map_err(|elapsed| Error::unavailable(Dependency::Kafka, elapsed))?.map_err(|_| canceled())?
+        let results = tokio::time::timeout(deadline.cap(self.timeout), try_join_all(deliveries)).await;
+        for result in
+            results.map_err(|elapsed| Error::unavailable(Dependency::Kafka, elapsed))?.map_err(|_| canceled())?
         {
-            answer.map_err(|(error, _)| classify(error))?;
+            result.map_err(|(error, _)| classify(error))?;
         }
         Ok(())
     }
 }
 
-impl Drop for Sender {
+impl Drop for EventSender {
     fn drop(&mut self) {
         end_aside(self.producer.take());
     }
 }
 
-fn classify(error: KafkaError) -> Failure {
+fn classify(error: KafkaError) -> SendError {
     match error.rdkafka_error_code() {
         Some(
             RDKafkaErrorCode::MessageSizeTooLarge | RDKafkaErrorCode::InvalidRecord | RDKafkaErrorCode::PolicyViolation,
-        ) => Failure::Refused(error.to_string()),
-        _ => Failure::Unknown(error.into()),
+        ) => SendError::Refused(error.to_string()),
+        _ => SendError::Unknown(error.into()),
     }
 }
 

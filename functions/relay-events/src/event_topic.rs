@@ -1,4 +1,4 @@
-//! The topic: that it is there, where it ends, and what is on it.
+//! The topic of the events: creating it, reading its end offsets and searching its messages.
 
 use std::{
     collections::HashSet,
@@ -22,36 +22,35 @@ use shared::{
 };
 use uuid::Uuid;
 
-/// Partitions of a topic that is made here.
+/// Partitions of a topic that the relay creates.
 const PARTITIONS: i32 = 6;
 
-/// As many as the brokers' default says.
+/// The brokers' default.
 const DEFAULT_REPLICATION: TopicReplication<'static> = TopicReplication::Fixed(-1);
 
-/// Between two looks at something that is about to change.
-const PAUSE: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// A topic that is there.
-pub(crate) struct Topic {
+/// A topic that exists.
+pub(crate) struct EventTopic {
     config: KafkaConfig,
     producer: Producer,
     partitions: i32,
 }
 
-impl Topic {
-    /// Asks for the topic, and makes it when it is missing. A deployment makes it beforehand, with the partitions,
-    /// replication and retention that it wants; made here, it has six partitions and the brokers' defaults.
+impl EventTopic {
+    /// Looks the topic up, and creates it if it does not exist, with six partitions and the brokers' defaults. A deployment
+    /// that needs other partitions, replication or retention creates the topic itself beforehand.
     pub(crate) async fn open(config: &KafkaConfig, producer: Producer, deadline: Deadline) -> Result<Self> {
-        let mut made = false;
+        let mut created = false;
         loop {
             let timeout = deadline.cap(config.timeout);
             let (client, name) = (producer.clone(), config.topic.clone());
             match blocking(move || partitions(&client, &name, timeout)).await? {
                 Some(partitions) => return Ok(Self { config: config.clone(), producer, partitions }),
-                None if made => tokio::time::sleep(PAUSE).await,
+                None if created => tokio::time::sleep(POLL_INTERVAL).await,
                 None => {
                     create(config, timeout).await?;
-                    made = true;
+                    created = true;
                 }
             }
             if deadline.is_near() {
@@ -60,21 +59,23 @@ impl Topic {
         }
     }
 
-    /// Offsets, by partition, that all that is sent from now on comes after.
-    pub(crate) async fn ends(&self, deadline: Deadline) -> Result<Vec<i64>> {
+    /// The end offset of each partition. All messages that are sent from now on come after them.
+    pub(crate) async fn end_offsets(&self, deadline: Deadline) -> Result<Vec<i64>> {
         let (producer, name, partitions) = (self.producer.clone(), self.config.topic.clone(), self.partitions);
         let until = Instant::now() + deadline.cap(self.config.timeout);
         blocking(move || {
-            let fetch = |partition| settled(until, |time| producer.client().fetch_watermarks(&name, partition, time));
+            let fetch = |partition| {
+                retry_while_unsettled(until, |time| producer.client().fetch_watermarks(&name, partition, time))
+            };
             (0..partitions).map(|partition| Ok(fetch(partition)?.1)).collect()
         })
         .await
     }
 
-    /// Whether one of these events was committed at these offsets (by partition; the beginning, where there is none) or
-    /// after. The transactions that could have brought one have ended.
-    pub(crate) async fn has_any(&self, from: &[i64], ids: &[Uuid], deadline: Deadline) -> Result<bool> {
-        let search = Search {
+    /// Whether one of these events was committed at or after the given offset of its partition (a partition without one is
+    /// read from its beginning). The caller ensures that all transactions that could contain one have ended.
+    pub(crate) async fn contains_any(&self, from: &[i64], ids: &[Uuid], deadline: Deadline) -> Result<bool> {
+        let search = TopicSearch {
             all: kafka::consumer(&self.config, Isolation::Uncommitted)?,
             committed: kafka::consumer(&self.config, Isolation::Committed)?,
             topic: self.config.topic.clone(),
@@ -83,16 +84,16 @@ impl Topic {
             until: Instant::now() + deadline.cap(deadline.remaining()),
         };
         let partitions = self.partitions;
-        let look = move || {
+        let run = move || {
             let found = search.run(partitions);
             end_aside(search);
             found
         };
-        tokio::task::spawn_blocking(look).await.map_err(Error::internal)?
+        tokio::task::spawn_blocking(run).await.map_err(Error::internal)?
     }
 }
 
-/// How many partitions the topic has; `None` while it is missing, or a partition of it has no leader yet.
+/// The number of the topic's partitions; `None` while the topic does not exist or a partition has no leader.
 fn partitions(client: &Producer, topic: &str, timeout: Duration) -> Result<Option<i32>, KafkaError> {
     let metadata = client.client().fetch_metadata(Some(topic), timeout)?;
     let Some(topic) = metadata.topics().iter().find(|found| found.name() == topic) else { return Ok(None) };
@@ -108,35 +109,38 @@ async fn create(config: &KafkaConfig, timeout: Duration) -> Result<()> {
     let admin = kafka::admin(config)?;
     let topic = NewTopic::new(&config.topic, PARTITIONS, DEFAULT_REPLICATION);
     let options = AdminOptions::new().request_timeout(Some(timeout)).operation_timeout(Some(timeout));
-    let answers = admin.create_topics([&topic], &options).await;
+    let results = admin.create_topics([&topic], &options).await;
     end_aside(admin);
-    match answers?.into_iter().next() {
+    match results?.into_iter().next() {
         Some(Err((_, code))) if code != RDKafkaErrorCode::TopicAlreadyExists => Err(KafkaError::AdminOp(code).into()),
         Some(Err(_)) => Ok(()),
         _ => {
-            tracing::warn!(topic = config.topic, partitions = PARTITIONS, "the topic was missing and was made");
+            tracing::warn!(topic = config.topic, partitions = PARTITIONS, "the topic did not exist and was created");
             Ok(())
         }
     }
 }
 
-/// Asks again for as long as the brokers have not settled who leads a partition: one that was just made, or that moves.
-fn settled<T>(until: Instant, ask: impl Fn(Duration) -> Result<T, KafkaError>) -> Result<T, KafkaError> {
+/// Repeats a request while the brokers have not agreed on the leader of a partition, which was just created or is moving.
+fn retry_while_unsettled<T>(
+    until: Instant,
+    request: impl Fn(Duration) -> Result<T, KafkaError>,
+) -> Result<T, KafkaError> {
     loop {
-        let answer = ask(until.saturating_duration_since(Instant::now()));
-        match &answer {
+        let result = request(until.saturating_duration_since(Instant::now()));
+        match &result {
             Err(KafkaError::MetadataFetch(
                 RDKafkaErrorCode::NotLeaderForPartition
                 | RDKafkaErrorCode::LeaderNotAvailable
                 | RDKafkaErrorCode::UnknownTopicOrPartition,
-            )) if Instant::now() + PAUSE < until => thread::sleep(PAUSE),
-            _ => return answer,
+            )) if Instant::now() + POLL_INTERVAL < until => thread::sleep(POLL_INTERVAL),
+            _ => return result,
         }
     }
 }
 
-/// A look through the topic's latest messages.
-struct Search {
+/// A search of the topic's latest messages.
+struct TopicSearch {
     all: Consumer,
     committed: Consumer,
     topic: String,
@@ -145,19 +149,27 @@ struct Search {
     until: Instant,
 }
 
-impl Search {
+impl TopicSearch {
     fn run(&self, partitions: i32) -> Result<bool> {
         let mut assignment = TopicPartitionList::new();
         for partition in 0..partitions {
-            let (low, high) = settled(self.until, |time| self.all.fetch_watermarks(&self.topic, partition, time))?;
-            self.wait_for(partition, high)?;
+            let (low, high) =
+                retry_while_unsettled(self.until, |time| self.all.fetch_watermarks(&self.topic, partition, time))?;
+            self.wait_until_decided(partition, high)?;
             let recorded = usize::try_from(partition).ok().and_then(|index| self.from.get(index)).copied();
             let from = match recorded {
                 Some(offset) if (low..=high).contains(&offset) => offset,
                 None => low,
                 Some(offset) => {
                     let topic = &self.topic;
-                    tracing::error!(topic, partition, offset, low, high, "the topic lost what a relay sent last");
+                    tracing::error!(
+                        topic,
+                        partition,
+                        offset,
+                        low,
+                        high,
+                        "the topic no longer has the offsets of the last batch"
+                    );
                     low
                 }
             };
@@ -169,45 +181,47 @@ impl Search {
         self.committed.assign(&assignment)?;
         let mut read = HashSet::new();
         while read.len() < partitions {
-            match self.committed.poll(self.time()?) {
-                Some(Ok(message)) if self.is_one(&message) => return Ok(true),
+            match self.committed.poll(self.remaining()?) {
+                Some(Ok(message)) if self.is_match(&message) => return Ok(true),
                 Some(Err(KafkaError::PartitionEOF(partition))) => drop(read.insert(partition)),
-                Some(Err(error)) if is_lasting(&error) => return Err(error.into()),
+                Some(Err(error)) if is_permanent(&error) => return Err(error.into()),
                 _ => {}
             }
         }
         Ok(false)
     }
 
-    /// Waits until all before an offset is decided: where the committed messages end is where the first open transaction
-    /// begins, if only that of someone else.
-    fn wait_for(&self, partition: i32, high: i64) -> Result<()> {
+    /// Waits until all transactions before an offset have ended. To a reader of committed messages, a partition ends where its
+    /// first open transaction begins, even if that is another service's.
+    fn wait_until_decided(&self, partition: i32, high: i64) -> Result<()> {
         let fetch = |time| self.committed.fetch_watermarks(&self.topic, partition, time);
-        while settled(self.until, fetch)?.1 < high {
-            self.time()?;
-            thread::sleep(PAUSE);
+        while retry_while_unsettled(self.until, fetch)?.1 < high {
+            self.remaining()?;
+            thread::sleep(POLL_INTERVAL);
         }
         Ok(())
     }
 
-    fn is_one(&self, message: &rdkafka::message::BorrowedMessage<'_>) -> bool {
+    fn is_match(&self, message: &rdkafka::message::BorrowedMessage<'_>) -> bool {
         message.headers().is_some_and(|headers| {
             headers.iter().any(|header| header.key == "ce_id" && header.value.is_some_and(|id| self.ids.contains(id)))
         })
     }
 
-    /// What is left of the time.
-    fn time(&self) -> Result<Duration> {
+    fn remaining(&self) -> Result<Duration> {
         let left = self.until.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return Err(Error::unavailable(Dependency::Kafka, "what an earlier relay sent could not be read in time"));
+            return Err(Error::unavailable(
+                Dependency::Kafka,
+                "the search for an earlier relay's events did not finish in time",
+            ));
         }
         Ok(left)
     }
 }
 
-/// Errors that a consumer does not get over by itself.
-fn is_lasting(error: &KafkaError) -> bool {
+/// Whether a consumer does not recover from the error by itself.
+fn is_permanent(error: &KafkaError) -> bool {
     match error {
         KafkaError::MessageConsumption(code) => matches!(
             code,
