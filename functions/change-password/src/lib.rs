@@ -52,7 +52,6 @@ struct PasswordChange {
     #[schema(value_type = String, format = Password, example = "correct horse battery staple")]
     current_password: SecretString,
     /// The new password. It must be long and hard to guess; no kinds of characters are required.
-    #[schema(value_type = String, format = Password, min_length = 12, max_length = 128, example = "tidal-mango-orbit-42")]
     new_password: NewPassword,
 }
 

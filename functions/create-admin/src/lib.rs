@@ -2,7 +2,6 @@
 
 use axum::{
     extract::{FromRef, State},
-    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use deserr::Deserr;
@@ -10,8 +9,8 @@ use shared::{
     config::{ConfigError, FromEnv, IdempotencyConfig},
     error::Error,
     http::{
-        BASE_PATH, BodyErrors, Field, Fingerprints, IdempotencyKey, IdempotentRequest, JsonBody, Replayable, Result,
-        Routes, etag, exactly_one,
+        BASE_PATH, BodyErrors, Created, Field, Fingerprints, IdempotencyKey, IdempotentRequest, JsonBody, Result,
+        Routes, exactly_one,
     },
     passwords, routes,
     super_admins::{
@@ -46,18 +45,14 @@ pub fn routes(app: App) -> Routes {
 #[deserr(error = BodyErrors, deny_unknown_fields)]
 struct OperatorRequest {
     /// E-mail address, unique regardless of case.
-    #[schema(value_type = String, format = Email, max_length = 254, example = "ada@landlord.example")]
     email: EmailAddress,
     /// What the super-admin may do.
     role: SuperAdminRole,
     /// The first password. It must be long and hard to guess; no kinds of characters are required.
     #[deserr(default)]
-    #[schema(value_type = Option<String>, nullable = false, format = Password, min_length = 12, max_length = 128,
-        example = "tidal-mango-orbit-42")]
     password: Field<NewPassword>,
     /// Subject at the identity provider.
     #[deserr(default)]
-    #[schema(value_type = Option<String>, nullable = false, min_length = 1, max_length = 255, pattern = "^[!-~]+$")]
     subject: Field<ProviderSubject>,
 }
 
@@ -115,9 +110,9 @@ async fn create_admin(
 ) -> Result<Response> {
     request.check()?;
     let route = format!("POST {BASE_PATH}/admins");
-    let idempotent = IdempotentRequest::new(&app.fingerprints, &principal, route, key, &bytes)?;
-    if let Some(replayed) = idempotent.find(&app.auth.platform.get().await?).await? {
-        return Ok(replayed);
+    let idempotent = IdempotentRequest::new(&app.fingerprints, &principal.id, route, key, &bytes)?;
+    if let Some(stored) = idempotent.find(&app.auth.platform.get().await?).await? {
+        return Ok(stored.again());
     }
     // No connection is held while the password is hashed, because that takes longer than all other work together.
     let password_hash = match &request.password.0 {
@@ -131,22 +126,16 @@ async fn create_admin(
         subject: request.subject.0.as_ref(),
     };
     let command = CreateSuperAdmin { actor: principal.actor(), account };
-    let mut connection = app.auth.platform.get().await?;
-    let transaction = connection.transaction().await.map_err(Error::from)?;
-    if let Some(replayed) = idempotent.begin(&transaction).await? {
-        return Ok(replayed);
-    }
-    let response = respond(&super_admins::create(&transaction, &command).await?)?;
-    idempotent.complete(&transaction, &response).await?;
-    transaction.commit().await.map_err(Error::from)?;
-    Ok(response.into_response())
-}
-
-fn respond(created: &SuperAdmin) -> Result<Replayable, Error> {
-    let location = HeaderValue::from_str(&format!("{BASE_PATH}/admins/{}", created.id)).map_err(Error::internal)?;
-    Ok(Replayable {
-        status: StatusCode::CREATED,
-        headers: vec![(header::LOCATION, location), (header::ETAG, etag(created.revision))],
-        body: serde_json::to_string(created).map_err(Error::internal)?,
-    })
+    let answer = idempotent
+        .run(
+            &mut app.auth.platform.get().await?,
+            async |transaction| super_admins::create(transaction, &command).await,
+            |created| Created {
+                body: created.clone(),
+                location: Some(format!("{BASE_PATH}/admins/{}", created.id)),
+                revision: Some(created.revision),
+            },
+        )
+        .await?;
+    Ok(answer.into_response())
 }

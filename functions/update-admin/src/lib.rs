@@ -52,16 +52,12 @@ pub fn routes(app: App) -> Routes {
 struct OperatorPatch {
     /// What the super-admin may do. A lower role ends the super-admin's impersonations.
     #[deserr(default)]
-    #[schema(value_type = Option<SuperAdminRole>, nullable = false)]
     role: Field<SuperAdminRole>,
     /// `disabled` ends the super-admin's sessions and impersonations.
     #[deserr(default)]
-    #[schema(value_type = Option<SuperAdminStatus>, nullable = false)]
     status: Field<SuperAdminStatus>,
     /// A new password. It ends the super-admin's sessions.
     #[deserr(default)]
-    #[schema(value_type = Option<String>, nullable = false, format = Password, min_length = 12, max_length = 128,
-        example = "tidal-mango-orbit-42")]
     password: Field<NewPassword>,
 }
 

@@ -40,6 +40,7 @@ pub enum Component {
     Integration(Channel),
 }
 
+named_parameter!(Component);
 keyword_schema!(Component, Component::ALL.map(Component::as_str), "postgresql", "Something whose health is watched.");
 
 impl Component {

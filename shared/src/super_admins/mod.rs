@@ -94,24 +94,18 @@ pub struct SuperAdmin {
     pub revision: i64,
 }
 
-/// Who someone is to the platform's identity provider: 1 to 255 visible characters.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProviderSubject(String);
-
-parsed_from_string!(ProviderSubject, ProviderSubject::parse);
-
-impl ProviderSubject {
-    /// Validates.
-    pub fn parse(text: &str) -> Result<Self, InvalidValue> {
-        if (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(InvalidValue::new("must be 1 to 255 visible ASCII characters"))
-        }
+string_type! {
+    /// The subject of a super-admin at the platform's identity provider.
+    ProviderSubject {
+        parse: parse_subject,
+        schema: { min_length: 1, max_length: 255, pattern: "^[!-~]+$" },
     }
+}
 
-    /// The subject.
-    pub fn as_str(&self) -> &str {
-        &self.0
+fn parse_subject(text: &str) -> Result<String, InvalidValue> {
+    if (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        Ok(text.to_owned())
+    } else {
+        Err(InvalidValue::new("must be 1 to 255 visible ASCII characters"))
     }
 }
