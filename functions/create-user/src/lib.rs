@@ -15,7 +15,7 @@ use shared::{
     error::Error,
     events::{self, Dispatcher},
     http::{
-        Answer, BASE_PATH, BodyErrors, Created, Fingerprints, IdempotencyKey, IdempotentRequest, JsonBody,
+        BASE_PATH, BodyErrors, Created, Fingerprints, IdempotencyKey, IdempotentRequest, IdempotentResponse, JsonBody,
         JsonResponse, Replayable, Result, Routes,
     },
     passwords, routes,
@@ -116,7 +116,7 @@ async fn create_user(
             Ok(((), add(&app, &admin, &claim, &site, session, &request, &password_hash).await?))
         })
         .await?;
-    if let Answer::First(..) = &answer {
+    if let IdempotentResponse::First(..) = &answer {
         app.dispatcher.poke_relay().await;
     }
     Ok(answer.into_response())
