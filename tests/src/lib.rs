@@ -12,9 +12,11 @@
 
 pub mod api;
 pub mod examples;
+pub mod manifests;
 pub mod platform;
 pub mod proxy;
 pub mod queues;
+pub mod template;
 pub mod tenant;
 pub mod tokens;
 
