@@ -211,20 +211,21 @@ fn every_function_has_a_sample_event() {
 fn table_of_functions() -> String {
     let template = template::read();
     let mut table = "| function | effect | triggers | stores |\n| --- | --- | --- | --- |\n".to_owned();
-    for (name, properties) in template::functions(&template) {
+    let functions: BTreeMap<String, &Value> = template::functions(&template).into_iter().collect();
+    for (name, properties) in functions {
         let effect = properties["Description"].as_str().unwrap_or_else(|| panic!("{name} has no Description"));
         let events = properties["Events"].as_object().into_iter().flat_map(serde_json::Map::values);
         let mut triggers: Vec<String> = events.map(|event| trigger(&template, event)).collect();
-        if triggers.is_empty() {
-            triggers.push("each deployment".to_owned());
-        }
+        triggers.sort();
+        let triggers = if triggers.is_empty() { "each deployment".to_owned() } else { triggers.join(", ") };
         let variables = &properties["Environment"]["Variables"];
         let mut stores: Vec<&str> =
             STORES.iter().filter(|(variable, _)| variables.get(variable).is_some()).map(|(_, store)| *store).collect();
         if variables.as_object().is_some_and(|map| map.keys().any(|name| name.ends_with("_QUEUE_URL"))) {
             stores.push("SQS");
         }
-        let row = format!("| [`{name}`]({name}) | {effect} | {} | {} |\n", triggers.join(", "), stores.join(", "));
+        let stores = if stores.is_empty() { "none".to_owned() } else { stores.join(", ") };
+        let row = format!("| [`{name}`]({name}) | {effect} | {triggers} | {stores} |\n");
         table.push_str(&row);
     }
     table
