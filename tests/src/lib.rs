@@ -16,6 +16,7 @@ pub mod manifests;
 pub mod platform;
 pub mod proxy;
 pub mod queues;
+pub mod requests;
 pub mod template;
 pub mod tenant;
 pub mod tokens;
