@@ -18,7 +18,7 @@
 //! | `clients` | plumbing | `config`, `error`, `types` |
 //! | `auth` | plumbing | `clients`, `config`, `error`, `types` |
 //! | `idempotency` | plumbing | `error`, `sql`, `types` |
-//! | `http` | plumbing | `auth`, `clients`, `config`, `error`, `idempotency`, `telemetry`, `types` |
+//! | `http` | plumbing | `auth`, `clients`, `config`, `error`, `idempotency`, `telemetry`, `types`, `worker` |
 //! | `worker` | plumbing | `clients`, `config`, `error`, `telemetry`, `types` |
 //! | `audit` | noun | |
 //! | `events` | noun | |

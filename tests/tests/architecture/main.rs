@@ -133,11 +133,12 @@ fn the_table_of_modules_is_complete_and_has_no_cycle() {
             assert!(row.is_noun || !target.is_noun, "the row of `{name}` names `{used}`, but plumbing uses no noun");
         }
     }
-    // Remove modules that use only removed ones; those of a cycle remain.
+    // Remove modules that use no remaining one, and modules that no remaining one uses, until only cycles remain.
     let mut remaining = modules;
     loop {
         let left: BTreeSet<String> = remaining.keys().cloned().collect();
-        remaining.retain(|_, row| !row.may_use.is_disjoint(&left));
+        let used: BTreeSet<String> = remaining.values().flat_map(|row| row.may_use.clone()).collect();
+        remaining.retain(|name, row| used.contains(name) && !row.may_use.is_disjoint(&left));
         if remaining.len() == left.len() {
             break;
         }

@@ -104,7 +104,7 @@ impl Scanner {
                     let word = content.split([' ', '\n']).next().unwrap();
                     if text.contains('"') && word.len() < content.len() && SQL_WORDS.contains(&word) {
                         let line = literal.span().start().line;
-                        let start = content.chars().take(40).collect();
+                        let start = content.trim_end_matches(['"', '#']).chars().take(40).collect();
                         self.findings.push(Finding { line, found: Use::Sql(start) });
                     }
                 }
@@ -220,11 +220,11 @@ const AFTER: &str = "
         "3 Root(\"events\")",
         "4 Environment(\"var\")",
         "7 Environment(\"vars\")",
-        "7 Sql(\"SELECT {x}\\\"\")",
+        "7 Sql(\"SELECT {x}\")",
         "7 Root(\"audit\")",
         "7 StatusCode",
         "9 Root(\"health\")",
-        "10 Sql(\"DROP TABLE x\\\"\")",
+        "10 Sql(\"DROP TABLE x\")",
     ];
     assert_eq!(found, expected);
 }
