@@ -17,6 +17,7 @@ pub mod platform;
 pub mod proxy;
 pub mod queues;
 pub mod requests;
+pub mod stack;
 pub mod template;
 pub mod tenant;
 pub mod tokens;

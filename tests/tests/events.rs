@@ -15,6 +15,7 @@ use aws_lambda_events::sqs::SqsEvent;
 use serde_json::Value;
 use tests::{
     manifests::{Trigger, declarations, repository},
+    stack::sign_in,
     template, variable,
 };
 use tokio::time::{Instant, sleep};
@@ -71,13 +72,13 @@ fn each_sample_event_fits_a_trigger_of_its_function() {
 }
 
 /// What replaces the placeholders, and how functions are invoked.
-struct Stack {
+struct SampleRun {
     values: BTreeMap<&'static str, String>,
     folder: PathBuf,
     documented: Value,
 }
 
-impl Stack {
+impl SampleRun {
     /// Invokes a function with its sample event, and checks the answer. Returns the body, or the whole answer of a worker.
     fn invoke(&self, function: &str) -> Value {
         let mut text = event(function);
@@ -138,44 +139,35 @@ fn cargo_lambda() -> String {
     if tests::is_set("CARGO_LAMBDA") { variable("CARGO_LAMBDA") } else { "cargo-lambda".to_owned() }
 }
 
-async fn sign_in() -> String {
-    let url = format!("{}/api/super-admin/auth/login", variable("API_URL"));
-    let credentials = serde_json::json!({
-        "email": variable("FIRST_ADMIN_EMAIL"), "password": variable("FIRST_ADMIN_PASSWORD"),
-    });
-    let answer: Value = reqwest::Client::new().post(url).json(&credentials).send().await.unwrap().json().await.unwrap();
-    answer["access_token"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn each_function_accepts_its_sample_event() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("events");
     fs::create_dir_all(&folder).unwrap();
     let documented = fs::read_to_string(repository().join("infra/openapi.json")).unwrap();
     let values = BTreeMap::from([("token", sign_in().await), ("run", Uuid::now_v7().simple().to_string())]);
-    let mut stack = Stack { values, folder, documented: serde_json::from_str(&documented).unwrap() };
+    let mut run = SampleRun { values, folder, documented: serde_json::from_str(&documented).unwrap() };
     // One at a time: the functions share two processors with everything else.
     for function in FIRST {
-        let answer = stack.invoke(function);
+        let answer = run.invoke(function);
         match function {
             "create-tenant" => {
-                stack.set("tenant_id", &answer["id"]);
+                run.set("tenant_id", &answer["id"]);
                 let started = Instant::now();
-                while stack.invoke("get-tenant")["status"] == "provisioning" {
+                while run.invoke("get-tenant")["status"] == "provisioning" {
                     assert!(started.elapsed() < Duration::from_secs(90), "the tenant is still being provisioned");
                     sleep(Duration::from_millis(250)).await;
                 }
-                stack.set("operation_id", &stack.invoke("list-tenant-operations")[0]["id"]);
+                run.set("operation_id", &run.invoke("list-tenant-operations")[0]["id"]);
             }
-            "create-user" => stack.set("user_id", &answer["id"]),
-            "create-admin" => stack.set("admin_id", &answer["id"]),
-            "login" => stack.set("admin_token", &answer["access_token"]),
-            "impersonate-user" => stack.set("impersonation_id", &answer["id"]),
+            "create-user" => run.set("user_id", &answer["id"]),
+            "create-admin" => run.set("admin_id", &answer["id"]),
+            "login" => run.set("admin_token", &answer["access_token"]),
+            "impersonate-user" => run.set("impersonation_id", &answer["id"]),
             _ => {}
         }
     }
     let others = declarations().into_keys().filter(|name| !FIRST.contains(&&**name) && !LAST.contains(&&**name));
     for function in others.chain(LAST.map(str::to_owned)) {
-        stack.invoke(&function);
+        run.invoke(&function);
     }
 }

@@ -1,4 +1,4 @@
-//! A store that is down, or hangs, gives a clear answer within its deadline, and nothing is half-written.
+//! When a store is down or hangs, requests return a clear error in time, and nothing is written partially.
 
 use std::time::{Duration, Instant};
 
@@ -83,13 +83,13 @@ async fn expect_unavailable(api: &Api, mode: Mode, request: ExampleRequest) {
 }
 
 #[tokio::test]
-async fn without_redis_nobody_signs_in_and_everything_else_goes_on() {
+async fn without_redis_signing_in_returns_503_and_other_routes_work() {
     let world = World::new().await;
     let (proxy, url) = Proxy::before(&variable("REDIS_URL").into()).await;
     let redis = RedisConfig { url, timeout: Duration::from_millis(500) };
     let api = Api::with(&Parts { redis, ..Parts::of(&world) }).await;
     let sign_in = async || {
-        let body = json!({"email": "nobody@landlord.example", "password": uuid::Uuid::now_v7().to_string()});
+        let body = json!({"email": "unknown@landlord.example", "password": uuid::Uuid::now_v7().to_string()});
         let started = Instant::now();
         let answer = answer(api.anonymous(Method::POST, "/auth/login").json(&body)).await;
         assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
@@ -97,24 +97,24 @@ async fn without_redis_nobody_signs_in_and_everything_else_goes_on() {
     };
     for mode in [Mode::Cut, Mode::Hang] {
         proxy.set(mode);
-        let refused = sign_in().await;
-        assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE, "{mode:?}: {}", refused.text);
-        assert!(!refused.header("retry-after").is_empty());
+        let answer = sign_in().await;
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{mode:?}: {}", answer.text);
+        assert!(!answer.header("retry-after").is_empty());
         assert_eq!(api.get("/tenants").await.status, StatusCode::OK);
         proxy.set(Mode::Pass);
         let back = sign_in().await.status;
         assert!([StatusCode::UNAUTHORIZED, StatusCode::TOO_MANY_REQUESTS].contains(&back), "{mode:?}: {back}");
     }
-    // A restart that nobody noticed is nobody's matter.
+    // Connections that a restart of Redis has cut are replaced without an error.
     proxy.set(Mode::Cut);
     tokio::time::sleep(Duration::from_millis(100)).await;
     proxy.set(Mode::Pass);
-    let unnoticed = sign_in().await.status;
-    assert!([StatusCode::UNAUTHORIZED, StatusCode::TOO_MANY_REQUESTS].contains(&unnoticed), "{unnoticed}");
+    let restarted = sign_in().await.status;
+    assert!([StatusCode::UNAUTHORIZED, StatusCode::TOO_MANY_REQUESTS].contains(&restarted), "{restarted}");
 }
 
 #[tokio::test]
-async fn without_sqs_a_tenant_is_accepted_and_its_message_waits_in_the_outbox() {
+async fn without_sqs_a_tenant_is_accepted_and_its_message_stays_in_the_outbox() {
     let world = World::new().await;
     let mut parts = Parts::of(&world);
     parts.queues.provision = Some("http://127.0.0.1:9/queue/gone".to_owned());
@@ -128,11 +128,11 @@ async fn without_sqs_a_tenant_is_accepted_and_its_message_waits_in_the_outbox() 
 }
 
 #[tokio::test]
-async fn a_function_that_froze_in_a_transaction_loses_its_locks_before_others_give_up_waiting_for_them() {
+async fn a_function_that_froze_in_a_transaction_loses_its_locks_before_waiting_functions_time_out() {
     let world = World::new().await;
     let api = Api::of(&world).await;
     let id = api.create_tenant("frozen").await["id"].as_str().unwrap().to_owned();
-    // A process that is not scheduled any more: nobody polls this transaction again, and its connection stays open.
+    // A frozen process: the transaction is not polled again, and its connection stays open.
     let config = PostgresConfig { statement_timeout: Duration::from_secs(2), ..world.api() };
     let platform = Postgres::connect(&config).unwrap();
     let mut frozen = platform.get().await.unwrap();
