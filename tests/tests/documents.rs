@@ -188,7 +188,8 @@ fn every_variable_that_the_template_sets_is_read_by_config() {
     let mut blocks: Vec<&Value> =
         template::functions(&template).into_iter().map(|(_, properties)| properties).collect();
     blocks.push(&template["Globals"]["Function"]);
-    for name in blocks.iter().flat_map(|block| block["Environment"]["Variables"].as_object()).flat_map(|map| map.keys())
+    for name in
+        blocks.iter().filter_map(|block| block["Environment"]["Variables"].as_object()).flat_map(|map| map.keys())
     {
         assert!(config.contains(name) || others.contains(&name.as_str()), "infra/template.yaml: no code reads {name}");
     }
