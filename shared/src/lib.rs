@@ -1,7 +1,7 @@
 //! What two or more functions of the control plane share.
 //!
 //! The crate has a folder per **noun** (what the system does) and **plumbing** below it (what the nouns stand on).
-//! `shared/README.md` describes both. A test (`tests/tests/architecture.rs`) reads the tables of this page and fails on a
+//! `shared/README.md` describes both. A test (`tests/tests/architecture`) reads the tables of this page and fails on a
 //! use that they do not allow.
 //!
 //! Every noun may use all plumbing. Plumbing uses no noun, so that it can be understood and tested without them. Neither

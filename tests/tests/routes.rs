@@ -1,5 +1,5 @@
-//! The routes are written in three places: the code, the router of `cargo lambda watch`, and the SAM template. A route that
-//! is missing in one of them fails here.
+//! The routes are defined in three places: the code, the router of `cargo lambda watch`, and the SAM template. These tests fail
+//! if a route is missing in one of them.
 
 use std::{collections::BTreeSet, fs};
 
