@@ -20,6 +20,7 @@
 //! | `idempotency` | plumbing | `error`, `sql`, `types` |
 //! | `http` | plumbing | `auth`, `clients`, `config`, `error`, `idempotency`, `telemetry`, `types`, `worker` |
 //! | `worker` | plumbing | `clients`, `config`, `error`, `telemetry`, `types` |
+//! | `query_parameters` | plumbing | `http`, `types` |
 //! | `audit` | noun | |
 //! | `events` | noun | |
 //! | `operations` | noun | `audit`, `events` |
@@ -49,6 +50,8 @@
 //!
 //! Parts of the crate are behind cargo features, so that a function links only the clients that it uses.
 
+#[macro_use]
+mod query_parameters;
 #[macro_use]
 pub mod types;
 pub mod audit;

@@ -2,8 +2,6 @@
 
 #[macro_use]
 mod keyword;
-#[macro_use]
-mod query;
 
 mod actor;
 mod channel;
