@@ -1,5 +1,4 @@
-//! `POST /api/super-admin/tenants`: provision a new tenant. What is asked for is committed here; its databases are made in
-//! the background by `provision-tenant`.
+//! `POST /api/super-admin/tenants`: create a tenant. `provision-tenant` then creates its databases in the background.
 
 use std::sync::Arc;
 
@@ -9,40 +8,32 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use deserr::Deserr;
-use serde_json::json;
 use shared::{
-    audit::{self, AuditEntry},
     config::{ConfigError, DefaultLimits, FromEnv, IdempotencyConfig, QueueConfig},
     error::Error,
-    events::{self, Dispatcher},
+    events::Dispatcher,
     http::{
         BASE_PATH, BodyErrors, Field, Fingerprints, IdempotencyKey, IdempotentRequest, JsonBody, LimitsBody,
         Replayable, Result, Routes, etag,
     },
-    operations::{self, OperationKind},
     passwords, routes,
-    super_admins::{AuthContext, MayOperate, Principal},
-    tenants::{self, Tenant, TenantEvent, TenantName, store::NewTenant},
-    types::{Country, EmailAddress, LimitsPatch, NewPassword, OperationId, Slug, TenantId},
+    super_admins::{AuthContext, MayOperate},
+    tenants::{self, CreateTenant, Tenant, TenantName},
+    types::{Country, EmailAddress, LimitsPatch, NewPassword, Slug},
 };
-use time::OffsetDateTime;
 use utoipa::ToSchema;
 
-/// What the function needs.
+/// State of the function.
 #[derive(Clone, FromRef)]
 pub struct App {
-    /// Who may do what, and the platform database.
     pub gate: AuthContext,
-    /// Tells bodies with the same idempotency key apart.
     pub fingerprints: Fingerprints,
-    /// Sends the operation to its worker.
     pub dispatcher: Arc<Dispatcher>,
-    /// The limits that a request leaves out.
+    /// For limits that the request does not contain.
     pub default_limits: DefaultLimits,
 }
 
 impl App {
-    /// From the environment.
     pub fn from_env() -> Result<Self, ConfigError> {
         Ok(Self {
             gate: AuthContext::from_env()?,
@@ -53,40 +44,40 @@ impl App {
     }
 }
 
-/// The function's one route.
 pub fn routes(app: App) -> Routes {
     routes!(app: App => create_tenant)
 }
 
-/// A tenant to be provisioned.
+/// A tenant to create.
 #[derive(Debug, Deserr, ToSchema)]
 #[deserr(error = BodyErrors, deny_unknown_fields)]
 struct TenantRequest {
-    /// Name that people read; one visible line.
+    /// Display name; one visible line.
     #[schema(value_type = String, format = "single-line", min_length = 1, max_length = 120, example = "Kopi Kenangan")]
     name: TenantName,
-    /// URL-safe identifier, unique among living tenants.
+    /// URL-safe identifier, unique among the tenants that are not deleted.
     #[schema(value_type = String, min_length = 2, max_length = 48, pattern = "^[a-z0-9](-?[a-z0-9])*$", example = "kopi-kenangan")]
     slug: Slug,
-    /// Resource limits; what is left out gets the platform's default, `null` is unlimited.
+    /// Resource limits. A missing limit gets the platform's default; `null` means unlimited.
     #[deserr(default)]
     #[schema(value_type = Option<LimitsBody>, nullable = false)]
     limits: Field<LimitsBody>,
     /// ISO 3166-1 alpha-2 code.
     #[schema(example = "ID")]
     country: Country,
-    /// E-mail of the tenant's first agent, an `admin`.
+    /// E-mail address of the tenant's first user, an `admin`.
     #[schema(value_type = String, format = Email, max_length = 254, example = "sari@kopikenangan.example")]
     admin_email: EmailAddress,
-    /// Password of the first agent: length counts, composition does not; what is easy to guess is refused.
+    /// Password of the first user. Must be long and hard to guess; there are no rules about its characters.
     #[schema(value_type = String, format = Password, min_length = 12, max_length = 128, example = "tidal-mango-orbit-42")]
     admin_password: NewPassword,
 }
 
 /// Provision a new tenant
 ///
-/// The organization is there at once, with the status `provisioning`; its databases and its first agent are made in the
-/// background, as its operations tell, until it is `active`, or `failed` with a reason and nothing left behind.
+/// The tenant is created at once, with the status `provisioning`. Its databases and its first user are created in the
+/// background, and the tenant's operations show the progress. The tenant then becomes `active`, or `failed`: in that case, the
+/// operation contains the reason and everything that was created is removed.
 #[utoipa::path(
     post,
     path = "/api/super-admin/tenants",
@@ -95,15 +86,15 @@ struct TenantRequest {
     responses(
         (status = 201, description = "Created organization (provisioning in background)", body = Tenant,
             headers(
-                ("location" = String, description = "The tenant"),
+                ("location" = String, description = "URL of the tenant"),
                 ("etag" = String, description = "The revision, for If-Match"),
             )),
-        (status = 409, description = "The slug is taken"),
+        (status = 409, description = "The slug is already used"),
     ),
     security(("bearer" = []))
 )]
 async fn create_tenant(
-    MayOperate(admin): MayOperate,
+    MayOperate(principal): MayOperate,
     key: IdempotencyKey,
     State(app): State<App>,
     JsonBody { value: request, bytes }: JsonBody<TenantRequest>,
@@ -113,70 +104,39 @@ async fn create_tenant(
         return Err(Error::invalid_body("/admin_password", "is too easy to guess from the tenant's own name").into());
     }
     let route = format!("POST {BASE_PATH}/tenants");
-    let claim = IdempotentRequest::new(&app.fingerprints, &admin, route, key, &bytes)?;
-    if let Some(replayed) = claim.find(&app.gate.platform.get().await?).await? {
+    let idempotent = IdempotentRequest::new(&app.fingerprints, &principal, route, key, &bytes)?;
+    if let Some(replayed) = idempotent.find(&app.gate.platform.get().await?).await? {
         return Ok(replayed);
     }
-    // No connection is held meanwhile: hashing takes longer than everything else together.
+    // The function holds no connection in the meantime, because hashing takes longer than everything else together.
     let password_hash = passwords::hash(request.admin_password.expose()).await?;
-    let (operation_id, response) = match accept(&app, &admin, &claim, request, &password_hash).await? {
-        Accepted::Now(operation_id, response) => (operation_id, response),
-        Accepted::Before(replayed) => return Ok(replayed),
+    let command = CreateTenant {
+        actor: principal.actor(),
+        name: request.name,
+        slug: request.slug,
+        limits: LimitsPatch::from(request.limits.0.unwrap_or_default()).apply(app.default_limits.0),
+        country: request.country,
+        admin_email: request.admin_email,
+        admin_password_hash: password_hash.into(),
     };
-    app.dispatcher.provision(&app.gate.platform.get().await?, operation_id).await;
+    let mut connection = app.gate.platform.get().await?;
+    let transaction = connection.transaction().await?;
+    if let Some(replayed) = idempotent.begin(&transaction).await? {
+        return Ok(replayed);
+    }
+    let created = tenants::create(&transaction, &command).await?;
+    let response = created_response(&created.tenant)?;
+    idempotent.complete(&transaction, &response).await?;
+    transaction.commit().await?;
+    app.dispatcher.provision(&connection, created.operation_id).await;
     Ok(response.into_response())
 }
 
-enum Accepted {
-    /// By this request.
-    Now(OperationId, Replayable),
-    /// By one with the same idempotency key.
-    Before(Response),
-}
-
-/// Commits all that a new tenant is, together: the organization and its slug, the operation, what is owed to the queue and
-/// to Kafka, the idempotency record and the audit entry.
-async fn accept(
-    app: &App,
-    admin: &Principal,
-    claim: &IdempotentRequest,
-    request: TenantRequest,
-    password_hash: &str,
-) -> Result<Accepted> {
-    let mut connection = app.gate.platform.get().await?;
-    let transaction = connection.transaction().await?;
-    if let Some(replayed) = claim.begin(&transaction).await? {
-        return Ok(Accepted::Before(replayed));
-    }
-    let now = OffsetDateTime::now_utc();
-    let id = TenantId::generate();
-    let limits = LimitsPatch::from(request.limits.0.unwrap_or_default()).apply(app.default_limits.0);
-    let new = NewTenant { id, name: request.name, slug: request.slug, limits, country: request.country };
-    let tenant = tenants::store::insert(&transaction, &new, now).await?;
-    tenants::store::insert_pending_admin(&transaction, id, request.admin_email.as_str(), password_hash).await?;
-    let operation_id = operations::store::insert(&transaction, id, OperationKind::Provision, &admin.id, now).await?;
-    events::store::insert_event(&transaction, &TenantEvent::Requested.of(&tenant)).await?;
-    events::store::insert_provision(&transaction, id, operation_id).await?;
-    let entry = AuditEntry::done(
-        admin.actor(),
-        "tenant.create",
-        id,
-        json!({
-            "after": {
-                "name": tenant.name, "slug": tenant.slug, "limits": tenant.limits, "country": tenant.country,
-                "admin_email": request.admin_email.as_str(),
-            },
-            "operation_id": operation_id,
-        }),
-    );
-    audit::store::insert(&transaction, &entry).await?;
-    let location = HeaderValue::from_str(&format!("{BASE_PATH}/tenants/{id}")).map_err(Error::internal)?;
-    let response = Replayable {
+fn created_response(tenant: &Tenant) -> Result<Replayable> {
+    let location = HeaderValue::from_str(&format!("{BASE_PATH}/tenants/{}", tenant.id)).map_err(Error::internal)?;
+    Ok(Replayable {
         status: StatusCode::CREATED,
         headers: vec![(header::LOCATION, location), (header::ETAG, etag(tenant.revision))],
-        body: serde_json::to_string(&tenant).map_err(Error::internal)?,
-    };
-    claim.complete(&transaction, &response).await?;
-    transaction.commit().await?;
-    Ok(Accepted::Now(operation_id, response))
+        body: serde_json::to_string(tenant).map_err(Error::internal)?,
+    })
 }

@@ -1,4 +1,4 @@
-//! `GET /api/super-admin/tenants/{id}`: one tenant organization.
+//! `GET /api/super-admin/tenants/{id}`: get one tenant.
 
 use axum::{
     http::{HeaderValue, header},
@@ -12,14 +12,13 @@ use shared::{
     tenants::{self, Tenant},
 };
 
-/// The function's one route.
-pub fn routes(gate: AuthContext) -> Routes {
-    routes!(gate: AuthContext => get_tenant)
+pub fn routes(auth: AuthContext) -> Routes {
+    routes!(auth: AuthContext => get_tenant)
 }
 
 /// Get a tenant organization
 ///
-/// Its entity tag names the revision, for `If-Match` of a change.
+/// The entity tag contains the revision, for the header `If-Match` of a later change.
 #[utoipa::path(
     get,
     path = "/api/super-admin/tenants/{id}",

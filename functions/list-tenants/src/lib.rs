@@ -1,4 +1,4 @@
-//! `GET /api/super-admin/tenants`: all tenant tenants, newest first, a page at a time.
+//! `GET /api/super-admin/tenants`: list all tenants, newest first, page by page.
 
 use axum::{http::Uri, response::Response};
 use shared::{
@@ -10,17 +10,16 @@ use shared::{
     types::{Cursor, PageLimit},
 };
 
-/// The name of the list inside its cursors.
+/// Name of the list in its cursors.
 const LIST: &str = "tenants";
 
-/// The function's one route.
-pub fn routes(gate: AuthContext) -> Routes {
-    routes!(gate: AuthContext => list_tenants)
+pub fn routes(auth: AuthContext) -> Routes {
+    routes!(auth: AuthContext => list_tenants)
 }
 
-/// List all tenant tenants
+/// List all tenant organizations
 ///
-/// Every organization that is registered, whatever its status, newest first. Deleted ones are kept for the record.
+/// Lists the tenants of every status, newest first, including deleted tenants.
 #[utoipa::path(
     get,
     path = "/api/super-admin/tenants",

@@ -1,7 +1,8 @@
-//! `provision-tenant`, the worker behind the queue of the same name: every operation on a tenant's databases runs here.
+//! SQS `provision-tenant`: the worker that runs the operations on tenants' databases.
 //!
-//! A message is `{"operation_id": "…"}`. What cannot be read, or names no operation, fails alone and becomes a dead letter;
-//! so does what has to be delivered again. The answer is a partial batch response.
+//! A message is `{"operation_id": "…"}`. The response is a partial batch response: it lists the messages that the queue must
+//! deliver again. These are messages whose operation has not ended, and messages that cannot be parsed or whose operation does
+//! not exist, which end as dead letters.
 
 use std::{
     sync::Arc,
@@ -20,22 +21,19 @@ use shared::{
 use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
 use tracing::{Instrument, error, info, info_span, warn};
 
-/// How many messages of a batch are worked on at once.
-const AT_ONCE: usize = 5;
+/// Maximum number of messages of a batch that are processed at once.
+const MAX_CONCURRENCY: usize = 5;
 
-/// What the function needs.
+/// State of the function.
 #[derive(Clone)]
 pub struct App {
-    /// Runs operations.
     pub provisioner: Arc<Provisioner>,
-    /// Where the relay is poked.
     pub sqs: Arc<Sqs>,
-    /// The relay's queue.
     pub relay_queue_url: Option<String>,
 }
 
 impl App {
-    /// Reads the environment; connects to nothing yet.
+    /// Opens no connection yet.
     pub fn from_env() -> Result<Self, ConfigError> {
         let postgres = PostgresConfig::from_env()?;
         let stores = Stores::connect(
@@ -57,73 +55,74 @@ impl App {
         })
     }
 
-    /// Works on a batch, until shortly before `deadline`; a deadline that is past is that of a runtime that gives none, and
-    /// the function's own timeout takes its place.
+    /// Processes a batch, until shortly before `deadline`. The local runtime sends a deadline in the past; the function's
+    /// configured timeout then applies.
     pub async fn handle(&self, batch: SqsEvent, deadline: SystemTime) -> SqsBatchResponse {
-        let lasts = match deadline.duration_since(SystemTime::now()) {
-            Ok(lasts) if !lasts.is_zero() => lasts.min(self.provisioner.config.function_timeout),
+        let time_left = match deadline.duration_since(SystemTime::now()) {
+            Ok(time_left) if !time_left.is_zero() => time_left.min(self.provisioner.config.function_timeout),
             _ => self.provisioner.config.function_timeout,
         };
-        let deadline = Instant::now() + lasts.saturating_sub(RESERVE);
-        let permits = Arc::new(Semaphore::new(AT_ONCE));
-        let mut records = JoinSet::new();
-        let mut waiting = Vec::new();
+        let deadline = Instant::now() + time_left.saturating_sub(RESPONSE_MARGIN);
+        let permits = Arc::new(Semaphore::new(MAX_CONCURRENCY));
+        let mut tasks = JoinSet::new();
+        let mut message_ids = Vec::new();
         for message in batch.records {
             let id = message.message_id.clone().unwrap_or_default();
             let (provisioner, permits) = (Arc::clone(&self.provisioner), Arc::clone(&permits));
             let span = info_span!("message", message.id = id);
-            // A task of its own, so that a panic is its own too.
-            let task = records.spawn(
+            // Each message has its own task, so that a panic fails only that message.
+            let task = tasks.spawn(
                 async move {
                     let _permit = permits.acquire().await;
-                    record(&provisioner, &message, deadline).await
+                    process(&provisioner, &message, deadline).await
                 }
                 .instrument(span),
             );
-            waiting.push((task.id(), id));
+            message_ids.push((task.id(), id));
         }
-        let (mut ended, mut again) = (false, Vec::new());
-        while let Some(result) = records.join_next_with_id().await {
+        let (mut any_ended, mut failures) = (false, Vec::new());
+        while let Some(result) = tasks.join_next_with_id().await {
             let task = match result {
-                Ok((_, Verdict::Done { now })) => {
-                    ended |= now;
+                Ok((_, Disposition::Delete { ended })) => {
+                    any_ended |= ended;
                     continue;
                 }
-                Ok((task, Verdict::Again)) => task,
+                Ok((task, Disposition::Redeliver)) => task,
                 Err(panic) => {
-                    error!(error = %panic, "a message was not worked on to its end");
+                    error!(error = %panic, "processing a message panicked");
                     panic.id()
                 }
             };
-            again.extend(waiting.iter().find(|(id, _)| *id == task).map(|(_, message)| message.clone()));
+            failures.extend(message_ids.iter().find(|(id, _)| *id == task).map(|(_, message)| message.clone()));
         }
-        if ended {
+        if any_ended {
             self.poke_relay().await;
         }
         let mut response = SqsBatchResponse::default();
-        response.batch_item_failures = again.into_iter().map(failure).collect();
+        response.batch_item_failures = failures.into_iter().map(failure).collect();
         response
     }
 
-    /// Events wait in the outbox; the relay need not wait for its schedule. What is lost here comes a minute later.
+    /// The outbox contains new events. If this fails, the relay finds them a minute later, by its schedule.
     async fn poke_relay(&self) {
         if let Some(url) = &self.relay_queue_url
             && let Err(error) = self.sqs.send(url, r#"{"poke":true}"#).await
         {
-            warn!(error = error.chain(), "the relay could not be poked");
+            warn!(error = error.chain(), "poking the relay failed");
         }
     }
 }
 
-/// What is left of an invocation to answer, and to poke the relay.
-const RESERVE: Duration = Duration::from_secs(1);
+/// Time that is reserved for poking the relay and for the response.
+const RESPONSE_MARGIN: Duration = Duration::from_secs(1);
 
-/// What the queue is told about a message.
-enum Verdict {
-    /// It has done its work; `now` when its operation ended with it.
-    Done { now: bool },
-    /// It has to come again.
-    Again,
+/// What the queue does with a message.
+enum Disposition {
+    /// `ended`: whether this delivery ended the operation.
+    Delete {
+        ended: bool,
+    },
+    Redeliver,
 }
 
 #[derive(Deserialize)]
@@ -132,38 +131,38 @@ struct Body {
     operation_id: OperationId,
 }
 
-async fn record(provisioner: &Provisioner, message: &SqsMessage, deadline: Instant) -> Verdict {
+async fn process(provisioner: &Provisioner, message: &SqsMessage, deadline: Instant) -> Disposition {
     let body = message.body.as_deref().unwrap_or_default();
     let Body { operation_id } = match serde_json::from_str(body) {
         Ok(body) => body,
         Err(error) => {
-            // Not repeated: it is not ours, so nobody knows what it holds.
-            error!(%error, "a message is not about an operation");
-            return Verdict::Again;
+            // The log does not contain the body, because it may hold anything.
+            error!(%error, "a message does not name an operation");
+            return Disposition::Redeliver;
         }
     };
-    let last = receive_count(message) >= provisioner.config.max_attempts;
-    match provisioner.run(operation_id, Delivery { deadline, last }).await {
+    let is_last = receive_count(message) >= provisioner.config.max_attempts;
+    match provisioner.run(operation_id, Delivery { deadline, is_last }).await {
         Ok(Outcome::Finished { status, now }) => {
-            info!(operation.id = %operation_id, operation.status = status.as_str(), now, "the operation is over");
-            Verdict::Done { now }
+            info!(operation.id = %operation_id, operation.status = status.as_str(), now, "the operation has ended");
+            Disposition::Delete { ended: now }
         }
         Ok(Outcome::Retry(reason)) => {
-            warn!(operation.id = %operation_id, reason, "the message has to come again");
-            Verdict::Again
+            warn!(operation.id = %operation_id, reason, "the message must be delivered again");
+            Disposition::Redeliver
         }
         Err(Error::NotFound { .. }) => {
-            error!(operation.id = %operation_id, "a message names no operation of this platform");
-            Verdict::Again
+            error!(operation.id = %operation_id, "the operation of a message does not exist");
+            Disposition::Redeliver
         }
         Err(error) => {
-            error!(operation.id = %operation_id, error = error.chain(), "the platform database could not be asked");
-            Verdict::Again
+            error!(operation.id = %operation_id, error = error.chain(), "reading the platform database failed");
+            Disposition::Redeliver
         }
     }
 }
 
-/// How often the queue has given this message out.
+/// Number of times that the queue has delivered this message.
 fn receive_count(message: &SqsMessage) -> i32 {
     message.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok()).unwrap_or(1)
 }

@@ -1,4 +1,4 @@
-//! `POST /api/super-admin/tenants/{id}/retry`: provision a tenant again whose provisioning failed.
+//! `POST /api/super-admin/tenants/{id}/retry`: provision a failed tenant again.
 
 use std::sync::Arc;
 
@@ -7,33 +7,25 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use serde_json::json;
 use shared::{
-    audit::{self, AuditEntry},
     config::{ConfigError, FromEnv, IdempotencyConfig, QueueConfig},
     error::Error,
-    events::{self, Dispatcher},
+    events::Dispatcher,
     http::{BASE_PATH, Fingerprints, IdempotencyKey, IdempotentRequest, Replayable, Result, Routes, TenantPath, etag},
-    operations::{self, OperationKind},
     routes,
     super_admins::{AuthContext, MayOperate},
-    tenants::{self, Tenant, TenantStatus},
+    tenants::{self, RetryTenant, Tenant},
 };
-use time::OffsetDateTime;
 
-/// What the function needs.
+/// State of the function.
 #[derive(Clone, FromRef)]
 pub struct App {
-    /// Who may do what, and the platform database.
     pub gate: AuthContext,
-    /// Tells requests with the same idempotency key apart.
     pub fingerprints: Fingerprints,
-    /// Sends the operation to its worker.
     pub dispatcher: Arc<Dispatcher>,
 }
 
 impl App {
-    /// From the environment.
     pub fn from_env() -> Result<Self, ConfigError> {
         Ok(Self {
             gate: AuthContext::from_env()?,
@@ -43,14 +35,13 @@ impl App {
     }
 }
 
-/// The function's one route.
 pub fn routes(app: App) -> Routes {
     routes!(app: App => retry_tenant)
 }
 
 /// Provision a failed tenant again
 ///
-/// With what it was asked for with. It is in the background again, under a new operation.
+/// A new operation provisions the tenant in the background, with the values that it was created with.
 #[utoipa::path(
     post,
     path = "/api/super-admin/tenants/{id}/retry",
@@ -58,47 +49,40 @@ pub fn routes(app: App) -> Routes {
     responses(
         (status = 202, description = "The organization (provisioning in background)", body = Tenant,
             headers(
-                ("location" = String, description = "The tenant"),
+                ("location" = String, description = "URL of the tenant"),
                 ("etag" = String, description = "The revision, for If-Match"),
             )),
         (status = 404, description = "No such tenant"),
-        (status = 409, description = "The tenant has not failed, or an operation runs"),
+        (status = 409, description = "The tenant has not failed, or an operation is running"),
     ),
     security(("bearer" = []))
 )]
 async fn retry_tenant(
-    MayOperate(admin): MayOperate,
+    MayOperate(principal): MayOperate,
     TenantPath(id): TenantPath,
     key: IdempotencyKey,
     State(app): State<App>,
 ) -> Result<Response> {
-    let claim =
-        IdempotentRequest::new(&app.fingerprints, &admin, format!("POST {BASE_PATH}/tenants/{id}/retry"), key, b"")?;
+    let route = format!("POST {BASE_PATH}/tenants/{id}/retry");
+    let idempotent = IdempotentRequest::new(&app.fingerprints, &principal, route, key, b"")?;
     let mut connection = app.gate.platform.get().await?;
     let transaction = connection.transaction().await?;
-    if let Some(replayed) = claim.begin(&transaction).await? {
+    if let Some(replayed) = idempotent.begin(&transaction).await? {
         return Ok(replayed);
     }
-    let before = tenants::store::find_for_update(&transaction, id).await?;
-    operations::store::refuse_if_open(&transaction, id).await?;
-    if before.status != TenantStatus::Failed {
-        let status = before.status;
-        return Err(Error::Conflict(format!("The tenant is {status}; only a failed one can be retried")).into());
-    }
-    let now = OffsetDateTime::now_utc();
-    let tenant = tenants::store::set_status(&transaction, id, TenantStatus::Provisioning).await?;
-    let operation_id = operations::store::insert(&transaction, id, OperationKind::Retry, &admin.id, now).await?;
-    events::store::insert_provision(&transaction, id, operation_id).await?;
-    let entry = AuditEntry::done(admin.actor(), "tenant.retry", id, json!({ "operation_id": operation_id }));
-    audit::store::insert(&transaction, &entry).await?;
-    let location = HeaderValue::from_str(&format!("{BASE_PATH}/tenants/{id}")).map_err(Error::internal)?;
-    let response = Replayable {
+    let retried = tenants::retry(&transaction, &RetryTenant { actor: principal.actor(), id }).await?;
+    let response = accepted_response(&retried.tenant)?;
+    idempotent.complete(&transaction, &response).await?;
+    transaction.commit().await?;
+    app.dispatcher.provision(&connection, retried.operation_id).await;
+    Ok(response.into_response())
+}
+
+fn accepted_response(tenant: &Tenant) -> Result<Replayable> {
+    let location = HeaderValue::from_str(&format!("{BASE_PATH}/tenants/{}", tenant.id)).map_err(Error::internal)?;
+    Ok(Replayable {
         status: StatusCode::ACCEPTED,
         headers: vec![(header::LOCATION, location), (header::ETAG, etag(tenant.revision))],
-        body: serde_json::to_string(&tenant).map_err(Error::internal)?,
-    };
-    claim.complete(&transaction, &response).await?;
-    transaction.commit().await?;
-    app.dispatcher.provision(&connection, operation_id).await;
-    Ok(response.into_response())
+        body: serde_json::to_string(tenant).map_err(Error::internal)?,
+    })
 }

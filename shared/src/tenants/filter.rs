@@ -1,4 +1,4 @@
-//! The filters of lists of tenants.
+//! Query parameters that filter lists of tenants.
 
 use utoipa::{
     IntoParams,
@@ -11,7 +11,7 @@ use crate::{
     types::{Country, SearchText},
 };
 
-/// Takes `status`, `country` and `search`.
+/// Reads the parameters `status`, `country` and `search`.
 pub fn tenant_filter(query: &mut QueryReader) -> TenantFilter {
     TenantFilter {
         status: query.take("status", str::parse),
@@ -20,19 +20,19 @@ pub fn tenant_filter(query: &mut QueryReader) -> TenantFilter {
     }
 }
 
-/// The parameters that [`tenant_filter`] takes.
+/// The parameters that [`tenant_filter`] reads.
 #[derive(Debug)]
 pub struct TenantFilters;
 
 impl IntoParams for TenantFilters {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         vec![
-            query_parameter("status", named::<TenantStatus>(), "Only this status"),
-            query_parameter("country", named::<Country>(), "Only this country"),
+            query_parameter("status", named::<TenantStatus>(), "Only tenants with this status"),
+            query_parameter("country", named::<Country>(), "Only tenants in this country"),
             query_parameter(
                 "search",
                 single_line_text(),
-                "Only where this is in the name or the slug, without regard to case",
+                "Only tenants whose name or slug contains this text, ignoring case",
             ),
         ]
     }

@@ -1,4 +1,4 @@
-//! SQL of operations: what is being done to a tenant's databases. The worker's side of them is the journal.
+//! SQL of operations. [`journal`] contains the SQL that only their workers run.
 
 pub mod journal;
 
@@ -8,11 +8,12 @@ use tokio_postgres::Row;
 
 use crate::{
     error::{Error, Result},
-    operations::{Operation, OperationKind, OperationStatus, OperationStep, StepStatus},
+    operations::{OpenOperation, Operation, OperationKind, OperationStatus, OperationStep, StepStatus},
     types::{Cursor, OperationId, PageLimit, TenantId},
 };
 
-/// Inserts an operation that waits to be taken up, with its steps. The caller has made sure, under a lock on the tenant, that none is open.
+/// Inserts a pending operation with its steps. The caller has checked, under a lock on the tenant, that no other operation
+/// is open.
 pub async fn insert(
     transaction: &Transaction<'_>,
     tenant_id: TenantId,
@@ -38,31 +39,21 @@ pub async fn insert(
     Ok(id)
 }
 
-/// The operation that runs on a tenant now, if any.
-pub async fn find_open(
-    client: &impl GenericClient,
-    tenant_id: TenantId,
-) -> Result<Option<(OperationId, OperationKind, OperationStatus)>> {
+/// The open operation of a tenant, if any.
+pub async fn find_open(client: &impl GenericClient, tenant_id: TenantId) -> Result<Option<OpenOperation>> {
     let statement = client
         .prepare_cached("SELECT id, kind, status FROM operations WHERE tenant_id = $1 AND finished_at IS NULL")
         .await?;
     let Some(row) = client.query_opt(&statement, &[&tenant_id.0]).await? else { return Ok(None) };
-    Ok(Some((OperationId(row.try_get(0)?), read_kind(row.try_get(1)?)?, read_status(row.try_get(2)?)?)))
+    Ok(Some(OpenOperation {
+        id: OperationId(row.try_get(0)?),
+        kind: read_kind(row.try_get(1)?)?,
+        status: read_status(row.try_get(2)?)?,
+    }))
 }
 
-/// [`Error::Conflict`], naming it, while an operation runs on the tenant. The caller holds the lock on the tenant's row.
-pub async fn refuse_if_open(transaction: &Transaction<'_>, tenant_id: TenantId) -> Result<()> {
-    match find_open(transaction, tenant_id).await? {
-        None => Ok(()),
-        Some((id, kind, status)) => Err(Error::Conflict(format!(
-            "The operation {id} ({kind}, {status}) runs on this tenant; wait until it has ended",
-            kind = kind.as_str(),
-            status = status.as_str()
-        ))),
-    }
-}
-
-/// A page of a tenant's operations with their steps, newest first, after `cursor`; and one more where the list goes on.
+/// A page of a tenant's operations with their steps, newest first, after `cursor`. Contains one more operation than `limit`
+/// if the list continues.
 pub async fn list(
     client: &impl GenericClient,
     tenant_id: TenantId,
@@ -108,17 +99,17 @@ pub async fn list(
     Ok(operations)
 }
 
-fn read_step(row: &Row, at: usize) -> Result<Option<OperationStep>> {
-    let Some(name) = row.try_get::<_, Option<String>>(at)? else { return Ok(None) };
-    let status: &str = row.try_get(at + 1)?;
+fn read_step(row: &Row, first_column: usize) -> Result<Option<OperationStep>> {
+    let Some(name) = row.try_get::<_, Option<String>>(first_column)? else { return Ok(None) };
+    let status: &str = row.try_get(first_column + 1)?;
     Ok(Some(OperationStep {
         name,
         status: StepStatus::from_text(status)
             .ok_or_else(|| Error::internal(format!("unknown step status `{status}`")))?,
-        attempts: row.try_get(at + 2)?,
-        started_at: row.try_get(at + 3)?,
-        finished_at: row.try_get(at + 4)?,
-        error: row.try_get(at + 5)?,
+        attempts: row.try_get(first_column + 2)?,
+        started_at: row.try_get(first_column + 3)?,
+        finished_at: row.try_get(first_column + 4)?,
+        error: row.try_get(first_column + 5)?,
     }))
 }
 
