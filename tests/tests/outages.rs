@@ -1,4 +1,4 @@
-//! A store that is down, or hangs, gives a clear answer within its deadline, and nothing is half-written.
+//! If a store is down or hangs, requests get a clear response within the deadline, and nothing is written in part.
 
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,7 @@ fn user_request(tenant_id: &str) -> Value {
 }
 
 #[tokio::test]
-async fn without_postgresql_every_route_answers_503_in_time_and_works_again_when_it_is_back() {
+async fn without_postgresql_routes_return_503_in_time_and_work_again_after_it_is_back() {
     let world = World::new().await;
     let mut config = world.api();
     let (proxy, url) = Proxy::before(&config.url).await;
@@ -58,7 +58,8 @@ async fn without_postgresql_every_route_answers_503_in_time_and_works_again_when
             (Method::POST, "/users".to_owned(), Some(user_request(&id))),
             (Method::PATCH, format!("/users/{id}?tenant_id={id}"), Some(json!({"full_name": "x"}))),
         ];
-        join_all(requests.into_iter().map(|(method, path, body)| refused(&api, mode, method, path, body))).await;
+        join_all(requests.into_iter().map(|(method, path, body)| assert_unavailable(&api, mode, method, path, body)))
+            .await;
         proxy.set(Mode::Pass);
         let back = api.get(&format!("/tenants/{id}")).await;
         assert_eq!(back.status, StatusCode::OK, "{mode:?}: {}", back.text);
@@ -66,25 +67,25 @@ async fn without_postgresql_every_route_answers_503_in_time_and_works_again_when
     assert_eq!(world.count("SELECT FROM tenants").await, 1);
 }
 
-/// Sends a request that must be refused for now, in time, and without a word of what is inside.
-async fn refused(api: &Api, mode: Mode, method: Method, path: String, body: Option<Value>) {
+/// Sends a request that must fail with 503, in time, with a response that contains no internal details.
+async fn assert_unavailable(api: &Api, mode: Mode, method: Method, path: String, body: Option<Value>) {
     let mut request = api.request(method.clone(), &path);
     if let Some(body) = &body {
         request = request.json(body);
     }
     let started = Instant::now();
-    let refused = answer(request).await;
+    let response = answer(request).await;
     let took = started.elapsed();
-    assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE, "{mode:?} {method} {path}: {}", refused.text);
-    assert!(!refused.header("retry-after").is_empty(), "{mode:?} {method} {path}");
+    assert_eq!(response.status, StatusCode::SERVICE_UNAVAILABLE, "{mode:?} {method} {path}: {}", response.text);
+    assert!(!response.header("retry-after").is_empty(), "{mode:?} {method} {path}");
     assert!(took < Duration::from_secs(9), "{mode:?} {method} {path} took {took:?}");
-    for inside in ["127.0.0.1", "landlord_", "SELECT", "connection"] {
-        assert!(!refused.text.contains(inside), "{mode:?} {method} {path}: {}", refused.text);
+    for internal in ["127.0.0.1", "landlord_", "SELECT", "connection"] {
+        assert!(!response.text.contains(internal), "{mode:?} {method} {path}: {}", response.text);
     }
 }
 
 #[tokio::test]
-async fn without_redis_nobody_signs_in_and_everything_else_goes_on() {
+async fn without_redis_sign_in_fails_and_other_requests_work() {
     let world = World::new().await;
     let (proxy, url) = Proxy::before(&variable("REDIS_URL").into()).await;
     let redis = RedisConfig { url, timeout: Duration::from_millis(500) };
@@ -98,24 +99,24 @@ async fn without_redis_nobody_signs_in_and_everything_else_goes_on() {
     };
     for mode in [Mode::Cut, Mode::Hang] {
         proxy.set(mode);
-        let refused = sign_in().await;
-        assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE, "{mode:?}: {}", refused.text);
-        assert!(!refused.header("retry-after").is_empty());
+        let response = sign_in().await;
+        assert_eq!(response.status, StatusCode::SERVICE_UNAVAILABLE, "{mode:?}: {}", response.text);
+        assert!(!response.header("retry-after").is_empty());
         assert_eq!(api.get("/tenants").await.status, StatusCode::OK);
         proxy.set(Mode::Pass);
         let back = sign_in().await.status;
         assert!([StatusCode::UNAUTHORIZED, StatusCode::TOO_MANY_REQUESTS].contains(&back), "{mode:?}: {back}");
     }
-    // A restart that nobody noticed is nobody's matter.
+    // A restart between two requests has no effect.
     proxy.set(Mode::Cut);
     tokio::time::sleep(Duration::from_millis(100)).await;
     proxy.set(Mode::Pass);
-    let unnoticed = sign_in().await.status;
-    assert!([StatusCode::UNAUTHORIZED, StatusCode::TOO_MANY_REQUESTS].contains(&unnoticed), "{unnoticed}");
+    let after_restart = sign_in().await.status;
+    assert!([StatusCode::UNAUTHORIZED, StatusCode::TOO_MANY_REQUESTS].contains(&after_restart), "{after_restart}");
 }
 
 #[tokio::test]
-async fn without_sqs_a_tenant_is_accepted_and_its_message_waits_in_the_outbox() {
+async fn without_sqs_a_tenant_is_created_and_its_message_stays_in_the_outbox() {
     let world = World::new().await;
     let mut parts = Parts::of(&world);
     parts.queues.provision = Some("http://127.0.0.1:9/queue/gone".to_owned());
@@ -129,11 +130,11 @@ async fn without_sqs_a_tenant_is_accepted_and_its_message_waits_in_the_outbox() 
 }
 
 #[tokio::test]
-async fn a_function_that_froze_in_a_transaction_loses_its_locks_before_others_give_up_waiting_for_them() {
+async fn a_function_that_froze_in_a_transaction_loses_its_locks_before_other_requests_time_out() {
     let world = World::new().await;
     let api = Api::of(&world).await;
     let id = api.create_tenant("frozen").await["id"].as_str().unwrap().to_owned();
-    // A process that is not scheduled any more: nobody polls this transaction again, and its connection stays open.
+    // Like a frozen process: nothing polls this transaction until the end of the test, and its connection stays open.
     let config = PostgresConfig { statement_timeout: Duration::from_secs(2), ..world.api() };
     let platform = Postgres::connect(&config).unwrap();
     let mut frozen = platform.get().await.unwrap();
