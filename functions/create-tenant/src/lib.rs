@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::{
     extract::{FromRef, State},
-    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use deserr::Deserr;
@@ -13,12 +12,12 @@ use shared::{
     error::Error,
     events::Dispatcher,
     http::{
-        BASE_PATH, BodyErrors, Field, Fingerprints, IdempotencyKey, IdempotentRequest, JsonBody, LimitsBody,
-        Replayable, Result, Routes, etag,
+        Answer, BASE_PATH, BodyErrors, Created, Field, Fingerprints, IdempotencyKey, IdempotentRequest, JsonBody,
+        LimitsBody, Result, Routes,
     },
     passwords, routes,
     super_admins::{AuthContext, MayOperate},
-    tenants::{self, CreateTenant, Tenant, TenantName},
+    tenants::{self, CreateTenant, CreatedTenant, Tenant, TenantName},
     types::{Country, EmailAddress, LimitsPatch, NewPassword, Slug},
 };
 use utoipa::ToSchema;
@@ -53,23 +52,18 @@ pub fn routes(app: App) -> Routes {
 #[deserr(error = BodyErrors, deny_unknown_fields)]
 struct TenantRequest {
     /// Display name; one visible line.
-    #[schema(value_type = String, format = "single-line", min_length = 1, max_length = 120, example = "Kopi Kenangan")]
     name: TenantName,
     /// URL-safe identifier, unique among the tenants that are not deleted.
-    #[schema(value_type = String, min_length = 2, max_length = 48, pattern = "^[a-z0-9](-?[a-z0-9])*$", example = "kopi-kenangan")]
     slug: Slug,
     /// Resource limits. A missing limit gets the platform's default; `null` means unlimited.
     #[deserr(default)]
-    #[schema(value_type = Option<LimitsBody>, nullable = false)]
     limits: Field<LimitsBody>,
     /// ISO 3166-1 alpha-2 code.
     #[schema(example = "ID")]
     country: Country,
     /// E-mail address of the tenant's first user, an `admin`.
-    #[schema(value_type = String, format = Email, max_length = 254, example = "sari@kopikenangan.example")]
     admin_email: EmailAddress,
     /// Password of the first user. Must be long and hard to guess; there are no rules about its characters.
-    #[schema(value_type = String, format = Password, min_length = 12, max_length = 128, example = "tidal-mango-orbit-42")]
     admin_password: NewPassword,
 }
 
@@ -104,9 +98,9 @@ async fn create_tenant(
         return Err(Error::invalid_body("/admin_password", "is too easy to guess from the tenant's own name").into());
     }
     let route = format!("POST {BASE_PATH}/tenants");
-    let idempotent = IdempotentRequest::new(&app.fingerprints, &principal, route, key, &bytes)?;
-    if let Some(replayed) = idempotent.find(&app.gate.platform.get().await?).await? {
-        return Ok(replayed);
+    let idempotent = IdempotentRequest::new(&app.fingerprints, &principal.id, route, key, &bytes)?;
+    if let Some(stored) = idempotent.find(&app.gate.platform.get().await?).await? {
+        return Ok(stored.again());
     }
     // The function holds no connection in the meantime, because hashing takes longer than everything else together.
     let password_hash = passwords::hash(request.admin_password.expose()).await?;
@@ -119,24 +113,20 @@ async fn create_tenant(
         admin_email: request.admin_email,
         admin_password_hash: password_hash.into(),
     };
-    let mut connection = app.gate.platform.get().await?;
-    let transaction = connection.transaction().await?;
-    if let Some(replayed) = idempotent.begin(&transaction).await? {
-        return Ok(replayed);
+    let mut platform = app.gate.platform.get().await?;
+    let answer = idempotent
+        .run(
+            &mut platform,
+            async |transaction| tenants::create(transaction, &command).await,
+            |CreatedTenant { tenant, .. }| Created {
+                body: tenant.clone(),
+                location: Some(format!("{BASE_PATH}/tenants/{}", tenant.id)),
+                revision: Some(tenant.revision),
+            },
+        )
+        .await?;
+    if let Answer::First(created, _) = &answer {
+        app.dispatcher.provision(&platform, created.operation_id).await;
     }
-    let created = tenants::create(&transaction, &command).await?;
-    let response = created_response(&created.tenant)?;
-    idempotent.complete(&transaction, &response).await?;
-    transaction.commit().await?;
-    app.dispatcher.provision(&connection, created.operation_id).await;
-    Ok(response.into_response())
-}
-
-fn created_response(tenant: &Tenant) -> Result<Replayable> {
-    let location = HeaderValue::from_str(&format!("{BASE_PATH}/tenants/{}", tenant.id)).map_err(Error::internal)?;
-    Ok(Replayable {
-        status: StatusCode::CREATED,
-        headers: vec![(header::LOCATION, location), (header::ETAG, etag(tenant.revision))],
-        body: serde_json::to_string(tenant).map_err(Error::internal)?,
-    })
+    Ok(answer.into_response())
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::{
     extract::{FromRef, State},
-    http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
 use deserr::Deserr;
@@ -16,8 +15,8 @@ use shared::{
     error::Error,
     events::{self, Dispatcher},
     http::{
-        BASE_PATH, BodyErrors, Fingerprints, Held, IdempotencyKey, IdempotentRequest, JsonBody, Replayable, Result,
-        Routes, etag,
+        Answer, BASE_PATH, BodyErrors, Created, Fingerprints, IdempotencyKey, IdempotentRequest, JsonBody,
+        JsonResponse, Replayable, Result, Routes,
     },
     passwords, routes,
     super_admins::{AuthContext, MayOperate, Principal},
@@ -67,15 +66,12 @@ struct UserRequest {
     /// The tenant.
     tenant_id: TenantId,
     /// E-mail address, unique in the tenant without regard to case.
-    #[schema(value_type = String, format = Email, max_length = 254, example = "budi@kopikenangan.example")]
     email: EmailAddress,
     /// Name that people read; one visible line.
-    #[schema(value_type = String, format = "single-line", min_length = 1, max_length = 120, example = "Budi Santoso")]
     full_name: FullName,
     /// What they are to the tenant.
     role: UserRole,
     /// Password: length counts, composition does not; what is easy to guess is refused.
-    #[schema(value_type = String, format = Password, min_length = 12, max_length = 128, example = "tidal-mango-orbit-42")]
     password: NewPassword,
 }
 
@@ -105,25 +101,25 @@ async fn create_user(
     if request.password.is_guessable_from(&[request.email.as_str(), request.full_name.as_str()]) {
         return Err(Error::invalid_body("/password", "is too easy to guess from the user's own name").into());
     }
-    let claim = IdempotentRequest::new(&app.fingerprints, &admin, format!("POST {BASE_PATH}/users"), key, &bytes)?;
+    let claim = IdempotentRequest::new(&app.fingerprints, &admin.id, format!("POST {BASE_PATH}/users"), key, &bytes)?;
     let platform = app.gate.platform.get().await?;
-    if let Some(replayed) = claim.find(&platform).await? {
-        return Ok(replayed);
+    if let Some(stored) = claim.find(&platform).await? {
+        return Ok(stored.again());
     }
     let site = tenants::store::find_location(&platform, request.tenant_id).await?;
     site.require_active()?;
     // No connection is held meanwhile: hashing takes longer than everything else together.
     drop(platform);
     let password_hash = passwords::hash(request.password.expose()).await?;
-    let mut session = match claim.hold(app.gate.platform.get().await?).await? {
-        Held::Now(session) => session,
-        Held::Before(replayed) => return Ok(replayed),
-    };
-    let added = add(&app, &admin, &claim, &site, &mut session, &request, &password_hash).await;
-    claim.release(session).await?;
-    let response = added?;
-    app.dispatcher.poke_relay().await;
-    Ok(response.into_response())
+    let answer = claim
+        .run_in_session(app.gate.platform.get().await?, async |session| {
+            Ok(((), add(&app, &admin, &claim, &site, session, &request, &password_hash).await?))
+        })
+        .await?;
+    if let Answer::First(..) = &answer {
+        app.dispatcher.poke_relay().await;
+    }
+    Ok(answer.into_response())
 }
 
 /// Writes the intent down, adds the user where there is a seat, and then tells it: the event, the outcome and the answer
@@ -139,7 +135,7 @@ async fn add(
 ) -> Result<Replayable, Error> {
     let UserRequest { email, full_name, role, .. } = request;
     let cut_off = match claim.mark() {
-        Some(mark) => audit::store::find_cut_off(platform, &admin.id, ACTION, site.id, &mark).await?,
+        Some(mark) => audit::store::find_unfinished_intent(platform, &admin.id, ACTION, site.id, &mark).await?,
         None => None,
     };
     let id = cut_off.as_ref().and_then(|(_, details)| details["user_id"].as_str()?.parse().ok());
@@ -168,11 +164,8 @@ async fn add(
     tenants::store::find_for_update(&transaction, site.id).await?;
     events::store::insert_event(&transaction, &UserEvent::Created.of(site.id, &user)).await?;
     change.complete(&transaction, details).await?;
-    let response = Replayable {
-        status: StatusCode::CREATED,
-        headers: vec![(header::ETAG, etag(user.revision))],
-        body: serde_json::to_string(&user).map_err(Error::internal)?,
-    };
+    let revision = Some(user.revision);
+    let response = Created { body: user, location: None, revision }.to_replayable()?;
     claim.complete(&transaction, &response).await?;
     transaction.commit().await?;
     Ok(response)

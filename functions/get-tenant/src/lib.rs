@@ -1,12 +1,7 @@
 //! `GET /api/super-admin/tenants/{id}`: get one tenant.
 
-use axum::{
-    http::{HeaderValue, header},
-    response::{IntoResponse, Response},
-};
 use shared::{
-    error::Error,
-    http::{Result, Routes, TenantPath, etag},
+    http::{Result, Routes, Tagged, TenantPath},
     routes,
     super_admins::{AuthContext, MayRead},
     tenants::{self, Tenant},
@@ -30,11 +25,10 @@ pub fn routes(auth: AuthContext) -> Routes {
     ),
     security(("bearer" = []))
 )]
-async fn get_tenant(reader: MayRead, TenantPath(id): TenantPath) -> Result<Response> {
+async fn get_tenant(reader: MayRead, TenantPath(id): TenantPath) -> Result<Tagged<Tenant>> {
     let tenant = reader
         .admit_with_state(|client, caller| tenants::store::find_with_super_admin_state(client, caller, id))
         .await?;
-    let body = serde_json::to_vec(&tenant).map_err(Error::internal)?;
-    let json = HeaderValue::from_static("application/json");
-    Ok(([(header::CONTENT_TYPE, json), (header::ETAG, etag(tenant.revision))], body).into_response())
+    let revision = tenant.revision;
+    Ok(Tagged(tenant, revision))
 }

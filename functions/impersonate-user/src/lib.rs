@@ -93,7 +93,7 @@ async fn impersonate_user(
     JsonBody { value: request, bytes }: JsonBody<ImpersonationRequest>,
 ) -> Result<Response> {
     let claim =
-        IdempotentRequest::new(&app.fingerprints, &admin, format!("POST {BASE_PATH}/impersonations"), key, &bytes)?;
+        IdempotentRequest::new(&app.fingerprints, &admin.id, format!("POST {BASE_PATH}/impersonations"), key, &bytes)?;
     let start = Start { app: &app, admin: &admin, request: &request, claim: &claim };
     start.run().await
 }

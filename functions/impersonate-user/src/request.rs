@@ -21,19 +21,16 @@ pub(crate) struct ImpersonationRequest {
     /// A user of it who is not deactivated.
     pub(crate) user_id: UserId,
     /// Why; one visible line, which the tenant reads too.
-    #[schema(value_type = String, format = "single-line", min_length = 10, max_length = 500, example = "Looks at why the inbox of sari stays empty")]
     pub(crate) reason: Reason,
     /// The case in the help desk.
     #[deserr(default)]
-    #[schema(value_type = Option<String>, nullable = false, format = "single-line", min_length = 1, max_length = 100, example = "HELP-4711")]
     pub(crate) ticket: Field<Ticket>,
     /// How long the token lasts.
     #[deserr(default)]
-    #[schema(value_type = Option<i32>, nullable = false, minimum = 1, maximum = 60, default = 30)]
     pub(crate) duration_minutes: Field<ImpersonationMinutes>,
     /// What may be done; `write` takes the role `owner`.
     #[deserr(default)]
-    #[schema(value_type = Option<Access>, nullable = false, default = "read")]
+    #[schema(default = "read")]
     pub(crate) access: Field<Access>,
 }
 

@@ -1,14 +1,11 @@
 //! The start of an impersonation: what is checked, in which order, and what is written where.
 
-use axum::{
-    http::{HeaderValue, StatusCode, header},
-    response::{IntoResponse, Response},
-};
+use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 use shared::{
     audit::{self, AuditEntry},
     error::{Dependency, Error},
-    http::{BASE_PATH, IdempotentRequest, Problem, Replayable, Result},
+    http::{Answer, BASE_PATH, Created, IdempotentRequest, Problem, Replayable, Result},
     impersonations::{
         self, Access, Impersonation, Ticket,
         store::{Begun, NewImpersonation, START, record},
@@ -68,21 +65,27 @@ impl Start<'_> {
         // No token is given that could not be denied.
         self.app.deny_list.ensure_writable().await?;
         let mut platform = self.app.gate.platform.get().await?;
-        if let Some(stored) = self.claim.find_stored(&platform).await? {
+        if let Some(stored) = self.claim.find(&platform).await? {
             return self.again(stored).await.map(Outcome::Before);
         }
         let site = tenants::store::find_location(&platform, self.request.tenant_id).await?;
         let user = self.find_user(&site).await?;
-        let transaction = platform.transaction().await?;
-        if let Some(stored) = self.claim.begin_stored(&transaction).await? {
-            drop(transaction);
-            return self.again(stored).await.map(Outcome::Before);
+        // The response is stored without the token, which is at rest nowhere.
+        let answer = self
+            .claim
+            .run(
+                &mut platform,
+                async |transaction| impersonations::store::begin(transaction, &self.wanted(&user)).await,
+                |begun| created(begun.impersonation.id, ImpersonationResponse::of(&begun.impersonation, &user)),
+            )
+            .await?;
+        match answer {
+            Answer::Replayed(stored) => self.again(stored).await.map(Outcome::Before),
+            Answer::First(begun, _) => {
+                let response = ImpersonationResponse::of(&begun.impersonation, &user);
+                Ok(Outcome::Begun(Box::new(Intent { begun, site, response })))
+            }
         }
-        let begun = impersonations::store::begin(&transaction, &self.wanted(&user)).await?;
-        let response = ImpersonationResponse::of(&begun.impersonation, &user);
-        self.claim.complete(&transaction, &replayable(begun.impersonation.id, &response)?).await?;
-        transaction.commit().await?;
-        Ok(Outcome::Begun(Box::new(Intent { begun, site, response })))
     }
 
     async fn find_user(&self, site: &TenantLocation) -> Result<User, Error> {
@@ -131,7 +134,7 @@ impl Start<'_> {
         };
         self.app.dispatcher.poke_relay().await;
         response.token = self.app.signer.sign(&impersonation)?;
-        Ok(replayable(impersonation.id, &response)?.into_response())
+        Ok(created(impersonation.id, response).into_response())
     }
 
     /// The tenant sees who acts in its users' names; nobody does whom it cannot see.
@@ -235,11 +238,6 @@ fn deactivated() -> Error {
 }
 
 /// The answer about an impersonation.
-fn replayable(id: ImpersonationId, response: &ImpersonationResponse) -> Result<Replayable, Error> {
-    let location = HeaderValue::from_str(&format!("{BASE_PATH}/impersonations/{id}")).map_err(Error::internal)?;
-    Ok(Replayable {
-        status: StatusCode::CREATED,
-        headers: vec![(header::LOCATION, location)],
-        body: serde_json::to_string(response).map_err(Error::internal)?,
-    })
+fn created(id: ImpersonationId, body: ImpersonationResponse) -> Created<ImpersonationResponse> {
+    Created { body, location: Some(format!("{BASE_PATH}/impersonations/{id}")), revision: None }
 }

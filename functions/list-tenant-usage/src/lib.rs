@@ -14,11 +14,11 @@ use shared::{
     clients::redis::Redis,
     config::{ConfigError, FromEnv, RedisConfig},
     error::Error,
-    http::{Page, Paging, QueryReader, Result, Routes},
+    http::{Page, Paging, QueryParameters, QueryReader, Result, Routes},
     routes,
     super_admins::{AuthContext, MayRead},
-    tenants::{TenantFilters, tenant_filter},
-    types::{Cursor, Month, PageLimit, ValueCursor},
+    tenants::TenantFilter,
+    types::{Cursor, Month, PageLimit, ParameterValue, ValueCursor},
     usage::{
         self, TenantUsage, Usage, UsageSort,
         live_counters::LiveCounters,
@@ -63,7 +63,7 @@ pub fn routes(app: App) -> Routes {
     get,
     path = "/api/super-admin/tenants/usage",
     params(
-        TenantFilters,
+        TenantFilter,
         ("over_limit" = Option<bool>, Query, description = "Only those that use more of something than their limits allow, or only the others"),
         ("sort" = Option<String>, Query, example = "-messages_month",
             pattern = "^-?(agents|agents_online|contacts|messages_month|storage_bytes)$",
@@ -125,10 +125,9 @@ fn list_by(sort: UsageSort) -> String {
 }
 
 fn read(mut query: QueryReader) -> Result<(UsageFilter, UsageOrder, PageLimit), Error> {
-    let filter = UsageFilter {
-        tenants: tenant_filter(&mut query),
-        over_limit: query.take("over_limit", |text| text.parse().map_err(|_| "must be true or false")),
-    };
+    let tenants = TenantFilter::take_all(&mut query).unwrap_or_default();
+    let over_limit = query.take("over_limit", bool::parse_parameter);
+    let filter = UsageFilter { tenants, over_limit };
     let mut unknown = false;
     let sort = query.take("sort", |text| text.parse::<UsageSort>().inspect_err(|_| unknown = true));
     let limit = query.take("limit", PageLimit::parse).unwrap_or_default();

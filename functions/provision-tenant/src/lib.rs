@@ -1,35 +1,39 @@
-//! SQS `provision-tenant`: the worker that runs the operations on tenants' databases.
+//! SQS `provision-tenant`: runs every operation on a tenant's databases.
 //!
-//! A message is `{"operation_id": "…"}`. The response is a partial batch response: it lists the messages that the queue must
-//! deliver again. These are messages whose operation has not ended, and messages that cannot be parsed or whose operation does
-//! not exist, which end as dead letters.
+//! A message is `{"operation_id": "…"}`. A message that cannot be read or names no operation fails alone, is delivered again,
+//! and ends in the dead-letter queue.
 
 use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
-use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsMessage};
 use serde::Deserialize;
 use shared::{
-    clients::{postgres::Postgres, s3::Bucket, sqs::Sqs},
+    clients::{postgres::Postgres, s3::Bucket},
     config::{Clusters, ConfigError, FromEnv, MongoConfig, PostgresConfig, ProvisioningConfig, QueueConfig, S3Config},
-    error::Error,
+    error::{Error, Result},
+    events::Dispatcher,
     provisioning::{Delivery, Outcome, Provisioner, Stores},
     types::OperationId,
+    worker::{Batch, Invocation, Trigger, Worker},
 };
-use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
-use tracing::{Instrument, error, info, info_span, warn};
+use tokio::time::Instant;
+use tracing::{error, info, warn};
 
 /// Maximum number of messages of a batch that are processed at once.
-const MAX_CONCURRENCY: usize = 5;
+const CONCURRENCY: usize = 5;
 
 /// State of the function.
 #[derive(Clone)]
 pub struct App {
     pub provisioner: Arc<Provisioner>,
-    pub sqs: Arc<Sqs>,
-    pub relay_queue_url: Option<String>,
+    /// Pokes the relay after an operation has ended.
+    pub dispatcher: Arc<Dispatcher>,
 }
 
 impl App {
@@ -50,79 +54,48 @@ impl App {
                 config: ProvisioningConfig::from_env()?,
                 observer: None,
             }),
-            sqs: Arc::new(Sqs::new()),
-            relay_queue_url: QueueConfig::from_env()?.relay,
+            dispatcher: Arc::new(Dispatcher::new(QueueConfig::from_env()?)),
         })
-    }
-
-    /// Processes a batch, until shortly before `deadline`. The local runtime sends a deadline in the past; the function's
-    /// configured timeout then applies.
-    pub async fn handle(&self, batch: SqsEvent, deadline: SystemTime) -> SqsBatchResponse {
-        let time_left = match deadline.duration_since(SystemTime::now()) {
-            Ok(time_left) if !time_left.is_zero() => time_left.min(self.provisioner.config.function_timeout),
-            _ => self.provisioner.config.function_timeout,
-        };
-        let deadline = Instant::now() + time_left.saturating_sub(RESPONSE_MARGIN);
-        let permits = Arc::new(Semaphore::new(MAX_CONCURRENCY));
-        let mut tasks = JoinSet::new();
-        let mut message_ids = Vec::new();
-        for message in batch.records {
-            let id = message.message_id.clone().unwrap_or_default();
-            let (provisioner, permits) = (Arc::clone(&self.provisioner), Arc::clone(&permits));
-            let span = info_span!("message", message.id = id);
-            // Each message has its own task, so that a panic fails only that message.
-            let task = tasks.spawn(
-                async move {
-                    let _permit = permits.acquire().await;
-                    process(&provisioner, &message, deadline).await
-                }
-                .instrument(span),
-            );
-            message_ids.push((task.id(), id));
-        }
-        let (mut any_ended, mut failures) = (false, Vec::new());
-        while let Some(result) = tasks.join_next_with_id().await {
-            let task = match result {
-                Ok((_, Disposition::Delete { ended })) => {
-                    any_ended |= ended;
-                    continue;
-                }
-                Ok((task, Disposition::Redeliver)) => task,
-                Err(panic) => {
-                    error!(error = %panic, "processing a message panicked");
-                    panic.id()
-                }
-            };
-            failures.extend(message_ids.iter().find(|(id, _)| *id == task).map(|(_, message)| message.clone()));
-        }
-        if any_ended {
-            self.poke_relay().await;
-        }
-        let mut response = SqsBatchResponse::default();
-        response.batch_item_failures = failures.into_iter().map(failure).collect();
-        response
-    }
-
-    /// The outbox contains new events. If this fails, the relay finds them a minute later, by its schedule.
-    async fn poke_relay(&self) {
-        if let Some(url) = &self.relay_queue_url
-            && let Err(error) = self.sqs.send(url, r#"{"poke":true}"#).await
-        {
-            warn!(error = error.chain(), "poking the relay failed");
-        }
     }
 }
 
-/// Time that is reserved for poking the relay and for the response.
-const RESPONSE_MARGIN: Duration = Duration::from_secs(1);
+impl Worker for App {
+    fn default_timeout(&self) -> Duration {
+        self.provisioner.config.function_timeout
+    }
+}
 
-/// What the queue does with a message.
-enum Disposition {
-    /// `ended`: whether this delivery ended the operation.
-    Delete {
-        ended: bool,
-    },
-    Redeliver,
+/// Runs the operations that the messages of a batch name.
+pub async fn handle(app: &App, Invocation { trigger, deadline }: Invocation) -> Result<SqsBatchResponse> {
+    let Trigger::Queue(batch) = trigger else {
+        return Err(Error::Malformed("provision-tenant can only be invoked by its queue".to_owned()));
+    };
+    let until = Instant::now() + deadline.remaining().min(app.provisioner.config.function_timeout);
+    let ended = Arc::new(AtomicBool::new(false));
+    let response = batch
+        .process(CONCURRENCY, |message| {
+            let (provisioner, ended) = (Arc::clone(&app.provisioner), Arc::clone(&ended));
+            async move {
+                let result = work(&provisioner, &message, until).await;
+                if matches!(result, MessageResult::Done { now: true }) {
+                    ended.store(true, Ordering::Relaxed);
+                }
+                matches!(result, MessageResult::Done { .. })
+            }
+        })
+        .await;
+    if ended.load(Ordering::Relaxed) {
+        app.dispatcher.poke_relay().await;
+    }
+    Ok(response)
+}
+
+/// Result of processing a message.
+enum MessageResult {
+    /// The operation has ended. `now`: whether this delivery ended it.
+    Done { now: bool },
+    /// The message must be delivered again.
+    Retry,
 }
 
 #[derive(Deserialize)]
@@ -131,33 +104,31 @@ struct Body {
     operation_id: OperationId,
 }
 
-async fn process(provisioner: &Provisioner, message: &SqsMessage, deadline: Instant) -> Disposition {
-    let body = message.body.as_deref().unwrap_or_default();
-    let Body { operation_id } = match serde_json::from_str(body) {
+async fn work(provisioner: &Provisioner, message: &SqsMessage, deadline: Instant) -> MessageResult {
+    let Body { operation_id } = match Batch::read(message) {
         Ok(body) => body,
         Err(error) => {
-            // The log does not contain the body, because it may hold anything.
-            error!(%error, "a message does not name an operation");
-            return Disposition::Redeliver;
+            error!(error, "a message does not name an operation");
+            return MessageResult::Retry;
         }
     };
     let is_last = receive_count(message) >= provisioner.config.max_attempts;
     match provisioner.run(operation_id, Delivery { deadline, is_last }).await {
         Ok(Outcome::Finished { status, now }) => {
             info!(operation.id = %operation_id, operation.status = status.as_str(), now, "the operation has ended");
-            Disposition::Delete { ended: now }
+            MessageResult::Done { now }
         }
         Ok(Outcome::Retry(reason)) => {
             warn!(operation.id = %operation_id, reason, "the message must be delivered again");
-            Disposition::Redeliver
+            MessageResult::Retry
         }
         Err(Error::NotFound { .. }) => {
             error!(operation.id = %operation_id, "the operation of a message does not exist");
-            Disposition::Redeliver
+            MessageResult::Retry
         }
         Err(error) => {
             error!(operation.id = %operation_id, error = error.chain(), "reading the platform database failed");
-            Disposition::Redeliver
+            MessageResult::Retry
         }
     }
 }
@@ -165,10 +136,4 @@ async fn process(provisioner: &Provisioner, message: &SqsMessage, deadline: Inst
 /// Number of times that the queue has delivered this message.
 fn receive_count(message: &SqsMessage) -> i32 {
     message.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok()).unwrap_or(1)
-}
-
-fn failure(message_id: String) -> BatchItemFailure {
-    let mut failure = BatchItemFailure::default();
-    failure.item_identifier = message_id;
-    failure
 }

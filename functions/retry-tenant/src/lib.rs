@@ -4,17 +4,15 @@ use std::sync::Arc;
 
 use axum::{
     extract::{FromRef, State},
-    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use shared::{
     config::{ConfigError, FromEnv, IdempotencyConfig, QueueConfig},
-    error::Error,
     events::Dispatcher,
-    http::{BASE_PATH, Fingerprints, IdempotencyKey, IdempotentRequest, Replayable, Result, Routes, TenantPath, etag},
+    http::{Accepted, Answer, BASE_PATH, Fingerprints, IdempotencyKey, IdempotentRequest, Result, Routes, TenantPath},
     routes,
     super_admins::{AuthContext, MayOperate},
-    tenants::{self, RetryTenant, Tenant},
+    tenants::{self, RetriedTenant, RetryTenant, Tenant},
 };
 
 /// State of the function.
@@ -64,25 +62,22 @@ async fn retry_tenant(
     State(app): State<App>,
 ) -> Result<Response> {
     let route = format!("POST {BASE_PATH}/tenants/{id}/retry");
-    let idempotent = IdempotentRequest::new(&app.fingerprints, &principal, route, key, b"")?;
-    let mut connection = app.gate.platform.get().await?;
-    let transaction = connection.transaction().await?;
-    if let Some(replayed) = idempotent.begin(&transaction).await? {
-        return Ok(replayed);
+    let idempotent = IdempotentRequest::new(&app.fingerprints, &principal.id, route, key, b"")?;
+    let mut platform = app.gate.platform.get().await?;
+    let command = RetryTenant { actor: principal.actor(), id };
+    let answer = idempotent
+        .run(
+            &mut platform,
+            async |transaction| tenants::retry(transaction, &command).await,
+            |RetriedTenant { tenant, .. }| Accepted {
+                body: tenant.clone(),
+                location: Some(format!("{BASE_PATH}/tenants/{id}")),
+                revision: Some(tenant.revision),
+            },
+        )
+        .await?;
+    if let Answer::First(retried, _) = &answer {
+        app.dispatcher.provision(&platform, retried.operation_id).await;
     }
-    let retried = tenants::retry(&transaction, &RetryTenant { actor: principal.actor(), id }).await?;
-    let response = accepted_response(&retried.tenant)?;
-    idempotent.complete(&transaction, &response).await?;
-    transaction.commit().await?;
-    app.dispatcher.provision(&connection, retried.operation_id).await;
-    Ok(response.into_response())
-}
-
-fn accepted_response(tenant: &Tenant) -> Result<Replayable> {
-    let location = HeaderValue::from_str(&format!("{BASE_PATH}/tenants/{}", tenant.id)).map_err(Error::internal)?;
-    Ok(Replayable {
-        status: StatusCode::ACCEPTED,
-        headers: vec![(header::LOCATION, location), (header::ETAG, etag(tenant.revision))],
-        body: serde_json::to_string(tenant).map_err(Error::internal)?,
-    })
+    Ok(answer.into_response())
 }

@@ -2,19 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::{
-    extract::{FromRef, State},
-    http::{HeaderValue, header},
-    response::{IntoResponse, Response},
-};
+use axum::extract::{FromRef, State};
 use deserr::Deserr;
 use serde_json::json;
 use shared::{
     clients::redis::Redis,
     config::{ConfigError, FromEnv, QueueConfig, RedisConfig},
-    error::Error,
     events::Dispatcher,
-    http::{BodyErrors, Field, IfMatch, JsonBody, LimitsBody, Result, Routes, TenantPath, etag},
+    http::{BodyErrors, Field, IfMatch, JsonBody, LimitsBody, Result, Routes, Tagged, TenantPath},
     revocations::DenyList,
     routes,
     super_admins::{AuthContext, MayOperate},
@@ -52,16 +47,12 @@ pub fn routes(app: App) -> Routes {
 struct TenantPatch {
     /// Display name.
     #[deserr(default)]
-    #[schema(value_type = Option<String>, nullable = false, format = "single-line", min_length = 1, max_length = 120,
-        example = "Kopi Kenangan")]
     name: Field<TenantName>,
     /// Resource limits, each of them optional; `null` means unlimited.
     #[deserr(default)]
-    #[schema(value_type = Option<LimitsBody>, nullable = false)]
     limits: Field<LimitsBody>,
     /// `active` if the tenant is suspended, or `suspended` if it is active.
     #[deserr(default)]
-    #[schema(value_type = Option<TenantStatus>, nullable = false)]
     status: Field<TenantStatus>,
 }
 
@@ -88,7 +79,7 @@ async fn update_tenant(
     if_match: IfMatch,
     State(app): State<App>,
     JsonBody { value: patch, .. }: JsonBody<TenantPatch>,
-) -> Result<Response> {
+) -> Result<Tagged<Tenant>> {
     let mut platform = app.gate.platform.get().await?;
     let command = UpdateTenant {
         actor: principal.actor(),
@@ -105,7 +96,6 @@ async fn update_tenant(
             tenant
         }
     };
-    let body = serde_json::to_vec(&tenant).map_err(Error::internal)?;
-    let json = HeaderValue::from_static("application/json");
-    Ok(([(header::CONTENT_TYPE, json), (header::ETAG, etag(tenant.revision))], body).into_response())
+    let revision = tenant.revision;
+    Ok(Tagged(tenant, revision))
 }

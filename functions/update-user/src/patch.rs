@@ -16,21 +16,15 @@ use utoipa::ToSchema;
 pub(crate) struct UserPatch {
     /// Name that people read.
     #[deserr(default)]
-    #[schema(value_type = Option<String>, nullable = false, format = "single-line", min_length = 1,
-        max_length = 120, example = "Sari Wulandari")]
     full_name: Field<FullName>,
     /// What they are to the tenant. Its last active admin stays one.
     #[deserr(default)]
-    #[schema(value_type = Option<UserRole>, nullable = false)]
     role: Field<UserRole>,
     /// `deactivated` frees the seat and ends every session and impersonation; `active` takes a seat again.
     #[deserr(default)]
-    #[schema(value_type = Option<UserStatus>, nullable = false)]
     status: Field<UserStatus>,
     /// A new password, which ends every session.
     #[deserr(default)]
-    #[schema(value_type = Option<String>, nullable = false, format = Password, min_length = 12, max_length = 128,
-        example = "quiet-lemon-harbor-17")]
     pub(crate) password: Field<NewPassword>,
 }
 

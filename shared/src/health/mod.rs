@@ -6,14 +6,16 @@ mod checks;
 pub mod store;
 
 #[cfg(feature = "health")]
-use crate::types::{Channel, Service};
 pub use checks::*;
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{tenants::TenantStatus, types::InvalidValue};
+use crate::{
+    tenants::TenantStatus,
+    types::{Channel, InvalidValue, Service},
+};
 
 /// Something whose health is watched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -38,6 +40,7 @@ pub enum Component {
     Integration(Channel),
 }
 
+named_parameter!(Component);
 keyword_schema!(Component, Component::ALL.map(Component::as_str), "postgresql", "Something whose health is watched.");
 
 impl Component {

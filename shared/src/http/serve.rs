@@ -1,4 +1,4 @@
-//! Running a router as a Lambda function.
+//! Runs routes as a Lambda function.
 
 use futures::FutureExt;
 use lambda_http::{Adapter, LambdaEvent, Service, lambda_runtime, request::LambdaRequest, service_fn};
@@ -6,26 +6,30 @@ use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::http::{Routes, finish};
-use crate::{config::ConfigError, error, telemetry};
+use crate::{
+    config::ConfigError,
+    error,
+    worker::{self, Invocation, Worker},
+};
 
-/// Runs the routes of one function until Lambda ends the process. `app` reads the configuration; when it cannot, the
-/// function ends with one clear line and Lambda reports a failed start.
+/// Runs the routes of a function until Lambda ends the process. `app` reads the configuration; if it fails, the function logs
+/// the reason and ends, and Lambda reports a failed start.
 pub async fn serve<A>(
     app: impl FnOnce() -> Result<A, ConfigError>,
     routes: impl FnOnce(A) -> Routes,
 ) -> Result<(), lambda_http::Error> {
-    let app = start(app)?;
+    let app = worker::start(app)?;
     lambda_http::run(finish(routes(app))).await
 }
 
-/// As [`serve`], for a function that a schedule invokes too. Whatever is no request of the HTTP API goes to `scheduled`,
-/// whose answer, or failure, is the invocation's.
-pub async fn serve_scheduled<A: Clone, T: Serialize>(
+/// As [`serve`], for a function that a schedule invokes too. Events that are no requests of the HTTP API go to `scheduled`; its
+/// result is that of the invocation.
+pub async fn serve_scheduled<A: Clone + Worker, T: Serialize>(
     app: impl FnOnce() -> Result<A, ConfigError>,
     routes: impl FnOnce(A) -> Routes,
-    scheduled: impl AsyncFn(A) -> error::Result<T>,
+    scheduled: impl AsyncFn(&A, Invocation) -> error::Result<T>,
 ) -> Result<(), lambda_http::Error> {
-    let app = start(app)?;
+    let app = worker::start(app)?;
     let requests = Adapter::from(finish(routes(app.clone())));
     let (app, scheduled) = (&app, &scheduled);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| {
@@ -36,7 +40,8 @@ pub async fn serve_scheduled<A: Clone, T: Serialize>(
                 let request: LambdaRequest = serde_json::from_str(payload.get())?;
                 to_raw_value(&requests.call(LambdaEvent::new(request, context)).await?)
             } else {
-                to_raw_value(&scheduled(app.clone()).await?)
+                let event = LambdaEvent::new(serde_json::from_str(payload.get())?, context);
+                to_raw_value(&worker::invoke(app, scheduled, event).await?)
             };
             Ok::<_, lambda_http::Error>(answer?)
         }
@@ -45,19 +50,14 @@ pub async fn serve_scheduled<A: Clone, T: Serialize>(
     .await
 }
 
-fn start<A>(app: impl FnOnce() -> Result<A, ConfigError>) -> Result<A, ConfigError> {
-    telemetry::init();
-    app().inspect_err(|error| tracing::error!(error = %error, "the function cannot start"))
-}
-
-/// Whether an event is a request of API Gateway (payload 2.0).
+/// Whether an event is a request of API Gateway (payload format 2.0).
 fn is_request(event: &RawValue) -> bool {
     #[derive(Deserialize)]
-    struct Glance {
+    struct RequestEvent {
         #[serde(rename = "requestContext")]
         _request_context: IgnoredAny,
     }
-    serde_json::from_str::<Glance>(event.get()).is_ok()
+    serde_json::from_str::<RequestEvent>(event.get()).is_ok()
 }
 
 #[cfg(test)]
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_is_told_from_what_a_schedule_sends() {
+    fn a_request_is_distinguished_from_an_event_of_a_schedule() {
         let event = |text: &str| RawValue::from_string(text.to_owned()).unwrap();
         assert!(is_request(&event(r#"{"version":"2.0","requestContext":{"http":{"method":"GET"}},"rawPath":"/"}"#)));
         assert!(!is_request(&event(r#"{"version":"0","source":"aws.scheduler","detail":"{}"}"#)));

@@ -6,8 +6,8 @@ pub mod store;
 #[cfg(feature = "http")]
 mod token;
 
-#[cfg(feature = "http")]
 use crate::{revocations::EndReason, types::single_line};
+#[cfg(feature = "http")]
 pub use token::{IMPERSONATION_TYPE, ImpersonationSigner};
 
 use serde::Serialize;
@@ -38,39 +38,24 @@ impl Access {
     }
 }
 
-/// Why someone acts in an agent's name: 10–500 characters after trimming, in one visible line. The tenant reads it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reason(String);
-
-parsed_from_string!(Reason, Reason::parse);
-
-impl Reason {
-    /// Validates and trims.
-    pub fn parse(text: &str) -> Result<Self, InvalidValue> {
-        single_line(text, 10, 500).map(Self)
-    }
-
-    /// The reason.
-    pub fn as_str(&self) -> &str {
-        &self.0
+string_type! {
+    /// The reason for an impersonation: 10–500 characters after trimming, in one visible line. The tenant reads it.
+    Reason {
+        parse: |text| single_line(text, 10, 500),
+        schema: {
+            format: "single-line",
+            min_length: 10,
+            max_length: 500,
+            example: "Looks at why the inbox of sari stays empty",
+        },
     }
 }
 
-/// What names the case in the platform's help desk: 1–100 characters after trimming, in one visible line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ticket(String);
-
-parsed_from_string!(Ticket, Ticket::parse);
-
-impl Ticket {
-    /// Validates and trims.
-    pub fn parse(text: &str) -> Result<Self, InvalidValue> {
-        single_line(text, 1, 100).map(Self)
-    }
-
-    /// The ticket.
-    pub fn as_str(&self) -> &str {
-        &self.0
+string_type! {
+    /// The name of a case in the platform's help desk: 1–100 characters after trimming, in one visible line.
+    Ticket {
+        parse: |text| single_line(text, 1, 100),
+        schema: { format: "single-line", min_length: 1, max_length: 100, example: "HELP-4711" },
     }
 }
 
@@ -107,6 +92,11 @@ impl<E: deserr::DeserializeError> deserr::Deserr<E> for ImpersonationMinutes {
         Self::new(minutes).map_err(|error| crate::types::json_error::<E, V>(error, location))
     }
 }
+
+inline_schema!(
+    ImpersonationMinutes,
+    Integer { format: "int32", minimum: 1, maximum: Self::MAX, default: Self::default().get().into() }
+);
 
 impl Default for ImpersonationMinutes {
     fn default() -> Self {

@@ -1,10 +1,9 @@
 //! Tokens of impersonations: for the platform's services, never for this API.
 
-use jsonwebtoken::{DecodingKey, Validation, decode};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::auth::{keys::algorithm_of, private_key::PrivateKey, published_keys::PublishedKeys};
 use crate::{
+    auth::{PrivateKey, PublishedKeys},
     config::{ConfigError, ImpersonationSigningConfig},
     error::Result,
     impersonations::Impersonation,
@@ -44,19 +43,8 @@ struct Actor<'a> {
 impl ImpersonationSigner {
     /// Reads the private key. It has to be among the published keys, or nobody could verify what it signs.
     pub fn new(config: &ImpersonationSigningConfig) -> Result<Self, ConfigError> {
-        const NAME: &str = "IMPERSONATION_SIGNING_KEY_ID";
         let key = PrivateKey::read("IMPERSONATION_SIGNING_KEY", &config.key, &config.key_id)?;
-        let published = PublishedKeys::new(&config.published)?;
-        let public = published
-            .find(&config.key_id)
-            .ok_or_else(|| ConfigError::invalid(NAME, "no key in IMPERSONATION_PUBLIC_KEYS has this kid"))?;
-        let foreign = || ConfigError::invalid(NAME, "the key in IMPERSONATION_PUBLIC_KEYS is of another private key");
-        let sample = key.sign(IMPERSONATION_TYPE, &Sample {}).map_err(|_| foreign())?;
-        let mut validation = Validation::new(algorithm_of(public).ok_or_else(foreign)?);
-        validation.set_required_spec_claims::<&str>(&[]);
-        validation.validate_exp = false;
-        let verifying = DecodingKey::from_jwk(public).map_err(|_| foreign())?;
-        decode::<Sample>(&sample, &verifying, &validation).map_err(|_| foreign())?;
+        PublishedKeys::new(&config.published)?.check_contains(&key, "IMPERSONATION_SIGNING_KEY_ID")?;
         Ok(Self { key, issuer: config.issuer.clone(), audience: config.audience.clone() })
     }
 
@@ -78,7 +66,3 @@ impl ImpersonationSigner {
         self.key.sign(IMPERSONATION_TYPE, &claims)
     }
 }
-
-/// What is signed to see whether two keys are a pair.
-#[derive(Serialize, Deserialize)]
-struct Sample {}

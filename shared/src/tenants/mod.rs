@@ -4,7 +4,6 @@
 
 #[cfg(feature = "postgres")]
 mod create;
-#[cfg(feature = "http")]
 mod filter;
 mod location;
 #[cfg(feature = "postgres")]
@@ -16,8 +15,7 @@ mod update;
 
 #[cfg(feature = "postgres")]
 pub use create::{CreateTenant, CreatedTenant, create};
-#[cfg(feature = "http")]
-pub use filter::{TenantFilters, tenant_filter};
+pub use filter::TenantFilter;
 pub use location::{OutdatedTenant, TenantLocation};
 #[cfg(feature = "postgres")]
 pub use retry::{RetriedTenant, RetryTenant, retry};
@@ -32,23 +30,14 @@ use time::OffsetDateTime;
 use crate::{
     error::Error,
     events::Event,
-    types::{InvalidValue, Limits, TenantId, single_line, timestamp},
+    types::{Country, InvalidValue, Limits, TenantId, single_line, timestamp},
 };
 
-/// Display name: 1–120 characters after trimming, in one visible line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TenantName(String);
-
-parsed_from_string!(TenantName, TenantName::parse);
-
-impl TenantName {
-    /// Trims and validates.
-    pub fn parse(text: &str) -> Result<Self, InvalidValue> {
-        single_line(text, 1, 120).map(Self)
-    }
-
-    pub fn as_str(&self) -> &str {
-        &self.0
+string_type! {
+    /// Display name: 1–120 characters after trimming, in one visible line.
+    TenantName {
+        parse: |text| single_line(text, 1, 120),
+        schema: { format: "single-line", min_length: 1, max_length: 120, example: "Kopi Kenangan" },
     }
 }
 
@@ -111,6 +100,8 @@ impl TenantStatus {
 }
 
 parsed_from_string!(TenantStatus, str::parse);
+named_parameter!(TenantStatus);
+text_in_sql!(TenantStatus);
 
 impl fmt::Display for TenantStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -161,8 +152,7 @@ pub struct Tenant {
     /// Resource limits.
     pub limits: Limits,
     /// ISO 3166-1 alpha-2 code.
-    #[cfg_attr(feature = "http", schema(value_type = crate::types::Country, example = "ID"))]
-    pub country: String,
+    pub country: Country,
     /// Number of changes of the row. The entity tag contains it.
     #[serde(skip)]
     pub revision: i64,
@@ -170,7 +160,7 @@ pub struct Tenant {
 
 /// Schema version of the databases of a newly provisioned tenant: the number of the newest file in
 /// `infra/migrations/tenant`.
-pub const TENANT_SCHEMA_VERSION: i32 = 2;
+pub const TENANT_SCHEMA_VERSION: i32 = 1;
 
 /// Name of the database that the databases of tenants are cloned from. Every PostgreSQL cluster has one.
 pub fn tenant_template(schema_version: i32) -> String {

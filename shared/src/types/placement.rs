@@ -1,6 +1,4 @@
-//! Placement of a tenant's databases.
-
-/// The clusters that hold a tenant's databases, by their configured names.
+/// The clusters of a tenant's databases, by their names in the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Placement {
     pub postgres_cluster: String,
@@ -8,7 +6,7 @@ pub struct Placement {
 }
 
 impl Placement {
-    /// From two columns. Either both contain a value, or neither does.
+    /// From two columns. Both are always written together.
     pub fn read(postgres_cluster: Option<String>, mongo_cluster: Option<String>) -> Option<Self> {
         Some(Self { postgres_cluster: postgres_cluster?, mongo_cluster: mongo_cluster? })
     }

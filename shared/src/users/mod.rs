@@ -10,11 +10,12 @@ use time::OffsetDateTime;
 
 use crate::{
     types::single_line,
-    types::{InvalidValue, UserId, optional_timestamp, timestamp},
+    types::{UserId, optional_timestamp, timestamp},
 };
 
 keyword_enum! {
     /// What an agent is to the tenant.
+    #[cfg_attr(feature = "http", schema(as = AgentRole))]
     UserRole {
         /// Runs the workplace.
         Admin = "admin",
@@ -27,6 +28,7 @@ keyword_enum! {
 
 keyword_enum! {
     /// Whether an agent may work.
+    #[cfg_attr(feature = "http", schema(as = AgentStatus))]
     UserStatus {
         /// May sign in, and counts against the limit.
         Active = "active",
@@ -35,21 +37,11 @@ keyword_enum! {
     }
 }
 
-/// The name of a person: 1–120 characters after trimming, in one visible line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FullName(String);
-
-parsed_from_string!(FullName, FullName::parse);
-
-impl FullName {
-    /// Validates and trims.
-    pub fn parse(text: &str) -> Result<Self, InvalidValue> {
-        single_line(text, 1, 120).map(Self)
-    }
-
-    /// The name.
-    pub fn as_str(&self) -> &str {
-        &self.0
+string_type! {
+    /// The name of a person: 1–120 characters after trimming, in one visible line.
+    FullName {
+        parse: |text| single_line(text, 1, 120),
+        schema: { format: "single-line", min_length: 1, max_length: 120, example: "Budi Santoso" },
     }
 }
 

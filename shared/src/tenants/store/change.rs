@@ -7,10 +7,8 @@ use tokio_postgres::error::SqlState;
 
 use crate::{
     error::{Error, Result},
-    tenants::{
-        Tenant, TenantName, TenantStatus,
-        store::{columns, read},
-    },
+    sql::{self, Columns},
+    tenants::{Tenant, TenantName, TenantStatus, store::TenantColumns},
     types::{Country, Limits, Slug, TenantId, UserId},
 };
 
@@ -29,23 +27,23 @@ pub struct NewTenant<'a> {
 /// fail with [`Error::Conflict`], and PostgreSQL aborts their transactions.
 pub async fn insert(transaction: &Transaction<'_>, tenant: &NewTenant<'_>, now: OffsetDateTime) -> Result<Tenant> {
     let statement = transaction
-        .prepare_cached(concat!(
+        .prepare_cached(sql::text!(
             "INSERT INTO tenants (id, name, slug, status, database_name, country, max_agents, max_contacts, \
              max_messages_month, created_at, updated_at)
              VALUES ($1, $2, $3, 'provisioning', $4, $5::text, $6, $7, $8, $9, $9)
              RETURNING ",
-            columns!()
+            TenantColumns::LIST
         ))
         .await?;
     let inserted = transaction
         .query_one(
             &statement,
             &[
-                &tenant.id.0,
-                &tenant.name.as_str(),
-                &tenant.slug.as_str(),
+                &tenant.id,
+                &tenant.name,
+                &tenant.slug,
                 &tenant.database_name,
-                &tenant.country.as_str(),
+                &tenant.country,
                 &tenant.limits.max_agents,
                 &tenant.limits.max_contacts,
                 &tenant.limits.max_messages_month,
@@ -54,7 +52,7 @@ pub async fn insert(transaction: &Transaction<'_>, tenant: &NewTenant<'_>, now: 
         )
         .await;
     match inserted {
-        Ok(row) => read(&row),
+        Ok(row) => TenantColumns::read(&row),
         Err(error) if is_taken_slug(&error) => {
             Err(Error::Conflict(format!("The slug `{}` is already used by another tenant", tenant.slug)))
         }
@@ -71,36 +69,36 @@ pub async fn update(
     status: TenantStatus,
 ) -> Result<Tenant> {
     let statement = transaction
-        .prepare_cached(concat!(
+        .prepare_cached(sql::text!(
             "UPDATE tenants
              SET name = $2, max_agents = $3, max_contacts = $4, max_messages_month = $5, status = $6,
                  updated_at = greatest(now(), updated_at), revision = revision + 1
              WHERE id = $1
              RETURNING ",
-            columns!()
+            TenantColumns::LIST
         ))
         .await?;
     let row = transaction
         .query_one(
             &statement,
-            &[&id.0, &name, &limits.max_agents, &limits.max_contacts, &limits.max_messages_month, &status.as_str()],
+            &[&id, &name, &limits.max_agents, &limits.max_contacts, &limits.max_messages_month, &status],
         )
         .await?;
-    read(&row)
+    TenantColumns::read(&row)
 }
 
 /// Sets the status, and increments the revision.
 pub async fn set_status(transaction: &Transaction<'_>, id: TenantId, status: TenantStatus) -> Result<Tenant> {
     let statement = transaction
-        .prepare_cached(concat!(
+        .prepare_cached(sql::text!(
             "UPDATE tenants
              SET status = $2, updated_at = greatest(now(), updated_at), revision = revision + 1
              WHERE id = $1
              RETURNING ",
-            columns!()
+            TenantColumns::LIST
         ))
         .await?;
-    read(&transaction.query_one(&statement, &[&id.0, &status.as_str()]).await?)
+    TenantColumns::read(&transaction.query_one(&statement, &[&id, &status]).await?)
 }
 
 /// The first user of a tenant that is not active yet, an `admin`.
@@ -119,53 +117,57 @@ pub async fn insert_pending_admin(transaction: &Transaction<'_>, id: TenantId, a
         .prepare_cached("INSERT INTO pending_admins (tenant_id, user_id, email, password_hash) VALUES ($1, $2, $3, $4)")
         .await?;
     let password_hash = admin.password_hash.expose_secret();
-    transaction.execute(&statement, &[&id.0, &admin.user_id.0, &admin.email, &password_hash]).await?;
+    transaction.execute(&statement, &[&id, &admin.user_id, &admin.email, &password_hash]).await?;
     Ok(())
+}
+
+sql::columns! {
+    PendingAdminColumns -> PendingAdmin {
+        user_id: "user_id",
+        email: "email",
+        password_hash: "password_hash" via |hash: String| Ok(hash.into()),
+    }
 }
 
 /// The first user of a tenant; `None` after the tenant became active.
 pub async fn find_pending_admin(client: &impl GenericClient, id: TenantId) -> Result<Option<PendingAdmin>> {
-    let statement =
-        client.prepare_cached("SELECT user_id, email, password_hash FROM pending_admins WHERE tenant_id = $1").await?;
-    let Some(row) = client.query_opt(&statement, &[&id.0]).await? else { return Ok(None) };
-    Ok(Some(PendingAdmin {
-        user_id: UserId(row.try_get(0)?),
-        email: row.try_get(1)?,
-        password_hash: row.try_get::<_, String>(2)?.into(),
-    }))
+    let statement = client
+        .prepare_cached(sql::text!("SELECT ", PendingAdminColumns::LIST, " FROM pending_admins WHERE tenant_id = $1"))
+        .await?;
+    client.query_opt(&statement, &[&id]).await?.map(|row| PendingAdminColumns::read(&row)).transpose()
 }
 
 /// Makes a tenant active whose databases exist, and deletes its pending admin.
 pub async fn activate(transaction: &Transaction<'_>, id: TenantId, schema_version: i32) -> Result<Tenant> {
     let statement = transaction
-        .prepare_cached(concat!(
+        .prepare_cached(sql::text!(
             "WITH erased AS (DELETE FROM pending_admins WHERE tenant_id = $1)
              UPDATE tenants
              SET status = 'active', schema_version = $2,
                  updated_at = greatest(now(), updated_at), revision = revision + 1
              WHERE id = $1
              RETURNING ",
-            columns!()
+            TenantColumns::LIST
         ))
         .await?;
-    read(&transaction.query_one(&statement, &[&id.0, &schema_version]).await?)
+    TenantColumns::read(&transaction.query_one(&statement, &[&id, &schema_version]).await?)
 }
 
 /// Marks a tenant as failed whose databases were removed, and frees its places on the clusters. Its next databases get
 /// another name, because a late worker may still remove databases with the old name.
 pub async fn fail(transaction: &Transaction<'_>, id: TenantId, next_database_name: &str) -> Result<Tenant> {
     let statement = transaction
-        .prepare_cached(concat!(
+        .prepare_cached(sql::text!(
             "UPDATE tenants
              SET status = 'failed', schema_version = 0, database_name = $2,
                  postgres_cluster = NULL, mongo_cluster = NULL,
                  updated_at = greatest(now(), updated_at), revision = revision + 1
              WHERE id = $1
              RETURNING ",
-            columns!()
+            TenantColumns::LIST
         ))
         .await?;
-    read(&transaction.query_one(&statement, &[&id.0, &next_database_name]).await?)
+    TenantColumns::read(&transaction.query_one(&statement, &[&id, &next_database_name]).await?)
 }
 
 fn is_taken_slug(error: &tokio_postgres::Error) -> bool {

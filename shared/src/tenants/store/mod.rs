@@ -4,9 +4,6 @@ mod change;
 mod location;
 pub mod placement;
 
-use deadpool_postgres::{GenericClient, Transaction};
-use tokio_postgres::Row;
-
 pub use self::{
     change::{
         NewTenant, PendingAdmin, activate, fail, find_pending_admin, insert, insert_pending_admin, set_status, update,
@@ -16,32 +13,35 @@ pub use self::{
 pub use crate::tenants::{OutdatedTenant, TenantLocation};
 use crate::{
     error::{Error, Result},
-    sql::Conditions,
+    sql::{self, Columns, Conditions},
     super_admins::{
         self,
         store::{SuperAdminKey, WithSuperAdminState},
     },
-    tenants::{Tenant, TenantStatus},
+    tenants::{Tenant, TenantFilter, TenantStatus},
     types::{Country, Cursor, Limits, PageLimit, SearchText, TenantId},
 };
+use deadpool_postgres::{GenericClient, Transaction};
 
-macro_rules! columns {
-    () => {
-        "id, name, slug, status, database_name, schema_version, created_at, updated_at, max_agents, max_contacts, \
-         max_messages_month, country, revision"
-    };
-}
-/// Number of columns in `columns!`.
-pub(crate) const COLUMNS: usize = 13;
-pub(crate) use columns;
-
-/// Filters of a list of tenants.
-#[derive(Debug, Clone, Default)]
-pub struct TenantFilter {
-    pub status: Option<TenantStatus>,
-    pub country: Option<Country>,
-    /// Only tenants whose name or slug contains this text.
-    pub search: Option<SearchText>,
+sql::columns! {
+    /// The columns of a tenant.
+    pub(crate) TenantColumns -> Tenant {
+        id: "id",
+        name: "name",
+        slug: "slug",
+        status: "status",
+        mongo_database: "database_name",
+        schema_version: "schema_version",
+        created_at: "created_at",
+        updated_at: "updated_at",
+        limits: Limits {
+            max_agents: "max_agents",
+            max_contacts: "max_contacts",
+            max_messages_month: "max_messages_month",
+        },
+        country: "country",
+        revision: "revision",
+    }
 }
 
 /// The values of a [`TenantFilter`], as query parameters.
@@ -88,12 +88,12 @@ impl<'a> Conditions<'a> {
     }
 }
 
-const BY_ID: &str = concat!("SELECT ", columns!(), " FROM tenants WHERE id = $1");
+const BY_ID: &str = sql::text!("SELECT ", TenantColumns::LIST, " FROM tenants WHERE id = $1");
 
 /// The tenant with this id.
 pub async fn find(client: &impl GenericClient, id: TenantId) -> Result<Tenant> {
     let statement = client.prepare_cached(BY_ID).await?;
-    client.query_opt(&statement, &[&id.0]).await?.map_or(Err(NOT_FOUND), |row| read(&row))
+    client.query_opt(&statement, &[&id]).await?.map_or(Err(NOT_FOUND), |row| TenantColumns::read(&row))
 }
 
 /// The tenant with this id, and the state of the super-admin who sent the request.
@@ -102,14 +102,15 @@ pub async fn find_with_super_admin_state(
     by: SuperAdminKey<'_>,
     id: TenantId,
 ) -> Result<WithSuperAdminState<Tenant>> {
-    super_admins::store::find_with_super_admin_state(client, by, BY_ID, id.0, NOT_FOUND, read).await
+    super_admins::store::find_with_super_admin_state(client, by, BY_ID, id.0, NOT_FOUND, TenantColumns::read).await
 }
 
 /// The tenant with this id, locked until the transaction ends.
 pub async fn find_for_update(transaction: &Transaction<'_>, id: TenantId) -> Result<Tenant> {
-    let statement =
-        transaction.prepare_cached(concat!("SELECT ", columns!(), " FROM tenants WHERE id = $1 FOR UPDATE")).await?;
-    transaction.query_opt(&statement, &[&id.0]).await?.map_or(Err(NOT_FOUND), |row| read(&row))
+    let statement = transaction
+        .prepare_cached(sql::text!("SELECT ", TenantColumns::LIST, " FROM tenants WHERE id = $1 FOR UPDATE"))
+        .await?;
+    transaction.query_opt(&statement, &[&id]).await?.map_or(Err(NOT_FOUND), |row| TenantColumns::read(&row))
 }
 
 /// A page of tenants, newest first, after `cursor`. Contains one more tenant than `limit` if the list continues.
@@ -128,36 +129,12 @@ pub async fn list(
     }
     let statement = client
         .prepare_cached(&format!(
-            concat!("SELECT ", columns!(), " FROM tenants {} ORDER BY created_at DESC, id DESC LIMIT $1"),
+            "SELECT {} FROM tenants {} ORDER BY created_at DESC, id DESC LIMIT $1",
+            TenantColumns::LIST,
             conditions.clause()
         ))
         .await?;
-    conditions.query(client, &statement, read).await
+    conditions.query(client, &statement, TenantColumns::read).await
 }
 
 const NOT_FOUND: Error = Error::NotFound { what: "tenant" };
-
-fn read_status(text: &str) -> Result<TenantStatus> {
-    text.parse().map_err(|_| Error::internal(format!("unknown tenant status `{text}`")))
-}
-
-/// Reads a row whose first columns are `columns!`.
-pub(crate) fn read(row: &Row) -> Result<Tenant> {
-    Ok(Tenant {
-        id: TenantId(row.try_get(0)?),
-        name: row.try_get(1)?,
-        slug: row.try_get(2)?,
-        status: read_status(row.try_get(3)?)?,
-        mongo_database: row.try_get(4)?,
-        schema_version: row.try_get(5)?,
-        created_at: row.try_get(6)?,
-        updated_at: row.try_get(7)?,
-        limits: Limits {
-            max_agents: row.try_get(8)?,
-            max_contacts: row.try_get(9)?,
-            max_messages_month: row.try_get(10)?,
-        },
-        country: row.try_get(11)?,
-        revision: row.try_get(12)?,
-    })
-}

@@ -6,11 +6,8 @@ use tokio_postgres::Row;
 
 use crate::{
     error::{Error, Result},
-    sql::Conditions,
-    tenants::{
-        self, Tenant,
-        store::{TenantFilter, columns},
-    },
+    sql::{self, Columns, Conditions},
+    tenants::{Tenant, TenantFilter, store::TenantColumns},
     types::{Cursor, Month, PageLimit, ValueCursor},
     usage::{Figure, MeasurementError, UsageRecord, UsageSort},
 };
@@ -143,13 +140,9 @@ async fn part(
     };
     let statement = client
         .prepare_cached(&format!(
-            concat!(
-                "SELECT ",
-                columns!(),
-                ", agents, agents_online, contacts, storage_bytes, month, messages_measured, measured_at, error, {} \
-                 FROM tenants JOIN tenant_usage ON tenant_id = id {} ORDER BY {} LIMIT $1"
-            ),
-            position,
+            "SELECT {}, {}, {position} FROM tenants JOIN tenant_usage ON tenant_id = id {} ORDER BY {} LIMIT $1",
+            TenantColumns::LIST,
+            RecordColumns::LIST,
             conditions.clause(),
             order
         ))
@@ -168,21 +161,25 @@ fn column(figure: Figure) -> &'static str {
     }
 }
 
-fn read(row: &Row) -> Result<UsageRow> {
-    const AT: usize = tenants::store::COLUMNS;
-    let error: Option<&str> = row.try_get(AT + 7)?;
-    Ok(UsageRow {
-        tenant: tenants::store::read(row)?,
-        record: UsageRecord {
-            agents: row.try_get(AT)?,
-            agents_online: row.try_get(AT + 1)?,
-            contacts: row.try_get(AT + 2)?,
-            storage_bytes: row.try_get(AT + 3)?,
-            month: row.try_get::<_, Option<Date>>(AT + 4)?.map(Month::with),
-            messages: row.try_get(AT + 5)?,
-            measured_at: row.try_get(AT + 6)?,
-            error: error.map(|code| MeasurementError::from_text(code).unwrap_or(MeasurementError::Unexpected)),
+sql::columns! {
+    RecordColumns -> UsageRecord {
+        agents: "agents",
+        agents_online: "agents_online",
+        contacts: "contacts",
+        storage_bytes: "storage_bytes",
+        month: "month" via |first: Option<Date>| Ok(first.map(Month::with)),
+        messages: "messages_measured",
+        measured_at: "measured_at",
+        error: "error" via |code: Option<&str>| {
+            Ok(code.map(|code| MeasurementError::from_text(code).unwrap_or(MeasurementError::Unexpected)))
         },
-        position: row.try_get(AT + 8)?,
+    }
+}
+
+fn read(row: &Row) -> Result<UsageRow> {
+    Ok(UsageRow {
+        tenant: TenantColumns::read(row)?,
+        record: RecordColumns::read_at(row, TenantColumns::COUNT)?,
+        position: row.try_get(TenantColumns::COUNT + RecordColumns::COUNT)?,
     })
 }
