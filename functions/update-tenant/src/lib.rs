@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::extract::{FromRef, State};
 use deserr::Deserr;
-use serde_json::json;
 use shared::{
     clients::redis::Redis,
     config::{ConfigError, FromEnv, QueueConfig, RedisConfig},

@@ -11,11 +11,9 @@ use deadpool_postgres::{GenericClient, Transaction};
 
 use crate::{
     error::Result,
-    operations::{
-        JournalError, Lease, LeasedOperation, OperationStatus, StepChange, StepName,
-        store::{read_kind, read_status},
-    },
-    types::{OperationId, Placement, TenantId},
+    operations::{JournalError, Lease, LeasedOperation, OperationStatus, StepChange, StepName},
+    sql::RowReader,
+    types::{OperationId, Placement},
 };
 
 impl From<tokio_postgres::Error> for JournalError {
@@ -41,7 +39,7 @@ pub async fn take(client: &impl GenericClient, id: OperationId, duration: Durati
              RETURNING lease_token",
         )
         .await?;
-    let Some(row) = client.query_opt(&statement, &[&id.0, &duration.as_secs_f64()]).await? else { return Ok(None) };
+    let Some(row) = client.query_opt(&statement, &[&id, &duration.as_secs_f64()]).await? else { return Ok(None) };
     let token: i64 = row.try_get(0)?;
     // A separate statement, because the first one may have waited for the previous worker's last write, and its snapshot
     // of the other tables would not contain that write.
@@ -55,25 +53,26 @@ pub async fn take(client: &impl GenericClient, id: OperationId, duration: Durati
              WHERE o.id = $1 AND o.lease_token = $2",
         )
         .await?;
-    let Some(row) = client.query_opt(&statement, &[&id.0, &token]).await? else { return Ok(None) };
-    let succeeded: Vec<String> = row.try_get(9)?;
+    let Some(row) = client.query_opt(&statement, &[&id, &token]).await? else { return Ok(None) };
+    let mut columns = RowReader::new(&row, 0);
+    // Struct expressions are evaluated in the order in which they are written.
     Ok(Some(LeasedOperation {
-        lease: Lease { operation_id: id, tenant_id: TenantId(row.try_get(0)?), token },
-        kind: read_kind(row.try_get(1)?)?,
-        status: read_status(row.try_get(2)?)?,
-        reason: row.try_get(3)?,
-        attempts: row.try_get(4)?,
-        schema_version: row.try_get(5)?,
-        database_name: row.try_get(6)?,
-        placement: Placement::read(row.try_get(7)?, row.try_get(8)?),
-        succeeded: succeeded.iter().filter_map(|name| StepName::from_text(name)).collect(),
+        lease: Lease { operation_id: id, tenant_id: columns.take()?, token },
+        kind: columns.take()?,
+        status: columns.take()?,
+        reason: columns.take()?,
+        attempts: columns.take()?,
+        schema_version: columns.take()?,
+        database_name: columns.take()?,
+        placement: Placement::read(columns.take()?, columns.take()?),
+        succeeded: columns.take()?,
     }))
 }
 
 /// The status of an operation, without taking its lease. `None` if the operation does not exist.
 pub async fn find_status(client: &impl GenericClient, id: OperationId) -> Result<Option<OperationStatus>> {
     let statement = client.prepare_cached("SELECT status FROM operations WHERE id = $1").await?;
-    client.query_opt(&statement, &[&id.0]).await?.map(|row| read_status(row.try_get(0)?)).transpose()
+    client.query_opt(&statement, &[&id]).await?.map(|row| Ok(row.try_get(0)?)).transpose()
 }
 
 /// Checks that no other worker has taken the operation. The result may be outdated when this returns, so an effect is safe
@@ -82,7 +81,7 @@ pub async fn check(client: &impl GenericClient, lease: Lease) -> Result<(), Jour
     let statement = client
         .prepare_cached("SELECT FROM operations WHERE id = $1 AND lease_token = $2 AND finished_at IS NULL")
         .await?;
-    require_held(client.query(&statement, &[&lease.operation_id.0, &lease.token]).await?.len() as u64)
+    require_held(client.query(&statement, &[&lease.operation_id, &lease.token]).await?.len() as u64)
 }
 
 /// Records a change of a step.
@@ -120,10 +119,7 @@ pub async fn record(
         .await?;
     require_held(
         client
-            .execute(
-                &statement,
-                &[&lease.operation_id.0, &lease.token, &step.as_str(), &status, &starts, &ends, &error],
-            )
+            .execute(&statement, &[&lease.operation_id, &lease.token, &step, &status, &starts, &ends, &error])
             .await?,
     )
 }
@@ -138,7 +134,7 @@ pub async fn record_succeeded(transaction: &Transaction<'_>, lease: Lease, step:
              WHERE operation_id = $1 AND name = $2",
         )
         .await?;
-    transaction.execute(&statement, &[&lease.operation_id.0, &step.as_str()]).await?;
+    transaction.execute(&statement, &[&lease.operation_id, &step]).await?;
     Ok(())
 }
 
@@ -155,7 +151,7 @@ pub async fn set_schema_version(
              WHERE id = $1 AND lease_token = $2 AND finished_at IS NULL",
         )
         .await?;
-    require_held(transaction.execute(&statement, &[&lease.operation_id.0, &lease.token, &schema_version]).await?)
+    require_held(transaction.execute(&statement, &[&lease.operation_id, &lease.token, &schema_version]).await?)
 }
 
 /// Begins the rollback of an operation. This is final: the operation never applies a step again.
@@ -166,7 +162,7 @@ pub async fn begin_rollback(client: &impl GenericClient, lease: Lease, reason: &
              WHERE id = $1 AND lease_token = $2 AND finished_at IS NULL",
         )
         .await?;
-    require_held(client.execute(&statement, &[&lease.operation_id.0, &lease.token, &reason]).await?)
+    require_held(client.execute(&statement, &[&lease.operation_id, &lease.token, &reason]).await?)
 }
 
 /// Gives the lease back, so that another delivery can take it at once. This worker must have no request in progress.
@@ -177,7 +173,7 @@ pub async fn release(client: &impl GenericClient, lease: Lease) -> Result<(), Jo
              WHERE id = $1 AND lease_token = $2 AND finished_at IS NULL",
         )
         .await?;
-    require_held(client.execute(&statement, &[&lease.operation_id.0, &lease.token]).await?)
+    require_held(client.execute(&statement, &[&lease.operation_id, &lease.token]).await?)
 }
 
 /// Ends a running operation as succeeded, in the transaction that activates the tenant. The caller has already locked the
@@ -191,7 +187,7 @@ pub async fn succeed(transaction: &Transaction<'_>, lease: Lease) -> Result<(), 
              WHERE id = $1 AND lease_token = $2 AND finished_at IS NULL AND status = 'running'",
         )
         .await?;
-    require_held(transaction.execute(&statement, &[&lease.operation_id.0, &lease.token]).await?)
+    require_held(transaction.execute(&statement, &[&lease.operation_id, &lease.token]).await?)
 }
 
 /// Ends an operation that was rolled back as failed, in the transaction that marks the tenant as failed. The caller has
@@ -215,7 +211,7 @@ pub async fn fail(transaction: &Transaction<'_>, lease: Lease) -> Result<(), Jou
              SELECT FROM ended",
         )
         .await?;
-    require_held(transaction.query(&statement, &[&lease.operation_id.0, &lease.token]).await?.len() as u64)
+    require_held(transaction.query(&statement, &[&lease.operation_id, &lease.token]).await?.len() as u64)
 }
 
 /// Enqueues a new message for each open operation that no worker holds, that was not changed for `idle`, and that has no

@@ -19,7 +19,7 @@ pub async fn lock(transaction: &Transaction<'_>) -> Result<()> {
 /// The placement of a tenant, if it is placed.
 pub async fn find(client: &impl GenericClient, tenant_id: TenantId) -> Result<Option<Placement>> {
     let statement = client.prepare_cached("SELECT postgres_cluster, mongo_cluster FROM tenants WHERE id = $1").await?;
-    let row = client.query_one(&statement, &[&tenant_id.0]).await?;
+    let row = client.query_one(&statement, &[&tenant_id]).await?;
     Ok(Placement::read(row.try_get(0)?, row.try_get(1)?))
 }
 
@@ -28,7 +28,7 @@ pub async fn find_for_update(transaction: &Transaction<'_>, tenant_id: TenantId)
     let statement = transaction
         .prepare_cached("SELECT postgres_cluster, mongo_cluster FROM tenants WHERE id = $1 FOR UPDATE")
         .await?;
-    let row = transaction.query_one(&statement, &[&tenant_id.0]).await?;
+    let row = transaction.query_one(&statement, &[&tenant_id]).await?;
     Ok(Placement::read(row.try_get(0)?, row.try_get(1)?))
 }
 
@@ -36,7 +36,7 @@ pub async fn update(transaction: &Transaction<'_>, tenant_id: TenantId, placemen
     let statement = transaction
         .prepare_cached("UPDATE tenants SET postgres_cluster = $2, mongo_cluster = $3 WHERE id = $1")
         .await?;
-    transaction.execute(&statement, &[&tenant_id.0, &placement.postgres_cluster, &placement.mongo_cluster]).await?;
+    transaction.execute(&statement, &[&tenant_id, &placement.postgres_cluster, &placement.mongo_cluster]).await?;
     Ok(())
 }
 
