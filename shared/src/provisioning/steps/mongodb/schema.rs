@@ -1,30 +1,26 @@
-//! What a tenant's MongoDB database consists of: `infra/migrations/tenant/mongodb`, a file a collection.
+//! The collections of a tenant's MongoDB database: one file each in `infra/migrations/tenant/mongodb`.
 
 use std::sync::LazyLock;
 
 use mongodb::bson::Document;
 use serde::Deserialize;
 
-use crate::{error::Error, provisioning::fault::StepError};
+use crate::{error::Error, provisioning::step::StepError};
 
-/// A collection.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CollectionSchema {
-    /// Its name: that of its file.
+    /// Name of the file.
     #[serde(skip)]
     pub(super) name: String,
-    /// What it is for.
     #[serde(rename = "description")]
     _description: String,
-    /// What its documents must be.
     pub(super) validator: Document,
-    /// As the command `createIndexes` takes them. The order of their keys counts.
+    /// Arguments of the command `createIndexes`. The order of their keys matters.
     pub(super) indexes: Vec<Document>,
 }
 
 impl CollectionSchema {
-    /// The names of its indexes.
     pub(super) fn index_names(&self) -> impl Iterator<Item = &str> {
         self.indexes.iter().filter_map(|index| index.get_str("name").ok())
     }
@@ -36,7 +32,8 @@ macro_rules! files {
     };
 }
 
-/// Each costs a file on the cluster, and each of its indexes another; a cluster's cap of tenants counts with eight.
+/// Each collection needs a file on the cluster, and each of its indexes another one. The cap of a cluster assumes eight
+/// collections.
 const FILES: &[(&str, &str)] = files![
     "automations",
     "broadcasts",
@@ -58,7 +55,6 @@ static COLLECTIONS: LazyLock<Result<Vec<CollectionSchema>, String>> = LazyLock::
         .collect()
 });
 
-/// Every collection.
 pub(super) fn collections() -> Result<&'static [CollectionSchema], StepError> {
     COLLECTIONS.as_deref().map_err(|error| Error::internal(error.as_str()).into())
 }
@@ -70,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_file_is_read_and_keeps_the_order_of_its_keys() {
+    fn every_file_is_parsed_with_its_keys_in_order() {
         let collections = collections().unwrap();
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/migrations/tenant/mongodb");
         let files: BTreeSet<String> = fs::read_dir(folder)
@@ -85,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tenant_has_no_more_collections_than_a_clusters_cap_counts_with() {
+    fn a_tenant_has_at_most_as_many_collections_as_a_clusters_cap_assumes() {
         assert!(collections().unwrap().len() <= 8);
     }
 }
