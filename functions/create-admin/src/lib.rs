@@ -58,7 +58,6 @@ struct OperatorRequest {
     password: Field<NewPassword>,
     /// Who they are to the identity provider.
     #[deserr(default)]
-    #[schema(value_type = Option<String>, nullable = false, min_length = 1, max_length = 255, pattern = "^[!-~]+$")]
     subject: Field<ProviderSubject>,
 }
 
