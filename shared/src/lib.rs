@@ -61,25 +61,21 @@ pub mod clients;
 pub mod config;
 pub mod error;
 pub mod events;
-#[cfg(feature = "postgres")]
 pub mod health;
 #[cfg(feature = "http")]
 pub mod http;
-#[cfg(feature = "postgres")]
 pub mod idempotency;
 pub mod impersonations;
 pub mod operations;
-#[cfg(feature = "passwords")]
 pub mod passwords;
 #[cfg(feature = "provisioning")]
 pub mod provisioning;
 pub mod revocations;
-#[cfg(feature = "postgres")]
 pub mod sql;
 pub mod super_admins;
 pub mod telemetry;
 pub mod tenants;
-#[cfg(all(feature = "postgres", feature = "redis"))]
+#[cfg(feature = "redis")]
 pub mod usage;
 pub mod users;
 pub mod worker;

@@ -3,12 +3,9 @@
 //! A change in the platform database has one entry, in the transaction of the change. A change in another database has two:
 //! the intent, committed before the change, and the outcome, which refers to the intent.
 
-#[cfg(feature = "postgres")]
 mod audited_change;
-#[cfg(feature = "postgres")]
 pub mod store;
 
-#[cfg(feature = "postgres")]
 pub use audited_change::AuditedChange;
 
 use serde::Serialize;

@@ -3,13 +3,12 @@
 
 #[cfg(any(feature = "s3", feature = "sqs"))]
 pub mod aws;
-#[cfg(all(feature = "mongo", feature = "postgres"))]
+#[cfg(feature = "mongo")]
 pub mod clusters;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 #[cfg(feature = "mongo")]
 pub mod mongo;
-#[cfg(feature = "postgres")]
 pub mod postgres;
 #[cfg(feature = "redis")]
 pub mod redis;
@@ -17,7 +16,6 @@ pub mod redis;
 pub mod s3;
 #[cfg(feature = "sqs")]
 pub mod sqs;
-#[cfg(feature = "postgres")]
 pub mod tenant_databases;
 #[cfg(any(feature = "health", feature = "http"))]
 pub mod web;

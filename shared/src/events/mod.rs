@@ -4,12 +4,11 @@
 //! delivers them to the Kafka topic, in the order of their subject. A reader that must handle an event only once recognizes
 //! a duplicate by its `id`.
 
-#[cfg(all(feature = "postgres", feature = "sqs"))]
+#[cfg(feature = "sqs")]
 mod dispatch;
-#[cfg(feature = "postgres")]
 pub mod store;
 
-#[cfg(all(feature = "postgres", feature = "sqs"))]
+#[cfg(feature = "sqs")]
 pub use dispatch::Dispatcher;
 
 use std::fmt::Display;
@@ -51,7 +50,6 @@ impl Event {
 }
 
 /// The message to the queue of `provision-tenant` about an operation.
-#[cfg(feature = "postgres")]
 fn provision_message(operation_id: crate::types::OperationId) -> Value {
     json!({ "operation_id": operation_id })
 }

@@ -1,7 +1,6 @@
 //! Impersonation: an operator acts in the name of an agent, for a while, and everyone can see it.
 
 pub mod events;
-#[cfg(feature = "postgres")]
 pub mod store;
 #[cfg(feature = "http")]
 mod token;

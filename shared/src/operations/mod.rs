@@ -3,7 +3,6 @@
 //! An operation has at most one worker at a time. The worker holds a [`Lease`] and writes each step to the journal
 //! ([`store::journal`]). At most one operation per tenant is open.
 
-#[cfg(feature = "postgres")]
 pub mod store;
 
 use serde::Serialize;

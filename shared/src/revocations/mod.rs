@@ -1,11 +1,10 @@
 //! Ends of impersonations, and the denial of their tokens.
 
-#[cfg(all(feature = "postgres", feature = "redis"))]
+#[cfg(feature = "redis")]
 pub mod deny_list;
-#[cfg(feature = "postgres")]
 pub mod store;
 
-#[cfg(all(feature = "postgres", feature = "redis"))]
+#[cfg(feature = "redis")]
 pub use deny_list::{Denial, DenyList};
 
 use serde::Serialize;

@@ -2,46 +2,23 @@
 
 #[cfg(feature = "http")]
 mod authorization;
-#[cfg(feature = "http")]
-mod caller;
-#[cfg(all(feature = "http", feature = "passwords", feature = "password-strength", feature = "redis"))]
-mod change_password;
-#[cfg(feature = "http")]
-mod context;
-#[cfg(feature = "postgres")]
 mod create;
-#[cfg(all(feature = "postgres", feature = "passwords", feature = "password-strength"))]
 mod create_first;
-#[cfg(feature = "password-strength")]
 mod new_password;
-#[cfg(feature = "redis")]
-mod rate_limit;
-#[cfg(all(feature = "http", feature = "passwords", feature = "redis"))]
+#[cfg(all(feature = "http", feature = "redis"))]
 mod sign_in;
-#[cfg(feature = "postgres")]
 pub mod store;
-#[cfg(all(feature = "http", feature = "passwords", feature = "password-strength"))]
+#[cfg(feature = "http")]
 mod update;
 
 #[cfg(feature = "http")]
-pub use authorization::{AnySuperAdmin, MayAdminister, MayOperate, MayRead, Principal};
-#[cfg(feature = "http")]
-pub use caller::Caller;
-#[cfg(all(feature = "http", feature = "passwords", feature = "password-strength", feature = "redis"))]
-pub use change_password::{ChangePassword, change_password};
-#[cfg(feature = "http")]
-pub use context::AuthContext;
-#[cfg(feature = "postgres")]
+pub use authorization::{AnySuperAdmin, AuthContext, Caller, MayAdminister, MayOperate, MayRead, Principal};
 pub use create::{CreateSuperAdmin, create};
-#[cfg(all(feature = "postgres", feature = "passwords", feature = "password-strength"))]
 pub use create_first::create_first;
-#[cfg(feature = "password-strength")]
 pub use new_password::check_new_password;
-#[cfg(feature = "redis")]
-pub use rate_limit::SignInRateLimiter;
-#[cfg(all(feature = "http", feature = "passwords", feature = "redis"))]
-pub use sign_in::{SignIn, sign_in};
-#[cfg(all(feature = "http", feature = "passwords", feature = "password-strength"))]
+#[cfg(all(feature = "http", feature = "redis"))]
+pub use sign_in::{ChangePassword, SignIn, SignInRateLimiter, change_password, sign_in};
+#[cfg(feature = "http")]
 pub use update::{UpdateSuperAdmin, UpdatedSuperAdmin, update};
 
 use serde::Serialize;

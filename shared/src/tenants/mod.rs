@@ -2,22 +2,17 @@
 //!
 //! This file contains the types and the rules. [`create()`], [`update()`] and [`retry()`] are the use cases.
 
-#[cfg(feature = "postgres")]
 mod create;
 mod filter;
 mod location;
-#[cfg(feature = "postgres")]
 mod retry;
-#[cfg(feature = "postgres")]
 pub mod store;
 #[cfg(feature = "http")]
 mod update;
 
-#[cfg(feature = "postgres")]
 pub use create::{CreateTenant, CreatedTenant, create};
 pub use filter::TenantFilter;
 pub use location::{OutdatedTenant, TenantLocation};
-#[cfg(feature = "postgres")]
 pub use retry::{RetriedTenant, RetryTenant, retry};
 #[cfg(feature = "http")]
 pub use update::{TenantUpdate, UpdateTenant, update};

@@ -24,29 +24,30 @@ macro_rules! id {
             }
         }
 
-        #[cfg(feature = "http")]
-        impl utoipa::PartialSchema for $name {
-            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
-                utoipa::openapi::ObjectBuilder::new()
-                    .schema_type(utoipa::openapi::Type::String)
-                    .format(Some(utoipa::openapi::SchemaFormat::KnownFormat(utoipa::openapi::KnownFormat::Uuid)))
-                    .description(Some($doc.trim()))
-                    .examples([Self::EXAMPLE])
-                    .into()
+        cfg_http! {
+            impl utoipa::PartialSchema for $name {
+                fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+                    utoipa::openapi::ObjectBuilder::new()
+                        .schema_type(utoipa::openapi::Type::String)
+                        .format(Some(utoipa::openapi::SchemaFormat::KnownFormat(utoipa::openapi::KnownFormat::Uuid)))
+                        .description(Some($doc.trim()))
+                        .examples([Self::EXAMPLE])
+                        .into()
+                }
             }
         }
 
-        #[cfg(feature = "http")]
-        impl utoipa::ToSchema for $name {
-            $(fn name() -> std::borrow::Cow<'static, str> {
-                $schema.into()
-            })?
+        cfg_http! {
+            impl utoipa::ToSchema for $name {
+                $(fn name() -> std::borrow::Cow<'static, str> {
+                    $schema.into()
+                })?
+            }
         }
 
         parsed_from_string!($name, str::parse);
         named_parameter!($name);
 
-        #[cfg(feature = "postgres")]
         impl<'a> tokio_postgres::types::FromSql<'a> for $name {
             fn from_sql(
                 kind: &tokio_postgres::types::Type,
@@ -60,7 +61,6 @@ macro_rules! id {
             }
         }
 
-        #[cfg(feature = "postgres")]
         impl tokio_postgres::types::ToSql for $name {
             fn to_sql(
                 &self,

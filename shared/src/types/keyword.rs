@@ -1,5 +1,10 @@
 //! Macros for types that are text: in JSON, in the database, in parameters.
 
+/// Items that exist only with the feature `http`.
+macro_rules! cfg_http {
+    ($($item:item)+) => { $(#[cfg(feature = "http")] $item)+ };
+}
+
 /// An enumeration whose variants are written as words.
 macro_rules! keyword_enum {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
@@ -77,7 +82,6 @@ macro_rules! string_type {
             }
         }
 
-        #[cfg(feature = "postgres")]
         impl tokio_postgres::types::ToSql for $name {
             fn to_sql(
                 &self,
@@ -103,15 +107,16 @@ macro_rules! string_type {
 /// Reads a type from a JSON string by `parse`, a function from `&str` to `Result<Self, InvalidValue>`.
 macro_rules! parsed_from_string {
     ($name:ty, $parse:expr) => {
-        #[cfg(feature = "http")]
-        impl<E: deserr::DeserializeError> deserr::Deserr<E> for $name {
-            fn deserialize_from_value<V: deserr::IntoValue>(
-                value: deserr::Value<V>,
-                location: deserr::ValuePointerRef<'_>,
-            ) -> Result<Self, E> {
-                let text = <String as deserr::Deserr<E>>::deserialize_from_value(value, location)?;
-                let parse: fn(&str) -> Result<Self, crate::types::InvalidValue> = $parse;
-                parse(&text).map_err(|error| $crate::types::json_error::<E, V>(error, location))
+        cfg_http! {
+            impl<E: deserr::DeserializeError> deserr::Deserr<E> for $name {
+                fn deserialize_from_value<V: deserr::IntoValue>(
+                    value: deserr::Value<V>,
+                    location: deserr::ValuePointerRef<'_>,
+                ) -> Result<Self, E> {
+                    let text = <String as deserr::Deserr<E>>::deserialize_from_value(value, location)?;
+                    let parse: fn(&str) -> Result<Self, crate::types::InvalidValue> = $parse;
+                    parse(&text).map_err(|error| $crate::types::json_error::<E, V>(error, location))
+                }
             }
         }
     };
@@ -121,18 +126,20 @@ macro_rules! parsed_from_string {
 /// `inline_schema!(Slug, String { min_length: 2, pattern: "…" })`. `$kind` is the JSON type.
 macro_rules! inline_schema {
     ($name:ty, $kind:ident { $($keyword:ident: $value:expr),* $(,)? }) => {
-        #[cfg(feature = "http")]
-        impl utoipa::PartialSchema for $name {
-            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
-                let schema =
-                    utoipa::openapi::ObjectBuilder::new().schema_type(utoipa::openapi::Type::$kind);
-                $(let schema = inline_schema!(@keyword schema $keyword $value);)*
-                $crate::types::inline(schema)
+        cfg_http! {
+            impl utoipa::PartialSchema for $name {
+                fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+                    let schema =
+                        utoipa::openapi::ObjectBuilder::new().schema_type(utoipa::openapi::Type::$kind);
+                    $(let schema = inline_schema!(@keyword schema $keyword $value);)*
+                    $crate::types::inline(schema)
+                }
             }
         }
 
-        #[cfg(feature = "http")]
-        impl utoipa::ToSchema for $name {}
+        cfg_http! {
+            impl utoipa::ToSchema for $name {}
+        }
     };
     (@keyword $schema:ident format $value:expr) => {
         $schema.format(Some(utoipa::openapi::SchemaFormat::Custom($value.to_owned())))
@@ -147,14 +154,15 @@ macro_rules! inline_schema {
 /// The value of a query parameter, of a type whose schema is a component of the API's description.
 macro_rules! named_parameter {
     ($name:ty) => {
-        #[cfg(feature = "http")]
-        impl $crate::types::ParameterValue for $name {
-            fn parse_parameter(text: &str) -> Result<Self, $crate::types::InvalidValue> {
-                text.parse()
-            }
+        cfg_http! {
+            impl $crate::types::ParameterValue for $name {
+                fn parse_parameter(text: &str) -> Result<Self, $crate::types::InvalidValue> {
+                    text.parse()
+                }
 
-            fn parameter_schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
-                utoipa::openapi::Ref::from_schema_name(<Self as utoipa::ToSchema>::name()).into()
+                fn parameter_schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+                    utoipa::openapi::Ref::from_schema_name(<Self as utoipa::ToSchema>::name()).into()
+                }
             }
         }
     };
@@ -163,15 +171,16 @@ macro_rules! named_parameter {
 /// The value of a query parameter, of a type whose schema is written out.
 macro_rules! inline_parameter {
     ($name:ty, $parse:expr) => {
-        #[cfg(feature = "http")]
-        impl $crate::types::ParameterValue for $name {
-            fn parse_parameter(text: &str) -> Result<Self, $crate::types::InvalidValue> {
-                let parse: fn(&str) -> Result<Self, crate::types::InvalidValue> = $parse;
-                parse(text)
-            }
+        cfg_http! {
+            impl $crate::types::ParameterValue for $name {
+                fn parse_parameter(text: &str) -> Result<Self, $crate::types::InvalidValue> {
+                    let parse: fn(&str) -> Result<Self, crate::types::InvalidValue> = $parse;
+                    parse(text)
+                }
 
-            fn parameter_schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
-                <Self as utoipa::PartialSchema>::schema()
+                fn parameter_schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+                    <Self as utoipa::PartialSchema>::schema()
+                }
             }
         }
     };
@@ -180,7 +189,6 @@ macro_rules! inline_parameter {
 /// Reads and writes a `Copy` type with `as_str` and `FromStr` as text of PostgreSQL.
 macro_rules! text_in_sql {
     ($name:ident) => {
-        #[cfg(feature = "postgres")]
         impl<'a> tokio_postgres::types::FromSql<'a> for $name {
             fn from_sql(
                 kind: &tokio_postgres::types::Type,
@@ -195,7 +203,6 @@ macro_rules! text_in_sql {
             }
         }
 
-        #[cfg(feature = "postgres")]
         impl tokio_postgres::types::ToSql for $name {
             fn to_sql(
                 &self,
@@ -217,19 +224,21 @@ macro_rules! text_in_sql {
 /// Describes in the API a type that is one of many words, with one of them as an example.
 macro_rules! keyword_schema {
     ($name:ident, $words:expr, $example:literal, $description:literal) => {
-        #[cfg(feature = "http")]
-        impl utoipa::PartialSchema for $name {
-            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
-                utoipa::openapi::ObjectBuilder::new()
-                    .schema_type(utoipa::openapi::Type::String)
-                    .enum_values(Some($words))
-                    .examples([$example])
-                    .description(Some($description))
-                    .into()
+        cfg_http! {
+            impl utoipa::PartialSchema for $name {
+                fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+                    utoipa::openapi::ObjectBuilder::new()
+                        .schema_type(utoipa::openapi::Type::String)
+                        .enum_values(Some($words))
+                        .examples([$example])
+                        .description(Some($description))
+                        .into()
+                }
             }
         }
 
-        #[cfg(feature = "http")]
-        impl utoipa::ToSchema for $name {}
+        cfg_http! {
+            impl utoipa::ToSchema for $name {}
+        }
     };
 }

@@ -13,7 +13,6 @@ mod month;
 mod page;
 #[cfg(feature = "http")]
 mod parameter;
-#[cfg(feature = "password-strength")]
 mod password;
 mod placement;
 mod role;
@@ -31,10 +30,7 @@ pub use limits::{Limit, Limits, LimitsPatch, MAX_LIMIT, parse_limit};
 pub use month::Month;
 pub use page::{Cursor, PageCursor, PageLimit, ValueCursor};
 #[cfg(feature = "http")]
-pub(crate) use parameter::inline;
-#[cfg(feature = "http")]
-pub use parameter::{INLINE, ParameterValue};
-#[cfg(feature = "password-strength")]
+pub use parameter::{INLINE, ParameterValue, inline, json_error};
 pub use password::NewPassword;
 pub use placement::Placement;
 pub use role::SuperAdminRole;
@@ -58,13 +54,4 @@ impl InvalidValue {
     pub fn one_of<const N: usize>(words: [&str; N]) -> Self {
         Self(format!("must be one of {}", words.join(", ")))
     }
-}
-
-/// The error about a value of a JSON body.
-#[cfg(feature = "http")]
-pub(crate) fn json_error<E: deserr::DeserializeError, V: deserr::IntoValue>(
-    error: InvalidValue,
-    location: deserr::ValuePointerRef<'_>,
-) -> E {
-    deserr::take_cf_content(E::error::<V>(None, deserr::ErrorKind::Unexpected { msg: error.0 }, location))
 }

@@ -37,8 +37,16 @@ impl ParameterValue for OffsetDateTime {
 pub const INLINE: &str = "x-inline";
 
 /// A schema with the mark [`INLINE`].
-pub(crate) fn inline(schema: ObjectBuilder) -> RefOr<Schema> {
+pub fn inline(schema: ObjectBuilder) -> RefOr<Schema> {
     let mut object = schema.build();
     object.extensions.get_or_insert_default().insert(INLINE.to_owned(), true.into());
     RefOr::T(Schema::Object(object))
+}
+
+/// The error about a value of a JSON body.
+pub fn json_error<E: deserr::DeserializeError, V: deserr::IntoValue>(
+    error: InvalidValue,
+    location: deserr::ValuePointerRef<'_>,
+) -> E {
+    deserr::take_cf_content(E::error::<V>(None, deserr::ErrorKind::Unexpected { msg: error.0 }, location))
 }

@@ -1,7 +1,6 @@
 //! The users of a tenant: its agents, in the tenant's own database.
 
 mod events;
-#[cfg(feature = "postgres")]
 pub mod store;
 
 pub use events::UserEvent;

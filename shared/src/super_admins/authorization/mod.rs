@@ -4,6 +4,9 @@
 //! A handler states what it needs by its extractor: [`MayRead`], [`AnySuperAdmin`], [`MayOperate`] or [`MayAdminister`].
 //! Every refusal is recorded in the audit log.
 
+mod caller;
+mod context;
+
 use std::time::Duration;
 
 use axum::{
@@ -18,13 +21,11 @@ use crate::{
     clients::postgres::{Connection, Postgres},
     error::{Error, Result},
     http::{Problem, RequestInfo},
-    super_admins::{
-        AuthContext,
-        caller::Caller,
-        store::{self, SuperAdminKey, SuperAdminState, WithSuperAdminState},
-    },
+    super_admins::store::{self, SuperAdminKey, SuperAdminState, WithSuperAdminState},
     types::{Actor, SuperAdminRole},
 };
+
+pub use self::{caller::Caller, context::AuthContext};
 
 /// A caller who is authorized for the request.
 #[derive(Debug, Clone)]

@@ -1,5 +1,8 @@
 //! Signing in with e-mail address and password.
 
+mod change_password;
+mod rate_limit;
+
 use secrecy::SecretString;
 use serde_json::json;
 
@@ -10,7 +13,12 @@ use crate::{
     error::{Error, Result},
     http::RequestInfo,
     passwords,
-    super_admins::{SignInRateLimiter, store},
+    super_admins::store,
+};
+
+pub use self::{
+    change_password::{ChangePassword, change_password},
+    rate_limit::SignInRateLimiter,
 };
 
 const ACTION: &str = "admin.login";
