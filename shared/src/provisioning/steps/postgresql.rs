@@ -38,7 +38,7 @@ impl Step for PostgresqlDatabase {
     async fn apply(&self, context: &StepContext<'_>) -> Result<(), StepError> {
         let session = open_pooled(context).await?;
         let (name, template) = (context.database, tenant_template(TENANT_SCHEMA_VERSION));
-        // Rights on a database are not cloned with it, so nobody may connect until the statements below have set them.
+        // Rights on a database are not cloned with it, so connections stay forbidden until the statements below have set them.
         // `wal_log` copies block by block instead of forcing two checkpoints.
         let created = session
             .batch_execute(&format!(
