@@ -13,7 +13,7 @@ use shared::{
         SigningConfig, TokenConfig,
     },
     events::Dispatcher,
-    health::Sources,
+    health::checks::HealthTargets,
     http::{Fingerprints, Routes, finish},
     impersonations::ImpersonationSigner,
     revocations::DenyList,
@@ -71,7 +71,8 @@ pub struct Parts {
     pub tokens: TokenConfig,
     pub impersonation: ImpersonationSigningConfig,
     pub queues: QueueConfig,
-    pub health: Sources,
+    /// The targets of the health probes.
+    pub health: HealthTargets,
 }
 
 impl Parts {
@@ -120,7 +121,7 @@ pub fn routes(parts: &Parts) -> Routes {
     .merge(list_audit::routes(gate()))
     .merge(list_tenants::routes(gate()))
     .merge(list_tenant_usage::routes(list_tenant_usage::App {
-        gate: gate(),
+        auth: gate(),
         counters: Arc::new(LiveCounters::new(Redis::connect(&parts.redis).unwrap())),
     }))
     .merge(get_tenant::routes(gate()))

@@ -11,7 +11,7 @@ use shared::{
         redis::Redis,
     },
     config::{Clusters, FromEnv, HealthConfig, MongoConfig, PostgresConfig, QueueConfig, RedisConfig},
-    health::Sources,
+    health::checks::HealthTargets,
     types::{SuperAdminId, SuperAdminRole},
 };
 use tokio::sync::{Mutex, OnceCell};
@@ -68,11 +68,11 @@ impl World {
         Postgres::connect(&self.api()).unwrap()
     }
 
-    /// The sources of health: this world's database and queues, and the servers of the environment, without services and
+    /// The targets of the health probes: this world's database and queues, and the servers of the environment. No services and
     /// providers.
-    pub fn health(&self) -> Sources {
-        let sources = Sources::from_env().unwrap();
-        Sources {
+    pub fn health(&self) -> HealthTargets {
+        let targets = HealthTargets::from_env().unwrap();
+        HealthTargets {
             postgres: self.api(),
             postgres_clusters: Clusters::single(self.api().url),
             redis_prefix: format!("{}:", self.database),
@@ -81,8 +81,8 @@ impl World {
                 relay: Some(self.relay_queue_url.clone()),
                 ..QueueConfig::default()
             },
-            health: HealthConfig { services: Vec::new(), providers: Vec::new(), ..sources.health },
-            ..sources
+            health: HealthConfig { services: Vec::new(), providers: Vec::new(), ..targets.health },
+            ..targets
         }
     }
 

@@ -12,8 +12,8 @@ use shared::{
     error::Error,
     events::Dispatcher,
     http::{
-        Answer, BASE_PATH, BodyErrors, Created, Field, Fingerprints, IdempotencyKey, IdempotentRequest, JsonBody,
-        LimitsBody, Result, Routes,
+        BASE_PATH, BodyErrors, Created, Field, Fingerprints, IdempotencyKey, IdempotentRequest, IdempotentResponse,
+        JsonBody, LimitsBody, Result, Routes,
     },
     passwords, routes,
     super_admins::{AuthContext, MayOperate},
@@ -125,8 +125,8 @@ async fn create_tenant(
             },
         )
         .await?;
-    if let Answer::First(created, _) = &answer {
-        app.dispatcher.provision(&platform, created.operation_id).await;
+    if let IdempotentResponse::First(created, _) = &answer {
+        app.dispatcher.send_provision(&platform, created.operation_id).await;
     }
     Ok(answer.into_response())
 }

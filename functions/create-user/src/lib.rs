@@ -15,7 +15,7 @@ use shared::{
     error::Error,
     events::{self, Dispatcher},
     http::{
-        Answer, BASE_PATH, BodyErrors, Created, Fingerprints, IdempotencyKey, IdempotentRequest, JsonBody,
+        BASE_PATH, BodyErrors, Created, Fingerprints, IdempotencyKey, IdempotentRequest, IdempotentResponse, JsonBody,
         JsonResponse, Replayable, Result, Routes,
     },
     passwords, routes,
@@ -116,7 +116,7 @@ async fn create_user(
             Ok(((), add(&app, &admin, &claim, &site, session, &request, &password_hash).await?))
         })
         .await?;
-    if let Answer::First(..) = &answer {
+    if let IdempotentResponse::First(..) = &answer {
         app.dispatcher.poke_relay().await;
     }
     Ok(answer.into_response())
@@ -162,7 +162,7 @@ async fn add(
     let transaction = platform.transaction().await?;
     // Whoever writes events of a tenant holds its row.
     tenants::store::find_for_update(&transaction, site.id).await?;
-    events::store::insert_event(&transaction, &UserEvent::Created.of(site.id, &user)).await?;
+    events::store::enqueue_event(&transaction, &UserEvent::Created.of(site.id, &user)).await?;
     change.complete(&transaction, details).await?;
     let revision = Some(user.revision);
     let response = Created { body: user, location: None, revision }.to_replayable()?;

@@ -5,7 +5,7 @@ use serde_json::Value;
 use shared::{
     audit::{self, AuditEntry},
     error::{Dependency, Error},
-    http::{Answer, BASE_PATH, Created, IdempotentRequest, Problem, Replayable, Result},
+    http::{BASE_PATH, Created, IdempotentRequest, IdempotentResponse, Problem, Replayable, Result},
     impersonations::{
         self, Access, Impersonation, Ticket,
         store::{Begun, NewImpersonation, START, record},
@@ -80,8 +80,8 @@ impl Start<'_> {
             )
             .await?;
         match answer {
-            Answer::Replayed(stored) => self.again(stored).await.map(Outcome::Before),
-            Answer::First(begun, _) => {
+            IdempotentResponse::Replayed(stored) => self.again(stored).await.map(Outcome::Before),
+            IdempotentResponse::First(begun, _) => {
                 let response = ImpersonationResponse::of(&begun.impersonation, &user);
                 Ok(Outcome::Begun(Box::new(Intent { begun, site, response })))
             }

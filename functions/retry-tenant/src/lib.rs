@@ -9,7 +9,10 @@ use axum::{
 use shared::{
     config::{ConfigError, FromEnv, IdempotencyConfig, QueueConfig},
     events::Dispatcher,
-    http::{Accepted, Answer, BASE_PATH, Fingerprints, IdempotencyKey, IdempotentRequest, Result, Routes, TenantPath},
+    http::{
+        Accepted, BASE_PATH, Fingerprints, IdempotencyKey, IdempotentRequest, IdempotentResponse, Result, Routes,
+        TenantPath,
+    },
     routes,
     super_admins::{AuthContext, MayOperate},
     tenants::{self, RetriedTenant, RetryTenant, Tenant},
@@ -76,8 +79,8 @@ async fn retry_tenant(
             },
         )
         .await?;
-    if let Answer::First(retried, _) = &answer {
-        app.dispatcher.provision(&platform, retried.operation_id).await;
+    if let IdempotentResponse::First(retried, _) = &answer {
+        app.dispatcher.send_provision(&platform, retried.operation_id).await;
     }
     Ok(answer.into_response())
 }

@@ -189,7 +189,7 @@ async fn tell(
     tenants::store::find_for_update(&transaction, tenant_id).await?;
     let password_reset = patch.password.0.is_some();
     for kind in kinds(before, after, password_reset) {
-        events::store::insert_event(&transaction, &kind.of(tenant_id, after)).await?;
+        events::store::enqueue_event(&transaction, &kind.of(tenant_id, after)).await?;
     }
     let details = json!({
         "user_id": after.id, "before": shown(before), "after": shown(after), "password_reset": password_reset,

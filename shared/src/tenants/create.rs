@@ -62,8 +62,8 @@ pub async fn create(transaction: &Transaction<'_>, command: &CreateTenant<'_>) -
     store::insert_pending_admin(transaction, id, &admin).await?;
     let operation_id =
         operations::store::insert(transaction, id, OperationKind::Provision, command.actor.id, now).await?;
-    events::store::insert_event(transaction, &TenantEvent::Requested.of(&tenant)).await?;
-    events::store::insert_provision(transaction, id, operation_id).await?;
+    events::store::enqueue_event(transaction, &TenantEvent::Requested.of(&tenant)).await?;
+    events::store::enqueue_provision(transaction, id, operation_id).await?;
     let details = json!({
         "after": {
             "name": tenant.name, "slug": tenant.slug, "limits": tenant.limits, "country": tenant.country,

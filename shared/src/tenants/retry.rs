@@ -42,7 +42,7 @@ pub async fn retry(transaction: &Transaction<'_>, command: &RetryTenant<'_>) -> 
     let tenant = store::set_status(transaction, id, TenantStatus::Provisioning).await?;
     let now = OffsetDateTime::now_utc();
     let operation_id = operations::store::insert(transaction, id, OperationKind::Retry, actor.id, now).await?;
-    events::store::insert_provision(transaction, id, operation_id).await?;
+    events::store::enqueue_provision(transaction, id, operation_id).await?;
     let details = json!({ "operation_id": operation_id });
     audit::store::insert(transaction, &AuditEntry::done(actor, "tenant.retry", id, details)).await?;
     Ok(RetriedTenant { tenant, operation_id })

@@ -56,7 +56,7 @@ pub async fn update(platform: &mut Connection, command: &UpdateTenant<'_>) -> Re
     }
     let tenant = store::update(&transaction, id, name, &limits, status).await?;
     for event in TenantEvent::of_change(&before, &tenant) {
-        events::store::insert_event(&transaction, &event.of(&tenant)).await?;
+        events::store::enqueue_event(&transaction, &event.of(&tenant)).await?;
     }
     let details = json!({ "before": audited(&before), "after": audited(&tenant) });
     audit::store::insert(&transaction, &AuditEntry::done(actor, "tenant.update", id, details)).await?;

@@ -2,8 +2,6 @@
 
 #[macro_use]
 mod keyword;
-#[macro_use]
-mod query;
 
 mod actor;
 mod channel;
@@ -24,7 +22,7 @@ mod text;
 mod timestamp;
 
 pub use actor::Actor;
-pub use channel::{Channel, Service};
+pub use channel::{Channel, Microservice};
 pub use country::Country;
 pub use email::EmailAddress;
 pub use ids::{ImpersonationId, OperationId, SuperAdminId, TenantId, UserId};

@@ -3,21 +3,24 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 use time::{Date, Duration, OffsetDateTime, UtcOffset};
 
-/// A calendar month in UTC. In JSON `2026-11`.
+/// A calendar month, UTC. In JSON: `2026-11`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Month {
     first: Date,
 }
 
 impl Month {
+    /// The current month.
     pub fn current() -> Self {
         Self::of(OffsetDateTime::now_utc())
     }
 
+    /// The month that contains a moment.
     pub fn of(at: OffsetDateTime) -> Self {
         Self::with(at.to_offset(UtcOffset::UTC).date())
     }
 
+    /// The month that contains a day.
     pub fn with(day: Date) -> Self {
         Self { first: day.replace_day(1).unwrap_or(day) }
     }
@@ -26,7 +29,7 @@ impl Month {
         self.first
     }
 
-    /// The first moment of the month, which is the end of the previous month.
+    /// The first moment of the month, which is the end of the previous one.
     pub fn begin(self) -> OffsetDateTime {
         self.first.midnight().assume_utc()
     }
@@ -41,7 +44,7 @@ impl Month {
         Self::with(self.first.saturating_sub(Duration::days(1)))
     }
 
-    /// The digits in names of counters, such as `202611`.
+    /// `202611`, as in the keys of counters.
     pub fn digits(self) -> String {
         format!("{:04}{:02}", self.first.year(), u8::from(self.first.month()))
     }
@@ -69,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_month_begins_at_midnight_in_utc() {
+    fn a_month_begins_at_midnight_utc_in_every_time_zone() {
         let in_jakarta = datetime!(2026-12-01 06:59:59 +7);
         assert_eq!(Month::of(in_jakarta).to_string(), "2026-11");
         assert_eq!(Month::of(in_jakarta + Duration::SECOND).to_string(), "2026-12");
@@ -80,7 +83,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_next_month_begins_where_the_previous_one_ends(day in 0_i64..40_000) {
+        fn the_next_month_begins_when_this_one_ends(day in 0_i64..40_000) {
             let month = Month::with(date!(1990-01-01) + Duration::days(day));
             let length = (month.next().first_day() - month.first_day()).whole_days();
             prop_assert!((28..=31).contains(&length));

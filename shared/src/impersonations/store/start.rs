@@ -91,7 +91,7 @@ pub async fn confirm(transaction: &Transaction<'_>, begun: &Begun, actor: Actor<
         return Err(Error::Conflict(format!("The impersonation {id} was ended before it began")));
     }
     let impersonation = find(transaction, id).await?;
-    events::store::insert_event(transaction, &crate::impersonations::events::started(&impersonation)).await?;
+    events::store::enqueue_event(transaction, &crate::impersonations::events::started(&impersonation)).await?;
     let entry = entry(actor, &impersonation).outcome_of(begun.intent_id, AuditOutcome::Done);
     audit::store::insert(transaction, &entry).await?;
     Ok(impersonation)

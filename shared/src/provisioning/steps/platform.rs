@@ -67,7 +67,7 @@ pub(in crate::provisioning) async fn activate(platform: &Postgres, lease: Lease)
     let tenant = tenants::store::activate(&transaction, lease.tenant_id, TENANT_SCHEMA_VERSION).await?;
     journal::succeed(&transaction, lease).await?;
     journal::record_succeeded(&transaction, lease, StepName::Activation).await?;
-    events::store::insert_event(&transaction, &TenantEvent::Provisioned.of(&tenant)).await?;
+    events::store::enqueue_event(&transaction, &TenantEvent::Provisioned.of(&tenant)).await?;
     let details = json!({ "operation_id": lease.operation_id });
     audit::store::insert(&transaction, &audit_entry("tenant.provisioned", lease, details)).await?;
     Ok(transaction.commit().await?)
@@ -81,7 +81,7 @@ pub(in crate::provisioning) async fn fail(platform: &Postgres, lease: Lease, rea
     let transaction = connection.transaction().await?;
     let tenant = tenants::store::fail(&transaction, lease.tenant_id, &new_database_name()).await?;
     journal::fail(&transaction, lease).await?;
-    events::store::insert_event(&transaction, &TenantEvent::ProvisioningFailed.of(&tenant)).await?;
+    events::store::enqueue_event(&transaction, &TenantEvent::ProvisioningFailed.of(&tenant)).await?;
     let details = json!({ "operation_id": lease.operation_id, "reason": reason });
     audit::store::insert(&transaction, &audit_entry("tenant.provisioning_failed", lease, details)).await?;
     Ok(transaction.commit().await?)

@@ -1,4 +1,4 @@
-//! A page of tenants with their usage.
+//! Lists tenants with their usage, a page at a time.
 
 use deadpool_postgres::GenericClient;
 use time::Date;
@@ -12,44 +12,40 @@ use crate::{
     usage::{Figure, MeasurementError, UsageRecord, UsageSort},
 };
 
-/// What a list is narrowed to.
+/// Which tenants a list contains.
 #[derive(Debug, Clone, Default)]
 pub struct UsageFilter {
-    /// By what the tenants are.
     pub tenants: TenantFilter,
-    /// Only those that use more of something than their limits allow, by what is kept here, or only the others.
+    /// Only tenants whose stored figures exceed a limit (`true`), or only the others (`false`).
     pub over_limit: Option<bool>,
 }
 
-/// In which order, and after which tenant.
+/// The order of a list, and the tenant after which a page begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UsageOrder {
     /// The newest tenant first.
     Newest {
-        /// Where the page before ended.
+        /// Where the previous page ended.
         after: Option<Cursor>,
     },
-    /// By a figure as it is kept here, tenants without it last, with the id breaking ties.
+    /// By a stored figure, tenants without it last. The id breaks ties.
     Figure {
-        /// By which.
         sort: UsageSort,
-        /// Where the page before ended: what [`UsageRow::position`] said.
+        /// Where the previous page ended: the [`UsageRow::position`] of its last row.
         after: Option<ValueCursor>,
     },
 }
 
-/// A tenant and what is kept of its usage.
+/// A tenant and its stored figures.
 #[derive(Debug, Clone)]
 pub struct UsageRow {
-    /// The tenant.
     pub tenant: Tenant,
-    /// Its usage.
     pub record: UsageRecord,
-    /// Where it stands in the order of the figure that was asked for.
+    /// The value of the figure that the list is sorted by.
     pub position: Option<i64>,
 }
 
-/// Whether a tenant uses more than its limits allow, in the month that `$` names.
+/// Whether a tenant exceeds a limit. The parameter that replaces `{}` is the current month.
 macro_rules! over_limit {
     () => {
         "(agents > max_agents OR contacts > max_contacts OR (month >= ${} AND \
@@ -57,7 +53,7 @@ macro_rules! over_limit {
     };
 }
 
-/// A page of tenants with their usage, and one more where the list goes on. `month` is the current one.
+/// Returns a page of tenants with their usage, and one more row when the list continues. `month` is the current one.
 pub async fn list(
     client: &impl GenericClient,
     filter: &UsageFilter,
@@ -67,39 +63,40 @@ pub async fn list(
 ) -> Result<Vec<UsageRow>> {
     let limit = limit.get() + 1;
     match order {
-        UsageOrder::Newest { after } => part(client, filter, month, Part::Newest(after), limit).await,
-        // One index has all: those with the figure in either direction, and then those without.
+        UsageOrder::Newest { after } => list_part(client, filter, month, UsageListPart::Newest(after), limit).await,
+        // One index serves both: the tenants with the figure, in either direction, and then those without it.
         UsageOrder::Figure { sort, after } => {
             let mut rows = Vec::new();
             let mut after_missing = None;
             match after {
                 Some(ValueCursor { value: None, id }) => after_missing = Some(id),
                 Some(ValueCursor { value: Some(value), id }) => {
-                    rows = part(client, filter, month, Part::Known(sort, Some((value, id))), limit).await?;
+                    rows =
+                        list_part(client, filter, month, UsageListPart::Known(sort, Some((value, id))), limit).await?;
                 }
-                None => rows = part(client, filter, month, Part::Known(sort, None), limit).await?,
+                None => rows = list_part(client, filter, month, UsageListPart::Known(sort, None), limit).await?,
             }
             if rows.len() < limit {
-                let missing = Part::Missing(sort.figure, after_missing);
-                rows.extend(part(client, filter, month, missing, limit - rows.len()).await?);
+                let missing = UsageListPart::Missing(sort.figure, after_missing);
+                rows.extend(list_part(client, filter, month, missing, limit - rows.len()).await?);
             }
             Ok(rows)
         }
     }
 }
 
-/// A part of a list that one index scan gives.
-enum Part {
+/// A part of a list that one index scan returns.
+enum UsageListPart {
     Newest(Option<Cursor>),
     Known(UsageSort, Option<(i64, uuid::Uuid)>),
     Missing(Figure, Option<uuid::Uuid>),
 }
 
-async fn part(
+async fn list_part(
     client: &impl GenericClient,
     filter: &UsageFilter,
     month: Month,
-    part: Part,
+    part: UsageListPart,
     limit: usize,
 ) -> Result<Vec<UsageRow>> {
     let (values, month) = (filter.tenants.values(), month.first_day());
@@ -111,13 +108,13 @@ async fn part(
         conditions.add(if over { condition } else { format!("{condition} IS NOT TRUE") });
     }
     let (position, order) = match &part {
-        Part::Newest(after) => {
+        UsageListPart::Newest(after) => {
             if let Some(cursor) = after {
                 conditions.continue_after(cursor);
             }
             ("NULL::bigint", "created_at DESC, id DESC".to_owned())
         }
-        Part::Known(sort, after) => {
+        UsageListPart::Known(sort, after) => {
             let (column, descending) = (column(sort.figure), sort.descending);
             let (sign, direction) = if descending { ("<", "DESC") } else { (">", "ASC") };
             conditions.add(format!("{column} IS NOT NULL"));
@@ -127,14 +124,14 @@ async fn part(
             }
             (column, format!("{column} {direction}, tenant_id {direction}"))
         }
-        Part::Missing(figure, after) => {
+        UsageListPart::Missing(figure, after) => {
             let column = column(*figure);
             conditions.add(format!("{column} IS NULL"));
             if let Some(id) = after {
                 let id = conditions.number(id);
                 conditions.add(format!("tenant_id < ${id}"));
             }
-            // The column is the same for all, but tells the planner which index has them in order.
+            // The column is NULL in all these rows. It is named so that the planner uses the index that is in this order.
             (column, format!("{column} DESC, tenant_id DESC"))
         }
     };
@@ -150,7 +147,7 @@ async fn part(
     conditions.query(client, &statement, read).await
 }
 
-/// The column that orders by a figure.
+/// The column that a list is sorted by.
 fn column(figure: Figure) -> &'static str {
     match figure {
         Figure::Agents => "agents",
