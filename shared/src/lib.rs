@@ -44,8 +44,7 @@
 //! | file | reason for SQL outside `store` |
 //! | --- | --- |
 //! | `shared/src/clients/postgres.rs` | sets the limits of a session |
-//! | `shared/src/provisioning/session.rs` | names, counts and terminates sessions of the server, not rows |
-//! | `shared/src/provisioning/steps/postgresql_database.rs` | creates and drops databases |
+//! | `shared/src/provisioning/steps/postgresql.rs` | creates and drops databases; names, counts and terminates sessions of the server |
 //! | `functions/migrate-platform/src/` | creates roles and template databases, and locks migrations |
 //!
 //! Parts of the crate are behind cargo features, so that a function links only the clients that it uses.

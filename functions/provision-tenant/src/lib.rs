@@ -100,12 +100,12 @@ enum MessageResult {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Body {
+struct OperationMessage {
     operation_id: OperationId,
 }
 
 async fn work(provisioner: &Provisioner, message: &SqsMessage, deadline: Instant) -> MessageResult {
-    let Body { operation_id } = match Batch::read(message) {
+    let OperationMessage { operation_id } = match Batch::read(message) {
         Ok(body) => body,
         Err(error) => {
             error!(error, "a message does not name an operation");

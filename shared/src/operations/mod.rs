@@ -201,13 +201,13 @@ pub enum StepChange<'a> {
     Started,
     /// Its effect exists.
     Succeeded,
-    /// It could not be applied. The reason is shown to operators.
+    /// It could not be applied. The reason is shown to super-admins.
     Failed(&'a str),
     /// Its effect is about to be removed.
     UndoStarted,
     /// Its effect was removed.
     Undone,
-    /// Its effect could not be removed. The reason is shown to operators.
+    /// Its effect could not be removed. The reason is shown to super-admins.
     UndoFailed(&'a str),
 }
 

@@ -37,6 +37,7 @@
 mod saga;
 mod step;
 mod steps;
+mod store;
 
 use std::sync::Arc;
 

@@ -117,7 +117,7 @@ pub(super) enum Severity {
 #[derive(Debug)]
 pub(super) struct StepError {
     pub(super) severity: Severity,
-    /// Shown to operators: a sentence without secrets, host names or contents of rows.
+    /// Shown to super-admins: a sentence without secrets, host names or contents of rows.
     pub(super) reason: String,
     /// For the log.
     pub(super) source: Option<Error>,
@@ -192,7 +192,7 @@ impl From<mongodb::error::Error> for StepError {
     }
 }
 
-/// A sentence for operators. From a server's message it copies only parts that cannot contain a secret, an address or a row.
+/// A sentence for super-admins. From a server's message it copies only parts that cannot contain a secret, an address or a row.
 fn describe(error: &Error) -> String {
     let mut next = error.source();
     while let Some(source) = next {

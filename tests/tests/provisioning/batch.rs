@@ -30,13 +30,16 @@ use shared::{
 use tests::queues::{self, Queue};
 use tokio::{sync::oneshot, task::JoinHandle};
 
-use crate::stage::{Requested, Sabotage, Saboteur, Stage, start};
+use crate::{
+    saboteur::{Sabotage, Saboteur},
+    stage::{ProvisioningStage, Requested, start},
+};
 
 /// Number of deliveries by the queues of these tests, and of attempts by the worker.
 const DELIVERIES: i32 = 3;
 
 /// The function, optionally disturbed by a saboteur.
-fn function(stage: &Stage, saboteur: Option<Arc<Saboteur>>) -> App {
+fn function(stage: &ProvisioningStage, saboteur: Option<Arc<Saboteur>>) -> App {
     let mut provisioner = stage.worker();
     provisioner.config.max_attempts = DELIVERIES;
     if let Some(saboteur) = saboteur {
@@ -69,7 +72,7 @@ fn batch(operations: &[OperationId]) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_panic_over_one_message_fails_that_message_alone() {
-    let stage = Stage::new().await;
+    let stage = ProvisioningStage::new().await;
     let requested = [stage.request().await, stage.request().await, stage.request().await];
     let app = function(&stage, Some(Saboteur::new([(Moment::Applied(StepName::MongodbDatabase), Sabotage::Panic)])));
 
@@ -95,7 +98,7 @@ async fn a_panic_over_one_message_fails_that_message_alone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_last_delivery_rolls_back_the_operation_and_a_retry_makes_the_tenant_active() {
-    let stage = Stage::new().await;
+    let stage = ProvisioningStage::new().await;
     let queue = queues::with_dead_letters(&stage.world.database, DELIVERIES).await;
     let requested = stage.request().await;
     let database = stage.database(requested.tenant).await;
@@ -143,7 +146,7 @@ async fn the_last_delivery_rolls_back_the_operation_and_a_retry_makes_the_tenant
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operation_continues_after_its_message_became_a_dead_letter() {
-    let stage = Stage::new().await;
+    let stage = ProvisioningStage::new().await;
     let queue = queues::with_dead_letters(&stage.world.database, DELIVERIES).await;
     let requested = stage.request().await;
     let database = stage.database(requested.tenant).await;
@@ -198,13 +201,13 @@ async fn an_operation_continues_after_its_message_became_a_dead_letter() {
 }
 
 /// Sends the message about an operation, as the dispatcher of `create-tenant` does.
-async fn send(stage: &Stage, queue: &Queue, requested: Requested) {
+async fn send(stage: &ProvisioningStage, queue: &Queue, requested: Requested) {
     Sqs::new().send(&queue.url, &body(requested.operation)).await.unwrap();
     events::store::delete_provision(&stage.api.get().await.unwrap(), requested.operation).await.unwrap();
 }
 
 /// Runs the relay once, as its schedule does.
-async fn relay(stage: &Stage, queue: &Queue) -> serde_json::Value {
+async fn relay(stage: &ProvisioningStage, queue: &Queue) -> serde_json::Value {
     let provisioning = ProvisioningConfig { function_timeout: Duration::from_mins(1), max_attempts: DELIVERIES };
     let app = relay_events::App::new(
         stage.world.api_pool(),
@@ -217,7 +220,7 @@ async fn relay(stage: &Stage, queue: &Queue) -> serde_json::Value {
     invoke(&app, relay_events::handle, LambdaEvent::new(json!({}), Context::default())).await.unwrap()
 }
 
-async fn attempts(stage: &Stage, requested: Requested) -> i32 {
+async fn attempts(stage: &ProvisioningStage, requested: Requested) -> i32 {
     let sql = "SELECT attempts FROM operations WHERE id = $1";
     stage.owner.get().await.unwrap().query_one(sql, &[&requested.operation.0]).await.unwrap().get(0)
 }

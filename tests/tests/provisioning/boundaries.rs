@@ -5,7 +5,10 @@ use shared::{
     provisioning::{Moment, Outcome},
 };
 
-use crate::stage::{Sabotage, Saboteur, Stage, each, minute, start};
+use crate::{
+    saboteur::{Sabotage, Saboteur},
+    stage::{ProvisioningStage, each, minute, start},
+};
 
 const EFFECTS: [StepName; 4] =
     [StepName::PostgresqlDatabase, StepName::MongodbDatabase, StepName::ObjectPrefix, StepName::AdminUser];
@@ -31,7 +34,7 @@ fn rollback_moments() -> Vec<Moment> {
 
 #[tokio::test]
 async fn an_undisturbed_tenant_becomes_active() {
-    let stage = Stage::new().await;
+    let stage = ProvisioningStage::new().await;
     let requested = stage.request().await;
     let outcome = stage.worker().run(requested.operation, minute()).await.unwrap();
     assert_eq!(outcome, Outcome::Finished { status: OperationStatus::Succeeded, now: true });
@@ -44,7 +47,7 @@ async fn an_undisturbed_tenant_becomes_active() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_worker_died_at_any_boundary_the_next_worker_makes_the_tenant_active() {
-    let stage = Stage::new().await;
+    let stage = ProvisioningStage::new().await;
     each(&stage, apply_moments(), |moment| {
         let stage = stage.clone();
         async move {
@@ -63,7 +66,7 @@ async fn after_a_worker_died_at_any_boundary_the_next_worker_makes_the_tenant_ac
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_transient_error_at_any_boundary_the_next_delivery_continues() {
-    let stage = Stage::new().await;
+    let stage = ProvisioningStage::new().await;
     each(&stage, apply_moments(), |moment| {
         let stage = stage.clone();
         async move {
@@ -85,7 +88,7 @@ async fn after_a_transient_error_at_any_boundary_the_next_delivery_continues() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_permanent_error_at_any_boundary_nothing_remains_and_the_tenant_can_be_retried() {
-    let stage = Stage::new().await;
+    let stage = ProvisioningStage::new().await;
     let moments = apply_moments().into_iter().filter(|moment| !matches!(moment, Moment::Leased | Moment::Ended));
     each(&stage, moments, |moment| {
         let stage = stage.clone();
@@ -104,7 +107,7 @@ async fn after_a_permanent_error_at_any_boundary_nothing_remains_and_the_tenant_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_worker_died_during_the_rollback_the_next_worker_completes_it() {
-    let stage = Stage::new().await;
+    let stage = ProvisioningStage::new().await;
     each(&stage, rollback_moments(), |moment| {
         let stage = stage.clone();
         async move {
@@ -134,7 +137,7 @@ async fn after_a_worker_died_during_the_rollback_the_next_worker_completes_it() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_undo_is_retried_and_the_places_on_the_clusters_are_kept_until_it_succeeds() {
-    let stage = Stage::new().await;
+    let stage = ProvisioningStage::new().await;
     let moments = rollback_moments()
         .into_iter()
         .filter(|moment| !matches!(moment, Moment::BeginningRollback | Moment::RollbackBegun));
@@ -166,7 +169,7 @@ async fn a_failed_undo_is_retried_and_the_places_on_the_clusters_are_kept_until_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn applying_or_undoing_every_step_twice_has_the_same_effect_as_once() {
-    let stage = Stage::new().await;
+    let stage = ProvisioningStage::new().await;
     let requested = stage.request().await;
     let client = stage.owner.get().await.unwrap();
     let forget = "UPDATE operation_steps SET status = 'pending' WHERE operation_id = $1";

@@ -13,7 +13,10 @@ use tests::{
     variable,
 };
 
-use crate::stage::{Requested, Sabotage, Saboteur, Stage, each, minute, start, stores};
+use crate::{
+    saboteur::{Sabotage, Saboteur},
+    stage::{ProvisioningStage, Requested, each, minute, start, stores},
+};
 
 /// Moments at which a worker freezes, before or after the effect of a step.
 const FREEZES: [Moment; 11] = [
@@ -39,7 +42,7 @@ enum Meanwhile {
 }
 
 /// Another worker finishes the operation in one delivery.
-async fn take_over(stage: &Stage, requested: Requested, meanwhile: Meanwhile) {
+async fn take_over(stage: &ProvisioningStage, requested: Requested, meanwhile: Meanwhile) {
     stage.expire(requested.operation).await;
     let status = if matches!(meanwhile, Meanwhile::Active) {
         OperationStatus::Succeeded
@@ -56,7 +59,7 @@ async fn take_over(stage: &Stage, requested: Requested, meanwhile: Meanwhile) {
 }
 
 /// Checks that the tenant still has the result. `database` is the first name of its databases.
-async fn assert_unchanged(stage: &Stage, requested: Requested, database: &str, meanwhile: Meanwhile) {
+async fn assert_unchanged(stage: &ProvisioningStage, requested: Requested, database: &str, meanwhile: Meanwhile) {
     match meanwhile {
         Meanwhile::Active => stage.assert_active(requested.tenant).await,
         Meanwhile::Failed => stage.assert_failed(requested.tenant, database).await,
@@ -70,7 +73,7 @@ async fn assert_unchanged(stage: &Stage, requested: Requested, database: &str, m
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_wakes_up_after_others_have_finished_its_work_changes_nothing() {
-    let stage = Stage::new().await;
+    let stage = ProvisioningStage::new().await;
     // `Failed` is not tested separately: every effect on a failed tenant also shows after a retry.
     let cases = FREEZES
         .into_iter()
@@ -95,7 +98,7 @@ async fn a_worker_that_wakes_up_after_others_have_finished_its_work_changes_noth
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_wakes_up_during_its_rollback_does_not_affect_a_later_retry() {
-    let stage = Stage::new().await;
+    let stage = ProvisioningStage::new().await;
     let mut moments = vec![Moment::BeginningRollback, Moment::RollbackBegun, Moment::Failing];
     for step in [StepName::PostgresqlDatabase, StepName::MongodbDatabase, StepName::ObjectPrefix] {
         moments.extend([Moment::Undoing(step), Moment::Undone(step)]);
@@ -144,7 +147,7 @@ const REQUESTS: [(StepName, &str); 8] = [
 /// other worker finishes at once, whatever the store still holds for the first worker.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_late_request_to_a_store_blocks_no_other_worker_and_has_no_effect() {
-    let stage = Stage::new().await;
+    let stage = ProvisioningStage::new().await;
     let cases = REQUESTS.into_iter().flat_map(|request| {
         [Held::Request, Held::Answer]
             .into_iter()
@@ -178,7 +181,7 @@ struct ProxiedStores {
 }
 
 impl ProxiedStores {
-    async fn new(stage: &Stage) -> Self {
+    async fn new(stage: &ProvisioningStage) -> Self {
         let config = stage.world.provisioner();
         let (postgres, postgres_url) = Proxy::before(&config.url).await;
         // The members of a replica set announce their own addresses. Without a direct connection, the driver would bypass the

@@ -6,4 +6,5 @@
 mod batch;
 mod boundaries;
 mod frozen;
+mod saboteur;
 mod stage;

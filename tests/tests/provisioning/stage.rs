@@ -1,35 +1,28 @@
 //! Fixtures of the provisioning tests: tenants to provision, workers that can be disturbed, and checks of every store.
 
-use std::{
-    collections::BTreeSet,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use aws_sdk_s3::Client as S3;
-use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
+use futures::{StreamExt, stream};
 use mongodb::Client as Mongo;
 use shared::{
     clients::{postgres::Postgres, s3::Bucket},
     config::{Clusters, FromEnv, PostgresConfig, ProvisioningConfig, S3Config},
-    error::{Dependency, Error, Result},
+    error::Result,
     operations::OperationStatus,
-    provisioning::{Delivery, Moment, Outcome, Provisioner, SagaObserver, Stores},
+    provisioning::{Delivery, Outcome, Provisioner, SagaObserver, Stores},
     tenants::{self, CreateTenant, RetryTenant, TENANT_SCHEMA_VERSION, TenantName, TenantStatus},
     types::{Actor, Country, EmailAddress, Limits, OperationId, Slug, TenantId},
 };
 use tests::{World, variable};
-use tokio::{sync::Notify, task::JoinHandle, time::Instant};
+use tokio::{task::JoinHandle, time::Instant};
 use uuid::Uuid;
 
 /// Stands in for the hash of the first user's password.
 pub(crate) const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ$not-to-be-found-anywhere";
 
 #[derive(Clone)]
-pub(crate) struct Stage {
+pub(crate) struct ProvisioningStage {
     pub(crate) world: Arc<World>,
     pub(crate) mongo: Mongo,
     pub(crate) s3: S3,
@@ -58,7 +51,7 @@ pub(crate) struct Found {
     pub(crate) objects: usize,
 }
 
-impl Stage {
+impl ProvisioningStage {
     pub(crate) async fn new() -> Self {
         let config = S3Config::from_env().unwrap();
         let s3 = Bucket::connect(&config).client().await.clone();
@@ -263,7 +256,7 @@ const MAX_CONCURRENCY: usize = 3;
 
 /// Runs every case, a few at once, and drops the databases of their tenants.
 pub(crate) async fn each<T, F: Future<Output = ()>>(
-    stage: &Stage,
+    stage: &ProvisioningStage,
     cases: impl IntoIterator<Item = T>,
     case: impl Fn(T) -> F,
 ) {
@@ -286,65 +279,4 @@ pub(crate) fn minute() -> Delivery {
 /// Runs a delivery in its own task.
 pub(crate) fn start(worker: Provisioner, operation: OperationId) -> JoinHandle<Result<Outcome>> {
     tokio::spawn(async move { worker.run(operation, minute()).await })
-}
-
-/// A disturbance of a worker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Sabotage {
-    /// A transient error.
-    Transient,
-    /// A permanent error.
-    Permanent,
-    /// The worker stops until it is thawed.
-    Freeze,
-    /// The worker panics.
-    Panic,
-}
-
-/// Disturbs a worker, once at each given moment.
-pub(crate) struct Saboteur {
-    sabotages: Vec<(Moment, Sabotage, AtomicUsize)>,
-    reached: Notify,
-    release: Notify,
-}
-
-impl Saboteur {
-    pub(crate) fn new(sabotages: impl IntoIterator<Item = (Moment, Sabotage)>) -> Arc<Self> {
-        let sabotages =
-            sabotages.into_iter().map(|(moment, sabotage)| (moment, sabotage, AtomicUsize::new(1))).collect();
-        Arc::new(Self { sabotages, reached: Notify::new(), release: Notify::new() })
-    }
-
-    /// Waits until the worker is at a [`Sabotage::Freeze`].
-    pub(crate) async fn frozen(&self) {
-        tokio::time::timeout(Duration::from_secs(30), self.reached.notified()).await.expect("the moment never came");
-    }
-
-    /// Lets the worker continue.
-    pub(crate) fn thaw(&self) {
-        self.release.notify_one();
-    }
-}
-
-impl SagaObserver for Saboteur {
-    fn observe(&self, moment: Moment) -> BoxFuture<'_, Result<()>> {
-        async move {
-            let due = self.sabotages.iter().find(|(at, _, left)| {
-                *at == moment
-                    && left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
-            });
-            match due.map(|(_, sabotage, _)| sabotage) {
-                None => Ok(()),
-                Some(Sabotage::Transient) => Err(Error::unavailable(Dependency::MongoDb, "injected")),
-                Some(Sabotage::Permanent) => Err(Error::internal("injected")),
-                Some(Sabotage::Panic) => panic!("injected"),
-                Some(Sabotage::Freeze) => {
-                    self.reached.notify_one();
-                    self.release.notified().await;
-                    Ok(())
-                }
-            }
-        }
-        .boxed()
-    }
 }

@@ -15,7 +15,6 @@
 use std::time::Duration;
 
 use deadpool_postgres::Object;
-use secrecy::ExposeSecret;
 use tokio_postgres::{Client, error::SqlState};
 
 use crate::{
@@ -25,7 +24,10 @@ use crate::{
     },
     config::PostgresConfig,
     operations::StepName,
-    provisioning::step::{Step, StepContext, StepError, UNDO_TIMEOUT},
+    provisioning::{
+        step::{Step, StepContext, StepError, UNDO_TIMEOUT},
+        store,
+    },
     tenants::{self, TENANT_SCHEMA_VERSION, tenant_template},
 };
 
@@ -38,7 +40,7 @@ impl Step for PostgresqlDatabase {
     async fn apply(&self, context: &StepContext<'_>) -> Result<(), StepError> {
         let session = open_pooled(context).await?;
         let (name, template) = (context.database, tenant_template(TENANT_SCHEMA_VERSION));
-        // Rights on a database are not cloned with it, so nobody may connect until the statements below have set them.
+        // Rights on a database are not cloned with it, so connections stay forbidden until the statements below have set them.
         // `wal_log` copies block by block instead of forcing two checkpoints.
         let created = session
             .batch_execute(&format!(
@@ -95,22 +97,11 @@ impl Step for AdminUser {
     const FENCED: bool = true;
 
     async fn apply(&self, context: &StepContext<'_>) -> Result<(), StepError> {
-        /// The request contains no name, so the user has this one until they change it.
-        const FULL_NAME: &str = "Administrator";
         let admin = tenants::store::find_pending_admin(&context.platform.get().await?, context.lease.tenant_id)
             .await?
             .ok_or_else(|| StepError::permanent("The platform database has no record of the tenant's first user"))?;
         let session = open_in_tenant(context).await?;
-        // The id was chosen in advance, so a late second attempt finds the user even if their e-mail address was changed.
-        session
-            .execute(
-                "INSERT INTO users (id, email, full_name, role, password_hash)
-                 VALUES ($1, $2, $3, 'admin', $4)
-                 ON CONFLICT (id) DO NOTHING",
-                &[&admin.user_id.0, &admin.email, &FULL_NAME, &admin.password_hash.expose_secret()],
-            )
-            .await?;
-        Ok(())
+        Ok(store::insert_admin(&session, &admin).await?)
     }
 
     /// Does nothing: the user is removed together with the database.
