@@ -14,7 +14,7 @@ use serde_json::Value;
 #[serde(deny_unknown_fields)]
 pub struct Declaration {
     /// What invokes the function. `deploy` stands for the person or pipeline that deploys.
-    pub triggers: BTreeSet<Trigger>,
+    pub triggers: BTreeSet<DeclaredTrigger>,
     /// The crates that make a function slower to start (`aws-sdk-s3`, `aws-sdk-sqs`, `mongodb`, `rdkafka`, `redis`), as far
     /// as it links them.
     pub links: BTreeSet<String>,
@@ -27,7 +27,7 @@ pub struct Declaration {
 
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(rename_all = "lowercase")]
-pub enum Trigger {
+pub enum DeclaredTrigger {
     Http,
     Sqs,
     Schedule,

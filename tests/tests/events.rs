@@ -14,7 +14,7 @@ use std::{
 use aws_lambda_events::sqs::SqsEvent;
 use serde_json::Value;
 use tests::{
-    manifests::{Trigger, declarations, repository},
+    manifests::{DeclaredTrigger, declarations, repository},
     stack::sign_in,
     template, variable,
 };
@@ -40,17 +40,17 @@ fn each_sample_event_fits_a_trigger_of_its_function() {
         let text = event(&name);
         let event: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
         let trigger = if event.get("requestContext").is_some() {
-            Trigger::Http
+            DeclaredTrigger::Http
         } else if event.get("Records").is_some() {
-            Trigger::Sqs
+            DeclaredTrigger::Sqs
         } else if event["source"] == "aws.scheduler" {
-            Trigger::Schedule
+            DeclaredTrigger::Schedule
         } else {
-            Trigger::Deploy
+            DeclaredTrigger::Deploy
         };
         assert!(declaration.triggers.contains(&trigger), "tests/events/{name}.json: {name} has no trigger {trigger:?}");
         match trigger {
-            Trigger::Http => {
+            DeclaredTrigger::Http => {
                 let route = event["routeKey"].as_str().unwrap();
                 assert!(
                     routes.contains(&format!("{route} {name}")),
@@ -62,11 +62,11 @@ fn each_sample_event_fits_a_trigger_of_its_function() {
                 assert_eq!(http["path"], event["rawPath"], "{name}");
                 assert_eq!(path.contains('{'), event.get("pathParameters").is_some(), "{name}");
             }
-            Trigger::Sqs => {
+            DeclaredTrigger::Sqs => {
                 let batch: SqsEvent = serde_json::from_value(event).unwrap();
                 assert!(!batch.records.is_empty(), "{name}");
             }
-            Trigger::Schedule | Trigger::Deploy => {}
+            DeclaredTrigger::Schedule | DeclaredTrigger::Deploy => {}
         }
     }
 }

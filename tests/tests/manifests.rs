@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::Value;
 use tests::{
-    manifests::{Declaration, Trigger, cargo, declarations},
+    manifests::{Declaration, DeclaredTrigger, cargo, declarations},
     template,
 };
 
@@ -62,7 +62,7 @@ fn each_function_links_the_heavy_crates_that_its_manifest_declares() {
 fn the_template_gives_each_function_the_memory_secrets_and_triggers_that_its_manifest_declares() {
     let template = template::read();
     let default_memory = &template["Globals"]["Function"]["MemorySize"];
-    let deployed: BTreeMap<String, (u64, BTreeSet<String>, BTreeSet<Trigger>)> = template::functions(&template)
+    let deployed: BTreeMap<String, (u64, BTreeSet<String>, BTreeSet<DeclaredTrigger>)> = template::functions(&template)
         .into_iter()
         .map(|(name, properties)| {
             let memory = properties["MemorySize"].as_u64().or(default_memory.as_u64()).unwrap();
@@ -93,17 +93,17 @@ fn secrets(part: &Value) -> BTreeSet<String> {
     references.filter_map(|name| name.strip_suffix("Secret")).map(str::to_lowercase).collect()
 }
 
-fn triggers(events: &Value) -> BTreeSet<Trigger> {
+fn triggers(events: &Value) -> BTreeSet<DeclaredTrigger> {
     let found: BTreeSet<_> = events
         .as_object()
         .into_iter()
         .flat_map(serde_json::Map::values)
         .map(|event| match event["Type"].as_str().unwrap() {
-            "HttpApi" => Trigger::Http,
-            "SQS" => Trigger::Sqs,
-            "ScheduleV2" => Trigger::Schedule,
+            "HttpApi" => DeclaredTrigger::Http,
+            "SQS" => DeclaredTrigger::Sqs,
+            "ScheduleV2" => DeclaredTrigger::Schedule,
             other => panic!("infra/template.yaml: unexpected event {other}"),
         })
         .collect();
-    if found.is_empty() { BTreeSet::from([Trigger::Deploy]) } else { found }
+    if found.is_empty() { BTreeSet::from([DeclaredTrigger::Deploy]) } else { found }
 }

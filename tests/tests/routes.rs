@@ -11,12 +11,12 @@ use tests::{
 };
 
 /// `METHOD path function`
-type Routes = BTreeSet<String>;
+type RouteSet = BTreeSet<String>;
 
-fn in_the_watch_router() -> Routes {
+fn in_the_watch_router() -> RouteSet {
     let manifest: toml::Table = fs::read_to_string(repository().join("Cargo.toml")).unwrap().parse().unwrap();
     let router = &manifest["workspace"]["metadata"]["lambda"]["watch"]["router"];
-    let mut found = Routes::new();
+    let mut found = RouteSet::new();
     for (path, entries) in router.as_table().unwrap() {
         for entry in entries.as_array().unwrap() {
             let (method, function) = (entry["method"].as_str().unwrap(), entry["function"].as_str().unwrap());
@@ -43,7 +43,7 @@ async fn in_the_code() -> BTreeSet<String> {
 }
 
 /// Names the routes that are in only one of two places.
-fn compare(place: &str, routes: &Routes, code: &Routes) {
+fn compare(place: &str, routes: &RouteSet, code: &RouteSet) {
     let missing: Vec<_> = code.difference(routes).collect();
     let unknown: Vec<_> = routes.difference(code).collect();
     assert!(missing.is_empty() && unknown.is_empty(), "{place}: add {missing:#?}, remove {unknown:#?}");

@@ -18,7 +18,7 @@ use shared::{
     config::{Clusters, ConfigError, FromEnv, MongoConfig, PostgresConfig, ProvisioningConfig, QueueConfig, S3Config},
     error::{Error, Result},
     events::Dispatcher,
-    provisioning::{Delivery, Outcome, Provisioner, Stores},
+    provisioning::{Delivery, OperationOutcome, Provisioner, Stores},
     types::OperationId,
     worker::{Batch, Invocation, Trigger, Worker},
 };
@@ -114,11 +114,11 @@ async fn work(provisioner: &Provisioner, message: &SqsMessage, deadline: Instant
     };
     let is_last = receive_count(message) >= provisioner.config.max_attempts;
     match provisioner.run(operation_id, Delivery { deadline, is_last }).await {
-        Ok(Outcome::Finished { status, now }) => {
+        Ok(OperationOutcome::Finished { status, now }) => {
             info!(operation.id = %operation_id, operation.status = status.as_str(), now, "the operation has ended");
             MessageResult::Done { now }
         }
-        Ok(Outcome::Retry(reason)) => {
+        Ok(OperationOutcome::Retry(reason)) => {
             warn!(operation.id = %operation_id, reason, "the message must be delivered again");
             MessageResult::Retry
         }

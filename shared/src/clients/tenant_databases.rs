@@ -41,7 +41,7 @@ const ASIDE: Duration = Duration::from_secs(1);
 /// The databases of tenants on all clusters.
 #[derive(Clone)]
 pub struct TenantDatabases {
-    clusters: Arc<HashMap<String, Arc<Cluster>>>,
+    clusters: Arc<HashMap<String, Arc<ClusterPools>>>,
     patience: Duration,
 }
 
@@ -55,7 +55,7 @@ impl TenantDatabases {
     pub fn connect(clusters: &Clusters, settings: &PostgresConfig) -> Result<Self, ConfigError> {
         let cluster = |cluster: &crate::config::Cluster| {
             let config = PostgresConfig { url: cluster.url.clone(), ..settings.clone() };
-            Ok((cluster.name.clone(), Arc::new(Cluster::new(&config)?)))
+            Ok((cluster.name.clone(), Arc::new(ClusterPools::new(&config)?)))
         };
         let clusters: HashMap<_, _> = clusters.0.iter().map(cluster).collect::<Result<_, ConfigError>>()?;
         Ok(Self { clusters: Arc::new(clusters), patience: settings.statement_timeout + ASIDE })
@@ -85,7 +85,7 @@ impl TenantDatabases {
     }
 }
 
-struct Cluster {
+struct ClusterPools {
     server: Server,
     /// What every session is told first.
     limits: String,
@@ -104,7 +104,7 @@ struct Kept {
     asked: Instant,
 }
 
-impl Cluster {
+impl ClusterPools {
     fn new(config: &PostgresConfig) -> Result<Self, ConfigError> {
         let (cap, idle) = (config.tenant_connections, config.tenant_idle);
         // The server ends what is left idle by a process that is frozen, and cannot do it itself.
@@ -188,7 +188,7 @@ impl Cluster {
 /// Opens connections that hold a permit for as long as they are open.
 struct Permitted {
     /// The cluster keeps the pool that this is part of.
-    cluster: Weak<Cluster>,
+    cluster: Weak<ClusterPools>,
 }
 
 impl Connect for Permitted {

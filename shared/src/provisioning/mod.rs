@@ -73,7 +73,7 @@ pub struct Delivery {
 
 /// Result of a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub enum OperationOutcome {
     /// The operation has ended.
     Finished {
         /// `Succeeded` or `Failed`.

@@ -13,7 +13,7 @@ use crate::{
     error::{Error, Result},
     operations::{LeasedOperation, OperationStatus, StepChange, StepName, store::journal},
     provisioning::{
-        Delivery, Moment, Outcome, Provisioner,
+        Delivery, Moment, OperationOutcome, Provisioner,
         step::{APPLY_TIMEOUT, Severity, Step, StepContext, StepError, UNDO_TIMEOUT},
         steps::{
             mongodb::MongodbDatabase,
@@ -35,10 +35,10 @@ const LEASE_MARGIN: Duration = Duration::from_millis(500);
 impl Provisioner {
     /// Works on an operation until it ends or has to wait for the next delivery. Fails with [`Error::NotFound`] if the operation
     /// does not exist, and with other errors if the platform database cannot be read.
-    pub async fn run(&self, id: OperationId, delivery: Delivery) -> Result<Outcome> {
+    pub async fn run(&self, id: OperationId, delivery: Delivery) -> Result<OperationOutcome> {
         let time_left = delivery.deadline.saturating_duration_since(Instant::now());
         if time_left < MIN_TIME_LEFT + LEASE_MARGIN {
-            return Ok(Outcome::Retry("too little time is left".to_owned()));
+            return Ok(OperationOutcome::Retry("too little time is left".to_owned()));
         }
         let Some(operation) = journal::take(&self.platform.get().await?, id, time_left).await? else {
             return self.explain_missing_lease(id).await;
@@ -48,20 +48,20 @@ impl Provisioner {
             Ok(Ok(outcome)) => Ok(outcome),
             Ok(Err(error)) => {
                 warn!(operation.id = %id, severity = ?error.severity, cause = error.cause(), "{}", error.reason);
-                Ok(Outcome::Retry(error.reason))
+                Ok(OperationOutcome::Retry(error.reason))
             }
             // Requests may still be in progress, so the lease is not released and has to expire.
-            Err(_elapsed) => Ok(Outcome::Retry("the time ran out".to_owned())),
+            Err(_elapsed) => Ok(OperationOutcome::Retry("the time ran out".to_owned())),
         }
     }
 
-    async fn explain_missing_lease(&self, id: OperationId) -> Result<Outcome> {
+    async fn explain_missing_lease(&self, id: OperationId) -> Result<OperationOutcome> {
         match journal::find_status(&self.platform.get().await?, id).await? {
             None => Err(Error::NotFound { what: "operation" }),
             Some(status @ (OperationStatus::Succeeded | OperationStatus::Failed)) => {
-                Ok(Outcome::Finished { status, now: false })
+                Ok(OperationOutcome::Finished { status, now: false })
             }
-            Some(_) => Ok(Outcome::Retry("another worker holds the lease".to_owned())),
+            Some(_) => Ok(OperationOutcome::Retry("another worker holds the lease".to_owned())),
         }
     }
 }
@@ -73,7 +73,7 @@ struct Saga<'a> {
 }
 
 impl Saga<'_> {
-    async fn run(&self, is_last: bool) -> Result<Outcome, StepError> {
+    async fn run(&self, is_last: bool) -> Result<OperationOutcome, StepError> {
         self.observe(Moment::Leased).await?;
         let lease = self.operation.lease;
         if self.operation.status == OperationStatus::Undoing {
@@ -83,7 +83,7 @@ impl Saga<'_> {
             Ok(()) => {
                 info!(operation.id = %lease.operation_id, tenant.id = %lease.tenant_id, "tenant provisioned");
                 self.observe(Moment::Ended).await?;
-                return Ok(Outcome::Finished { status: OperationStatus::Succeeded, now: true });
+                return Ok(OperationOutcome::Finished { status: OperationStatus::Succeeded, now: true });
             }
             Err(error) => error,
         };
@@ -216,7 +216,7 @@ impl Saga<'_> {
     }
 
     /// Undoes every step in reverse order, whatever its status in the journal, and ends the operation.
-    async fn roll_back(&self, reason: &str) -> Result<Outcome, StepError> {
+    async fn roll_back(&self, reason: &str) -> Result<OperationOutcome, StepError> {
         let undone = self.undo_all(reason).await;
         if let Err(error) = &undone
             && !error.is_fenced()
@@ -230,7 +230,7 @@ impl Saga<'_> {
         }
         undone?;
         self.observe(Moment::Ended).await?;
-        Ok(Outcome::Finished { status: OperationStatus::Failed, now: true })
+        Ok(OperationOutcome::Finished { status: OperationStatus::Failed, now: true })
     }
 
     async fn undo_all(&self, reason: &str) -> Result<(), StepError> {

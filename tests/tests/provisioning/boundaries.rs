@@ -2,7 +2,7 @@
 
 use shared::{
     operations::{OperationStatus, StepName},
-    provisioning::{Moment, Outcome},
+    provisioning::{Moment, OperationOutcome},
 };
 
 use crate::{
@@ -37,10 +37,10 @@ async fn an_undisturbed_tenant_becomes_active() {
     let stage = ProvisioningStage::new().await;
     let requested = stage.request().await;
     let outcome = stage.worker().run(requested.operation, minute()).await.unwrap();
-    assert_eq!(outcome, Outcome::Finished { status: OperationStatus::Succeeded, now: true });
+    assert_eq!(outcome, OperationOutcome::Finished { status: OperationStatus::Succeeded, now: true });
     stage.assert_active(requested.tenant).await;
     let outcome = stage.worker().run(requested.operation, minute()).await.unwrap();
-    assert_eq!(outcome, Outcome::Finished { status: OperationStatus::Succeeded, now: false });
+    assert_eq!(outcome, OperationOutcome::Finished { status: OperationStatus::Succeeded, now: false });
     stage.assert_active(requested.tenant).await;
     stage.world.drop_tenants().await;
 }
@@ -73,11 +73,15 @@ async fn after_a_transient_error_at_any_boundary_the_next_delivery_continues() {
             let requested = stage.request().await;
             let worker = stage.watched(Saboteur::new([(moment, Sabotage::Transient)]));
             let outcome = worker.run(requested.operation, minute()).await.unwrap();
-            assert!(matches!(outcome, Outcome::Retry(_)), "{moment:?} {outcome:?}");
+            assert!(matches!(outcome, OperationOutcome::Retry(_)), "{moment:?} {outcome:?}");
             // The lease was released, except at the moments outside the steps.
             if !matches!(moment, Moment::Leased | Moment::Ended) {
                 let outcome = worker.run(requested.operation, minute()).await.unwrap();
-                assert_eq!(outcome, Outcome::Finished { status: OperationStatus::Succeeded, now: true }, "{moment:?}");
+                assert_eq!(
+                    outcome,
+                    OperationOutcome::Finished { status: OperationStatus::Succeeded, now: true },
+                    "{moment:?}"
+                );
             }
             assert_eq!(stage.finish(requested).await, OperationStatus::Succeeded);
             stage.assert_active(requested.tenant).await;
@@ -97,7 +101,11 @@ async fn after_a_permanent_error_at_any_boundary_nothing_remains_and_the_tenant_
             let database = stage.database(requested.tenant).await;
             let worker = stage.watched(Saboteur::new([(moment, Sabotage::Permanent)]));
             let outcome = worker.run(requested.operation, minute()).await.unwrap();
-            assert_eq!(outcome, Outcome::Finished { status: OperationStatus::Failed, now: true }, "{moment:?}");
+            assert_eq!(
+                outcome,
+                OperationOutcome::Finished { status: OperationStatus::Failed, now: true },
+                "{moment:?}"
+            );
             stage.assert_failed(requested.tenant, &database).await;
             stage.assert_retry_works(requested.tenant).await;
         }
@@ -152,13 +160,17 @@ async fn a_failed_undo_is_retried_and_the_places_on_the_clusters_are_kept_until_
                 Saboteur::new([(Moment::Applying(StepName::Activation), Sabotage::Permanent), (moment, fault)]);
             let worker = stage.watched(saboteur);
             let outcome = worker.run(requested.operation, minute()).await.unwrap();
-            assert!(matches!(outcome, Outcome::Retry(_)), "{moment:?} {outcome:?}");
+            assert!(matches!(outcome, OperationOutcome::Retry(_)), "{moment:?} {outcome:?}");
             if moment != Moment::Ended {
                 let kept = "status = 'provisioning' AND postgres_cluster = 'main' AND mongo_cluster = 'main'";
                 let sql = format!("SELECT FROM tenants WHERE id = '{}' AND {kept}", requested.tenant);
                 assert_eq!(stage.count(&sql).await, 1);
                 let outcome = worker.run(requested.operation, minute()).await.unwrap();
-                assert_eq!(outcome, Outcome::Finished { status: OperationStatus::Failed, now: true }, "{moment:?}");
+                assert_eq!(
+                    outcome,
+                    OperationOutcome::Finished { status: OperationStatus::Failed, now: true },
+                    "{moment:?}"
+                );
             }
             // The final state is the same as in the other tests, which show that the tenant can be retried.
             stage.assert_failed(requested.tenant, &database).await;
@@ -175,7 +187,7 @@ async fn applying_or_undoing_every_step_twice_has_the_same_effect_as_once() {
     let forget = "UPDATE operation_steps SET status = 'pending' WHERE operation_id = $1";
     let saboteur = Saboteur::new([(Moment::Applying(StepName::Activation), Sabotage::Transient)]);
     let worker = stage.watched(saboteur);
-    assert!(matches!(worker.run(requested.operation, minute()).await.unwrap(), Outcome::Retry(_)));
+    assert!(matches!(worker.run(requested.operation, minute()).await.unwrap(), OperationOutcome::Retry(_)));
     client.execute(forget, &[&requested.operation.0]).await.unwrap();
     assert_eq!(stage.finish(requested).await, OperationStatus::Succeeded);
     // Another tenant, whose steps are undone twice.
@@ -186,7 +198,7 @@ async fn applying_or_undoing_every_step_twice_has_the_same_effect_as_once() {
         (Moment::Failing, Sabotage::Transient),
     ]);
     let worker = stage.watched(saboteur);
-    assert!(matches!(worker.run(requested.operation, minute()).await.unwrap(), Outcome::Retry(_)));
+    assert!(matches!(worker.run(requested.operation, minute()).await.unwrap(), OperationOutcome::Retry(_)));
     client.execute(forget, &[&requested.operation.0]).await.unwrap();
     assert_eq!(stage.finish(requested).await, OperationStatus::Failed);
     stage.assert_failed(requested.tenant, &database).await;

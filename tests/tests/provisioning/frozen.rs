@@ -6,7 +6,7 @@ use secrecy::ExposeSecret;
 use shared::{
     config::Clusters,
     operations::{OperationStatus, StepName},
-    provisioning::{Moment, Outcome, Stores},
+    provisioning::{Moment, OperationOutcome, Stores},
 };
 use tests::{
     proxy::{Held, Mode, Proxy},
@@ -51,7 +51,7 @@ async fn take_over(stage: &ProvisioningStage, requested: Requested, meanwhile: M
         OperationStatus::Failed
     };
     let outcome = stage.worker().run(requested.operation, minute()).await.unwrap();
-    assert_eq!(outcome, Outcome::Finished { status, now: true }, "{requested:?} {meanwhile:?}");
+    assert_eq!(outcome, OperationOutcome::Finished { status, now: true }, "{requested:?} {meanwhile:?}");
     if matches!(meanwhile, Meanwhile::FailedAndRetried) {
         let retried = stage.request_retry(requested.tenant).await;
         assert_eq!(stage.finish(retried).await, OperationStatus::Succeeded);
@@ -89,7 +89,7 @@ async fn a_worker_that_wakes_up_after_others_have_finished_its_work_changes_noth
             take_over(&stage, requested, meanwhile).await;
             saboteur.thaw();
             let outcome = sleeper.await.unwrap().unwrap();
-            assert!(matches!(outcome, Outcome::Retry(_)), "{moment:?} {meanwhile:?} {outcome:?}");
+            assert!(matches!(outcome, OperationOutcome::Retry(_)), "{moment:?} {meanwhile:?} {outcome:?}");
             assert_unchanged(&stage, requested, &database, meanwhile).await;
         }
     })
@@ -118,13 +118,13 @@ async fn a_worker_that_wakes_up_during_its_rollback_does_not_affect_a_later_retr
             let rolled_back = moment != Moment::BeginningRollback;
             let status = if rolled_back { OperationStatus::Failed } else { OperationStatus::Succeeded };
             let outcome = stage.worker().run(requested.operation, minute()).await.unwrap();
-            assert_eq!(outcome, Outcome::Finished { status, now: true }, "{moment:?}");
+            assert_eq!(outcome, OperationOutcome::Finished { status, now: true }, "{moment:?}");
             if rolled_back {
                 stage.assert_retry_works(requested.tenant).await;
             }
             saboteur.thaw();
             let outcome = sleeper.await.unwrap().unwrap();
-            assert!(matches!(outcome, Outcome::Retry(_)), "{moment:?} {outcome:?}");
+            assert!(matches!(outcome, OperationOutcome::Retry(_)), "{moment:?} {outcome:?}");
             stage.assert_active(requested.tenant).await;
         }
     })
@@ -166,7 +166,7 @@ async fn a_late_request_to_a_store_blocks_no_other_worker_and_has_no_effect() {
             take_over(&stage, requested, meanwhile).await;
             proxy.set(Mode::Pass);
             let outcome = sleeper.await.unwrap().unwrap();
-            assert!(matches!(outcome, Outcome::Retry(_)), "{text} {held:?} {meanwhile:?} {outcome:?}");
+            assert!(matches!(outcome, OperationOutcome::Retry(_)), "{text} {held:?} {meanwhile:?} {outcome:?}");
             assert_unchanged(&stage, requested, &database, meanwhile).await;
         }
     })

@@ -10,7 +10,7 @@ use shared::{
     config::{Clusters, FromEnv, PostgresConfig, ProvisioningConfig, S3Config},
     error::Result,
     operations::OperationStatus,
-    provisioning::{Delivery, Outcome, Provisioner, SagaObserver, Stores},
+    provisioning::{Delivery, OperationOutcome, Provisioner, SagaObserver, Stores},
     tenants::{self, CreateTenant, RetryTenant, TENANT_SCHEMA_VERSION, TenantName, TenantStatus},
     types::{Actor, Country, EmailAddress, Limits, OperationId, Slug, TenantId},
 };
@@ -142,11 +142,11 @@ impl ProvisioningStage {
         for _ in 0..60 {
             self.expire(requested.operation).await;
             match worker.run(requested.operation, minute()).await.unwrap() {
-                Outcome::Finished { status, .. } => {
+                OperationOutcome::Finished { status, .. } => {
                     println!("{requested:?} ended {status:?}: {:?}", self.reason(requested.operation).await);
                     return status;
                 }
-                Outcome::Retry(reason) => {
+                OperationOutcome::Retry(reason) => {
                     println!("{requested:?} must be delivered again: {reason}");
                     tokio::time::sleep(Duration::from_millis(200)).await;
                 }
@@ -277,6 +277,6 @@ pub(crate) fn minute() -> Delivery {
 }
 
 /// Runs a delivery in its own task.
-pub(crate) fn start(worker: Provisioner, operation: OperationId) -> JoinHandle<Result<Outcome>> {
+pub(crate) fn start(worker: Provisioner, operation: OperationId) -> JoinHandle<Result<OperationOutcome>> {
     tokio::spawn(async move { worker.run(operation, minute()).await })
 }

@@ -21,7 +21,7 @@ use shared::{
     config::{Cluster, Clusters, FromEnv, MeasuringConfig, ProvisioningConfig, RedisConfig, S3Config},
     error::Result,
     operations::OperationStatus,
-    provisioning::{Delivery, Outcome, Provisioner},
+    provisioning::{Delivery, OperationOutcome, Provisioner},
     types::{Month, TenantId},
     usage::{live_counters::LiveCounters, measuring::MeasuredStores},
     worker::invoke,
@@ -96,7 +96,7 @@ impl UsageStage {
         let delivery = Delivery { deadline: Instant::now() + Duration::from_mins(1), is_last: false };
         let operation = shared::types::OperationId(operation.unwrap().get(0));
         let outcome = provisioner.run(operation, delivery).await.unwrap();
-        assert_eq!(outcome, Outcome::Finished { status: OperationStatus::Succeeded, now: true });
+        assert_eq!(outcome, OperationOutcome::Finished { status: OperationStatus::Succeeded, now: true });
         ProvisionedTenant { id, database: created["mongo_database"].as_str().unwrap().to_owned() }
     }
 

@@ -108,13 +108,13 @@ struct ProcessCounts {
 /// Keeps the functions' processes running.
 pub(super) struct FunctionProcesses {
     counts: Option<ProcessCounts>,
-    replacements: BTreeMap<String, Replacement>,
+    replacements: BTreeMap<String, ProcessReplacement>,
     children: Vec<Child>,
 }
 
 /// When a missing process of a function is replaced.
 #[derive(Default)]
-struct Replacement {
+struct ProcessReplacement {
     missing_since: Option<Instant>,
     last_started: Option<Instant>,
     pause: Duration,
@@ -189,7 +189,7 @@ impl FunctionProcesses {
     }
 }
 
-impl Replacement {
+impl ProcessReplacement {
     /// Whether to start a process now. `complete` is whether none is missing.
     fn is_due(&mut self, complete: bool) -> bool {
         if complete {
@@ -227,7 +227,7 @@ mod tests {
 
     #[test]
     fn a_missing_process_is_replaced_only_after_the_gap_of_a_restart() {
-        let mut replacement = Replacement::default();
+        let mut replacement = ProcessReplacement::default();
         assert!(!replacement.is_due(false));
         replacement.missing_since = Instant::now().checked_sub(RESTART_GAP * 2);
         assert!(replacement.is_due(false));
@@ -237,7 +237,7 @@ mod tests {
 
     #[test]
     fn a_process_that_ends_at_once_is_replaced_after_a_growing_pause() {
-        let mut replacement = Replacement::default();
+        let mut replacement = ProcessReplacement::default();
         let mut pauses = Vec::new();
         for _ in 0..8 {
             replacement.last_started = Instant::now().checked_sub(Duration::from_secs(100));

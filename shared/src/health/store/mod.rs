@@ -15,7 +15,7 @@ use crate::{error::Result, health::TenantCounts, types::Channel};
 
 /// What a PostgreSQL server reports of itself.
 #[derive(Debug, Clone, PartialEq)]
-pub struct PostgresServer {
+pub struct PostgresServerInfo {
     pub version: String,
     /// The lag of the slowest replica, or of the server itself if it is a replica. `None` without replicas, or without the
     /// role `pg_read_all_stats`, which is needed to see them.
@@ -23,7 +23,7 @@ pub struct PostgresServer {
 }
 
 /// Queries a server's version and replication lag.
-pub async fn find_server(client: &impl GenericClient) -> Result<PostgresServer> {
+pub async fn find_server(client: &impl GenericClient) -> Result<PostgresServerInfo> {
     let statement = client
         .prepare_cached(
             // A replica that has caught up has no replay_lag. One that may not be seen has neither a lag nor a state. The lag
@@ -44,7 +44,7 @@ pub async fn find_server(client: &impl GenericClient) -> Result<PostgresServer> 
         )
         .await?;
     let row = client.query_one(&statement, &[]).await?;
-    Ok(PostgresServer { version: row.try_get(0)?, replication_lag_seconds: row.try_get(1)? })
+    Ok(PostgresServerInfo { version: row.try_get(0)?, replication_lag_seconds: row.try_get(1)? })
 }
 
 /// Counts the tenants by status.

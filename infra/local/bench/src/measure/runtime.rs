@@ -48,7 +48,7 @@ pub(crate) struct Program {
 /// A running function: its processes, and the Runtime API that they ask for work.
 pub(crate) struct Function {
     pub(crate) name: String,
-    queue: mpsc::UnboundedSender<Invocation>,
+    queue: mpsc::UnboundedSender<RuntimeInvocation>,
     processes: Vec<Child>,
     /// Time from the start of each process to its first request for work.
     pub(crate) start_times: Vec<Duration>,
@@ -57,7 +57,7 @@ pub(crate) struct Function {
     server: JoinHandle<()>,
 }
 
-struct Invocation {
+struct RuntimeInvocation {
     id: String,
     event: Bytes,
     result: oneshot::Sender<InvocationResult>,
@@ -105,7 +105,7 @@ impl Function {
     pub(crate) async fn invoke(&self, event: impl Into<Bytes>) -> Result<InvocationResult> {
         let (result, received) = oneshot::channel();
         let id = Uuid::now_v7().to_string();
-        let invocation = Invocation { id, event: event.into(), result };
+        let invocation = RuntimeInvocation { id, event: event.into(), result };
         self.queue.send(invocation).map_err(|_| format!("the Runtime API of {} has ended", self.name))?;
         let result = timeout(TIMEOUT, received).await;
         Ok(result.map_err(|_| format!("{} does not respond", self.name))??)
@@ -159,7 +159,7 @@ fn log(program: &Program) -> PathBuf {
 }
 
 struct RuntimeApi {
-    waiting: AsyncMutex<mpsc::UnboundedReceiver<Invocation>>,
+    waiting: AsyncMutex<mpsc::UnboundedReceiver<RuntimeInvocation>>,
     running: Mutex<HashMap<String, (Instant, oneshot::Sender<InvocationResult>)>>,
     /// The time of each request for work.
     requested: mpsc::UnboundedSender<Instant>,
@@ -198,7 +198,7 @@ impl RuntimeApi {
     async fn next(&self) -> Response<Full<Bytes>> {
         // The receiver is gone once all processes have started.
         let _ = self.requested.send(Instant::now());
-        let Some(Invocation { id, event, result }) = self.waiting.lock().await.recv().await else {
+        let Some(RuntimeInvocation { id, event, result }) = self.waiting.lock().await.recv().await else {
             return status(StatusCode::GONE);
         };
         let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + TIMEOUT;
