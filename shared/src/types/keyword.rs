@@ -2,10 +2,10 @@
 
 macro_rules! keyword_enum {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
-        $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
         #[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
         #[serde(rename_all = "snake_case")]
+        $(#[$doc])*
         pub enum $name { $($(#[$variant_doc])* $variant),+ }
 
         impl $name {
