@@ -1,4 +1,4 @@
-//! `POST /api/super-admin/users`: add a user to a tenant, in the tenant's own database.
+//! `POST /api/super-admin/users`: creates a user in a tenant's own database.
 
 use std::sync::Arc;
 
@@ -8,43 +8,32 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use deserr::Deserr;
-use serde_json::json;
 use shared::{
-    audit::{self, AuditEntry, AuditedChange},
-    clients::{postgres::Connection, tenant_databases::TenantDatabases},
+    clients::tenant_databases::TenantDatabases,
     config::{ConfigError, FromEnv, IdempotencyConfig, QueueConfig},
     error::Error,
-    events::{self, Dispatcher},
+    events::Dispatcher,
     http::{
         BASE_PATH, BodyErrors, Fingerprints, Held, IdempotencyKey, IdempotentRequest, JsonBody, Replayable, Result,
         Routes, etag,
     },
-    passwords, routes,
-    super_admins::{AuthContext, MayOperate, Principal},
-    tenants::{self, store::TenantLocation},
-    types::{EmailAddress, NewPassword, TenantId, UserId},
-    users::{self, FullName, User, UserEvent, UserRole, store::NewUser},
+    routes,
+    super_admins::{AuthContext, MayOperate},
+    types::{EmailAddress, NewPassword, TenantId},
+    users::{CreateUser, FullName, User, UserRole, create},
 };
 use utoipa::ToSchema;
 
-/// What the audit log calls it.
-const ACTION: &str = "user.create";
-
-/// What the function needs.
+/// The stores and settings of the function.
 #[derive(Clone, FromRef)]
 pub struct App {
-    /// Who may do what, and the platform database.
     pub gate: AuthContext,
-    /// The databases of tenants.
     pub databases: TenantDatabases,
-    /// Tells bodies with the same idempotency key apart.
     pub fingerprints: Fingerprints,
-    /// Pokes the relay after a change.
     pub dispatcher: Arc<Dispatcher>,
 }
 
 impl App {
-    /// From the environment.
     pub fn from_env() -> Result<Self, ConfigError> {
         Ok(Self {
             gate: AuthContext::from_env()?,
@@ -60,38 +49,38 @@ pub fn routes(app: App) -> Routes {
     routes!(app: App => create_user)
 }
 
-/// A user to be added to a tenant.
+/// A user to create.
 #[derive(Debug, Deserr, ToSchema)]
 #[deserr(error = BodyErrors, deny_unknown_fields)]
 struct UserRequest {
-    /// The tenant.
+    /// The tenant. It must be active.
     tenant_id: TenantId,
-    /// E-mail address, unique in the tenant without regard to case.
+    /// E-mail address, unique in the tenant regardless of case.
     #[schema(value_type = String, format = Email, max_length = 254, example = "budi@kopikenangan.example")]
     email: EmailAddress,
-    /// Name that people read; one visible line.
+    /// Display name, in one visible line.
     #[schema(value_type = String, format = "single-line", min_length = 1, max_length = 120, example = "Budi Santoso")]
     full_name: FullName,
-    /// What they are to the tenant.
+    /// Role in the tenant.
     role: UserRole,
-    /// Password: length counts, composition does not; what is easy to guess is refused.
+    /// Password. There are no rules about kinds of characters, but passwords that are easy to guess are rejected.
     #[schema(value_type = String, format = Password, min_length = 12, max_length = 128, example = "tidal-mango-orbit-42")]
     password: NewPassword,
 }
 
-/// Add a user to a tenant
+/// Create a user
 ///
-/// In the tenant's own database, as long as its `max_agents` leaves a seat. The user is active at once.
+/// Creates the user in the tenant's own database, if the tenant has a free seat (`max_agents`). The user is active at once.
 #[utoipa::path(
     post,
     path = "/api/super-admin/users",
     params(IdempotencyKey),
     request_body = UserRequest,
     responses(
-        (status = 201, description = "The user, who is active", body = User,
+        (status = 201, description = "The created user, who is active", body = User,
             headers(("etag" = String, description = "The revision, for If-Match"))),
         (status = 404, description = "No such tenant"),
-        (status = 409, description = "The tenant is not active, its seats are taken, or the address is"),
+        (status = 409, description = "The tenant is not active, all of its seats are taken, or the e-mail address is taken"),
     ),
     security(("bearer" = []))
 )]
@@ -99,103 +88,43 @@ async fn create_user(
     MayOperate(admin): MayOperate,
     key: IdempotencyKey,
     State(app): State<App>,
-    JsonBody { value: request, bytes }: JsonBody<UserRequest>,
+    JsonBody { value: body, bytes }: JsonBody<UserRequest>,
 ) -> Result<Response> {
-    tracing::Span::current().record("tenant.id", tracing::field::display(request.tenant_id));
-    if request.password.is_guessable_from(&[request.email.as_str(), request.full_name.as_str()]) {
-        return Err(Error::invalid_body("/password", "is too easy to guess from the user's own name").into());
-    }
-    let claim = IdempotentRequest::new(&app.fingerprints, &admin, format!("POST {BASE_PATH}/users"), key, &bytes)?;
+    tracing::Span::current().record("tenant.id", tracing::field::display(body.tenant_id));
+    let request = IdempotentRequest::new(&app.fingerprints, &admin, format!("POST {BASE_PATH}/users"), key, &bytes)?;
+    let command = CreateUser {
+        actor: admin.actor(),
+        tenant_id: body.tenant_id,
+        email: &body.email,
+        full_name: &body.full_name,
+        role: body.role,
+        password: &body.password,
+        request: request.mark(),
+    };
+    command.check_password()?;
     let platform = app.gate.platform.get().await?;
-    if let Some(replayed) = claim.find(&platform).await? {
+    if let Some(replayed) = request.find(&platform).await? {
         return Ok(replayed);
     }
-    let site = tenants::store::find_location(&platform, request.tenant_id).await?;
-    site.require_active()?;
-    // No connection is held meanwhile: hashing takes longer than everything else together.
-    drop(platform);
-    let password_hash = passwords::hash(request.password.expose()).await?;
-    let mut session = match claim.hold(app.gate.platform.get().await?).await? {
+    let prepared = create::prepare(platform, &command).await?;
+    let mut session = match request.hold(app.gate.platform.get().await?).await? {
         Held::Now(session) => session,
         Held::Before(replayed) => return Ok(replayed),
     };
-    let added = add(&app, &admin, &claim, &site, &mut session, &request, &password_hash).await;
-    claim.release(session).await?;
-    let response = added?;
+    let created = create::create(&mut session, &app.databases, &command, &prepared, async |transaction, user| {
+        request.complete(transaction, &response(user)?).await
+    });
+    let created = created.await;
+    request.release(session).await?;
+    let response = response(&created?)?;
     app.dispatcher.poke_relay().await;
     Ok(response.into_response())
 }
 
-/// Writes the intent down, adds the user where there is a seat, and then tells it: the event, the outcome and the answer
-/// commit together. What was cut off of the same request, by its idempotency key, is taken up where it was.
-async fn add(
-    app: &App,
-    admin: &Principal,
-    claim: &IdempotentRequest,
-    site: &TenantLocation,
-    platform: &mut Connection,
-    request: &UserRequest,
-    password_hash: &str,
-) -> Result<Replayable, Error> {
-    let UserRequest { email, full_name, role, .. } = request;
-    let cut_off = match claim.mark() {
-        Some(mark) => audit::store::find_cut_off(platform, &admin.id, ACTION, site.id, &mark).await?,
-        None => None,
-    };
-    let id = cut_off.as_ref().and_then(|(_, details)| details["user_id"].as_str()?.parse().ok());
-    let new = NewUser { id: id.unwrap_or_else(UserId::generate), email, full_name, role: *role, password_hash };
-    let mut details = json!({
-        "user_id": new.id,
-        "after": { "email": email.as_str(), "full_name": full_name.as_str(), "role": role },
-    });
-    if let Some(mark) = claim.mark() {
-        details["request"] = json!(mark);
-    }
-    let entry = AuditEntry::done(admin.actor(), ACTION, site.id, details.clone());
-    let change = match cut_off {
-        Some((intent_id, _)) => AuditedChange::resume(entry, intent_id),
-        None => AuditedChange::intend(platform, entry).await?,
-    };
-    let user = match app.databases.within(insert(&app.databases, site, &new, &change)).await {
-        Ok(user) => user,
-        Err(error) => {
-            change.fail(platform, &error).await;
-            return Err(error);
-        }
-    };
-    let transaction = platform.transaction().await?;
-    // Whoever writes events of a tenant holds its row.
-    tenants::store::find_for_update(&transaction, site.id).await?;
-    events::store::insert_event(&transaction, &UserEvent::Created.of(site.id, &user)).await?;
-    change.complete(&transaction, details).await?;
-    let response = Replayable {
+fn response(user: &User) -> Result<Replayable, Error> {
+    Ok(Replayable {
         status: StatusCode::CREATED,
         headers: vec![(header::ETAG, etag(user.revision))],
-        body: serde_json::to_string(&user).map_err(Error::internal)?,
-    };
-    claim.complete(&transaction, &response).await?;
-    transaction.commit().await?;
-    Ok(response)
-}
-
-async fn insert(
-    databases: &TenantDatabases,
-    site: &TenantLocation,
-    user: &NewUser<'_>,
-    change: &AuditedChange<'_>,
-) -> Result<User, Error> {
-    let (cluster, database) = site.require_active()?;
-    let mut connection = databases.get(cluster, database).await?;
-    let transaction = connection.transaction().await?;
-    users::store::lock(&transaction).await?;
-    match users::store::find(&transaction, user.id).await {
-        // The same request was cut off when this was done and not yet told.
-        Ok(user) => return Ok(user),
-        Err(Error::NotFound { .. }) => {}
-        Err(error) => return Err(error),
-    }
-    users::store::require_seat(&transaction, site.limits.max_agents).await?;
-    let user = users::store::insert(&transaction, user).await?;
-    change.commit(transaction).await?;
-    Ok(user)
+        body: serde_json::to_string(user).map_err(Error::internal)?,
+    })
 }

@@ -1,4 +1,4 @@
-//! `GET /api/super-admin/impersonations/{id}`: one impersonation, and whether it is live now.
+//! `GET /api/super-admin/impersonations/{id}`: returns one impersonation, and whether it is live.
 
 use axum::{
     http::{HeaderValue, header},
@@ -20,7 +20,8 @@ pub fn routes(gate: AuthContext) -> Routes {
 
 /// Get an impersonation
 ///
-/// By the `sid` of its token. It tells a service whether it is live; what is over is kept for the record.
+/// Returns an impersonation by the `sid` of its token. A service can check here whether it is live. Ended impersonations stay
+/// readable.
 #[utoipa::path(
     get,
     path = "/api/super-admin/impersonations/{id}",

@@ -148,7 +148,7 @@ async fn change(
     }
     let after = super_admins::store::update(&transaction, id, change).await?;
     let ended = match loss(&before, &after) {
-        Some(reason) => revocations::store::end_of_super_admin(&transaction, id, reason, admin.actor()).await?,
+        Some(reason) => revocations::end_of_super_admin(&transaction, id, reason, admin.actor()).await?,
         None => Vec::new(),
     };
     let details = json!({

@@ -139,7 +139,7 @@ async fn change(
     );
     audit::store::insert(&transaction, &entry).await?;
     let ended = if before.status == TenantStatus::Active && after.status != TenantStatus::Active {
-        revocations::store::end_of_tenant(&transaction, id, admin.actor()).await?
+        revocations::end_of_tenant(&transaction, id, admin.actor()).await?
     } else {
         Vec::new()
     };

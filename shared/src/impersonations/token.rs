@@ -1,17 +1,17 @@
-//! Tokens of impersonations: for the platform's services, never for this API.
+//! Tokens of impersonations. The platform's services accept them; this API does not.
 
 use jsonwebtoken::{DecodingKey, Validation, decode};
 use serde::{Deserialize, Serialize};
 
-use crate::auth::{keys::algorithm_of, private_key::PrivateKey, published_keys::PublishedKeys};
 use crate::{
+    auth::{keys::algorithm_of, private_key::PrivateKey, published_keys::PublishedKeys},
     config::{ConfigError, ImpersonationSigningConfig},
     error::Result,
     impersonations::Impersonation,
     types::{ImpersonationId, TenantId, UserId},
 };
 
-/// The `typ` of such a token, so that nobody takes it for one of another kind (RFC 8725, section 3.11).
+/// The `typ` of a token, so that no verifier takes it for another kind of token (RFC 8725, section 3.11).
 pub const IMPERSONATION_TYPE: &str = "impersonation+jwt";
 
 /// Signs tokens of impersonations with one private key.
@@ -26,7 +26,7 @@ struct Claims<'a> {
     iss: &'a str,
     aud: &'a str,
     sub: UserId,
-    act: Actor<'a>,
+    act: ActingParty<'a>,
     sid: ImpersonationId,
     tenant_id: TenantId,
     scope: &'static str,
@@ -35,14 +35,15 @@ struct Claims<'a> {
     jti: ImpersonationId,
 }
 
-/// Who acts in the name of `sub` (RFC 8693, section 4.1).
+/// The party that acts as `sub` (RFC 8693, section 4.1).
 #[derive(Serialize)]
-struct Actor<'a> {
+struct ActingParty<'a> {
     sub: &'a str,
 }
 
 impl ImpersonationSigner {
-    /// Reads the private key. It has to be among the published keys, or nobody could verify what it signs.
+    /// Reads the private key. Fails unless its public key is among the published keys, because its tokens could not be
+    /// verified otherwise.
     pub fn new(config: &ImpersonationSigningConfig) -> Result<Self, ConfigError> {
         const NAME: &str = "IMPERSONATION_SIGNING_KEY_ID";
         let key = PrivateKey::read("IMPERSONATION_SIGNING_KEY", &config.key, &config.key_id)?;
@@ -50,7 +51,8 @@ impl ImpersonationSigner {
         let public = published
             .find(&config.key_id)
             .ok_or_else(|| ConfigError::invalid(NAME, "no key in IMPERSONATION_PUBLIC_KEYS has this kid"))?;
-        let foreign = || ConfigError::invalid(NAME, "the key in IMPERSONATION_PUBLIC_KEYS is of another private key");
+        let foreign =
+            || ConfigError::invalid(NAME, "the key in IMPERSONATION_PUBLIC_KEYS belongs to another private key");
         let sample = key.sign(IMPERSONATION_TYPE, &Sample {}).map_err(|_| foreign())?;
         let mut validation = Validation::new(algorithm_of(public).ok_or_else(foreign)?);
         validation.set_required_spec_claims::<&str>(&[]);
@@ -60,14 +62,14 @@ impl ImpersonationSigner {
         Ok(Self { key, issuer: config.issuer.clone(), audience: config.audience.clone() })
     }
 
-    /// The token of an impersonation. It has one: signed again, it is the same. Its times are the impersonation's own, and it
-    /// has no `nbf`, so that a clock that is a little behind refuses nobody.
+    /// The token of an impersonation. Signing again gives the same claims, because all of them come from the impersonation.
+    /// There is no `nbf`, so that a verifier whose clock is slightly behind accepts a new token.
     pub fn sign(&self, impersonation: &Impersonation) -> Result<String> {
         let claims = Claims {
             iss: &self.issuer,
             aud: &self.audience,
             sub: impersonation.user_id,
-            act: Actor { sub: &impersonation.admin_id },
+            act: ActingParty { sub: &impersonation.admin_id },
             sid: impersonation.id,
             tenant_id: impersonation.tenant_id,
             scope: impersonation.access.scope(),
@@ -79,6 +81,6 @@ impl ImpersonationSigner {
     }
 }
 
-/// What is signed to see whether two keys are a pair.
+/// Claims that are signed to check that two keys are a pair.
 #[derive(Serialize, Deserialize)]
 struct Sample {}
