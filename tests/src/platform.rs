@@ -156,7 +156,9 @@ async fn make_template() -> Mutex<String> {
     let template = format!("test_{}_template", std::process::id());
     owner.batch_execute(&format!("CREATE DATABASE {template}")).await.unwrap();
     let clusters = Clusters::single(owner_of(&template).url);
-    migrate_platform::run(&owner_of(&template), &clusters, None).await.unwrap();
+    migrate_platform::run(&owner_of(&template), &clusters, &migrate_platform::TenantSchema::current(), None)
+        .await
+        .unwrap();
     let inside = connect_once(&owner_of(&template), None).await.unwrap();
     insert_operator(&inside, tokens::OWNER.parse().unwrap(), SuperAdminRole::Owner).await;
     drop(inside);

@@ -15,6 +15,7 @@ use shared::{
     http::{QueryReader, Result, Routes, availability},
     routes,
     super_admins::{AuthContext, Caller},
+    worker::{Invocation, Worker},
 };
 use utoipa::ToSchema;
 
@@ -51,8 +52,14 @@ impl App {
     }
 }
 
+impl Worker for App {
+    fn default_timeout(&self) -> Duration {
+        Duration::from_secs(15)
+    }
+}
+
 /// The schedule's part: makes a report and writes down what it found.
-pub async fn record(app: App) -> error::Result<Recorded> {
+pub async fn record(app: &App, _: Invocation) -> error::Result<Recorded> {
     let report = app.health.report(Freshness::Live).await?;
     app.recorder.record(&report).await
 }

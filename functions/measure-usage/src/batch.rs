@@ -1,11 +1,8 @@
 //! A batch of messages: every tenant that they name is measured, several at once.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
-use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsMessage};
 use serde::Deserialize;
 use shared::{
     error::{Error, Result},
@@ -14,16 +11,15 @@ use shared::{
         self,
         store::{Intervals, Target},
     },
-    worker::Deadline,
+    worker::{Batch, Deadline, concurrently},
 };
 use time::OffsetDateTime;
-use tokio::{sync::Semaphore, task::JoinSet};
 use tracing::{Instrument, error, info, info_span, warn};
 
 use crate::{App, due::TENANTS_PER_MESSAGE, tenant};
 
-/// Tenants that are measured at once.
-const AT_ONCE: usize = 8;
+/// Tenants that are measured at the same time.
+const CONCURRENCY: usize = 8;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -31,21 +27,20 @@ struct Body {
     tenant_ids: Vec<TenantId>,
 }
 
-/// Measures the tenants of a batch, and tells which messages have to come again: those that are not ours, and those with a
-/// tenant of which nothing could be kept. A tenant that there was no time for is due again by itself.
-pub(crate) async fn work(app: &Arc<App>, batch: SqsEvent, deadline: Deadline) -> SqsBatchResponse {
+/// Measures the tenants of a batch. Messages that cannot be read, and those with a tenant whose result could not be written,
+/// are delivered again. A tenant for which there was no time becomes due again without its message.
+pub(crate) async fn work(app: &Arc<App>, batch: Batch, deadline: Deadline) -> SqsBatchResponse {
     let (mut failed, mut tenants) = (BTreeSet::new(), BTreeSet::new());
     let mut messages = Vec::new();
-    for message in batch.records {
+    for message in batch.messages() {
         let id = message.message_id.clone().unwrap_or_default();
-        match read(&message) {
+        match read(message) {
             Ok(named) => {
                 tenants.extend(named.iter().copied());
                 messages.push((id, named));
             }
-            Err(why) => {
-                // Not repeated: it is not ours, so nobody knows what it holds.
-                error!(message.id = id, why, "a message does not name tenants");
+            Err(error) => {
+                error!(message.id = id, error, "a message does not name tenants");
                 failed.insert(id);
             }
         }
@@ -53,12 +48,10 @@ pub(crate) async fn work(app: &Arc<App>, batch: SqsEvent, deadline: Deadline) ->
     let lost = measure_all(app, tenants.into_iter().collect(), deadline).await;
     let is_lost = |named: &Vec<TenantId>| named.iter().any(|tenant| lost.contains(tenant));
     failed.extend(messages.into_iter().filter(|(_, named)| is_lost(named)).map(|(id, _)| id));
-    let mut response = SqsBatchResponse::default();
-    response.set_failures(failed);
-    response
+    Batch::response(failed)
 }
 
-/// Gives the tenants of which nothing could be kept.
+/// Measures tenants, and returns those whose result could not be written.
 async fn measure_all(app: &Arc<App>, tenants: Vec<TenantId>, deadline: Deadline) -> BTreeSet<TenantId> {
     if tenants.is_empty() {
         return BTreeSet::new();
@@ -66,33 +59,24 @@ async fn measure_all(app: &Arc<App>, tenants: Vec<TenantId>, deadline: Deadline)
     let targets = match find(app, &tenants).await {
         Ok(targets) => targets,
         Err(error) => {
-            error!(error = error.chain(), "the platform database could not be asked");
+            error!(error = error.chain(), "looking up the tenants failed");
             return tenants.into_iter().collect();
         }
     };
-    let permits = Arc::new(Semaphore::new(AT_ONCE));
-    let (mut tasks, mut measuring) = (JoinSet::new(), HashMap::new());
-    for target in targets {
-        let (app, permits) = (Arc::clone(app), Arc::clone(&permits));
-        let (tenant_id, span) = (target.tenant_id, info_span!("measurement", tenant.id = %target.tenant_id));
-        // A task of its own, so that a panic is its own too.
-        let task = async move {
-            let _permit = permits.acquire().await;
-            measure(&app, &target, deadline).await
-        };
-        measuring.insert(tasks.spawn(task.instrument(span)).id(), tenant_id);
-    }
+    let tasks = targets.into_iter().map(|target| {
+        let (app, tenant_id) = (Arc::clone(app), target.tenant_id);
+        let span = info_span!("measurement", tenant.id = %tenant_id);
+        (tenant_id, async move { measure(&app, &target, deadline).await }.instrument(span))
+    });
     let mut lost = BTreeSet::new();
-    while let Some(result) = tasks.join_next_with_id().await {
-        let (task, why) = match result {
-            Ok((_, Ok(()))) => continue,
-            Ok((task, Err(error))) => (task, error.chain()),
-            Err(panic) => (panic.id(), panic.to_string()),
+    for (tenant_id, result) in concurrently(tasks, CONCURRENCY).await {
+        let error = match result {
+            Ok(Ok(())) => continue,
+            Ok(Err(error)) => error.chain(),
+            Err(panic) => panic.to_string(),
         };
-        if let Some(tenant) = measuring.get(&task) {
-            error!(tenant.id = %tenant, why, "what became of a measurement could not be kept");
-            lost.insert(*tenant);
-        }
+        error!(tenant.id = %tenant_id, error, "the result of a measurement could not be written");
+        lost.insert(tenant_id);
     }
     lost
 }
@@ -129,8 +113,7 @@ async fn measure(app: &App, target: &Target, deadline: Deadline) -> Result<()> {
 }
 
 fn read(message: &SqsMessage) -> Result<Vec<TenantId>, String> {
-    let Body { tenant_ids } =
-        serde_json::from_str(message.body.as_deref().unwrap_or_default()).map_err(|error| error.to_string())?;
+    let Body { tenant_ids } = Batch::read(message)?;
     match tenant_ids.len() {
         1..=TENANTS_PER_MESSAGE => Ok(tenant_ids),
         number => Err(format!("it names {number} tenants")),

@@ -18,9 +18,8 @@ pub mod counters;
 pub mod due;
 pub mod tenant;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use lambda_runtime::LambdaEvent;
 use serde::Serialize;
 use serde_json::{Value, json};
 use shared::{
@@ -35,10 +34,10 @@ use shared::{
         Clusters, ConfigError, FromEnv, MeasuringConfig, MongoConfig, PostgresConfig, QueueConfig, RedisConfig,
         S3Config,
     },
-    error::{Error, Result},
+    error::Result,
     types::Month,
     usage::{self, live_counters::LiveCounters},
-    worker::{Deadline, Trigger},
+    worker::{Deadline, Invocation, Trigger, Worker},
 };
 
 /// Passed thresholds that one statement forgets at the most.
@@ -100,19 +99,17 @@ pub struct MeasureReport {
     pub thresholds_forgotten: u64,
 }
 
-/// Runs once.
-pub async fn handle(app: &Arc<App>, event: LambdaEvent<Value>) -> Result<Value> {
-    let deadline = Deadline::of(&event.context, app.config.function_timeout);
-    match Trigger::of(&event.payload) {
-        Trigger::Queue => {
-            let batch = serde_json::from_value(event.payload).map_err(Error::internal)?;
-            Ok(json!(batch::work(app, batch, deadline).await))
-        }
-        Trigger::Schedule => match tokio::time::timeout(deadline.remaining(), schedule(app, deadline)).await {
-            Ok(report) => report.map(|report| json!(report)),
-            Err(_) => Err(Error::DeadlineExceeded),
-        }
-        .inspect_err(|error| tracing::error!(error = error.chain(), "the schedule could not do everything")),
+impl Worker for App {
+    fn default_timeout(&self) -> Duration {
+        self.config.function_timeout
+    }
+}
+
+/// Handles messages of the queue, or the schedule.
+pub async fn handle(app: &Arc<App>, Invocation { trigger, deadline }: Invocation) -> Result<Value> {
+    match trigger {
+        Trigger::Queue(batch) => Ok(json!(batch::work(app, batch, deadline).await)),
+        Trigger::Event => schedule(app, deadline).await.map(|report| json!(report)),
     }
 }
 

@@ -1,9 +1,10 @@
-//! `migrate-platform`: brings the platform database to the newest schema, makes the template that tenants' databases are
-//! cloned from on every PostgreSQL cluster, brings the databases of the tenants that are there to the newest schema too, and
-//! makes the first super-admin. It runs at each deployment; twice is once, and two at once take turns.
+//! `migrate-platform` runs at each deployment. It migrates the platform database, creates the template database on every
+//! PostgreSQL cluster, migrates the databases of existing tenants, and creates the first super-admin. It is idempotent, and
+//! concurrent runs are serialized.
 
 mod platform;
 mod roles;
+mod schema;
 mod template;
 mod tenants;
 
@@ -17,21 +18,22 @@ use shared::{
     error::{Error, Result},
     super_admins,
     types::{EmailAddress, NewPassword},
+    worker::{Invocation, Worker},
 };
 
+pub use schema::TenantSchema;
 pub use tenants::{FailedMigration, TenantMigrations};
 
-/// How long a statement may take: a migration may rewrite a table, and waits for another one to end.
+/// Long enough for a migration that rewrites a table, and for waiting until a concurrent run ends.
 const STATEMENT_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// What the function needs.
 #[derive(Debug)]
 pub struct App {
-    /// The platform database, as its owner.
+    /// The platform database, with the role of its owner.
     pub platform: PostgresConfig,
-    /// The clusters of tenants, as a role that may create databases and roles.
+    /// The tenants' clusters, with a role that may create databases and roles.
     pub clusters: Clusters,
-    /// The first super-admin.
     pub first_admin: Option<FirstAdminConfig>,
 }
 
@@ -45,65 +47,76 @@ impl App {
         })
     }
 
-    /// Runs it.
+    /// Migrates everything to the current schemas.
     pub async fn run(&self) -> Result<Summary> {
-        run(&self.platform, &self.clusters, self.first_admin.as_ref()).await
+        run(&self.platform, &self.clusters, &TenantSchema::current(), self.first_admin.as_ref()).await
     }
 }
 
-/// What was done, and how things are now.
-#[derive(Debug, Serialize)]
-pub struct Summary {
-    /// Migrations of the platform database that were applied now.
-    pub applied: Vec<String>,
-    /// The version of the platform database.
-    pub platform_version: i64,
-    /// The version of the tenant schema.
-    pub tenant_schema_version: i32,
-    /// Clusters whose template was made now.
-    pub templates_made: Vec<String>,
-    /// What became of the tenants whose databases had an earlier schema.
-    pub tenants: TenantMigrations,
-    /// Whether the first super-admin was made now.
-    pub first_admin_made: bool,
+impl Worker for App {
+    fn default_timeout(&self) -> Duration {
+        STATEMENT_TIMEOUT
+    }
 }
 
-/// Migrates the platform database and the clusters, and makes the first super-admin if there is none.
+/// Migrates everything, whatever the event.
+pub async fn handle(app: &App, _: Invocation) -> Result<Summary> {
+    let summary = app.run().await?;
+    tracing::info!(?summary, "migrated");
+    Ok(summary)
+}
+
+/// The result of a run.
+#[derive(Debug, Serialize)]
+pub struct Summary {
+    /// Migrations of the platform database that this run applied.
+    pub applied: Vec<String>,
+    pub platform_version: i64,
+    pub tenant_schema_version: i32,
+    /// Clusters whose template this run created.
+    pub templates_created: Vec<String>,
+    pub tenants: TenantMigrations,
+    /// Whether this run created the first super-admin.
+    pub first_admin_created: bool,
+}
+
+/// Migrates the platform database, the clusters and the tenants, and creates the first super-admin if none exists.
 pub async fn run(
     platform: &PostgresConfig,
     clusters: &Clusters,
+    schema: &TenantSchema,
     first_admin: Option<&FirstAdminConfig>,
 ) -> Result<Summary> {
-    let patient = PostgresConfig { statement_timeout: STATEMENT_TIMEOUT, ..platform.clone() };
-    let mut connection = Postgres::connect(&patient).map_err(Error::internal)?.get().await?;
-    // Until the connection ends, which is when this function returns or its process dies.
+    let settings = PostgresConfig { statement_timeout: STATEMENT_TIMEOUT, ..platform.clone() };
+    let mut connection = Postgres::connect(&settings).map_err(Error::internal)?.get().await?;
+    // Held until the connection closes, when this function returns or its process dies.
     connection.execute("SELECT pg_advisory_lock(hashtext('landlord migrate-platform'))", &[]).await?;
     roles::ensure(&connection).await?;
     let (applied, platform_version) = platform::migrate(&mut connection).await?;
-    let mut templates_made = Vec::new();
+    let mut templates_created = Vec::new();
     for cluster in &clusters.0 {
-        let config = PostgresConfig { url: cluster.url.clone(), ..patient.clone() };
-        if template::ensure(&config).await? {
-            templates_made.push(cluster.name.clone());
+        let config = PostgresConfig { url: cluster.url.clone(), ..settings.clone() };
+        if template::ensure(&config, schema).await? {
+            templates_created.push(cluster.name.clone());
         }
     }
-    let first_admin_made = match first_admin {
-        Some(admin) => make_first_admin(&connection, admin).await?,
+    let first_admin_created = match first_admin {
+        Some(admin) => create_first_admin(&connection, admin).await?,
         None => false,
     };
-    let tenants = tenants::migrate(&connection, clusters, platform).await?;
-    let tenant_schema_version = shared::tenants::TENANT_SCHEMA_VERSION;
-    Ok(Summary { applied, platform_version, tenant_schema_version, templates_made, tenants, first_admin_made })
+    let tenants = tenants::migrate(&connection, clusters, platform, schema).await?;
+    let tenant_schema_version = schema.version;
+    Ok(Summary { applied, platform_version, tenant_schema_version, templates_created, tenants, first_admin_created })
 }
 
-async fn make_first_admin(connection: &Connection, admin: &FirstAdminConfig) -> Result<bool> {
+async fn create_first_admin(connection: &Connection, admin: &FirstAdminConfig) -> Result<bool> {
     if super_admins::store::exists(connection).await? {
         return Ok(false);
     }
-    let unusable = |variable, error| Error::internal(ConfigError::invalid(variable, error));
-    let email = EmailAddress::parse(&admin.email).map_err(|error| unusable("FIRST_ADMIN_EMAIL", error))?;
+    let invalid = |variable, error| Error::internal(ConfigError::invalid(variable, error));
+    let email = EmailAddress::parse(&admin.email).map_err(|error| invalid("FIRST_ADMIN_EMAIL", error))?;
     let password =
-        NewPassword::parse(admin.password.expose_secret()).map_err(|error| unusable("FIRST_ADMIN_PASSWORD", error))?;
+        NewPassword::parse(admin.password.expose_secret()).map_err(|error| invalid("FIRST_ADMIN_PASSWORD", error))?;
     let hash = shared::passwords::hash(password.expose()).await?;
     super_admins::store::insert_first(connection, &email, &hash).await
 }

@@ -1,33 +1,16 @@
-//! The Lambda function `migrate-platform`. Outside of Lambda it runs once, prints what it did, and ends.
+//! The Lambda function `migrate-platform`. Outside of Lambda it runs once, prints the result, and exits.
 
 use std::process::ExitCode;
 
-use lambda_runtime::{LambdaEvent, service_fn};
-use migrate_platform::App;
-use serde_json::Value;
+use migrate_platform::{App, handle};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    shared::telemetry::init();
-    if shared::config::is_lambda() {
-        let served = lambda_runtime::run(service_fn(|_: LambdaEvent<Value>| async {
-            let summary = App::from_env()?.run().await.map_err(|error| error.chain())?;
-            tracing::info!(?summary, "migrated");
-            Ok::<_, lambda_runtime::Error>(summary)
-        }));
-        return report(served.await.map_err(|error| error.to_string()));
-    }
-    report(once().await)
-}
-
-async fn once() -> Result<(), String> {
-    let app = App::from_env().map_err(|error| error.to_string())?;
-    let summary = app.run().await.map_err(|error| error.chain())?;
-    println!("{}", serde_json::to_string(&summary).map_err(|error| error.to_string())?);
-    Ok(())
-}
-
-fn report(result: Result<(), String>) -> ExitCode {
+    let result = if shared::config::is_lambda() {
+        shared::worker::run(App::from_env, handle).await.map_err(|error| error.to_string())
+    } else {
+        run_once().await
+    };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -35,4 +18,12 @@ fn report(result: Result<(), String>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+async fn run_once() -> Result<(), String> {
+    shared::telemetry::init();
+    let app = App::from_env().map_err(|error| error.to_string())?;
+    let summary = app.run().await.map_err(|error| error.chain())?;
+    println!("{}", serde_json::to_string(&summary).map_err(|error| error.to_string())?);
+    Ok(())
 }

@@ -1,4 +1,4 @@
-//! The platform database itself.
+//! The platform database.
 
 use shared::{
     clients::postgres::Connection,
@@ -9,7 +9,7 @@ mod embedded {
     refinery::embed_migrations!("../../infra/migrations/platform");
 }
 
-/// Applies the migrations that are missing; gives their names, and the version that the database has then.
+/// Applies the missing migrations. Returns their names, and the resulting version.
 pub(crate) async fn migrate(connection: &mut Connection) -> Result<(Vec<String>, i64)> {
     let runner = embedded::migrations::runner();
     let report = runner.run_async(&mut ***connection).await.map_err(Error::internal)?;

@@ -1,10 +1,10 @@
-//! The two roles that everything is granted to. They belong to the whole server, so several databases may be migrated at
-//! the same time and meet here.
+//! The two group roles that privileges are granted to. Roles belong to the whole server, so migrations of several
+//! databases may create them at the same time.
 
 use shared::error::Result;
 use tokio_postgres::Client;
 
-/// Makes the roles that are missing, and the current user a member of the one that owns tenants' databases.
+/// Creates the missing roles, and makes the current role a member of the one that owns tenants' databases.
 pub(crate) async fn ensure(client: &Client) -> Result<()> {
     client
         .batch_execute(
@@ -17,7 +17,7 @@ pub(crate) async fn ensure(client: &Client) -> Result<()> {
                          BEGIN
                              EXECUTE format('CREATE ROLE %I NOLOGIN', wanted);
                          EXCEPTION WHEN duplicate_object OR unique_violation THEN
-                             NULL; -- another migration made it meanwhile
+                             NULL; -- created by a concurrent migration
                          END;
                      END IF;
                  END LOOP;
@@ -25,7 +25,7 @@ pub(crate) async fn ensure(client: &Client) -> Result<()> {
              $$",
         )
         .await?;
-    // Since PostgreSQL 16 whoever makes a role is a member that may not act as it, unless they grant that to themselves.
+    // Since PostgreSQL 16, the creator of a role is a member that cannot act as it without an explicit grant.
     let version: i32 =
         client.query_one("SELECT current_setting('server_version_num')::integer", &[]).await?.try_get(0)?;
     let privilege = if version >= 160_000 { "SET" } else { "MEMBER" };

@@ -1,5 +1,5 @@
-//! The databases of tenants that were made with an earlier schema. Each is brought to the newest by itself, so that one which
-//! cannot be reached keeps no other from it, and whatever ends a run is taken up by the next one.
+//! Databases of tenants that were created with an earlier schema. Each is migrated independently, so that an unreachable
+//! one does not block the others. The next run continues where a run ended.
 
 use std::time::Duration;
 
@@ -9,75 +9,75 @@ use shared::{
     clients::postgres::{Connection, connect_once},
     config::{Clusters, PostgresConfig},
     error::{Error, Result, chain},
-    tenants::{self, TENANT_SCHEMA_VERSION, store::OutdatedTenant},
+    tenants::{self, store::OutdatedTenant},
     types::TenantId,
 };
 use tokio::time::{Instant, timeout};
 
-use crate::template::embedded;
+use crate::schema::TenantSchema;
 
-/// Tenants that are migrated at once.
-const AT_ONCE: usize = 8;
+/// Tenants that are migrated at the same time.
+const CONCURRENCY: usize = 8;
 
-/// Tenants that are looked up together.
-const PAGE: i64 = 500;
+/// Tenants per query.
+const PAGE_SIZE: i64 = 500;
 
-/// When no further tenant is begun: the function has 5 minutes.
-const LIMIT: Duration = Duration::from_mins(4);
+/// After this time no further tenant is started: the function has 5 minutes.
+const START_LIMIT: Duration = Duration::from_mins(4);
 
-/// How long one tenant may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Timeout per tenant.
+const TENANT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long to wait for those who work in a database. Who comes after a migration that waits, waits for it too.
+/// How long to wait for other sessions' locks. Sessions that arrive while a migration waits for a lock wait behind it.
 const LOCK_TIMEOUT: &str = "3s";
 
-/// What became of the tenants that were behind.
+/// The result for tenants with an earlier schema.
 #[derive(Debug, Default, Serialize)]
 pub struct TenantMigrations {
-    /// Those whose databases have the newest schema now.
+    /// Number of tenants that were migrated.
     pub migrated: usize,
-    /// Those whose databases do not, and why. The next run tries again.
+    /// Tenants that could not be migrated. The next run tries again.
     pub failed: Vec<FailedMigration>,
-    /// Whether there was no time for some. The next run goes on.
+    /// Whether the time was not enough for all tenants. The next run continues.
     pub unfinished: bool,
 }
 
 /// A tenant whose database could not be migrated.
 #[derive(Debug, Serialize)]
 pub struct FailedMigration {
-    /// Which.
     pub tenant_id: TenantId,
-    /// Why, for an operator.
+    /// The cause, for a super-admin.
     pub error: String,
 }
 
-/// Brings the databases of all tenants to the newest schema. `settings` are of a role that may act as
+/// Migrates the databases of all tenants to `schema`. The role of `settings` must be able to act as
 /// `landlord_provisioner`.
 pub(crate) async fn migrate(
     platform: &Connection,
     clusters: &Clusters,
     settings: &PostgresConfig,
+    schema: &TenantSchema,
 ) -> Result<TenantMigrations> {
-    let until = Instant::now() + LIMIT;
+    let until = Instant::now() + START_LIMIT;
     let mut done = TenantMigrations::default();
     let mut after = None;
     loop {
-        let page = tenants::store::list_outdated(platform, TENANT_SCHEMA_VERSION, after, PAGE).await?;
+        let page = tenants::store::list_outdated(platform, schema.version, after, PAGE_SIZE).await?;
         let Some(last) = page.last() else { return Ok(done) };
         after = Some(last.id);
         let work = stream::iter(page).map(async |tenant| {
             if Instant::now() > until {
                 return None;
             }
-            Some((tenant.id, bring_up(platform, clusters, settings, &tenant).await))
+            Some((tenant.id, migrate_one(platform, clusters, settings, schema, &tenant).await))
         });
-        let mut results = work.buffer_unordered(AT_ONCE);
+        let mut results = work.buffer_unordered(CONCURRENCY);
         while let Some(result) = results.next().await {
             match result {
                 None => done.unfinished = true,
                 Some((_, Ok(()))) => done.migrated += 1,
                 Some((tenant_id, Err(error))) => {
-                    let error = why(&error);
+                    let error = cause(&error);
                     tracing::error!(tenant.id = %tenant_id, error, "a tenant's database could not be migrated");
                     done.failed.push(FailedMigration { tenant_id, error });
                 }
@@ -89,27 +89,27 @@ pub(crate) async fn migrate(
     }
 }
 
-/// The cause by itself: what a caller of the API is told says nothing here.
-fn why(error: &Error) -> String {
+/// The cause without the error's text for callers of the API, which hides it.
+fn cause(error: &Error) -> String {
     std::error::Error::source(error).map_or_else(|| error.to_string(), chain)
 }
 
-async fn bring_up(
+async fn migrate_one(
     platform: &Connection,
     clusters: &Clusters,
     settings: &PostgresConfig,
+    schema: &TenantSchema,
     tenant: &OutdatedTenant,
 ) -> Result<()> {
     let cluster = clusters
         .find(&tenant.postgres_cluster)
         .ok_or_else(|| Error::internal(format!("the cluster `{}` is not configured", tenant.postgres_cluster)))?;
-    let config = PostgresConfig { url: cluster.url.clone(), statement_timeout: PATIENCE, ..settings.clone() };
+    let config = PostgresConfig { url: cluster.url.clone(), statement_timeout: TENANT_TIMEOUT, ..settings.clone() };
     let migrate = async {
         let mut client = connect_once(&config, Some(&tenant.database)).await?;
         client.batch_execute(&format!("SET ROLE landlord_provisioner; SET lock_timeout = '{LOCK_TIMEOUT}'")).await?;
-        embedded::migrations::runner().run_async(&mut client).await.map_err(Error::internal)?;
-        Ok(())
+        schema.apply(&mut client).await
     };
-    timeout(PATIENCE, migrate).await.unwrap_or_else(|_| Err(Error::DeadlineExceeded))?;
-    tenants::store::set_schema_version(platform, tenant, TENANT_SCHEMA_VERSION).await
+    timeout(TENANT_TIMEOUT, migrate).await.unwrap_or_else(|_| Err(Error::DeadlineExceeded))?;
+    tenants::store::set_schema_version(platform, tenant, schema.version).await
 }

@@ -1,37 +1,40 @@
-//! `provision-tenant`, the worker behind the queue of the same name: every operation on a tenant's databases runs here.
+//! SQS `provision-tenant`: runs every operation on a tenant's databases.
 //!
-//! A message is `{"operation_id": "…"}`. What cannot be read, or names no operation, fails alone and becomes a dead letter;
-//! so does what has to be delivered again. The answer is a partial batch response.
+//! A message is `{"operation_id": "…"}`. A message that cannot be read or names no operation fails alone, is delivered again,
+//! and ends in the dead-letter queue.
 
 use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
-use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsMessage};
 use serde::Deserialize;
 use shared::{
-    clients::{postgres::Postgres, s3::Bucket, sqs::Sqs},
+    clients::{postgres::Postgres, s3::Bucket},
     config::{Clusters, ConfigError, FromEnv, MongoConfig, PostgresConfig, ProvisioningConfig, QueueConfig, S3Config},
-    error::Error,
+    error::{Error, Result},
+    events::Dispatcher,
     provisioning::{Delivery, Outcome, Provisioner, Stores},
     types::OperationId,
+    worker::{Batch, Invocation, Trigger, Worker},
 };
-use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
-use tracing::{Instrument, error, info, info_span, warn};
+use tokio::time::Instant;
+use tracing::{error, info, warn};
 
-/// How many messages of a batch are worked on at once.
-const AT_ONCE: usize = 5;
+/// Messages of a batch that are worked on at the same time.
+const CONCURRENCY: usize = 5;
 
 /// What the function needs.
 #[derive(Clone)]
 pub struct App {
     /// Runs operations.
     pub provisioner: Arc<Provisioner>,
-    /// Where the relay is poked.
-    pub sqs: Arc<Sqs>,
-    /// The relay's queue.
-    pub relay_queue_url: Option<String>,
+    /// Pokes the relay after an operation has ended.
+    pub dispatcher: Arc<Dispatcher>,
 }
 
 impl App {
@@ -52,78 +55,48 @@ impl App {
                 config: ProvisioningConfig::from_env()?,
                 observer: None,
             }),
-            sqs: Arc::new(Sqs::new()),
-            relay_queue_url: QueueConfig::from_env()?.relay,
+            dispatcher: Arc::new(Dispatcher::new(QueueConfig::from_env()?)),
         })
-    }
-
-    /// Works on a batch, until shortly before `deadline`; a deadline that is past is that of a runtime that gives none, and
-    /// the function's own timeout takes its place.
-    pub async fn handle(&self, batch: SqsEvent, deadline: SystemTime) -> SqsBatchResponse {
-        let lasts = match deadline.duration_since(SystemTime::now()) {
-            Ok(lasts) if !lasts.is_zero() => lasts.min(self.provisioner.config.function_timeout),
-            _ => self.provisioner.config.function_timeout,
-        };
-        let deadline = Instant::now() + lasts.saturating_sub(RESERVE);
-        let permits = Arc::new(Semaphore::new(AT_ONCE));
-        let mut records = JoinSet::new();
-        let mut waiting = Vec::new();
-        for message in batch.records {
-            let id = message.message_id.clone().unwrap_or_default();
-            let (provisioner, permits) = (Arc::clone(&self.provisioner), Arc::clone(&permits));
-            let span = info_span!("message", message.id = id);
-            // A task of its own, so that a panic is its own too.
-            let task = records.spawn(
-                async move {
-                    let _permit = permits.acquire().await;
-                    record(&provisioner, &message, deadline).await
-                }
-                .instrument(span),
-            );
-            waiting.push((task.id(), id));
-        }
-        let (mut ended, mut again) = (false, Vec::new());
-        while let Some(result) = records.join_next_with_id().await {
-            let task = match result {
-                Ok((_, Verdict::Done { now })) => {
-                    ended |= now;
-                    continue;
-                }
-                Ok((task, Verdict::Again)) => task,
-                Err(panic) => {
-                    error!(error = %panic, "a message was not worked on to its end");
-                    panic.id()
-                }
-            };
-            again.extend(waiting.iter().find(|(id, _)| *id == task).map(|(_, message)| message.clone()));
-        }
-        if ended {
-            self.poke_relay().await;
-        }
-        let mut response = SqsBatchResponse::default();
-        response.batch_item_failures = again.into_iter().map(failure).collect();
-        response
-    }
-
-    /// Events wait in the outbox; the relay need not wait for its schedule. What is lost here comes a minute later.
-    async fn poke_relay(&self) {
-        if let Some(url) = &self.relay_queue_url
-            && let Err(error) = self.sqs.send(url, r#"{"poke":true}"#).await
-        {
-            warn!(error = error.chain(), "the relay could not be poked");
-        }
     }
 }
 
-/// What is left of an invocation to answer, and to poke the relay.
-const RESERVE: Duration = Duration::from_secs(1);
+impl Worker for App {
+    fn default_timeout(&self) -> Duration {
+        self.provisioner.config.function_timeout
+    }
+}
 
-/// What the queue is told about a message.
-enum Verdict {
-    /// It has done its work; `now` when its operation ended with it.
+/// Works on the operations that a batch of messages names.
+pub async fn handle(app: &App, Invocation { trigger, deadline }: Invocation) -> Result<SqsBatchResponse> {
+    let Trigger::Queue(batch) = trigger else {
+        return Err(Error::Malformed("provision-tenant is invoked by its queue only".to_owned()));
+    };
+    let until = Instant::now() + deadline.remaining().min(app.provisioner.config.function_timeout);
+    let ended = Arc::new(AtomicBool::new(false));
+    let response = batch
+        .process(CONCURRENCY, |message| {
+            let (provisioner, ended) = (Arc::clone(&app.provisioner), Arc::clone(&ended));
+            async move {
+                let result = work(&provisioner, &message, until).await;
+                if matches!(result, MessageResult::Done { now: true }) {
+                    ended.store(true, Ordering::Relaxed);
+                }
+                matches!(result, MessageResult::Done { .. })
+            }
+        })
+        .await;
+    if ended.load(Ordering::Relaxed) {
+        app.dispatcher.poke_relay().await;
+    }
+    Ok(response)
+}
+
+/// The result of the work on a message.
+enum MessageResult {
+    /// The operation has ended; `now` if this message's work ended it.
     Done { now: bool },
-    /// It has to come again.
-    Again,
+    /// The message must be delivered again.
+    Retry,
 }
 
 #[derive(Deserialize)]
@@ -132,33 +105,31 @@ struct Body {
     operation_id: OperationId,
 }
 
-async fn record(provisioner: &Provisioner, message: &SqsMessage, deadline: Instant) -> Verdict {
-    let body = message.body.as_deref().unwrap_or_default();
-    let Body { operation_id } = match serde_json::from_str(body) {
+async fn work(provisioner: &Provisioner, message: &SqsMessage, deadline: Instant) -> MessageResult {
+    let Body { operation_id } = match Batch::read(message) {
         Ok(body) => body,
         Err(error) => {
-            // Not repeated: it is not ours, so nobody knows what it holds.
-            error!(%error, "a message is not about an operation");
-            return Verdict::Again;
+            error!(error, "a message does not name an operation");
+            return MessageResult::Retry;
         }
     };
     let last = receive_count(message) >= provisioner.config.max_attempts;
     match provisioner.run(operation_id, Delivery { deadline, last }).await {
         Ok(Outcome::Finished { status, now }) => {
             info!(operation.id = %operation_id, operation.status = status.as_str(), now, "the operation is over");
-            Verdict::Done { now }
+            MessageResult::Done { now }
         }
         Ok(Outcome::Retry(reason)) => {
             warn!(operation.id = %operation_id, reason, "the message has to come again");
-            Verdict::Again
+            MessageResult::Retry
         }
         Err(Error::NotFound { .. }) => {
             error!(operation.id = %operation_id, "a message names no operation of this platform");
-            Verdict::Again
+            MessageResult::Retry
         }
         Err(error) => {
             error!(operation.id = %operation_id, error = error.chain(), "the platform database could not be asked");
-            Verdict::Again
+            MessageResult::Retry
         }
     }
 }
@@ -166,10 +137,4 @@ async fn record(provisioner: &Provisioner, message: &SqsMessage, deadline: Insta
 /// How often the queue has given this message out.
 fn receive_count(message: &SqsMessage) -> i32 {
     message.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok()).unwrap_or(1)
-}
-
-fn failure(message_id: String) -> BatchItemFailure {
-    let mut failure = BatchItemFailure::default();
-    failure.item_identifier = message_id;
-    failure
 }

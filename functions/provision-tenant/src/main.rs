@@ -1,15 +1,8 @@
 //! The Lambda function `provision-tenant`.
 
-use lambda_runtime::{Error, LambdaEvent, run, service_fn};
-use provision_tenant::App;
+use provision_tenant::{App, handle};
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
-    shared::telemetry::init();
-    let app = &App::from_env()?;
-    run(service_fn(|event: LambdaEvent<_>| async move {
-        let deadline = event.context.deadline();
-        Ok::<_, Error>(app.handle(event.payload, deadline).await)
-    }))
-    .await
+async fn main() -> Result<(), lambda_runtime::Error> {
+    shared::worker::run(App::from_env, handle).await
 }

@@ -25,9 +25,7 @@ mod topic;
 
 use std::{sync::Arc, time::Duration};
 
-use aws_lambda_events::sqs::SqsBatchResponse;
 use futures::future::BoxFuture;
-use lambda_runtime::LambdaEvent;
 use sender::Sender;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -38,7 +36,7 @@ use shared::{
     idempotency,
     operations::store::journal,
     revocations::DenyList,
-    worker::{Deadline, Trigger},
+    worker::{Batch, Deadline, Invocation, Trigger, Worker},
 };
 use tokio::sync::Mutex;
 
@@ -131,36 +129,42 @@ pub struct RelayReport {
     pub responses_deleted: u64,
 }
 
+impl Worker for App {
+    fn default_timeout(&self) -> Duration {
+        DEFAULT_TIMEOUT
+    }
+}
+
 /// Runs the relay once.
-pub async fn handle(app: &App, event: LambdaEvent<Value>) -> Result<Value> {
-    let trigger = Trigger::of(&event.payload);
-    let deadline = Deadline::of(&event.context, DEFAULT_TIMEOUT);
-    let result = match tokio::time::timeout(deadline.remaining(), run(app, trigger, deadline)).await {
+pub async fn handle(app: &App, Invocation { trigger, deadline }: Invocation) -> Result<Value> {
+    let is_scheduled = matches!(trigger, Trigger::Event);
+    let result = match tokio::time::timeout(deadline.remaining(), run(app, is_scheduled, deadline)).await {
         Ok(result) => result,
         Err(_) => Err(Error::DeadlineExceeded),
     };
     match (trigger, result) {
-        (Trigger::Schedule, Ok(report)) => Ok(json!(report)),
-        (Trigger::Queue, Ok(_)) => Ok(json!(SqsBatchResponse::default())),
-        (trigger, Err(error)) => {
-            tracing::error!(error = %error.chain(), ?trigger, "the relay could not deliver everything");
-            if trigger == Trigger::Queue { Ok(json!(SqsBatchResponse::default())) } else { Err(error) }
+        (Trigger::Event, result) => result.map(|report| json!(report)),
+        (Trigger::Queue(_), result) => {
+            if let Err(error) = result {
+                tracing::error!(error = %error.chain(), "the relay could not deliver everything");
+            }
+            Ok(json!(Batch::response([])))
         }
     }
 }
 
 /// Does all that can be done, and then says what went wrong first.
-async fn run(app: &App, trigger: Trigger, deadline: Deadline) -> Result<RelayReport> {
+async fn run(app: &App, is_scheduled: bool, deadline: Deadline) -> Result<RelayReport> {
     let mut report = RelayReport::default();
     let mut failures = Vec::new();
-    if trigger == Trigger::Schedule {
+    if is_scheduled {
         failures.extend(prune(app, deadline, &mut report).await.err());
         failures.extend(requeue(app, &mut report).await.err());
     }
     failures.extend(denials::write_due(app, deadline, &mut report.denials_written).await.err());
     failures.extend(provisions::send_due(app, deadline, &mut report.provisions_sent).await.err());
     failures.extend(events::send_due(app, deadline, &mut report.events_sent).await.err());
-    if trigger == Trigger::Schedule {
+    if is_scheduled {
         failures.extend(tell_backlog(app).await.err());
     }
     if report != RelayReport::default() {

@@ -1,12 +1,8 @@
 //! The Lambda function `relay-events`.
 
-use lambda_runtime::{Error, service_fn};
 use relay_events::{App, handle};
-use shared::telemetry;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
-    telemetry::init();
-    let app = &App::from_env().inspect_err(|error| tracing::error!(error = %error, "the function cannot start"))?;
-    lambda_runtime::run(service_fn(async |event| Ok::<_, Error>(handle(app, event).await?))).await
+async fn main() -> Result<(), lambda_runtime::Error> {
+    shared::worker::run(App::from_env, handle).await
 }

@@ -17,7 +17,7 @@ use shared::{
     error::Error,
     events::Dispatcher,
     http::{BodyErrors, Field, IdPath, IfMatch, JsonBody, Result, Routes, etag},
-    impersonations, passwords, revocations,
+    passwords, revocations,
     revocations::{DenyList, EndReason, EndedImpersonation},
     routes,
     super_admins::{self, AuthContext, MayAdminister, Principal, SuperAdmin, SuperAdminStatus, store::Change},

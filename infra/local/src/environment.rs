@@ -1,30 +1,28 @@
-//! The environment of the functions, and the servers that the developer named in it.
+//! The functions' environment, and the developer's own servers that this process's environment names.
 
 use std::{collections::BTreeMap, env, fs};
 
 use crate::{
-    checkout::{Checkout, write_whole},
-    failure::{Attempt, Result},
+    checkout::{Checkout, write_file},
+    error::{ErrorContext, Result},
     ports::Ports,
     secrets::Secrets,
     services,
 };
 
-/// Where S3 and SQS believe to be.
+/// The region that S3 and SQS report.
 pub(crate) const REGION: &str = "us-east-1";
-/// The one bucket.
 pub(crate) const BUCKET: &str = "landlord";
 /// The Kafka topic of tenant events.
 pub(crate) const TOPIC: &str = "platform.tenant-events";
 /// The access key of the local MinIO.
 pub(crate) const ACCESS_KEY: &str = "landlord";
-/// The first super-admin.
 pub(crate) const FIRST_ADMIN_EMAIL: &str = "owner@landlord.example";
-/// Account in the queues' URLs.
+/// The account in the queues' URLs.
 const ACCOUNT: &str = "000000000000";
 
-/// The variables that, when set by the developer, stand for a server of theirs, and what goes with each.
-const NAMEABLE: [(&str, &[&str]); 10] = [
+/// Variables that name a server of the developer's own, each with the variables that describe the same server.
+const SERVER_VARIABLES: [(&str, &[&str]); 10] = [
     ("POSTGRES_URL", &["POSTGRES_API_URL", "POSTGRES_PROVISIONER_URL"]),
     ("MONGODB_URL", &[]),
     ("REDIS_URL", &[]),
@@ -47,66 +45,65 @@ const NAMEABLE: [(&str, &[&str]); 10] = [
     (services::ALL[3].variable, &[]),
 ];
 
-/// The servers that the developer named instead of ours.
+/// Servers of the developer's own that are used instead of local ones, as variables.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Given(BTreeMap<String, String>);
+pub(crate) struct ExternalServers(BTreeMap<String, String>);
 
-impl Given {
-    /// Reads them from this process's environment.
-    pub(crate) fn read(ports: &Ports) -> Self {
-        Self::pick(
+impl ExternalServers {
+    /// Reads this process's environment.
+    pub(crate) fn from_environment(ports: &Ports) -> Self {
+        Self::select(
             &env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect(),
             ports,
         )
     }
 
-    fn pick(variables: &BTreeMap<String, String>, ports: &Ports) -> Self {
-        // After `export $(cargo dev env)` our own addresses are in the environment: those are not somebody else's.
-        let base = ports.postgres()..=ports.service(3);
-        let ours = |value: &str| base.clone().any(|port| value.contains(&format!("127.0.0.1:{port}")));
-        let named = |name: &str| variables.get(name).filter(|value| !value.is_empty() && !ours(value));
-        let mut given = BTreeMap::new();
-        for (name, companions) in NAMEABLE {
-            if let Some(value) = named(name) {
-                given.insert(name.to_owned(), value.clone());
-                let companions = companions.iter().filter_map(|name| Some(((*name).to_owned(), named(name)?.clone())));
-                given.extend(companions);
+    fn select(variables: &BTreeMap<String, String>, ports: &Ports) -> Self {
+        // After `export $(cargo dev env)` the environment contains the local servers' addresses. Those are not external.
+        let external = |name: &str| variables.get(name).filter(|value| !value.is_empty() && !ports.occur_in(value));
+        let mut servers = BTreeMap::new();
+        for (name, companions) in SERVER_VARIABLES {
+            if let Some(value) = external(name) {
+                servers.insert(name.to_owned(), value.clone());
+                let companions =
+                    companions.iter().filter_map(|name| Some(((*name).to_owned(), external(name)?.clone())));
+                servers.extend(companions);
             }
         }
-        Self(given)
+        Self(servers)
     }
 
-    /// What `up` was told last.
+    /// The servers that the last `up` used.
     pub(crate) fn load(checkout: &Checkout) -> Self {
-        let text = fs::read_to_string(checkout.local("secrets/given.json")).unwrap_or_default();
+        let text = fs::read_to_string(checkout.local("secrets/external-servers.json")).unwrap_or_default();
         Self(serde_json::from_str(&text).unwrap_or_default())
     }
 
-    /// Remembers it for the commands that come after `up`. Such a URL may hold a password.
-    pub(crate) fn keep(&self, checkout: &Checkout) -> Result<()> {
-        let text = serde_json::to_string(&self.0).attempt(|| "The environment cannot be kept".into())?;
-        write_whole(&checkout.local("secrets/given.json"), &text)
+    /// Saves them for the commands after `up`. The file is among the secrets, because a URL may contain a password.
+    pub(crate) fn save(&self, checkout: &Checkout) -> Result<()> {
+        let text = serde_json::to_string(&self.0).context(|| "The environment cannot be saved".into())?;
+        write_file(&checkout.local("secrets/external-servers.json"), &text)
     }
 
-    /// The value of such a variable, when its server is not ours.
+    /// The value of a variable that describes an external server.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
 }
 
 /// Every variable that the functions read, in the order of `cargo dev env`.
-pub(crate) fn variables(ports: &Ports, secrets: &Secrets, given: &Given) -> Vec<(String, String)> {
+pub(crate) fn variables(ports: &Ports, secrets: &Secrets, external: &ExternalServers) -> Vec<(String, String)> {
     let Secrets { mongo, redis, .. } = secrets;
     let postgres =
         |role: &str, password: &str| format!("postgres://{role}:{password}@127.0.0.1:{}/landlord", ports.postgres());
-    let own = |name: &str, ours: String| given.get(name).map_or(ours, ToOwned::to_owned);
-    let platform = own("POSTGRES_URL", postgres("landlord", &secrets.postgres));
-    // Whoever brings a PostgreSQL of their own may well bring only one role.
-    let role = |name: &str, ours: String| match given.get("POSTGRES_URL") {
-        Some(_) => own(name, platform.clone()),
-        None => ours,
+    let choose = |name: &str, local: String| external.get(name).map_or(local, ToOwned::to_owned);
+    let platform = choose("POSTGRES_URL", postgres("landlord", &secrets.postgres));
+    // An external PostgreSQL may have one role only, which is then used for every purpose.
+    let role = |name: &str, local: String| match external.get("POSTGRES_URL") {
+        Some(_) => choose(name, platform.clone()),
+        None => local,
     };
-    let sqs = own("AWS_ENDPOINT_URL_SQS", format!("http://127.0.0.1:{}", ports.elasticmq()));
+    let sqs = choose("AWS_ENDPOINT_URL_SQS", format!("http://127.0.0.1:{}", ports.elasticmq()));
     let queue = |name: &str| format!("{}/{ACCOUNT}/{name}", sqs.trim_end_matches('/'));
 
     let list = [
@@ -119,21 +116,21 @@ pub(crate) fn variables(ports: &Ports, secrets: &Secrets, given: &Given) -> Vec<
         ),
         (
             "MONGODB_URL",
-            own("MONGODB_URL", format!("mongodb://landlord:{mongo}@127.0.0.1:{}/?replicaSet=rs0", ports.mongo())),
+            choose("MONGODB_URL", format!("mongodb://landlord:{mongo}@127.0.0.1:{}/?replicaSet=rs0", ports.mongo())),
         ),
-        ("REDIS_URL", own("REDIS_URL", format!("redis://default:{redis}@127.0.0.1:{}", ports.redis()))),
-        ("KAFKA_BROKERS", own("KAFKA_BROKERS", format!("127.0.0.1:{}", ports.kafka()))),
-        ("KAFKA_TOPIC", own("KAFKA_TOPIC", TOPIC.into())),
-        ("S3_BUCKET", own("S3_BUCKET", BUCKET.into())),
-        ("S3_FORCE_PATH_STYLE", own("S3_FORCE_PATH_STYLE", "true".into())),
-        ("AWS_REGION", own("AWS_REGION", REGION.into())),
-        ("AWS_ACCESS_KEY_ID", own("AWS_ACCESS_KEY_ID", ACCESS_KEY.into())),
-        ("AWS_SECRET_ACCESS_KEY", own("AWS_SECRET_ACCESS_KEY", secrets.minio.clone())),
-        ("AWS_ENDPOINT_URL_S3", own("AWS_ENDPOINT_URL_S3", format!("http://127.0.0.1:{}", ports.minio()))),
+        ("REDIS_URL", choose("REDIS_URL", format!("redis://default:{redis}@127.0.0.1:{}", ports.redis()))),
+        ("KAFKA_BROKERS", choose("KAFKA_BROKERS", format!("127.0.0.1:{}", ports.kafka()))),
+        ("KAFKA_TOPIC", choose("KAFKA_TOPIC", TOPIC.into())),
+        ("S3_BUCKET", choose("S3_BUCKET", BUCKET.into())),
+        ("S3_FORCE_PATH_STYLE", choose("S3_FORCE_PATH_STYLE", "true".into())),
+        ("AWS_REGION", choose("AWS_REGION", REGION.into())),
+        ("AWS_ACCESS_KEY_ID", choose("AWS_ACCESS_KEY_ID", ACCESS_KEY.into())),
+        ("AWS_SECRET_ACCESS_KEY", choose("AWS_SECRET_ACCESS_KEY", secrets.minio.clone())),
+        ("AWS_ENDPOINT_URL_S3", choose("AWS_ENDPOINT_URL_S3", format!("http://127.0.0.1:{}", ports.minio()))),
         ("AWS_ENDPOINT_URL_SQS", sqs.clone()),
-        ("PROVISION_QUEUE_URL", own("PROVISION_QUEUE_URL", queue("provision-tenant"))),
-        ("RELAY_QUEUE_URL", own("RELAY_QUEUE_URL", queue("relay-events"))),
-        ("MEASURE_QUEUE_URL", own("MEASURE_QUEUE_URL", queue("measure-usage"))),
+        ("PROVISION_QUEUE_URL", choose("PROVISION_QUEUE_URL", queue("provision-tenant"))),
+        ("RELAY_QUEUE_URL", choose("RELAY_QUEUE_URL", queue("relay-events"))),
+        ("MEASURE_QUEUE_URL", choose("MEASURE_QUEUE_URL", queue("measure-usage"))),
         ("JWT_ISSUER", "landlord".into()),
         ("JWT_AUDIENCE", "landlord-super-admin".into()),
         ("JWT_PUBLIC_KEYS", secrets.jwt.public_keys.clone()),
@@ -153,10 +150,10 @@ pub(crate) fn variables(ports: &Ports, secrets: &Secrets, given: &Given) -> Vec<
         ("LOG_FORMAT", "text".into()),
     ];
     let health = services::ALL.map(|service| {
-        let ours = format!("http://127.0.0.1:{}/health", service.port(ports));
-        (service.variable, own(service.variable, ours))
+        let local = format!("http://127.0.0.1:{}/health", service.port(ports));
+        (service.variable, choose(service.variable, local))
     });
-    let session = given.get("AWS_SESSION_TOKEN").map(|token| ("AWS_SESSION_TOKEN", token.to_owned()));
+    let session = external.get("AWS_SESSION_TOKEN").map(|token| ("AWS_SESSION_TOKEN", token.to_owned()));
     list.into_iter().chain(health).chain(session).map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
@@ -191,13 +188,13 @@ mod tests {
         serde_json::from_value(serde_json::Value::Object(object)).unwrap()
     }
 
-    fn picked(variables: &[(&str, &str)]) -> Given {
-        Given::pick(&variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(), &ports())
+    fn selected(variables: &[(&str, &str)]) -> ExternalServers {
+        ExternalServers::select(&variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(), &ports())
     }
 
     #[test]
-    fn no_value_needs_quoting_in_a_shell_or_an_environment_file() {
-        for (name, value) in variables(&ports(), &secrets(), &Given::default()) {
+    fn no_value_needs_quotes_in_a_shell_or_an_environment_file() {
+        for (name, value) in variables(&ports(), &secrets(), &ExternalServers::default()) {
             assert!(!value.is_empty(), "{name}");
             let plain = |c: char| c.is_ascii_alphanumeric() || "-_.:/@?=".contains(c);
             assert!(value.chars().all(plain), "{name}={value}");
@@ -205,28 +202,28 @@ mod tests {
     }
 
     #[test]
-    fn our_own_addresses_exported_by_the_developer_are_not_somebody_elses_servers() {
-        let exported = variables(&ports(), &secrets(), &Given::default());
-        assert_eq!(Given::pick(&exported.into_iter().collect(), &ports()), Given::default());
+    fn exported_addresses_of_the_local_stack_are_not_external_servers() {
+        let exported = variables(&ports(), &secrets(), &ExternalServers::default());
+        assert_eq!(ExternalServers::select(&exported.into_iter().collect(), &ports()), ExternalServers::default());
     }
 
     #[test]
-    fn a_server_that_the_developer_names_is_passed_on_with_what_goes_with_it() {
-        let given = picked(&[
+    fn an_external_server_is_passed_on_with_its_companion_variables() {
+        let external = selected(&[
             ("AWS_ENDPOINT_URL_S3", "https://s3.example"),
-            ("AWS_ACCESS_KEY_ID", "theirs"),
+            ("AWS_ACCESS_KEY_ID", "external"),
             ("POSTGRES_URL", "postgres://me@db.example/landlord"),
             ("REDIS_URL", ""),
         ]);
-        let all: BTreeMap<_, _> = variables(&ports(), &secrets(), &given).into_iter().collect();
+        let all: BTreeMap<_, _> = variables(&ports(), &secrets(), &external).into_iter().collect();
         assert_eq!(all["AWS_ENDPOINT_URL_S3"], "https://s3.example");
-        assert_eq!(all["AWS_ACCESS_KEY_ID"], "theirs");
+        assert_eq!(all["AWS_ACCESS_KEY_ID"], "external");
         assert_eq!(all["POSTGRES_API_URL"], "postgres://me@db.example/landlord");
         assert!(all["REDIS_URL"].ends_with("@127.0.0.1:17403"));
     }
 
     #[test]
-    fn credentials_alone_do_not_name_a_server() {
-        assert_eq!(picked(&[("AWS_ACCESS_KEY_ID", "theirs"), ("S3_BUCKET", "other")]), Given::default());
+    fn credentials_without_an_address_do_not_name_a_server() {
+        assert_eq!(selected(&[("AWS_ACCESS_KEY_ID", "external"), ("S3_BUCKET", "other")]), ExternalServers::default());
     }
 }

@@ -1,125 +1,152 @@
 //! `cargo dev`: the whole platform on one machine, on real servers, without Docker.
+//!
+//! # Layers
+//!
+//! A module uses only modules of layers above its own row; a test (`layers`) reads this table and the sources.
+//!
+//! | layer | modules |
+//! | --- | --- |
+//! | basics | `error`, `procfs`, `status_line` |
+//! | files, progress, small requests | `checkout`, `progress`, `probe` |
+//! | processes | `process` |
+//! | tools | `cargo`, `install` |
+//! | ports and secrets | `ports`, `secrets` |
+//! | the list of services | `services` |
+//! | the functions' environment | `environment` |
+//! | the stack | `stack` |
+//! | its parts | `api`, `functions`, `servers`, `stand_ins` |
+//! | what keeps parts running | `supervisor` |
+//! | bringing everything up | `startup` |
+//! | the command line | `commands` |
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod api;
+mod cargo;
 mod checkout;
 mod commands;
 mod environment;
-mod failure;
+mod error;
 mod functions;
 mod install;
+#[cfg(test)]
+mod layers;
 mod ports;
 mod probe;
 mod process;
+mod procfs;
 mod progress;
 mod secrets;
 mod servers;
 mod services;
 mod stack;
+mod stand_ins;
+mod startup;
+mod status_line;
 mod supervisor;
 
-/// The whole platform on this machine: real servers, every function, and the parts that AWS plays.
+/// Runs the whole platform on this machine: real servers, every function, and an emulator of AWS's triggers
 #[derive(Debug, Parser)]
 #[command(name = "cargo dev", bin_name = "cargo dev", version, disable_help_subcommand = true)]
 struct Cli {
     #[command(subcommand)]
-    command: Command,
+    command: DevCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
-    /// Installs what is missing, starts what does not run, and prints where everything is. Safe to repeat
-    Up(commands::up::Options),
-    /// Stops everything; the data stay
+enum DevCommand {
+    /// Install what is missing, start everything, and print how to use it. Safe to repeat
+    Up(startup::UpOptions),
+    /// Stop everything. Data are kept
     Down {
-        /// Removes the data and the secrets too
+        /// Also remove data, logs and secrets
         #[arg(long)]
         wipe: bool,
     },
-    /// Says what runs and what answers; exits with 1 if anything does not
+    /// Print the state of every part. Exits with 1 unless all are up
     Status,
-    /// Prints logs: of everything, or of one NAME of `status`
+    /// Print all logs, or one
     Logs {
-        /// Which log
+        /// A name in `cargo dev status`, or `build` or `migrations`
         name: Option<String>,
-        /// Goes on printing what is added
+        /// Go on with new lines
         #[arg(long, short)]
         follow: bool,
     },
-    /// Prints the functions' environment as KEY=value lines
+    /// Print the functions' environment as KEY=value lines
     Env,
-    /// Signs in as the first super-admin and prints the bearer token
+    /// Sign in as the first super-admin and print the bearer token
     Token,
-    /// Switches the stand-in of a service of the platform
+    /// Switch the stand-in of one of the platform's services
     Service {
         /// `webhook-ingestor`, `ws-server`, `ai-agent` or `billing-service`
         name: String,
-        /// What it does from now on
-        mode: services::Mode,
+        /// Its behaviour until it is switched again
+        mode: stand_ins::ServiceMode,
     },
-    /// Starts one server, or `functions`, `emulator` or `services`
+    /// Start one server, or `functions`, `emulator` or `services`
     Start {
-        /// A name of `status`
+        /// A name in `cargo dev status`
         name: String,
     },
-    /// Stops one server, or `functions`, `emulator` or `services`, until it is started again
+    /// Stop one server, or `functions`, `emulator` or `services`, until `start` or `up`
     Stop {
-        /// A name of `status`
+        /// A name in `cargo dev status`
         name: String,
     },
-    /// Runs every test of the workspace against the stack, which is left as it was found
+    /// Run the workspace's tests on the stack. Stops afterwards what did not run before
     Test {
-        /// Passed on to `cargo test`
+        /// Arguments of `cargo test`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Writes `infra/openapi.json` anew, as the code has it now
+    /// Write `infra/openapi.json` from the code
     Openapi,
-    /// Writes generated tenants, with usage and history, or users of a tenant, in addition to what is there
+    /// Add generated tenants with usage and history, or users of one tenant
     Seed {
-        /// `--tenants N`, or `--users N --tenant ID`, or both; `--help` tells more
+        /// `--tenants N`, `--users N --tenant ID`, or both; `--help` lists all
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Builds what would be deployed and measures it
+    /// Build the functions as they would be deployed, and measure them
     Bench {
-        /// Passed on to the benchmark
+        /// Arguments of the benchmark; `--help` lists them
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Keeps the functions, the emulator and the stand-ins of services running
+    /// Keep the functions, the emulator and the stand-ins running
     #[command(hide = true)]
     Supervise,
 }
 
 fn main() -> ExitCode {
-    match carry_out(Cli::parse().command) {
+    match run(Cli::parse().command) {
         Ok(code) => code,
-        Err(failure) => {
-            eprintln!("error: {failure}");
+        Err(error) => {
+            eprintln!("error: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
-fn carry_out(command: Command) -> failure::Result<ExitCode> {
+fn run(command: DevCommand) -> error::Result<ExitCode> {
     let checkout = checkout::Checkout::find()?;
     match command {
-        Command::Up(options) => commands::up::run(checkout, &options),
-        Command::Down { wipe } => commands::down::run(&checkout, wipe),
-        Command::Status => commands::status::run(checkout),
-        Command::Logs { name, follow } => commands::logs::run(&checkout, name.as_deref(), follow),
-        Command::Env => commands::env::run(checkout),
-        Command::Token => commands::token::run(checkout),
-        Command::Service { name, mode } => commands::service::run(checkout, &name, mode),
-        Command::Start { name } => commands::single::start(checkout, &name),
-        Command::Stop { name } => commands::single::stop(checkout, &name),
-        Command::Test { arguments } => commands::test::run(checkout, &arguments),
-        Command::Openapi => commands::test::write_openapi(checkout),
-        Command::Seed { arguments } => commands::seed::run(checkout, &arguments),
-        Command::Bench { arguments } => commands::bench::run(checkout, &arguments),
-        Command::Supervise => supervisor::run(checkout),
+        DevCommand::Up(options) => commands::up::run(checkout, &options),
+        DevCommand::Down { wipe } => commands::down::run(&checkout, wipe),
+        DevCommand::Status => commands::status::run(checkout),
+        DevCommand::Logs { name, follow } => commands::logs::run(&checkout, name.as_deref(), follow),
+        DevCommand::Env => commands::env::run(checkout),
+        DevCommand::Token => commands::token::run(checkout),
+        DevCommand::Service { name, mode } => commands::service::run(checkout, &name, mode),
+        DevCommand::Start { name } => commands::start_stop::start(checkout, &name),
+        DevCommand::Stop { name } => commands::start_stop::stop(checkout, &name),
+        DevCommand::Test { arguments } => commands::test::run(checkout, &arguments),
+        DevCommand::Openapi => commands::test::write_openapi(checkout),
+        DevCommand::Seed { arguments } => commands::seed::run(checkout, &arguments),
+        DevCommand::Bench { arguments } => commands::bench::run(checkout, &arguments),
+        DevCommand::Supervise => supervisor::run(checkout),
     }
 }

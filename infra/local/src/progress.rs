@@ -1,4 +1,4 @@
-//! What is going on, for whoever waits: a line that moves on a terminal, plain lines with the time elsewhere.
+//! Progress of a command on standard error: one moving line on a terminal, plain lines with the time elsewhere.
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -7,126 +7,138 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Elsewhere than on a terminal, what takes longer than this is announced …
-const WORTH_A_LINE: Duration = Duration::from_secs(2);
-/// … and again each time that this much has passed.
-const STILL_AT_IT: Duration = Duration::from_secs(30);
+use crate::procfs;
 
-/// All that is going on.
+/// Outside a terminal, a step is announced when it takes longer than this …
+const FIRST_ANNOUNCEMENT: Duration = Duration::from_secs(2);
+/// … and again at this interval.
+const ANNOUNCEMENT_INTERVAL: Duration = Duration::from_secs(30);
+
+/// All steps of a command that are running.
 #[derive(Debug)]
 pub(crate) struct Progress {
-    begun: Instant,
+    command_started: Instant,
     terminal: bool,
-    steps: Mutex<Vec<Running>>,
+    steps: Mutex<Vec<RunningStep>>,
 }
 
 #[derive(Debug)]
-struct Running {
+struct RunningStep {
     id: usize,
     name: String,
-    doing: String,
-    begun: Instant,
+    activity: String,
+    started: Instant,
     announced: Option<Instant>,
 }
 
-/// One thing that is going on. It is over when this is dropped.
+/// One running step. It ends when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Step {
+pub(crate) struct ProgressStep {
     progress: Arc<Progress>,
     id: usize,
-    begun: Instant,
+    started: Instant,
 }
 
 impl Progress {
-    /// Starts the clock.
     pub(crate) fn start() -> Arc<Self> {
+        let now = Instant::now();
+        let command_started = procfs::own_age().and_then(|age| now.checked_sub(age)).unwrap_or(now);
         let progress =
-            Arc::new(Self { begun: Instant::now(), terminal: io::stderr().is_terminal(), steps: Mutex::default() });
+            Arc::new(Self { command_started, terminal: io::stderr().is_terminal(), steps: Mutex::default() });
         let watched = Arc::downgrade(&progress);
-        thread::spawn(move || tick(&watched));
+        thread::spawn(move || refresh(&watched));
         progress
     }
 
-    /// Begins a step.
-    pub(crate) fn step(self: &Arc<Self>, name: &str, doing: &str) -> Step {
+    /// The time since the developer entered the command.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.command_started.elapsed()
+    }
+
+    pub(crate) fn step(self: &Arc<Self>, name: &str, activity: &str) -> ProgressStep {
         let mut steps = self.steps();
         let id = steps.iter().map(|step| step.id + 1).max().unwrap_or_default();
-        let begun = Instant::now();
-        steps.push(Running { id, name: name.into(), doing: doing.into(), begun, announced: None });
+        let started = Instant::now();
+        steps.push(RunningStep { id, name: name.into(), activity: activity.into(), started, announced: None });
         drop(steps);
-        Step { progress: Arc::clone(self), id, begun }
+        ProgressStep { progress: Arc::clone(self), id, started }
     }
 
-    /// Says something that stays.
-    pub(crate) fn say(&self, line: &str) {
+    /// Prints a line that stays.
+    pub(crate) fn print(&self, line: &str) {
         let steps = self.steps();
-        self.print(line);
+        self.write(line);
         drop(steps);
     }
 
-    fn print(&self, line: &str) {
+    fn write(&self, line: &str) {
         let clear = if self.terminal { "\r\x1b[2K" } else { "" };
-        let _ = writeln!(io::stderr(), "{clear}[{:>6.1} s] {line}", self.begun.elapsed().as_secs_f32());
+        let _ = writeln!(io::stderr(), "{clear}[{:>6.1} s] {line}", self.elapsed().as_secs_f32());
     }
 
-    fn steps(&self) -> MutexGuard<'_, Vec<Running>> {
+    fn steps(&self) -> MutexGuard<'_, Vec<RunningStep>> {
         self.steps.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn show(&self, turn: usize) {
+    fn show(&self, frame: usize) {
         let mut steps = self.steps();
         if self.terminal {
-            let wheel = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
-            let all: Vec<_> = steps.iter().map(|step| format!("{}: {}", step.name, step.doing)).collect();
-            if !all.is_empty() {
-                let line =
-                    format!("{} {:.0} s  {}", wheel[turn % 10], self.begun.elapsed().as_secs_f32(), all.join("; "));
-                let _ = write!(io::stderr(), "\r\x1b[2K{}", line.chars().take(width()).collect::<String>());
-            }
+            self.show_line(&steps, frame);
             return;
         }
         for step in steps.iter_mut() {
-            let due = match step.announced {
-                None => step.begun.elapsed() > WORTH_A_LINE,
-                Some(last) => last.elapsed() > STILL_AT_IT,
+            let (due, duration) = match step.announced {
+                None => (step.started.elapsed() > FIRST_ANNOUNCEMENT, String::new()),
+                Some(last) => {
+                    (last.elapsed() > ANNOUNCEMENT_INTERVAL, format!(" (for {} s)", step.started.elapsed().as_secs()))
+                }
             };
             if due {
-                let so_far = match step.announced {
-                    None => String::new(),
-                    Some(_) => format!(" (for {} s)", step.begun.elapsed().as_secs()),
-                };
                 step.announced = Some(Instant::now());
-                self.print(&format!("{}: {}{so_far}", step.name, step.doing));
+                self.write(&format!("{}: {}{duration}", step.name, step.activity));
             }
+        }
+    }
+
+    fn show_line(&self, steps: &[RunningStep], frame: usize) {
+        let spinner = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
+        let all: Vec<_> = steps.iter().map(|step| format!("{}: {}", step.name, step.activity)).collect();
+        if !all.is_empty() {
+            let line = format!("{} {:.0} s  {}", spinner[frame % 10], self.elapsed().as_secs_f32(), all.join("; "));
+            let _ = write!(io::stderr(), "\r\x1b[2K{}", line.chars().take(width()).collect::<String>());
         }
     }
 }
 
-impl Step {
-    /// Says what the step is at now.
-    pub(crate) fn doing(&self, what: &str) {
-        if let Some(step) = self.progress.steps().iter_mut().find(|step| step.id == self.id)
-            && step.doing != what
-        {
-            what.clone_into(&mut step.doing);
-            step.announced = None;
-        }
+impl ProgressStep {
+    /// Begins a new activity, which is announced again outside a terminal.
+    pub(crate) fn begin(&self, activity: &str) {
+        self.update(activity, true);
     }
 
-    /// Says more closely what it is at, which is worth no line of its own.
-    pub(crate) fn describe(&self, what: &str) {
-        if let Some(step) = self.progress.steps().iter_mut().find(|step| step.id == self.id) {
-            what.clone_into(&mut step.doing);
+    /// Adds detail to the current activity, without an announcement of its own.
+    pub(crate) fn describe(&self, activity: &str) {
+        self.update(activity, false);
+    }
+
+    fn update(&self, activity: &str, announce: bool) {
+        if let Some(step) = self.progress.steps().iter_mut().find(|step| step.id == self.id)
+            && step.activity != activity
+        {
+            activity.clone_into(&mut step.activity);
+            if announce {
+                step.announced = None;
+            }
         }
     }
 
     /// Ends the step with a line that stays.
     pub(crate) fn done(self, line: &str) {
-        self.progress.say(&format!("{line} ({:.1} s)", self.begun.elapsed().as_secs_f32()));
+        self.progress.print(&format!("{line} ({:.1} s)", self.started.elapsed().as_secs_f32()));
     }
 }
 
-impl Drop for Step {
+impl Drop for ProgressStep {
     fn drop(&mut self) {
         let mut steps = self.progress.steps();
         steps.retain(|step| step.id != self.id);
@@ -136,19 +148,19 @@ impl Drop for Step {
     }
 }
 
-fn tick(watched: &Weak<Progress>) {
-    for turn in 0.. {
+fn refresh(watched: &Weak<Progress>) {
+    for frame in 0.. {
         let Some(progress) = watched.upgrade() else { return };
-        progress.show(turn);
+        progress.show(frame);
         drop(progress);
         thread::sleep(Duration::from_millis(120));
     }
 }
 
-/// A line that is longer than the terminal would scroll it.
+/// The terminal's width. A longer line would wrap, and could not be overwritten.
 fn width() -> usize {
     match rustix::termios::tcgetwinsize(io::stderr()).map_or(0, |size| usize::from(size.ws_col)) {
-        0 => 79, // a terminal that does not know
+        0 => 79, // the terminal does not report its width
         columns => columns.saturating_sub(1),
     }
 }

@@ -1,4 +1,4 @@
-//! The secrets of a stack: made once, kept until `down --wipe`.
+//! The secrets of a stack. They are generated once and kept until `down --wipe`.
 
 use std::{
     fs::{self, File},
@@ -12,38 +12,34 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    checkout::{Checkout, write_whole},
-    failure::{Attempt, Failure, Result},
+    checkout::{Checkout, write_file},
+    error::{DevError, ErrorContext, Result},
 };
 
-/// Passwords and keys. All are of the base64url alphabet, so that none needs quoting anywhere.
+/// Passwords and keys. All use the base64url alphabet, so none needs quotes in a shell or a configuration file.
 #[derive(Clone, Deserialize, Serialize)]
 pub(crate) struct Secrets {
     /// PostgreSQL's superuser, which only this program uses.
     pub(crate) postgres_superuser: String,
-    /// The platform's own role, owner of the platform database.
+    /// The role `landlord`, which owns the platform database.
     pub(crate) postgres: String,
     /// The role of the API functions.
     pub(crate) postgres_api: String,
-    /// The role of the functions that make and delete tenants.
+    /// The role of the functions that create and delete tenants' databases.
     pub(crate) postgres_provisioner: String,
-    /// MongoDB's root user.
     pub(crate) mongo: String,
-    /// What the members of a MongoDB replica set share.
+    /// Authenticates the members of a MongoDB replica set to each other.
     pub(crate) mongo_key: String,
-    /// Redis.
     pub(crate) redis: String,
-    /// MinIO's secret key.
     pub(crate) minio: String,
-    /// The cluster id of Kafka: 16 bytes.
+    /// Kafka's cluster id: 16 bytes.
     pub(crate) kafka_cluster: String,
-    /// What signs tokens at sign-in.
+    /// Signs access tokens.
     pub(crate) jwt: TokenKey,
-    /// What signs tokens of impersonations.
+    /// Signs impersonation tokens.
     pub(crate) impersonation: TokenKey,
     /// Keys the digests of idempotent requests.
     pub(crate) idempotency: String,
-    /// The first super-admin's password.
     pub(crate) first_admin_password: String,
 }
 
@@ -54,30 +50,30 @@ pub(crate) struct TokenKey {
     pub(crate) signing_key: String,
     /// RFC 7638 thumbprint of the public key.
     pub(crate) id: String,
-    /// A JWKS document with the one public key.
+    /// A JWK Set that contains the public key.
     pub(crate) public_keys: String,
 }
 
 impl Secrets {
-    /// The secrets of this checkout, made now if there are none.
-    pub(crate) fn load_or_make(checkout: &Checkout) -> Result<Self> {
+    /// The secrets of this checkout. Without any, new ones are generated.
+    pub(crate) fn load_or_generate(checkout: &Checkout) -> Result<Self> {
         let file = checkout.local("secrets/secrets.json");
         if !file.exists() {
-            checkout.prepare()?;
-            let secrets = Self::make()?;
-            let text = serde_json::to_string_pretty(&secrets).attempt(|| "Secrets cannot be kept".into())?;
-            write_whole(&file, &text)?;
+            checkout.create_folders()?;
+            let secrets = Self::generate()?;
+            let text = serde_json::to_string_pretty(&secrets).context(|| "The secrets cannot be saved".into())?;
+            write_file(&file, &text)?;
             return Ok(secrets);
         }
-        let what = || format!("{} cannot be understood", file.display());
-        let text = fs::read_to_string(&file).attempt(what)?;
+        let action = || format!("{} cannot be read", file.display());
+        let text = fs::read_to_string(&file).context(action)?;
         serde_json::from_str(&text).map_err(|error| {
-            Failure::new(what(), error)
-                .remedy("It was written by another version: `cargo dev down --wipe` starts afresh")
+            DevError::new(action(), error)
+                .remedy("Another version may have written it. `cargo dev down --wipe` removes it, and all data")
         })
     }
 
-    pub(crate) fn make() -> Result<Self> {
+    pub(crate) fn generate() -> Result<Self> {
         Ok(Self {
             postgres_superuser: random(24)?,
             postgres: random(24)?,
@@ -88,8 +84,8 @@ impl Secrets {
             redis: random(24)?,
             minio: random(24)?,
             kafka_cluster: random(16)?,
-            jwt: TokenKey::make()?,
-            impersonation: TokenKey::make()?,
+            jwt: TokenKey::generate()?,
+            impersonation: TokenKey::generate()?,
             idempotency: random(32)?,
             first_admin_password: random(18)?,
         })
@@ -97,12 +93,13 @@ impl Secrets {
 }
 
 impl TokenKey {
-    pub(crate) fn make() -> Result<Self> {
+    pub(crate) fn generate() -> Result<Self> {
         let private = openssl(&["genpkey", "-algorithm", "ed25519", "-outform", "DER"], &[])?;
         let public = openssl(&["pkey", "-inform", "DER", "-pubout", "-outform", "DER"], &private)?;
-        // The key itself is the last 32 bytes of its SubjectPublicKeyInfo (RFC 8410).
+        // The key is the last 32 bytes of its SubjectPublicKeyInfo (RFC 8410).
         let key = public.len().checked_sub(32).map(|start| URL_SAFE_NO_PAD.encode(&public[start..]));
-        let key = key.ok_or_else(|| Failure::new("The token key cannot be made", "openssl printed no public key"))?;
+        let key =
+            key.ok_or_else(|| DevError::new("The token key cannot be generated", "openssl printed no public key"))?;
         let id = thumbprint(&key);
         let keys = json!({ "keys": [
             { "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": id, "x": key },
@@ -120,14 +117,14 @@ fn thumbprint(x: &str) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#)))
 }
 
-/// So many random bytes, in base64url. Never begins with a dash, which a program might take for an option.
+/// Random bytes in base64url. The text never begins with a dash, which a program might read as an option.
 fn random(bytes: usize) -> Result<String> {
     loop {
-        let mut noise = vec![0; bytes];
+        let mut random = vec![0; bytes];
         File::open("/dev/urandom")
-            .and_then(|mut source| source.read_exact(&mut noise))
-            .attempt(|| "There is no randomness".into())?;
-        let text = URL_SAFE_NO_PAD.encode(noise);
+            .and_then(|mut source| source.read_exact(&mut random))
+            .context(|| "Random bytes cannot be read".into())?;
+        let text = URL_SAFE_NO_PAD.encode(random);
         if !text.starts_with('-') {
             return Ok(text);
         }
@@ -135,21 +132,21 @@ fn random(bytes: usize) -> Result<String> {
 }
 
 fn openssl(arguments: &[&str], input: &[u8]) -> Result<Vec<u8>> {
-    let what = || "The token key cannot be made by openssl".to_owned();
+    let action = || "The token key cannot be generated by openssl".to_owned();
     let mut child = Command::new("openssl")
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .attempt(what)?;
+        .context(action)?;
     if let Some(mut stdin) = child.stdin.take() {
-        // One that does not read its input may be gone by now; its exit status says whether that was well.
+        // Some commands end without reading their input, so a failed write is no error. The exit status is checked.
         let _ = stdin.write_all(input);
     }
-    let output = child.wait_with_output().attempt(what)?;
+    let output = child.wait_with_output().context(action)?;
     if !output.status.success() {
-        return Err(Failure::new(what(), String::from_utf8_lossy(&output.stderr)));
+        return Err(DevError::new(action(), String::from_utf8_lossy(&output.stderr)));
     }
     Ok(output.stdout)
 }
@@ -159,14 +156,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_key_id_is_the_thumbprint_of_rfc_8037() {
+    fn the_key_id_matches_the_example_in_rfc_8037() {
         let x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
         assert_eq!(thumbprint(x), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
     }
 
     #[test]
-    fn the_public_key_belongs_to_the_private_one() {
-        let key = TokenKey::make().unwrap();
+    fn the_public_key_matches_the_private_key() {
+        let key = TokenKey::generate().unwrap();
         let keys: serde_json::Value =
             serde_json::from_slice(&URL_SAFE_NO_PAD.decode(&key.public_keys).unwrap()).unwrap();
         let private = URL_SAFE_NO_PAD.decode(&key.signing_key).unwrap();

@@ -6,7 +6,11 @@ use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::http::{Routes, finish};
-use crate::{config::ConfigError, error, telemetry};
+use crate::{
+    config::ConfigError,
+    error,
+    worker::{self, Invocation, Worker},
+};
 
 /// Runs the routes of one function until Lambda ends the process. `app` reads the configuration; when it cannot, the
 /// function ends with one clear line and Lambda reports a failed start.
@@ -14,18 +18,18 @@ pub async fn serve<A>(
     app: impl FnOnce() -> Result<A, ConfigError>,
     routes: impl FnOnce(A) -> Routes,
 ) -> Result<(), lambda_http::Error> {
-    let app = start(app)?;
+    let app = worker::start(app)?;
     lambda_http::run(finish(routes(app))).await
 }
 
 /// As [`serve`], for a function that a schedule invokes too. Whatever is no request of the HTTP API goes to `scheduled`,
 /// whose answer, or failure, is the invocation's.
-pub async fn serve_scheduled<A: Clone, T: Serialize>(
+pub async fn serve_scheduled<A: Clone + Worker, T: Serialize>(
     app: impl FnOnce() -> Result<A, ConfigError>,
     routes: impl FnOnce(A) -> Routes,
-    scheduled: impl AsyncFn(A) -> error::Result<T>,
+    scheduled: impl AsyncFn(&A, Invocation) -> error::Result<T>,
 ) -> Result<(), lambda_http::Error> {
-    let app = start(app)?;
+    let app = worker::start(app)?;
     let requests = Adapter::from(finish(routes(app.clone())));
     let (app, scheduled) = (&app, &scheduled);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| {
@@ -36,18 +40,14 @@ pub async fn serve_scheduled<A: Clone, T: Serialize>(
                 let request: LambdaRequest = serde_json::from_str(payload.get())?;
                 to_raw_value(&requests.call(LambdaEvent::new(request, context)).await?)
             } else {
-                to_raw_value(&scheduled(app.clone()).await?)
+                let event = LambdaEvent::new(serde_json::from_str(payload.get())?, context);
+                to_raw_value(&worker::invoke(app, scheduled, event).await?)
             };
             Ok::<_, lambda_http::Error>(answer?)
         }
         .boxed_local()
     }))
     .await
-}
-
-fn start<A>(app: impl FnOnce() -> Result<A, ConfigError>) -> Result<A, ConfigError> {
-    telemetry::init();
-    app().inspect_err(|error| tracing::error!(error = %error, "the function cannot start"))
 }
 
 /// Whether an event is a request of API Gateway (payload 2.0).

@@ -145,7 +145,7 @@ pub struct Tenant {
 
 /// The version of the schema that a newly provisioned tenant's databases have: the number of the newest file in
 /// `infra/migrations/tenant`.
-pub const TENANT_SCHEMA_VERSION: i32 = 2;
+pub const TENANT_SCHEMA_VERSION: i32 = 1;
 
 /// The database, on every PostgreSQL cluster, that databases of tenants are cloned from.
 pub fn tenant_template(schema_version: i32) -> String {

@@ -1,107 +1,100 @@
-//! An invocation of a worker: who called it, and when it has to be over.
+//! The runtime of functions that a queue, a schedule or a deployment invokes. It treats all of them in the same way:
+//!
+//! - A failed start is logged in one line that names the variable, and Lambda reports it.
+//! - Each invocation has a [`Deadline`]. When it passes, the invocation fails with [`Error::DeadlineExceeded`].
+//! - A panic fails the invocation, or only its message where [`Batch::process`] works on messages; the process goes on.
+//! - Messages that fail are delivered again, the others of the batch are not (partial batch response).
+//! - Errors are logged with their causes, and returned to Lambda, whose error metric counts them.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+mod batch;
+mod deadline;
 
-use lambda_runtime::Context;
-use serde_json::Value;
+use std::{panic::AssertUnwindSafe, time::Duration};
 
-/// Who called a worker that has a queue and a schedule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+use futures::FutureExt;
+use lambda_runtime::{LambdaEvent, service_fn};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+pub use self::{
+    batch::{Batch, concurrently},
+    deadline::Deadline,
+};
+use crate::{
+    config::ConfigError,
+    error::{Error, Result},
+    telemetry,
+};
+
+/// After the deadline, before the invocation is abandoned: a handler that ends its own work at the deadline can still answer.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// The application of a worker function.
+pub trait Worker {
+    /// How long an invocation may take where the runtime gives no deadline.
+    fn default_timeout(&self) -> Duration;
+}
+
+impl<A: Worker> Worker for std::sync::Arc<A> {
+    fn default_timeout(&self) -> Duration {
+        self.as_ref().default_timeout()
+    }
+}
+
+/// What invoked a worker.
+#[derive(Debug)]
 pub enum Trigger {
-    /// Messages of the queue.
-    Queue,
-    /// The schedule, or someone by hand.
-    Schedule,
+    /// Messages of its queue.
+    Queue(Batch),
+    /// A schedule, a deployment, or a person.
+    Event,
 }
 
-impl Trigger {
-    /// Tells it by the event.
-    pub fn of(payload: &Value) -> Self {
-        if payload.get("Records").is_some_and(Value::is_array) { Self::Queue } else { Self::Schedule }
-    }
+/// One invocation of a worker.
+#[derive(Debug)]
+pub struct Invocation {
+    pub trigger: Trigger,
+    pub deadline: Deadline,
 }
 
-/// What is left of an invocation for its answer.
-const ANSWER: Duration = Duration::from_secs(1);
-
-/// What is left of a run to say what went wrong, when a call has waited as long as it may.
-const REPORT_MARGIN: Duration = Duration::from_secs(1);
-
-/// With less time than this, nothing new is begun.
-const NEAR: Duration = Duration::from_secs(4);
-
-/// When a run has to be over.
-#[derive(Debug, Clone, Copy)]
-pub struct Deadline(Instant);
-
-impl Deadline {
-    /// The deadline of an invocation, less what its answer takes. Where Lambda does not say, as the local runtime, which
-    /// sends 1970, it may take `default_timeout`.
-    pub fn of(context: &Context, default_timeout: Duration) -> Self {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let left = Duration::from_millis(context.deadline).saturating_sub(now);
-        Self::after(if left.is_zero() { default_timeout } else { left }.saturating_sub(ANSWER))
-    }
-
-    /// This much from now.
-    pub fn after(time: Duration) -> Self {
-        Self(Instant::now() + time)
-    }
-
-    /// What is left.
-    pub fn remaining(self) -> Duration {
-        self.0.saturating_duration_since(Instant::now())
-    }
-
-    /// Whether it is too late to begin anything.
-    pub fn is_near(self) -> bool {
-        self.remaining() < NEAR
-    }
-
-    /// How long a call may take that would be given this much: never all that is left.
-    #[must_use]
-    pub fn cap(self, time: Duration) -> Duration {
-        time.min(self.remaining().saturating_sub(REPORT_MARGIN))
-    }
+/// Runs a worker function until Lambda ends the process.
+pub async fn run<A: Worker, T: Serialize>(
+    app: impl FnOnce() -> Result<A, ConfigError>,
+    handle: impl AsyncFn(&A, Invocation) -> Result<T>,
+) -> Result<(), lambda_runtime::Error> {
+    let app = start(app)?;
+    let (app, handle) = (&app, &handle);
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
+        Ok::<_, lambda_runtime::Error>(invoke(app, handle, event).await?)
+    }))
+    .await
 }
 
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
+/// Initializes logging and reads the configuration. An error is logged.
+pub(crate) fn start<A>(app: impl FnOnce() -> Result<A, ConfigError>) -> Result<A, ConfigError> {
+    telemetry::init();
+    app().inspect_err(|error| tracing::error!(error = %error, "the function cannot start"))
+}
 
-    use super::*;
-
-    const DEFAULT_TIMEOUT: Duration = Duration::from_secs(26);
-
-    #[test]
-    fn what_brings_no_records_is_the_schedule() {
-        assert_eq!(Trigger::of(&json!({ "Records": [] })), Trigger::Queue);
-        for schedule in [json!({ "source": "aws.scheduler" }), json!({}), json!(null), json!({ "Records": 1 })] {
-            assert_eq!(Trigger::of(&schedule), Trigger::Schedule, "{schedule}");
-        }
-    }
-
-    fn in_millis(from_now: u64) -> Context {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        let mut context = Context::default();
-        context.deadline = u64::try_from(now.as_millis()).unwrap() + from_now;
-        context
-    }
-
-    #[test]
-    fn a_deadline_of_1970_means_that_there_is_none() {
-        assert!(Deadline::of(&Context::default(), DEFAULT_TIMEOUT).remaining() > Duration::from_secs(20));
-    }
-
-    #[test]
-    fn the_answer_has_time_of_its_own() {
-        let left = Deadline::of(&in_millis(10_000), DEFAULT_TIMEOUT).remaining();
-        assert!(left > Duration::from_secs(8) && left <= Duration::from_secs(9), "{left:?}");
-    }
-
-    #[test]
-    fn little_time_is_near() {
-        assert!(Deadline::of(&in_millis(3000), DEFAULT_TIMEOUT).is_near());
-        assert!(!Deadline::of(&in_millis(30_000), DEFAULT_TIMEOUT).is_near());
-    }
+/// Handles one event, as [`run`] does.
+pub async fn invoke<A: Worker, T: Serialize>(
+    app: &A,
+    handle: impl AsyncFn(&A, Invocation) -> Result<T>,
+    event: LambdaEvent<Value>,
+) -> Result<Value> {
+    let deadline = Deadline::of(&event.context, app.default_timeout());
+    let trigger = match Batch::of(event.payload) {
+        Ok(Some(batch)) => Trigger::Queue(batch),
+        Ok(None) => Trigger::Event,
+        Err(error) => return Err(error),
+    };
+    // Boxed, because the futures of workers are large.
+    let work = AssertUnwindSafe(Box::pin(handle(app, Invocation { trigger, deadline }))).catch_unwind();
+    let result = match tokio::time::timeout(deadline.remaining() + GRACE, work).await {
+        Ok(Ok(result)) => result,
+        // The panic's message is on standard error.
+        Ok(Err(_)) => Err(Error::internal("the worker panicked")),
+        Err(_) => Err(Error::DeadlineExceeded),
+    };
+    result.map(|answer| json!(answer)).inspect_err(|error| tracing::error!(error = error.chain(), "invocation failed"))
 }

@@ -3,7 +3,7 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use shared::{
-    impersonations::{self, store::record},
+    impersonations::store::record,
     revocations,
     revocations::EndReason,
     types::{Actor, SuperAdminId, SuperAdminRole, UserId},

@@ -10,6 +10,7 @@ use shared::{
     config::{Clusters, RedisConfig},
     impersonations,
     types::Actor,
+    worker::invoke,
 };
 use tests::{
     Answer,
@@ -57,7 +58,7 @@ async fn without_redis_nothing_starts_and_everything_that_ends_or_reads_goes_on(
         let relay = relay(&stage.world, &topic());
         // The request has its head start.
         stage.sql("UPDATE outbox SET available_at = now() WHERE destination = 'denial'").await;
-        let report = handle(&relay, tick()).await.unwrap();
+        let report = invoke(&relay, handle, tick()).await.unwrap();
         assert_eq!(report["denials_written"], 2, "{mode:?}");
         for sid in [&first, &second] {
             assert!(denied(sid).await.is_some(), "{mode:?}");

@@ -7,7 +7,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use shared::{
     clients::sqs::Sqs,
-    impersonations, revocations,
+    revocations,
     revocations::EndReason,
     types::{Actor, SuperAdminRole},
 };

@@ -27,6 +27,7 @@ use shared::{
         sqs::Sqs,
     },
     config::{FromEnv, KafkaConfig, ProvisioningConfig},
+    worker::invoke,
 };
 use tests::{Api, World, deny_list, queues};
 use uuid::Uuid;
@@ -170,7 +171,7 @@ async fn relay_until(stopped: &AtomicBool, url: &str, app: &App) {
             client.delete_message().queue_url(url).receipt_handle(handle).send().await.unwrap();
         }
         if !messages.is_empty() {
-            handle(app, poke()).await.unwrap();
+            invoke(app, handle, poke()).await.unwrap();
         }
     }
 }

@@ -6,10 +6,9 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
-use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use emulator::{
     event_source::{self, EventSource},
     invoke::{Invoke, InvokeError},
@@ -17,15 +16,16 @@ use emulator::{
 use futures::{FutureExt, future::BoxFuture};
 use lambda_runtime::{Context, LambdaEvent};
 use provision_tenant::App;
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::{
     clients::sqs::Sqs,
-    config::{FromEnv, KafkaConfig, ProvisioningConfig},
-    events,
+    config::{FromEnv, KafkaConfig, ProvisioningConfig, QueueConfig},
+    events::{self, Dispatcher},
     operations::StepName,
     provisioning::Moment,
     tenants::TenantStatus,
     types::OperationId,
+    worker::invoke,
 };
 use tests::queues::{self, Queue};
 use tokio::{sync::oneshot, task::JoinHandle};
@@ -42,31 +42,29 @@ fn function(stage: &Stage, saboteur: Option<Arc<Saboteur>>) -> App {
     if let Some(saboteur) = saboteur {
         provisioner.observer = Some(saboteur);
     }
-    let relay_queue_url = Some(stage.world.relay_queue_url.clone());
-    App { provisioner: Arc::new(provisioner), sqs: Arc::new(Sqs::new()), relay_queue_url }
+    let queues = QueueConfig { provision: None, relay: Some(stage.world.relay_queue_url.clone()), measure: None };
+    App { provisioner: Arc::new(provisioner), dispatcher: Arc::new(Dispatcher::new(queues)) }
 }
 
-fn in_a_minute() -> SystemTime {
-    SystemTime::now() + Duration::from_mins(1)
+/// Invokes the function with a batch.
+async fn work(app: &App, batch: Value) -> Value {
+    invoke(app, provision_tenant::handle, LambdaEvent::new(batch, Context::default())).await.unwrap()
+}
+
+/// The ids of the messages that must be delivered again.
+fn failed_messages(response: &Value) -> HashSet<String> {
+    let failures = response["batchItemFailures"].as_array().unwrap();
+    failures.iter().map(|failure| failure["itemIdentifier"].as_str().unwrap().to_owned()).collect()
 }
 
 fn body(operation: OperationId) -> String {
     json!({ "operation_id": operation }).to_string()
 }
 
-/// A batch with a message about each; its id is the operation's.
-fn batch(operations: &[OperationId]) -> SqsEvent {
-    let mut event = SqsEvent::default();
-    event.records = operations
-        .iter()
-        .map(|operation| {
-            let mut message = SqsMessage::default();
-            message.message_id = Some(operation.to_string());
-            message.body = Some(body(*operation));
-            message
-        })
-        .collect();
-    event
+/// A batch with one message per operation, whose id is the operation's.
+fn batch(operations: &[OperationId]) -> Value {
+    let message = |operation: &OperationId| json!({ "messageId": operation, "body": body(*operation) });
+    json!({ "Records": operations.iter().map(message).collect::<Vec<_>>() })
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -75,10 +73,9 @@ async fn a_panic_over_one_message_fails_that_message_alone() {
     let asked = [stage.ask().await, stage.ask().await, stage.ask().await];
     let app = function(&stage, Some(Saboteur::new([(Moment::Applied(StepName::MongodbDatabase), Fault::Panic)])));
 
-    let response = app.handle(batch(&asked.map(|asked| asked.operation)), in_a_minute()).await;
+    let response = work(&app, batch(&asked.map(|asked| asked.operation))).await;
 
-    let failed: HashSet<String> =
-        response.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect();
+    let failed = failed_messages(&response);
     assert_eq!(failed.len(), 1, "{failed:?}");
     let (broken, whole): (Vec<_>, Vec<_>) =
         asked.into_iter().partition(|asked| failed.contains(&asked.operation.to_string()));
@@ -90,8 +87,8 @@ async fn a_panic_over_one_message_fails_that_message_alone() {
 
     // Its lease is left to expire, as after any death; then its message comes again.
     stage.expire(broken.operation).await;
-    let response = app.handle(batch(&[broken.operation]), in_a_minute()).await;
-    assert!(response.batch_item_failures.is_empty());
+    let response = work(&app, batch(&[broken.operation])).await;
+    assert!(failed_messages(&response).is_empty());
     stage.assert_active(broken.tenant).await;
     stage.world.drop_tenants().await;
 }
@@ -214,7 +211,7 @@ async fn relay(stage: &Stage, queue: &Queue) -> serde_json::Value {
         queue.url.clone(),
         provisioning,
     );
-    relay_events::handle(&app, LambdaEvent::new(json!({}), Context::default())).await.unwrap()
+    invoke(&app, relay_events::handle, LambdaEvent::new(json!({}), Context::default())).await.unwrap()
 }
 
 async fn attempts(stage: &Stage, asked: Asked) -> i32 {
@@ -224,8 +221,7 @@ async fn attempts(stage: &Stage, asked: Asked) -> i32 {
 
 /// What the function answers to an event.
 async fn answer(app: &App, event: &str) -> Result<String, InvokeError> {
-    let batch = serde_json::from_str(event).unwrap();
-    Ok(serde_json::to_string(&app.handle(batch, in_a_minute()).await).unwrap())
+    Ok(work(app, serde_json::from_str(event).unwrap()).await.to_string())
 }
 
 /// Repeats until it is so.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use relay_events::{Boundary, handle};
-use shared::{events, types::TenantId};
+use shared::{events, types::TenantId, worker::invoke};
 
 use crate::{
     poke, scheduled,
@@ -17,13 +17,13 @@ async fn dies_at(boundary: Boundary, another_process: bool) {
     let mut owed = stage.owe(&tenants, 0).await;
     // There is something before it on the topic, and a producer that is warm.
     let (app, stop) = stage.stopping_relay();
-    handle(&app, poke()).await.unwrap();
+    invoke(&app, handle, poke()).await.unwrap();
     for round in 1..20 {
         owed.extend(stage.owe(&tenants, round).await);
     }
     stop.at(boundary);
     tokio::select! {
-        result = handle(&app, scheduled()) => panic!("it should stop at {boundary:?}, not end with {result:?}"),
+        result = invoke(&app, handle, scheduled()) => panic!("it should stop at {boundary:?}, not end with {result:?}"),
         () = stop.reached() => {}
     }
     stop.nowhere();
@@ -34,7 +34,7 @@ async fn dies_at(boundary: Boundary, another_process: bool) {
     let app = if another_process { stage.relay() } else { app };
     owed.extend(stage.owe(&tenants, 20).await);
     until("all is sent", async || {
-        handle(&app, poke()).await.unwrap();
+        invoke(&app, handle, poke()).await.unwrap();
         stage.waiting().await == 0
     })
     .await;
@@ -68,17 +68,17 @@ async fn thaws_at(boundary: Boundary) {
     let (frozen, stop) = stage.stopping_relay();
     stop.at(boundary);
     let run = tokio::spawn(async move {
-        let result = handle(&frozen, scheduled()).await;
+        let result = invoke(&frozen, handle, scheduled()).await;
         (frozen, result)
     });
     stop.reached().await;
 
     let other = stage.relay();
-    handle(&other, poke()).await.unwrap();
+    invoke(&other, handle, poke()).await.unwrap();
     assert_eq!(stage.waiting().await, 2, "while its session lives nobody else sends");
     stage.end_session_with_lock().await;
     until("another sends all", async || {
-        handle(&other, poke()).await.unwrap();
+        invoke(&other, handle, poke()).await.unwrap();
         stage.waiting().await == 0
     })
     .await;
@@ -90,7 +90,7 @@ async fn thaws_at(boundary: Boundary) {
     assert!(result.unwrap_err().is_transient(), "{boundary:?}");
     for app in [&thawed, &other, &thawed] {
         owed.extend(stage.owe(&tenants, 2).await);
-        handle(app, scheduled()).await.unwrap();
+        invoke(app, handle, scheduled()).await.unwrap();
         assert_eq!(stage.waiting().await, 0, "{boundary:?}");
     }
     stage.assert_holds_once(&owed);
@@ -115,7 +115,7 @@ async fn a_relay_that_thaws_after_the_commit_does_no_harm() {
 async fn the_record_of_a_batch_goes_with_its_rows() {
     let stage = Stage::new().await;
     stage.owe(&[TenantId::generate()], 0).await;
-    handle(&stage.relay(), scheduled()).await.unwrap();
+    invoke(&stage.relay(), handle, scheduled()).await.unwrap();
     let connection = stage.world.api_pool().get().await.unwrap();
     let checkpoint = events::store::find_checkpoint(&connection, &stage.kafka.topic).await.unwrap().unwrap();
     assert_eq!(checkpoint.open, None);

@@ -7,6 +7,7 @@ mod operations;
 mod outages;
 mod stage;
 
+use shared::worker::invoke;
 use std::time::Duration;
 
 use lambda_runtime::{Context, LambdaEvent};
@@ -46,7 +47,7 @@ async fn events_arrive_once_in_the_order_of_their_tenant() {
     }
     let app = stage.relay();
 
-    let report = handle(&app, scheduled()).await.unwrap();
+    let report = invoke(&app, handle, scheduled()).await.unwrap();
 
     assert_eq!(report["events_sent"], 1200);
     assert_eq!(stage.waiting().await, 0);
@@ -59,7 +60,7 @@ async fn events_arrive_once_in_the_order_of_their_tenant() {
     }
     assert_eq!(stage.partitions(), 6, "a topic that is missing is made");
 
-    assert_eq!(handle(&app, scheduled()).await.unwrap()["events_sent"], 0);
+    assert_eq!(invoke(&app, handle, scheduled()).await.unwrap()["events_sent"], 0);
     assert_eq!(stage.read().len(), 1200);
 }
 
@@ -68,12 +69,12 @@ async fn a_poke_is_enough() {
     let stage = Stage::new().await;
     let owed = stage.owe(&[TenantId::generate()], 0).await;
     let app = stage.relay();
-    assert_eq!(handle(&app, poke()).await.unwrap(), json!({ "batchItemFailures": [] }));
+    assert_eq!(invoke(&app, handle, poke()).await.unwrap(), json!({ "batchItemFailures": [] }));
     stage.assert_holds_once(&owed);
     // The producer of the first run serves the second.
     let begun = Instant::now();
     let more = stage.owe(&[TenantId::generate()], 1).await;
-    handle(&app, poke()).await.unwrap();
+    invoke(&app, handle, poke()).await.unwrap();
     println!("a warm poke with one event: {:?}", begun.elapsed());
     stage.assert_holds_once(&[owed, more].concat());
 }
@@ -86,7 +87,7 @@ async fn many_relays_at_once_send_everything_once() {
     let mut owed = Vec::new();
     for round in 0..15 {
         owed.extend(stage.owe(&tenants, round).await);
-        let answers = futures::future::join_all(relays.iter().map(|app| handle(app, scheduled()))).await;
+        let answers = futures::future::join_all(relays.iter().map(|app| invoke(app, handle, scheduled()))).await;
         // Who finds another at work leaves it to that one, which looks again when it is done.
         assert!(answers.iter().all(Result::is_ok), "{answers:?}");
         assert_eq!(stage.waiting().await, 0, "round {round}");

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use shared::{
     error::{Dependency, Error},
     types::{OperationId, TenantId},
+    worker::invoke,
 };
 use tests::queues;
 
@@ -17,12 +18,12 @@ async fn a_message_to_the_queue_is_sent_when_its_head_start_is_over() {
     let stage = Stage::new().await;
     let operation = stage.owe_provision().await;
     let app = stage.relay();
-    handle(&app, scheduled()).await.unwrap();
+    invoke(&app, handle, scheduled()).await.unwrap();
     assert_eq!(queues::depth(&stage.world.provision_queue_url).await, 0);
     assert_eq!(stage.waiting().await, 1);
 
     stage.make_due().await;
-    let report = handle(&app, scheduled()).await.unwrap();
+    let report = invoke(&app, handle, scheduled()).await.unwrap();
     assert_eq!(report["provisions_sent"], 1);
     assert_eq!(
         queues::drain(&stage.world.provision_queue_url).await,
@@ -40,7 +41,7 @@ async fn many_messages_to_the_queue_are_sent_by_relays_that_share_them() {
     }
     stage.make_due().await;
     let relays: Vec<App> = (0..3).map(|_| stage.relay()).collect();
-    futures::future::try_join_all(relays.iter().map(|app| handle(app, poke()))).await.unwrap();
+    futures::future::try_join_all(relays.iter().map(|app| invoke(app, handle, poke()))).await.unwrap();
     let bodies = queues::drain(&stage.world.provision_queue_url).await;
     assert_eq!(bodies.len(), 120);
     let sent: HashSet<OperationId> = bodies
@@ -60,15 +61,15 @@ async fn a_queue_that_fails_holds_up_no_event() {
     let owed = stage.owe(&[TenantId::generate()], 0).await;
     let app = stage.relay_with_queue(&format!("{}-that-is-not-there", stage.world.provision_queue_url));
 
-    let error = handle(&app, scheduled()).await.unwrap_err();
+    let error = invoke(&app, handle, scheduled()).await.unwrap_err();
 
     assert!(matches!(error, Error::Unavailable { dependency: Dependency::Sqs, .. }), "{error:?}");
     stage.assert_holds_once(&owed);
     assert_eq!(stage.waiting().await, 1);
     // It is tried again, not at once.
-    assert!(handle(&app, scheduled()).await.is_ok());
+    assert!(invoke(&app, handle, scheduled()).await.is_ok());
     stage.make_due().await;
-    handle(&stage.relay(), scheduled()).await.unwrap();
+    invoke(&stage.relay(), handle, scheduled()).await.unwrap();
     assert_eq!(queues::depth(&stage.world.provision_queue_url).await, 1);
 }
 
@@ -81,11 +82,11 @@ async fn the_schedule_sends_lost_operations_again_and_clears_old_responses() {
     stage.stored_response("23 hours").await;
     let app = stage.relay();
 
-    handle(&app, poke()).await.unwrap();
+    invoke(&app, handle, poke()).await.unwrap();
     assert_eq!(queues::depth(&stage.world.provision_queue_url).await, 0);
     assert_eq!(stage.world.count("SELECT FROM idempotency_keys").await, 2);
 
-    let report = handle(&app, scheduled()).await.unwrap();
+    let report = invoke(&app, handle, scheduled()).await.unwrap();
     assert_eq!(report["operations_requeued"], 1);
     assert_eq!(report["responses_deleted"], 1);
     assert_eq!(

@@ -7,6 +7,7 @@ use serde_json::json;
 use shared::{
     error::{Dependency, Error},
     types::TenantId,
+    worker::invoke,
 };
 use tests::{
     proxy::{Mode, Proxy},
@@ -34,11 +35,12 @@ async fn without_kafka_nothing_is_lost_and_the_answer_is_in_time() {
         let app = stage.relay_to(config);
 
         let begun = Instant::now();
-        let error = handle(&app, within(scheduled(), Duration::from_secs(6))).await.unwrap_err();
+        let error = invoke(&app, handle, within(scheduled(), Duration::from_secs(6))).await.unwrap_err();
         println!("{mode:?}: {} after {:?}", error.chain(), begun.elapsed());
         assert!(begun.elapsed() < Duration::from_secs(6), "{mode:?}: {:?}", begun.elapsed());
         assert!(matches!(error, Error::Unavailable { dependency: Dependency::Kafka, .. }), "{mode:?}: {error:?}");
-        let answer = timeout(Duration::from_secs(6), handle(&app, within(poke(), Duration::from_secs(6)))).await;
+        let answer =
+            timeout(Duration::from_secs(6), invoke(&app, handle, within(poke(), Duration::from_secs(6)))).await;
         assert_eq!(answer.unwrap().unwrap(), json!({ "batchItemFailures": [] }));
         assert_eq!(stage.waiting().await, 1);
     }
@@ -47,7 +49,7 @@ async fn without_kafka_nothing_is_lost_and_the_answer_is_in_time() {
     assert_eq!(body, [json!({ "operation_id": operation }).to_string()]);
 
     until("all is sent", async || {
-        handle(&stage.relay(), poke()).await.unwrap();
+        invoke(&stage.relay(), handle, poke()).await.unwrap();
         stage.waiting().await == 0
     })
     .await;
@@ -58,13 +60,13 @@ async fn without_kafka_nothing_is_lost_and_the_answer_is_in_time() {
 async fn a_transaction_of_someone_else_delays_and_does_not_repeat() {
     let stage = Stage::new().await;
     let owed = stage.owe(&[TenantId::generate(), TenantId::generate()], 0).await;
-    handle(&stage.relay(), poke()).await.unwrap();
+    invoke(&stage.relay(), handle, poke()).await.unwrap();
     let stranger = stage.open_foreign_transaction().await;
     let more = stage.owe(&[TenantId::generate(), TenantId::generate()], 1).await;
     let (app, stop) = stage.stopping_relay();
     stop.at(Boundary::Committed);
     tokio::select! {
-        result = handle(&app, scheduled()) => panic!("{result:?}"),
+        result = invoke(&app, handle, scheduled()) => panic!("{result:?}"),
         () = stop.reached() => {}
     }
     drop(app);
@@ -72,7 +74,7 @@ async fn a_transaction_of_someone_else_delays_and_does_not_repeat() {
     // What was sent cannot be read yet, so nobody can say whether it was.
     let app = stage.relay();
     until("it is found that this cannot be known", async || {
-        match handle(&app, within(scheduled(), Duration::from_secs(6))).await {
+        match invoke(&app, handle, within(scheduled(), Duration::from_secs(6))).await {
             Ok(_) => false,
             Err(error) => matches!(error, Error::Unavailable { dependency: Dependency::Kafka, .. }),
         }
@@ -81,7 +83,7 @@ async fn a_transaction_of_someone_else_delays_and_does_not_repeat() {
     assert_eq!(stage.waiting().await, 2);
     stranger.abort().await;
     until("all is sent", async || {
-        handle(&app, poke()).await.unwrap();
+        invoke(&app, handle, poke()).await.unwrap();
         stage.waiting().await == 0
     })
     .await;
@@ -93,19 +95,19 @@ async fn a_topic_that_was_made_anew_gets_what_is_owed() {
     let stage = Stage::new().await;
     let before = stage.owe(&[TenantId::generate(), TenantId::generate()], 0).await;
     let (app, stop) = stage.stopping_relay();
-    handle(&app, poke()).await.unwrap();
+    invoke(&app, handle, poke()).await.unwrap();
     stage.assert_holds_once(&before);
     let owed = stage.owe(&[TenantId::generate(), TenantId::generate()], 1).await;
     stop.at(Boundary::Recorded);
     tokio::select! {
-        result = handle(&app, scheduled()) => panic!("{result:?}"),
+        result = invoke(&app, handle, scheduled()) => panic!("{result:?}"),
         () = stop.reached() => {}
     }
     drop(app);
     stage.delete_topic().await;
     let app = stage.relay();
     until("all is sent", async || {
-        let _until_the_topic_is_gone = handle(&app, poke()).await.unwrap();
+        let _until_the_topic_is_gone = invoke(&app, handle, poke()).await.unwrap();
         stage.waiting().await == 0
     })
     .await;
@@ -123,18 +125,18 @@ async fn refuses(stage: Stage, bytes: usize) {
     let held = stage.owe(&[large], 1).await;
     let app = stage.relay();
 
-    handle(&app, scheduled()).await.unwrap();
+    invoke(&app, handle, scheduled()).await.unwrap();
 
     stage.assert_holds_once(&owed);
     assert_eq!(stage.waiting().await, 2);
     assert_eq!(stage.open_batches().await, 0);
     // Later runs go on for the others.
     owed.extend(stage.owe(&[other], 30).await);
-    handle(&app, poke()).await.unwrap();
+    invoke(&app, handle, poke()).await.unwrap();
     stage.assert_holds_once(&owed);
 
     stage.make_small(refused.id).await;
-    handle(&app, poke()).await.unwrap();
+    invoke(&app, handle, poke()).await.unwrap();
     assert_eq!(stage.waiting().await, 0);
     stage.assert_holds_once(&[owed, vec![refused], held].concat());
 }
@@ -162,11 +164,11 @@ async fn without_postgresql_the_answer_is_in_time() {
         let app = stage.relay_through(&proxy, server);
         proxy.set(mode);
         let begun = Instant::now();
-        let error = handle(&app, within(scheduled(), Duration::from_secs(12))).await.unwrap_err();
+        let error = invoke(&app, handle, within(scheduled(), Duration::from_secs(12))).await.unwrap_err();
         assert!(begun.elapsed() < Duration::from_secs(12), "{mode:?}: {:?}", begun.elapsed());
         assert!(error.is_transient(), "{mode:?}: {error:?}");
     }
     proxy.set(Mode::Pass);
-    handle(&stage.relay_through(&proxy, server), scheduled()).await.unwrap();
+    invoke(&stage.relay_through(&proxy, server), handle, scheduled()).await.unwrap();
     stage.assert_holds_once(&owed);
 }

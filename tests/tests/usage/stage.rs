@@ -24,6 +24,7 @@ use shared::{
     provisioning::{Delivery, Outcome, Provisioner},
     types::{Month, TenantId},
     usage::live_counters::LiveCounters,
+    worker::invoke,
 };
 use tests::{Answer, Api, World, platform::mongo, queues, variable};
 use tokio::time::Instant;
@@ -152,7 +153,7 @@ impl Stage {
 
 /// Runs the function by its schedule.
 pub(crate) async fn tick(app: App) -> Result<Value> {
-    handle(&Arc::new(app), LambdaEvent::new(json!({ "source": "aws.scheduler" }), Context::default())).await
+    invoke(&Arc::new(app), handle, LambdaEvent::new(json!({ "source": "aws.scheduler" }), Context::default())).await
 }
 
 /// Delivers messages with these bodies, named by their number; gives the names of those that failed.
@@ -163,7 +164,7 @@ pub(crate) async fn deliver(app: &Arc<App>, bodies: &[String]) -> Vec<String> {
         .map(|(number, body)| json!({ "messageId": number.to_string(), "body": body, "eventSource": "aws:sqs" }))
         .collect();
     let event = LambdaEvent::new(json!({ "Records": records }), Context::default());
-    let answer = handle(app, event).await.unwrap();
+    let answer = invoke(app, handle, event).await.unwrap();
     let failures = answer["batchItemFailures"].as_array().unwrap();
     failures.iter().map(|failure| failure["itemIdentifier"].as_str().unwrap().to_owned()).collect()
 }

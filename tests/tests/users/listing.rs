@@ -136,12 +136,12 @@ async fn a_tenant_that_is_unknown_is_404_and_one_that_is_not_active_is_409_namin
             assert!(refused.text.contains(status), "{status}: {}", refused.text);
         }
     }
-    stage.sql("UPDATE tenants SET status = 'active', schema_version = 1").await;
+    stage.sql("UPDATE tenants SET status = 'active', schema_version = 0").await;
     for refused in requests(&tenant).await {
         assert_eq!(refused.status, StatusCode::CONFLICT, "{}", refused.text);
-        assert!(refused.text.contains("version 1") && refused.text.contains("migrate-platform"), "{}", refused.text);
+        assert!(refused.text.contains("version 0") && refused.text.contains("migrate-platform"), "{}", refused.text);
     }
-    stage.sql("UPDATE tenants SET schema_version = 2, postgres_cluster = NULL").await;
+    stage.sql("UPDATE tenants SET schema_version = 1, postgres_cluster = NULL").await;
     for refused in requests(&tenant).await {
         assert_eq!(refused.status, StatusCode::CONFLICT, "{}", refused.text);
         assert!(refused.text.contains("no databases"), "{}", refused.text);

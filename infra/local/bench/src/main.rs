@@ -1,85 +1,46 @@
-//! Measures what would be deployed: the release binaries of the functions, behind a Runtime API of our own, on real servers.
-//! What a figure is held against, its floor, is measured in the same run, in turn with ours.
+//! Measures the release builds of the functions, behind a Runtime API of the benchmark's own, on real servers. The floor of a
+//! figure is measured in the same run, alternating with the function.
+//!
+//! # Layers
+//!
+//! A module may use only the layers that its row names, and other modules of its own layer. No modules form a circle. The test
+//! in `layers` reads this table and the sources.
+//!
+//! | layer | contents | may use |
+//! | --- | --- | --- |
+//! | `error` | the result type | |
+//! | `options` | the command line | |
+//! | `measure` | samples, processes, sockets, requests, the functions of the workspace | `error` |
+//! | `report` | figures, floors and goals | `measure` |
+//! | `platform` | a platform of the benchmark's own, its tenants, and its removal | `error`, `measure`, `options` |
+//! | `benchmarks` | one module per benchmark | `error`, `measure`, `platform`, `report` |
+//! | `main` | the run | `benchmarks`, `error`, `measure`, `options`, `platform`, `report` |
 
-mod artifacts;
-mod machine;
-mod parts;
+mod benchmarks;
+mod error;
+#[cfg(test)]
+mod layers;
+mod measure;
+mod options;
+mod platform;
 mod report;
-mod request;
-mod runtime;
-mod samples;
-mod socket;
-mod world;
 
-use std::{error::Error, path::PathBuf, process::ExitCode, time::Instant};
+use std::{process::ExitCode, time::Instant};
 
 use clap::{Parser, ValueEnum};
 use shared::error::chain;
 
-use crate::{report::Report, world::World};
-
-/// A result of the benchmark, which ends with the first error.
-type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
-
-/// Measures the functions that were built for release against floors that are measured in the same run.
-#[derive(Clone, Debug, Parser)]
-#[command(version)]
-struct Settings {
-    /// Only these, separated by commas
-    #[arg(long, value_delimiter = ',', value_name = "NAME")]
-    only: Vec<Part>,
-    /// Ends with 1 if a goal is missed
-    #[arg(long)]
-    strict: bool,
-    /// Cargo's target folder
-    #[arg(long, env = "CARGO_TARGET_DIR", default_value = "target")]
-    target: PathBuf,
-    /// The platform database, as a role that may create others
-    #[arg(long, env = "POSTGRES_URL", hide_env_values = true)]
-    postgres_url: String,
-    /// The same with the rights of the HTTP functions
-    #[arg(long, env = "POSTGRES_API_URL", hide_env_values = true)]
-    postgres_api_url: Option<String>,
-    /// The same with the rights of the workers
-    #[arg(long, env = "POSTGRES_PROVISIONER_URL", hide_env_values = true)]
-    postgres_provisioner_url: Option<String>,
-    /// Object storage
-    #[arg(long, env = "AWS_ENDPOINT_URL_S3")]
-    s3_endpoint: Option<String>,
-}
-
-/// What can be measured by itself.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-enum Part {
-    /// Sizes of the binaries, and what they link
-    Artifacts,
-    /// From the start of a process to its first request for work, and its memory then
-    Start,
-    /// A warm GET of one tenant
-    Get,
-    /// A warm GET of 1,000 tenants out of 10,000
-    List,
-    /// A warm GET of 1,000 tenants with usage, in several orders, and a walk through all
-    Usage,
-    /// The same page out of 1,000, 10,000 and 100,000 tenants
-    Growth,
-    /// GET of a tenant's users out of 100,000: searches, and the first request about a tenant
-    Users,
-    /// GET of the health report: the newest sample, and live while a store hangs
-    Health,
-    /// POST of a tenant
-    Create,
-    /// From POST to an active tenant
-    Active,
-    /// POST of an impersonation, and from DELETE to its refusal by a service that follows the events
-    Impersonation,
-    /// Measuring of tenants, and what it asks of each store
-    Measuring,
-}
+use crate::{
+    error::Result,
+    measure::{functions::Workspace, machine},
+    options::{BenchOptions, Benchmark},
+    platform::instance::{BenchPlatform, TENANTS},
+    report::BenchReport,
+};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    match run(Settings::parse()).await {
+    match run(BenchOptions::parse()).await {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {}", chain(error.as_ref()));
@@ -88,58 +49,45 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(settings: Settings) -> Result<ExitCode> {
+async fn run(options: BenchOptions) -> Result<ExitCode> {
     let begun = Instant::now();
-    println!("{}", machine::line());
-    let mut report = Report::default();
-    let wanted = |part| settings.only.is_empty() || settings.only.contains(&part);
-    if wanted(Part::Artifacts) {
-        parts::artifacts::measure(&settings.target, &mut report)?;
+    println!("{}", machine::description());
+    let mut report = BenchReport::default();
+    let selected = |benchmark: &Benchmark| options.only.is_empty() || options.only.contains(benchmark);
+    if selected(&Benchmark::Artifacts) {
+        benchmarks::artifacts::measure(&Workspace::read()?, &options.target, &mut report)?;
     }
-    if settings.only != [Part::Artifacts] {
-        let world = World::make(&settings, world::TENANTS).await?;
-        let measured = measure(&world, &wanted, &mut report).await;
-        world.remove().await?;
+    if options.only != [Benchmark::Artifacts] {
+        let platform = BenchPlatform::create(&options, TENANTS).await?;
+        let measured = measure_on(&platform, selected, &mut report).await;
+        platform.remove().await?;
         measured?;
     }
     println!("\n== Summary ({} s, load at the end {})\n{report}", begun.elapsed().as_secs(), machine::load());
-    Ok(if settings.strict && report.missed() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(if options.strict && report.has_misses() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-async fn measure(world: &World, wanted: &impl Fn(Part) -> bool, report: &mut Report) -> Result<()> {
-    if wanted(Part::Start) {
-        parts::start::measure(world, report).await?;
-    }
-    if wanted(Part::Get) {
-        parts::get::measure(world, report).await?;
-    }
-    if wanted(Part::List) {
-        parts::list::measure(world, report).await?;
-    }
-    if wanted(Part::Usage) {
-        parts::usage::measure(world, report).await?;
-    }
-    // Before hundreds of thousands of rows are loaded: soon after that, the slowest commits take several times as long.
-    if wanted(Part::Create) {
-        parts::create::measure(world, report).await?;
-    }
-    if wanted(Part::Growth) {
-        parts::growth::measure(world, report).await?;
-    }
-    if wanted(Part::Users) {
-        parts::users::measure(world, report).await?;
-    }
-    if wanted(Part::Health) {
-        parts::health::measure(world, report).await?;
-    }
-    if wanted(Part::Active) {
-        parts::active::measure(world, report).await?;
-    }
-    if wanted(Part::Impersonation) {
-        parts::impersonation::measure(world, report).await?;
-    }
-    if wanted(Part::Measuring) {
-        parts::measuring::measure(world, report).await?;
+async fn measure_on(
+    platform: &BenchPlatform,
+    selected: impl Fn(&Benchmark) -> bool,
+    report: &mut BenchReport,
+) -> Result<()> {
+    for benchmark in Benchmark::value_variants().iter().filter(|benchmark| selected(benchmark)) {
+        match benchmark {
+            // Measured before, without a platform.
+            Benchmark::Artifacts => {}
+            Benchmark::Start => benchmarks::start::measure(platform, report).await?,
+            Benchmark::Get => benchmarks::get::measure(platform, report).await?,
+            Benchmark::List => benchmarks::list::measure(platform, report).await?,
+            Benchmark::Usage => benchmarks::usage::measure(platform, report).await?,
+            Benchmark::Create => benchmarks::create::measure(platform, report).await?,
+            Benchmark::Growth => benchmarks::growth::measure(platform, report).await?,
+            Benchmark::Users => benchmarks::users::measure(platform, report).await?,
+            Benchmark::Health => benchmarks::health::measure(platform, report).await?,
+            Benchmark::Active => benchmarks::active::measure(platform, report).await?,
+            Benchmark::Impersonation => benchmarks::impersonation::measure(platform, report).await?,
+            Benchmark::Measuring => benchmarks::measure_usage::measure(platform, report).await?,
+        }
     }
     Ok(())
 }

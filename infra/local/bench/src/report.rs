@@ -1,100 +1,95 @@
-//! The summary: each figure, its floor, its goal, and whether it is met.
+//! The summary of a run: each figure with its floor and its goal.
 
 use std::{fmt, time::Duration};
 
-use crate::samples::ms;
+use crate::measure::samples::ms;
 
-/// All figures of a run.
 #[derive(Debug, Default)]
-pub(crate) struct Report(Vec<Line>);
+pub(crate) struct BenchReport(Vec<ReportRow>);
 
 #[derive(Debug)]
-struct Line {
+struct ReportRow {
     figure: String,
     floor: String,
-    ours: String,
+    measured: String,
     goal: String,
-    verdict: Verdict,
+    status: GoalStatus,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Verdict {
-    Pass,
-    Miss,
-    /// There is no goal.
-    Seen,
+enum GoalStatus {
+    Met,
+    Missed,
+    NoGoal,
 }
 
-impl Verdict {
+impl GoalStatus {
     fn of(met: bool) -> Self {
-        if met { Self::Pass } else { Self::Miss }
+        if met { Self::Met } else { Self::Missed }
     }
 }
 
-impl Report {
-    /// A figure that may be so many times its floor.
-    pub(crate) fn times(&mut self, figure: &str, floor: Duration, ours: Duration, most: f64) {
-        let factor = ours.as_secs_f64() / floor.as_secs_f64();
-        self.0.push(Line {
+impl BenchReport {
+    /// Adds a figure that must be at most `limit` times its floor.
+    pub(crate) fn at_most_times(&mut self, figure: &str, floor: Duration, measured: Duration, limit: f64) {
+        let factor = measured.as_secs_f64() / floor.as_secs_f64();
+        self.0.push(ReportRow {
             figure: figure.to_owned(),
             floor: ms(floor),
-            ours: format!("{} = {factor:.2} x", ms(ours)),
-            goal: format!("<= {most} x"),
-            verdict: Verdict::of(factor <= most),
+            measured: format!("{} = {factor:.2} x", ms(measured)),
+            goal: format!("<= {limit} x"),
+            status: GoalStatus::of(factor <= limit),
         });
     }
 
-    /// A figure that may be so long.
-    pub(crate) fn at_most(&mut self, figure: &str, floor: Option<Duration>, ours: Duration, most: Duration) {
-        self.0.push(Line {
+    /// Adds a figure that must be at most `limit`.
+    pub(crate) fn at_most(&mut self, figure: &str, floor: Option<Duration>, measured: Duration, limit: Duration) {
+        self.0.push(ReportRow {
             figure: figure.to_owned(),
             floor: floor.map(ms).unwrap_or_default(),
-            ours: ms(ours),
-            goal: format!("<= {}", ms(most)),
-            verdict: Verdict::of(ours <= most),
+            measured: ms(measured),
+            goal: format!("<= {}", ms(limit)),
+            status: GoalStatus::of(measured <= limit),
         });
     }
 
-    /// Something that has to be so.
-    pub(crate) fn holds(&mut self, figure: &str, goal: &str, seen: &str, met: bool) {
-        let line = Line {
+    /// Adds a condition that must hold.
+    pub(crate) fn condition(&mut self, figure: &str, goal: &str, measured: &str, met: bool) {
+        self.0.push(ReportRow {
             figure: figure.to_owned(),
             floor: String::new(),
-            ours: seen.to_owned(),
+            measured: measured.to_owned(),
             goal: goal.to_owned(),
-            verdict: Verdict::of(met),
-        };
-        self.0.push(line);
+            status: GoalStatus::of(met),
+        });
     }
 
-    /// A figure without a goal.
-    pub(crate) fn seen(&mut self, figure: &str, floor: &str, ours: &str) {
-        let line = Line {
+    /// Adds a figure without a goal.
+    pub(crate) fn without_goal(&mut self, figure: &str, floor: &str, measured: &str) {
+        self.0.push(ReportRow {
             figure: figure.to_owned(),
             floor: floor.to_owned(),
-            ours: ours.to_owned(),
+            measured: measured.to_owned(),
             goal: String::new(),
-            verdict: Verdict::Seen,
-        };
-        self.0.push(line);
+            status: GoalStatus::NoGoal,
+        });
     }
 
-    /// Whether a goal was missed.
-    pub(crate) fn missed(&self) -> bool {
-        self.0.iter().any(|line| line.verdict == Verdict::Miss)
+    pub(crate) fn has_misses(&self) -> bool {
+        self.0.iter().any(|row| row.status == GoalStatus::Missed)
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for BenchReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:<44} {:>12} {:>22} {:>16}", "figure", "floor", "ours", "goal")?;
-        for Line { figure, floor, ours, goal, verdict } in &self.0 {
-            let verdict = match verdict {
-                Verdict::Pass => "pass",
-                Verdict::Miss => "MISS",
-                Verdict::Seen => "",
+        writeln!(f, "{:<46} {:>12} {:>22} {:>16}", "figure", "floor", "measured", "goal")?;
+        for ReportRow { figure, floor, measured, goal, status } in &self.0 {
+            let status = match status {
+                GoalStatus::Met => "pass",
+                GoalStatus::Missed => "MISS",
+                GoalStatus::NoGoal => "",
             };
-            writeln!(f, "{}", format!("{figure:<44} {floor:>12} {ours:>22} {goal:>16}  {verdict}").trim_end())?;
+            writeln!(f, "{}", format!("{figure:<46} {floor:>12} {measured:>22} {goal:>16}  {status}").trim_end())?;
         }
         Ok(())
     }
@@ -105,15 +100,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_figure_is_held_against_its_goal() {
-        let mut report = Report::default();
+    fn a_figure_above_its_goal_is_a_miss() {
+        let mut report = BenchReport::default();
         let millis = Duration::from_millis;
-        report.times("start", millis(10), millis(13), 1.3);
+        report.at_most_times("start", millis(10), millis(13), 1.3);
         report.at_most("p99", None, millis(30), millis(30));
-        report.seen("rate", "", "7 a second");
-        assert!(!report.missed());
-        report.times("list", millis(10), millis(26), 2.5);
-        assert!(report.missed());
+        report.without_goal("rate", "", "7/s");
+        assert!(!report.has_misses());
+        report.at_most_times("list", millis(10), millis(26), 2.5);
+        assert!(report.has_misses());
         let text = report.to_string();
         assert!(text.lines().nth(1).unwrap().ends_with("13.00 ms = 1.30 x         <= 1.3 x  pass"), "{text}");
         assert!(text.lines().last().unwrap().ends_with("MISS"), "{text}");

@@ -1,4 +1,4 @@
-//! What a function's answer to a batch means (`ReportBatchItemFailures`).
+//! A function's answer to a batch of messages (`ReportBatchItemFailures`).
 
 use std::collections::HashSet;
 
@@ -6,14 +6,14 @@ use serde_json::Value;
 
 /// Which messages of a batch failed.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Outcome {
-    /// Those with these ids, often none.
+pub enum BatchOutcome {
+    /// The ids of the messages that failed, often none.
     Failed(HashSet<String>),
-    /// All of them, and why.
+    /// Every message failed, for this reason.
     AllFailed(String),
 }
 
-impl Outcome {
+impl BatchOutcome {
     /// Whether the message with this id succeeded.
     pub fn succeeded(&self, id: &str) -> bool {
         match self {
@@ -23,14 +23,14 @@ impl Outcome {
     }
 }
 
-/// Reads an answer to a batch of the messages `ids`, as AWS Lambda does.
+/// Parses the answer to a batch of the messages `ids`, as AWS Lambda does.
 ///
-/// Nothing, `null`, no list or an empty list: all succeeded. Anything that does not name messages of the batch, each by
-/// its `itemIdentifier`: all failed.
-pub fn outcome(answer: &str, ids: &[&str]) -> Outcome {
-    let all_failed = |why: &str| Outcome::AllFailed(format!("the function's answer is invalid: {why}"));
+/// All messages succeeded when the answer is empty or `null`, or its list is missing, `null` or empty. All failed when an item of
+/// the list is not the `itemIdentifier` of a message of the batch, or the answer is malformed.
+pub fn parse_answer(answer: &str, ids: &[&str]) -> BatchOutcome {
+    let all_failed = |reason: &str| BatchOutcome::AllFailed(format!("the function's answer is invalid: {reason}"));
     if answer.trim().is_empty() {
-        return Outcome::Failed(HashSet::new());
+        return BatchOutcome::Failed(HashSet::new());
     }
     let Ok(answer) = serde_json::from_str::<Value>(answer) else { return all_failed("not JSON") };
     let failures = match &answer {
@@ -39,7 +39,7 @@ pub fn outcome(answer: &str, ids: &[&str]) -> Outcome {
         _ => return all_failed("neither an object nor null"),
     };
     let failures = match failures {
-        Value::Null => return Outcome::Failed(HashSet::new()),
+        Value::Null => return BatchOutcome::Failed(HashSet::new()),
         Value::Array(failures) => failures,
         _ => return all_failed("batchItemFailures is not a list"),
     };
@@ -47,11 +47,11 @@ pub fn outcome(answer: &str, ids: &[&str]) -> Outcome {
     for failure in failures {
         match failure.get("itemIdentifier").and_then(Value::as_str) {
             Some(id) if ids.contains(&id) => failed.insert(id.to_owned()),
-            Some(id) => return all_failed(&format!("no message of the batch is called {id:?}")),
-            None => return all_failed("an item without an itemIdentifier"),
+            Some(id) => return all_failed(&format!("the batch contains no message {id:?}")),
+            None => return all_failed("an item has no itemIdentifier"),
         };
     }
-    Outcome::Failed(failed)
+    BatchOutcome::Failed(failed)
 }
 
 #[cfg(test)]
@@ -60,28 +60,28 @@ mod tests {
 
     const IDS: [&str; 2] = ["one", "two"];
 
-    fn failed(ids: &[&str]) -> Outcome {
-        Outcome::Failed(ids.iter().map(|id| (*id).to_owned()).collect())
+    fn failed(ids: &[&str]) -> BatchOutcome {
+        BatchOutcome::Failed(ids.iter().map(|id| (*id).to_owned()).collect())
     }
 
     #[test]
-    fn an_answer_that_names_no_failure_is_success_of_all() {
+    fn without_a_named_failure_all_messages_succeed() {
         for answer in ["", " ", "null", "{}", r#"{"batchItemFailures":null}"#, r#"{"batchItemFailures":[]}"#] {
-            assert_eq!(outcome(answer, &IDS), failed(&[]), "{answer:?}");
+            assert_eq!(parse_answer(answer, &IDS), failed(&[]), "{answer:?}");
         }
     }
 
     #[test]
-    fn what_is_named_failed_and_nothing_else() {
+    fn only_the_named_messages_failed() {
         let answer = r#"{"batchItemFailures":[{"itemIdentifier":"two"},{"itemIdentifier":"two"}]}"#;
-        let outcome = outcome(answer, &IDS);
+        let outcome = parse_answer(answer, &IDS);
         assert_eq!(outcome, failed(&["two"]));
         assert!(outcome.succeeded("one") && !outcome.succeeded("two"));
     }
 
     #[test]
-    fn an_answer_that_makes_no_sense_fails_the_whole_batch() {
-        let nonsense = [
+    fn a_malformed_answer_fails_the_whole_batch() {
+        let malformed = [
             "ok",
             r#""ok""#,
             "[]",
@@ -93,9 +93,9 @@ mod tests {
             r#"{"batchItemFailures":["two"]}"#,
             r#"{"batchItemFailures":[{"itemIdentifier":"two"},{}]}"#,
         ];
-        for answer in nonsense {
-            let outcome = outcome(answer, &IDS);
-            assert!(matches!(outcome, Outcome::AllFailed(_)), "{answer}");
+        for answer in malformed {
+            let outcome = parse_answer(answer, &IDS);
+            assert!(matches!(outcome, BatchOutcome::AllFailed(_)), "{answer}");
             assert!(!outcome.succeeded("one") && !outcome.succeeded("two"), "{answer}");
         }
     }

@@ -1,8 +1,8 @@
 //! An event source mapping from an SQS queue to a function, with partial batch responses.
 //!
-//! Batches are received by long poll and handed over, several at once up to a limit. What succeeded is deleted. What
-//! failed is left alone: its visibility timeout ends, SQS delivers it again, and after the queue's own maximum of
-//! deliveries moves it to the queue's own dead letters.
+//! Batches are received by long polling and passed to the function, several concurrently up to a limit. Messages that succeeded
+//! are deleted. Messages that failed stay in the queue: after their visibility timeout SQS delivers them again, and after the
+//! queue's maximum of deliveries SQS moves them to the dead-letter queue.
 
 use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
 
@@ -23,49 +23,49 @@ use tokio::{
 };
 
 use crate::{
-    batch::{Outcome, outcome},
+    batch::{BatchOutcome, parse_answer},
     invoke::{Invoke, InvokeError},
 };
 
-/// The region in events.
+/// The AWS region in events.
 pub const REGION: &str = "us-east-1";
-/// The account in events.
+/// The AWS account in events.
 pub const ACCOUNT: &str = "000000000000";
 
-/// The most messages that SQS hands out or deletes at once.
-const SQS_AT_ONCE: i32 = 10;
-/// How long SQS may wait for a message before it answers with none: as long as it can.
+/// SQS receives and deletes at most this many messages in one request.
+const SQS_BATCH: usize = 10;
+/// Seconds of a long poll: SQS's maximum.
 const LONG_POLL: i32 = 20;
-/// Pauses while SQS or the functions are away, from the first to the longest.
+/// Pauses while SQS or the functions are down: the first and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
-/// What is to be mapped.
+/// The settings of a mapping. Names in parentheses are CloudFormation's.
 #[derive(Clone, Debug)]
 pub struct EventSource {
-    /// The queue.
+    /// The URL of the queue.
     pub queue_url: String,
-    /// The function.
+    /// The name of the function.
     pub function: String,
-    /// The most messages in an invocation (`BatchSize`).
+    /// Greatest number of messages in one invocation (`BatchSize`).
     pub batch_size: usize,
-    /// The most invocations at once (`ScalingConfig: MaximumConcurrency`).
+    /// Greatest number of concurrent invocations (`ScalingConfig: MaximumConcurrency`).
     pub max_concurrency: usize,
-    /// How long to wait for a batch to fill (`MaximumBatchingWindowInSeconds`).
+    /// How long to wait until a batch is full (`MaximumBatchingWindowInSeconds`).
     pub batching_window: Duration,
-    /// When an invocation is given up, and its whole batch with it.
+    /// After this an invocation has failed, with its whole batch.
     pub function_timeout: Duration,
 }
 
-/// Runs the mapping until `shutdown`, and then until the invocations that are under way have ended.
+/// Runs the mapping until `shutdown`, and then until all running invocations have ended.
 ///
-/// Neither a queue nor functions that are away end it: it waits for them.
+/// While the queue or the functions are down, it waits for them.
 pub async fn run(
     source: EventSource,
     sqs: Client,
     invoker: Arc<impl Invoke>,
     shutdown: impl Future<Output = ()> + Send,
 ) {
-    let mapping = Arc::new(Mapping { source, sqs, invoker });
+    let mapping = Arc::new(EventSourceMapping { source, sqs, invoker });
     let free = Arc::new(Semaphore::new(mapping.source.max_concurrency));
     let mut invocations = JoinSet::new();
     tokio::pin!(shutdown);
@@ -90,22 +90,24 @@ pub async fn run(
     while invocations.join_next().await.is_some() {}
 }
 
-struct Mapping<I> {
+struct EventSourceMapping<I> {
     source: EventSource,
     sqs: Client,
     invoker: Arc<I>,
 }
 
-impl<I: Invoke> Mapping<I> {
-    /// The next batch: what a long poll brings, and what comes within the batching window.
+impl<I: Invoke> EventSourceMapping<I> {
+    /// Receives the next batch: the messages of a long poll and of the batching window after it.
     async fn receive(&self) -> Vec<Message> {
         let mut pause = PAUSES.0;
         let mut messages = loop {
-            // Every delivery counts towards the dead letters, so none is asked for that nobody could take.
+            // Each delivery counts towards the queue's maximum, so nothing is received while the functions are down.
             if self.invoker.ready().await {
                 match self.poll(self.source.batch_size, LONG_POLL).await {
                     Ok(messages) => break messages,
-                    Err(why) if pause == PAUSES.0 => tracing::warn!(queue = self.source.queue_url, why, "SQS is away"),
+                    Err(reason) if pause == PAUSES.0 => {
+                        tracing::warn!(queue = self.source.queue_url, reason, "SQS is not reachable");
+                    }
                     Err(_) => {}
                 }
             }
@@ -127,12 +129,12 @@ impl<I: Invoke> Mapping<I> {
         messages
     }
 
-    async fn poll(&self, most: usize, wait: i32) -> Result<Vec<Message>, String> {
+    async fn poll(&self, limit: usize, wait: i32) -> Result<Vec<Message>, String> {
         let received = self
             .sqs
             .receive_message()
             .queue_url(&self.source.queue_url)
-            .max_number_of_messages(i32::try_from(most).unwrap_or(SQS_AT_ONCE).clamp(1, SQS_AT_ONCE))
+            .max_number_of_messages(i32::try_from(limit.clamp(1, SQS_BATCH)).unwrap_or(1))
             .wait_time_seconds(wait)
             .message_system_attribute_names(MessageSystemAttributeName::All)
             .message_attribute_names("All")
@@ -143,23 +145,23 @@ impl<I: Invoke> Mapping<I> {
             .map_err(|error| DisplayErrorContext(&error).to_string())
     }
 
-    /// Invokes the function with a batch and deletes what succeeded.
+    /// Invokes the function with a batch and deletes the messages that succeeded.
     async fn handle(&self, messages: Vec<Message>) {
         let function = &self.source.function;
-        let begun = Instant::now();
+        let started = Instant::now();
         let ids: Vec<_> = messages.iter().filter_map(|message| message.message_id.as_deref()).collect();
         let outcome = match self.invoke(&messages).await {
-            Ok(answer) => outcome(&answer, &ids),
-            Err(why) => Outcome::AllFailed(why),
+            Ok(answer) => parse_answer(&answer, &ids),
+            Err(reason) => BatchOutcome::AllFailed(reason),
         };
-        let duration_ms = begun.elapsed().as_millis();
+        let duration_ms = started.elapsed().as_millis();
         let (succeeded, failed): (Vec<_>, Vec<_>) =
             messages.iter().partition(|message| outcome.succeeded(message.message_id.as_deref().unwrap_or_default()));
         match outcome {
-            Outcome::AllFailed(why) => {
-                tracing::warn!(function, messages = messages.len(), duration_ms, why, "the whole batch failed");
+            BatchOutcome::AllFailed(reason) => {
+                tracing::warn!(function, messages = messages.len(), duration_ms, reason, "the whole batch failed");
             }
-            Outcome::Failed(_) => {
+            BatchOutcome::Failed(_) => {
                 let (succeeded, failed) = (succeeded.len(), failed.len());
                 tracing::info!(function, succeeded, failed, duration_ms, "invoked");
             }
@@ -184,10 +186,10 @@ impl<I: Invoke> Mapping<I> {
         }
     }
 
-    /// What cannot be deleted in the end is delivered again: that is what "at least once" means.
+    /// Messages that cannot be deleted are delivered again, as "at least once" allows.
     async fn delete(&self, messages: &[&Message]) {
         const ATTEMPTS: u32 = 5;
-        for messages in messages.chunks(10) {
+        for messages in messages.chunks(SQS_BATCH) {
             let entry = |(index, message): (usize, &&Message)| {
                 let handle = message.receipt_handle.clone().unwrap_or_default();
                 DeleteMessageBatchRequestEntry::builder().id(index.to_string()).receipt_handle(handle).build().ok()
@@ -198,8 +200,8 @@ impl<I: Invoke> Mapping<I> {
                 match request.set_entries(Some(entries.clone())).send().await {
                     Ok(_) => break,
                     Err(error) if attempt == ATTEMPTS => {
-                        let why = DisplayErrorContext(&error).to_string();
-                        tracing::warn!(queue = self.source.queue_url, why, "messages could not be deleted");
+                        let reason = DisplayErrorContext(&error).to_string();
+                        tracing::warn!(queue = self.source.queue_url, reason, "deleting messages failed");
                     }
                     Err(_) => sleep(PAUSES.0 * 2_u32.pow(attempt)).await,
                 }
@@ -208,7 +210,7 @@ impl<I: Invoke> Mapping<I> {
     }
 }
 
-/// The event that AWS makes of messages.
+/// The event in which AWS passes messages to a function.
 fn event(messages: &[Message], queue_url: &str) -> SqsEvent {
     let queue = queue_url.rsplit('/').next().unwrap_or_default();
     let mut event = SqsEvent::default();
@@ -255,7 +257,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_is_what_aws_makes_of_a_message() {
+    fn an_event_contains_what_aws_passes_to_a_function() {
         let text = MessageAttributeValue::builder().data_type("String").string_value("trace").build().unwrap();
         let bytes = MessageAttributeValue::builder().data_type("Binary").binary_value(Blob::new("hi")).build().unwrap();
         let message = Message::builder()

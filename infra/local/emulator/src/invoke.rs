@@ -1,41 +1,41 @@
-//! Invoking a function, as AWS Lambda's `Invoke` does.
+//! Invokes functions, as AWS Lambda's `Invoke` does.
 
 use std::{fmt, future::Future, time::Duration};
 
 use tokio::{net::TcpStream, time::timeout};
 
-/// Why an invocation brought no answer of the function.
+/// Why an invocation returned no answer of the function.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum InvokeError {
-    /// Nobody was there to take it, so the function has not seen it.
+    /// No connection was possible, so the function did not receive the event.
     Unreachable(String),
-    /// The function failed, ended, or was cut off: it may have done anything.
+    /// The function failed, ended, or was cut off. It may have had effects.
     Failed(String),
 }
 
 impl fmt::Display for InvokeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unreachable(why) => write!(f, "not reachable: {why}"),
-            Self::Failed(why) => f.write_str(why),
+            Self::Unreachable(reason) => write!(f, "not reachable: {reason}"),
+            Self::Failed(reason) => f.write_str(reason),
         }
     }
 }
 
 impl std::error::Error for InvokeError {}
 
-/// Something that can invoke functions.
+/// A way to invoke functions.
 pub trait Invoke: Send + Sync + 'static {
-    /// Hands an event (JSON) to a function and gives back what it answers (JSON, or nothing at all).
+    /// Passes an event (JSON) to a function and returns its answer (JSON, or empty).
     fn invoke(&self, function: &str, event: String) -> impl Future<Output = Result<String, InvokeError>> + Send;
 
-    /// Whether an invocation would reach anyone. Messages are not received while it would not.
+    /// Whether functions can be reached. No messages are received while they cannot.
     fn ready(&self) -> impl Future<Output = bool> + Send {
         async { true }
     }
 }
 
-/// Invokes by HTTP, in the protocol of AWS Lambda and of `cargo lambda watch`.
+/// Invokes over HTTP, with the protocol of AWS Lambda and of `cargo lambda watch`.
 #[derive(Clone, Debug)]
 pub struct HttpInvoker {
     client: reqwest::Client,
@@ -43,12 +43,12 @@ pub struct HttpInvoker {
 }
 
 impl HttpInvoker {
-    /// For the API at `base`, such as `http://127.0.0.1:9000`.
+    /// `base` is the address of the API, such as `http://127.0.0.1:9000`.
     pub fn new(base: &str) -> Result<Self, InvokeError> {
         let client = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(2))
             .no_proxy()
-            // A pooled connection may have died with the process at its end; a new one on this machine costs nothing.
+            // The process at the other end of a pooled connection may have ended. A new local connection costs little.
             .pool_max_idle_per_host(0)
             .build()
             .map_err(|error| InvokeError::Unreachable(error.to_string()))?;
@@ -61,13 +61,13 @@ impl Invoke for HttpInvoker {
         let url = format!("{}/2015-03-31/functions/{function}/invocations", self.base);
         let request = self.client.post(url).header("content-type", "application/json").body(event);
         let response = request.send().await.map_err(|error| {
-            let why = chain(&error);
-            if error.is_connect() { InvokeError::Unreachable(why) } else { InvokeError::Failed(why) }
+            let reason = chain(&error);
+            if error.is_connect() { InvokeError::Unreachable(reason) } else { InvokeError::Failed(reason) }
         })?;
         let status = response.status();
         let failed = response.headers().contains_key("x-amz-function-error");
         let body = response.text().await.map_err(|error| InvokeError::Failed(chain(&error)))?;
-        // AWS answers 200 with that header when the function failed; cargo-lambda answers 500.
+        // When a function failed, AWS answers 200 with this header, and cargo-lambda answers 500.
         if status.is_success() && !failed { Ok(body) } else { Err(InvokeError::Failed(format!("{status} {body}"))) }
     }
 
@@ -96,7 +96,7 @@ mod tests {
 
     use super::*;
 
-    /// An API that answers everything with these bytes.
+    /// An API that sends these bytes as every answer.
     async fn answering(response: &'static str) -> HttpInvoker {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -110,14 +110,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_a_function_answers_is_handed_back() {
+    async fn the_answer_of_a_function_is_returned() {
         let api = answering("HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}").await;
         assert!(api.ready().await);
         assert_eq!(api.invoke("any", "{}".into()).await, Ok("{}".to_owned()));
     }
 
     #[tokio::test]
-    async fn a_function_that_failed_is_told_from_one_that_nobody_reached() {
+    async fn a_failed_function_and_an_unreachable_one_are_different_errors() {
         let aws =
             "HTTP/1.1 200 OK\r\nx-amz-function-error: Unhandled\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}";
         let cargo_lambda = "HTTP/1.1 500 Error\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}";
@@ -128,9 +128,9 @@ mod tests {
         }
 
         let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-        let nobody = HttpInvoker::new(&format!("http://{free}")).unwrap();
-        assert!(!nobody.ready().await);
-        let answer = nobody.invoke("any", "{}".into()).await;
+        let unreachable = HttpInvoker::new(&format!("http://{free}")).unwrap();
+        assert!(!unreachable.ready().await);
+        let answer = unreachable.invoke("any", "{}".into()).await;
         assert!(matches!(answer, Err(InvokeError::Unreachable(_))), "{answer:?}");
     }
 }

@@ -1,9 +1,10 @@
-//! The parts that AWS plays around the functions, for a machine without AWS: what hands SQS's messages to a function
-//! ([`event_source`], [`batch`]), what invokes one by the clock ([`schedule`]), and how either reaches it ([`invoke`]).
+//! An emulator of the AWS services that trigger functions, for a machine without AWS: an SQS event source mapping
+//! ([`event_source`], [`batch`]) and `EventBridge` schedules ([`schedule`]), both of which invoke functions over HTTP
+//! ([`invoke`]).
 //!
-//! They do what AWS documents and nothing else, so that a function that works here works there.
+//! It implements what AWS documents and nothing else, so that a function that works here works there.
 //!
-//! Beside them, in a program of their own, the stand-ins of the platform's microservices ([`stand_in`]).
+//! A second program runs stand-ins of the platform's microservices ([`stand_in`]).
 
 pub mod batch;
 pub mod event_source;

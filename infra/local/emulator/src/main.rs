@@ -1,4 +1,4 @@
-//! Runs every event source mapping and every schedule until it is told to end.
+//! Runs every event source mapping and every schedule until SIGTERM or SIGINT.
 
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
@@ -14,11 +14,11 @@ use tokio::{
     task::JoinSet,
 };
 
-/// Plays AWS's part around the functions: SQS to function, and schedules. AWS's own variables say where SQS is.
+/// Emulates AWS's triggers of functions: SQS event source mappings and schedules. `AWS_ENDPOINT_URL_SQS` is the address of SQS
 #[derive(Debug, Parser)]
 #[command(version)]
-struct Settings {
-    /// Where functions are invoked
+struct EmulatorOptions {
+    /// The address at which functions are invoked
     #[arg(long, env = "API_URL")]
     api_url: String,
     /// The queue of `provision-tenant`
@@ -30,16 +30,16 @@ struct Settings {
     /// The queue of `measure-usage`
     #[arg(long, env = "MEASURE_QUEUE_URL")]
     measure_queue_url: String,
-    /// When an invocation by a message is given up
+    /// Timeout of `provision-tenant` and `relay-events`
     #[arg(long, env = "PROVISION_FUNCTION_TIMEOUT_SECONDS", default_value_t = 20)]
     function_timeout_seconds: u64,
-    /// The same of `measure-usage`
+    /// Timeout of `measure-usage`
     #[arg(long, env = "MEASURE_FUNCTION_TIMEOUT_SECONDS", default_value_t = 20)]
     measure_timeout_seconds: u64,
 }
 
-impl Settings {
-    /// The mappings, with the figures of the deployed ones.
+impl EmulatorOptions {
+    /// The mappings, with the settings of `infra/template.yaml`.
     fn event_sources(&self) -> [EventSource; 3] {
         let source = |queue_url: &str, function: &str, max_concurrency| EventSource {
             queue_url: queue_url.to_owned(),
@@ -64,33 +64,33 @@ impl Settings {
 #[tokio::main]
 async fn main() -> ExitCode {
     tracing_subscriber::fmt().with_target(false).with_ansi(false).init();
-    let settings = Settings::parse();
-    match run(settings).await {
+    let options = EmulatorOptions::parse();
+    match run(options).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!(%error, "the emulator cannot run");
+            tracing::error!(%error, "the emulator failed");
             ExitCode::FAILURE
         }
     }
 }
 
-async fn run(settings: Settings) -> Result<(), Box<dyn std::error::Error>> {
+async fn run(options: EmulatorOptions) -> Result<(), Box<dyn std::error::Error>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let (end, ended) = watch::channel(false);
     let shutdown = || {
         let mut ended = ended.clone();
         async move {
-            // An error means that the sender is gone, which is an end too.
+            // An error means that the sender was dropped, which is also an end.
             let _ = ended.wait_for(|end| *end).await;
         }
     };
 
     let sqs = aws_sdk_sqs::Client::new(&aws_config::load_from_env().await);
-    let invoker = Arc::new(HttpInvoker::new(&settings.api_url)?);
+    let invoker = Arc::new(HttpInvoker::new(&options.api_url)?);
     let mut parts = JoinSet::new();
-    for source in settings.event_sources() {
-        tracing::info!(queue = source.queue_url, function = source.function, "mapping");
+    for source in options.event_sources() {
+        tracing::info!(queue = source.queue_url, function = source.function, "event source mapping");
         parts.spawn(event_source::run(source, sqs.clone(), Arc::clone(&invoker), shutdown()));
     }
     for schedule in schedule::ALL {
@@ -101,7 +101,7 @@ async fn run(settings: Settings) -> Result<(), Box<dyn std::error::Error>> {
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
-        // None of them ends by itself.
+        // A part that ends by itself has panicked.
         Some(part) = parts.join_next() => part?,
     }
     end.send_replace(true);

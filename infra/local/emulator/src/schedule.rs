@@ -1,4 +1,4 @@
-//! Schedules, as `EventBridge` Scheduler runs them.
+//! Schedules, as in `EventBridge` Scheduler.
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -11,20 +11,20 @@ use crate::{
     invoke::{Invoke, InvokeError},
 };
 
-/// Invokes a function at a fixed rate.
+/// A schedule that invokes a function at a fixed rate.
 #[derive(Clone, Copy, Debug)]
 pub struct Schedule {
-    /// The function.
+    /// The name of the function.
     pub function: &'static str,
-    /// From one invocation to the next.
+    /// The time from one invocation to the next.
     pub rate: Duration,
-    /// What it is given; nothing: Scheduler's own "Scheduled Event".
+    /// The event. `None` is the "Scheduled Event" of Scheduler.
     pub input: Option<&'static str>,
-    /// When an invocation is given up.
+    /// After this an invocation has failed.
     pub timeout: Duration,
 }
 
-/// Everything that happens by the clock.
+/// All schedules of `infra/template.yaml`.
 pub const ALL: &[Schedule] = &[each_minute("check-health"), each_minute("measure-usage"), each_minute("relay-events")];
 
 const fn each_minute(function: &'static str) -> Schedule {
@@ -32,7 +32,7 @@ const fn each_minute(function: &'static str) -> Schedule {
     Schedule { function, rate: minute, input: None, timeout: minute }
 }
 
-/// Runs one schedule until `shutdown`. A moment that was missed is not made up for.
+/// Runs one schedule until `shutdown`. Invocations that were missed are skipped.
 pub async fn run(schedule: Schedule, invoker: Arc<impl Invoke>, shutdown: impl Future<Output = ()> + Send) {
     let mut clock = interval(schedule.rate);
     clock.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -49,17 +49,25 @@ pub async fn run(schedule: Schedule, invoker: Arc<impl Invoke>, shutdown: impl F
     }
 }
 
-/// One moment of the schedule: tries until somebody takes the invocation, for as long as the next one isn't due.
+/// Invokes the function once. While functions are unreachable it tries again, until the next invocation is due.
 async fn fire(schedule: &Schedule, invoker: &impl Invoke) {
     let function = schedule.function;
     let event = schedule.input.map_or_else(|| scheduled_event(function, OffsetDateTime::now_utc()), ToOwned::to_owned);
-    let begun = Instant::now();
-    while begun.elapsed() < schedule.rate {
+    let started = Instant::now();
+    while started.elapsed() < schedule.rate {
         match timeout(schedule.timeout, invoker.invoke(function, event.clone())).await {
-            Ok(Ok(_)) => return tracing::debug!(function, duration_ms = begun.elapsed().as_millis(), "scheduled"),
+            Ok(Ok(_)) => {
+                return tracing::debug!(
+                    function,
+                    duration_ms = started.elapsed().as_millis(),
+                    "a scheduled invocation succeeded"
+                );
+            }
             Ok(Err(InvokeError::Unreachable(_))) => sleep(Duration::from_secs(1)).await,
-            Ok(Err(InvokeError::Failed(why))) => return tracing::warn!(function, why, "a scheduled invocation failed"),
-            Err(_) => return tracing::warn!(function, "a scheduled invocation was given up: the function timed out"),
+            Ok(Err(InvokeError::Failed(reason))) => {
+                return tracing::warn!(function, reason, "a scheduled invocation failed");
+            }
+            Err(_) => return tracing::warn!(function, "a scheduled invocation timed out"),
         }
     }
 }
@@ -87,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_scheduled_event_reads_as_one_of_event_bridge() {
+    fn a_scheduled_event_parses_as_an_event_of_event_bridge() {
         let text = scheduled_event("relay-events", OffsetDateTime::UNIX_EPOCH);
         let event: EventBridgeEvent = serde_json::from_str(&text).unwrap();
         assert_eq!(event.detail_type, "Scheduled Event");

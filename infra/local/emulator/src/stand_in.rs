@@ -1,5 +1,5 @@
-//! A stand-in of a microservice of the platform, that a developer can switch: it answers `GET /health` at once, late or never,
-//! or takes no connection at all, as the file `service-NAME.mode` says.
+//! A stand-in of a microservice of the platform. The file `service-NAME.mode` switches it: it answers `GET /health` at once, late
+//! or never, or refuses connections.
 
 use std::{
     convert::Infallible,
@@ -18,27 +18,27 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// How late a slow answer is.
+/// The delay of a slow answer.
 const SLOW: Duration = Duration::from_millis(700);
 
-/// How often it is looked whether it was switched.
-const PAUSE: Duration = Duration::from_millis(50);
+/// How often the file is read.
+const READ_INTERVAL: Duration = Duration::from_millis(50);
 
-/// What a stand-in does.
+/// How a stand-in behaves.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Mode {
+pub enum StandInMode {
     /// Answers at once.
     #[default]
     Up,
-    /// Takes no connection.
+    /// Refuses connections.
     Down,
     /// Answers late.
     Slow,
-    /// Takes connections and never answers.
+    /// Accepts connections and never answers.
     Hang,
 }
 
-/// A stand-in.
+/// The stand-in of one service.
 #[derive(Clone, Debug)]
 pub struct StandIn {
     name: String,
@@ -47,47 +47,47 @@ pub struct StandIn {
 }
 
 impl StandIn {
-    /// Of a service, on a port of this machine, switched by a file in `folder`.
+    /// `folder` contains the file that switches it.
     pub fn new(name: &str, port: u16, folder: &Path) -> Self {
         Self { name: name.to_owned(), port, file: folder.join(format!("service-{name}.mode")) }
     }
 
-    /// Without a file, or with one that says something else, it is up.
-    fn mode(&self) -> Mode {
+    /// Without a file, or with an unknown mode in it, the stand-in is up.
+    fn mode(&self) -> StandInMode {
         match fs::read_to_string(&self.file).unwrap_or_default().trim() {
-            "down" => Mode::Down,
-            "slow" => Mode::Slow,
-            "hang" => Mode::Hang,
-            _ => Mode::Up,
+            "down" => StandInMode::Down,
+            "slow" => StandInMode::Slow,
+            "hang" => StandInMode::Hang,
+            _ => StandInMode::Up,
         }
     }
 
-    /// Waits until it does something else.
-    async fn no_longer(&self, mode: Mode) {
+    /// Waits until the mode is another one.
+    async fn wait_while(&self, mode: StandInMode) {
         while self.mode() == mode {
-            sleep(PAUSE).await;
+            sleep(READ_INTERVAL).await;
         }
     }
 }
 
-/// Runs one for ever.
+/// Runs a stand-in and never returns.
 pub async fn run(stand_in: StandIn) {
     loop {
-        stand_in.no_longer(Mode::Down).await;
+        stand_in.wait_while(StandInMode::Down).await;
         match TcpListener::bind((Ipv4Addr::LOCALHOST, stand_in.port)).await {
             Ok(listener) => serve(&stand_in, &listener).await,
             Err(error) => {
-                tracing::error!(name = stand_in.name, port = stand_in.port, %error, "the port cannot be listened on");
+                tracing::error!(name = stand_in.name, port = stand_in.port, %error, "listening on the port failed");
                 sleep(Duration::from_secs(1)).await;
             }
         }
     }
 }
 
-/// Takes connections until it is switched off.
+/// Accepts connections until the mode is `down`.
 async fn serve(stand_in: &StandIn, listener: &TcpListener) {
-    while stand_in.mode() != Mode::Down {
-        if let Ok(Ok((stream, _))) = timeout(PAUSE, listener.accept()).await {
+    while stand_in.mode() != StandInMode::Down {
+        if let Ok(Ok((stream, _))) = timeout(READ_INTERVAL, listener.accept()).await {
             tokio::spawn(connection(stand_in.clone(), stream));
         }
     }
@@ -98,15 +98,15 @@ async fn connection(stand_in: StandIn, stream: TcpStream) {
         let stand_in = stand_in.clone();
         async move { Ok::<_, Infallible>(answer(&stand_in, &request).await) }
     });
-    // It ends when whoever asked has gone, in the middle of an answer perhaps.
+    // An error means that the client closed the connection.
     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
 async fn answer<B>(stand_in: &StandIn, request: &Request<B>) -> Response<Full<Bytes>> {
     match stand_in.mode() {
-        Mode::Slow => sleep(SLOW).await,
-        Mode::Hang => stand_in.no_longer(Mode::Hang).await,
-        Mode::Up | Mode::Down => {}
+        StandInMode::Slow => sleep(SLOW).await,
+        StandInMode::Hang => stand_in.wait_while(StandInMode::Hang).await,
+        StandInMode::Up | StandInMode::Down => {}
     }
     let mut response = Response::default();
     if request.method() != Method::GET || request.uri().path() != "/health" {
@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn it_does_as_its_file_says() {
+    async fn its_file_switches_its_behaviour() {
         let folder = std::env::temp_dir().join(format!("landlord-stand-in-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
         let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
@@ -136,10 +136,11 @@ mod tests {
         let client = reqwest::Client::builder().timeout(Duration::from_millis(1500)).build().unwrap();
         let ask = async |mode: &str| {
             fs::write(&file, mode).unwrap();
-            sleep(PAUSE * 4).await;
-            let begun = Instant::now();
-            let status = client.get(format!("http://127.0.0.1:{port}/health")).send().await.map(|it| it.status());
-            (status, begun.elapsed())
+            sleep(READ_INTERVAL * 4).await;
+            let started = Instant::now();
+            let status =
+                client.get(format!("http://127.0.0.1:{port}/health")).send().await.map(|response| response.status());
+            (status, started.elapsed())
         };
         assert_eq!(ask("up").await.0.unwrap(), StatusCode::OK);
         let (status, took) = ask("slow").await;

@@ -1,4 +1,4 @@
-//! The health of the past month, thinned with age as `check-health` keeps it.
+//! The health samples of the past month. Older samples are aggregated, as `check-health` does.
 
 use std::collections::HashMap;
 
@@ -12,12 +12,12 @@ use time::{Duration, OffsetDateTime};
 use tokio_postgres::Client;
 
 use crate::{
-    Written,
-    chance::{moment, percent},
-    rows::{HealthChange, HealthSample, HealthState, copy},
+    random::{chance, time_between},
+    rows::{SeededHealthChange, SeededHealthSample, SeededHealthState, copy},
+    written::WrittenRows,
 };
 
-/// The stores, without which nothing works, and how long each takes to answer, in microseconds.
+/// The stores, which the whole system requires, with their usual latencies in microseconds.
 const STORES: [(Component, u32); 6] = [
     (Component::PostgreSql, 900),
     (Component::MongoDb, 1_400),
@@ -33,17 +33,17 @@ const SERVICES: [(Component, u32); 4] = [
     (Component::Service(Service::AiAgent), 35_000),
     (Component::Service(Service::BillingService), 12_000),
 ];
-/// All of them together.
+/// The system as a whole.
 const SYSTEM: (Component, u32) = (Component::System, 40_000);
 
-const SAMPLE: Duration = Duration::minutes(1);
-/// How old what is kept is at the most.
-const KEPT: Duration = Duration::days(30);
-/// From which age on several samples are kept in a row, and the time of such a row.
-const THINNED: [(Duration, Duration); 2] =
+const INTERVAL: Duration = Duration::minutes(1);
+/// Retention of samples.
+const RETENTION: Duration = Duration::days(30);
+/// From each age, one row holds the samples of a span.
+const AGGREGATED: [(Duration, Duration); 2] =
     [(Duration::days(7), Duration::hours(1)), (Duration::days(1), Duration::minutes(10))];
 
-/// A time in which a component was not well.
+/// A time in which a component was down or degraded.
 #[derive(Clone, Debug)]
 struct Outage {
     component: Component,
@@ -52,10 +52,10 @@ struct Outage {
     state: Condition,
 }
 
-/// Fills the time before the first sample of each component, back to 30 days ago. Where that is filled, nothing is added.
+/// Adds samples for the past 30 days up to the first existing sample of each component, so that a second run adds nothing.
 ///
-/// The connection is one of the platform database's owner.
-pub async fn fill(client: &mut Client) -> Result<Written> {
+/// The connection must be of the platform database's owner.
+pub async fn fill(client: &mut Client) -> Result<WrittenRows> {
     let mut rng: StdRng = rand::make_rng();
     let now = OffsetDateTime::now_utc();
     let first = first_samples(client).await?;
@@ -64,24 +64,24 @@ pub async fn fill(client: &mut Client) -> Result<Written> {
         outages.extend(draw_outages(&mut rng, *component, now));
     }
     outages.sort_by_key(|outage| outage.from);
-    let mut written = Written::default();
+    let mut written = WrittenRows::default();
     for (component, micros) in STORES.into_iter().chain(SERVICES).chain([SYSTEM]) {
         let until = first.get(component.as_str()).copied().unwrap_or(now);
-        let own: Vec<_> = outages.iter().filter_map(|outage| seen_by(component, outage)).collect();
+        let own: Vec<_> = outages.iter().filter_map(|outage| effect_on(component, outage)).collect();
         let samples = samples(&mut rng, component, micros, &own, (now, until));
         if samples.is_empty() {
             continue;
         }
         let changes = changes(component, &own, until);
-        let since = changes.last().map_or(now - KEPT, |change| change.at);
+        let since = changes.last().map_or(now - RETENTION, |change| change.at);
         let transaction = client.transaction().await?;
         written.count("health samples", copy(&transaction, &samples).await?);
         written.count("health changes", copy(&transaction, &changes).await?);
-        let known = "SELECT FROM health_states WHERE component = $1 FOR UPDATE";
-        if transaction.query_opt(known, &[&component.as_str()]).await?.is_none() {
+        let existing = "SELECT FROM health_states WHERE component = $1 FOR UPDATE";
+        if transaction.query_opt(existing, &[&component.as_str()]).await?.is_none() {
             let up = Condition::Up.as_str();
             let component = component.as_str();
-            let state = HealthState { component, state: up, since, recent: vec![up; 3], sampled_at: until };
+            let state = SeededHealthState { component, state: up, since, recent: vec![up; 3], sampled_at: until };
             copy(&transaction, &[state]).await?;
         }
         transaction.commit().await?;
@@ -94,23 +94,23 @@ async fn first_samples(client: &Client) -> Result<HashMap<String, OffsetDateTime
     rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
 }
 
-/// Some minutes each, all over by now.
+/// A few outages of some minutes each, all in the past.
 fn draw_outages(rng: &mut impl Rng, component: Component, now: OffsetDateTime) -> Vec<Outage> {
     let mut outages: Vec<Outage> = (0..rng.random_range(0..4))
         .map(|_| {
-            let from = moment(rng, now - KEPT, now - Duration::hours(2));
+            let from = time_between(rng, now - RETENTION, now - Duration::hours(2));
             let to = from + Duration::minutes(rng.random_range(4..60));
-            Outage { component, from, to, state: if percent(rng, 60) { Condition::Down } else { Condition::Degraded } }
+            Outage { component, from, to, state: if chance(rng, 60) { Condition::Down } else { Condition::Degraded } }
         })
         .collect();
     outages.sort_by_key(|outage| outage.from);
-    // Two at once are one.
-    outages.dedup_by(|later, earlier| later.from <= earlier.to + SAMPLE);
+    // Overlapping outages would repeat a state change.
+    outages.dedup_by(|later, earlier| later.from <= earlier.to + INTERVAL);
     outages
 }
 
-/// What an outage is for a component: its own, or, for the whole, what it makes of the whole.
-fn seen_by(component: Component, outage: &Outage) -> Option<Outage> {
+/// The effect of an outage on a component: its own outages, and for the system those of all components.
+fn effect_on(component: Component, outage: &Outage) -> Option<Outage> {
     let core = STORES.iter().any(|(store, _)| *store == outage.component);
     match component {
         Component::System if core => Some(Outage { component, ..outage.clone() }),
@@ -119,30 +119,30 @@ fn seen_by(component: Component, outage: &Outage) -> Option<Outage> {
     }
 }
 
-/// The worst that is the case at a time.
+/// The worst state of the outages at that time.
 fn state_at(outages: &[Outage], at: OffsetDateTime) -> Condition {
     let found = outages.iter().filter(|outage| outage.from <= at && at < outage.to).map(|outage| outage.state);
     found.fold(Condition::Up, |worst, state| if worst == Condition::Down { worst } else { state })
 }
 
-/// Samples of each minute up to `until`, several in a row from an age on.
+/// Samples of each minute up to `until`, aggregated by age.
 fn samples(
     rng: &mut impl Rng,
     component: Component,
     micros: u32,
     outages: &[Outage],
     (now, until): (OffsetDateTime, OffsetDateTime),
-) -> Vec<HealthSample> {
+) -> Vec<SeededHealthSample> {
     let mut samples = Vec::new();
-    let mut at = aligned(now - KEPT, THINNED[0].1) + THINNED[0].1;
+    let mut at = aligned(now - RETENTION, AGGREGATED[0].1) + AGGREGATED[0].1;
     loop {
         let span =
-            THINNED.iter().find(|(age, span)| at + *span <= now - *age).map_or(Duration::ZERO, |(_, span)| *span);
-        let end = at + span.max(SAMPLE);
+            AGGREGATED.iter().find(|(age, span)| at + *span <= now - *age).map_or(Duration::ZERO, |(_, span)| *span);
+        let end = at + span.max(INTERVAL);
         if end > until {
             return samples;
         }
-        let mut sample = HealthSample {
+        let mut sample = SeededHealthSample {
             component: component.as_str(),
             at,
             span_seconds: i32::try_from(span.whole_seconds()).unwrap_or_default(),
@@ -160,7 +160,7 @@ fn samples(
                 Condition::Down => sample.down += 1,
             }
             sample.error = error(state).or(sample.error);
-            at += SAMPLE;
+            at += INTERVAL;
         }
         if sample.up + sample.degraded > 0 {
             let slowed = if sample.degraded > 0 { 20 } else { 1 };
@@ -171,18 +171,18 @@ fn samples(
     }
 }
 
-/// A state is told from the second sample on that found it.
-fn changes(component: Component, outages: &[Outage], until: OffsetDateTime) -> Vec<HealthChange> {
-    let mut turns: Vec<_> = outages.iter().flat_map(|outage| [outage.from, outage.to]).collect();
-    turns.sort_unstable();
+/// The state changes. A change is recorded at the second sample with the new state.
+fn changes(component: Component, outages: &[Outage], until: OffsetDateTime) -> Vec<SeededHealthChange> {
+    let mut boundaries: Vec<_> = outages.iter().flat_map(|outage| [outage.from, outage.to]).collect();
+    boundaries.sort_unstable();
     let mut changes = Vec::new();
     let mut state = Condition::Up;
-    for turn in turns.into_iter().filter(|turn| *turn + SAMPLE < until) {
-        let to = state_at(outages, turn);
+    for boundary in boundaries.into_iter().filter(|boundary| *boundary + INTERVAL < until) {
+        let to = state_at(outages, boundary);
         if to != state {
-            changes.push(HealthChange {
+            changes.push(SeededHealthChange {
                 component: component.as_str(),
-                at: turn + SAMPLE,
+                at: boundary + INTERVAL,
                 from_state: state.as_str(),
                 to_state: to.as_str(),
                 error: error(to),
@@ -196,12 +196,12 @@ fn changes(component: Component, outages: &[Outage], until: OffsetDateTime) -> V
 fn error(state: Condition) -> Option<&'static str> {
     match state {
         Condition::Up => None,
-        Condition::Degraded => Some("it answers slowly"),
-        Condition::Down => Some("no answer in time"),
+        Condition::Degraded => Some("slow response"),
+        Condition::Down => Some("no response in time"),
     }
 }
 
-/// The beginning of the row that a time falls into.
+/// The start of the span that contains a time.
 fn aligned(at: OffsetDateTime, span: Duration) -> OffsetDateTime {
     at - Duration::seconds(at.unix_timestamp() % span.whole_seconds()) - Duration::nanoseconds(at.nanosecond().into())
 }
@@ -215,14 +215,14 @@ mod tests {
     }
 
     #[test]
-    fn the_older_samples_are_the_more_of_them_are_in_a_row_and_none_is_missing() {
+    fn older_samples_are_aggregated_over_longer_spans_without_gaps() {
         let samples = samples(&mut rand::rng(), Component::Redis, 400, &[], (now(), now()));
         let spans: Vec<_> = samples.iter().map(|sample| sample.span_seconds).collect();
         assert!(
             spans.is_sorted_by(|a, b| a >= b) && spans.contains(&3_600) && spans.contains(&600) && spans.contains(&0)
         );
         for pair in samples.windows(2) {
-            let span = Duration::seconds(pair[0].span_seconds.into()).max(SAMPLE);
+            let span = Duration::seconds(pair[0].span_seconds.into()).max(INTERVAL);
             assert_eq!(pair[0].at + span, pair[1].at);
             assert_eq!(i64::from(pair[0].up), span.whole_minutes());
         }
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn an_outage_is_in_the_samples_and_changes_the_state_there_and_back() {
+    fn an_outage_changes_the_state_twice_and_is_in_the_samples() {
         let from = now() - Duration::hours(5);
         let outages =
             [Outage { component: Component::Kafka, from, to: from + Duration::minutes(7), state: Condition::Down }];
@@ -244,10 +244,10 @@ mod tests {
     }
 
     #[test]
-    fn a_store_that_is_down_takes_the_whole_down_and_a_service_only_degrades_it() {
+    fn the_system_is_down_with_a_store_and_degraded_with_a_service() {
         let outage = |component| Outage { component, from: now(), to: now(), state: Condition::Down };
-        assert_eq!(seen_by(Component::System, &outage(Component::Redis)).unwrap().state, Condition::Down);
-        assert_eq!(seen_by(Component::System, &outage(SERVICES[2].0)).unwrap().state, Condition::Degraded);
-        assert!(seen_by(Component::Kafka, &outage(Component::Redis)).is_none());
+        assert_eq!(effect_on(Component::System, &outage(Component::Redis)).unwrap().state, Condition::Down);
+        assert_eq!(effect_on(Component::System, &outage(SERVICES[2].0)).unwrap().state, Condition::Degraded);
+        assert!(effect_on(Component::Kafka, &outage(Component::Redis)).is_none());
     }
 }

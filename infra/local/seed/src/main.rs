@@ -1,4 +1,4 @@
-//! `cargo dev seed`: fills the stores that the environment names.
+//! `cargo dev seed`: writes generated data to the stores that the environment names.
 
 use std::{
     process::ExitCode,
@@ -8,10 +8,9 @@ use std::{
 use clap::{Args, Parser, error::ErrorKind};
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use seed::{
-    Written,
-    agents::{self, Home},
-    health,
-    tenants::{self, Tenants},
+    WrittenRows, health,
+    tenants::{self, TenantOptions},
+    users::{self, TargetTenant},
 };
 use shared::{
     clients::{postgres::connect_once, redis::Redis},
@@ -20,38 +19,38 @@ use shared::{
     types::TenantId,
 };
 
-/// Writes generated data straight into the stores, in addition to what is there. It can be repeated.
+/// Adds generated data to the stores. It can run again: existing data stays unchanged
 #[derive(Debug, Parser)]
 #[command(name = "cargo dev seed", bin_name = "cargo dev seed", version)]
-struct Settings {
+struct SeedOptions {
     #[command(flatten)]
-    wanted: Wanted,
-    /// The tenant that the users are for: one that was provisioned and is active
+    counts: SeedCounts,
+    /// The tenant that gets the users; it must be provisioned and active
     #[arg(long, value_name = "ID", requires = "users")]
     tenant: Option<TenantId>,
 }
 
 #[derive(Args, Debug)]
 #[group(required = true, multiple = true)]
-struct Wanted {
-    /// How many tenants, with usage and history, and the health of the past month
+struct SeedCounts {
+    /// Number of tenants to add, with usage and history; also adds the health of the past month
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     tenants: Option<u32>,
-    /// How many users, in the database of one tenant
+    /// Number of users to add to the database of one tenant
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000), requires = "tenant")]
     users: Option<u32>,
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let settings = match Settings::try_parse() {
-        Ok(settings) => settings,
-        Err(error) => return explain(&error),
+    let options = match SeedOptions::try_parse() {
+        Ok(options) => options,
+        Err(error) => return print_error(&error),
     };
-    match run(&settings).await {
+    match run(&options).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Nobody is told of a request here, so what is behind a fault of ours is said right away.
+            // An API response hides the source of an internal error; a developer needs it.
             let why = match &error {
                 Error::Internal(source) => chain(source.as_ref()),
                 other => chain(other),
@@ -62,8 +61,8 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Help as it is, and what is wrong in one line.
-fn explain(error: &clap::Error) -> ExitCode {
+/// Prints help as it is, and an error as one line.
+fn print_error(error: &clap::Error) -> ExitCode {
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         let _ = error.print();
         return ExitCode::SUCCESS;
@@ -74,75 +73,76 @@ fn explain(error: &clap::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Redis may take longer than in a function, which somebody waits for.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The time limit of Redis. It is longer than in a function, because no caller waits.
+const REDIS_TIMEOUT: Duration = Duration::from_secs(10);
 
-async fn run(settings: &Settings) -> Result<()> {
+async fn run(options: &SeedOptions) -> Result<()> {
     let begun = Instant::now();
     let config = PostgresConfig::from_env().map_err(Error::internal)?;
-    // More is written at once than a function ever writes.
+    // A batch writes more rows than any function, so it gets a longer time limit.
     let config = PostgresConfig { statement_timeout: Duration::from_mins(5), ..config };
     let mut platform = connect_once(&config, None).await?;
-    // Before anything is written, all that can be refused is.
-    let home = match settings.tenant {
-        Some(id) => Some(Home::find(&platform, id).await?),
+    // Looked up before the first write, so that a refused run writes nothing.
+    let tenant = match options.tenant {
+        Some(id) => Some(TargetTenant::find(&platform, id).await?),
         None => None,
     };
-    if let Some(count) = settings.wanted.tenants {
+    if let Some(count) = options.counts.tenants {
         let redis = RedisConfig::from_env().map_err(Error::internal)?;
-        let redis = Redis::connect(&RedisConfig { timeout: PATIENCE, ..redis }).map_err(Error::internal)?;
-        let wanted = Tenants { count: count as usize, history: true };
-        let bar = Bar::new("tenants", count);
-        let mut written = tenants::fill(&mut platform, Some(&redis), wanted, |done| bar.add(done)).await?;
+        let redis = Redis::connect(&RedisConfig { timeout: REDIS_TIMEOUT, ..redis }).map_err(Error::internal)?;
+        let wanted = TenantOptions { count: count as usize, history: true };
+        let progress = SeedProgress::new("tenants", count);
+        let mut written = tenants::fill(&mut platform, Some(&redis), wanted, |done| progress.add(done)).await?;
         written.add(health::fill(&mut platform).await?);
-        bar.done(&written);
+        progress.finish(&written);
     }
-    if let (Some(home), Some(count)) = (home, settings.wanted.users) {
+    if let (Some(tenant), Some(count)) = (tenant, options.counts.users) {
         let clusters = Clusters::postgres_from_env().map_err(Error::internal)?;
-        let bar = Bar::new("users", count);
-        let filled = agents::fill(&platform, &home, (&clusters, &config), count as usize, |done| bar.add(done)).await?;
-        let (written, counted) = filled;
-        bar.done(&written);
-        if let Some(limit) = home.max_agents.filter(|limit| counted > *limit) {
-            println!("the tenant has {counted} agents now that count against its limit of {limit}");
+        let progress = SeedProgress::new("users", count);
+        let filled =
+            users::fill(&platform, &tenant, (&clusters, &config), count as usize, |done| progress.add(done)).await?;
+        let (written, active) = filled;
+        progress.finish(&written);
+        if let Some(limit) = tenant.max_agents.filter(|limit| active > *limit) {
+            println!("the tenant now has {active} active users; its limit is {limit}");
         }
     }
-    println!("all written in {:.1} s", begun.elapsed().as_secs_f32());
+    println!("finished in {:.1} s", begun.elapsed().as_secs_f32());
     Ok(())
 }
 
-/// How far it is: a bar on a terminal, a line now and then elsewhere.
-struct Bar {
-    drawn: ProgressBar,
-    what: &'static str,
+/// Progress: a bar on a terminal, a line every few seconds elsewhere.
+struct SeedProgress {
+    bar: ProgressBar,
+    kind: &'static str,
     begun: Instant,
-    said: std::cell::Cell<Instant>,
+    last_line: std::cell::Cell<Instant>,
 }
 
-impl Bar {
-    fn new(what: &'static str, count: u32) -> Self {
+impl SeedProgress {
+    fn new(kind: &'static str, count: u32) -> Self {
         let bar = ProgressBar::new(count.into());
         let template = "{msg} {wide_bar} {human_pos} of {human_len}, {eta} left";
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
-        bar.set_message(what);
+        bar.set_message(kind);
         let begun = Instant::now();
-        Self { drawn: bar, what, begun, said: begun.into() }
+        Self { bar, kind, begun, last_line: begun.into() }
     }
 
     fn add(&self, done: usize) {
-        const QUIET: Duration = Duration::from_secs(5);
-        self.drawn.inc(done as u64);
-        if self.drawn.is_hidden() && self.said.get().elapsed() > QUIET {
-            self.said.set(Instant::now());
-            let (at, of) = (HumanCount(self.drawn.position()), HumanCount(self.drawn.length().unwrap_or_default()));
-            eprintln!("{at} of {of} {}", self.what);
+        const LINE_INTERVAL: Duration = Duration::from_secs(5);
+        self.bar.inc(done as u64);
+        if self.bar.is_hidden() && self.last_line.get().elapsed() > LINE_INTERVAL {
+            self.last_line.set(Instant::now());
+            let (at, of) = (HumanCount(self.bar.position()), HumanCount(self.bar.length().unwrap_or_default()));
+            eprintln!("{at} of {of} {}", self.kind);
         }
     }
 
-    fn done(&self, written: &Written) {
-        self.drawn.finish_and_clear();
-        println!("{} in {:.1} s: {written}", self.what, self.begun.elapsed().as_secs_f32());
+    fn finish(&self, written: &WrittenRows) {
+        self.bar.finish_and_clear();
+        println!("{} in {:.1} s: {written}", self.kind, self.begun.elapsed().as_secs_f32());
     }
 }

@@ -1,4 +1,4 @@
-//! Where tenants are, and what they and their people are called there.
+//! Countries of tenants, and names of companies and people in them.
 
 use fake::{
     Fake,
@@ -10,11 +10,11 @@ use fake::{
 };
 use rand::Rng;
 
-use crate::chance::{any, percent, pick};
+use crate::random::{chance, choose, weighted};
 
-/// Whose names are given.
+/// The language of names.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Tongue {
+enum Language {
     Arabic,
     BrazilianPortuguese,
     Dutch,
@@ -30,49 +30,49 @@ enum Tongue {
     Turkish,
 }
 
-/// Countries by ISO 3166-1 alpha-2 code, and how common they are among the tenants.
+/// Countries with their weights among the tenants.
 const PLACES: [(u32, Place); 19] = [
-    (30, Place("ID", Tongue::Indonesian)),
-    (10, Place("US", Tongue::English)),
-    (8, Place("BR", Tongue::BrazilianPortuguese)),
-    (6, Place("SG", Tongue::English)),
-    (6, Place("MY", Tongue::English)),
-    (6, Place("DE", Tongue::German)),
-    (5, Place("GB", Tongue::English)),
-    (5, Place("FR", Tongue::French)),
-    (4, Place("NL", Tongue::Dutch)),
-    (4, Place("IT", Tongue::Italian)),
-    (4, Place("JP", Tongue::Japanese)),
-    (3, Place("AU", Tongue::English)),
-    (3, Place("PH", Tongue::English)),
-    (3, Place("TR", Tongue::Turkish)),
-    (3, Place("SA", Tongue::Arabic)),
-    (2, Place("PT", Tongue::Portuguese)),
-    (2, Place("CN", Tongue::SimplifiedChinese)),
-    (2, Place("TW", Tongue::TraditionalChinese)),
-    (2, Place("AE", Tongue::Arabic)),
+    (30, Place("ID", Language::Indonesian)),
+    (10, Place("US", Language::English)),
+    (8, Place("BR", Language::BrazilianPortuguese)),
+    (6, Place("SG", Language::English)),
+    (6, Place("MY", Language::English)),
+    (6, Place("DE", Language::German)),
+    (5, Place("GB", Language::English)),
+    (5, Place("FR", Language::French)),
+    (4, Place("NL", Language::Dutch)),
+    (4, Place("IT", Language::Italian)),
+    (4, Place("JP", Language::Japanese)),
+    (3, Place("AU", Language::English)),
+    (3, Place("PH", Language::English)),
+    (3, Place("TR", Language::Turkish)),
+    (3, Place("SA", Language::Arabic)),
+    (2, Place("PT", Language::Portuguese)),
+    (2, Place("CN", Language::SimplifiedChinese)),
+    (2, Place("TW", Language::TraditionalChinese)),
+    (2, Place("AE", Language::Arabic)),
 ];
 
-/// A country, and whose names are given there.
+/// A country (ISO 3166-1 alpha-2) and the language of its names.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Place(&'static str, Tongue);
+pub(crate) struct Place(&'static str, Language);
 
-macro_rules! in_tongue {
-    ($tongue:expr, $locale:ident => $spoken:expr, $otherwise:expr) => {
-        match $tongue {
-            Tongue::Arabic => in_tongue!(@ AR_SA, $locale, $spoken),
-            Tongue::BrazilianPortuguese => in_tongue!(@ PT_BR, $locale, $spoken),
-            Tongue::Dutch => in_tongue!(@ NL_NL, $locale, $spoken),
-            Tongue::English => in_tongue!(@ EN, $locale, $spoken),
-            Tongue::French => in_tongue!(@ FR_FR, $locale, $spoken),
-            Tongue::German => in_tongue!(@ DE_DE, $locale, $spoken),
-            Tongue::Italian => in_tongue!(@ IT_IT, $locale, $spoken),
-            Tongue::Japanese => in_tongue!(@ JA_JP, $locale, $spoken),
-            Tongue::Portuguese => in_tongue!(@ PT_PT, $locale, $spoken),
-            Tongue::SimplifiedChinese => in_tongue!(@ ZH_CN, $locale, $spoken),
-            Tongue::TraditionalChinese => in_tongue!(@ ZH_TW, $locale, $spoken),
-            Tongue::Turkish => in_tongue!(@ TR_TR, $locale, $spoken),
-            Tongue::Indonesian => $otherwise,
+macro_rules! in_language {
+    ($language:expr, $locale:ident => $spoken:expr, $otherwise:expr) => {
+        match $language {
+            Language::Arabic => in_language!(@ AR_SA, $locale, $spoken),
+            Language::BrazilianPortuguese => in_language!(@ PT_BR, $locale, $spoken),
+            Language::Dutch => in_language!(@ NL_NL, $locale, $spoken),
+            Language::English => in_language!(@ EN, $locale, $spoken),
+            Language::French => in_language!(@ FR_FR, $locale, $spoken),
+            Language::German => in_language!(@ DE_DE, $locale, $spoken),
+            Language::Italian => in_language!(@ IT_IT, $locale, $spoken),
+            Language::Japanese => in_language!(@ JA_JP, $locale, $spoken),
+            Language::Portuguese => in_language!(@ PT_PT, $locale, $spoken),
+            Language::SimplifiedChinese => in_language!(@ ZH_CN, $locale, $spoken),
+            Language::TraditionalChinese => in_language!(@ ZH_TW, $locale, $spoken),
+            Language::Turkish => in_language!(@ TR_TR, $locale, $spoken),
+            Language::Indonesian => $otherwise,
         }
     };
     (@ $data:ident, $locale:ident, $spoken:expr) => {{
@@ -82,15 +82,14 @@ macro_rules! in_tongue {
 }
 
 impl Place {
-    /// A country for a tenant.
     pub(crate) fn draw(rng: &mut impl Rng) -> Self {
-        pick(rng, &PLACES)
+        weighted(rng, &PLACES)
     }
 
-    /// The place of a country; its people have English names where nothing better is known.
+    /// The place of a country. A country that is not in the list has English names.
     pub(crate) fn of(country: &str) -> Self {
         let known = PLACES.iter().map(|(_, place)| *place).find(|place| place.0 == country);
-        known.unwrap_or(Self("", Tongue::English))
+        known.unwrap_or(Self("", Language::English))
     }
 
     /// ISO 3166-1 alpha-2 code.
@@ -98,35 +97,34 @@ impl Place {
         self.0
     }
 
-    /// What a company is called there.
     pub(crate) fn company(self, rng: &mut impl Rng) -> String {
         let name: String =
-            in_tongue!(self.1, locale => CompanyName(locale).fake_with_rng(rng), indonesian::company(rng));
+            in_language!(self.1, locale => CompanyName(locale).fake_with_rng(rng), indonesian::company(rng));
         tidy(&name)
     }
 
-    /// What somebody who lives there is called: first and last name. Some have come from elsewhere.
+    /// A first and a last name. Some people have English names in every country.
     pub(crate) fn person(self, rng: &mut impl Rng) -> (String, String) {
-        let tongue = if percent(rng, 15) { Tongue::English } else { self.1 };
-        let (first, last): (&str, &str) = in_tongue!(
-            tongue,
+        let language = if chance(rng, 15) { Language::English } else { self.1 };
+        let (first, last): (&str, &str) = in_language!(
+            language,
             locale => (FirstName(locale).fake_with_rng(rng), LastName(locale).fake_with_rng(rng)),
-            (any(rng, indonesian::FIRST_NAMES), any(rng, indonesian::LAST_NAMES))
+            (choose(rng, indonesian::FIRST_NAMES), choose(rng, indonesian::LAST_NAMES))
         );
         (tidy(first), tidy(last))
     }
 }
 
-/// Some names of the crate have a tab, or more than one space.
+/// Some names of the `fake` crate contain a tab or several spaces.
 fn tidy(name: &str) -> String {
     name.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Names that the `fake` crate does not know.
+/// Indonesian names, which the `fake` crate does not contain.
 mod indonesian {
     use rand::Rng;
 
-    use crate::chance::any;
+    use crate::random::choose;
 
     const FORMS: &[&str] = &["PT", "PT", "CV", "Toko", "Warung", "Kopi", "Klinik", "Koperasi", "UD", "Batik"];
     const WORDS: &[&str] = &[
@@ -228,7 +226,7 @@ mod indonesian {
     ];
 
     pub(super) fn company(rng: &mut impl Rng) -> String {
-        format!("{} {} {}", any(rng, FORMS), any(rng, WORDS), any(rng, WORDS))
+        format!("{} {} {}", choose(rng, FORMS), choose(rng, WORDS), choose(rng, WORDS))
     }
 }
 
@@ -239,7 +237,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_name_of_every_place_is_one_that_the_platform_takes() {
+    fn every_generated_name_is_valid() {
         let mut rng = rand::rng();
         for (_, place) in PLACES {
             assert!(Country::parse(place.country()).is_ok());

@@ -1,4 +1,4 @@
-//! Rows of the tables that are filled, and how they get there: by `COPY`, in binary.
+//! Rows of the filled tables. They are written with binary `COPY`.
 
 use futures::pin_mut;
 use serde_json::Value;
@@ -11,12 +11,12 @@ use tokio_postgres::{
 };
 use uuid::Uuid;
 
-/// A row, whose fields are columns of its table.
-pub(crate) trait Row {
+/// A row whose fields have the names of its columns.
+pub(crate) trait CopyRow {
     const TABLE: &'static str;
     const COLUMNS: &'static [&'static str];
 
-    /// The values, in the order of the columns.
+    /// The values in the order of the columns.
     fn values(&self) -> Vec<&(dyn ToSql + Sync)>;
 }
 
@@ -26,7 +26,7 @@ macro_rules! row {
         #[derive(Clone, Debug)]
         pub(crate) struct $name { $(pub(crate) $field: $type),+ }
 
-        impl Row for $name {
+        impl CopyRow for $name {
             const TABLE: &'static str = $table;
             const COLUMNS: &'static [&'static str] = &[$(stringify!($field)),+];
 
@@ -38,7 +38,7 @@ macro_rules! row {
 }
 
 row!(
-    Organization in "tenants" {
+    SeededTenant in "tenants" {
         id: Uuid, name: String, slug: String, status: &'static str, database_name: String, schema_version: i32,
         country: &'static str, max_agents: Option<i64>, max_contacts: Option<i64>, max_messages_month: Option<i64>,
         revision: i64, created_at: OffsetDateTime, updated_at: OffsetDateTime,
@@ -46,11 +46,11 @@ row!(
 );
 
 row!(
-    PendingAdmin in "pending_admins" { tenant_id: Uuid, user_id: Uuid, email: String, password_hash: String }
+    SeededPendingAdmin in "pending_admins" { tenant_id: Uuid, user_id: Uuid, email: String, password_hash: String }
 );
 
 row!(
-    Operation in "operations" {
+    SeededOperation in "operations" {
         id: Uuid, tenant_id: Uuid, kind: &'static str, status: &'static str, reason: Option<&'static str>,
         requested_by: String, attempts: i32, lease_token: i64, schema_version: Option<i32>, created_at: OffsetDateTime,
         updated_at: OffsetDateTime, finished_at: Option<OffsetDateTime>,
@@ -58,22 +58,22 @@ row!(
 );
 
 row!(
-    OperationStep in "operation_steps" {
+    SeededStep in "operation_steps" {
         operation_id: Uuid, position: i32, name: &'static str, status: &'static str, attempts: i32,
         started_at: Option<OffsetDateTime>, finished_at: Option<OffsetDateTime>,
     }
 );
 
 row!(
-    AuditEntry in "audit" {
+    SeededAuditEntry in "audit" {
         id: Uuid, at: OffsetDateTime, actor: String, action: &'static str, tenant_id: Option<Uuid>,
         request_id: Option<String>, source_address: Option<String>, details: Value,
     }
 );
 
 row!(
-    /// Goes through a table of the session's own: the row in `tenant_usage` is there as soon as its organization is.
-    Usage in "seeded_usage" {
+    /// Copied to a temporary table: a trigger inserts the row of `tenant_usage` together with its tenant.
+    SeededUsage in "seeded_usage" {
         tenant_id: Uuid, agents: Option<i64>, agents_online: Option<i64>, contacts: Option<i64>,
         storage_bytes: Option<i64>, channels: Vec<&'static str>, month: Option<Date>, messages_measured: Option<i64>,
         messages_counted: Option<i64>, measured_at: Option<OffsetDateTime>, error: Option<&'static str>,
@@ -82,42 +82,42 @@ row!(
 );
 
 row!(
-    Threshold in "usage_thresholds" {
+    SeededThreshold in "usage_thresholds" {
         tenant_id: Uuid, month: Date, figure: &'static str, percent: i16, reached_at: OffsetDateTime,
     }
 );
 
 row!(
-    HealthSample in "health_samples" {
+    SeededHealthSample in "health_samples" {
         component: &'static str, at: OffsetDateTime, span_seconds: i32, up: i32, degraded: i32, down: i32,
         latency_ms: Option<f32>, error: Option<&'static str>,
     }
 );
 
 row!(
-    HealthState in "health_states" {
+    SeededHealthState in "health_states" {
         component: &'static str, state: &'static str, since: OffsetDateTime, recent: Vec<&'static str>,
         sampled_at: OffsetDateTime,
     }
 );
 
 row!(
-    HealthChange in "health_changes" {
+    SeededHealthChange in "health_changes" {
         component: &'static str, at: OffsetDateTime, from_state: &'static str, to_state: &'static str,
         error: Option<&'static str>,
     }
 );
 
 row!(
-    Agent in "agents" {
+    SeededUser in "agents" {
         id: Uuid, email: String, full_name: String, role: &'static str, status: &'static str,
         last_seen_at: Option<OffsetDateTime>, online_until: Option<OffsetDateTime>, created_at: OffsetDateTime,
         updated_at: OffsetDateTime,
     }
 );
 
-/// Copies rows into their table; says how many.
-pub(crate) async fn copy<R: Row>(transaction: &Transaction<'_>, rows: &[R]) -> Result<u64> {
+/// Copies rows to their table and returns their number.
+pub(crate) async fn copy<R: CopyRow>(transaction: &Transaction<'_>, rows: &[R]) -> Result<u64> {
     if rows.is_empty() {
         return Ok(0);
     }

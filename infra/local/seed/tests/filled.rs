@@ -1,6 +1,6 @@
-//! Stores that were filled, by the program and by its parts, on real servers.
+//! Filling real stores, by the program and by the library.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 use std::{
     process::{Command, Stdio},
@@ -11,9 +11,9 @@ use redis::Script;
 use reqwest::StatusCode;
 use secrecy::ExposeSecret;
 use seed::{
-    agents::{self, Home},
     health,
-    tenants::{self, Tenants},
+    tenants::{self, TenantOptions},
+    users::{self, TargetTenant},
 };
 use shared::{
     clients::{postgres::connect_once, redis::Redis},
@@ -26,7 +26,7 @@ use tokio::time::sleep;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-/// The owner, with the patience of the program.
+/// A connection as the owner, with a longer time limit, as the program has.
 async fn owner(world: &World) -> Client {
     let config = PostgresConfig { statement_timeout: Duration::from_mins(1), ..world.owner() };
     connect_once(&config, None).await.unwrap()
@@ -36,64 +36,70 @@ fn redis() -> Redis {
     Redis::connect(&RedisConfig { timeout: Duration::from_secs(10), ..RedisConfig::from_env().unwrap() }).unwrap()
 }
 
-async fn fill(world: &World, count: usize) -> seed::Written {
-    let mut told = 0;
-    let wanted = Tenants { count, history: true };
-    let written = tenants::fill(&mut owner(world).await, Some(&redis()), wanted, |done| told += done).await.unwrap();
-    assert_eq!(told, count);
+async fn fill(world: &World, count: usize) -> seed::WrittenRows {
+    let mut total = 0;
+    let options = TenantOptions { count, history: true };
+    let written = tenants::fill(&mut owner(world).await, Some(&redis()), options, |done| total += done).await.unwrap();
+    assert_eq!(total, count);
     written
 }
 
-/// Rows that no function would have left behind.
-async fn assert_whole(world: &World) {
-    for (what, wrong) in [
-        ("without usage", "SELECT FROM tenants WHERE id NOT IN (SELECT tenant_id FROM tenant_usage)"),
-        ("without an operation", "SELECT FROM tenants WHERE id NOT IN (SELECT tenant_id FROM operations)"),
+/// Fails if the rows are in a state that no function leaves behind.
+async fn assert_consistent(world: &World) {
+    for (problem, wrong) in [
+        ("tenant without usage", "SELECT FROM tenants WHERE id NOT IN (SELECT tenant_id FROM tenant_usage)"),
+        ("tenant without an operation", "SELECT FROM tenants WHERE id NOT IN (SELECT tenant_id FROM operations)"),
         (
-            "without all steps",
+            "operation without all steps",
             "SELECT FROM operations AS o
             WHERE 6 <> (SELECT count(*) FROM operation_steps AS s WHERE s.operation_id = o.id)",
         ),
-        ("open", "SELECT FROM operations WHERE finished_at IS NULL OR finished_at > now() OR finished_at < created_at"),
         (
-            "another end than its last operation",
+            "unfinished operation",
+            "SELECT FROM operations WHERE finished_at IS NULL OR finished_at > now() OR finished_at < created_at",
+        ),
+        (
+            "status differs from the last operation",
             "SELECT FROM tenants AS t
             WHERE (status = 'failed') <> ('failed' = (
                 SELECT status FROM operations WHERE tenant_id = t.id ORDER BY created_at DESC LIMIT 1))",
         ),
         (
-            "retriable without its first agent, or the other way round",
+            "failed tenant without its pending admin, or the reverse",
             "SELECT FROM tenants AS t
             WHERE (status = 'failed') <> EXISTS (SELECT FROM pending_admins WHERE tenant_id = t.id)",
         ),
         (
-            "unaudited",
+            "revision without an audit entry",
             "SELECT FROM tenants AS t
             WHERE revision <> (SELECT count(*) FROM audit WHERE tenant_id = t.id)",
         ),
-        ("placed", "SELECT FROM tenants WHERE postgres_cluster IS NOT NULL OR mongo_cluster IS NOT NULL"),
         (
-            "due without databases",
+            "tenant with a placement",
+            "SELECT FROM tenants WHERE postgres_cluster IS NOT NULL OR mongo_cluster IS NOT NULL",
+        ),
+        (
+            "measurement due without databases",
             "SELECT FROM tenant_usage JOIN tenants ON id = tenant_id
             WHERE status <> 'failed' AND due_at <> 'infinity'",
         ),
         (
-            "in the future",
+            "time in the future",
             "SELECT FROM tenants JOIN tenant_usage ON id = tenant_id
             WHERE created_at > updated_at OR updated_at > now() OR measured_at > now() OR failed_at > now()",
         ),
-        ("owed", "SELECT FROM outbox"),
+        ("undelivered event", "SELECT FROM outbox"),
     ] {
-        assert_eq!(world.count(wrong).await, 0, "{what}");
+        assert_eq!(world.count(wrong).await, 0, "{problem}");
     }
 }
 
 #[tokio::test]
-async fn tenants_are_whole_and_of_every_kind_and_a_second_run_adds_to_the_first() {
+async fn tenants_are_consistent_and_of_every_kind_and_a_second_run_adds_more() {
     let world = World::new().await;
     let written = fill(&world, 1_200).await;
     assert_eq!((written.of("tenants"), written.of("usage")), (1_200, 1_200));
-    assert_whole(&world).await;
+    assert_consistent(&world).await;
     let count = async |condition: &str| {
         let joined = "SELECT FROM tenants JOIN tenant_usage ON id = tenant_id WHERE";
         world.count(&format!("{joined} {condition}")).await
@@ -116,7 +122,7 @@ async fn tenants_are_whole_and_of_every_kind_and_a_second_run_adds_to_the_first(
     assert!(count("measured_at > now() - interval '16 minutes'").await > 900);
 
     fill(&world, 300).await;
-    assert_whole(&world).await;
+    assert_consistent(&world).await;
     assert_eq!(count("true").await, 1_500);
     for row in world.client().await.query("SELECT name, slug FROM tenants", &[]).await.unwrap() {
         assert!(TenantName::parse(row.get(0)).is_ok() && Slug::parse(row.get(1)).is_ok(), "{row:?}");
@@ -124,7 +130,7 @@ async fn tenants_are_whole_and_of_every_kind_and_a_second_run_adds_to_the_first(
 }
 
 #[tokio::test]
-async fn lists_work_over_generated_tenants() {
+async fn lists_return_every_generated_tenant_once() {
     let world = World::new().await;
     fill(&world, 700).await;
     let api = Api::of(&world).await;
@@ -149,7 +155,7 @@ async fn lists_work_over_generated_tenants() {
 }
 
 #[tokio::test]
-async fn the_live_counters_of_active_tenants_are_near_what_was_counted() {
+async fn live_counters_of_active_tenants_are_close_to_the_counted_messages() {
     let world = World::new().await;
     fill(&world, 200).await;
     let counted = "SELECT 'usage:' || tenant_id || ':' || to_char(month, 'YYYYMM') || ':messages', messages_counted
@@ -172,7 +178,7 @@ async fn the_live_counters_of_active_tenants_are_near_what_was_counted() {
 }
 
 #[tokio::test]
-async fn a_run_that_is_killed_leaves_whole_tenants_and_the_next_one_adds_to_them() {
+async fn a_killed_run_leaves_complete_tenants_and_the_next_run_adds_more() {
     let world = World::new().await;
     let mut program = program(&world, &["--tenants", "500000"]).stdout(Stdio::null()).spawn().unwrap();
     let begun = Instant::now();
@@ -182,37 +188,37 @@ async fn a_run_that_is_killed_leaves_whole_tenants_and_the_next_one_adds_to_them
     }
     program.kill().unwrap();
     program.wait().unwrap();
-    // The server notices that nobody is there any more.
-    let here =
+    // Wait until the server has closed the connection of the killed process, and with it the lock.
+    let connected =
         format!("SELECT FROM pg_stat_activity WHERE datname = '{}' AND wait_event = 'ClientRead'", world.database);
-    while world.count(&here).await > 0 {
+    while world.count(&connected).await > 0 {
         assert!(begun.elapsed() < Duration::from_mins(1));
         sleep(Duration::from_millis(50)).await;
     }
-    assert_whole(&world).await;
+    assert_consistent(&world).await;
     let left = world.count("SELECT FROM tenants").await;
     fill(&world, 100).await;
     assert_eq!(world.count("SELECT FROM tenants").await, left + 100);
-    assert_whole(&world).await;
+    assert_consistent(&world).await;
 }
 
 #[tokio::test]
-async fn two_runs_at_once_do_not_take_each_others_slugs() {
+async fn a_second_run_at_the_same_time_is_refused() {
     let world = World::new().await;
     let mut first = owner(&world).await;
     let second = async {
         sleep(Duration::from_millis(300)).await;
-        let wanted = Tenants { count: 10, history: true };
-        tenants::fill(&mut owner(&world).await, None, wanted, drop).await
+        let options = TenantOptions { count: 10, history: true };
+        tenants::fill(&mut owner(&world).await, None, options, drop).await
     };
-    let wanted = Tenants { count: 3_000, history: true };
-    let (first, second) = tokio::join!(tenants::fill(&mut first, None, wanted, drop), second);
+    let options = TenantOptions { count: 3_000, history: true };
+    let (first, second) = tokio::join!(tenants::fill(&mut first, None, options, drop), second);
     assert_eq!(first.unwrap().of("tenants"), 3_000);
-    assert!(second.unwrap_err().to_string().contains("is at work"));
+    assert!(second.unwrap_err().to_string().contains("is running"));
 }
 
 #[tokio::test]
-async fn health_is_filled_up_to_the_first_sample_and_only_once() {
+async fn health_is_filled_once_up_to_the_first_existing_sample() {
     let world = World::new().await;
     world
         .client()
@@ -231,31 +237,31 @@ async fn health_is_filled_up_to_the_first_sample_and_only_once() {
     let late =
         "SELECT FROM health_samples WHERE component = 'kafka' AND at > now() - interval '3 days' + interval '1 s'";
     assert_eq!(world.count(late).await, 0);
-    let lone = "SELECT FROM health_samples WHERE up + degraded + down <> greatest(span_seconds / 60, 1)";
-    assert_eq!(world.count(lone).await, 0);
+    let miscounted = "SELECT FROM health_samples WHERE up + degraded + down <> greatest(span_seconds / 60, 1)";
+    assert_eq!(world.count(miscounted).await, 0);
     let odd = "SELECT FROM health_changes WHERE from_state = to_state OR at > now()";
     assert_eq!(world.count(odd).await, 0);
-    assert_eq!(health::fill(&mut owner(&world).await).await.unwrap(), seed::Written::default());
+    assert_eq!(health::fill(&mut owner(&world).await).await.unwrap(), seed::WrittenRows::default());
 }
 
 #[tokio::test]
-async fn users_of_a_tenant_are_added_to_those_it_has_and_it_is_measured_soon() {
+async fn users_are_added_to_a_tenant_and_its_measurement_becomes_due() {
     let world = World::new().await;
     let platform = owner(&world).await;
     let id = TenantId::generate();
     let database = tenant(&world, id).await;
-    let home = Home::find(&platform, id).await.unwrap();
+    let target = TargetTenant::find(&platform, id).await.unwrap();
     let (clusters, config) = (world.postgres_clusters(), world.owner());
     let clusters = (&clusters, &config);
-    let (first, _) = agents::fill(&platform, &home, clusters, 3_000, drop).await.unwrap();
-    let (second, counted) = agents::fill(&platform, &home, clusters, 500, drop).await.unwrap();
-    assert_eq!((first.of("agents"), second.of("agents")), (3_000, 500));
+    let (first, _) = users::fill(&platform, &target, clusters, 3_000, drop).await.unwrap();
+    let (second, active) = users::fill(&platform, &target, clusters, 500, drop).await.unwrap();
+    assert_eq!((first.of("users"), second.of("users")), (3_000, 500));
     let inside = connect_once(&world.provisioner(), Some(&database)).await.unwrap();
     let count = async |condition: &str| -> i64 {
         inside.query_one(&format!("SELECT count(*) FROM users WHERE {condition}"), &[]).await.unwrap().get(0)
     };
     assert_eq!(count("true").await, 3_500);
-    assert_eq!(count("status = 'active'").await, counted);
+    assert_eq!(count("status = 'active'").await, active);
     for kind in [
         "status = 'deactivated'",
         "role = 'admin'",
@@ -273,7 +279,7 @@ async fn users_of_a_tenant_are_added_to_those_it_has_and_it_is_measured_soon() {
 }
 
 #[tokio::test]
-async fn bad_input_gets_one_line_that_says_what_is_wrong() {
+async fn bad_input_is_refused_with_one_line_of_explanation() {
     let world = World::new().await;
     let (suspended, generated) = (Uuid::now_v7().to_string(), Uuid::now_v7().to_string());
     let insert = format!(
@@ -283,7 +289,7 @@ async fn bad_input_gets_one_line_that_says_what_is_wrong() {
     );
     world.client().await.batch_execute(&insert).await.unwrap();
     let unknown = Uuid::now_v7().to_string();
-    for (arguments, said) in [
+    for (arguments, message) in [
         (vec![], "required"),
         (vec!["--tenants", "0"], "0 is not in 1..=1000000"),
         (vec!["--tenants", "1000000000"], "1000000000 is not in 1..=1000000"),
@@ -292,27 +298,27 @@ async fn bad_input_gets_one_line_that_says_what_is_wrong() {
         (vec!["--users", "5"], "--tenant <ID>"),
         (vec!["--users", "0", "--tenant", &unknown], "0 is not in 1..=1000000"),
         (vec!["--users", "5", "--tenant", "kopi"], "must be a UUID"),
-        (vec!["--users", "5", "--tenant", &unknown], "There is no tenant"),
+        (vec!["--users", "5", "--tenant", &unknown], "does not exist"),
         (vec!["--users", "5", "--tenant", &suspended], "is suspended"),
         (vec!["--tenants", "5", "--users", "5", "--tenant", &generated], "has no databases"),
         (vec!["--everything"], "--everything"),
     ] {
         let output = program(&world, &arguments).output().unwrap();
         let text = String::from_utf8(output.stderr).unwrap();
-        assert!(!output.status.success() && text.contains(said), "{arguments:?}: {text}");
+        assert!(!output.status.success() && text.contains(message), "{arguments:?}: {text}");
         assert_eq!(text.lines().count(), 1, "{arguments:?}: {text}");
     }
-    assert_eq!(world.count("SELECT FROM tenants").await, 2, "what was refused wrote something");
+    assert_eq!(world.count("SELECT FROM tenants").await, 2, "a refused run wrote rows");
 }
 
-/// The program, in a world.
+/// The program with the platform database of a world.
 fn program(world: &World, arguments: &[&str]) -> Command {
     let mut program = Command::new(env!("CARGO_BIN_EXE_seed"));
     program.args(arguments).env("POSTGRES_URL", world.owner().url.expose_secret());
     program
 }
 
-/// A tenant with a database of its own; says its name.
+/// Creates a tenant with a database of its own and returns the name of the database.
 async fn tenant(world: &World, id: TenantId) -> String {
     let database = shared::tenants::new_database_name();
     let template = tenant_template(TENANT_SCHEMA_VERSION);

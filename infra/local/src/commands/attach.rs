@@ -1,4 +1,4 @@
-//! The foreground half of `cargo dev up`: shows what happens until Ctrl-C, and then stops everything.
+//! The second half of `cargo dev up` without `--detach`: prints logs until Ctrl-C, and then stops everything.
 
 use std::{
     process::ExitCode,
@@ -13,21 +13,20 @@ use std::{
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::{
-    commands::{down, logs::Follower, print},
-    failure::{Attempt, Result},
-    stack::Stack,
+    commands::{down, logs::LogFollower, output::print},
+    error::{ErrorContext, Result},
+    stack::LocalStack,
 };
 
-/// Prints the news of the functions, the emulator, the services and the supervisor until it is told to end.
-pub(crate) fn run(stack: &Stack) -> Result<ExitCode> {
+pub(crate) fn run(stack: &LocalStack) -> Result<ExitCode> {
     let end = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM, SIGHUP] {
-        signal_hook::flag::register(signal, Arc::clone(&end)).attempt(|| "Ctrl-C cannot be listened for".into())?;
+        signal_hook::flag::register(signal, Arc::clone(&end)).context(|| "Signals cannot be handled".into())?;
     }
-    print("\nCtrl-C stops it all; `cargo dev up --detach` would have left it running.\n\n");
-    let mut news = Follower::from_now(&stack.checkout, &["functions", "emulator", "services", "supervisor"]);
+    print("\nPress Ctrl-C to stop everything. With --detach it goes on running.\n\n");
+    let mut logs = LogFollower::from_now(&stack.checkout, &["functions", "emulator", "services", "supervisor"]);
     while !end.load(Ordering::Relaxed) {
-        if news.print().is_err() {
+        if logs.print().is_err() {
             break;
         }
         thread::sleep(Duration::from_millis(100));

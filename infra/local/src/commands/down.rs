@@ -4,16 +4,16 @@ use std::{fs, process::ExitCode, thread};
 
 use crate::{
     checkout::Checkout,
-    failure::{Attempt, Result},
+    error::{ErrorContext, Result},
     progress::Progress,
-    servers,
-    stack::Stack,
+    servers::{self, lifecycle, postgres},
+    stack::LocalStack,
     supervisor,
 };
 
-/// Stops everything that is ours, and with `wipe` removes what it kept.
+/// Stops everything. `wipe` also removes data, logs and secrets.
 pub(crate) fn run(checkout: &Checkout, wipe: bool) -> Result<ExitCode> {
-    if let Some(stack) = Stack::load_to_stop(checkout.clone())? {
+    if let Some(stack) = LocalStack::load_to_stop(checkout.clone())? {
         let _lock = checkout.lock()?;
         let progress = Progress::start();
         let step = progress.step("functions", "stopping");
@@ -22,15 +22,15 @@ pub(crate) fn run(checkout: &Checkout, wipe: bool) -> Result<ExitCode> {
         let _step = progress.step("servers", "stopping");
         thread::scope(|scope| {
             for server in servers::ALL {
-                scope.spawn(|| servers::stop(server, &stack));
+                scope.spawn(|| lifecycle::stop(server, &stack));
             }
         });
     }
     if wipe {
-        servers::postgres::wipe(checkout)?;
+        postgres::wipe(checkout)?;
         let local = checkout.local("");
         if local.exists() {
-            fs::remove_dir_all(&local).attempt(|| format!("{} cannot be removed", local.display()))?;
+            fs::remove_dir_all(&local).context(|| format!("{} cannot be removed", local.display()))?;
         }
     }
     Ok(ExitCode::SUCCESS)

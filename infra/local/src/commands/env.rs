@@ -2,10 +2,9 @@
 
 use std::process::ExitCode;
 
-use crate::{checkout::Checkout, commands::print, failure::Result, stack::Stack};
+use crate::{checkout::Checkout, commands::output::print, error::Result, stack::LocalStack};
 
-/// Prints the functions' environment.
 pub(crate) fn run(checkout: Checkout) -> Result<ExitCode> {
-    print(&Stack::load(checkout)?.environment());
+    print(&LocalStack::load(checkout)?.environment());
     Ok(ExitCode::SUCCESS)
 }

@@ -12,29 +12,32 @@ use std::{
 
 use crate::{
     checkout::Checkout,
-    failure::{Failure, Result},
+    error::{DevError, Result},
     process,
 };
 
-/// Prints one log or all, and with `follow` what is added to them.
+/// Prints one log or all. `follow` goes on with new lines.
 pub(crate) fn run(checkout: &Checkout, name: Option<&str>, follow: bool) -> Result<ExitCode> {
-    let there = names(checkout);
+    let names = log_names(checkout);
     if let Some(name) = name
-        && !there.iter().any(|log| log == name)
+        && !names.iter().any(|log| log == name)
     {
-        return Err(Failure::new(format!("There is no log of {name}"), "nothing of that name was started here")
-            .remedy(format!("There are logs of: {}", there.join(", "))));
+        let reason = match names.as_slice() {
+            [] => "this checkout has no logs, because nothing was started".to_owned(),
+            _ => format!("no log has this name; expected one of {}", names.join(", ")),
+        };
+        return Err(DevError::new(format!("The log of {name} cannot be printed"), reason));
     }
     let mut follower =
-        Follower { checkout, only: name.into_iter().collect(), prefixed: name.is_none(), read: BTreeMap::new() };
-    // Whoever reads it may stop reading.
+        LogFollower { checkout, selected: name.into_iter().collect(), prefixed: name.is_none(), read: BTreeMap::new() };
+    // Printing fails when the reader, such as `head`, has ended.
     while follower.print().is_ok() && follow {
         thread::sleep(Duration::from_millis(200));
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn names(checkout: &Checkout) -> Vec<String> {
+fn log_names(checkout: &Checkout) -> Vec<String> {
     let entries = fs::read_dir(checkout.local("log")).into_iter().flatten();
     let name = |path: PathBuf| path.file_name()?.to_str()?.strip_suffix(".log").map(ToOwned::to_owned);
     let mut names: Vec<_> = entries.filter_map(|entry| name(entry.ok()?.path())).collect();
@@ -42,25 +45,25 @@ fn names(checkout: &Checkout) -> Vec<String> {
     names
 }
 
-/// Prints what is added to logs.
-pub(crate) struct Follower<'a> {
+/// Prints what is appended to logs.
+pub(crate) struct LogFollower<'a> {
     checkout: &'a Checkout,
-    only: Vec<&'a str>,
+    selected: Vec<&'a str>,
     prefixed: bool,
     read: BTreeMap<String, u64>,
 }
 
-impl<'a> Follower<'a> {
-    /// Follows some logs from where they end now.
+impl<'a> LogFollower<'a> {
+    /// Follows logs from their current ends.
     pub(crate) fn from_now(checkout: &'a Checkout, logs: &[&'a str]) -> Self {
         let read = logs.iter().map(|log| ((*log).to_owned(), process::log_length(checkout, log))).collect();
-        Self { checkout, only: logs.to_vec(), prefixed: true, read }
+        Self { checkout, selected: logs.to_vec(), prefixed: true, read }
     }
 
-    /// Prints what was added since the last time; fails when nobody reads any longer.
+    /// Prints what was appended since the last call.
     pub(crate) fn print(&mut self) -> io::Result<()> {
-        for log in names(self.checkout) {
-            if self.only.is_empty() || self.only.contains(&log.as_str()) {
+        for log in log_names(self.checkout) {
+            if self.selected.is_empty() || self.selected.contains(&log.as_str()) {
                 let prefix = if self.prefixed { format!("{log:>10} | ") } else { String::new() };
                 let path = self.checkout.log(&log);
                 print(&path, &prefix, self.read.entry(log).or_insert(0))?;
@@ -73,7 +76,7 @@ impl<'a> Follower<'a> {
 fn print(path: &Path, prefix: &str, from: &mut u64) -> io::Result<()> {
     let Ok(mut file) = File::open(path) else { return Ok(()) };
     if file.metadata()?.len() < *from {
-        // A new log took the place of a long one.
+        // A long log was renamed, and a new one was created.
         *from = 0;
     }
     file.seek(SeekFrom::Start(*from))?;

@@ -3,26 +3,26 @@
 use std::process::{Command, ExitCode};
 
 use crate::{
+    cargo,
     checkout::Checkout,
-    commands::up,
-    failure::{Attempt, Result},
+    error::{ErrorContext, Result},
     functions,
     progress::Progress,
+    startup::{self, UpOptions},
 };
 
-/// Fills the stores with generated data. What runs of the stack goes on; what does not of its servers is started.
+/// Fills the stores with generated data. Servers that do not run are started first.
 pub(crate) fn run(checkout: Checkout, arguments: &[String]) -> Result<ExitCode> {
-    let stack = up::bring_up(checkout, &up::Options { servers_only: true, ..Default::default() })?;
+    let stack = startup::bring_up(checkout, &UpOptions { servers_only: true, ..UpOptions::default() })?;
     let progress = Progress::start();
     let step = progress.step("seed", "building");
-    // With the features of the functions, so that what they have built already serves.
-    functions::build(&stack, &["--bin", "seed"], &step)?;
-    // It has a progress bar of its own.
+    cargo::build(&stack.checkout, &["seed"], &step)?;
+    // The seeder has a progress bar of its own.
     drop((step, progress));
-    let mut seed =
-        functions::clean(Command::new(functions::target(&stack.checkout)?.join("debug/seed")), &stack.checkout);
+    let seed = Command::new(cargo::binary(&stack.checkout, "seed")?);
+    let mut seed = cargo::with_shell_environment(seed, &stack.checkout);
     seed.args(arguments);
-    functions::equip(&mut seed, &stack);
-    let status = seed.status().attempt(|| "The data cannot be written".into())?;
+    functions::set_environment(&mut seed, &stack);
+    let status = seed.status().context(|| "The data cannot be generated".into())?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

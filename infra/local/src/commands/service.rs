@@ -4,13 +4,12 @@ use std::process::ExitCode;
 
 use crate::{
     checkout::Checkout,
-    failure::Result,
-    services::{self, Mode},
-    stack::Stack,
+    error::Result,
+    stack::LocalStack,
+    stand_ins::{self, ServiceMode},
 };
 
-/// Switches the stand-in of a service of the platform.
-pub(crate) fn run(checkout: Checkout, name: &str, mode: Mode) -> Result<ExitCode> {
-    services::switch(&Stack::load(checkout)?, name, mode)?;
+pub(crate) fn run(checkout: Checkout, name: &str, mode: ServiceMode) -> Result<ExitCode> {
+    stand_ins::switch(&LocalStack::load(checkout)?, name, mode)?;
     Ok(ExitCode::SUCCESS)
 }

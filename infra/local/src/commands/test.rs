@@ -1,86 +1,88 @@
-//! `cargo dev test`, and `cargo dev openapi`, which is one test that writes.
+//! `cargo dev test`, and `cargo dev openapi`, which runs one test that writes a file.
 
 use std::process::{Command, ExitCode};
 
 use crate::{
+    cargo,
     checkout::Checkout,
-    commands::{down, up},
-    failure::{Attempt, Result},
+    commands::down,
+    error::{ErrorContext, Result},
     functions,
-    install::python::Wheel,
+    install::python::PythonWheel,
     process, servers,
-    stack::Stack,
+    stack::LocalStack,
+    startup::{self, UpOptions},
     supervisor,
 };
 
-/// Tests an API by its description.
-const SCHEMATHESIS: Wheel = Wheel {
+/// Tests an HTTP API against its OpenAPI description.
+const SCHEMATHESIS: PythonWheel = PythonWheel {
     name: "schemathesis",
     version: "4.32.5",
     requirements: include_str!("../../requirements/schemathesis.txt"),
     program: "bin/schemathesis",
 };
 
-/// Tells the tests where it is.
+/// The variable that contains its path for the tests.
 const SCHEMATHESIS_VARIABLE: &str = "SCHEMATHESIS";
 
-/// A JWT library of another language, which verifies the tokens that the platform's services get.
-const PYJWT: Wheel = Wheel {
+/// A JWT library in another language. A test verifies impersonation tokens with it.
+const PYJWT: PythonWheel = PythonWheel {
     name: "pyjwt",
     version: "2.15.1",
     requirements: include_str!("../../requirements/pyjwt.txt"),
     program: "jwt/__init__.py",
 };
 
-/// Tells the tests where it is.
+/// The variable that contains its path for the tests.
 const PYJWT_VARIABLE: &str = "PYJWT";
 
-/// Brings up the whole stack, runs the workspace's tests, and takes down again what was not up before.
+/// Brings up the stack, runs the workspace's tests, and stops what did not run before.
 pub(crate) fn run(checkout: Checkout, arguments: &[String]) -> Result<ExitCode> {
-    let before = Before::look(&checkout);
-    let stack = up::bring_up(checkout, &up::Options::default())?;
-    let mut cargo = functions::cargo(&stack.checkout);
+    let before = PriorState::read(&checkout);
+    let stack = startup::bring_up(checkout, &UpOptions::default())?;
+    let mut cargo = cargo::cargo(&stack.checkout);
     cargo.arg("test").env(SCHEMATHESIS_VARIABLE, SCHEMATHESIS.install()?).env(PYJWT_VARIABLE, PYJWT.install()?);
-    // Whoever names packages means those alone.
-    let named = |argument: &String| argument == "--package" || argument.starts_with("-p");
-    if !arguments.iter().take_while(|argument| *argument != "--").any(named) {
+    // Named packages replace the whole workspace.
+    let names_package = |argument: &String| argument == "--package" || argument.starts_with("-p");
+    if !arguments.iter().take_while(|argument| *argument != "--").any(names_package) {
         cargo.arg("--workspace");
     }
     cargo.args(arguments);
-    carry_out(cargo, &stack, &before)
+    run_and_restore(cargo, &stack, &before)
 }
 
-/// Writes `infra/openapi.json` anew, as the code has it now.
+/// Writes `infra/openapi.json` from the code.
 pub(crate) fn write_openapi(checkout: Checkout) -> Result<ExitCode> {
-    let before = Before::look(&checkout);
-    let stack = up::bring_up(checkout, &up::Options { servers_only: true, ..up::Options::default() })?;
-    let mut cargo = functions::cargo(&stack.checkout);
+    let before = PriorState::read(&checkout);
+    let stack = startup::bring_up(checkout, &UpOptions { servers_only: true, ..UpOptions::default() })?;
+    let mut cargo = cargo::cargo(&stack.checkout);
     cargo.args(["test", "--quiet", "--package", "tests", "--test", "openapi", "checked_in"]).env("UPDATE_OPENAPI", "1");
-    carry_out(cargo, &stack, &before)
+    run_and_restore(cargo, &stack, &before)
 }
 
-fn carry_out(mut cargo: Command, stack: &Stack, before: &Before) -> Result<ExitCode> {
-    functions::equip(&mut cargo, stack);
-    let outcome = cargo.status().attempt(|| "The tests cannot be run".into());
+fn run_and_restore(mut cargo: Command, stack: &LocalStack, before: &PriorState) -> Result<ExitCode> {
+    functions::set_environment(&mut cargo, stack);
+    let result = cargo.status().context(|| "The tests cannot be run".into());
     before.restore(stack)?;
-    Ok(if outcome?.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if result?.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// What was up.
-struct Before {
+/// What ran before the tests.
+struct PriorState {
     servers: bool,
     functions: bool,
 }
 
-impl Before {
-    fn look(checkout: &Checkout) -> Self {
+impl PriorState {
+    fn read(checkout: &Checkout) -> Self {
         Self {
             servers: servers::ALL.iter().any(|server| process::recorded(checkout, server.name()).is_some()),
-            functions: supervisor::wanted(checkout),
+            functions: supervisor::is_wanted(checkout),
         }
     }
 
-    fn restore(&self, stack: &Stack) -> Result<()> {
+    fn restore(&self, stack: &LocalStack) -> Result<()> {
         if !self.servers {
             down::run(&stack.checkout, false)?;
         } else if !self.functions {

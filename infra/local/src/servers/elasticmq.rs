@@ -1,37 +1,35 @@
-//! `ElasticMQ`, which speaks SQS's protocol and keeps its messages.
+//! `ElasticMQ`, which implements SQS's protocol and stores messages durably.
 
 use std::{fs, process::Command, time::Duration};
 
 use crate::{
-    checkout::write_whole,
-    failure::{Attempt, Result},
-    install::maven::Jars,
-    probe::{self, Answer},
+    checkout::write_file,
+    error::{ErrorContext, Result},
+    install::{maven::MavenJars, system::SystemPackage},
+    probe::{self, ProbeResult},
     process::detached,
-    progress::Step,
-    stack::Stack,
+    progress::ProgressStep,
+    stack::LocalStack,
 };
 
-use super::Server;
+use super::server::LocalServer;
 
-/// The server and what it logs with.
-pub(crate) const JARS: Jars = Jars {
+const JARS: MavenJars = MavenJars {
     name: "elasticmq",
     version: "1.6.14",
     coordinates: &["org.elasticmq:elasticmq-server_2.13:1.6.14"],
     checksums: include_str!("../../checksums/elasticmq-1.6.14.sha256"),
 };
 
-/// The queues: name, and deliveries after which a message goes to `NAME-dlq`.
+/// The queues, each with the number of deliveries after which a message is moved to `NAME-dlq`.
 const QUEUES: [(&str, u32); 3] = [("measure-usage", 3), ("provision-tenant", 5), ("relay-events", 3)];
 
-/// Seconds that a message stays hidden while a function works on it.
-const VISIBILITY: u32 = 30;
+/// Seconds that a received message stays invisible to other receivers.
+const VISIBILITY_TIMEOUT: u32 = 30;
 
-/// The server.
-pub(crate) struct ElasticMq;
+pub(crate) struct ElasticMqServer;
 
-impl Server for ElasticMq {
+impl LocalServer for ElasticMqServer {
     fn name(&self) -> &'static str {
         "elasticmq"
     }
@@ -40,20 +38,24 @@ impl Server for ElasticMq {
         "AWS_ENDPOINT_URL_SQS"
     }
 
-    fn ports(&self, stack: &Stack) -> Vec<u16> {
+    fn ports(&self, stack: &LocalStack) -> Vec<u16> {
         vec![stack.ports.elasticmq()]
     }
 
-    fn install(&self, _: &Stack, _: &Step) -> Result<()> {
+    fn packages(&self) -> Vec<SystemPackage> {
+        JARS.required_packages()
+    }
+
+    fn install(&self, _: &ProgressStep) -> Result<()> {
         JARS.install().map(drop)
     }
 
-    fn prepare(&self, stack: &Stack) -> Result<()> {
+    fn prepare(&self, stack: &LocalStack) -> Result<()> {
         let data = stack.checkout.local("data/elasticmq");
-        fs::create_dir_all(&data).attempt(|| format!("{} cannot be made", data.display()))?;
+        fs::create_dir_all(&data).context(|| format!("{} cannot be created", data.display()))?;
         let port = stack.ports.elasticmq();
         let queues: String = QUEUES.iter().map(|(name, deliveries)| queue(name, *deliveries)).collect();
-        // Without WRITE_DELAY=0 a message is on disk half a second after it was accepted, and lost if killed before.
+        // By default a message is written half a second after it was accepted, and lost if the server is killed before.
         let settings = format!(
             r#"include classpath("application.conf")
 node-address {{ protocol = http, host = "127.0.0.1", port = {port}, context-path = "" }}
@@ -65,10 +67,10 @@ queues {{
 "#,
             data = data.display()
         );
-        write_whole(&stack.checkout.local("etc/elasticmq.conf"), &settings)
+        write_file(&stack.checkout.local("etc/elasticmq.conf"), &settings)
     }
 
-    fn command(&self, stack: &Stack) -> Result<Command> {
+    fn command(&self, stack: &LocalStack) -> Result<Command> {
         let mut command = detached("java");
         command.args(["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]);
         command.arg(format!("-Dconfig.file={}", stack.checkout.local("etc/elasticmq.conf").display()));
@@ -76,29 +78,29 @@ queues {{
         Ok(command)
     }
 
-    fn probe(&self, stack: &Stack) -> Answer<String> {
+    fn probe(&self, stack: &LocalStack) -> ProbeResult<String> {
         let (status, body) = probe::get(&format!("http://127.0.0.1:{}/?Action=ListQueues", stack.ports.elasticmq()))?;
         if QUEUES.iter().all(|(name, _)| body.contains(&format!("/{name}<"))) {
             Ok(format!("ElasticMQ {}", JARS.version))
         } else {
-            Err(format!("it answers {status}, without our queues"))
+            Err(format!("it answered {status} without the expected queues"))
         }
     }
 
-    fn settle(&self, _: &Stack) -> Result<()> {
+    fn set_up(&self, _: &LocalStack) -> Result<()> {
         Ok(())
     }
 
-    /// It would wait for every long poll to run out; each message that it accepted is on disk already.
-    fn last_moments(&self) -> Duration {
+    /// An orderly shutdown waits for every long poll to end. Each accepted message is on disk already.
+    fn stop_timeout(&self) -> Duration {
         Duration::from_secs(1)
     }
 }
 
 fn queue(name: &str, deliveries: u32) -> String {
     format!(
-        r#"  "{name}" {{ defaultVisibilityTimeout = {VISIBILITY} seconds, deadLettersQueue {{ name = "{name}-dlq", maxReceiveCount = {deliveries} }} }}
-  "{name}-dlq" {{ defaultVisibilityTimeout = {VISIBILITY} seconds }}
+        r#"  "{name}" {{ defaultVisibilityTimeout = {VISIBILITY_TIMEOUT} seconds, deadLettersQueue {{ name = "{name}-dlq", maxReceiveCount = {deliveries} }} }}
+  "{name}-dlq" {{ defaultVisibilityTimeout = {VISIBILITY_TIMEOUT} seconds }}
 "#
     )
 }

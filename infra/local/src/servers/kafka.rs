@@ -1,22 +1,21 @@
-//! Apache Kafka: one broker that is its own controller.
+//! Apache Kafka: one broker, which is also the controller.
 
 use std::{fs, process::Command};
 
 use crate::{
-    checkout::write_whole,
+    checkout::write_file,
     environment::TOPIC,
-    failure::{Attempt, Result},
-    install::maven::Jars,
-    probe::{self, Answer},
+    error::{ErrorContext, Result},
+    install::{maven::MavenJars, system::SystemPackage},
+    probe::{self, ProbeResult},
     process::{detached, run},
-    progress::Step,
-    stack::Stack,
+    progress::ProgressStep,
+    stack::LocalStack,
 };
 
-use super::Server;
+use super::server::LocalServer;
 
-/// The broker and what it logs with.
-pub(crate) const JARS: Jars = Jars {
+const JARS: MavenJars = MavenJars {
     name: "kafka",
     version: "4.1.1",
     coordinates: &[
@@ -27,13 +26,12 @@ pub(crate) const JARS: Jars = Jars {
     checksums: include_str!("../../checksums/kafka-4.1.1.sha256"),
 };
 
-/// A consumer in production reads several partitions, so the local topic has several too.
+/// Several, as in production, where consumers read several partitions.
 const PARTITIONS: i32 = 3;
 
-/// The server.
-pub(crate) struct Kafka;
+pub(crate) struct KafkaServer;
 
-impl Server for Kafka {
+impl LocalServer for KafkaServer {
     fn name(&self) -> &'static str {
         "kafka"
     }
@@ -42,17 +40,21 @@ impl Server for Kafka {
         "KAFKA_BROKERS"
     }
 
-    fn ports(&self, stack: &Stack) -> Vec<u16> {
+    fn ports(&self, stack: &LocalStack) -> Vec<u16> {
         vec![stack.ports.kafka(), stack.ports.kafka_controller()]
     }
 
-    fn install(&self, _: &Stack, _: &Step) -> Result<()> {
+    fn packages(&self) -> Vec<SystemPackage> {
+        JARS.required_packages()
+    }
+
+    fn install(&self, _: &ProgressStep) -> Result<()> {
         JARS.install().map(drop)
     }
 
-    fn prepare(&self, stack: &Stack) -> Result<()> {
+    fn prepare(&self, stack: &LocalStack) -> Result<()> {
         let data = stack.checkout.local("data/kafka");
-        fs::create_dir_all(&data).attempt(|| format!("{} cannot be made", data.display()))?;
+        fs::create_dir_all(&data).context(|| format!("{} cannot be created", data.display()))?;
         let (broker, controller) = (stack.ports.kafka(), stack.ports.kafka_controller());
         let settings = format!(
             "process.roles=broker,controller
@@ -78,8 +80,8 @@ group.initial.rebalance.delay.ms=0
 ",
             data = data.display()
         );
-        write_whole(&stack.checkout.local("etc/kafka.properties"), &settings)?;
-        write_whole(&stack.checkout.local("etc/kafka-log4j2.yaml"), LOGGING)?;
+        write_file(&stack.checkout.local("etc/kafka.properties"), &settings)?;
+        write_file(&stack.checkout.local("etc/kafka-log4j2.yaml"), LOGGING)?;
         if data.join("meta.properties").is_file() {
             return Ok(());
         }
@@ -93,33 +95,33 @@ group.initial.rebalance.delay.ms=0
             &stack.secrets.kafka_cluster,
             "-c",
         ]);
-        run(format.arg(stack.checkout.local("etc/kafka.properties")), "Kafka's storage cannot be made").map(drop)
+        run(format.arg(stack.checkout.local("etc/kafka.properties")), "Kafka's storage cannot be created").map(drop)
     }
 
-    fn command(&self, stack: &Stack) -> Result<Command> {
+    fn command(&self, stack: &LocalStack) -> Result<Command> {
         let mut command = detached("java");
         java(&mut command, stack)?;
         command.arg("kafka.Kafka").arg(stack.checkout.local("etc/kafka.properties"));
         Ok(command)
     }
 
-    fn probe(&self, stack: &Stack) -> Answer<String> {
+    fn probe(&self, stack: &LocalStack) -> ProbeResult<String> {
         probe::kafka(stack.ports.kafka()).map(|()| format!("Kafka {}", JARS.version))
     }
 
-    fn settle(&self, stack: &Stack) -> Result<()> {
-        // It answers a moment before it lets anyone make a topic.
-        let begun = std::time::Instant::now();
+    fn set_up(&self, stack: &LocalStack) -> Result<()> {
+        // The broker answers shortly before it accepts new topics.
+        let started = std::time::Instant::now();
         loop {
             match probe::kafka_topic(stack.ports.kafka(), TOPIC, PARTITIONS) {
-                Err(_) if begun.elapsed().as_secs() < 20 => std::thread::sleep(std::time::Duration::from_millis(200)),
-                answer => return answer.attempt(|| format!("Kafka's topic {TOPIC} cannot be made")),
+                Err(_) if started.elapsed().as_secs() < 20 => std::thread::sleep(std::time::Duration::from_millis(200)),
+                answer => return answer.context(|| format!("Kafka's topic {TOPIC} cannot be created")),
             }
         }
     }
 }
 
-fn java(command: &mut Command, stack: &Stack) -> Result<()> {
+fn java(command: &mut Command, stack: &LocalStack) -> Result<()> {
     command.args(["-Xms128m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]);
     command.arg(format!("-Dlog4j2.configurationFile={}", stack.checkout.local("etc/kafka-log4j2.yaml").display()));
     command.arg("-cp").arg(JARS.install()?.join("*"));

@@ -1,4 +1,4 @@
-//! MinIO, built from its source, which is all that its makers publish.
+//! MinIO. No package contains the server, so it is built from source.
 
 use std::{
     fs,
@@ -10,24 +10,26 @@ use std::{
 
 use crate::{
     environment::{ACCESS_KEY, BUCKET, REGION},
-    failure::{Attempt, Failure, Result},
-    install::go::Module,
-    probe::{self, Answer},
+    error::{DevError, ErrorContext, Result},
+    install::{go::GoModule, system::SystemPackage},
+    probe::{self, ProbeResult},
     process::{detached, tail},
-    progress::Step,
-    stack::Stack,
+    progress::ProgressStep,
+    stack::LocalStack,
 };
 
-use super::Server;
+use super::server::LocalServer;
 
-/// The server's source.
-pub(crate) const MODULE: Module =
-    Module { name: "minio", version: "2026.02.12", path: "github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c" };
+const MODULE: GoModule = GoModule {
+    name: "minio",
+    version: "2026.02.12",
+    path: "github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c",
+    packages: 1300,
+};
 
-/// The server.
-pub(crate) struct Minio;
+pub(crate) struct MinioServer;
 
-impl Server for Minio {
+impl LocalServer for MinioServer {
     fn name(&self) -> &'static str {
         "minio"
     }
@@ -36,20 +38,36 @@ impl Server for Minio {
         "AWS_ENDPOINT_URL_S3"
     }
 
-    fn ports(&self, stack: &Stack) -> Vec<u16> {
+    fn ports(&self, stack: &LocalStack) -> Vec<u16> {
         vec![stack.ports.minio()]
     }
 
-    fn install(&self, _: &Stack, step: &Step) -> Result<()> {
+    fn packages(&self) -> Vec<SystemPackage> {
+        let mut packages = vec![SystemPackage::Curl];
+        if MODULE.lacks_go() {
+            packages.push(SystemPackage::Pip);
+        }
+        packages
+    }
+
+    fn must_be_built(&self) -> bool {
+        !MODULE.is_installed()
+    }
+
+    fn is_being_built(&self) -> bool {
+        MODULE.is_being_built()
+    }
+
+    fn install(&self, step: &ProgressStep) -> Result<()> {
         MODULE.install(step).map(drop)
     }
 
-    fn prepare(&self, stack: &Stack) -> Result<()> {
+    fn prepare(&self, stack: &LocalStack) -> Result<()> {
         let data = stack.checkout.local("data/minio");
-        fs::create_dir_all(&data).attempt(|| format!("{} cannot be made", data.display()))
+        fs::create_dir_all(&data).context(|| format!("{} cannot be created", data.display()))
     }
 
-    fn command(&self, stack: &Stack) -> Result<Command> {
+    fn command(&self, stack: &LocalStack) -> Result<Command> {
         let mut command = detached(MODULE.program()?);
         command.args(["server", "--quiet", "--address", &format!("127.0.0.1:{}", stack.ports.minio())]);
         command.arg(stack.checkout.local("data/minio"));
@@ -58,42 +76,42 @@ impl Server for Minio {
         Ok(command)
     }
 
-    fn probe(&self, stack: &Stack) -> Answer<String> {
+    fn probe(&self, stack: &LocalStack) -> ProbeResult<String> {
         match probe::get(&format!("http://127.0.0.1:{}/minio/health/ready", stack.ports.minio()))? {
             (200, _) => Ok(format!("MinIO {}", MODULE.version)),
-            (status, _) => Err(format!("it answers {status}")),
+            (status, _) => Err(format!("it answered {status}")),
         }
     }
 
-    fn settle(&self, stack: &Stack) -> Result<()> {
-        const MADE_OR_THERE: [&str; 2] = ["200", "409"];
-        const NOT_YET: &str = "503";
-        let what = || format!("The bucket {BUCKET} cannot be made");
-        // curl signs for S3; the secret reaches it by standard input, for arguments are anyone's to read.
+    fn set_up(&self, stack: &LocalStack) -> Result<()> {
+        const CREATED_OR_EXISTS: [&str; 2] = ["200", "409"];
+        const NOT_READY: &str = "503";
+        let action = || format!("The bucket {BUCKET} cannot be created");
+        // curl signs the request. It reads the secret from standard input, because other users can read arguments.
         let request = format!(
             "url = \"http://127.0.0.1:{}/{BUCKET}\"\nuser = \"{ACCESS_KEY}:{}\"\naws-sigv4 = \"aws:amz:{REGION}:s3\"\n\
              request = \"PUT\"\nmax-time = 10\nsilent\nshow-error\noutput = \"/dev/null\"\nwrite-out = \"%{{http_code}}\"\n",
             stack.ports.minio(),
             stack.secrets.minio
         );
-        let begun = Instant::now();
+        let started = Instant::now();
         loop {
             let mut curl = Command::new("curl");
             curl.args(["--disable", "--noproxy", "*", "--config", "-"]);
             let mut child =
-                curl.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().attempt(what)?;
+                curl.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().context(action)?;
             if let Some(mut stdin) = child.stdin.take() {
-                stdin.write_all(request.as_bytes()).attempt(what)?;
+                stdin.write_all(request.as_bytes()).context(action)?;
             }
-            let output = child.wait_with_output().attempt(what)?;
+            let output = child.wait_with_output().context(action)?;
             let status = String::from_utf8_lossy(&output.stdout).into_owned();
-            if MADE_OR_THERE.contains(&status.as_str()) {
+            if CREATED_OR_EXISTS.contains(&status.as_str()) {
                 return Ok(());
             }
-            // It says that it is ready a moment before it is.
-            if status != NOT_YET || begun.elapsed() > Duration::from_secs(20) {
-                let said = tail(&String::from_utf8_lossy(&output.stderr));
-                return Err(Failure::new(what(), format!("MinIO answers {status} {said}")));
+            // MinIO reports that it is ready shortly before it is.
+            if status != NOT_READY || started.elapsed() > Duration::from_secs(20) {
+                let errors = tail(&String::from_utf8_lossy(&output.stderr));
+                return Err(DevError::new(action(), format!("MinIO answered {status} {errors}")));
             }
             thread::sleep(Duration::from_millis(100));
         }

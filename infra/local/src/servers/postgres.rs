@@ -1,4 +1,4 @@
-//! PostgreSQL, of the system's packages, with a cluster of our own.
+//! PostgreSQL from the system's packages, with a cluster of its own.
 
 use std::{
     fs,
@@ -17,23 +17,20 @@ use rustix::process::Signal;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    checkout::Checkout,
-    failure::{Attempt, Failure, Result},
-    probe::Answer,
+    checkout::{Checkout, write_file},
+    error::{DevError, ErrorContext, Result},
+    install::system::{self, OLDEST_POSTGRES, SystemPackage},
+    probe::ProbeResult,
     process::{detached, run, tail},
-    progress::Step,
-    stack::Stack,
+    progress::ProgressStep,
+    stack::LocalStack,
 };
 
-use super::Server;
+use super::server::LocalServer;
 
-/// The oldest that the platform's SQL is written for.
-const OLDEST: u32 = 15;
+pub(crate) struct PostgresServer;
 
-/// The server.
-pub(crate) struct Postgres;
-
-impl Server for Postgres {
+impl LocalServer for PostgresServer {
     fn name(&self) -> &'static str {
         "postgres"
     }
@@ -42,51 +39,55 @@ impl Server for Postgres {
         "POSTGRES_URL"
     }
 
-    fn ports(&self, stack: &Stack) -> Vec<u16> {
+    fn ports(&self, stack: &LocalStack) -> Vec<u16> {
         vec![stack.ports.postgres()]
     }
 
-    fn install(&self, _: &Stack, _: &Step) -> Result<()> {
+    fn packages(&self) -> Vec<SystemPackage> {
+        vec![SystemPackage::Postgres]
+    }
+
+    fn install(&self, _: &ProgressStep) -> Result<()> {
         Ok(())
     }
 
-    fn prepare(&self, stack: &Stack) -> Result<()> {
+    fn prepare(&self, stack: &LocalStack) -> Result<()> {
         let data = data(&stack.checkout)?;
         if data.join("PG_VERSION").is_file() {
             return Ok(());
         }
-        let what = || "PostgreSQL's cluster cannot be made".to_owned();
+        let action = || "PostgreSQL's cluster cannot be created".to_owned();
         let draft = data.with_extension("part");
         for leftover in [&draft, &data] {
             if leftover.exists() {
-                fs::remove_dir_all(leftover).attempt(what)?;
+                fs::remove_dir_all(leftover).context(action)?;
             }
         }
-        fs::DirBuilder::new().mode(0o700).create(&draft).attempt(what)?;
+        fs::DirBuilder::new().mode(0o700).create(&draft).context(action)?;
         let password = data.with_extension("password");
         let _ = fs::remove_file(&password);
-        crate::checkout::write_whole(&password, &stack.secrets.postgres_superuser)?;
-        if let Some((user, group)) = servant()? {
-            chown(&draft, Some(user), Some(group)).attempt(what)?;
-            chown(&password, Some(user), Some(group)).attempt(what)?;
+        write_file(&password, &stack.secrets.postgres_superuser)?;
+        if let Some((user, group)) = server_user()? {
+            chown(&draft, Some(user), Some(group)).context(action)?;
+            chown(&password, Some(user), Some(group)).context(action)?;
         }
-        let mut command = as_servant(Command::new(program("initdb")?))?;
+        let mut command = as_server_user(Command::new(program("initdb")?))?;
         command.arg("--pgdata").arg(&draft).arg("--pwfile").arg(&password);
         command.args(["--username=postgres", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8"]);
-        let made = run(&mut command, &what());
+        let result = run(&mut command, &action());
         let _ = fs::remove_file(&password);
-        made?;
-        // Only a whole cluster gets the name under which it is used.
-        fs::rename(&draft, &data).attempt(what)
+        result?;
+        // Only a complete cluster gets the final name.
+        fs::rename(&draft, &data).context(action)
     }
 
-    fn command(&self, stack: &Stack) -> Result<Command> {
-        let mut command = as_servant(detached(program("postgres")?))?;
+    fn command(&self, stack: &LocalStack) -> Result<Command> {
+        let mut command = as_server_user(detached(program("postgres")?))?;
         command.arg("-D").arg(data(&stack.checkout)?);
         let settings = [
             format!("port={}", stack.ports.postgres()),
             "listen_addresses=127.0.0.1".into(),
-            // A socket's path must be short, which a checkout's need not be.
+            // The path of a socket is limited to 107 bytes, which a checkout's path may exceed.
             "unix_socket_directories=".into(),
             "max_connections=200".into(),
             "log_line_prefix=%m [%p] %u@%d ".into(),
@@ -97,14 +98,14 @@ impl Server for Postgres {
         Ok(command)
     }
 
-    fn probe(&self, stack: &Stack) -> Answer<String> {
-        let said = psql(stack, "postgres", "SHOW server_version").map_err(|failure| failure.to_string())?;
-        Ok(format!("PostgreSQL {}", said.split_whitespace().next().unwrap_or_default()))
+    fn probe(&self, stack: &LocalStack) -> ProbeResult<String> {
+        let version = psql(stack, "postgres", "SHOW server_version").map_err(|error| error.to_string())?;
+        Ok(format!("PostgreSQL {}", version.split_whitespace().next().unwrap_or_default()))
     }
 
-    fn settle(&self, stack: &Stack) -> Result<()> {
+    fn set_up(&self, stack: &LocalStack) -> Result<()> {
         let secrets = &stack.secrets;
-        let there = psql(stack, "postgres", "SELECT count(*) FROM pg_database WHERE datname = 'landlord'")?;
+        let databases = psql(stack, "postgres", "SELECT count(*) FROM pg_database WHERE datname = 'landlord'")?;
         psql(
             stack,
             "postgres",
@@ -114,7 +115,7 @@ DO $$
 DECLARE
     name text;
 BEGIN
-    -- Names that the functions expect; what each may do is the migrations' to say.
+    -- The functions expect these roles. The migrations grant their privileges.
     FOREACH name IN ARRAY ARRAY['landlord', 'landlord_api', 'landlord_provisioner', 'landlord_api_login', 'landlord_provisioner_login'] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) THEN
             EXECUTE format('CREATE ROLE %I', name);
@@ -132,21 +133,21 @@ GRANT landlord_provisioner TO landlord_provisioner_login;
                 secrets.postgres, secrets.postgres_api, secrets.postgres_provisioner
             ),
         )?;
-        if there.trim() == "0" {
+        if databases.trim() == "0" {
             psql(stack, "postgres", "CREATE DATABASE landlord OWNER landlord")?;
         }
         Ok(())
     }
 
-    /// Ends connections instead of waiting for them, and closes the data in good order.
-    fn farewell(&self) -> Signal {
+    /// A "fast shutdown": ends connections instead of waiting for them.
+    fn stop_signal(&self) -> Signal {
         Signal::INT
     }
 }
 
-/// Runs SQL as the superuser. It goes by standard input, for it may hold passwords.
-fn psql(stack: &Stack, database: &str, sql: &str) -> Result<String> {
-    let what = || "PostgreSQL cannot be asked".to_owned();
+/// Runs SQL as the superuser. psql reads it from standard input, because it may contain passwords.
+fn psql(stack: &LocalStack, database: &str, sql: &str) -> Result<String> {
+    let action = || "PostgreSQL cannot be queried".to_owned();
     let mut child = Command::new("psql")
         .args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1", "--host=127.0.0.1"])
         .args(["--username=postgres", &format!("--port={}", stack.ports.postgres()), database])
@@ -159,105 +160,95 @@ fn psql(stack: &Stack, database: &str, sql: &str) -> Result<String> {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .attempt(what)?;
+        .context(action)?;
     if let Some(mut stdin) = child.stdin.take() {
         let _ = stdin.write_all(sql.as_bytes());
     }
-    // A server that was stopped by a signal still accepts connections, and then says nothing, for ever.
-    let begun = Instant::now();
-    while child.try_wait().attempt(what)?.is_none() {
-        if begun.elapsed() > Duration::from_secs(25) {
+    // The kernel still accepts connections for a server that a signal suspended, but no answer ever arrives.
+    let started = Instant::now();
+    while child.try_wait().context(action)?.is_none() {
+        if started.elapsed() > Duration::from_secs(25) {
             let _ = child.kill();
             let _ = child.wait();
-            return Err(Failure::new(what(), "no answer in 25 s"));
+            return Err(DevError::new(action(), "no answer in 25 s"));
         }
         thread::sleep(Duration::from_millis(5));
     }
-    let output = child.wait_with_output().attempt(what)?;
+    let output = child.wait_with_output().context(action)?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
-    Err(Failure::new(what(), tail(&String::from_utf8_lossy(&output.stderr))))
-}
-
-/// The folder of the newest server that is installed, if it is new enough.
-pub(crate) fn programs() -> Option<PathBuf> {
-    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().filter_map(|entry| {
-        let entry = entry.ok()?;
-        let version: u32 = entry.file_name().to_str()?.parse().ok()?;
-        let programs = entry.path().join("bin");
-        (version >= OLDEST && programs.join("postgres").is_file()).then_some((version, programs))
-    });
-    versions.max().map(|(_, programs)| programs)
+    Err(DevError::new(action(), tail(&String::from_utf8_lossy(&output.stderr))))
 }
 
 fn program(name: &str) -> Result<PathBuf> {
     let missing = || {
-        Failure::new(
+        DevError::new(
             "PostgreSQL cannot be started",
-            format!("no server of version {OLDEST} or newer is in /usr/lib/postgresql"),
+            format!("no server of version {OLDEST_POSTGRES} or newer is installed in /usr/lib/postgresql"),
         )
     };
-    Ok(programs().ok_or_else(missing)?.join(name))
+    Ok(system::postgres_programs().ok_or_else(missing)?.join(name))
 }
 
-/// Where the cluster is: in `.local/`, unless PostgreSQL's user cannot get there.
+/// The cluster's folder: in `.local/`, or in `/var/tmp` if PostgreSQL's user cannot reach `.local/`.
 fn data(checkout: &Checkout) -> Result<PathBuf> {
     let usual = checkout.local("data/postgres");
-    if servant()?.is_none() || usual.exists() {
+    if server_user()?.is_none() || usual.exists() {
         return Ok(usual);
     }
-    let elsewhere = elsewhere(checkout);
-    if !elsewhere.exists() && reachable(&checkout.local("data"))? {
+    let alternative = alternative_folder(checkout);
+    if !alternative.exists() && is_reachable(&checkout.local("data"))? {
         return Ok(usual);
     }
-    let what = || format!("{} cannot be used", elsewhere.display());
-    if !elsewhere.exists() {
-        fs::DirBuilder::new().mode(0o711).create(&elsewhere).attempt(what)?;
+    let action = || format!("The folder {} cannot be used", alternative.display());
+    if !alternative.exists() {
+        fs::DirBuilder::new().mode(0o711).create(&alternative).context(action)?;
     }
-    // Anyone may make folders in /var/tmp: one that somebody else made is not to be trusted.
-    let owner = fs::symlink_metadata(&elsewhere).attempt(what)?;
+    // Every user can create folders in /var/tmp, so a folder of another user is not trusted.
+    let owner = fs::symlink_metadata(&alternative).context(action)?;
     if !owner.is_dir() || owner.uid() != rustix::process::geteuid().as_raw() {
-        return Err(Failure::new(what(), "it is not ours").remedy("Remove it"));
+        return Err(DevError::new(action(), "it belongs to another user").remedy("Remove it"));
     }
-    Ok(elsewhere.join("postgres"))
+    Ok(alternative.join("postgres"))
 }
 
-/// For a checkout in a folder that only its owner may enter.
-fn elsewhere(checkout: &Checkout) -> PathBuf {
+/// For a checkout in a folder that only its owner can enter.
+fn alternative_folder(checkout: &Checkout) -> PathBuf {
     let digest = Sha256::digest(checkout.root().as_os_str().as_encoded_bytes());
     Path::new("/var/tmp").join(format!("landlord-{}", &format!("{digest:x}")[..12]))
 }
 
-/// Removes the cluster, wherever it is.
+/// Removes a cluster outside `.local/`.
 pub(crate) fn wipe(checkout: &Checkout) -> Result<()> {
-    let elsewhere = elsewhere(checkout);
-    if elsewhere.exists() {
-        fs::remove_dir_all(&elsewhere).attempt(|| format!("{} cannot be removed", elsewhere.display()))?;
+    let folder = alternative_folder(checkout);
+    if folder.exists() {
+        fs::remove_dir_all(&folder).context(|| format!("{} cannot be removed", folder.display()))?;
     }
     Ok(())
 }
 
-fn reachable(folder: &Path) -> Result<bool> {
-    let mut command = as_servant(Command::new("test"))?;
+fn is_reachable(folder: &Path) -> Result<bool> {
+    let mut command = as_server_user(Command::new("test"))?;
     Ok(command.arg("-x").arg(folder).status().is_ok_and(|status| status.success()))
 }
 
-/// PostgreSQL refuses to run as root: then its own user, which its package made, runs it.
-fn servant() -> Result<Option<(u32, u32)>> {
+/// The user and group that run the server, if not the current ones. PostgreSQL refuses to run as root, so the user of its
+/// package runs it then.
+fn server_user() -> Result<Option<(u32, u32)>> {
     if !rustix::process::geteuid().is_root() {
         return Ok(None);
     }
-    let what = "PostgreSQL cannot be run as the user postgres";
+    let action = "PostgreSQL cannot be run as the user postgres";
     let number = |option: &str| -> Result<u32> {
-        run(Command::new("id").args([option, "postgres"]), what)?.trim().parse().attempt(|| what.to_owned())
+        run(Command::new("id").args([option, "postgres"]), action)?.trim().parse().context(|| action.to_owned())
     };
     Ok(Some((number("-u")?, number("-g")?)))
 }
 
-fn as_servant(mut command: Command) -> Result<Command> {
+fn as_server_user(mut command: Command) -> Result<Command> {
     command.current_dir("/");
-    if let Some((user, group)) = servant()? {
+    if let Some((user, group)) = server_user()? {
         command.uid(user).gid(group).env("HOME", "/");
     }
     Ok(command)

@@ -1,22 +1,22 @@
-//! Redis, of the system's packages.
+//! Redis from the system's packages.
 
 use std::{fs, process::Command};
 
 use crate::{
-    checkout::write_whole,
-    failure::{Attempt, Result},
-    probe::{self, Answer},
+    checkout::write_file,
+    error::{ErrorContext, Result},
+    install::system::SystemPackage,
+    probe::{self, ProbeResult},
     process::detached,
-    progress::Step,
-    stack::Stack,
+    progress::ProgressStep,
+    stack::LocalStack,
 };
 
-use super::Server;
+use super::server::LocalServer;
 
-/// The server.
-pub(crate) struct Redis;
+pub(crate) struct RedisServer;
 
-impl Server for Redis {
+impl LocalServer for RedisServer {
     fn name(&self) -> &'static str {
         "redis"
     }
@@ -25,37 +25,41 @@ impl Server for Redis {
         "REDIS_URL"
     }
 
-    fn ports(&self, stack: &Stack) -> Vec<u16> {
+    fn ports(&self, stack: &LocalStack) -> Vec<u16> {
         vec![stack.ports.redis()]
     }
 
-    fn install(&self, _: &Stack, _: &Step) -> Result<()> {
+    fn packages(&self) -> Vec<SystemPackage> {
+        vec![SystemPackage::Redis]
+    }
+
+    fn install(&self, _: &ProgressStep) -> Result<()> {
         Ok(())
     }
 
-    fn prepare(&self, stack: &Stack) -> Result<()> {
+    fn prepare(&self, stack: &LocalStack) -> Result<()> {
         let data = stack.checkout.local("data/redis");
-        fs::create_dir_all(&data).attempt(|| format!("{} cannot be made", data.display()))?;
+        fs::create_dir_all(&data).context(|| format!("{} cannot be created", data.display()))?;
         let settings = format!(
             "bind 127.0.0.1\nport {}\nrequirepass {}\ndir \"{}\"\ndaemonize no\nsave \"\"\nappendonly yes\nappendfsync everysec\n",
             stack.ports.redis(),
             stack.secrets.redis,
             data.display()
         );
-        write_whole(&stack.checkout.local("etc/redis.conf"), &settings)
+        write_file(&stack.checkout.local("etc/redis.conf"), &settings)
     }
 
-    fn command(&self, stack: &Stack) -> Result<Command> {
+    fn command(&self, stack: &LocalStack) -> Result<Command> {
         let mut command = detached("redis-server");
         command.arg(stack.checkout.local("etc/redis.conf"));
         Ok(command)
     }
 
-    fn probe(&self, stack: &Stack) -> Answer<String> {
+    fn probe(&self, stack: &LocalStack) -> ProbeResult<String> {
         probe::redis(stack.ports.redis(), &stack.secrets.redis)
     }
 
-    fn settle(&self, _: &Stack) -> Result<()> {
+    fn set_up(&self, _: &LocalStack) -> Result<()> {
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
-//! Keeps the functions (`cargo lambda watch`), the emulator and the stand-ins of services running, in a process of its own.
+//! A process of its own that keeps the functions (`cargo lambda watch`), the emulator and the stand-ins of services running.
 //!
-//! The stores are not its business: a test or a developer who stops one wants it stopped.
+//! It does not restart servers: a test or a developer that stops a server needs it to stay stopped.
 
 use std::{
     fs,
@@ -10,7 +10,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use rustix::process::Signal;
@@ -18,70 +18,71 @@ use sha2::{Digest, Sha256};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::{
-    checkout::{Checkout, Lock, write_whole},
-    commands::status::Line,
-    failure::{Attempt, Result},
+    checkout::{Checkout, FileLock, write_file},
+    error::{ErrorContext, Result},
     functions, probe,
-    process::{self, Identity},
-    services,
-    stack::Stack,
+    process::{self, ProcessIdentity},
+    stack::LocalStack,
+    stand_ins,
+    status_line::StatusLine,
 };
 
-mod instances;
+mod function_processes;
+mod log;
 
-use instances::Instances;
+use function_processes::FunctionProcesses;
+use log::log;
 
-/// What is kept running.
+/// The names of what the supervisor keeps running.
 pub(crate) const PARTS: [&str; 3] = ["functions", "emulator", "services"];
 
 const NAME: &str = "supervisor";
-/// How often it looks.
-const ROUND: Duration = Duration::from_millis(400);
-/// A part that ends sooner than this after its start is started again more and more slowly.
-const SHORT_LIFE: Duration = Duration::from_secs(5);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const CHECK_INTERVAL: Duration = Duration::from_millis(400);
+/// A part that ends sooner than this after its start is restarted after a growing pause.
+const MIN_LIFETIME: Duration = Duration::from_secs(5);
+const MAX_PAUSE: Duration = Duration::from_secs(30);
 
-/// Says whether a part shall stay down.
-pub(crate) fn hold(checkout: &Checkout, part: &str, held: bool) -> Result<()> {
-    let file = checkout.local(&format!("run/{part}.held"));
-    if held {
-        return write_whole(&file, "");
+/// Sets whether a part stays stopped.
+pub(crate) fn set_stopped(checkout: &Checkout, part: &str, stopped: bool) -> Result<()> {
+    let file = checkout.local(&format!("run/{part}.stopped"));
+    if stopped {
+        return write_file(&file, "");
     }
     let _ = fs::remove_file(file);
     Ok(())
 }
 
-fn is_held(checkout: &Checkout, part: &str) -> bool {
-    checkout.local(&format!("run/{part}.held")).exists()
+fn is_stopped(checkout: &Checkout, part: &str) -> bool {
+    checkout.local(&format!("run/{part}.stopped")).exists()
 }
 
-/// Whether the functions are meant to be up at all.
-pub(crate) fn wanted(checkout: &Checkout) -> bool {
+/// Whether `up` started the functions and nothing stopped them since.
+pub(crate) fn is_wanted(checkout: &Checkout) -> bool {
     checkout.local("run/functions.wanted").exists()
 }
 
-/// Has a supervisor run, of this build and with this environment. What runs already goes on.
-pub(crate) fn ensure(stack: &Stack) -> Result<()> {
+/// Ensures that a supervisor of this build runs with the stack's environment. Parts that run and are current go on.
+pub(crate) fn ensure(stack: &LocalStack) -> Result<()> {
     let checkout = &stack.checkout;
-    let environment = environment(stack);
+    let environment = environment_digest(stack);
     let file = checkout.local("run/functions.wanted");
     if fs::read_to_string(&file).unwrap_or_default() != environment {
         stop(stack);
-        write_whole(&file, &environment)?;
+        write_file(&file, &environment)?;
     }
     for part in ["emulator", "services", NAME] {
-        if let Some(process) = process::recorded(checkout, part).filter(Identity::is_outdated) {
-            // It is not asked to end, for a supervisor that is asked takes everything down with it.
+        if let Some(process) = process::recorded(checkout, part).filter(ProcessIdentity::is_outdated) {
+            // Killed, because a supervisor that receives SIGTERM stops all its parts.
             process.stop(Signal::KILL, Duration::from_secs(5));
         }
     }
-    // An edit that `cargo lambda watch` did not notice: everything that it runs is started again from the new build.
-    if instances::any_outdated(stack) {
+    // `cargo lambda watch` missed an edit. It is restarted, so that all functions run the new build.
+    if function_processes::any_outdated(stack) {
         stop_part(stack, "functions");
     }
     if process::recorded(checkout, NAME).is_none() {
-        let program = std::env::current_exe().attempt(|| "This program cannot find itself".into())?;
-        // A build that was replaced while it runs is listed with this mark; its place is taken by the new one.
+        let program = std::env::current_exe().context(|| "The path of this program cannot be read".into())?;
+        // The kernel appends this mark when a newer build replaced the file. The new file is at the same path.
         let program = program.to_string_lossy().trim_end_matches(" (deleted)").to_owned();
         let mut command = process::detached(program);
         process::launch(checkout, NAME, command.arg("supervise").current_dir(checkout.root()))?;
@@ -89,13 +90,13 @@ pub(crate) fn ensure(stack: &Stack) -> Result<()> {
     Ok(())
 }
 
-/// What the parts were started with: when it changes they have to start again.
-fn environment(stack: &Stack) -> String {
+/// When it changes, all parts must be restarted.
+fn environment_digest(stack: &LocalStack) -> String {
     format!("{:x}", Sha256::digest(stack.environment()))
 }
 
-/// Ends the supervisor and all that it keeps running.
-pub(crate) fn stop(stack: &Stack) {
+/// Stops the supervisor and all its parts.
+pub(crate) fn stop(stack: &LocalStack) {
     let _ = fs::remove_file(stack.checkout.local("run/functions.wanted"));
     if let Some(supervisor) = process::recorded(&stack.checkout, NAME) {
         supervisor.stop(Signal::TERM, Duration::from_secs(1));
@@ -108,34 +109,33 @@ pub(crate) fn stop(stack: &Stack) {
     });
 }
 
-/// Ends one part.
-pub(crate) fn stop_part(stack: &Stack, part: &str) {
+pub(crate) fn stop_part(stack: &LocalStack, part: &str) {
     if let Some(process) = process::recorded(&stack.checkout, part) {
         process.stop(Signal::TERM, Duration::from_secs(5));
     }
     process::forget(&stack.checkout, part);
     if part == "functions" {
-        instances::sweep(stack);
+        function_processes::stop_all(stack);
     }
 }
 
-/// What there is to say of the parts, when they are meant to be up.
-pub(crate) fn status(stack: &Stack) -> Vec<Line> {
+/// The lines of `cargo dev status` about the supervisor and its parts. Empty unless the functions are wanted.
+pub(crate) fn status(stack: &LocalStack) -> Vec<StatusLine> {
     let checkout = &stack.checkout;
-    if !wanted(checkout) {
+    if !is_wanted(checkout) {
         return Vec::new();
     }
     let line = |name: &str, port: Option<u16>, answer: Option<Result<String, String>>| {
         let process = process::recorded(checkout, name);
         let answer = match &process {
-            None if is_held(checkout, name) => Err(format!("stopped by `cargo dev stop {name}`")),
+            None if is_stopped(checkout, name) => Err(format!("stopped by `cargo dev stop {name}`")),
             None => Err("not running".to_owned()),
             Some(_) => answer.unwrap_or_else(|| Ok("running".to_owned())),
         };
         let up = answer.is_ok();
-        let says = answer.unwrap_or_else(|why| why);
+        let details = answer.unwrap_or_else(|reason| reason);
         let pid = process.map(|process| process.pid);
-        Line { name: name.to_owned(), up, state: if up { "up" } else { "down" }, pid, port, says }
+        StatusLine { name: name.to_owned(), up, state: if up { "up" } else { "down" }, pid, port, details }
     };
     let answer = probe::get(&stack.api_url()).map(|_| "cargo lambda watch answers".to_owned());
     let mut lines = vec![
@@ -143,30 +143,30 @@ pub(crate) fn status(stack: &Stack) -> Vec<Line> {
         line("emulator", None, None),
         line("functions", Some(stack.ports.api()), Some(answer)),
     ];
-    lines.extend(instances::status(stack));
+    lines.extend(function_processes::status(stack));
     let services = line("services", None, None);
-    let stand_ins = services::status(stack, services.up);
+    let stand_ins = stand_ins::status(stack, services.up);
     lines.push(services);
     lines.extend(stand_ins);
     lines
 }
 
-/// The supervisor itself: `cargo dev supervise`.
+/// The supervisor's main loop: `cargo dev supervise`.
 pub(crate) fn run(checkout: Checkout) -> Result<ExitCode> {
-    let stack = Stack::load(checkout)?;
-    let _only_one = Lock::wait(&stack.checkout.local("run/supervisor.lock"), "another supervisor is at work")?;
+    let stack = LocalStack::load(checkout)?;
+    let _lock = FileLock::wait(&stack.checkout.local("run/supervisor.lock"), "another supervisor is running")?;
     let end = Arc::new(AtomicBool::new(false));
     for signal in [SIGTERM, SIGINT] {
-        signal_hook::flag::register(signal, Arc::clone(&end)).attempt(|| "Signals cannot be listened for".into())?;
+        signal_hook::flag::register(signal, Arc::clone(&end)).context(|| "Signals cannot be handled".into())?;
     }
-    let mut parts = PARTS.map(|name| Part { name, child: None, started: None, pause: Duration::ZERO });
-    let mut instances = Instances::load(&stack);
+    let mut parts = PARTS.map(|name| SupervisedPart { name, child: None, last_started: None, pause: Duration::ZERO });
+    let mut processes = FunctionProcesses::load(&stack);
     while !end.load(Ordering::Relaxed) && stack.checkout.local("run").exists() {
         for part in &mut parts {
-            part.look_after(&stack);
+            part.check(&stack);
         }
-        instances.look_after(&stack, process::recorded(&stack.checkout, "functions").as_ref());
-        thread::sleep(ROUND);
+        processes.check(&stack, process::recorded(&stack.checkout, "functions").as_ref());
+        thread::sleep(CHECK_INTERVAL);
     }
     for part in PARTS {
         stop_part(&stack, part);
@@ -174,60 +174,54 @@ pub(crate) fn run(checkout: Checkout) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Tells the supervisor's log.
-fn note(text: &str) {
-    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_secs();
-    println!("{:02}:{:02}:{:02}Z {text}", now / 3600 % 24, now / 60 % 60, now % 60);
-}
-
-/// Something that is started again whenever it ends, the more slowly the sooner it ends.
-struct Part {
+/// A process that is restarted when it ends.
+struct SupervisedPart {
     name: &'static str,
     child: Option<Child>,
-    started: Option<Instant>,
+    last_started: Option<Instant>,
     pause: Duration,
 }
 
-impl Part {
-    fn look_after(&mut self, stack: &Stack) {
+impl SupervisedPart {
+    fn check(&mut self, stack: &LocalStack) {
         if let Some(child) = &mut self.child
             && let Ok(Some(status)) = child.try_wait()
         {
-            note(&format!("{} ended: {status}", self.name));
+            log(&format!("{} ended: {status}", self.name));
             self.child = None;
         }
         let alive = process::recorded(&stack.checkout, self.name).is_some();
-        if is_held(&stack.checkout, self.name) {
+        if is_stopped(&stack.checkout, self.name) {
             if alive {
                 stop_part(stack, self.name);
             }
-            self.started = None;
+            self.last_started = None;
             return;
         }
-        let waited = self.started.is_none_or(|started| started.elapsed() >= self.pause);
-        if alive || !waited {
+        let paused = self.last_started.is_some_and(|started| started.elapsed() < self.pause);
+        if alive || paused {
             return;
         }
-        let short_lived = self.started.is_some_and(|started| started.elapsed() < self.pause + SHORT_LIFE);
-        self.pause = if short_lived { (self.pause * 2).clamp(ROUND, LONGEST_PAUSE) } else { Duration::ZERO };
-        self.started = Some(Instant::now());
+        let short_lived = self.last_started.is_some_and(|started| started.elapsed() < self.pause + MIN_LIFETIME);
+        self.pause = if short_lived { (self.pause * 2).clamp(CHECK_INTERVAL, MAX_PAUSE) } else { Duration::ZERO };
+        self.last_started = Some(Instant::now());
         match self.start(stack) {
             Ok((process, child)) => {
-                note(&format!("{} started: process {}", self.name, process.pid));
+                log(&format!("{} started: process {}", self.name, process.pid));
                 self.child = Some(child);
             }
-            Err(failure) => note(&failure.to_string()),
+            Err(error) => log(&error.to_string()),
         }
     }
 
-    fn start(&self, stack: &Stack) -> Result<(Identity, Child)> {
+    fn start(&self, stack: &LocalStack) -> Result<(ProcessIdentity, Child)> {
         let mut command = match self.name {
             "functions" => {
-                // Functions of a `cargo lambda watch` that was killed would take requests from the new one.
-                instances::sweep(stack);
+                // Functions of a `cargo lambda watch` that was killed would receive requests from the new one.
+                function_processes::stop_all(stack);
                 functions::watch(stack)?
             }
-            "services" => functions::services(stack)?,
+            "services" => stand_ins::command(stack)?,
             _ => functions::emulator(stack)?,
         };
         process::launch(&stack.checkout, self.name, &mut command)

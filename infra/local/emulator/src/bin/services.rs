@@ -1,4 +1,4 @@
-//! Runs the stand-ins of the platform's microservices until it is told to end.
+//! Runs the stand-ins of the platform's microservices until SIGTERM or SIGINT.
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -9,14 +9,14 @@ use tokio::{
     task::JoinSet,
 };
 
-/// Stand-ins of the platform's microservices: each answers `GET /health` as the file `service-NAME.mode` says.
+/// Runs stand-ins of the platform's microservices. The file `service-NAME.mode` sets how each answers `GET /health`
 #[derive(Debug, Parser)]
 #[command(version)]
-struct Settings {
-    /// Where the files are
+struct StandInOptions {
+    /// The folder of these files
     #[arg(long)]
     folder: PathBuf,
-    /// The services: `NAME=PORT`
+    /// A service and the port of its stand-in: `NAME=PORT`
     #[arg(value_parser = named_port)]
     services: Vec<(String, u16)>,
 }
@@ -29,16 +29,16 @@ fn named_port(text: &str) -> Result<(String, u16), String> {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     tracing_subscriber::fmt().with_target(false).with_ansi(false).init();
-    let settings = Settings::parse();
+    let options = StandInOptions::parse();
     let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {
-        tracing::error!("signals cannot be listened for");
+        tracing::error!("signals cannot be handled");
         return ExitCode::FAILURE;
     };
     let mut parts = JoinSet::new();
-    for (name, port) in settings.services {
+    for (name, port) in options.services {
         tracing::info!(name, port, "stand-in");
-        parts.spawn(stand_in::run(StandIn::new(&name, port, &settings.folder)));
+        parts.spawn(stand_in::run(StandIn::new(&name, port, &options.folder)));
     }
     tokio::select! {
         _ = terminate.recv() => {}

@@ -1,4 +1,4 @@
-//! Tenants that are committed together.
+//! Tenants that are committed in one transaction.
 
 use shared::{
     clients::redis::Redis,
@@ -7,25 +7,28 @@ use shared::{
 use tokio_postgres::Client;
 
 use crate::{
-    Written,
-    counters::{self, Counter},
-    rows::{AuditEntry, Operation, OperationStep, Organization, PendingAdmin, Threshold, Usage, copy},
+    counters::{self, MessageCounter},
+    rows::{
+        SeededAuditEntry, SeededOperation, SeededPendingAdmin, SeededStep, SeededTenant, SeededThreshold, SeededUsage,
+        copy,
+    },
+    written::WrittenRows,
 };
 
-/// Rows of tenants, whole ones.
+/// All rows of a number of tenants.
 #[derive(Debug, Default)]
-pub(super) struct Batch {
-    pub(super) tenants: Vec<Organization>,
-    pub(super) pending_admins: Vec<PendingAdmin>,
-    pub(super) operations: Vec<Operation>,
-    pub(super) steps: Vec<OperationStep>,
-    pub(super) audit: Vec<AuditEntry>,
-    pub(super) usage: Vec<Usage>,
-    pub(super) thresholds: Vec<Threshold>,
-    pub(super) counters: Vec<Counter>,
+pub(super) struct TenantBatch {
+    pub(super) tenants: Vec<SeededTenant>,
+    pub(super) pending_admins: Vec<SeededPendingAdmin>,
+    pub(super) operations: Vec<SeededOperation>,
+    pub(super) steps: Vec<SeededStep>,
+    pub(super) audit: Vec<SeededAuditEntry>,
+    pub(super) usage: Vec<SeededUsage>,
+    pub(super) thresholds: Vec<SeededThreshold>,
+    pub(super) counters: Vec<MessageCounter>,
 }
 
-/// Makes what batches are committed through.
+/// Creates the temporary table that batches copy usage to.
 pub(super) async fn prepare(client: &Client) -> Result<()> {
     client
         .batch_execute(
@@ -35,8 +38,8 @@ pub(super) async fn prepare(client: &Client) -> Result<()> {
     Ok(())
 }
 
-/// Leaves the tables as they are after weeks of work: without dead rows, and known to the planner.
-pub(super) async fn settle(client: &Client) -> Result<()> {
+/// Removes dead rows and updates the planner's statistics, as autovacuum does over time.
+pub(super) async fn finish(client: &Client) -> Result<()> {
     client
         .batch_execute("VACUUM (ANALYZE) tenants, tenant_usage, usage_thresholds, operations, operation_steps, audit")
         .await?;
@@ -44,11 +47,11 @@ pub(super) async fn settle(client: &Client) -> Result<()> {
     Ok(())
 }
 
-impl Batch {
-    /// Commits all of it in one transaction. What Redis is told may be lost, so it comes after.
-    pub(super) async fn commit(&self, client: &mut Client, redis: Option<&Redis>) -> Result<Written> {
+impl TenantBatch {
+    /// Commits the rows in one transaction, then writes the counters to Redis, which may lose them at any time.
+    pub(super) async fn commit(&self, client: &mut Client, redis: Option<&Redis>) -> Result<WrittenRows> {
         let transaction = client.transaction().await?;
-        let mut written = Written::default();
+        let mut written = WrittenRows::default();
         written.count("tenants", copy(&transaction, &self.tenants).await?);
         copy(&transaction, &self.usage).await?;
         let usage = "UPDATE tenant_usage AS u
@@ -60,7 +63,7 @@ impl Batch {
                      WHERE u.tenant_id = s.tenant_id";
         let updated = transaction.execute(usage, &[]).await?;
         if updated != self.usage.len() as u64 {
-            return Err(Error::internal(format!("{updated} rows of usage are there for {}", self.usage.len())));
+            return Err(Error::internal(format!("{} tenants have {updated} usage rows", self.usage.len())));
         }
         written.count("usage", updated);
         written.count("thresholds", copy(&transaction, &self.thresholds).await?);

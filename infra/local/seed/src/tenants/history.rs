@@ -1,4 +1,4 @@
-//! What was done to a tenant since it was asked for, as the functions would have written it down.
+//! The operations and audit entries of a tenant since it was requested, as the functions would have recorded them.
 
 use rand::RngExt;
 use serde_json::{Value, json};
@@ -11,112 +11,111 @@ use slug::slugify;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-use super::{Run, batch::Batch};
 use crate::{
-    chance::{any, id_at, moment, percent},
     places::Place,
-    rows::{AuditEntry, Operation, OperationStep, Organization, PendingAdmin},
+    random::{chance, choose, id_at, time_between},
+    rows::{SeededAuditEntry, SeededOperation, SeededPendingAdmin, SeededStep, SeededTenant},
+    tenants::{batch::TenantBatch, run::SeedRun},
 };
 
-/// Why operations failed, and how often their steps had been taken up by then.
-const REASONS: [(&str, i32); 3] = [
+/// Reasons of failed operations, with the number of attempts.
+const FAILURES: [(&str, i32); 3] = [
     ("MongoDB could not be reached, or did not answer in time", 5),
     ("PostgreSQL could not be reached, or did not answer in time", 5),
     ("object storage answered: AccessDenied", 1),
 ];
-/// Of those that became active, how many in a hundred had to be retried, and how many had their limits raised.
-const RETRIED: u32 = 4;
-const RAISED: u32 = 25;
+/// The percentages of active tenants that were retried, and whose limits were raised.
+const RETRIED_PERCENT: u32 = 4;
+const RAISED_PERCENT: u32 = 25;
 
-/// Adds the history to the batch, and what it made of the organization's row to that.
-pub(super) fn write(run: &mut Run, batch: &mut Batch, organization: &mut Organization, place: Place) {
-    let mut tale = Tale { run, batch, organization };
-    let email = tale.admin_email(place);
-    let opened = if tale.organization.status == TenantStatus::Failed.as_str() {
-        tale.requested(&email, false);
-        tale.keeps_admin(email);
+/// Adds the history to the batch, and updates the revision and the time of change of the tenant.
+pub(super) fn write(run: &mut SeedRun, batch: &mut TenantBatch, tenant: &mut SeededTenant, place: Place) {
+    let mut history = HistoryWriter { run, batch, tenant };
+    let email = history.admin_email(place);
+    let active_since = if history.tenant.status == TenantStatus::Failed.as_str() {
+        history.create(&email, false);
+        history.keep_pending_admin(email);
         return;
-    } else if percent(&mut tale.run.rng, RETRIED) {
-        let failed = tale.requested(&email, false);
-        tale.retried(failed)
+    } else if chance(&mut history.run.rng, RETRIED_PERCENT) {
+        let failed = history.create(&email, false);
+        history.retry(failed)
     } else {
-        tale.requested(&email, true)
+        history.create(&email, true)
     };
-    tale.changed(opened);
+    history.update_since(active_since);
 }
 
-/// A history that is being written.
-struct Tale<'a> {
-    run: &'a mut Run,
-    batch: &'a mut Batch,
-    organization: &'a mut Organization,
+struct HistoryWriter<'a> {
+    run: &'a mut SeedRun,
+    batch: &'a mut TenantBatch,
+    tenant: &'a mut SeededTenant,
 }
 
-impl Tale<'_> {
+impl HistoryWriter<'_> {
     fn admin_email(&mut self, place: Place) -> String {
         let (first, last) = place.person(&mut self.run.rng);
-        format!("{}.{}@{}.example", slugify(&first), slugify(&last), self.organization.slug)
+        format!("{}.{}@{}.example", slugify(&first), slugify(&last), self.tenant.slug)
     }
 
-    /// A tenant that failed keeps its first agent, so that it can be retried.
-    fn keeps_admin(&mut self, email: String) {
-        self.batch.pending_admins.push(PendingAdmin {
-            tenant_id: self.organization.id,
-            user_id: id_at(&mut self.run.rng, self.organization.created_at),
+    /// A failed tenant keeps its first user, which a retry creates.
+    fn keep_pending_admin(&mut self, email: String) {
+        self.batch.pending_admins.push(SeededPendingAdmin {
+            tenant_id: self.tenant.id,
+            user_id: id_at(&mut self.run.rng, self.tenant.created_at),
             email,
             password_hash: self.run.password_hash.clone(),
         });
     }
 
-    /// Asked for and provisioned, or not; says when it was over.
-    fn requested(&mut self, email: &str, succeeds: bool) -> OffsetDateTime {
-        let at = self.organization.created_at;
+    /// Adds the creation and its operation, and returns the time when the operation finished.
+    fn create(&mut self, email: &str, succeeds: bool) -> OffsetDateTime {
+        let at = self.tenant.created_at;
         let operation_id = id_at(&mut self.run.rng, at);
         let limits = self.limits();
-        let Organization { name, slug, country, .. } = &*self.organization;
+        let SeededTenant { name, slug, country, .. } = &*self.tenant;
         let after = json!({ "name": name, "slug": slug, "limits": limits, "country": country, "admin_email": email });
         self.audit(at, "tenant.create", json!({ "after": after, "operation_id": operation_id }));
-        self.operated(operation_id, OperationKind::Provision, at, succeeds)
+        self.operation(operation_id, OperationKind::Provision, at, succeeds)
     }
 
-    /// Retried by somebody who saw that it had failed, and active then.
-    fn retried(&mut self, failed: OffsetDateTime) -> OffsetDateTime {
+    /// Adds a successful retry some minutes after the failure.
+    fn retry(&mut self, failed: OffsetDateTime) -> OffsetDateTime {
         let at = failed + Duration::seconds(self.run.rng.random_range(300..3_600));
         let operation_id = id_at(&mut self.run.rng, at);
         self.audit(at, "tenant.retry", json!({ "operation_id": operation_id }));
-        self.organization.revision += 1;
-        self.operated(operation_id, OperationKind::Retry, at, true)
+        self.tenant.revision += 1;
+        self.operation(operation_id, OperationKind::Retry, at, true)
     }
 
-    /// Changed by operators since it was opened: some have more than they began with, some are closed.
-    fn changed(&mut self, opened: OffsetDateTime) {
-        let mut at = opened;
-        if let Some(agents) = self.organization.max_agents
-            && percent(&mut self.run.rng, RAISED)
+    /// Adds updates since the tenant became active: raised limits, and the suspension of a suspended tenant.
+    fn update_since(&mut self, active_since: OffsetDateTime) {
+        let mut at = active_since;
+        if let Some(agents) = self.tenant.max_agents
+            && chance(&mut self.run.rng, RAISED_PERCENT)
         {
-            at = moment(&mut self.run.rng, at, self.run.now);
+            at = time_between(&mut self.run.rng, at, self.run.now);
             let before = Limits { max_agents: Some(agents / 2), ..self.limits() };
-            self.updated(at, (before, TenantStatus::Active.as_str()), TenantStatus::Active.as_str());
+            self.update(at, (before, TenantStatus::Active.as_str()), TenantStatus::Active.as_str());
         }
-        let status = self.organization.status;
+        let status = self.tenant.status;
         if status != TenantStatus::Active.as_str() {
-            at = moment(&mut self.run.rng, at, self.run.now);
-            self.updated(at, (self.limits(), TenantStatus::Active.as_str()), status);
+            at = time_between(&mut self.run.rng, at, self.run.now);
+            self.update(at, (self.limits(), TenantStatus::Active.as_str()), status);
         }
     }
 
-    fn updated(&mut self, at: OffsetDateTime, before: (Limits, &str), status: &str) {
-        let name = &self.organization.name;
+    fn update(&mut self, at: OffsetDateTime, before: (Limits, &str), status: &str) {
+        let name = &self.tenant.name;
         let shown = |limits: Limits, status: &str| json!({ "name": name, "limits": limits, "status": status });
         let details = json!({ "before": shown(before.0, before.1), "after": shown(self.limits(), status) });
         self.audit(at, "tenant.update", details);
-        self.organization.revision += 1;
-        self.organization.updated_at = at;
+        self.tenant.revision += 1;
+        self.tenant.updated_at = at;
     }
 
-    /// An operation from its acceptance to its end; says when that was.
-    fn operated(&mut self, id: Uuid, kind: OperationKind, at: OffsetDateTime, succeeds: bool) -> OffsetDateTime {
-        let (reason, attempts) = any(&mut self.run.rng, &REASONS);
+    /// Adds a finished operation with its steps, and returns the time when it finished.
+    fn operation(&mut self, id: Uuid, kind: OperationKind, at: OffsetDateTime, succeeds: bool) -> OffsetDateTime {
+        let (reason, attempts) = choose(&mut self.run.rng, &FAILURES);
         let attempts = if succeeds { 1 } else { attempts };
         let pause = if attempts > 1 { 120_000..200_000 } else { 20..400 };
         let begun = at + Duration::milliseconds(self.run.rng.random_range(pause));
@@ -130,26 +129,26 @@ impl Tale<'_> {
                 _ if succeeds => StepStatus::Succeeded,
                 _ => StepStatus::Undone,
             };
-            let met = status != StepStatus::Pending;
-            finished = if met { finished.max(ends) } else { finished };
-            self.batch.steps.push(OperationStep {
+            let ran = status != StepStatus::Pending;
+            finished = if ran { finished.max(ends) } else { finished };
+            self.batch.steps.push(SeededStep {
                 operation_id: id,
                 position,
                 name: name.as_str(),
                 status: status.as_str(),
-                attempts: if met { attempts } else { 0 },
-                started_at: met.then_some(begins),
-                finished_at: met.then_some(ends),
+                attempts: if ran { attempts } else { 0 },
+                started_at: ran.then_some(begins),
+                finished_at: ran.then_some(ends),
             });
         }
         let status = if succeeds { OperationStatus::Succeeded } else { OperationStatus::Failed };
-        self.batch.operations.push(Operation {
+        self.batch.operations.push(SeededOperation {
             id,
-            tenant_id: self.organization.id,
+            tenant_id: self.tenant.id,
             kind: kind.as_str(),
             status: status.as_str(),
             reason: (!succeeds).then_some(reason),
-            requested_by: self.run.admin.clone(),
+            requested_by: self.run.super_admin.clone(),
             attempts,
             lease_token: i64::from(attempts),
             schema_version: Some(TENANT_SCHEMA_VERSION),
@@ -163,25 +162,25 @@ impl Tale<'_> {
             ("tenant.provisioning_failed", json!({ "operation_id": id, "reason": reason }))
         };
         self.audit_of("system".to_owned(), finished, action, details, false);
-        self.organization.revision += 1;
-        self.organization.updated_at = finished;
+        self.tenant.revision += 1;
+        self.tenant.updated_at = finished;
         finished
     }
 
     fn audit(&mut self, at: OffsetDateTime, action: &'static str, details: Value) {
-        self.audit_of(self.run.admin.clone(), at, action, details, true);
+        self.audit_of(self.run.super_admin.clone(), at, action, details, true);
     }
 
     fn audit_of(&mut self, actor: String, at: OffsetDateTime, action: &'static str, details: Value, by_request: bool) {
         let rng = &mut self.run.rng;
-        self.batch.audit.push(AuditEntry {
+        self.batch.audit.push(SeededAuditEntry {
             id: id_at(rng, at),
             at,
             actor,
             action,
-            tenant_id: Some(self.organization.id),
+            tenant_id: Some(self.tenant.id),
             request_id: by_request.then(|| id_at(rng, at).to_string()),
-            // An address of TEST-NET-2 (RFC 5737).
+            // TEST-NET-2 (RFC 5737)
             source_address: by_request.then(|| format!("198.51.100.{}", rng.random_range(1..255))),
             details,
         });
@@ -189,14 +188,14 @@ impl Tale<'_> {
 
     fn limits(&self) -> Limits {
         Limits {
-            max_agents: self.organization.max_agents,
-            max_contacts: self.organization.max_contacts,
-            max_messages_month: self.organization.max_messages_month,
+            max_agents: self.tenant.max_agents,
+            max_contacts: self.tenant.max_contacts,
+            max_messages_month: self.tenant.max_messages_month,
         }
     }
 }
 
-/// Whether a step begins with others, right after the first.
+/// Whether a step runs in parallel with others, right after the placement.
 fn is_parallel(step: StepName) -> bool {
     matches!(step, StepName::PostgresqlDatabase | StepName::MongodbDatabase | StepName::ObjectPrefix)
 }

@@ -1,14 +1,14 @@
-//! Tenants: each an organization with its usage and, if wanted, what was done to it.
+//! Tenants, each with its usage and, on request, its history.
 
 mod batch;
 mod history;
+mod run;
 mod usage;
 
-use rand::{Rng, rngs::StdRng};
+use rand::Rng;
 use shared::{
     clients::redis::Redis,
     error::{Error, Result},
-    passwords,
     tenants::{TENANT_SCHEMA_VERSION, TenantStatus, new_database_name},
     types::{Limits, Slug},
 };
@@ -16,139 +16,116 @@ use slug::slugify;
 use time::{Duration, OffsetDateTime};
 use tokio_postgres::{Client, error::SqlState};
 
-use self::batch::Batch;
+use self::{batch::TenantBatch, run::SeedRun};
 use crate::{
-    Written,
-    chance::{id_at, moment, pick},
     places::Place,
-    rows::Organization,
-    unique::Taken,
+    random::{id_at, time_between, weighted},
+    rows::SeededTenant,
+    written::WrittenRows,
 };
 
-/// How many tenants are committed together.
+/// Tenants per transaction.
 const BATCH: usize = 500;
-/// How often a batch is made anew because somebody took one of its slugs meanwhile.
-const TRIES: usize = 3;
-/// How far back the oldest tenant goes.
-const AGE: Duration = Duration::days(730);
-/// How old the youngest is at least, so that all that happened to it is past.
-const YOUTH: Duration = Duration::hours(3);
+/// Attempts to commit a batch: another session may take one of its slugs.
+const ATTEMPTS: usize = 3;
+/// The age of the oldest tenant.
+const MAX_AGE: Duration = Duration::days(730);
+/// The age of the youngest tenant, which leaves time for its history.
+const MIN_AGE: Duration = Duration::hours(3);
 
-/// Which tenants are wanted.
+/// Which tenants to add.
 #[derive(Clone, Copy, Debug)]
-pub struct Tenants {
-    /// How many.
+pub struct TenantOptions {
     pub count: usize,
-    /// Whether with their operations and audit entries.
+    /// Whether to add their operations and audit entries.
     pub history: bool,
 }
 
-/// What is the same for all tenants of a run.
-struct Run {
-    now: OffsetDateTime,
-    /// The super-admin who asked for all of them.
-    admin: String,
-    /// The hash of a password that nobody knows.
-    password_hash: String,
-    history: bool,
-    slugs: Taken,
-    rng: StdRng,
-}
-
-/// Adds tenants to those that are there. Each batch is one transaction, so whatever ends this leaves whole tenants only;
-/// `progress` is told of each. The live counters of messages go to Redis, if one is given.
+/// Adds tenants. Each batch is one transaction, so an interrupted run leaves only complete tenants; `progress` is called with
+/// the size of each batch. If `redis` is given, the live message counters are written to it.
 ///
-/// The connection is one of the platform database's owner.
+/// The connection must be of the platform database's owner.
 pub async fn fill(
     client: &mut Client,
     redis: Option<&Redis>,
-    wanted: Tenants,
+    options: TenantOptions,
     mut progress: impl FnMut(usize),
-) -> Result<Written> {
-    alone(client).await?;
+) -> Result<WrittenRows> {
+    lock(client).await?;
     batch::prepare(client).await?;
-    let mut run = Run {
-        now: OffsetDateTime::now_utc(),
-        admin: admin(client).await?,
-        password_hash: passwords::hash(&new_database_name()).await?,
-        history: wanted.history,
-        slugs: living_slugs(client).await?,
-        rng: rand::make_rng(),
-    };
-    let mut written = Written::default();
-    let mut left = wanted.count;
+    let mut run = SeedRun::start(client, options.history).await?;
+    let mut written = WrittenRows::default();
+    let mut left = options.count;
     while left > 0 {
         let count = left.min(BATCH);
-        written.add(run.commit(client, redis, count).await?);
+        written.add(commit(&mut run, client, redis, count).await?);
         left -= count;
         progress(count);
     }
-    batch::settle(client).await?;
+    batch::finish(client).await?;
     Ok(written)
 }
 
-impl Run {
-    /// Makes so many tenants and commits them together.
-    async fn commit(&mut self, client: &mut Client, redis: Option<&Redis>, count: usize) -> Result<Written> {
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            let mut batch = Batch::default();
-            for _ in 0..count {
-                self.tenant(&mut batch);
-            }
-            match batch.commit(client, redis).await {
-                Err(error) if is_taken(&error) && tries < TRIES => self.slugs = living_slugs(client).await?,
-                outcome => return outcome,
-            }
+async fn commit(run: &mut SeedRun, client: &mut Client, redis: Option<&Redis>, count: usize) -> Result<WrittenRows> {
+    let mut attempts = 0;
+    loop {
+        attempts += 1;
+        let mut batch = TenantBatch::default();
+        for _ in 0..count {
+            add_tenant(run, &mut batch);
         }
-    }
-
-    fn tenant(&mut self, batch: &mut Batch) {
-        let rng = &mut self.rng;
-        let place = Place::draw(rng);
-        let status = pick(rng, &[(92, TenantStatus::Active), (5, TenantStatus::Suspended), (3, TenantStatus::Failed)]);
-        let created_at = self.now - YOUTH - age(rng);
-        let name = place.company(rng);
-        let slug = self.slugs.take(slug(&name), |slug, number| format!("{slug}-{number}"));
-        let limits = limits(rng);
-        let mut organization = Organization {
-            id: id_at(rng, created_at),
-            name,
-            slug,
-            status: status.as_str(),
-            database_name: new_database_name(),
-            schema_version: if status == TenantStatus::Failed { 0 } else { TENANT_SCHEMA_VERSION },
-            country: place.country(),
-            max_agents: limits.max_agents,
-            max_contacts: limits.max_contacts,
-            max_messages_month: limits.max_messages_month,
-            revision: 1,
-            created_at,
-            updated_at: created_at,
-        };
-        if self.history {
-            history::write(self, batch, &mut organization, place);
+        match batch.commit(client, redis).await {
+            Err(error) if is_conflict(&error) && attempts < ATTEMPTS => run.refresh_slugs(client).await?,
+            outcome => return outcome,
         }
-        usage::write(self, batch, &organization);
-        batch.tenants.push(organization);
     }
 }
 
-/// The platform has grown: there are more young tenants than old ones.
+fn add_tenant(run: &mut SeedRun, batch: &mut TenantBatch) {
+    let rng = &mut run.rng;
+    let place = Place::draw(rng);
+    let status = weighted(rng, &[(92, TenantStatus::Active), (5, TenantStatus::Suspended), (3, TenantStatus::Failed)]);
+    let created_at = run.now - MIN_AGE - age(rng);
+    let name = place.company(rng);
+    let slug = run.slugs.take(slug(&name), |slug, number| format!("{slug}-{number}"));
+    let limits = limits(rng);
+    let mut tenant = SeededTenant {
+        id: id_at(rng, created_at),
+        name,
+        slug,
+        status: status.as_str(),
+        database_name: new_database_name(),
+        schema_version: if status == TenantStatus::Failed { 0 } else { TENANT_SCHEMA_VERSION },
+        country: place.country(),
+        max_agents: limits.max_agents,
+        max_contacts: limits.max_contacts,
+        max_messages_month: limits.max_messages_month,
+        revision: 1,
+        created_at,
+        updated_at: created_at,
+    };
+    if run.history {
+        history::write(run, batch, &mut tenant, place);
+    }
+    usage::write(run, batch, &tenant);
+    batch.tenants.push(tenant);
+}
+
+/// The age of a tenant beyond the minimum. A growing platform has more young tenants than old ones.
 fn age(rng: &mut impl Rng) -> Duration {
-    let day = |rng: &mut _| moment(rng, OffsetDateTime::UNIX_EPOCH, OffsetDateTime::UNIX_EPOCH + AGE - YOUTH);
-    day(rng).min(day(rng)) - OffsetDateTime::UNIX_EPOCH
+    let range = MAX_AGE - MIN_AGE;
+    let any = |rng: &mut _| time_between(rng, OffsetDateTime::UNIX_EPOCH, OffsetDateTime::UNIX_EPOCH + range);
+    any(rng).min(any(rng)) - OffsetDateTime::UNIX_EPOCH
 }
 
-/// The limits of a plan; the greatest has none of some kind.
+/// The limits of a plan. The largest plans are unlimited in some figures.
 fn limits(rng: &mut impl Rng) -> Limits {
     let plan = |agents, contacts, messages| Limits {
         max_agents: agents,
         max_contacts: contacts,
         max_messages_month: messages,
     };
-    pick(
+    weighted(
         rng,
         &[
             (40, plan(Some(5), Some(1_000), Some(5_000))),
@@ -161,35 +138,23 @@ fn limits(rng: &mut impl Rng) -> Limits {
     )
 }
 
-/// The slug that a name suggests, with room for a number behind it.
+/// A valid slug for a name, with room for a number after it.
 fn slug(name: &str) -> String {
     let slug: String = slugify(name).chars().take(40).collect();
     let slug = slug.trim_end_matches('-');
     if Slug::parse(slug).is_ok() { slug.to_owned() } else { format!("{slug}-1") }
 }
 
-/// Keeps others from filling the same database until the connection ends: they would take each other's slugs.
-async fn alone(client: &Client) -> Result<()> {
+/// Takes a lock until the connection ends, because two runs on one database would generate the same slugs.
+async fn lock(client: &Client) -> Result<()> {
     let lock = "SELECT pg_try_advisory_lock(hashtextextended('landlord seed', 0))";
     if client.query_one(lock, &[]).await?.try_get(0)? {
         return Ok(());
     }
-    Err(Error::Conflict("Another `cargo dev seed` is at work on this database; wait until it has ended".to_owned()))
+    Err(Error::Conflict("Another `cargo dev seed` is running on this database; wait until it has ended".to_owned()))
 }
 
-async fn living_slugs(client: &Client) -> Result<Taken> {
-    let rows = client.query("SELECT slug FROM tenants WHERE status <> 'deleted'", &[]).await?;
-    Ok(Taken::new(rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<String>, _>>()?))
-}
-
-/// The first super-admin; one who is gone, where there is none.
-async fn admin(client: &Client) -> Result<String> {
-    let first = client.query_opt("SELECT id FROM super_admins ORDER BY created_at, id LIMIT 1", &[]).await?;
-    let id = first.map(|row| row.try_get(0)).transpose()?;
-    Ok(id.unwrap_or_else(uuid::Uuid::now_v7).to_string())
-}
-
-fn is_taken(error: &Error) -> bool {
+fn is_conflict(error: &Error) -> bool {
     let (Error::Internal(source) | Error::Unavailable { source: Some(source), .. }) = error else { return false };
     let source = source.downcast_ref::<tokio_postgres::Error>();
     source.is_some_and(|error| error.code() == Some(&SqlState::UNIQUE_VIOLATION))
@@ -200,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_name_has_a_slug_even_with_a_number() {
+    fn every_name_has_a_valid_slug_with_and_without_a_number() {
         let mut rng = rand::rng();
         for _ in 0..3_000 {
             let name = Place::draw(&mut rng).company(&mut rng);
@@ -212,11 +177,11 @@ mod tests {
     }
 
     #[test]
-    fn no_tenant_is_older_or_younger_than_it_may_be() {
+    fn ages_are_within_the_limits_and_most_tenants_are_young() {
         let mut rng = rand::rng();
         let ages: Vec<_> = (0..3_000).map(|_| age(&mut rng)).collect();
-        assert!(ages.iter().all(|age| *age >= Duration::ZERO && *age <= AGE - YOUTH));
-        let young = ages.iter().filter(|age| **age < AGE / 2).count();
+        assert!(ages.iter().all(|age| *age >= Duration::ZERO && *age <= MAX_AGE - MIN_AGE));
+        let young = ages.iter().filter(|age| **age < MAX_AGE / 2).count();
         assert!(young > 1_800, "{young} of 3,000");
     }
 }

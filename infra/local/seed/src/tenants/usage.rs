@@ -1,4 +1,4 @@
-//! What a tenant uses of its limits, as a measurement would have found it.
+//! The usage of a tenant, as a measurement would have recorded it.
 
 use rand::{Rng, RngExt, rngs::StdRng};
 use shared::{
@@ -9,79 +9,77 @@ use shared::{
 use time::{Duration, OffsetDateTime};
 use tokio_postgres::types::Timestamp;
 
-use super::{Run, batch::Batch};
 use crate::{
-    chance::{any, moment, percent, pick, share},
-    counters::Counter,
-    rows::{Organization, Threshold, Usage},
+    counters::MessageCounter,
+    random::{chance, choose, time_between, used_share, weighted},
+    rows::{SeededTenant, SeededThreshold, SeededUsage},
+    tenants::{batch::TenantBatch, run::SeedRun},
 };
 
-/// What tenants without a limit have about as much of as others have for a limit.
+/// Stand-ins for the limits of unlimited tenants: users, contacts, messages.
 const UNLIMITED: [i64; 3] = [800, 500_000, 2_000_000];
-/// Why measurements fail.
 const ERRORS: [MeasurementError; 4] = [
     MeasurementError::PostgresqlUnavailable,
     MeasurementError::MongodbUnavailable,
     MeasurementError::ObjectStorageUnavailable,
     MeasurementError::DeadlineExceeded,
 ];
-/// Empty databases of a tenant take about this much.
+/// The size of a tenant's empty databases.
 const EMPTY_BYTES: i64 = 9_000_000;
 
-/// How the last measurements of a tenant went.
 #[derive(Clone, Copy, Debug)]
-enum Measured {
-    Lately,
+enum MeasurementState {
+    Current,
     Never,
-    /// Once; the last one failed.
-    Formerly,
+    /// Measured once; the latest measurement failed.
+    Failed,
 }
 
-/// Adds the usage to the batch, with the thresholds that it has passed and the live counter that goes with it.
-pub(super) fn write(run: &mut Run, batch: &mut Batch, organization: &Organization) {
+/// Adds the usage to the batch, with the thresholds that it has reached and the live counter.
+pub(super) fn write(run: &mut SeedRun, batch: &mut TenantBatch, tenant: &SeededTenant) {
     let (rng, now) = (&mut run.rng, run.now);
-    // Without databases nothing is ever measured, so that the next measurement cannot be due: but a tenant that failed
-    // gets databases when it is retried.
-    let failed = organization.status == TenantStatus::Failed.as_str();
+    // A generated tenant has no databases, so its next measurement is never due. A failed tenant is an exception: it gets
+    // databases when it is retried.
+    let failed = tenant.status == TenantStatus::Failed.as_str();
     let due_at = if failed { Timestamp::Value(now) } else { Timestamp::PosInfinity };
-    let mut usage = unmeasured(organization, due_at);
+    let mut usage = unmeasured(tenant, due_at);
     let measured = if failed {
-        Measured::Never
+        MeasurementState::Never
     } else {
-        pick(rng, &[(95, Measured::Lately), (2, Measured::Never), (3, Measured::Formerly)])
+        weighted(rng, &[(95, MeasurementState::Current), (2, MeasurementState::Never), (3, MeasurementState::Failed)])
     };
-    let active = organization.status == TenantStatus::Active.as_str();
+    let active = tenant.status == TenantStatus::Active.as_str();
     match measured {
-        Measured::Lately => {
+        MeasurementState::Current => {
             let ago = if active { Duration::minutes(15) } else { Duration::hours(24) };
-            let at = moment(rng, (now - ago).max(organization.created_at), now);
-            measure(rng, &mut usage, organization, at);
+            let at = time_between(rng, (now - ago).max(tenant.created_at), now);
+            measure(rng, &mut usage, tenant, at);
         }
-        Measured::Formerly => {
-            let from = (now - Duration::days(45)).max(organization.created_at);
-            let at = moment(rng, from, now - Duration::hours(1));
-            measure(rng, &mut usage, organization, at);
-            usage.error = Some(any(rng, &ERRORS).as_str());
-            usage.failed_at = Some(moment(rng, now - Duration::minutes(5), now));
+        MeasurementState::Failed => {
+            let from = (now - Duration::days(45)).max(tenant.created_at);
+            let at = time_between(rng, from, now - Duration::hours(1));
+            measure(rng, &mut usage, tenant, at);
+            usage.error = Some(choose(rng, &ERRORS).as_str());
+            usage.failed_at = Some(time_between(rng, now - Duration::minutes(5), now));
         }
-        Measured::Never if active && percent(rng, 50) => {
+        MeasurementState::Never if active && chance(rng, 50) => {
             usage.month = Some(Month::of(now).first_day());
             usage.messages_counted = Some(rng.random_range(1..100));
         }
-        Measured::Never => {}
+        MeasurementState::Never => {}
     }
-    batch.thresholds.extend(thresholds(&usage, organization));
+    batch.thresholds.extend(thresholds(&usage, tenant));
     let month = Month::of(now);
     if let (true, Some(counted)) = (active && usage.month == Some(month.first_day()), usage.messages_counted) {
         let messages = counted + rng.random_range(0..=counted / 200);
-        batch.counters.push(Counter { tenant_id: TenantId(organization.id), month, messages });
+        batch.counters.push(MessageCounter { tenant_id: TenantId(tenant.id), month, messages });
     }
     batch.usage.push(usage);
 }
 
-fn unmeasured(organization: &Organization, due_at: Timestamp<OffsetDateTime>) -> Usage {
-    Usage {
-        tenant_id: organization.id,
+fn unmeasured(tenant: &SeededTenant, due_at: Timestamp<OffsetDateTime>) -> SeededUsage {
+    SeededUsage {
+        tenant_id: tenant.id,
         agents: None,
         agents_online: None,
         contacts: None,
@@ -97,10 +95,10 @@ fn unmeasured(organization: &Organization, due_at: Timestamp<OffsetDateTime>) ->
     }
 }
 
-fn measure(rng: &mut StdRng, usage: &mut Usage, organization: &Organization, at: OffsetDateTime) {
-    let limits = [organization.max_agents, organization.max_contacts, organization.max_messages_month];
+fn measure(rng: &mut StdRng, usage: &mut SeededUsage, tenant: &SeededTenant, at: OffsetDateTime) {
+    let limits = [tenant.max_agents, tenant.max_contacts, tenant.max_messages_month];
     let [agents, contacts, messages] =
-        [0, 1, 2].map(|kind: usize| limits[kind].unwrap_or(UNLIMITED[kind]) * share(rng) / 1_000);
+        [0, 1, 2].map(|kind: usize| limits[kind].unwrap_or(UNLIMITED[kind]) * used_share(rng) / 1_000);
     let agents = agents.max(1);
     usage.agents = Some(agents);
     usage.agents_online = Some(agents * rng.random_range(0..700) / 1_000);
@@ -109,20 +107,20 @@ fn measure(rng: &mut StdRng, usage: &mut Usage, organization: &Organization, at:
     usage.channels = channels(rng);
     usage.month = Some(Month::of(at).first_day());
     usage.messages_measured = Some(messages);
-    // Messages that were deleted since were counted too; messages since the measurement were not measured.
+    // The two figures differ: deleted messages were counted but not measured, and new messages the other way round.
     usage.messages_counted = Some(messages * rng.random_range(970..1_030) / 1_000);
     usage.measured_at = Some(at);
 }
 
 fn channels(rng: &mut impl Rng) -> Vec<&'static str> {
     let common = [("email", 60), ("instagram", 40), ("messenger", 35), ("whatsapp", 85)];
-    common.into_iter().filter(|(_, chance)| percent(rng, *chance)).map(|(kind, _)| kind).collect()
+    common.into_iter().filter(|(_, percent)| chance(rng, *percent)).map(|(kind, _)| kind).collect()
 }
 
-/// The thresholds that were passed and have been told of.
-fn thresholds(usage: &Usage, organization: &Organization) -> Vec<Threshold> {
+/// The thresholds that the usage has reached, as already reported.
+fn thresholds(usage: &SeededUsage, tenant: &SeededTenant) -> Vec<SeededThreshold> {
     let (Some(month), Some(reached_at)) = (usage.month.map(Month::with), usage.measured_at) else { return Vec::new() };
-    let Organization { max_agents, max_contacts, max_messages_month, .. } = *organization;
+    let SeededTenant { max_agents, max_contacts, max_messages_month, .. } = *tenant;
     let limits = Limits { max_agents, max_contacts, max_messages_month };
     let figures = [
         (Figure::Agents, usage.agents),
@@ -130,9 +128,9 @@ fn thresholds(usage: &Usage, organization: &Organization) -> Vec<Threshold> {
         (Figure::MessagesMonth, usage.messages_measured.max(usage.messages_counted)),
     ];
     let figures = figures.map(|(figure, value)| (figure, value.unwrap_or(0)));
-    shared::usage::Threshold::reached(TenantId(organization.id), month, &limits, &figures)
-        .map(|threshold| Threshold {
-            tenant_id: organization.id,
+    shared::usage::Threshold::reached(TenantId(tenant.id), month, &limits, &figures)
+        .map(|threshold| SeededThreshold {
+            tenant_id: tenant.id,
             month: month.first_day(),
             figure: threshold.figure.as_str(),
             percent: threshold.percent,

@@ -1,6 +1,6 @@
-//! A function that links nothing but `lambda_http`.
+//! The floor that links nothing but `lambda_http`.
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    floor::answer().await
+    floor::respond().await
 }

@@ -1,8 +1,8 @@
-//! A bare function with everything linked that `login` links.
+//! The floor that links what `login` links.
 
 use login::{App, routes};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    floor::instead_of(async || shared::http::serve(App::from_env, routes).await).await
+    floor::respond_instead_of(async || shared::http::serve(App::from_env, routes).await).await
 }
