@@ -22,7 +22,7 @@ pub struct ImpersonationSigner {
 }
 
 #[derive(Serialize)]
-struct Claims<'a> {
+struct ImpersonationClaims<'a> {
     iss: &'a str,
     aud: &'a str,
     sub: UserId,
@@ -53,19 +53,19 @@ impl ImpersonationSigner {
             .ok_or_else(|| ConfigError::invalid(NAME, "no key in IMPERSONATION_PUBLIC_KEYS has this kid"))?;
         let foreign =
             || ConfigError::invalid(NAME, "the key in IMPERSONATION_PUBLIC_KEYS belongs to another private key");
-        let sample = key.sign(IMPERSONATION_TYPE, &Sample {}).map_err(|_| foreign())?;
+        let signed = key.sign(IMPERSONATION_TYPE, &KeyCheck {}).map_err(|_| foreign())?;
         let mut validation = Validation::new(algorithm_of(public).ok_or_else(foreign)?);
         validation.set_required_spec_claims::<&str>(&[]);
         validation.validate_exp = false;
         let verifying = DecodingKey::from_jwk(public).map_err(|_| foreign())?;
-        decode::<Sample>(&sample, &verifying, &validation).map_err(|_| foreign())?;
+        decode::<KeyCheck>(&signed, &verifying, &validation).map_err(|_| foreign())?;
         Ok(Self { key, issuer: config.issuer.clone(), audience: config.audience.clone() })
     }
 
     /// The token of an impersonation. Signing again gives the same claims, because all of them come from the impersonation.
     /// There is no `nbf`, so that a verifier whose clock is slightly behind accepts a new token.
     pub fn sign(&self, impersonation: &Impersonation) -> Result<String> {
-        let claims = Claims {
+        let claims = ImpersonationClaims {
             iss: &self.issuer,
             aud: &self.audience,
             sub: impersonation.user_id,
@@ -83,4 +83,4 @@ impl ImpersonationSigner {
 
 /// Claims that are signed to check that two keys are a pair.
 #[derive(Serialize, Deserialize)]
-struct Sample {}
+struct KeyCheck {}
