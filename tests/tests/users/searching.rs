@@ -112,7 +112,7 @@ async fn crowd(stage: &UsersStage, tenant: &Tenant) {
         )
         .await
         .unwrap();
-    inside.batch_execute("VACUUM (ANALYZE) agents").await.unwrap();
+    inside.batch_execute("VACUUM (ANALYZE) users").await.unwrap();
 }
 
 /// The plan of the statement that reads a page, in a session with the function's settings.
