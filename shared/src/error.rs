@@ -1,24 +1,17 @@
-//! What went wrong, without HTTP. An [`Error`] has one meaning for the caller and, where there is more to know, a source
-//! for the log; the two never mix.
+//! Errors, independent of HTTP. The message of an [`Error`] is for the caller; its source is for the log. The two never mix.
 
 use std::fmt;
 
-/// A store or queue that the platform depends on.
+/// A store, queue or service that the platform depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dependency {
-    /// The identity provider of the platform.
     IdentityProvider,
-    /// Kafka.
     Kafka,
-    /// A MongoDB cluster.
     MongoDb,
-    /// The platform database or a PostgreSQL cluster of tenants.
+    /// The platform database, or a PostgreSQL cluster of tenants.
     PostgreSql,
-    /// Redis.
     Redis,
-    /// S3 or MinIO.
     S3,
-    /// SQS.
     Sqs,
     /// The PostgreSQL database of one tenant.
     TenantDatabase,
@@ -39,129 +32,121 @@ impl fmt::Display for Dependency {
     }
 }
 
-/// One fault of an input, and where it is.
+/// An error in the input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InputError {
-    /// Where: a JSON pointer (RFC 6901) into the body, or the name of a parameter.
     pub location: Location,
-    /// What is wrong, for the one who sent it.
+    /// The message for the caller.
     pub detail: String,
 }
 
-/// Where in a request a fault is.
+/// The place of an error in a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Location {
-    /// JSON pointer (RFC 6901) into the body; empty is the whole body.
+    /// A JSON pointer (RFC 6901) into the body; empty for the whole body.
     Body(String),
-    /// A header, by name.
+    /// The name of a header.
     Header(&'static str),
-    /// A path parameter, by name.
+    /// The name of a path parameter.
     Path(&'static str),
-    /// A query parameter, by name.
+    /// The name of a query parameter.
     Query(String),
 }
 
-/// What went wrong. `Display` is safe to show to a caller; the sources of [`Error::Unavailable`] and [`Error::Internal`]
-/// are for the log alone.
+/// An error. `Display` is safe to show to a caller; the sources of [`Error::Unavailable`] and [`Error::Internal`] are only for
+/// the log.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The input is well-formed but wrong; every fault of it at once.
-    #[error("{} of the request cannot be accepted", if .0.len() == 1 { "One value" } else { "Several values" })]
+    /// The input is well-formed but invalid; all errors at once.
+    #[error("{} of the request {} invalid", if .0.len() == 1 { "One value" } else { "Several values" }, if .0.len() == 1 { "is" } else { "are" })]
     Invalid(Vec<InputError>),
-    /// The request cannot be read at all.
+    /// The request cannot be parsed.
     #[error("{0}")]
     Malformed(String),
-    /// There is no such thing.
-    #[error("There is no {what} with this id")]
+    #[error("No {what} with this id exists")]
     NotFound {
-        /// What was looked for, a noun.
+        /// A noun, such as `tenant`.
         what: &'static str,
     },
-    /// The state of things forbids it. The text says which, and what is possible.
+    /// The current state forbids the request. The message names the state and what is possible.
     #[error("{0}")]
     Conflict(String),
-    /// `If-Match` names another revision.
-    #[error("The {what} was changed since the revision that If-Match names; fetch it again")]
+    /// `If-Match` contains another revision.
+    #[error("The {what} has changed since the revision in If-Match; fetch it again")]
     PreconditionFailed {
-        /// What was to be changed, a noun.
+        /// A noun, such as `tenant`.
         what: &'static str,
     },
-    /// Who asks has not said who they are.
-    #[error("This needs a bearer token: Authorization: Bearer <token>")]
+    /// The request has no credentials.
+    #[error("A bearer token is required: Authorization: Bearer <token>")]
     NoCredentials,
-    /// Who asks is not known.
+    /// The credentials are invalid.
     #[error("{0}")]
     Unauthenticated(&'static str),
-    /// Who asks is known and may not.
+    /// The caller is authenticated but not authorized.
     #[error("{0}")]
     Forbidden(&'static str),
-    /// Too often.
     #[error("Too many attempts; try again in {retry_after_seconds} s")]
     TooManyRequests {
-        /// Seconds until another attempt can succeed.
+        /// Seconds until another attempt may succeed.
         retry_after_seconds: u64,
     },
-    /// A dependency cannot be reached, or answers too late. Trying again later may help.
-    #[error("{dependency} is not available at the moment; try again in a few seconds")]
+    /// A dependency cannot be reached, or answers too late. A later attempt may succeed.
+    #[error("{dependency} is temporarily unavailable; try again in a few seconds")]
     Unavailable {
-        /// Which.
         dependency: Dependency,
-        /// For the log.
         #[source]
         source: Option<Source>,
     },
     /// The request took longer than its deadline.
-    #[error("The request could not be finished in time; try again in a few seconds")]
+    #[error("The request could not be completed in time; try again in a few seconds")]
     DeadlineExceeded,
-    /// A fault of ours.
-    #[error("Something went wrong on our side; the request id finds it in the log")]
+    /// A bug, or a wrong configuration.
+    #[error("Internal error; the request id identifies it in the log")]
     Internal(#[source] Source),
 }
 
-/// The underlying error, of whatever type.
+/// The underlying error.
 pub type Source = Box<dyn std::error::Error + Send + Sync>;
 
-/// A result with our [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// A fault of ours, with its cause.
     pub fn internal(source: impl Into<Source>) -> Self {
         Self::Internal(source.into())
     }
 
-    /// A dependency that failed, with its cause.
     pub fn unavailable(dependency: Dependency, source: impl Into<Source>) -> Self {
         Self::Unavailable { dependency, source: Some(source.into()) }
     }
 
-    /// One fault of a body, at a JSON pointer.
+    /// An error in the body, at a JSON pointer.
     pub fn invalid_body(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::Invalid(vec![InputError { location: Location::Body(pointer.into()), detail: detail.into() }])
     }
 
-    /// One fault of a query parameter.
+    /// An error in a query parameter.
     pub fn invalid_query(name: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::Invalid(vec![InputError { location: Location::Query(name.into()), detail: detail.into() }])
     }
 
-    /// One fault of a header.
+    /// An error in a header.
     pub fn invalid_header(name: &'static str, detail: impl Into<String>) -> Self {
         Self::Invalid(vec![InputError { location: Location::Header(name), detail: detail.into() }])
     }
 
-    /// Whether the same call may succeed later, without anything being changed.
+    /// Whether the same call may succeed later.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable { .. } | Self::DeadlineExceeded | Self::TooManyRequests { .. })
     }
 
-    /// The error and all its sources, for the log.
+    /// The messages of the error and of all its sources, for the log.
     pub fn chain(&self) -> String {
         chain(self)
     }
 }
 
-/// An error and all its sources, of whatever type.
+/// The messages of an error and of all its sources.
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();

@@ -16,6 +16,7 @@ pub mod clients;
 pub mod config;
 pub mod error;
 pub mod events;
+#[cfg(feature = "postgres")]
 pub mod health;
 #[cfg(feature = "http")]
 pub mod http;
@@ -33,6 +34,7 @@ pub mod sql;
 pub mod super_admins;
 pub mod telemetry;
 pub mod tenants;
+#[cfg(all(feature = "postgres", feature = "redis"))]
 pub mod usage;
 pub mod users;
 pub mod worker;

@@ -1,6 +1,7 @@
-//! Password hashing: Argon2id (RFC 9106) with the parameters that OWASP recommends as a minimum (19 MiB, 2 passes, 1
-//! lane), off the async threads and never more than [`CONCURRENT_HASHES`] at once, so that a rush of requests queues up
-//! instead of using up the memory.
+//! Password hashing with Argon2id (RFC 9106) and the minimum parameters of OWASP (19 MiB, 2 passes, 1 lane).
+//!
+//! Hashing runs outside the async threads, and at most [`CONCURRENT_HASHES`] run at once, so that a burst of requests waits
+//! instead of exhausting the memory.
 
 use argon2::{
     Argon2, PasswordHasher, PasswordVerifier,
@@ -11,15 +12,16 @@ use tokio::sync::Semaphore;
 
 use crate::error::{Error, Result};
 
-/// How many hashes are computed at once in one process, at 19 MiB each.
+/// Hashes that one process computes at once, at 19 MiB each.
 pub const CONCURRENT_HASHES: usize = 2;
 
 static PERMITS: Semaphore = Semaphore::const_new(CONCURRENT_HASHES);
 
-/// Argon2id of a password that nobody has, to be verified where there is no account, so that the answer takes as long.
-const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5IGhhcyB0aGlz$lwlJDyjPTL2Y8ap1ySSpfCiqoXkWiEMPD5VpcHdSCpI";
+/// A hash that matches no password. It is verified when no account exists, so that the response takes the same time.
+const DUMMY_HASH: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5IGhhcyB0aGlz$lwlJDyjPTL2Y8ap1ySSpfCiqoXkWiEMPD5VpcHdSCpI";
 
-/// The hash of a new password, as a PHC string with a salt of its own.
+/// Hashes a password with a random salt. Returns a PHC string.
 pub async fn hash(password: &str) -> Result<String> {
     let password = SecretString::from(password);
     blocking(move || {
@@ -30,11 +32,11 @@ pub async fn hash(password: &str) -> Result<String> {
     .await
 }
 
-/// Whether `password` is the one that `stored` was made of. Without `stored` the answer is no, and takes as long.
+/// Whether `password` matches the hash `stored`. If `stored` is `None`, returns `false` after the same time.
 pub async fn verify(password: &SecretString, stored: Option<&str>) -> Result<bool> {
     let password = password.clone();
     let exists = stored.is_some();
-    let stored = stored.unwrap_or(NOBODY).to_owned();
+    let stored = stored.unwrap_or(DUMMY_HASH).to_owned();
     blocking(move || match Argon2::default().verify_password(password.expose_secret().as_bytes(), stored.as_str()) {
         Ok(()) => Ok(exists),
         Err(HashError::PasswordInvalid) => Ok(false),
@@ -55,7 +57,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_password_verifies_against_its_own_hash_only() {
+    async fn a_password_matches_only_its_own_hash() {
         let stored = hash("correct horse battery staple").await.unwrap();
         assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
         assert!(verify(&"correct horse battery staple".into(), Some(&stored)).await.unwrap());

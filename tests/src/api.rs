@@ -1,4 +1,4 @@
-//! Every HTTP function's own router, mounted in this process on a socket.
+//! The routers of all HTTP functions, mounted on a socket in this process.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -13,7 +13,7 @@ use shared::{
         SigningConfig, TokenConfig,
     },
     events::Dispatcher,
-    health::Sources,
+    health::checks::HealthTargets,
     http::{Fingerprints, Routes, finish},
     impersonations::ImpersonationSigner,
     revocations::DenyList,
@@ -24,67 +24,59 @@ use tokio::net::TcpListener;
 
 use crate::{World, tokens};
 
-/// The API of a world, and a token for it.
+/// The API of a world, with a token.
 pub struct Api {
     /// `http://127.0.0.1:PORT/api/super-admin`
     pub base: String,
-    /// Sent as the bearer token.
+    /// The bearer token of requests.
     pub token: String,
     client: Client,
 }
 
-/// What was answered.
+/// A response.
 #[derive(Debug)]
 pub struct Answer {
-    /// Status.
     pub status: StatusCode,
-    /// Headers.
     pub headers: HeaderMap,
-    /// Body; `null` when it is not JSON.
+    /// The body; `null` if it is not JSON.
     pub json: Value,
-    /// Body as text.
+    /// The body as text.
     pub text: String,
 }
 
 impl Answer {
-    /// The pointers and parameters that a problem names, sorted.
+    /// The pointers and parameters in the errors of a problem, sorted.
     pub fn faults(&self) -> Vec<String> {
         let mut places: Vec<String> = self.json["errors"]
             .as_array()
             .into_iter()
             .flatten()
-            .map(|fault| fault["pointer"].as_str().or(fault["parameter"].as_str()).unwrap_or("?").to_owned())
+            .map(|error| error["pointer"].as_str().or(error["parameter"].as_str()).unwrap_or("?").to_owned())
             .collect();
         places.sort();
         places
     }
 
-    /// A header as text.
+    /// A header as text; empty if it is absent.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 }
 
-/// What the functions of a world are made of; a test may put something else in a place.
+/// The dependencies of a world's functions, which a test may replace.
 pub struct Parts {
-    /// The platform database.
     pub platform: Postgres,
-    /// The databases of tenants.
     pub databases: TenantDatabases,
-    /// Redis.
     pub redis: RedisConfig,
-    /// Verification.
     pub tokens: TokenConfig,
-    /// The keys of impersonations.
     pub impersonation: ImpersonationSigningConfig,
-    /// The queues.
     pub queues: QueueConfig,
-    /// What health looks at.
-    pub health: Sources,
+    /// The targets of the health probes.
+    pub health: HealthTargets,
 }
 
 impl Parts {
-    /// Those of the environment, with the world's own database and queues, and the rights of the HTTP functions.
+    /// From the environment, with the world's own database and queues, and with the privileges of the HTTP functions.
     pub fn of(world: &World) -> Self {
         Self {
             platform: world.api_pool(),
@@ -102,7 +94,7 @@ impl Parts {
     }
 }
 
-/// The routes of every HTTP function, in one router.
+/// The routes of all HTTP functions.
 pub fn routes(parts: &Parts) -> Routes {
     let gate = AuthContext { platform: parts.platform.clone(), verifier: TokenVerifier::new(&parts.tokens).unwrap() };
     let gate = || gate.clone();
@@ -110,26 +102,26 @@ pub fn routes(parts: &Parts) -> Routes {
     let dispatcher = Arc::new(Dispatcher::new(parts.queues.clone()));
     let signer = Arc::new(TokenSigner::new(&SigningConfig::from_env().unwrap(), &parts.tokens).unwrap());
     let deny_list = || Arc::new(DenyList::new(Redis::connect(&parts.redis).unwrap()));
-    let throttle = Arc::new(SignInRateLimiter::new(Redis::connect(&parts.redis).unwrap()));
+    let rate_limiter = Arc::new(SignInRateLimiter::new(Redis::connect(&parts.redis).unwrap()));
     login::routes(login::App {
         platform: parts.platform.clone(),
-        throttle: Arc::clone(&throttle),
+        rate_limiter: Arc::clone(&rate_limiter),
         signer: Arc::clone(&signer),
     })
     .merge(get_openapi::routes(get_openapi::App::new()))
     .merge(get_docs::routes(get_docs::App::new()))
-    .merge(change_password::routes(change_password::App { gate: gate(), throttle, signer }))
+    .merge(change_password::routes(change_password::App { auth: gate(), rate_limiter, signer }))
     .merge(list_admins::routes(gate()))
-    .merge(create_admin::routes(create_admin::App { gate: gate(), fingerprints: fingerprints.clone() }))
+    .merge(create_admin::routes(create_admin::App { auth: gate(), fingerprints: fingerprints.clone() }))
     .merge(update_admin::routes(update_admin::App {
-        gate: gate(),
+        auth: gate(),
         deny_list: deny_list(),
         dispatcher: Arc::clone(&dispatcher),
     }))
     .merge(list_audit::routes(gate()))
     .merge(list_tenants::routes(gate()))
     .merge(list_tenant_usage::routes(list_tenant_usage::App {
-        gate: gate(),
+        auth: gate(),
         counters: Arc::new(LiveCounters::new(Redis::connect(&parts.redis).unwrap())),
     }))
     .merge(get_tenant::routes(gate()))
@@ -212,17 +204,15 @@ pub fn all_routes(parts: &Parts) -> Vec<(Method, String)> {
 }
 
 impl Api {
-    /// The API of a world.
     pub async fn of(world: &World) -> Self {
         Self::with(&Parts::of(world)).await
     }
 
-    /// An API of other parts.
     pub async fn with(parts: &Parts) -> Self {
         Self::serve(finish(routes(parts))).await
     }
 
-    /// A router on a socket.
+    /// Serves a router on a socket.
     pub async fn serve(router: Router) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -241,27 +231,24 @@ impl Api {
         self.client.request(method, format!("{}{path}", self.base))
     }
 
-    /// A request without a token for a path that is not below the API's.
+    /// A request without a token, for a path outside the API's base path.
     pub fn anonymous_root(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("{}{path}", self.base.trim_end_matches("/api/super-admin")))
     }
 
-    /// `GET`.
     pub async fn get(&self, path: &str) -> Answer {
         answer(self.request(Method::GET, path)).await
     }
 
-    /// `POST` of JSON.
     pub async fn post(&self, path: &str, body: &Value) -> Answer {
         answer(self.request(Method::POST, path).json(body)).await
     }
 
-    /// `PATCH` of JSON.
     pub async fn patch(&self, path: &str, body: &Value) -> Answer {
         answer(self.request(Method::PATCH, path).json(body)).await
     }
 
-    /// Asks for a tenant with `slug`, and expects it to be accepted.
+    /// Creates a tenant with `slug`, which must succeed.
     pub async fn create_tenant(&self, slug: &str) -> Value {
         let answer = self.post("/tenants", &tenant_request(slug)).await;
         assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
@@ -278,7 +265,7 @@ pub async fn answer(request: RequestBuilder) -> Answer {
     Answer { status, headers, json, text }
 }
 
-/// A good request for a tenant.
+/// A valid request to create a tenant.
 pub fn tenant_request(slug: &str) -> Value {
     json!({
         "name": "Kopi Kenangan", "slug": slug, "country": "ID",
@@ -286,7 +273,7 @@ pub fn tenant_request(slug: &str) -> Value {
     })
 }
 
-/// What anyone may call.
+/// The public routes.
 pub const OPEN: [(&str, &str); 4] = [
     ("POST", "/api/super-admin/auth/login"),
     ("GET", "/api/super-admin/openapi.json"),

@@ -1,4 +1,4 @@
-//! What the examples of the API's description speak of.
+//! The resources in the examples of the API's description.
 
 use shared::{
     tenants::TENANT_SCHEMA_VERSION,
@@ -7,20 +7,20 @@ use shared::{
 
 use crate::{Tenant, World};
 
-/// Puts it into a world: an active tenant with two agents, an operator who acts in the name of one,
-/// and an operator who can sign in.
+/// Inserts them into a world: an active tenant with two users, a super-admin who impersonates one of them, and a super-admin
+/// who can sign in.
 pub async fn furnish(world: &World) {
     let owner = world.client().await;
     let tenant = Tenant::of(TenantId::EXAMPLE.parse().unwrap());
     tenant.clone_database(&owner).await;
     tenant.register(&owner, TENANT_SCHEMA_VERSION, None).await;
-    let agents = format!(
+    let users = format!(
         "INSERT INTO users (id, email, full_name, role, created_at, updated_at)
          VALUES ('{}', 'sari@example.com', 'Sari', 'agent', now(), now()),
                 (gen_random_uuid(), 'ada@example.com', 'Ada', 'admin', now(), now())",
         UserId::EXAMPLE
     );
-    tenant.inside(world).await.batch_execute(&agents).await.unwrap();
+    tenant.inside(world).await.batch_execute(&users).await.unwrap();
     let impersonation = format!(
         "INSERT INTO impersonations (id, admin_id, tenant_id, user_id, user_email, access, reason, started_at,
                                      expires_at, recorded_at)
@@ -32,11 +32,11 @@ pub async fn furnish(world: &World) {
     );
     owner.batch_execute(&impersonation).await.unwrap();
     let signs_in = world.operator(SuperAdminRole::Operator).await;
-    let operators = format!(
+    let super_admins = format!(
         "UPDATE super_admins SET email = 'owner@landlord.example' WHERE id = '{signs_in}';
          INSERT INTO super_admins (id, email, subject, role)
          VALUES ('{}', 'example@landlord.example', 'idp|example', 'operator')",
         SuperAdminId::EXAMPLE
     );
-    owner.batch_execute(&operators).await.unwrap();
+    owner.batch_execute(&super_admins).await.unwrap();
 }

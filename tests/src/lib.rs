@@ -1,13 +1,13 @@
-//! The harness of the integration tests: real servers, real code paths.
+//! The harness of the integration tests, which use real servers.
 //!
-//! The servers are those that the environment names (`cargo dev test` sets it). Each test has a [`World`] of its own: a
-//! fresh platform database and fresh queues, so that tests run side by side and never see each other's rows.
+//! The environment names the servers; `cargo dev test` sets it. Each test has a [`World`] of its own, with a fresh platform
+//! database and fresh queues, so that tests can run at the same time.
 
 #![expect(
     clippy::missing_panics_doc,
     clippy::unwrap_used,
     clippy::expect_used,
-    reason = "a test that cannot go on fails"
+    reason = "a test that cannot continue fails"
 )]
 
 pub mod api;
@@ -30,15 +30,15 @@ use shared::{
 pub use tenant::Tenant;
 use tokio::time::{Instant, sleep};
 
-/// The password of every operator that a test makes.
+/// The password of every super-admin that a test creates.
 pub const PASSWORD: &str = "correct horse battery staple";
 
-/// The deny list in the Redis of the environment.
+/// The deny list in the environment's Redis.
 pub fn deny_list() -> DenyList {
     DenyList::new(Redis::connect(&RedisConfig::from_env().unwrap()).unwrap())
 }
 
-/// Repeats until it is so; gives how long that took.
+/// Waits until the condition holds, and returns the elapsed time.
 pub async fn until(what: &str, limit: Duration, mut condition: impl AsyncFnMut() -> bool) -> Duration {
     let begun = Instant::now();
     while !condition().await {
@@ -48,14 +48,12 @@ pub async fn until(what: &str, limit: Duration, mut condition: impl AsyncFnMut()
     begun.elapsed()
 }
 
-/// A variable of the environment.
-#[expect(clippy::disallowed_methods, reason = "the servers to test against are named there")]
+#[expect(clippy::disallowed_methods, reason = "the environment names the servers")]
 pub fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set; run the tests with `cargo dev test`"))
 }
 
-/// Whether a variable of the environment is set.
-#[expect(clippy::disallowed_methods, reason = "whoever runs the tests says so there")]
+#[expect(clippy::disallowed_methods, reason = "the environment configures the tests")]
 pub fn is_set(name: &str) -> bool {
     std::env::var_os(name).is_some()
 }

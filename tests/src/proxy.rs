@@ -1,4 +1,4 @@
-//! A TCP proxy in front of a server, that can cut it off or let it hang.
+//! A TCP proxy in front of a server, which can cut or hang its connections.
 
 use std::sync::{
     Arc, Mutex,
@@ -17,27 +17,26 @@ use tokio::{
     time::timeout,
 };
 
-/// What the proxy does with connections.
+/// The behaviour of the proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Passes everything on.
+    /// Forwards everything.
     Pass,
-    /// Refuses new connections, and cuts those that are open.
+    /// Closes open and new connections.
     Cut,
-    /// Accepts, keeps open, and passes nothing on.
+    /// Accepts and keeps connections, and forwards nothing.
     Hang,
 }
 
-/// What a proxy that begins to hang in the middle of an exchange holds back.
+/// The message that is held back when the proxy begins to hang during an exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Held {
-    /// The request: the server has not seen it.
+    /// The request, so that the server does not receive it.
     Request,
-    /// The answer: the server has done it, and the client does not know.
+    /// The answer, so that the server has processed the request and the client does not learn that.
     Answer,
 }
 
-/// A proxy; it ends with the test.
 #[derive(Clone)]
 pub struct Proxy {
     /// `127.0.0.1:PORT`
@@ -54,7 +53,7 @@ impl Proxy {
         Self::rewriting(upstream, |_| None).await
     }
 
-    /// A proxy in front of the server of a URL, and the same URL by way of the proxy.
+    /// A proxy in front of the server of a URL, and that URL with the address of the proxy.
     pub async fn before(url: &SecretString) -> (Self, SecretString) {
         let mut url = Url::parse(url.expose_secret()).unwrap();
         let proxy = Self::to(&format!("{}:{}", url.host_str().unwrap(), url.port().unwrap())).await;
@@ -64,11 +63,11 @@ impl Proxy {
         (proxy, String::from(url).into())
     }
 
-    /// A proxy in front of a Kafka broker. Where the broker says its own address, the proxy's is said instead: clients ask
-    /// for it, and would go there.
+    /// A proxy in front of a Kafka broker. It replaces the broker's advertised address by its own, because clients connect to
+    /// the advertised address.
     pub async fn to_kafka(broker: &str) -> Self {
-        let said = said_address(broker);
-        Self::rewriting(broker, move |own| Some(Rewriting { from: said.clone(), to: said_address(own) })).await
+        let advertised = encoded_address(broker);
+        Self::rewriting(broker, move |own| Some(Rewriting { from: advertised.clone(), to: encoded_address(own) })).await
     }
 
     async fn rewriting(upstream: &str, rewriting: impl FnOnce(&str) -> Option<Rewriting>) -> Self {
@@ -90,22 +89,22 @@ impl Proxy {
         proxy
     }
 
-    /// Changes what it does, at once and for open connections too.
+    /// Changes the behaviour immediately, also of open connections.
     pub fn set(&self, mode: Mode) {
         self.mode.send_replace(mode);
     }
 
-    /// Hangs from the moment on when a client sends something that holds `text`, in plain.
+    /// Hangs as soon as a client sends unencrypted data that contains `text`.
     pub fn hang_at(&self, text: &'static str, held: Held) {
         *self.trap.lock().unwrap() = Some((text, held));
     }
 
-    /// Waits until that moment has come.
+    /// Waits until the proxy hangs because of [`Self::hang_at`].
     pub async fn hung(&self) {
-        timeout(std::time::Duration::from_secs(30), self.sprung.notified()).await.expect("it was never sent");
+        timeout(std::time::Duration::from_secs(30), self.sprung.notified()).await.expect("the text was never sent");
     }
 
-    /// Looks at what a client sends; `true` when it is to reach the server although the proxy hangs from now on.
+    /// Inspects data from a client. `true` if it must reach the server although the proxy hangs from now on.
     fn spring(&self, sent: &[u8]) -> bool {
         let mut trap = self.trap.lock().unwrap();
         let Some((_, held)) = trap.take_if(|(text, _)| sent.windows(text.len()).any(|part| part == text.as_bytes()))
@@ -120,7 +119,7 @@ impl Proxy {
     }
 }
 
-/// What is said instead of something else, of the same length.
+/// A replacement of bytes by others of the same length.
 struct Rewriting {
     from: Vec<u8>,
     to: Vec<u8>,
@@ -134,8 +133,8 @@ impl Rewriting {
     }
 }
 
-/// An address as Kafka's protocol has it: the host's text, and the port in four bytes.
-fn said_address(address: &str) -> Vec<u8> {
+/// An address in Kafka's protocol: the host as text, and the port in four bytes.
+fn encoded_address(address: &str) -> Vec<u8> {
     let (host, port) = address.rsplit_once(':').unwrap();
     [host.as_bytes(), &port.parse::<i32>().unwrap().to_be_bytes()].concat()
 }
@@ -155,9 +154,9 @@ async fn connection(client: TcpStream, upstream: String, proxy: Proxy) {
         awaited.fetch_or(through, Ordering::SeqCst);
         through
     });
-    let answers = pump(server_reader, client_writer, mode, |said| {
+    let answers = pump(server_reader, client_writer, mode, |data| {
         if let Some(rewriting) = proxy.rewriting.as_ref() {
-            rewriting.apply(said);
+            rewriting.apply(data);
         }
         if awaited.swap(false, Ordering::SeqCst) {
             proxy.sprung.notify_one();
@@ -171,25 +170,25 @@ async fn connection(client: TcpStream, upstream: String, proxy: Proxy) {
     }
 }
 
-/// Passes on what comes, in whole and in order; what comes while the proxy hangs is late, never lost. `look` may change what
-/// comes, and what it says `true` to is passed on in any case.
+/// Forwards data in order. Data that arrives while the proxy hangs is delayed, never lost. `inspect` may change the data; if it
+/// returns `true`, the data is forwarded even if the proxy hangs.
 async fn pump(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
     mut mode: watch::Receiver<Mode>,
-    look: impl Fn(&mut [u8]) -> bool,
+    inspect: impl Fn(&mut [u8]) -> bool,
 ) {
     let mut buffer = vec![0; 64 * 1024];
     loop {
         let Ok(length @ 1..) = from.read(&mut buffer).await else { return };
-        let through = look(&mut buffer[..length]) || passes(&mut mode).await;
+        let through = inspect(&mut buffer[..length]) || passes(&mut mode).await;
         if !through || to.write_all(&buffer[..length]).await.is_err() {
             return;
         }
     }
 }
 
-/// Waits as long as the proxy hangs; `false` when it cuts.
+/// Waits while the proxy hangs; `false` if it cuts.
 async fn passes(mode: &mut watch::Receiver<Mode>) -> bool {
     mode.wait_for(|mode| *mode != Mode::Hang).await.is_ok_and(|mode| *mode == Mode::Pass)
 }

@@ -1,23 +1,23 @@
-//! Queues of a test's own.
+//! Queues for a single test.
 
 use aws_sdk_sqs::{Client, types::QueueAttributeName};
 use tokio::sync::OnceCell;
 
 static CLIENT: OnceCell<aws_config::SdkConfig> = OnceCell::const_new();
 
-/// A client of the SQS that the environment names.
+/// A client of the environment's SQS.
 pub async fn client() -> Client {
     let config = CLIENT.get_or_init(|| async { aws_config::load_from_env().await }).await;
     Client::new(config)
 }
 
-/// Makes a queue and gives its URL.
+/// Creates a queue and returns its URL.
 pub async fn create(world: &str, kind: &str) -> String {
     let created = client().await.create_queue().queue_name(format!("{world}-{kind}")).send().await.unwrap();
     created.queue_url.unwrap()
 }
 
-/// How many messages wait in a queue.
+/// The number of waiting messages.
 pub async fn depth(queue_url: &str) -> usize {
     attribute(queue_url, QueueAttributeName::ApproximateNumberOfMessages).await.parse().unwrap()
 }
@@ -27,21 +27,20 @@ async fn attribute(queue_url: &str, name: QueueAttributeName) -> String {
     value
 }
 
-/// Attributes of a queue at one moment.
+/// Several attributes of a queue, read at once.
 async fn attributes<const N: usize>(queue_url: &str, names: [QueueAttributeName; N]) -> [String; N] {
     let request = client().await.get_queue_attributes().queue_url(queue_url);
     let found = request.set_attribute_names(Some(names.to_vec())).send().await.unwrap().attributes.unwrap();
     names.map(|name| found[&name].clone())
 }
 
-/// A queue that gives each message out anew after a second, and in the end makes it a dead letter.
+/// A queue that delivers a message again after one second, and finally moves it to the dead-letter queue.
 pub struct Queue {
-    /// Its URL.
     pub url: String,
     dead_letters_url: String,
 }
 
-/// Makes a queue that gives each message out so often at the most.
+/// Creates a queue that delivers each message at most `deliveries` times.
 pub async fn with_dead_letters(world: &str, deliveries: i32) -> Queue {
     let dead_letters_url = create(world, "dead-letters").await;
     let arn = attribute(&dead_letters_url, QueueAttributeName::QueueArn).await;
@@ -59,20 +58,20 @@ pub async fn with_dead_letters(world: &str, deliveries: i32) -> Queue {
 }
 
 impl Queue {
-    /// Whether no message waits, and none is being worked on.
+    /// Whether no message is waiting or being processed.
     pub async fn is_empty(&self) -> bool {
         let waiting = QueueAttributeName::ApproximateNumberOfMessages;
-        let under_way = QueueAttributeName::ApproximateNumberOfMessagesNotVisible;
-        attributes(&self.url, [waiting, under_way]).await.iter().all(|count| count == "0")
+        let in_flight = QueueAttributeName::ApproximateNumberOfMessagesNotVisible;
+        attributes(&self.url, [waiting, in_flight]).await.iter().all(|count| count == "0")
     }
 
-    /// How many dead letters there are.
+    /// The number of dead letters.
     pub async fn dead_letters(&self) -> usize {
         depth(&self.dead_letters_url).await
     }
 }
 
-/// Takes all messages that wait in a queue, and gives their bodies.
+/// Receives and deletes all waiting messages, and returns their bodies.
 pub async fn drain(queue_url: &str) -> Vec<String> {
     let client = client().await;
     let mut bodies = Vec::new();

@@ -1,4 +1,4 @@
-//! Bearer tokens, good and bad, signed with the key that the functions trust.
+//! Bearer tokens, signed with the key that the functions trust.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 use shared::config::{FromEnv, SigningConfig, TokenConfig};
 use time::OffsetDateTime;
 
-/// The super-admin of every world, an owner.
+/// The id of the super-admin that every world has, an owner.
 pub const OWNER: &str = "0190a0c4-8f6e-7c3a-9d2b-5e1f00c0ffee";
 
-/// An id that nothing has.
-pub const NOBODY: &str = "0190a0c4-8f6e-7c3a-9d2b-5e1f00c0dead";
+/// An id that does not exist.
+pub const UNKNOWN: &str = "0190a0c4-8f6e-7c3a-9d2b-5e1f00c0dead";
 
-/// The claims of a good token of the super-admin `subject`.
+/// The claims of a valid token of the super-admin `subject`.
 pub fn claims(subject: &str) -> Value {
     let config = TokenConfig::from_env().unwrap();
     let now = OffsetDateTime::now_utc().unix_timestamp();
@@ -32,12 +32,12 @@ pub fn sign(claims: &Value) -> String {
     encode(&header, claims, &EncodingKey::from_ed_der(&der)).unwrap()
 }
 
-/// A good token.
+/// A valid token of [`OWNER`].
 pub fn good() -> String {
     sign(&claims(OWNER))
 }
 
-/// A good token, with `change` made to its claims.
+/// A token of [`OWNER`] whose claims `change` has modified.
 pub fn with(change: impl FnOnce(&mut Value)) -> String {
     let mut claims = claims(OWNER);
     change(&mut claims);

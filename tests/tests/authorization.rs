@@ -1,4 +1,4 @@
-//! No route is open but those that must be: the routes are read from the code, so that a new one cannot escape.
+//! Every route except the open ones refuses invalid tokens. The routes come from the code, so that the test covers new ones.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
@@ -14,8 +14,8 @@ use tests::{
     tokens,
 };
 
-/// What has a word for anyone, and everything only for a super-admin.
-const TELLS_ANYONE: [(&str, &str); 1] = [("GET", "/api/super-admin/health")];
+/// Routes that return a summary without a token, and everything with one.
+const SUMMARY_WITHOUT_TOKEN: [(&str, &str); 1] = [("GET", "/api/super-admin/health")];
 
 fn tampered(token: &str) -> String {
     let (head, signature) = token.rsplit_once('.').unwrap();
@@ -24,7 +24,7 @@ fn tampered(token: &str) -> String {
     format!("{head}.{}", URL_SAFE_NO_PAD.encode(bytes))
 }
 
-/// A token that is signed with a shared secret: the public key, as in the classic confusion of algorithms.
+/// A token signed with a shared secret, the public key: the algorithm confusion attack (RFC 8725, section 2.1).
 fn symmetric() -> String {
     let keys = TokenConfig::from_env().unwrap().public_keys;
     let set: serde_json::Value = serde_json::from_str(&keys).unwrap();
@@ -35,27 +35,27 @@ fn symmetric() -> String {
 }
 
 fn unsigned() -> String {
-    let good = tokens::good();
-    let mut parts = good.split('.');
-    let kid = jsonwebtoken::decode_header(&good).unwrap().kid;
+    let valid = tokens::good();
+    let mut parts = valid.split('.');
+    let kid = jsonwebtoken::decode_header(&valid).unwrap().kid;
     let header = URL_SAFE_NO_PAD.encode(json!({"alg": "none", "typ": "JWT", "kid": kid}).to_string());
     format!("{header}.{}.", parts.nth(1).unwrap())
 }
 
 #[tokio::test]
-async fn every_route_refuses_a_token_that_is_missing_malformed_expired_for_others_or_without_the_role() {
+async fn every_route_refuses_a_token_that_is_missing_malformed_expired_for_another_audience_or_without_the_role() {
     let world = World::new().await;
     let parts = Parts::of(&world);
     let api = Api::with(&parts).await;
-    let good = tokens::good();
+    let valid = tokens::good();
     let unauthenticated = [
         ("no token", None),
         ("another scheme", Some("Basic b3duZXI6b3duZXI=".to_owned())),
-        ("no scheme", Some(good.clone())),
+        ("no scheme", Some(valid.clone())),
         ("no JWT", Some("Bearer nonsense".to_owned())),
         ("empty", Some("Bearer ".to_owned())),
         ("huge", Some(format!("Bearer {}", "a".repeat(9000)))),
-        ("a changed signature", Some(format!("Bearer {}", tampered(&good)))),
+        ("a changed signature", Some(format!("Bearer {}", tampered(&valid)))),
         ("no signature", Some(format!("Bearer {}", unsigned()))),
         ("a shared secret", Some(format!("Bearer {}", symmetric()))),
         ("expired", Some(format!("Bearer {}", tokens::with(|claims| claims["exp"] = json!(1_700_000_000))))),
@@ -73,43 +73,43 @@ async fn every_route_refuses_a_token_that_is_missing_malformed_expired_for_other
         ("no role", tokens::with(|claims| drop(claims.as_object_mut().unwrap().remove("role")))),
         ("a role that contains it", tokens::with(|claims| claims["role"] = json!("not_super_admin"))),
     ];
-    let mut walked = 0;
+    let mut count = 0;
     for (method, path) in all_routes(&parts) {
         if OPEN.contains(&(method.as_str(), path.as_str())) {
             continue;
         }
-        walked += 1;
-        let tells_anyone = TELLS_ANYONE.contains(&(method.as_str(), path.as_str()));
+        count += 1;
+        let has_summary = SUMMARY_WITHOUT_TOKEN.contains(&(method.as_str(), path.as_str()));
         let path = path.trim_start_matches("/api/super-admin").replace("{id}", "0190a0c4-8f6e-7c3a-9d2b-5e1f00c0ffee");
-        for (what, header) in &unauthenticated {
+        for (case, header) in &unauthenticated {
             let mut request = api.anonymous(method.clone(), &path);
             if let Some(header) = header {
                 request = request.header("authorization", header);
-            } else if tells_anyone {
+            } else if has_summary {
                 assert_eq!(answer(request).await.json.as_object().unwrap().keys().collect::<Vec<_>>(), ["status"]);
                 continue;
             }
             let refused = answer(request).await;
-            assert_eq!(refused.status, StatusCode::UNAUTHORIZED, "{method} {path} with {what}: {}", refused.text);
-            assert!(refused.header("www-authenticate").starts_with("Bearer"), "{method} {path} with {what}");
+            assert_eq!(refused.status, StatusCode::UNAUTHORIZED, "{method} {path} with {case}: {}", refused.text);
+            assert!(refused.header("www-authenticate").starts_with("Bearer"), "{method} {path} with {case}");
             assert_eq!(refused.header("content-type"), "application/problem+json");
         }
-        for (what, token) in &forbidden {
+        for (case, token) in &forbidden {
             let refused = answer(api.anonymous(method.clone(), &path).bearer_auth(token)).await;
-            assert_eq!(refused.status, StatusCode::FORBIDDEN, "{method} {path} with {what}: {}", refused.text);
+            assert_eq!(refused.status, StatusCode::FORBIDDEN, "{method} {path} with {case}: {}", refused.text);
         }
         let allowed = answer(api.request(method.clone(), &path)).await;
         assert!(
             ![StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&allowed.status),
-            "{method} {path} with a good token: {}",
+            "{method} {path} with a valid token: {}",
             allowed.text
         );
     }
-    assert!(walked >= 6, "only {walked} routes were found");
+    assert!(count >= 6, "only {count} routes were found");
 }
 
 #[tokio::test]
-async fn keys_rotate_without_anyone_signing_in_again() {
+async fn tokens_of_the_old_and_the_new_key_are_accepted_during_rotation() {
     use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 
     let world = World::new().await;
@@ -129,7 +129,7 @@ async fn keys_rotate_without_anyone_signing_in_again() {
     for token in [tokens::good(), new.clone()] {
         assert_eq!(answer(api.anonymous(Method::GET, "/tenants").bearer_auth(token)).await.status, StatusCode::OK);
     }
-    // Where the key is not published, its token is worth nothing.
+    // An API that does not know the key refuses its token.
     let other = Api::of(&world).await;
     assert_eq!(
         answer(other.anonymous(Method::GET, "/tenants").bearer_auth(new)).await.status,
@@ -138,7 +138,7 @@ async fn keys_rotate_without_anyone_signing_in_again() {
 }
 
 mod identity_provider {
-    //! The platform's own identity provider, as an HTTP server that publishes keys.
+    //! The platform's identity provider, played by an HTTP server that publishes keys.
 
     use std::sync::{
         Arc,
@@ -156,7 +156,7 @@ mod identity_provider {
     use super::*;
 
     #[tokio::test]
-    async fn its_tokens_are_accepted_by_issuer_audience_key_and_role_and_its_keys_are_fetched_once() {
+    async fn tokens_are_checked_by_issuer_audience_key_and_role_and_keys_are_fetched_once() {
         let der = PrivateDecryptingKey::generate(KeySize::Rsa2048).unwrap();
         let der: Vec<u8> = AsDer::as_der(&der).unwrap().as_ref().to_vec();
         let pair = RsaKeyPair::from_pkcs8(&der).unwrap();
@@ -197,7 +197,7 @@ mod identity_provider {
             change(&mut claims);
             let mut header = Header::new(Algorithm::RS256);
             header.kid = Some("idp-1".to_owned());
-            // The signer wants PKCS#1, which is the last element of PKCS#8.
+            // The encoder needs PKCS#1, which is the last element of PKCS#8.
             let start = der.windows(4).skip(1).position(|window| window[..2] == [0x30, 0x82]).unwrap() + 1;
             encode(&header, &claims, &EncodingKey::from_rsa_der(&der[start..])).unwrap()
         };
@@ -207,7 +207,7 @@ mod identity_provider {
             assert_eq!(status(token(|_| {})).await, StatusCode::OK);
         }
         assert_eq!(fetched.load(Ordering::SeqCst), 1);
-        // One tenant is read together with what is said here of who asks.
+        // A single tenant is read together with the caller's state.
         let one = format!("/tenants/{}", api.create_tenant("kopi-kenangan").await["id"].as_str().unwrap());
         let read = async |token: String| answer(api.anonymous(Method::GET, &one).bearer_auth(token)).await.status;
         assert_eq!(read(token(|_| {})).await, StatusCode::OK);
@@ -215,22 +215,22 @@ mod identity_provider {
         assert_eq!(status(token(|claims| claims["aud"] = json!("other"))).await, StatusCode::UNAUTHORIZED);
         assert_eq!(status(token(|claims| claims["iss"] = json!("landlord"))).await, StatusCode::UNAUTHORIZED);
         assert_eq!(status(tokens::good()).await, StatusCode::OK);
-        // What it may do: what the provider says, or else the configuration, or else what is said of it here.
+        // The role comes from the platform database, else from the token, else from the configuration.
         let write = async |token: String| {
             let request = api.anonymous(Method::POST, "/tenants").bearer_auth(token).body("{}");
             answer(request.header("content-type", "application/json")).await.status
         };
         assert_eq!(write(token(|_| {})).await, StatusCode::FORBIDDEN);
-        let named = |claims: &mut serde_json::Value| {
+        let with_roles = |claims: &mut serde_json::Value| {
             claims["groups"] = json!(["super_admin", "super_admin:viewer", "super_admin:operator"]);
         };
-        assert_eq!(write(token(named)).await, StatusCode::UNPROCESSABLE_ENTITY);
-        let known = json!({"email": "ada@landlord.example", "role": "viewer", "subject": "idp|42"});
-        let known = api.post("/admins", &known).await;
-        assert_eq!(known.status, StatusCode::CREATED, "{}", known.text);
-        assert_eq!(write(token(named)).await, StatusCode::FORBIDDEN);
-        assert_eq!(read(token(named)).await, StatusCode::OK);
-        let path = format!("/admins/{}", known.json["id"].as_str().unwrap());
+        assert_eq!(write(token(with_roles)).await, StatusCode::UNPROCESSABLE_ENTITY);
+        let account = json!({"email": "ada@landlord.example", "role": "viewer", "subject": "idp|42"});
+        let account = api.post("/admins", &account).await;
+        assert_eq!(account.status, StatusCode::CREATED, "{}", account.text);
+        assert_eq!(write(token(with_roles)).await, StatusCode::FORBIDDEN);
+        assert_eq!(read(token(with_roles)).await, StatusCode::OK);
+        let path = format!("/admins/{}", account.json["id"].as_str().unwrap());
         assert_eq!(api.patch(&path, &json!({"status": "disabled"})).await.status, StatusCode::OK);
         assert_eq!(status(token(|_| {})).await, StatusCode::UNAUTHORIZED);
         assert_eq!(read(token(|_| {})).await, StatusCode::UNAUTHORIZED);

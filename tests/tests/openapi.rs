@@ -1,4 +1,4 @@
-//! The API's description: it is that of the code, whole, and served to anyone.
+//! The description of the API: it matches the code, is complete, and is public.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -34,19 +34,19 @@ fn operations(document: &Value) -> Vec<(String, &Value)> {
 }
 
 #[tokio::test]
-async fn the_checked_in_document_is_that_of_the_code() {
+async fn the_checked_in_document_matches_the_code() {
     let world = World::new().await;
     let document = document(routes(&Parts::of(&world)).describe());
     let text = serde_json::to_string_pretty(&document).unwrap() + "\n";
     if is_set("UPDATE_OPENAPI") {
         fs::write(file(), text).unwrap();
     } else if text != fs::read_to_string(file()).unwrap() {
-        panic!("infra/openapi.json is not what the code says; `cargo dev openapi` writes it anew");
+        panic!("infra/openapi.json does not match the code; `cargo dev openapi` regenerates it");
     }
 }
 
 #[tokio::test]
-async fn no_two_functions_mean_different_things_by_one_name() {
+async fn no_two_functions_use_one_name_for_different_schemas() {
     let world = World::new().await;
     let mut named = BTreeMap::new();
     for api in routes(&Parts::of(&world)).descriptions() {
@@ -60,43 +60,43 @@ async fn no_two_functions_mean_different_things_by_one_name() {
 }
 
 #[test]
-fn every_operation_is_described_in_words_and_belongs_to_a_part() {
+fn every_operation_has_a_description_and_one_tag() {
     let document = checked_in();
-    let parts: BTreeSet<_> =
+    let tags: BTreeSet<_> =
         document["tags"].as_array().unwrap().iter().map(|tag| &tag["name"]).map(Value::as_str).collect();
     let mut ids = BTreeSet::new();
     for (route, operation) in operations(&document) {
         for key in ["operationId", "summary", "description"] {
             assert!(operation[key].as_str().is_some_and(|text| !text.is_empty()), "{route} has no {key}");
         }
-        assert!(ids.insert(operation["operationId"].as_str()), "{route} has the id of another");
-        let tags = operation["tags"].as_array().unwrap_or_else(|| panic!("{route} has no tag"));
-        assert!(tags.len() == 1 && parts.contains(&tags[0].as_str()), "{route}: {tags:?}");
+        assert!(ids.insert(operation["operationId"].as_str()), "{route} has the operationId of another operation");
+        let own = operation["tags"].as_array().unwrap_or_else(|| panic!("{route} has no tag"));
+        assert!(own.len() == 1 && tags.contains(&own[0].as_str()), "{route}: {own:?}");
         for parameter in operation["parameters"].as_array().into_iter().flatten() {
             assert!(parameter["description"].is_string(), "{route}: {parameter}");
         }
         if let Some(body) = operation.get("requestBody") {
             let content = &body["content"]["application/json"];
-            assert!(content["example"].is_object(), "{route} has no example of its body");
+            assert!(content["example"].is_object(), "{route} has no example of a body");
         }
     }
 }
 
 #[test]
-fn every_schema_and_every_field_is_described_in_words() {
+fn every_schema_and_every_field_has_a_description() {
     let document = checked_in();
     for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
-        assert!(schema["description"].is_string(), "{name} is not described");
+        assert!(schema["description"].is_string(), "{name} has no description");
         for (field, property) in schema["properties"].as_object().into_iter().flatten() {
-            // What may be null is described where it is not.
+            // The description of a nullable reference is in its first alternative.
             let described = property["description"].is_string() || property["oneOf"][0]["description"].is_string();
-            assert!(described, "{name}.{field} is not described");
+            assert!(described, "{name}.{field} has no description");
         }
     }
 }
 
 #[test]
-fn every_reference_refers_to_something_and_every_component_is_referred_to() {
+fn every_reference_has_a_target_and_every_component_is_used() {
     fn walk(value: &Value, found: &mut BTreeSet<String>) {
         match value {
             Value::Object(object) => {
@@ -110,12 +110,12 @@ fn every_reference_refers_to_something_and_every_component_is_referred_to() {
     let document = checked_in();
     let mut referred = BTreeSet::new();
     walk(&document, &mut referred);
-    let mut there = BTreeSet::new();
+    let mut defined = BTreeSet::new();
     for kind in ["headers", "responses", "schemas"] {
         let names = document["components"][kind].as_object().unwrap().keys();
-        there.extend(names.map(|name| format!("#/components/{kind}/{name}")));
+        defined.extend(names.map(|name| format!("#/components/{kind}/{name}")));
     }
-    assert_eq!(referred, there);
+    assert_eq!(referred, defined);
 }
 
 #[tokio::test]
@@ -128,7 +128,7 @@ async fn every_example_of_a_request_is_accepted() {
     for (route, operation) in operations(&document) {
         let (method, path) = route.split_once(' ').unwrap();
         let body = operation.pointer("/requestBody/content/application~1json/example");
-        // What changes something without being told how depends on what is there.
+        // The result of a change without a body depends on the state of the resource.
         if body.is_none() && method != "get" {
             continue;
         }
@@ -145,7 +145,7 @@ async fn every_example_of_a_request_is_accepted() {
             }
         }
         let path = format!("{path}?{}", query.join("&"));
-        // Each as another operator, as some end the sessions of who asks.
+        // Each with another super-admin, because some requests end the caller's sessions.
         let token = tokens::sign(&tokens::claims(&world.operator(SuperAdminRole::Owner).await.to_string()));
         let mut request = api.anonymous_root(method.to_uppercase().parse().unwrap(), &path).bearer_auth(token);
         if let Some(body) = body {
@@ -155,12 +155,12 @@ async fn every_example_of_a_request_is_accepted() {
         assert!(answer.status.is_success(), "{route}: {} {}", answer.status, answer.text);
         sent += 1;
     }
-    assert!(sent > 15, "only {sent} operations have been tried");
+    assert!(sent > 15, "only {sent} operations were tried");
     world.drop_tenants().await;
 }
 
 #[tokio::test]
-async fn the_document_and_its_page_are_served_to_anyone_and_not_twice() {
+async fn the_document_and_its_page_are_public_and_cacheable() {
     let api = Api::of(&World::new().await).await;
     let mut request = api.anonymous(Method::GET, "/openapi.json");
     let first = answer(request).await;
@@ -182,7 +182,7 @@ async fn the_document_and_its_page_are_served_to_anyone_and_not_twice() {
 }
 
 #[tokio::test]
-async fn the_page_shows_everything_and_needs_nothing_else() {
+async fn the_page_shows_every_operation_and_loads_nothing() {
     let api = Api::of(&World::new().await).await;
     let page = answer(api.anonymous(Method::GET, "/docs")).await;
     assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
@@ -190,12 +190,12 @@ async fn the_page_shows_everything_and_needs_nothing_else() {
     for (route, operation) in operations(&document) {
         let id = operation["operationId"].as_str().unwrap();
         assert!(page.text.contains(&format!("id=\"{id}\"")), "{route} is not on the page");
-        assert!(page.text.contains(&format!("href=\"#{id}\"")), "{route} is not among the contents");
+        assert!(page.text.contains(&format!("href=\"#{id}\"")), "{route} is not in the table of contents");
     }
     for name in document["components"]["schemas"].as_object().unwrap().keys() {
         assert!(page.text.contains(&format!("id=\"schema-{name}\"")), "{name} is not on the page");
     }
-    // Every link leads to the page itself, or to its neighbour.
+    // Every link points into the page or to the document.
     let targets = page.text.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap());
     for target in targets {
         let inside = target.strip_prefix('#').is_some_and(|id| page.text.contains(&format!("id=\"{id}\"")));

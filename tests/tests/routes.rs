@@ -1,5 +1,5 @@
-//! The routes are written in three places: the code, the router of `cargo lambda watch`, and the SAM template. A route that
-//! is missing in one of them fails here.
+//! The routes are defined in three places: the code, the router of `cargo lambda watch`, and the SAM template. These tests fail
+//! if a route is missing in one of them.
 
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
@@ -48,7 +48,7 @@ fn in_the_template() -> Routes {
     found
 }
 
-/// The package that a function of the template is built from.
+/// The package of a function in the template.
 fn function_name(resource: &serde_json::Value) -> String {
     let name = &resource["Properties"]["FunctionName"];
     let text = name.as_str().unwrap_or_else(|| panic!("a function without a name: {resource}"));

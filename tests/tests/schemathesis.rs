@@ -1,5 +1,4 @@
-//! Schemathesis reads the API's description and asks for everything that it allows, and for much that it does not; each
-//! answer has to be one that the description tells of.
+//! Schemathesis reads the API's description and sends valid and invalid requests. Each response must match the description.
 
 use std::{
     fs,
@@ -13,15 +12,15 @@ use secrecy::{ExposeSecret, SecretString};
 use shared::{clients::redis::Redis, config::RedisConfig, passwords};
 use tests::{Api, World, api::Parts, examples, tokens, variable};
 
-/// The database of the Redis server that attempts to sign in are counted in: these would use up what other tests may try.
+/// The database of the Redis server in which attempts to sign in are counted, so that they do not count against other tests.
 const REDIS_DATABASE: u8 = 9;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_answer_is_one_that_the_description_tells_of() {
+async fn every_response_matches_the_description() {
     let world = World::new().await;
     examples::furnish(&world).await;
-    // Else the example of a change of password would end the session.
-    let hash = passwords::hash("another than all the others").await.unwrap();
+    // Otherwise the example of a change of password would succeed and end the session.
+    let hash = passwords::hash("a password that no example has").await.unwrap();
     let lock = "UPDATE super_admins SET password_hash = $1 WHERE id = $2::text::uuid";
     world.client().await.execute(lock, &[&hash, &tokens::OWNER]).await.unwrap();
     let parts = parts(&world);
@@ -29,11 +28,11 @@ async fn every_answer_is_one_that_the_description_tells_of() {
     let api = Api::with(&parts).await;
     let url = api.base.trim_end_matches("/api/super-admin").to_owned();
     let token = api.token.clone();
-    let output = tokio::task::spawn_blocking(move || ask(&url, &token)).await.unwrap();
-    // Not `print`, which is only shown when the test fails.
+    let output = tokio::task::spawn_blocking(move || run(&url, &token)).await.unwrap();
+    // The output of `print` is shown only if the test fails.
     io::stdout().write_all(&output.stdout).unwrap();
     io::stdout().write_all(&output.stderr).unwrap();
-    assert!(output.status.success(), "Schemathesis found what is told above");
+    assert!(output.status.success(), "Schemathesis found the failures above");
     world.drop_tenants().await;
 }
 
@@ -45,20 +44,19 @@ fn parts(world: &World) -> Parts {
     Parts { redis: RedisConfig { url, timeout: Duration::from_secs(5) }, ..parts }
 }
 
-/// Forgets the attempts of the runs before, which would keep the logic behind them from being reached.
+/// Deletes the attempts of earlier runs, which would otherwise be answered with 429.
 async fn forget_attempts(parts: &Parts) {
     let script =
         redis::Script::new("for _, key in ipairs(redis.call('KEYS', 'login:*')) do redis.call('DEL', key) end");
     Redis::connect(&parts.redis).unwrap().run::<()>(&script.prepare_invoke()).await.unwrap();
 }
 
-/// Runs it to its end.
-fn ask(url: &str, token: &str) -> Output {
+fn run(url: &str, token: &str) -> Output {
     let program = variable("SCHEMATHESIS");
-    // The folder that the package and all that it needs were installed into.
+    // The folder of the package and its dependencies.
     let packages = Path::new(&program).parent().and_then(Path::parent).unwrap();
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemathesis");
-    // It keeps what failed, to begin with that next time. Every run is the same instead.
+    // Schemathesis stores failures and starts with them in the next run. Without them all runs are the same.
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("schemathesis");
     let _none = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).unwrap();

@@ -8,8 +8,8 @@ use shared::passwords;
 use tests::{Api, World, api::answer};
 use uuid::Uuid;
 
-/// A super-admin with an e-mail that no other test uses, as attempts are counted in the one Redis.
-async fn admin(world: &World, password: &str) -> String {
+/// Creates a super-admin with an e-mail address that no other test uses, because all tests count attempts in one Redis.
+async fn super_admin(world: &World, password: &str) -> String {
     let email = format!("owner-{}@landlord.example", Uuid::now_v7().simple());
     let hash = passwords::hash(password).await.unwrap();
     world
@@ -30,10 +30,10 @@ async fn sign_in(api: &Api, email: &str, password: &str) -> tests::Answer {
 }
 
 #[tokio::test]
-async fn the_right_password_gives_a_token_that_the_api_accepts() {
+async fn the_correct_password_yields_a_token_that_the_api_accepts() {
     let world = World::new().await;
     let api = Api::of(&world).await;
-    let email = admin(&world, "correct horse battery staple").await;
+    let email = super_admin(&world, "correct horse battery staple").await;
     let signed_in = sign_in(&api, &email.to_uppercase(), "correct horse battery staple").await;
     assert_eq!(signed_in.status, StatusCode::OK, "{}", signed_in.text);
     assert_eq!(signed_in.json["token_type"], "Bearer");
@@ -50,14 +50,14 @@ async fn the_right_password_gives_a_token_that_the_api_accepts() {
 }
 
 #[tokio::test]
-async fn a_wrong_password_and_an_unknown_e_mail_get_the_same_answer_in_the_same_time() {
+async fn a_wrong_password_and_an_unknown_e_mail_get_the_same_response_in_the_same_time() {
     let world = World::new().await;
     let api = Api::of(&world).await;
     let mut times = [Vec::new(), Vec::new()];
     let mut bodies = Vec::new();
     for _ in 0..9 {
-        let known = admin(&world, "correct horse battery staple").await;
-        let unknown = format!("nobody-{}@landlord.example", Uuid::now_v7().simple());
+        let known = super_admin(&world, "correct horse battery staple").await;
+        let unknown = format!("unknown-{}@landlord.example", Uuid::now_v7().simple());
         for (index, email) in [known, unknown].iter().enumerate() {
             let started = Instant::now();
             let refused = sign_in(&api, email, "wrong horse battery staple").await;
@@ -72,15 +72,15 @@ async fn a_wrong_password_and_an_unknown_e_mail_get_the_same_answer_in_the_same_
         times.sort();
         times[times.len() / 2]
     });
-    // The hash takes tens of milliseconds; without it the answer would come in one.
+    // Hashing takes tens of milliseconds. Without it the response would take about one.
     assert!(unknown > Duration::from_millis(8) && unknown * 2 > known && known * 2 > unknown, "{known:?} {unknown:?}");
 }
 
 #[tokio::test]
-async fn an_account_is_throttled_after_ten_attempts_even_for_the_right_password() {
+async fn after_ten_attempts_an_account_refuses_even_the_correct_password() {
     let world = World::new().await;
     let api = Api::of(&world).await;
-    let email = admin(&world, "correct horse battery staple").await;
+    let email = super_admin(&world, "correct horse battery staple").await;
     for _ in 0..10 {
         assert_eq!(sign_in(&api, &email, "wrong").await.status, StatusCode::UNAUTHORIZED);
     }
@@ -91,10 +91,10 @@ async fn an_account_is_throttled_after_ten_attempts_even_for_the_right_password(
 }
 
 #[tokio::test]
-async fn a_success_forgets_the_attempts_before_it() {
+async fn a_successful_attempt_resets_the_count() {
     let world = World::new().await;
     let api = Api::of(&world).await;
-    let email = admin(&world, "correct horse battery staple").await;
+    let email = super_admin(&world, "correct horse battery staple").await;
     for _ in 0..3 {
         for _ in 0..6 {
             assert_eq!(sign_in(&api, &email, "wrong").await.status, StatusCode::UNAUTHORIZED);
@@ -104,19 +104,19 @@ async fn a_success_forgets_the_attempts_before_it() {
 }
 
 #[tokio::test]
-async fn a_disabled_super_admin_cannot_sign_in_and_odd_bodies_are_refused() {
+async fn a_disabled_super_admin_cannot_sign_in_and_invalid_bodies_are_refused() {
     let world = World::new().await;
     let api = Api::of(&world).await;
-    let email = admin(&world, "correct horse battery staple").await;
+    let email = super_admin(&world, "correct horse battery staple").await;
     world.client().await.batch_execute("UPDATE super_admins SET disabled_at = now()").await.unwrap();
     assert_eq!(sign_in(&api, &email, "correct horse battery staple").await.status, StatusCode::UNAUTHORIZED);
-    for (body, faults) in [
+    for (body, errors) in [
         (json!({}), vec!["/email", "/password"]),
         (json!({"email": 1, "password": []}), vec!["/email", "/password"]),
         (json!({"email": "a", "password": "b", "remember": true}), vec!["/remember"]),
     ] {
         let refused = answer(api.anonymous(Method::POST, "/auth/login").json(&body)).await;
         assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
-        assert_eq!(refused.faults(), faults);
+        assert_eq!(refused.faults(), errors);
     }
 }

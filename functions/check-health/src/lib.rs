@@ -1,5 +1,6 @@
-//! `GET /api/super-admin/health`: how the platform is. A load balancer is told by the status code, anyone by one word, and a
-//! super-admin by the whole report. A schedule invokes it too: what it finds then is written down ([`record`]).
+//! `GET /api/super-admin/health`: the health of the platform. The status code serves load balancers; a caller without a token
+//! gets the status only, and a super-admin the full report. A schedule invokes the function too, to record the report
+//! ([`record`]).
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,7 +12,7 @@ use serde::Serialize;
 use shared::{
     config::{ConfigError, FromEnv},
     error::{self, Error},
-    health::{Freshness, Health, HealthReport, Recorded, Recorder, Sources, Status},
+    health::checks::{Freshness, HealthChecker, HealthReport, HealthStatus, HealthTargets, RecordedHealth, Recorder},
     http::{QueryReader, Result, Routes, availability},
     routes,
     super_admins::{AuthContext, Caller},
@@ -19,36 +20,32 @@ use shared::{
 };
 use utoipa::ToSchema;
 
-/// How old a report may be, unless said.
+/// How old a report may be by default.
 const MAX_AGE: Duration = Duration::from_secs(30);
 
-/// How long the platform database may take to say what the caller may do. When it is down, the report is wanted most.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// How long the check of the caller's rights may take. The report is needed most when the platform database is down.
+const AUTHORIZATION_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// How old a request may let it be.
-const LONGEST_MAX_AGE: u64 = 3600;
+/// The greatest `max_age` in seconds.
+const MAX_AGE_LIMIT: u64 = 3600;
 
-/// What the function needs.
+/// The dependencies of the function.
 #[derive(Clone, FromRef)]
 pub struct App {
-    /// Who may do what, and the platform database.
-    pub gate: AuthContext,
-    /// Makes reports.
-    pub health: Health,
-    /// Writes down what they found.
+    pub auth: AuthContext,
+    pub checker: HealthChecker,
     pub recorder: Arc<Recorder>,
 }
 
 impl App {
-    /// From the environment.
+    /// Reads the environment.
     pub fn from_env() -> Result<Self, ConfigError> {
-        Self::new(&Sources::from_env()?, AuthContext::from_env()?)
+        Self::new(&HealthTargets::from_env()?, AuthContext::from_env()?)
     }
 
-    /// Of given parts.
-    pub fn new(sources: &Sources, gate: AuthContext) -> Result<Self, ConfigError> {
-        let recorder = Recorder::connect(gate.platform.clone(), &sources.redis, &sources.redis_prefix)?;
-        Ok(Self { gate, health: Health::connect(sources)?, recorder: Arc::new(recorder) })
+    pub fn new(targets: &HealthTargets, auth: AuthContext) -> Result<Self, ConfigError> {
+        let recorder = Recorder::connect(auth.platform.clone(), &targets.redis, &targets.redis_prefix)?;
+        Ok(Self { auth, checker: HealthChecker::connect(targets)?, recorder: Arc::new(recorder) })
     }
 }
 
@@ -58,9 +55,9 @@ impl Worker for App {
     }
 }
 
-/// The schedule's part: makes a report and writes down what it found.
-pub async fn record(app: &App, _: Invocation) -> error::Result<Recorded> {
-    let report = app.health.report(Freshness::Live).await?;
+/// Handles the schedule: makes a report and records it.
+pub async fn record(app: &App, _: Invocation) -> error::Result<RecordedHealth> {
+    let report = app.checker.report(Freshness::Live).await?;
     app.recorder.record(&report).await
 }
 
@@ -69,77 +66,78 @@ pub fn routes(app: App) -> Routes {
     routes!(app: App => check_health)
 }
 
-/// What is told of the platform's health.
+/// The body of the response.
 #[derive(Serialize, ToSchema)]
+#[schema(as = Told)]
 #[serde(untagged)]
-enum Told<'a> {
-    /// To a super-admin.
-    Everything(&'a HealthReport),
-    /// To anyone.
-    OneWord(PublicHealth),
+enum HealthResponse<'a> {
+    /// For a super-admin.
+    Full(&'a HealthReport),
+    /// For a caller without a token.
+    Summary(PublicHealth),
 }
 
-/// What anyone may know.
+/// The health of the platform for a caller without a token.
 #[derive(Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct PublicHealth {
-    /// The whole in one word.
-    status: Status,
+    /// The status of the platform as a whole.
+    status: HealthStatus,
 }
 
 /// System health check
 ///
-/// The infrastructure, the platform's microservices, the providers behind the channels, and how many tenants there are.
-/// Everything is looked at at once, unless it was within `max_age`. A load balancer is told by the status code; anyone
-/// without a bearer token is told the whole in one word.
+/// The status of the infrastructure, of the platform's microservices and of the channels' providers, and the number of
+/// tenants. All components are probed at once, unless a report no older than `max_age` exists. The status code serves load
+/// balancers. Without a bearer token, the response contains `status` only.
 #[utoipa::path(
     get,
     path = "/api/super-admin/health",
     params(
-        ("live" = Option<bool>, Query, description = "`true`: everything is looked at now, whatever was found before"),
+        ("live" = Option<bool>, Query, description = "`true`: probe all components now, even if a recent report exists"),
         ("max_age" = Option<u16>, Query, minimum = 0, maximum = 3600,
-            description = "How many seconds old the report may be, 30 unless said"),
+            description = "The greatest age of the report in seconds, 30 by default"),
     ),
     responses(
-        (status = 200, description = "`healthy` or `degraded`. Without a bearer token only `status` is told", body = Told),
-        (status = 503, description = "`unhealthy`: a store or queue is down; the same report", body = Told),
+        (status = 200, description = "`healthy` or `degraded`. Without a bearer token, the response contains `status` only", body = HealthResponse),
+        (status = 503, description = "`unhealthy`: a store or queue is down; the same report", body = HealthResponse),
     ),
     security((), ("bearer" = []))
 )]
 async fn check_health(
     caller: Option<Caller>,
     query: QueryReader,
-    State(gate): State<AuthContext>,
-    State(health): State<Health>,
+    State(auth): State<AuthContext>,
+    State(checker): State<HealthChecker>,
 ) -> Result<Response> {
     let freshness = read(query)?;
-    // To have everything looked at costs more than to be told what is known.
+    // Probing is expensive, so an anonymous caller gets the latest report only.
     if caller.is_none() && freshness.is_some() {
         return Err(Error::NoCredentials.into());
     }
     let freshness = freshness.unwrap_or(Freshness::Within(MAX_AGE));
-    let refuse = async {
+    let authorize = async {
         match &caller {
-            Some(caller) => caller.refuse_if_known(&gate.platform, PATIENCE).await,
+            Some(caller) => caller.refuse_if_known(&auth.platform, AUTHORIZATION_TIMEOUT).await,
             None => Ok(()),
         }
     };
-    let (refused, report) = futures::join!(refuse, health.report(freshness));
-    refused?;
+    let (authorized, report) = futures::join!(authorize, checker.report(freshness));
+    authorized?;
     let report = report?;
-    let told = match caller {
-        Some(_) => Told::Everything(&report),
-        None => Told::OneWord(PublicHealth { status: report.status }),
+    let response = match caller {
+        Some(_) => HealthResponse::Full(&report),
+        None => HealthResponse::Summary(PublicHealth { status: report.status }),
     };
-    Ok(availability(report.is_available(), &told)?)
+    Ok(availability(report.is_available(), &response)?)
 }
 
-/// How new the report has to be, where the request says.
+/// How fresh the report must be, if the request specifies it.
 fn read(mut query: QueryReader) -> Result<Option<Freshness>, Error> {
     let live = query.take("live", str::parse::<bool>);
     let max_age = query.take("max_age", |text| match text.parse() {
-        Ok(seconds) if seconds <= LONGEST_MAX_AGE => Ok(Duration::from_secs(seconds)),
-        _ => Err(format!("must be an integer from 0 to {LONGEST_MAX_AGE}")),
+        Ok(seconds) if seconds <= MAX_AGE_LIMIT => Ok(Duration::from_secs(seconds)),
+        _ => Err(format!("must be an integer from 0 to {MAX_AGE_LIMIT}")),
     });
     query.finish()?;
     Ok(match (live, max_age) {

@@ -1,22 +1,22 @@
-//! `POST /api/super-admin/admins`: add an operator of the platform.
+//! `POST /api/super-admin/admins`: an owner adds a super-admin.
 
 use axum::{
     extract::{FromRef, State},
-    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use deserr::Deserr;
-use serde_json::json;
 use shared::{
-    audit::{self, AuditEntry},
     config::{ConfigError, FromEnv, IdempotencyConfig},
     error::Error,
     http::{
-        BASE_PATH, BodyErrors, Field, Fingerprints, IdempotencyKey, IdempotentRequest, JsonBody, Replayable, Result,
-        Routes, etag, exactly_one,
+        BASE_PATH, BodyErrors, Created, Field, Fingerprints, IdempotencyKey, IdempotentRequest, JsonBody, Result,
+        Routes, exactly_one,
     },
     passwords, routes,
-    super_admins::{self, AuthContext, MayAdminister, Principal, ProviderSubject, SuperAdmin, store::NewSuperAdmin},
+    super_admins::{
+        self, AuthContext, CreateSuperAdmin, MayAdminister, ProviderSubject, SuperAdmin, check_new_password,
+        store::NewSuperAdmin,
+    },
     types::{EmailAddress, NewPassword, SuperAdminRole},
 };
 use utoipa::{
@@ -24,48 +24,39 @@ use utoipa::{
     openapi::{RefOr, Schema},
 };
 
-/// What the function needs.
 #[derive(Clone, FromRef)]
 pub struct App {
-    /// Who may do what, and the platform database.
-    pub gate: AuthContext,
-    /// Tells bodies with the same idempotency key apart.
+    pub auth: AuthContext,
     pub fingerprints: Fingerprints,
 }
 
 impl App {
-    /// From the environment.
     pub fn from_env() -> Result<Self, ConfigError> {
-        Ok(Self { gate: AuthContext::from_env()?, fingerprints: Fingerprints::new(&IdempotencyConfig::from_env()?) })
+        Ok(Self { auth: AuthContext::from_env()?, fingerprints: Fingerprints::new(&IdempotencyConfig::from_env()?) })
     }
 }
 
-/// The function's one route.
 pub fn routes(app: App) -> Routes {
     routes!(app: App => create_admin)
 }
 
-/// An operator to be added, who signs in here (`password`) or at the platform's identity provider (`subject`).
+/// A new super-admin, who signs in either here (`password`) or at the platform's identity provider (`subject`).
 #[derive(Debug, Deserr, ToSchema)]
 #[deserr(error = BodyErrors, deny_unknown_fields)]
 struct OperatorRequest {
-    /// E-mail address, unique without regard to case.
-    #[schema(value_type = String, format = Email, max_length = 254, example = "ada@landlord.example")]
+    /// E-mail address, unique regardless of case.
     email: EmailAddress,
-    /// What they may do.
+    /// What the super-admin may do.
     role: SuperAdminRole,
-    /// Their first password: length counts, composition does not; what is easy to guess is refused.
+    /// The first password. It must be long and hard to guess; no kinds of characters are required.
     #[deserr(default)]
-    #[schema(value_type = Option<String>, nullable = false, format = Password, min_length = 12, max_length = 128,
-        example = "tidal-mango-orbit-42")]
     password: Field<NewPassword>,
-    /// Who they are to the identity provider.
+    /// Subject at the identity provider.
     #[deserr(default)]
-    #[schema(value_type = Option<String>, nullable = false, min_length = 1, max_length = 255, pattern = "^[!-~]+$")]
     subject: Field<ProviderSubject>,
 }
 
-/// An operator to be added, who signs in here (`password`) or at the platform's identity provider (`subject`).
+/// A new super-admin, who signs in either here (`password`) or at the platform's identity provider (`subject`).
 struct OperatorBody;
 
 impl PartialSchema for OperatorBody {
@@ -81,22 +72,20 @@ impl ToSchema for OperatorBody {
 }
 
 impl OperatorRequest {
-    /// What no field can tell by itself.
+    /// Checks the rules that involve more than one field.
     fn check(&self) -> Result<(), Error> {
         match (&self.password.0, &self.subject.0) {
-            (None, None) => Err(Error::invalid_body("", "must have a password or a subject")),
-            (Some(_), Some(_)) => Err(Error::invalid_body("", "must have a password or a subject, and not both")),
-            (Some(password), None) if password.is_guessable_from(&[self.email.as_str()]) => {
-                Err(Error::invalid_body("/password", "is too easy to guess from the e-mail address"))
-            }
-            _ => Ok(()),
+            (None, None) => Err(Error::invalid_body("", "must have either a password or a subject")),
+            (Some(_), Some(_)) => Err(Error::invalid_body("", "must have either a password or a subject, not both")),
+            (Some(password), None) => check_new_password(password, self.email.as_str(), "/password"),
+            (None, Some(_)) => Ok(()),
         }
     }
 }
 
-/// Add an operator
+/// Add a super-admin
 ///
-/// One who signs in here has a password, one who signs in at the platform's identity provider a `subject` there.
+/// A super-admin who signs in here has a `password`. One who signs in at the platform's identity provider has a `subject`.
 #[utoipa::path(
     post,
     path = "/api/super-admin/admins",
@@ -105,58 +94,48 @@ impl OperatorRequest {
         "email": "ada@landlord.example", "role": "operator", "password": "tidal-mango-orbit-42"
     })),
     responses(
-        (status = 201, description = "Added operator", body = SuperAdmin, headers(
-            ("location" = String, description = "The operator"),
+        (status = 201, description = "The new super-admin", body = SuperAdmin, headers(
+            ("location" = String, description = "The path of the super-admin"),
             ("etag" = String, description = "The revision, for If-Match"),
         )),
-        (status = 409, description = "The e-mail or the subject is another operator's"),
+        (status = 409, description = "Another super-admin has the e-mail or the subject"),
     ),
     security(("bearer" = []))
 )]
 async fn create_admin(
-    MayAdminister(admin): MayAdminister,
+    MayAdminister(principal): MayAdminister,
     key: IdempotencyKey,
     State(app): State<App>,
     JsonBody { value: request, bytes }: JsonBody<OperatorRequest>,
 ) -> Result<Response> {
     request.check()?;
-    let claim = IdempotentRequest::new(&app.fingerprints, &admin, format!("POST {BASE_PATH}/admins"), key, &bytes)?;
-    if let Some(replayed) = claim.find(&app.gate.platform.get().await?).await? {
-        return Ok(replayed);
+    let route = format!("POST {BASE_PATH}/admins");
+    let idempotent = IdempotentRequest::new(&app.fingerprints, &principal.id, route, key, &bytes)?;
+    if let Some(stored) = idempotent.find(&app.auth.platform.get().await?).await? {
+        return Ok(stored.again());
     }
-    // No connection is held meanwhile: hashing takes longer than everything else together.
+    // No connection is held while the password is hashed, because that takes longer than all other work together.
     let password_hash = match &request.password.0 {
         Some(password) => Some(passwords::hash(password.expose()).await?),
         None => None,
     };
-    add(&app, &admin, &claim, &request, password_hash.as_deref()).await
-}
-
-/// Commits the operator, the idempotency record and the audit entry together.
-async fn add(
-    app: &App,
-    admin: &Principal,
-    claim: &IdempotentRequest,
-    request: &OperatorRequest,
-    password_hash: Option<&str>,
-) -> Result<Response> {
-    let mut connection = app.gate.platform.get().await?;
-    let transaction = connection.transaction().await?;
-    if let Some(replayed) = claim.begin(&transaction).await? {
-        return Ok(replayed);
-    }
-    let new =
-        NewSuperAdmin { email: &request.email, role: request.role, password_hash, subject: request.subject.0.as_ref() };
-    let operator = super_admins::store::insert(&transaction, &new).await?;
-    let details = json!({ "admin_id": operator.id, "after": operator });
-    audit::store::insert(&transaction, &AuditEntry::done(admin.actor(), "admin.create", None, details)).await?;
-    let location = HeaderValue::from_str(&format!("{BASE_PATH}/admins/{}", operator.id)).map_err(Error::internal)?;
-    let response = Replayable {
-        status: StatusCode::CREATED,
-        headers: vec![(header::LOCATION, location), (header::ETAG, etag(operator.revision))],
-        body: serde_json::to_string(&operator).map_err(Error::internal)?,
+    let account = NewSuperAdmin {
+        email: &request.email,
+        role: request.role,
+        password_hash: password_hash.as_deref(),
+        subject: request.subject.0.as_ref(),
     };
-    claim.complete(&transaction, &response).await?;
-    transaction.commit().await.map_err(Error::from)?;
-    Ok(response.into_response())
+    let command = CreateSuperAdmin { actor: principal.actor(), account };
+    let answer = idempotent
+        .run(
+            &mut app.auth.platform.get().await?,
+            async |transaction| super_admins::create(transaction, &command).await,
+            |created| Created {
+                body: created.clone(),
+                location: Some(format!("{BASE_PATH}/admins/{}", created.id)),
+                revision: Some(created.revision),
+            },
+        )
+        .await?;
+    Ok(answer.into_response())
 }

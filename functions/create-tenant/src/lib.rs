@@ -5,19 +5,19 @@ use std::sync::Arc;
 
 use axum::{
     extract::{FromRef, State},
-    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use deserr::Deserr;
 use serde_json::json;
 use shared::{
     audit::{self, AuditEntry},
+    clients::postgres::Transaction,
     config::{ConfigError, DefaultLimits, FromEnv, IdempotencyConfig, QueueConfig},
     error::Error,
     events::{self, Dispatcher},
     http::{
-        BASE_PATH, BodyErrors, Field, Fingerprints, IdempotencyKey, IdempotentRequest, JsonBody, LimitsBody,
-        Replayable, Result, Routes, etag,
+        Answer, BASE_PATH, BodyErrors, Created, Field, Fingerprints, IdempotencyKey, IdempotentRequest, JsonBody,
+        LimitsBody, Result, Routes,
     },
     operations::{self, OperationKind},
     passwords, routes,
@@ -63,23 +63,18 @@ pub fn routes(app: App) -> Routes {
 #[deserr(error = BodyErrors, deny_unknown_fields)]
 struct TenantRequest {
     /// Name that people read; one visible line.
-    #[schema(value_type = String, format = "single-line", min_length = 1, max_length = 120, example = "Kopi Kenangan")]
     name: TenantName,
     /// URL-safe identifier, unique among living tenants.
-    #[schema(value_type = String, min_length = 2, max_length = 48, pattern = "^[a-z0-9](-?[a-z0-9])*$", example = "kopi-kenangan")]
     slug: Slug,
     /// Resource limits; what is left out gets the platform's default, `null` is unlimited.
     #[deserr(default)]
-    #[schema(value_type = Option<LimitsBody>, nullable = false)]
     limits: Field<LimitsBody>,
     /// ISO 3166-1 alpha-2 code.
     #[schema(example = "ID")]
     country: Country,
     /// E-mail of the tenant's first agent, an `admin`.
-    #[schema(value_type = String, format = Email, max_length = 254, example = "sari@kopikenangan.example")]
     admin_email: EmailAddress,
     /// Password of the first agent: length counts, composition does not; what is easy to guess is refused.
-    #[schema(value_type = String, format = Password, min_length = 12, max_length = 128, example = "tidal-mango-orbit-42")]
     admin_password: NewPassword,
 }
 
@@ -113,50 +108,55 @@ async fn create_tenant(
         return Err(Error::invalid_body("/admin_password", "is too easy to guess from the tenant's own name").into());
     }
     let route = format!("POST {BASE_PATH}/tenants");
-    let claim = IdempotentRequest::new(&app.fingerprints, &admin, route, key, &bytes)?;
-    if let Some(replayed) = claim.find(&app.gate.platform.get().await?).await? {
-        return Ok(replayed);
+    let idempotent = IdempotentRequest::new(&app.fingerprints, &admin.id, route, key, &bytes)?;
+    if let Some(stored) = idempotent.find(&app.gate.platform.get().await?).await? {
+        return Ok(stored.again());
     }
-    // No connection is held meanwhile: hashing takes longer than everything else together.
+    // No connection is held while the password is hashed, which takes longer than everything else together.
     let password_hash = passwords::hash(request.admin_password.expose()).await?;
-    let (operation_id, response) = match accept(&app, &admin, &claim, request, &password_hash).await? {
-        Accepted::Now(operation_id, response) => (operation_id, response),
-        Accepted::Before(replayed) => return Ok(replayed),
-    };
-    app.dispatcher.provision(&app.gate.platform.get().await?, operation_id).await;
-    Ok(response.into_response())
-}
-
-enum Accepted {
-    /// By this request.
-    Now(OperationId, Replayable),
-    /// By one with the same idempotency key.
-    Before(Response),
-}
-
-/// Commits all that a new tenant is, together: the organization and its slug, the operation, what is owed to the queue and
-/// to Kafka, the idempotency record and the audit entry.
-async fn accept(
-    app: &App,
-    admin: &Principal,
-    claim: &IdempotentRequest,
-    request: TenantRequest,
-    password_hash: &str,
-) -> Result<Accepted> {
-    let mut connection = app.gate.platform.get().await?;
-    let transaction = connection.transaction().await?;
-    if let Some(replayed) = claim.begin(&transaction).await? {
-        return Ok(Accepted::Before(replayed));
-    }
-    let now = OffsetDateTime::now_utc();
-    let id = TenantId::generate();
     let limits = LimitsPatch::from(request.limits.0.unwrap_or_default()).apply(app.default_limits.0);
-    let new = NewTenant { id, name: request.name, slug: request.slug, limits, country: request.country };
-    let tenant = tenants::store::insert(&transaction, &new, now).await?;
-    tenants::store::insert_pending_admin(&transaction, id, request.admin_email.as_str(), password_hash).await?;
-    let operation_id = operations::store::insert(&transaction, id, OperationKind::Provision, &admin.id, now).await?;
-    events::store::insert_event(&transaction, &TenantEvent::Requested.of(&tenant)).await?;
-    events::store::insert_provision(&transaction, id, operation_id).await?;
+    let new = NewTenant {
+        id: TenantId::generate(),
+        name: request.name,
+        slug: request.slug,
+        limits,
+        country: request.country,
+    };
+    let email = request.admin_email;
+    let mut platform = app.gate.platform.get().await?;
+    let answer = idempotent
+        .run(
+            &mut platform,
+            async |transaction| create(transaction, &admin, &new, &email, &password_hash).await,
+            |(tenant, _)| Created {
+                body: tenant.clone(),
+                location: Some(format!("{BASE_PATH}/tenants/{}", tenant.id)),
+                revision: Some(tenant.revision),
+            },
+        )
+        .await?;
+    if let Answer::First((_, operation_id), _) = &answer {
+        app.dispatcher.provision(&platform, *operation_id).await;
+    }
+    Ok(answer.into_response())
+}
+
+/// Inserts all parts of a new tenant: the tenant with its slug, the operation, the messages of the outbox and the audit
+/// entry.
+async fn create(
+    transaction: &Transaction<'_>,
+    admin: &Principal,
+    new: &NewTenant,
+    admin_email: &EmailAddress,
+    password_hash: &str,
+) -> Result<(Tenant, OperationId), Error> {
+    let now = OffsetDateTime::now_utc();
+    let id = new.id;
+    let tenant = tenants::store::insert(transaction, new, now).await?;
+    tenants::store::insert_pending_admin(transaction, id, admin_email.as_str(), password_hash).await?;
+    let operation_id = operations::store::insert(transaction, id, OperationKind::Provision, &admin.id, now).await?;
+    events::store::insert_event(transaction, &TenantEvent::Requested.of(&tenant)).await?;
+    events::store::insert_provision(transaction, id, operation_id).await?;
     let entry = AuditEntry::done(
         admin.actor(),
         "tenant.create",
@@ -164,19 +164,11 @@ async fn accept(
         json!({
             "after": {
                 "name": tenant.name, "slug": tenant.slug, "limits": tenant.limits, "country": tenant.country,
-                "admin_email": request.admin_email.as_str(),
+                "admin_email": admin_email.as_str(),
             },
             "operation_id": operation_id,
         }),
     );
-    audit::store::insert(&transaction, &entry).await?;
-    let location = HeaderValue::from_str(&format!("{BASE_PATH}/tenants/{id}")).map_err(Error::internal)?;
-    let response = Replayable {
-        status: StatusCode::CREATED,
-        headers: vec![(header::LOCATION, location), (header::ETAG, etag(tenant.revision))],
-        body: serde_json::to_string(&tenant).map_err(Error::internal)?,
-    };
-    claim.complete(&transaction, &response).await?;
-    transaction.commit().await?;
-    Ok(Accepted::Now(operation_id, response))
+    audit::store::insert(transaction, &entry).await?;
+    Ok((tenant, operation_id))
 }

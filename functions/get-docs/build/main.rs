@@ -1,4 +1,4 @@
-//! Makes the reference page of `infra/openapi.json`. Nothing is fetched, and nothing of this is linked into the function.
+//! Renders `infra/openapi.json` as the reference page, at build time and without network access.
 
 mod markdown;
 mod operation;
@@ -13,13 +13,13 @@ use sha2::{Digest, Sha256};
 const DOCUMENT: &str = "../../infra/openapi.json";
 const STYLE: &str = include_str!("style.css");
 
-#[expect(clippy::disallowed_methods, reason = "a build script is told by the environment where to write")]
+#[expect(clippy::disallowed_methods, reason = "cargo passes the output folder in the environment")]
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed={DOCUMENT}");
     println!("cargo:rerun-if-changed=build");
     let document = serde_json::from_str(&fs::read_to_string(DOCUMENT)?)?;
     let page = page::render(&document, STYLE).into_string();
-    // The one style sheet that may style the page is named by its digest.
+    // The policy permits only the page's own style sheet, by its digest.
     let digest = STANDARD.encode(Sha256::digest(STYLE));
     let policy = format!(
         "default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

@@ -1,11 +1,10 @@
-//! Operations: what comes in, and what goes out.
+//! Operations: parameters, body and responses.
 
 use maud::{Markup, html};
 use serde_json::Value;
 
 use crate::{markdown, page::resolve, schema};
 
-/// One operation.
 pub(crate) fn section(document: &Value, method: &str, path: &str, operation: &Value) -> Markup {
     let parameters = operation["parameters"].as_array().into_iter().flatten();
     html! {
@@ -13,7 +12,7 @@ pub(crate) fn section(document: &Value, method: &str, path: &str, operation: &Va
             h3 { (text(&operation["summary"])) }
             p class="route" { span class={ "method " (method) } { (method.to_uppercase()) } " " code { (path) } }
             (markdown::block(&operation["description"]))
-            @if is_open(operation) { p class="note" { "Needs no bearer token." } }
+            @if is_open(operation) { p class="note" { "Requires no bearer token." } }
             @if operation["parameters"].as_array().is_some_and(|parameters| !parameters.is_empty()) {
                 h4 { "Parameters" }
                 dl { @for parameter in parameters { (one_parameter(resolve(document, parameter))) } }
@@ -30,8 +29,8 @@ pub(crate) fn section(document: &Value, method: &str, path: &str, operation: &Va
 }
 
 fn is_open(operation: &Value) -> bool {
-    let needs = operation["security"].as_array();
-    needs.is_some_and(|needs| needs.iter().all(|need| need.as_object().is_some_and(serde_json::Map::is_empty)))
+    let alternatives = operation["security"].as_array();
+    alternatives.is_some_and(|all| all.iter().all(|one| one.as_object().is_some_and(serde_json::Map::is_empty)))
 }
 
 fn one_parameter(parameter: &Value) -> Markup {
@@ -39,12 +38,12 @@ fn one_parameter(parameter: &Value) -> Markup {
         dt {
             code { (text(&parameter["name"])) } " "
             span class="type" { (schema::type_of(&parameter["schema"])) " in the " (text(&parameter["in"])) }
-            @if parameter["required"] != Value::Bool(true) { " " span class="optional" { "may be missing" } }
+            @if parameter["required"] != Value::Bool(true) { " " span class="optional" { "optional" } }
         }
         dd {
             (markdown::inline(&parameter["description"]))
             (schema::constraints(&parameter["schema"]))
-            @if !parameter["example"].is_null() { div class="constraint" { "such as " code { (text(&parameter["example"])) } } }
+            @if !parameter["example"].is_null() { div class="constraint" { "for example " code { (text(&parameter["example"])) } } }
         }
     }
 }
@@ -78,7 +77,7 @@ fn contents(content: &Value) -> Markup {
     html! {
         @for (media_type, content) in content.as_object().into_iter().flatten() {
             p class="content" { code { (media_type) } " " span class="type" { (schema::type_of(&content["schema"])) } }
-            @for kind in kinds(&content["schema"]) { div class="constraint" { code { (text(kind)) } } }
+            @for name in problem_types(&content["schema"]) { div class="constraint" { code { (text(name)) } } }
             @if !content["example"].is_null() { (example("Example", &content["example"])) }
             @for (_, one) in content["examples"].as_object().into_iter().flatten() {
                 (example(text(&one["summary"]), &one["value"]))
@@ -87,8 +86,8 @@ fn contents(content: &Value) -> Markup {
     }
 }
 
-/// The types of problems that a response may be of.
-fn kinds(schema: &Value) -> impl Iterator<Item = &Value> {
+/// The types of problems in a response.
+fn problem_types(schema: &Value) -> impl Iterator<Item = &Value> {
     schema["allOf"][1]["properties"]["type"]["enum"].as_array().into_iter().flatten()
 }
 

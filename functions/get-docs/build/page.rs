@@ -1,15 +1,14 @@
-//! The page: what holds for everything, the operations by their parts, and the schemas.
+//! The page: the conventions, the operations by section, and the schemas.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde_json::Value;
 
 use crate::{markdown, operation, schema};
 
-/// The whole page.
 pub(crate) fn render(document: &Value, style: &str) -> Markup {
     let info = &document["info"];
-    let parts: Vec<Part<'_>> =
-        document["tags"].as_array().into_iter().flatten().map(|tag| Part::of(document, tag)).collect();
+    let sections: Vec<Section<'_>> =
+        document["tags"].as_array().into_iter().flatten().map(|tag| Section::of(document, tag)).collect();
     let schemas = document["components"]["schemas"].as_object();
     html! {
         (DOCTYPE)
@@ -21,18 +20,18 @@ pub(crate) fn render(document: &Value, style: &str) -> Markup {
                 style { (PreEscaped(style)) }
             }
             body {
-                (contents(&parts))
+                (contents(&sections))
                 main {
                     header {
                         h1 { (text(&info["title"])) }
-                        p class="note" { "Version " (text(&info["version"])) ". For programs: " a href="openapi.json" { "openapi.json" } }
+                        p class="note" { "Version " (text(&info["version"])) ". As JSON: " a href="openapi.json" { "openapi.json" } }
                         (markdown::block(&info["description"]))
                     }
-                    @for part in &parts {
-                        section class="part" id=(part.anchor()) {
-                            h2 { (part.name) }
-                            (markdown::block(part.description))
-                            @for one in &part.operations {
+                    @for section in &sections {
+                        section class="part" id=(section.anchor()) {
+                            h2 { (section.name) }
+                            (markdown::block(section.description))
+                            @for one in &section.operations {
                                 (operation::section(document, one.method, one.path, one.operation))
                             }
                         }
@@ -47,16 +46,16 @@ pub(crate) fn render(document: &Value, style: &str) -> Markup {
     }
 }
 
-/// Where everything is. On a phone it is folded, above the rest.
-fn contents(parts: &[Part<'_>]) -> Markup {
+/// The table of contents. On narrow screens it is folded above the rest.
+fn contents(sections: &[Section<'_>]) -> Markup {
     html! {
         nav {
             details open {
                 summary { "Contents" }
-                @for part in parts {
-                    p { a href={ "#" (part.anchor()) } { (part.name) } }
+                @for section in sections {
+                    p { a href={ "#" (section.anchor()) } { (section.name) } }
                     ul {
-                        @for one in &part.operations {
+                        @for one in &section.operations {
                             li { a href={ "#" (text(&one.operation["operationId"])) } {
                                 span class={ "method " (one.method) } { (one.method.to_uppercase()) } " "
                                 (text(&one.operation["summary"]))
@@ -70,24 +69,24 @@ fn contents(parts: &[Part<'_>]) -> Markup {
     }
 }
 
-/// The operations that have a tag.
-struct Part<'a> {
+/// The operations with a tag.
+struct Section<'a> {
     name: &'a str,
     description: &'a Value,
-    operations: Vec<One<'a>>,
+    operations: Vec<Route<'a>>,
 }
 
-struct One<'a> {
+struct Route<'a> {
     method: &'a str,
     path: &'a str,
     operation: &'a Value,
 }
 
-impl<'a> Part<'a> {
+impl<'a> Section<'a> {
     fn of(document: &'a Value, tag: &'a Value) -> Self {
         let paths = document["paths"].as_object().into_iter().flatten();
         let all = paths.flat_map(|(path, item)| {
-            item.as_object().into_iter().flatten().map(move |(method, operation)| One { method, path, operation })
+            item.as_object().into_iter().flatten().map(move |(method, operation)| Route { method, path, operation })
         });
         let own = all.filter(|one| one.operation["tags"].as_array().is_some_and(|tags| tags.contains(&tag["name"])));
         Self { name: text(&tag["name"]), description: &tag["description"], operations: own.collect() }
@@ -98,7 +97,7 @@ impl<'a> Part<'a> {
     }
 }
 
-/// What a reference refers to; anything else is itself.
+/// The target of a reference, or the value itself if it is none.
 pub(crate) fn resolve<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
     let pointer = value["$ref"].as_str().and_then(|reference| reference.strip_prefix('#'));
     pointer.and_then(|pointer| document.pointer(pointer)).unwrap_or(value)

@@ -1,11 +1,11 @@
-//! Schemas: the type in a few words, and what an object is made of.
+//! Schemas: types, constraints and properties.
 
 use maud::{Markup, html};
 use serde_json::Value;
 
 use crate::markdown;
 
-/// The type, with links to what has a name.
+/// The type, with links to named schemas.
 pub(crate) fn type_of(schema: &Value) -> Markup {
     if let Some(name) = reference(schema) {
         return html! { a href={ "#schema-" (name) } { (name) } };
@@ -32,16 +32,16 @@ pub(crate) fn type_of(schema: &Value) -> Markup {
     }
 }
 
-/// What a value must be beside its type.
+/// The constraints in addition to the type.
 pub(crate) fn constraints(schema: &Value) -> Markup {
     let named = [
         ("minimum", "at least"),
         ("maximum", "at most"),
-        ("minLength", "characters, at least"),
-        ("maxLength", "characters, at most"),
+        ("minLength", "minimum length"),
+        ("maxLength", "maximum length"),
         ("pattern", "matches"),
-        ("default", "unless said"),
-        ("example", "such as"),
+        ("default", "by default"),
+        ("example", "for example"),
     ];
     let example = &schema["examples"][0];
     html! {
@@ -51,7 +51,7 @@ pub(crate) fn constraints(schema: &Value) -> Markup {
                 @for (index, value) in values.iter().enumerate() { @if index > 0 { ", " } code { (literal(value)) } }
             }
         }
-        @if !example.is_null() { div class="constraint" { "such as " code { (literal(example)) } } }
+        @if !example.is_null() { div class="constraint" { "for example " code { (literal(example)) } } }
         @for (keyword, words) in named {
             @if !schema[keyword].is_null() && !schema[keyword].is_object() {
                 div class="constraint" { (words) " " code { (literal(&schema[keyword])) } }
@@ -60,7 +60,7 @@ pub(crate) fn constraints(schema: &Value) -> Markup {
     }
 }
 
-/// A schema that has a name.
+/// A named schema.
 pub(crate) fn section(name: &str, schema: &Value) -> Markup {
     html! {
         section class="schema" id={ "schema-" (name) } {
@@ -88,7 +88,7 @@ fn body(schema: &Value) -> Markup {
         dl {
             @for (name, property) in properties {
                 dt { code { (name) } " " span class="type" { (type_of(property)) }
-                    @if !required.contains(&name.as_str()) { " " span class="optional" { "may be missing" } }
+                    @if !required.contains(&name.as_str()) { " " span class="optional" { "optional" } }
                 }
                 dd { (markdown::inline(&property["description"])) (constraints(property)) }
             }
@@ -96,7 +96,7 @@ fn body(schema: &Value) -> Markup {
     }
 }
 
-/// The name of what a schema refers to.
+/// The name of the schema to which a reference points.
 fn reference(schema: &Value) -> Option<&str> {
     schema["$ref"].as_str()?.strip_prefix("#/components/schemas/")
 }

@@ -1,5 +1,5 @@
-//! `GET /api/super-admin/docs`: the reference of the API for people, for anyone to read. The page is made of
-//! `infra/openapi.json` when the function is built, so it needs nothing from anywhere else, no script among it.
+//! `GET /api/super-admin/docs`: the public reference of the API as a page. It is rendered from `infra/openapi.json` when the
+//! function is built, and has no scripts and no external resources.
 
 use axum::{
     extract::{FromRef, State},
@@ -11,18 +11,15 @@ use shared::{
     routes,
 };
 
-/// What the page may do: be styled by the one style sheet that is in it, and nothing else.
+/// The content security policy: the page may use its own style sheet and nothing else.
 const POLICY: &str = include_str!(concat!(env!("OUT_DIR"), "/policy.txt"));
 
-/// What the function needs.
 #[derive(Clone, FromRef)]
 pub struct App {
-    /// The page.
     pub page: Fixed,
 }
 
 impl App {
-    /// With the page of this version.
     pub fn new() -> Self {
         Self { page: Fixed::new("text/html; charset=utf-8", include_str!(concat!(env!("OUT_DIR"), "/docs.html"))) }
     }
@@ -34,24 +31,23 @@ impl Default for App {
     }
 }
 
-/// The function's one route.
 pub fn routes(app: App) -> Routes {
     routes!(app: App => get_docs)
 }
 
 /// Get the reference
 ///
-/// This document as a page for people.
+/// This document as a page.
 #[utoipa::path(
     get,
     path = "/api/super-admin/docs",
     responses(
         (status = 200, description = "The page", body = String, content_type = "text/html", headers(
             ("etag" = String, description = "The version, for If-None-Match"),
-            ("cache-control" = String, description = "For how many seconds it may be kept"),
-            ("content-security-policy" = String, description = "Nothing is fetched, run, framed or sent"),
+            ("cache-control" = String, description = "The time in seconds for which a cache may keep it"),
+            ("content-security-policy" = String, description = "The page loads, runs and sends nothing"),
         )),
-        (status = 304, description = "If-None-Match names this version"),
+        (status = 304, description = "If-None-Match contains this version"),
     ),
     security(())
 )]

@@ -1,5 +1,5 @@
-//! `GET /api/super-admin/openapi.json`: the whole API described in OpenAPI 3.1, for anyone. It is the file
-//! `infra/openapi.json`, which a test compares with the code.
+//! `GET /api/super-admin/openapi.json`: the public description of the API in OpenAPI 3.1, which is the file
+//! `infra/openapi.json`. A test compares the file with the code.
 
 use axum::{
     extract::{FromRef, State},
@@ -11,15 +11,12 @@ use shared::{
     routes,
 };
 
-/// What the function needs.
 #[derive(Clone, FromRef)]
 pub struct App {
-    /// The document.
     pub document: Fixed,
 }
 
 impl App {
-    /// With the document of this version.
     pub fn new() -> Self {
         Self { document: Fixed::new("application/json", include_str!("../../../infra/openapi.json")) }
     }
@@ -31,23 +28,22 @@ impl Default for App {
     }
 }
 
-/// The function's one route.
 pub fn routes(app: App) -> Routes {
     routes!(app: App => get_openapi)
 }
 
 /// Get this document
 ///
-/// The whole API in OpenAPI 3.1, for programs: clients can be generated from it, and requests checked against it.
+/// The description of the whole API in OpenAPI 3.1, for generating clients and for validating requests.
 #[utoipa::path(
     get,
     path = "/api/super-admin/openapi.json",
     responses(
         (status = 200, description = "The document", body = Object, headers(
             ("etag" = String, description = "The version, for If-None-Match"),
-            ("cache-control" = String, description = "For how many seconds it may be kept"),
+            ("cache-control" = String, description = "The time in seconds for which a cache may keep it"),
         )),
-        (status = 304, description = "If-None-Match names this version"),
+        (status = 304, description = "If-None-Match contains this version"),
     ),
     security(())
 )]

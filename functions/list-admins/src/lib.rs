@@ -1,24 +1,23 @@
-//! `GET /api/super-admin/admins`: the operators of the platform, newest first, a page at a time.
+//! `GET /api/super-admin/admins`: the super-admins, newest first, a page at a time.
 
 use axum::{http::Uri, response::Response};
 use shared::{
     http::{Page, Paging, QueryReader, Result, Routes},
     routes,
-    super_admins::{self, AuthContext, MayRead, SuperAdmin, SuperAdminStatus, store::SuperAdminFilter},
+    super_admins::{self, AuthContext, MayRead, SuperAdmin, SuperAdminFilter, SuperAdminStatus},
     types::{Cursor, PageLimit, SuperAdminRole},
 };
 
-/// The name of the list inside its cursors.
+/// The list's name in its cursors.
 const LIST: &str = "admins";
 
-/// The function's one route.
-pub fn routes(gate: AuthContext) -> Routes {
-    routes!(gate: AuthContext => list_admins)
+pub fn routes(auth: AuthContext) -> Routes {
+    routes!(auth: AuthContext => list_admins)
 }
 
-/// List operators
+/// List super-admins
 ///
-/// The super-admins who are known here, disabled ones among them.
+/// Includes disabled super-admins. One who signs in at the identity provider is listed only after being added here.
 #[utoipa::path(
     get,
     path = "/api/super-admin/admins",
@@ -28,7 +27,7 @@ pub fn routes(gate: AuthContext) -> Routes {
         Paging,
     ),
     responses(
-        (status = 200, description = "Array of operators", body = Vec<SuperAdmin>,
+        (status = 200, description = "Array of super-admins", body = Vec<SuperAdmin>,
             headers(("link" = String, description = "The next page, RFC 8288 rel=\"next\""))),
     ),
     security(("bearer" = []))
@@ -38,10 +37,10 @@ async fn list_admins(reader: MayRead, mut query: QueryReader, uri: Uri) -> Resul
     let limit = query.take("limit", PageLimit::parse).unwrap_or_default();
     let cursor = query.take("cursor", |text| Cursor::decode(text, LIST));
     query.finish()?;
-    let operators = reader.admit(super_admins::store::list(reader.client(), filter, cursor, limit)).await?;
-    let page = Page::new(LIST, &operators, limit, |operator: &SuperAdmin| Cursor {
-        created_at: operator.created_at,
-        id: operator.id.0,
+    let super_admins = reader.admit(super_admins::store::list(reader.client(), filter, cursor, limit)).await?;
+    let page = Page::new(LIST, &super_admins, limit, |super_admin: &SuperAdmin| Cursor {
+        created_at: super_admin.created_at,
+        id: super_admin.id.0,
     })?;
     Ok(page.into_response(&uri))
 }

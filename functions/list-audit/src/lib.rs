@@ -1,8 +1,8 @@
-//! `GET /api/super-admin/audit`: who did what to whom, newest first, a page at a time.
+//! `GET /api/super-admin/audit`: the audit log, newest first, a page at a time.
 
 use axum::{http::Uri, response::Response};
 use shared::{
-    audit::{self, AuditOutcome, AuditRecord, parse_audit_name, store::AuditFilter},
+    audit::{self, AuditFilter, AuditOutcome, AuditRecord, parse_audit_name},
     error::Error,
     http::{Page, Paging, QueryReader, Result, Routes},
     routes,
@@ -11,30 +11,29 @@ use shared::{
 };
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-/// The name of the list inside its cursors.
+/// The list's name in its cursors.
 const LIST: &str = "audit";
 
-/// The function's one route.
-pub fn routes(gate: AuthContext) -> Routes {
-    routes!(gate: AuthContext => list_audit)
+pub fn routes(auth: AuthContext) -> Routes {
+    routes!(auth: AuthContext => list_audit)
 }
 
 /// Read the audit log
 ///
-/// What is done in a tenant's own database has two entries: the intent, before, and the outcome, which names it. An intent
-/// without an outcome was cut off.
+/// A change in a tenant's own database has two entries: the intent, written before the change, and the outcome, which refers
+/// to the intent. An intent without an outcome means that the change was interrupted.
 #[utoipa::path(
     get,
     path = "/api/super-admin/audit",
     params(
-        ("tenant_id" = Option<TenantId>, Query, description = "Only of this tenant"),
+        ("tenant_id" = Option<TenantId>, Query, description = "Only entries of this tenant"),
         ("actor" = Option<String>, Query, max_length = 255, pattern = r"^[^\x00-\x20\x7f-\x9f]*$",
-            description = "Only by this actor: an operator's id, or subject"),
+            description = "Only entries of this actor: a super-admin's id, or a subject at the identity provider"),
         ("action" = Option<String>, Query, max_length = 255, pattern = r"^[^\x00-\x20\x7f-\x9f]*$", example = "tenant.update",
             description = "Only this action"),
-        ("outcome" = Option<AuditOutcome>, Query, description = "Only what got so far"),
-        ("since" = Option<String>, Query, format = DateTime, description = "Only at this time or later, RFC 3339"),
-        ("until" = Option<String>, Query, format = DateTime, description = "Only before this time, RFC 3339"),
+        ("outcome" = Option<AuditOutcome>, Query, description = "Only this outcome"),
+        ("since" = Option<String>, Query, format = DateTime, description = "Only entries at or after this time, RFC 3339"),
+        ("until" = Option<String>, Query, format = DateTime, description = "Only entries before this time, RFC 3339"),
         Paging,
     ),
     responses(
@@ -56,8 +55,8 @@ fn read(mut query: QueryReader) -> Result<(AuditFilter, Option<Cursor>, PageLimi
         actor: query.take("actor", parse_audit_name),
         action: query.take("action", parse_audit_name),
         outcome: query.take("outcome", str::parse),
-        since: query.take("since", moment),
-        until: query.take("until", moment),
+        since: query.take("since", parse_time),
+        until: query.take("until", parse_time),
     };
     let limit = query.take("limit", PageLimit::parse).unwrap_or_default();
     let cursor = query.take("cursor", |text| Cursor::decode(text, LIST));
@@ -65,6 +64,6 @@ fn read(mut query: QueryReader) -> Result<(AuditFilter, Option<Cursor>, PageLimi
     Ok((filter, cursor, limit))
 }
 
-fn moment(text: &str) -> Result<OffsetDateTime, &'static str> {
+fn parse_time(text: &str) -> Result<OffsetDateTime, &'static str> {
     OffsetDateTime::parse(text, &Rfc3339).map_err(|_| "must be a time such as 2026-11-24T09:30:00Z")
 }

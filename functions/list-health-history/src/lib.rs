@@ -1,4 +1,4 @@
-//! `GET /api/super-admin/health/history`: how the platform's components have been.
+//! `GET /api/super-admin/health/history`: the states, changes and uptime of the platform's components.
 
 use axum::{
     http::header,
@@ -7,10 +7,7 @@ use axum::{
 use serde::Serialize;
 use shared::{
     error::Error,
-    health::{
-        self, Component, Condition,
-        store::{Change, StoredSample},
-    },
+    health::{self, Component, ComponentChange, ComponentRecord, ComponentStatus, ListHistory, SampleRow, Uptime},
     http::{QueryReader, Result, Routes},
     routes,
     super_admins::{AuthContext, MayRead},
@@ -19,83 +16,95 @@ use shared::{
 use time::{Duration, OffsetDateTime};
 use utoipa::ToSchema;
 
-/// How far back it goes, unless said, and at the most: samples are kept for 30 days.
-const HOURS: i64 = 24;
-const MOST_HOURS: i64 = 720;
-
-/// Changes that are shown at the most, the newest: more than a component can go through that changes every other minute.
-const MOST_CHANGES: i64 = 20_000;
+/// The default and the greatest length of the history. Samples are kept for 30 days.
+const DEFAULT_HOURS: i64 = 24;
+const MAX_HOURS: i64 = 720;
 
 /// The function's one route.
-pub fn routes(gate: AuthContext) -> Routes {
-    routes!(gate: AuthContext => list_health_history)
+pub fn routes(auth: AuthContext) -> Routes {
+    routes!(auth: AuthContext => list_health_history)
 }
 
-/// How the components have been for some time.
+/// The history of the components over a period.
 #[derive(Serialize, ToSchema)]
 struct HealthHistory {
-    /// When that time begins.
+    /// The beginning of the period.
     #[serde(serialize_with = "timestamp")]
     from: OffsetDateTime,
-    /// When it ends: now.
+    /// The end of the period: now.
     #[serde(serialize_with = "timestamp")]
     to: OffsetDateTime,
     /// The components, `system` first.
     components: Vec<ComponentHistory>,
 }
 
-/// How a component has been.
+/// The history of a component.
 #[derive(Serialize, ToSchema)]
 struct ComponentHistory {
-    /// Which.
+    /// The component.
     component: Component,
-    /// How it is held to be: what two of its last three samples say. `null` where there never was one.
-    state: Option<Condition>,
-    /// Since when.
+    /// The current state: the status of two of the last three samples. `null` if no sample exists.
+    state: Option<ComponentStatus>,
+    /// When the current state began.
     #[serde(serialize_with = "optional_timestamp")]
     since: Option<OffsetDateTime>,
-    /// The share of samples that found it up or degraded, 0 to 1; `null` without any.
+    /// The share of samples with the status `up` or `degraded`, 0 to 1; `null` without samples.
     uptime: Option<f64>,
-    /// How many samples there are.
+    /// The number of samples.
     samples_total: i64,
-    /// When it came to stand elsewhere, newest first.
+    /// The changes of the state, newest first.
     changes: Vec<StateChange>,
-    /// The samples, oldest first; of one component alone. Those that are a day old and older are told in tens of minutes,
-    /// after seven days in hours.
+    /// The samples, oldest first, if one component is requested. From an age of a day, the samples of ten minutes are one
+    /// row; from an age of seven days, those of an hour.
     #[serde(skip_serializing_if = "Option::is_none")]
-    samples: Option<Vec<StoredSample>>,
+    samples: Option<Vec<SampleRow>>,
 }
 
-/// A component came to stand elsewhere.
+/// A change of a component's state.
 #[derive(Serialize, ToSchema)]
 struct StateChange {
-    /// When.
+    /// The time of the change.
     #[serde(serialize_with = "timestamp")]
     at: OffsetDateTime,
-    /// From where.
-    from: Condition,
-    /// To where.
-    to: Condition,
-    /// What was wrong.
+    /// The previous state.
+    from: ComponentStatus,
+    /// The new state.
+    to: ComponentStatus,
+    /// The problem, if there was one.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
 }
 
-impl From<Change> for StateChange {
-    fn from(change: Change) -> Self {
+impl From<ComponentRecord> for ComponentHistory {
+    fn from(record: ComponentRecord) -> Self {
+        let ComponentRecord { component, state, uptime, changes, samples } = record;
+        Self {
+            component,
+            state: state.as_ref().map(|state| state.status),
+            since: state.as_ref().map(|state| state.since),
+            uptime: uptime.map(Uptime::share),
+            samples_total: uptime.map_or(0, |uptime| uptime.total),
+            changes: changes.into_iter().map(StateChange::from).collect(),
+            samples,
+        }
+    }
+}
+
+impl From<ComponentChange> for StateChange {
+    fn from(change: ComponentChange) -> Self {
         Self { at: change.at, from: change.from, to: change.to, error: change.error }
     }
 }
 
 /// Health history
 ///
-/// How each component has been over the last hours: its state, its changes and its uptime; of one component the samples too.
+/// The state, the changes and the uptime of each component over the last hours. For one component also its samples.
 #[utoipa::path(
     get,
     path = "/api/super-admin/health/history",
     params(
         ("component" = Option<Component>, Query, description = "Only this component, with its samples"),
-        ("hours" = Option<u16>, Query, minimum = 1, maximum = 720, description = "How far back, 24 unless said"),
+        ("hours" = Option<u16>, Query, minimum = 1, maximum = 720, description = "The length of the history in hours, 24 by default"),
     ),
     responses(
         (status = 200, description = "States, changes and uptime of each component", body = HealthHistory),
@@ -103,32 +112,12 @@ impl From<Change> for StateChange {
     security(("bearer" = []))
 )]
 async fn list_health_history(reader: MayRead, query: QueryReader) -> Result<Response> {
-    let (only, hours) = read(query)?;
+    let (component, hours) = read(query)?;
     let to = OffsetDateTime::now_utc();
     let from = to - Duration::hours(hours);
-    let client = reader.client();
-    let states = reader.admit(health::store::list_states(client)).await?;
-    let uptimes = health::store::list_uptimes(client, only, from).await?;
-    let mut changes = health::store::list_changes(client, only, from, MOST_CHANGES).await?;
-    let mut samples = match only {
-        Some(component) => Some(health::store::list_samples(client, component, from).await?),
-        None => None,
-    };
-    let components = Component::ALL.into_iter().filter(|component| only.is_none_or(|only| only == *component));
-    let components = components.map(|component| {
-        let state = states.iter().find(|(of, _)| *of == component).map(|(_, state)| state);
-        let uptime = uptimes.iter().find(|(of, _)| *of == component).map(|(_, uptime)| *uptime);
-        let own = changes.extract_if(.., |change| change.component == component);
-        ComponentHistory {
-            component,
-            state: state.map(|state| state.condition),
-            since: state.map(|state| state.since),
-            uptime: uptime.map(health::store::Uptime::share),
-            samples_total: uptime.map_or(0, |uptime| uptime.total),
-            changes: own.map(StateChange::from).collect(),
-            samples: samples.take(),
-        }
-    });
+    let query = ListHistory { component, from };
+    let records = reader.admit(health::list_history(reader.client(), &query)).await?;
+    let components = records.into_iter().map(ComponentHistory::from);
     let history = HealthHistory { from, to, components: components.collect() };
     let body = serde_json::to_vec(&history).map_err(Error::internal)?;
     Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
@@ -137,9 +126,9 @@ async fn list_health_history(reader: MayRead, query: QueryReader) -> Result<Resp
 fn read(mut query: QueryReader) -> Result<(Option<Component>, i64), Error> {
     let component = query.take("component", str::parse);
     let hours = query.take("hours", |text| match text.parse() {
-        Ok(hours) if (1..=MOST_HOURS).contains(&hours) => Ok(hours),
-        _ => Err(format!("must be an integer from 1 to {MOST_HOURS}")),
+        Ok(hours) if (1..=MAX_HOURS).contains(&hours) => Ok(hours),
+        _ => Err(format!("must be an integer from 1 to {MAX_HOURS}")),
     });
     query.finish()?;
-    Ok((component, hours.unwrap_or(HOURS)))
+    Ok((component, hours.unwrap_or(DEFAULT_HOURS)))
 }

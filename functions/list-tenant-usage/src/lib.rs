@@ -1,7 +1,7 @@
-//! `GET /api/super-admin/tenants/usage`: all tenant tenants with what they use, newest first or in the order of a
-//! figure, a page at a time.
+//! `GET /api/super-admin/tenants/usage`: all tenants with their usage, newest first or sorted by a figure, a page at a time.
 //!
-//! It reads the platform database and the live counters, and never opens a tenant's database: how old a figure is, is said.
+//! It reads the platform database and the live counters, and never opens a tenant's database. The response contains the age
+//! of the figures.
 
 use std::sync::Arc;
 
@@ -14,38 +14,36 @@ use shared::{
     clients::redis::Redis,
     config::{ConfigError, FromEnv, RedisConfig},
     error::Error,
-    http::{Page, Paging, QueryReader, Result, Routes},
+    http::{Page, Paging, QueryParameters, QueryReader, Result, Routes},
     routes,
     super_admins::{AuthContext, MayRead},
-    tenants::{TenantFilters, tenant_filter},
-    types::{Cursor, Month, PageLimit, ValueCursor},
+    tenants::TenantFilter,
+    types::{Cursor, Month, PageLimit, ParameterValue, ValueCursor},
     usage::{
-        self, TenantUsage, Usage, UsageSort,
+        self, TenantUsage, UsagePage, UsageSort,
         live_counters::LiveCounters,
-        store::{UsageFilter, UsageOrder, UsageRow},
+        store::{UsageFilter, UsageOrder},
     },
 };
 
-/// The name of the list inside its cursors. Each order but the first has its own, as a cursor of one is none of another.
+/// The name of the list in its cursors. Each sort order has a name of its own, because a cursor is valid for one order only.
 const LIST: &str = "usage";
 
-/// Tells whether the live counters were there.
+/// The header that reports whether the live counters were available.
 const LIVE_COUNTERS: &str = "x-live-counters";
 
-/// What the function needs.
+/// The dependencies of the function.
 #[derive(Clone, FromRef)]
 pub struct App {
-    /// Who may do what, and the platform database.
-    pub gate: AuthContext,
-    /// The live counters.
+    pub auth: AuthContext,
     pub counters: Arc<LiveCounters>,
 }
 
 impl App {
-    /// From the environment.
+    /// Reads the environment.
     pub fn from_env() -> Result<Self, ConfigError> {
         Ok(Self {
-            gate: AuthContext::from_env()?,
+            auth: AuthContext::from_env()?,
             counters: Arc::new(LiveCounters::new(Redis::connect(&RedisConfig::from_env()?)?)),
         })
     }
@@ -58,22 +56,22 @@ pub fn routes(app: App) -> Routes {
 
 /// List all tenants with usage statistics
 ///
-/// Orders and `over_limit` go by the figures that the platform keeps; into those the live counters are taken every minute.
+/// `sort` and `over_limit` use the figures in the platform database, which include the live counters of the last minute.
 #[utoipa::path(
     get,
     path = "/api/super-admin/tenants/usage",
     params(
-        TenantFilters,
-        ("over_limit" = Option<bool>, Query, description = "Only those that use more of something than their limits allow, or only the others"),
+        TenantFilter,
+        ("over_limit" = Option<bool>, Query, description = "`true`: only tenants that exceed a limit; `false`: only the others"),
         ("sort" = Option<String>, Query, example = "-messages_month",
             pattern = "^-?(agents|agents_online|contacts|messages_month|storage_bytes)$",
-            description = "In the order of a figure, with - before it the greatest first; those without it come last. Newest first unless said"),
+            description = "Sort by a figure, in descending order with a leading -. Tenants without the figure come last. Newest first by default"),
         Paging,
     ),
     responses(
-        (status = 200, description = "Array of tenants with their usage", body = Vec<TenantUsage>, headers(
+        (status = 200, description = "Array of organizations with their usage", body = Vec<TenantUsage>, headers(
             ("link" = String, description = "The next page, RFC 8288 rel=\"next\""),
-            ("x-live-counters" = String, description = "`available`, or `unavailable`: then messages are as they were measured"),
+            ("x-live-counters" = String, description = "`available`, or `unavailable`: then the messages are the measured ones"),
         )),
     ),
     security(("bearer" = []))
@@ -87,25 +85,13 @@ async fn list_tenant_usage(
     let (filter, order, limit) = read(query)?;
     let month = Month::current();
     let rows = reader.admit(usage::store::list(reader.client(), &filter, month, order, limit)).await?;
-    // Others may have the connection while Redis is asked, which may take its half a second.
+    // Releases the connection during the request to Redis, which may take half a second.
     drop(reader);
-    let (counted, available) = match counters.messages(rows.iter().map(|row| row.tenant.id), month).await {
-        Ok(counted) => (counted, "available"),
-        Err(error) => {
-            tracing::warn!(error = error.chain(), "usage is shown without the live counters");
-            (Vec::new(), "unavailable")
-        }
-    };
-    let mut counted = counted.into_iter();
-    let tenants: Vec<_> = rows.into_iter().map(|row| show(row, month, counted.next().flatten())).collect();
+    let UsagePage { tenants, live_counters } = usage::add_live_counters(rows, &counters, month).await;
     let mut response = page(&tenants, order, limit)?.into_response(&uri);
-    response.headers_mut().insert(LIVE_COUNTERS, HeaderValue::from_static(available));
+    let availability = if live_counters { "available" } else { "unavailable" };
+    response.headers_mut().insert(LIVE_COUNTERS, HeaderValue::from_static(availability));
     Ok(response)
-}
-
-fn show(row: UsageRow, month: Month, counted: Option<i64>) -> TenantUsage {
-    let usage = Usage::new(row.record, &row.tenant.limits, month, counted);
-    TenantUsage { tenant: row.tenant, usage, position: row.position }
 }
 
 fn page(tenants: &[TenantUsage], order: UsageOrder, limit: PageLimit) -> Result<Page, Error> {
@@ -125,10 +111,9 @@ fn list_by(sort: UsageSort) -> String {
 }
 
 fn read(mut query: QueryReader) -> Result<(UsageFilter, UsageOrder, PageLimit), Error> {
-    let filter = UsageFilter {
-        tenants: tenant_filter(&mut query),
-        over_limit: query.take("over_limit", |text| text.parse().map_err(|_| "must be true or false")),
-    };
+    let tenants = TenantFilter::take_all(&mut query).unwrap_or_default();
+    let over_limit = query.take("over_limit", bool::parse_parameter);
+    let filter = UsageFilter { tenants, over_limit };
     let mut unknown = false;
     let sort = query.take("sort", |text| text.parse::<UsageSort>().inspect_err(|_| unknown = true));
     let limit = query.take("limit", PageLimit::parse).unwrap_or_default();
@@ -137,7 +122,7 @@ fn read(mut query: QueryReader) -> Result<(UsageFilter, UsageOrder, PageLimit), 
             let after = query.take("cursor", |text| ValueCursor::decode(text, &list_by(sort)));
             UsageOrder::Figure { sort, after }
         }
-        // Whether the cursor is one of an order that does not exist cannot be said.
+        // The cursor of an unknown order cannot be checked.
         None if unknown => {
             query.take("cursor", |_| Ok::<_, Error>(()));
             UsageOrder::Newest { after: None }

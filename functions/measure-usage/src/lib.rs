@@ -1,22 +1,18 @@
-//! SQS `measure-usage` and a schedule: keeps what the platform knows of its tenants' usage up to date.
+//! Keeps the stored usage of tenants up to date. Triggers: a schedule, every minute, and the SQS queue `measure-usage`.
 //!
-//! The schedule, each minute,
+//! The schedule
 //!
-//! 1. takes the live counters into the platform database, so that orders and filters go by them ([`counters`]),
-//! 2. takes the tenants that are due, those that have waited longest first, and sends their ids to the queue, in messages
-//!    `{"tenant_ids": ["…"]}` ([`due`]). Two runs at once take different tenants; what is lost on the way is due again,
-//! 3. forgets which thresholds were passed in months long past.
+//! 1. copies the live counters into the platform database ([`usage::count_messages`]),
+//! 2. sends the tenants that are due for measurement to the queue ([`measuring::enqueue_due`]),
+//! 3. deletes the thresholds of past months ([`usage::forget_thresholds`]).
 //!
-//! A message of the queue has each of its tenants measured in its own stores, each with a deadline of its own, several at
-//! once ([`batch`], [`tenant`]). A measurement brings all figures or none: a tenant that cannot be measured keeps those that
-//! it has, and says why. A message that is not ours fails alone and becomes a dead letter.
+//! A message of the queue names tenants, which are measured in their own stores, several at once ([`batch`]). A measurement
+//! records all figures or none: a tenant that cannot be measured keeps its figures, and the reason is recorded. A malformed
+//! message fails alone and becomes a dead letter.
 //!
-//! Out: to the schedule a [`MeasureReport`], or the first error, which Lambda counts; to the queue a partial batch response.
+//! Output: a [`MeasureReport`] or the first error for the schedule, and a partial batch response for the queue.
 
 pub mod batch;
-pub mod counters;
-pub mod due;
-pub mod tenant;
 
 use std::{sync::Arc, time::Duration};
 
@@ -34,43 +30,29 @@ use shared::{
         Clusters, ConfigError, FromEnv, MeasuringConfig, MongoConfig, PostgresConfig, QueueConfig, RedisConfig,
         S3Config,
     },
-    error::Result,
-    types::Month,
-    usage::{self, live_counters::LiveCounters},
+    error::{Error, Result},
+    usage::{
+        self, MeasurementIntervals,
+        live_counters::LiveCounters,
+        measuring::{self, MeasureQueue, MeasuredStores},
+    },
     worker::{Deadline, Invocation, Trigger, Worker},
 };
 
-/// Passed thresholds that one statement forgets at the most.
-const FORGOTTEN_AT_ONCE: i64 = 10_000;
-
-/// What the function needs.
+/// The dependencies of the function.
 pub struct App {
-    /// The platform database.
     pub platform: Postgres,
-    /// The live counters.
     pub counters: LiveCounters,
-    /// Sends to the queue.
     pub sqs: Sqs,
-    /// URL of the function's own queue.
+    /// URL of the queue that triggers this function.
     pub queue_url: String,
-    /// Where tenants are measured.
-    pub stores: Stores,
-    /// How often, and how long.
+    /// The stores that contain the tenants' data.
+    pub stores: MeasuredStores,
     pub config: MeasuringConfig,
 }
 
-/// The stores of the tenants.
-pub struct Stores {
-    /// The PostgreSQL clusters, as a user that may read.
-    pub postgres: PostgresClusters,
-    /// The MongoDB clusters, as a user that may read.
-    pub mongo: MongoClusters,
-    /// The bucket.
-    pub bucket: Bucket,
-}
-
 impl App {
-    /// Reads the environment; connects to nothing yet.
+    /// Reads the environment. Opens no connection.
     pub fn from_env() -> Result<Self, ConfigError> {
         let postgres = PostgresConfig::from_env()?;
         Ok(Self {
@@ -78,7 +60,7 @@ impl App {
             counters: LiveCounters::new(Redis::connect(&RedisConfig::from_env()?)?),
             sqs: Sqs::new(),
             queue_url: QueueConfig::from_env()?.measure.ok_or(ConfigError::Missing("MEASURE_QUEUE_URL"))?,
-            stores: Stores {
+            stores: MeasuredStores {
                 postgres: PostgresClusters::connect(&Clusters::postgres_from_env()?, &postgres)?,
                 mongo: MongoClusters::connect(&Clusters::mongo_from_env()?, MongoConfig::timeout_from_env()?),
                 bucket: Bucket::connect(&S3Config::from_env()?),
@@ -86,16 +68,23 @@ impl App {
             config: MeasuringConfig::from_env()?,
         })
     }
+
+    pub(crate) fn intervals(&self) -> MeasurementIntervals {
+        MeasurementIntervals {
+            active: self.config.active_interval,
+            suspended: self.config.suspended_interval,
+            retry: self.config.retry_interval,
+        }
+    }
 }
 
-/// What a run of the schedule did.
+/// The result of a scheduled run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct MeasureReport {
-    /// Live counters that were news.
+    /// Live counters that changed.
     pub counters_taken: usize,
-    /// Tenants sent to the queue.
     pub tenants_queued: usize,
-    /// Thresholds of months long past that were forgotten.
+    /// Deleted thresholds of past months.
     pub thresholds_forgotten: u64,
 }
 
@@ -113,12 +102,12 @@ pub async fn handle(app: &Arc<App>, Invocation { trigger, deadline }: Invocation
     }
 }
 
-/// Does all that can be done, and then says what went wrong first.
+/// Runs every part, even when another one fails, and returns the first error.
 async fn schedule(app: &App, deadline: Deadline) -> Result<MeasureReport> {
     let mut report = MeasureReport::default();
     let failures = [
-        counters::take(app, deadline, &mut report.counters_taken).await,
-        due::queue(app, deadline, &mut report.tenants_queued).await,
+        count(app, deadline, &mut report.counters_taken).await,
+        enqueue(app, deadline, &mut report.tenants_queued).await,
         forget(app, &mut report.thresholds_forgotten).await,
     ];
     if report != MeasureReport::default() {
@@ -126,20 +115,27 @@ async fn schedule(app: &App, deadline: Deadline) -> Result<MeasureReport> {
             counters_taken = report.counters_taken,
             tenants_queued = report.tenants_queued,
             thresholds_forgotten = report.thresholds_forgotten,
-            "usage is looked after"
+            "usage updated"
         );
     }
     let mut failures = failures.into_iter().filter_map(Result::err);
     let first = failures.next();
     for further in failures {
-        tracing::error!(error = further.chain(), "the schedule failed at more than one thing");
+        tracing::error!(error = further.chain(), "the scheduled run failed in more than one part");
     }
     first.map_or(Ok(report), Err)
 }
 
-/// The month before this one is kept: a measurement that is late may still pass its thresholds.
+async fn count(app: &App, deadline: Deadline, changed: &mut usize) -> Result<()> {
+    usage::count_messages(&mut app.platform.get().await?, &app.counters, deadline, changed).await
+}
+
+async fn enqueue(app: &App, deadline: Deadline, queued: &mut usize) -> Result<()> {
+    let queue = MeasureQueue { sqs: &app.sqs, url: &app.queue_url };
+    measuring::enqueue_due(&app.platform.get().await?, &queue, deadline, queued).await
+}
+
 async fn forget(app: &App, forgotten: &mut u64) -> Result<()> {
-    let kept = Month::current().previous();
-    *forgotten = usage::store::delete_before(&app.platform.get().await?, kept, FORGOTTEN_AT_ONCE).await?;
+    *forgotten = usage::forget_thresholds(&app.platform.get().await?).await?;
     Ok(())
 }

@@ -10,14 +10,12 @@ mod tenants;
 
 use std::time::Duration;
 
-use secrecy::ExposeSecret;
 use serde::Serialize;
 use shared::{
-    clients::postgres::{Connection, Postgres},
+    clients::postgres::Postgres,
     config::{Clusters, ConfigError, FirstAdminConfig, FromEnv, PostgresConfig},
     error::{Error, Result},
     super_admins,
-    types::{EmailAddress, NewPassword},
     worker::{Invocation, Worker},
 };
 
@@ -101,22 +99,10 @@ pub async fn run(
         }
     }
     let first_admin_created = match first_admin {
-        Some(admin) => create_first_admin(&connection, admin).await?,
+        Some(admin) => super_admins::create_first(&connection, admin).await?,
         None => false,
     };
     let tenants = tenants::migrate(&connection, clusters, platform, schema).await?;
     let tenant_schema_version = schema.version;
     Ok(Summary { applied, platform_version, tenant_schema_version, templates_created, tenants, first_admin_created })
-}
-
-async fn create_first_admin(connection: &Connection, admin: &FirstAdminConfig) -> Result<bool> {
-    if super_admins::store::exists(connection).await? {
-        return Ok(false);
-    }
-    let invalid = |variable, error| Error::internal(ConfigError::invalid(variable, error));
-    let email = EmailAddress::parse(&admin.email).map_err(|error| invalid("FIRST_ADMIN_EMAIL", error))?;
-    let password =
-        NewPassword::parse(admin.password.expose_secret()).map_err(|error| invalid("FIRST_ADMIN_PASSWORD", error))?;
-    let hash = shared::passwords::hash(password.expose()).await?;
-    super_admins::store::insert_first(connection, &email, &hash).await
 }

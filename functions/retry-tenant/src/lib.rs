@@ -4,20 +4,21 @@ use std::sync::Arc;
 
 use axum::{
     extract::{FromRef, State},
-    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde_json::json;
 use shared::{
     audit::{self, AuditEntry},
+    clients::postgres::Transaction,
     config::{ConfigError, FromEnv, IdempotencyConfig, QueueConfig},
     error::Error,
     events::{self, Dispatcher},
-    http::{BASE_PATH, Fingerprints, IdempotencyKey, IdempotentRequest, Replayable, Result, Routes, TenantPath, etag},
+    http::{Accepted, Answer, BASE_PATH, Fingerprints, IdempotencyKey, IdempotentRequest, Result, Routes, TenantPath},
     operations::{self, OperationKind},
     routes,
-    super_admins::{AuthContext, MayOperate},
+    super_admins::{AuthContext, MayOperate, Principal},
     tenants::{self, Tenant, TenantStatus},
+    types::{OperationId, TenantId},
 };
 use time::OffsetDateTime;
 
@@ -72,33 +73,38 @@ async fn retry_tenant(
     key: IdempotencyKey,
     State(app): State<App>,
 ) -> Result<Response> {
-    let claim =
-        IdempotentRequest::new(&app.fingerprints, &admin, format!("POST {BASE_PATH}/tenants/{id}/retry"), key, b"")?;
-    let mut connection = app.gate.platform.get().await?;
-    let transaction = connection.transaction().await?;
-    if let Some(replayed) = claim.begin(&transaction).await? {
-        return Ok(replayed);
+    let route = format!("POST {BASE_PATH}/tenants/{id}/retry");
+    let idempotent = IdempotentRequest::new(&app.fingerprints, &admin.id, route, key, b"")?;
+    let mut platform = app.gate.platform.get().await?;
+    let answer = idempotent
+        .run(
+            &mut platform,
+            async |transaction| retry(transaction, &admin, id).await,
+            |(tenant, _)| Accepted {
+                body: tenant.clone(),
+                location: Some(format!("{BASE_PATH}/tenants/{id}")),
+                revision: Some(tenant.revision),
+            },
+        )
+        .await?;
+    if let Answer::First((_, operation_id), _) = &answer {
+        app.dispatcher.provision(&platform, *operation_id).await;
     }
-    let before = tenants::store::find_for_update(&transaction, id).await?;
-    operations::store::refuse_if_open(&transaction, id).await?;
+    Ok(answer.into_response())
+}
+
+async fn retry(transaction: &Transaction<'_>, admin: &Principal, id: TenantId) -> Result<(Tenant, OperationId), Error> {
+    let before = tenants::store::find_for_update(transaction, id).await?;
+    operations::store::refuse_if_open(transaction, id).await?;
     if before.status != TenantStatus::Failed {
         let status = before.status;
-        return Err(Error::Conflict(format!("The tenant is {status}; only a failed one can be retried")).into());
+        return Err(Error::Conflict(format!("The tenant is {status}; only a failed one can be retried")));
     }
     let now = OffsetDateTime::now_utc();
-    let tenant = tenants::store::set_status(&transaction, id, TenantStatus::Provisioning).await?;
-    let operation_id = operations::store::insert(&transaction, id, OperationKind::Retry, &admin.id, now).await?;
-    events::store::insert_provision(&transaction, id, operation_id).await?;
+    let tenant = tenants::store::set_status(transaction, id, TenantStatus::Provisioning).await?;
+    let operation_id = operations::store::insert(transaction, id, OperationKind::Retry, &admin.id, now).await?;
+    events::store::insert_provision(transaction, id, operation_id).await?;
     let entry = AuditEntry::done(admin.actor(), "tenant.retry", id, json!({ "operation_id": operation_id }));
-    audit::store::insert(&transaction, &entry).await?;
-    let location = HeaderValue::from_str(&format!("{BASE_PATH}/tenants/{id}")).map_err(Error::internal)?;
-    let response = Replayable {
-        status: StatusCode::ACCEPTED,
-        headers: vec![(header::LOCATION, location), (header::ETAG, etag(tenant.revision))],
-        body: serde_json::to_string(&tenant).map_err(Error::internal)?,
-    };
-    claim.complete(&transaction, &response).await?;
-    transaction.commit().await?;
-    app.dispatcher.provision(&connection, operation_id).await;
-    Ok(response.into_response())
+    audit::store::insert(transaction, &entry).await?;
+    Ok((tenant, operation_id))
 }

@@ -58,16 +58,12 @@ pub fn routes(app: App) -> Routes {
 struct TenantPatch {
     /// Name that people read.
     #[deserr(default)]
-    #[schema(value_type = Option<String>, nullable = false, format = "single-line", min_length = 1, max_length = 120,
-        example = "Kopi Kenangan")]
     name: Field<TenantName>,
     /// Limits, each on its own; `null` is unlimited.
     #[deserr(default)]
-    #[schema(value_type = Option<LimitsBody>, nullable = false)]
     limits: Field<LimitsBody>,
     /// `active` or `suspended`, from the other.
     #[deserr(default)]
-    #[schema(value_type = Option<TenantStatus>, nullable = false)]
     status: Field<TenantStatus>,
 }
 

@@ -1,4 +1,7 @@
-//! The audit log's own words.
+//! The audit log: who did what. Entries are only ever added.
+//!
+//! A change in the platform database has one entry, in the transaction of the change. A change in another database has two:
+//! the intent, committed before the change, and the outcome, which refers to the intent.
 
 #[cfg(feature = "postgres")]
 mod audited_change;
@@ -16,15 +19,15 @@ use uuid::Uuid;
 use crate::types::{Actor, InvalidValue, TenantId, timestamp};
 
 keyword_enum!(
-    /// How far something got that is in the audit log.
+    /// The outcome of an audited action.
     AuditOutcome {
-        /// It is about to be done; another entry tells whether it was.
+        /// The action is about to start. Another entry records the outcome.
         Intended = "intended",
-        /// It was done.
+        /// The action succeeded.
         Done = "done",
-        /// It was tried, and was not done.
+        /// The action failed and changed nothing.
         Failed = "failed",
-        /// Whoever wanted it may not.
+        /// The actor was not allowed to perform the action.
         Refused = "refused",
     }
 );
@@ -33,39 +36,50 @@ keyword_enum!(
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct AuditRecord {
-    /// Id.
     pub id: Uuid,
-    /// When.
+    /// Time of the entry.
     #[serde(serialize_with = "timestamp")]
     pub at: OffsetDateTime,
-    /// Who: an operator's id, their subject at the identity provider, `anonymous` or `system`.
+    /// A super-admin's id, a subject at the identity provider, `anonymous`, or `system`.
     pub actor: String,
-    /// The operator's e-mail address, where they are known here.
+    /// The super-admin's e-mail address; `null` if the actor has no account here.
     #[cfg_attr(feature = "http", schema(required = true, example = "ada@landlord.example"))]
     pub actor_email: Option<String>,
-    /// What.
     #[cfg_attr(feature = "http", schema(example = "tenant.update"))]
     pub action: String,
-    /// How far it got.
+    /// The outcome of the action.
     pub outcome: AuditOutcome,
-    /// The entry of the intent that this is the outcome of.
+    /// The id of the entry that recorded the intent, if this entry records its outcome.
     #[cfg_attr(feature = "http", schema(required = true))]
     pub intent_id: Option<Uuid>,
-    /// Which tenant.
+    /// The tenant that the action concerns.
     #[cfg_attr(feature = "http", schema(required = true))]
     pub tenant_id: Option<TenantId>,
-    /// The request that it was done by: its `x-request-id`.
+    /// The `x-request-id` of the request.
     #[cfg_attr(feature = "http", schema(required = true))]
     pub request_id: Option<String>,
     /// The address that the request came from.
     #[cfg_attr(feature = "http", schema(required = true, example = "203.0.113.7"))]
     pub source_address: Option<String>,
-    /// What changed, before and after; never a secret.
+    /// Details of the action, for a change the values before and after. Never contains a secret.
     #[cfg_attr(feature = "http", schema(value_type = Object, example = json!({"before": {"status": "active"}, "after": {"status": "suspended"}})))]
     pub details: Value,
 }
 
-/// Part of an action, an actor: 1 to 255 visible characters.
+/// Conditions of a list of entries.
+#[derive(Debug, Clone, Default)]
+pub struct AuditFilter {
+    pub tenant_id: Option<TenantId>,
+    pub actor: Option<String>,
+    pub action: Option<String>,
+    pub outcome: Option<AuditOutcome>,
+    /// Only entries at or after this time.
+    pub since: Option<OffsetDateTime>,
+    /// Only entries before this time.
+    pub until: Option<OffsetDateTime>,
+}
+
+/// Validates the name of an actor or an action: at most 255 visible characters.
 pub fn parse_audit_name(text: &str) -> Result<String, InvalidValue> {
     if text.chars().count() <= 255 && text.chars().all(|character| !character.is_control() && character != ' ') {
         Ok(text.to_owned())
@@ -74,43 +88,40 @@ pub fn parse_audit_name(text: &str) -> Result<String, InvalidValue> {
     }
 }
 
-/// One entry.
+/// An entry to write.
 #[derive(Debug, Clone)]
 pub struct AuditEntry<'a> {
-    /// Who.
     pub actor: Actor<'a>,
-    /// What: `tenant.create`, `tenant.update`, ….
+    /// Such as `tenant.create`.
     pub action: &'a str,
-    /// Which tenant.
     pub tenant_id: Option<TenantId>,
-    /// How far it got.
     pub outcome: AuditOutcome,
-    /// The entry of the intent that this is the outcome of.
+    /// The id of the entry that recorded the intent, if this entry records its outcome.
     pub intent_id: Option<Uuid>,
-    /// What changed, before and after; never a secret.
+    /// For a change the values before and after. Must not contain a secret.
     pub details: Value,
 }
 
 impl<'a> AuditEntry<'a> {
-    /// Something that is done in the transaction of the entry.
+    /// For an action that succeeds if the transaction of the entry commits.
     pub fn done(actor: Actor<'a>, action: &'a str, tenant_id: impl Into<Option<TenantId>>, details: Value) -> Self {
         let tenant_id = tenant_id.into();
         Self { actor, action, tenant_id, outcome: AuditOutcome::Done, intent_id: None, details }
     }
 
-    /// The same as an intent.
+    /// Turns the entry into an intent.
     #[must_use]
     pub fn intended(self) -> Self {
         Self { outcome: AuditOutcome::Intended, ..self }
     }
 
-    /// The same as the outcome of an intent, by the id of its entry.
+    /// Turns the entry into the outcome of an intent.
     #[must_use]
     pub fn outcome_of(self, intent_id: Uuid, outcome: AuditOutcome) -> Self {
         Self { intent_id: Some(intent_id), outcome, ..self }
     }
 
-    /// The same as something that was refused.
+    /// Turns the entry into a refusal.
     #[must_use]
     pub fn refused(self) -> Self {
         Self { outcome: AuditOutcome::Refused, ..self }

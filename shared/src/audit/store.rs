@@ -1,23 +1,18 @@
-//! The audit log: who did what to whom. It is only ever added to.
-//!
-//! What is done in this database alone has one entry, in the transaction of the change. What is done in another one has two:
-//! the intent, which is committed before anything is done, and the outcome, which names it.
+//! SQL of the table `audit`.
 
-use crate::audit::AuditEntry;
 use deadpool_postgres::GenericClient;
 use serde_json::Value;
-use time::OffsetDateTime;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::{
-    audit::{AuditOutcome, AuditRecord},
+    audit::{AuditEntry, AuditFilter, AuditOutcome, AuditRecord},
     error::{Error, Result},
     sql::Conditions,
     types::{Cursor, PageLimit, TenantId},
 };
 
-/// Writes an entry, and gives its id.
+/// Inserts an entry and returns its id.
 pub async fn insert(client: &impl GenericClient, entry: &AuditEntry<'_>) -> Result<Uuid> {
     let statement = client
         .prepare_cached(
@@ -46,8 +41,9 @@ pub async fn insert(client: &impl GenericClient, entry: &AuditEntry<'_>) -> Resu
     Ok(id)
 }
 
-/// The last day's intent of a request, by its mark in the details, that has no outcome: it was cut off.
-pub async fn find_cut_off(
+/// The latest intent of the last 24 hours that has no outcome, because its request was interrupted. `request` is the mark
+/// that identifies the request, in the entry's details. Returns id and details.
+pub async fn find_unfinished_intent(
     client: &impl GenericClient,
     actor: &str,
     action: &str,
@@ -75,24 +71,7 @@ pub async fn find_cut_off(
     Ok(Some((row.try_get(0)?, row.try_get(1)?)))
 }
 
-/// What a list is narrowed to.
-#[derive(Debug, Clone, Default)]
-pub struct AuditFilter {
-    /// Only of this tenant.
-    pub tenant_id: Option<TenantId>,
-    /// Only by this actor.
-    pub actor: Option<String>,
-    /// Only this action.
-    pub action: Option<String>,
-    /// Only what got so far.
-    pub outcome: Option<AuditOutcome>,
-    /// Only at this time or later.
-    pub since: Option<OffsetDateTime>,
-    /// Only before this time.
-    pub until: Option<OffsetDateTime>,
-}
-
-/// A page of entries, newest first, after `cursor`; and one more where the list goes on.
+/// A page of entries after `cursor`, newest first. It has one more than `limit` if another page follows.
 pub async fn list(
     client: &impl GenericClient,
     filter: &AuditFilter,
@@ -130,15 +109,16 @@ pub async fn list(
         let (at, id) = (conditions.number(&cursor.created_at), conditions.number(&cursor.id));
         conditions.add(format!("(at, id) < (${at}, ${id})"));
     }
-    // E-mails are looked up for the page alone: an actor who is no operator of ours is not even a UUID.
+    // E-mail addresses are joined to the page only, not to the whole log. The ids are compared as text, because an actor
+    // without an account here is no UUID.
     let statement = client
         .prepare_cached(&format!(
-            "SELECT page.*, admin.email
+            "SELECT page.*, super_admin.email
              FROM (
                  SELECT id, at, actor, action, outcome, intent_id, tenant_id, request_id, source_address, details
                  FROM audit {} ORDER BY at DESC, id DESC LIMIT $1
              ) page
-             LEFT JOIN super_admins admin ON admin.id::text = page.actor
+             LEFT JOIN super_admins super_admin ON super_admin.id::text = page.actor
              ORDER BY page.at DESC, page.id DESC",
             conditions.clause()
         ))

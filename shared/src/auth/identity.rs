@@ -1,28 +1,25 @@
-//! Whom a token speaks for.
+//! The identity that a verified token proves.
 
 use crate::types::{SuperAdminId, SuperAdminRole};
 
-/// Whom a token speaks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Identity {
-    /// A super-admin who signed in here.
+    /// A super-admin who signed in with a password of this platform.
     Own {
-        /// Who.
         id: SuperAdminId,
-        /// The epoch that the session belongs to.
+        /// The session is valid while this equals the super-admin's current epoch.
         session_epoch: i32,
     },
-    /// An operator who signed in at the identity provider.
+    /// A super-admin who signed in at the identity provider.
     Provider {
-        /// Who, as the provider says.
         subject: String,
-        /// What they may do, as the provider says.
+        /// From the token, or the configured default. A role in the platform database takes precedence.
         role: SuperAdminRole,
     },
 }
 
 impl Identity {
-    /// As logs and the audit log name them, where no more is known.
+    /// The id for logs: the super-admin's id, or the subject.
     pub fn name(&self) -> String {
         match self {
             Self::Own { id, .. } => id.to_string(),

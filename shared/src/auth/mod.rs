@@ -1,18 +1,19 @@
-//! Who is asking: bearer tokens (JWT, RFC 7519), and the keys that verify and sign them. What they may do: the extractors
-//! [`MayRead`], [`MayOperate`] and [`MayAdminister`], which are the check.
+//! Authentication: bearer tokens (JWT, RFC 7519) and the keys that verify and sign them. A verified token yields an
+//! [`Identity`]. Authorization is not decided here.
 
 mod identity;
-pub(crate) mod keys;
+mod jwk;
 mod oidc;
-pub(crate) mod private_key;
-pub(crate) mod published_keys;
-mod signer;
-mod verified;
+mod private_key;
+mod published_keys;
+mod token_cache;
+mod token_signer;
 mod verifier;
 
 pub use identity::Identity;
+pub use private_key::PrivateKey;
 pub use published_keys::PublishedKeys;
-pub use signer::{IssuedToken, TokenSigner};
+pub use token_signer::{IssuedToken, TokenSigner};
 pub use verifier::TokenVerifier;
 
 /// The role that a token must carry.

@@ -1,4 +1,4 @@
-//! The keys of the platform's identity provider, fetched when needed and kept for a while.
+//! The keys of the platform's identity provider, fetched on demand and cached.
 
 use std::{
     sync::Arc,
@@ -8,21 +8,20 @@ use std::{
 use reqwest::Client;
 use tokio::sync::{Mutex, RwLock};
 
-use crate::auth::keys::KeySet;
 use crate::{
+    auth::jwk::KeySet,
     clients::web,
     error::{Dependency, Error, Result},
 };
 
-/// Keys are good for this long without asking again.
-const FRESH: Duration = Duration::from_mins(15);
-/// Keys stay in use for this long while the provider cannot be reached.
-const USABLE: Duration = Duration::from_hours(24);
-/// An unknown `kid` makes us ask again, but no oftener than this, so that forged tokens cannot make us hammer the provider.
-const PAUSE: Duration = Duration::from_secs(30);
-/// How long the provider may take.
-const TIMEOUT: Duration = Duration::from_secs(2);
-/// A JWK Set is a few kilobytes.
+/// Cached keys are used for this long without a new fetch.
+const FRESH_FOR: Duration = Duration::from_mins(15);
+/// Cached keys are used for this long while the provider cannot be reached.
+const USABLE_FOR: Duration = Duration::from_hours(24);
+/// An unknown `kid` causes a new fetch, but at most one in this time, so that forged tokens cannot flood the provider.
+const MIN_FETCH_INTERVAL: Duration = Duration::from_secs(30);
+const FETCH_TIMEOUT: Duration = Duration::from_secs(2);
+/// A JWK Set has a few kilobytes.
 const MAX_BYTES: usize = 256 * 1024;
 
 struct Fetched {
@@ -30,44 +29,44 @@ struct Fetched {
     at: Instant,
 }
 
-/// The provider's key set behind its URL.
+/// The provider's key set.
 pub(super) struct RemoteKeys {
     url: String,
     client: Mutex<Option<Client>>,
     fetched: RwLock<Option<Fetched>>,
-    /// When we last asked, and the lock that makes one request ask for all that wait.
-    asked: Mutex<Option<Instant>>,
+    /// Time of the last fetch. Its lock lets one request fetch the keys for all that wait.
+    last_fetch: Mutex<Option<Instant>>,
 }
 
 impl RemoteKeys {
     pub(super) fn new(url: String) -> Self {
-        Self { url, client: Mutex::new(None), fetched: RwLock::new(None), asked: Mutex::new(None) }
+        Self { url, client: Mutex::new(None), fetched: RwLock::new(None), last_fetch: Mutex::new(None) }
     }
 
-    /// A key set that holds `key_id` if the provider publishes it.
+    /// A key set that contains `key_id` if the provider publishes it.
     pub(super) async fn with_key(&self, key_id: &str) -> Result<Arc<KeySet>> {
-        if let Some(keys) = self.cached(key_id, FRESH).await {
+        if let Some(keys) = self.cached(key_id, FRESH_FOR).await {
             return Ok(keys);
         }
-        let mut asked = self.asked.lock().await;
-        // Someone else may have asked while we waited.
-        if let Some(keys) = self.cached(key_id, FRESH).await {
+        let mut last_fetch = self.last_fetch.lock().await;
+        // Another request may have fetched the keys in the meantime.
+        if let Some(keys) = self.cached(key_id, FRESH_FOR).await {
             return Ok(keys);
         }
-        if asked.is_none_or(|at| at.elapsed() >= PAUSE) {
-            *asked = Some(Instant::now());
+        if last_fetch.is_none_or(|at| at.elapsed() >= MIN_FETCH_INTERVAL) {
+            *last_fetch = Some(Instant::now());
             match self.fetch().await {
                 Ok(keys) => {
                     let keys = Arc::new(keys);
                     *self.fetched.write().await = Some(Fetched { keys: Arc::clone(&keys), at: Instant::now() });
                     return Ok(keys);
                 }
-                Err(error) => tracing::warn!(error = %error.chain(), "the identity provider's keys cannot be fetched"),
+                Err(error) => tracing::warn!(error = %error.chain(), "fetching the identity provider's keys failed"),
             }
         }
-        match self.fetched.read().await.as_ref().filter(|fetched| fetched.at.elapsed() < USABLE) {
+        match self.fetched.read().await.as_ref().filter(|fetched| fetched.at.elapsed() < USABLE_FOR) {
             Some(fetched) => Ok(Arc::clone(&fetched.keys)),
-            None => Err(Error::unavailable(Dependency::IdentityProvider, "no keys yet")),
+            None => Err(Error::unavailable(Dependency::IdentityProvider, "its keys have not been fetched yet")),
         }
     }
 
@@ -84,7 +83,7 @@ impl RemoteKeys {
             if let Some(client) = slot.as_ref() {
                 client.clone()
             } else {
-                slot.insert(web::client(TIMEOUT).map_err(Error::internal)?).clone()
+                slot.insert(web::client(FETCH_TIMEOUT).map_err(Error::internal)?).clone()
             }
         };
         let response =

@@ -1,22 +1,32 @@
-//! Public keys, as they are published.
+//! Public keys that the platform publishes for its services.
 
-use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse};
+use jsonwebtoken::{
+    DecodingKey, Validation, decode,
+    jwk::{Jwk, JwkSet, PublicKeyUse},
+};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::auth::keys::algorithm_of;
-use crate::config::{ConfigError, ImpersonationKeysConfig};
+use crate::{
+    auth::{PrivateKey, jwk::algorithm_of},
+    config::{ConfigError, ImpersonationKeysConfig},
+};
 
 const NAME: &str = "IMPERSONATION_PUBLIC_KEYS";
 
-/// Members of a JWK that are for nobody to see (RFC 7518, section 6; RFC 8037).
+/// Private members of a JWK (RFC 7518, section 6; RFC 8037).
 const PRIVATE: [&str; 3] = ["d", "k", "p"];
 
-/// The keys that verify tokens of impersonations, as a JWK Set (RFC 7517).
+/// The keys that verify the tokens of impersonations, as a JWK Set (RFC 7517).
 #[derive(Debug, Clone)]
 pub struct PublishedKeys(JwkSet);
 
+/// The claims of a token that only checks whether two keys form a pair.
+#[derive(Serialize, Deserialize)]
+struct ProbeClaims {}
+
 impl PublishedKeys {
-    /// Reads the keys. What would not do as a published key is refused, and a private one most of all.
+    /// Reads the keys. A key that cannot be published is an error, above all a private key.
     pub fn new(config: &ImpersonationKeysConfig) -> Result<Self, ConfigError> {
         let invalid = |reason: String| ConfigError::invalid(NAME, reason);
         let document: Value = serde_json::from_str(&config.public_keys).map_err(|error| invalid(error.to_string()))?;
@@ -24,11 +34,12 @@ impl PublishedKeys {
         let mut keys = Vec::with_capacity(entries.len());
         for (index, entry) in entries.iter().enumerate() {
             if PRIVATE.iter().any(|member| entry.get(member).is_some()) {
-                return Err(invalid(format!("key {index} is not a public one")));
+                return Err(invalid(format!("key {index} is not a public key")));
             }
             let mut key: Jwk =
                 serde_json::from_value(entry.clone()).map_err(|error| invalid(format!("key {index}: {error}")))?;
-            let algorithm = algorithm_of(&key).ok_or_else(|| invalid(format!("key {index} is of no usable kind")))?;
+            let algorithm =
+                algorithm_of(&key).ok_or_else(|| invalid(format!("key {index} has an unsupported type")))?;
             if key.common.key_id.is_none() {
                 return Err(invalid(format!("key {index} has no kid")));
             }
@@ -37,20 +48,41 @@ impl PublishedKeys {
             keys.push(key);
         }
         if keys.is_empty() {
-            return Err(invalid("it holds no key".to_owned()));
+            return Err(invalid("the set contains no key".to_owned()));
         }
         Ok(Self(JwkSet { keys }))
     }
 
     /// The document, `application/jwk-set+json`.
     pub fn to_json(&self) -> String {
-        // Strings alone: it cannot fail.
+        // Cannot fail: a JWK Set consists of strings.
         serde_json::to_string(&self.0).unwrap_or_default()
     }
 
-    pub(crate) fn find(&self, key_id: &str) -> Option<&Jwk> {
-        self.0.find(key_id)
+    /// Checks that the public key of `private` is published, because otherwise no service could verify its tokens.
+    /// `id_variable` is the environment variable that holds the `kid`.
+    pub fn check_contains(&self, private: &PrivateKey, id_variable: &'static str) -> Result<(), ConfigError> {
+        let public = self
+            .0
+            .find(private.id())
+            .ok_or_else(|| ConfigError::invalid(id_variable, format!("no key in {NAME} has this kid")))?;
+        if is_pair(private, public) {
+            Ok(())
+        } else {
+            let reason = format!("the key with this kid in {NAME} does not match the private key");
+            Err(ConfigError::invalid(id_variable, reason))
+        }
     }
+}
+
+fn is_pair(private: &PrivateKey, public: &Jwk) -> bool {
+    let (Some(algorithm), Ok(verifying)) = (algorithm_of(public), DecodingKey::from_jwk(public)) else { return false };
+    let mut validation = Validation::new(algorithm);
+    validation.set_required_spec_claims::<&str>(&[]);
+    validation.validate_exp = false;
+    private
+        .sign("JWT", &ProbeClaims {})
+        .is_ok_and(|probe| decode::<ProbeClaims>(&probe, &verifying, &validation).is_ok())
 }
 
 #[cfg(test)]
@@ -67,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_published_with_their_use_and_algorithm() {
+    fn keys_are_published_with_use_and_algorithm() {
         let json = published(&json!({"kty": "OKP", "crv": "Ed25519", "kid": "a", "x": X})).unwrap();
         let expected = json!({"keys": [
             {"kty": "OKP", "crv": "Ed25519", "kid": "a", "x": X, "use": "sig", "alg": "EdDSA"},

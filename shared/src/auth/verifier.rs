@@ -1,4 +1,4 @@
-//! Verifying bearer tokens.
+//! Verification of bearer tokens.
 
 use std::sync::Arc;
 
@@ -7,34 +7,34 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
-use crate::auth::{
-    Identity, SUPER_ADMIN_ROLE,
-    keys::{KeySet, VerifyingKey},
-    oidc::RemoteKeys,
-    verified::VerifiedTokens,
-};
 use crate::{
+    auth::{
+        Identity, SUPER_ADMIN_ROLE,
+        jwk::{KeySet, VerifyingKey},
+        oidc::RemoteKeys,
+        token_cache::TokenCache,
+    },
     config::{ConfigError, TokenConfig},
     error::{Error, Result},
     types::SuperAdminRole,
 };
 
-/// A token is a few hundred bytes; what is far longer is not one.
+/// A token has a few hundred bytes.
 const MAX_TOKEN_BYTES: usize = 8 * 1024;
-/// How far clocks may be apart, in seconds.
+/// Accepted difference between clocks, in seconds.
 const LEEWAY: u32 = 5;
 
-/// Verifies bearer tokens: ours, and those of the platform's identity provider where it has one.
+/// Verifies the platform's own bearer tokens and those of its identity provider, if one is configured.
 ///
-/// The key is found by the token's `kid` and decides the algorithm; the issuer and the audience must be those that the key
+/// The token's `kid` selects the key, and the key determines the algorithm. Issuer and audience must be those that the key
 /// belongs to. Cheap to clone.
 #[derive(Clone)]
-pub struct TokenVerifier(Arc<Inner>);
+pub struct TokenVerifier(Arc<VerifierParts>);
 
-struct Inner {
+struct VerifierParts {
     own: Party,
     own_keys: KeySet,
-    verified: VerifiedTokens,
+    cache: TokenCache,
     provider: Option<Provider>,
 }
 
@@ -44,7 +44,7 @@ struct Provider {
     default_role: SuperAdminRole,
 }
 
-/// Who may have issued a token, for whom, and where it says the role.
+/// The issuer and audience that a token must have, and the claim that holds its role.
 struct Party {
     issuer: String,
     audience: String,
@@ -52,7 +52,7 @@ struct Party {
 }
 
 #[derive(Deserialize)]
-struct Claims {
+struct VerifiedClaims {
     sub: String,
     #[serde(flatten)]
     other: Map<String, Value>,
@@ -61,12 +61,12 @@ struct Claims {
 const INVALID: Error = Error::Unauthenticated("The bearer token is not valid");
 
 impl TokenVerifier {
-    /// Reads the keys; fetches nothing yet.
+    /// Reads the platform's own keys. The identity provider's keys are fetched on first use.
     pub fn new(config: &TokenConfig) -> Result<Self, ConfigError> {
         let own_keys =
             KeySet::parse(&config.public_keys).map_err(|error| ConfigError::invalid("JWT_PUBLIC_KEYS", error))?;
         if own_keys.is_empty() && config.oidc.is_none() {
-            return Err(ConfigError::invalid("JWT_PUBLIC_KEYS", "it holds no usable key"));
+            return Err(ConfigError::invalid("JWT_PUBLIC_KEYS", "the set contains no usable key"));
         }
         let own =
             Party { issuer: config.issuer.clone(), audience: config.audience.clone(), role_claim: "role".to_owned() };
@@ -79,38 +79,38 @@ impl TokenVerifier {
             keys: RemoteKeys::new(oidc.jwks_url.clone()),
             default_role: oidc.default_role,
         });
-        Ok(Self(Arc::new(Inner { own, own_keys, verified: VerifiedTokens::default(), provider })))
+        Ok(Self(Arc::new(VerifierParts { own, own_keys, cache: TokenCache::default(), provider })))
     }
 
-    /// Whom the token speaks for; [`Error::Unauthenticated`] when it is not valid, [`Error::Forbidden`] when it is and the
-    /// role `super_admin` is missing.
+    /// The identity of the token. [`Error::Unauthenticated`] if it is not valid, [`Error::Forbidden`] if it is valid but
+    /// lacks the role `super_admin`.
     pub async fn verify(&self, token: &str) -> Result<Identity> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(INVALID);
         }
         let now = OffsetDateTime::now_utc().unix_timestamp();
-        if let Some(identity) = self.0.verified.find(token, now - i64::from(LEEWAY)) {
+        if let Some(identity) = self.0.cache.find(token, now - i64::from(LEEWAY)) {
             return Ok(identity);
         }
         let key_id = decode_header(token).ok().and_then(|header| header.kid).ok_or(INVALID)?;
         if let Some(key) = self.0.own_keys.find(&key_id) {
             let claims = check(token, key, &self.0.own)?;
             let identity = claims.own_identity()?;
-            self.0.verified.insert(token, identity.clone(), claims.expires_at());
+            self.0.cache.insert(token, identity.clone(), claims.expires_at());
             return Ok(identity);
         }
         let Some(provider) = &self.0.provider else { return Err(INVALID) };
         let keys = provider.keys.with_key(&key_id).await?;
-        // Verified each time, as the provider may have withdrawn its key.
+        // Not cached, because the provider may withdraw a key.
         let claims = check(token, keys.find(&key_id).ok_or(INVALID)?, &provider.party)?;
         let role = claims.provider_role(&provider.party).unwrap_or(provider.default_role);
         Ok(Identity::Provider { subject: claims.sub, role })
     }
 }
 
-impl Claims {
+impl VerifiedClaims {
     fn own_identity(&self) -> Result<Identity> {
-        // Tokens that were signed before there were epochs are of the first one.
+        // A token without an epoch belongs to the first one.
         let session_epoch = match self.other.get("epoch") {
             None => 0,
             Some(epoch) => epoch.as_i64().and_then(|epoch| epoch.try_into().ok()).ok_or(INVALID)?,
@@ -118,7 +118,7 @@ impl Claims {
         Ok(Identity::Own { id: self.sub.parse().map_err(|_| INVALID)?, session_epoch })
     }
 
-    /// The greatest role that the provider names, as `super_admin:owner` beside `super_admin`.
+    /// The highest role among values such as `super_admin:owner`, which the provider lists beside `super_admin`.
     fn provider_role(&self, party: &Party) -> Option<SuperAdminRole> {
         let named = |text: &Value| {
             let (prefix, role) = text.as_str()?.split_once(':')?;
@@ -134,16 +134,16 @@ impl Claims {
     }
 }
 
-/// The claims of a token that is good.
-fn check(token: &str, key: &VerifyingKey, party: &Party) -> Result<Claims> {
+/// Verifies the signature, the registered claims and the role.
+fn check(token: &str, key: &VerifyingKey, party: &Party) -> Result<VerifiedClaims> {
     let mut validation = Validation::new(key.algorithm);
     validation.leeway = LEEWAY.into();
     validation.validate_nbf = true;
     validation.set_issuer(&[&party.issuer]);
     validation.set_audience(&[&party.audience]);
     validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
-    let claims = decode::<Claims>(token, &key.key, &validation).map_err(|_| INVALID)?.claims;
-    // A token that someone else acts with (RFC 8693) is for the platform's services, never for this API.
+    let claims = decode::<VerifiedClaims>(token, &key.key, &validation).map_err(|_| INVALID)?.claims;
+    // A delegated token (RFC 8693), such as that of an impersonation, is for the platform's services, never for this API.
     if claims.other.contains_key("act") || claims.sub.is_empty() || claims.sub.len() > 255 {
         return Err(INVALID);
     }

@@ -1,5 +1,5 @@
-//! Kafka, by librdkafka. Every client connects in the background, when it is first asked for something; what it is asked
-//! waits no longer than the caller says. Calls that block belong on [`tokio::task::spawn_blocking`].
+//! Kafka, through librdkafka. Each client connects in the background at first use; calls wait no longer than the caller
+//! allows. Blocking calls belong on [`tokio::task::spawn_blocking`].
 
 use std::{thread, time::Duration};
 
@@ -20,26 +20,25 @@ use crate::{
     error::{Dependency, Error, Result},
 };
 
-/// Sends messages.
 pub type Producer = FutureProducer<Log>;
-/// Reads messages, and knows the topics, their partitions and offsets.
+/// Reads messages, topics, partitions and offsets.
 pub type Consumer = BaseConsumer<Log>;
-/// Makes topics.
+/// Creates topics.
 pub type Admin = AdminClient<Log>;
-/// Knows the topics and their partitions, and does nothing else.
+/// Reads topics and partitions only.
 pub type Observer = Client<Log>;
 
-/// What a consumer sees of transactions.
+/// Which messages of transactions a consumer receives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Isolation {
-    /// Messages of committed transactions; the end of a partition is where the first open transaction begins.
+    /// Those of committed transactions; a partition ends where its first open transaction begins.
     Committed,
-    /// All messages; the end of a partition is the end.
+    /// All of them.
     Uncommitted,
 }
 
-/// A producer of transactions. All that bear one `transactional_id` are one to Kafka: of them only the latest to call
-/// `init_transactions` can send, and an open transaction of those before it is aborted by that call.
+/// A producer of transactions. Of all producers with one `transactional_id` only the latest to call `init_transactions` can
+/// send; that call aborts an open transaction of the earlier ones.
 pub fn producer(config: &KafkaConfig, transactional_id: &str) -> Result<Producer> {
     let timeout = config.timeout.as_millis();
     let mut settings = settings(config);
@@ -48,18 +47,18 @@ pub fn producer(config: &KafkaConfig, transactional_id: &str) -> Result<Producer
         .set("enable.idempotence", "true")
         .set("acks", "all")
         .set("message.timeout.ms", timeout.to_string())
-        // A transaction that nobody ends holds up those who read what is committed, until this much has passed.
+        // An abandoned transaction blocks consumers of committed messages for this long.
         .set("transaction.timeout.ms", (timeout * 3).to_string())
-        // As the Java clients do it, so that a key has one partition whoever sends.
+        // The partitioner of the Java clients, so that a key has one partition for every client.
         .set("partitioner", "murmur2_random");
     create(&settings)
 }
 
-/// A consumer to be assigned to partitions; it joins no group, commits no offsets and tells of the end of a partition.
+/// A consumer for assigned partitions: it joins no group, commits no offsets, and reports the end of a partition.
 pub fn consumer(config: &KafkaConfig, isolation: Isolation) -> Result<Consumer> {
     let mut settings = settings(config);
     settings
-        // librdkafka wants the name of a group even from one that joins none.
+        // librdkafka requires a group name even from a consumer that joins none.
         .set("group.id", "landlord")
         .set("enable.auto.commit", "false")
         .set("enable.partition.eof", "true")
@@ -75,28 +74,26 @@ pub fn consumer(config: &KafkaConfig, isolation: Isolation) -> Result<Consumer> 
     create(&settings)
 }
 
-/// A client that makes topics.
 pub fn admin(config: &KafkaConfig) -> Result<Admin> {
     create(&settings(config))
 }
 
-/// A client that is asked how topics are.
 pub fn observer(config: &KafkaConfig) -> Result<Observer> {
     let settings = settings(config);
     let native = settings.create_native_config().map_err(Error::internal)?;
-    // To librdkafka, every client is a producer or a consumer; the former does less by itself.
+    // In librdkafka each client is a producer or a consumer; a producer does less in the background.
     Client::new(&settings, native, RDKafkaType::RD_KAFKA_PRODUCER, Log).map_err(Error::internal)
 }
 
-/// Runs a call of librdkafka that blocks. It runs to its end, or its own timeout, even if nobody waits for it any more.
+/// Runs a blocking call of librdkafka. The call ends by itself or by its own timeout, even if the returned future is dropped.
 pub async fn blocking<T: Send + 'static>(call: impl FnOnce() -> Result<T, KafkaError> + Send + 'static) -> Result<T> {
     Ok(tokio::task::spawn_blocking(call).await.map_err(Error::internal)??)
 }
 
-/// Drops a client where nobody waits for it: librdkafka ends its threads first, which takes a while.
+/// Drops a client on a thread of its own, because librdkafka first waits for its own threads.
 pub fn end_aside<T: Send + 'static>(client: T) {
-    // Without a thread to spare it is dropped here and now.
-    let _ended = thread::Builder::new().spawn(move || drop(client));
+    // If no thread can be started, the client is dropped here.
+    let _thread = thread::Builder::new().spawn(move || drop(client));
 }
 
 fn settings(config: &KafkaConfig) -> ClientConfig {
@@ -109,9 +106,9 @@ fn settings(config: &KafkaConfig) -> ClientConfig {
         .set("socket.timeout.ms", timeout.as_millis().to_string())
         .set("socket.connection.setup.timeout.ms", timeout.max(Duration::from_secs(1)).as_millis().to_string())
         .set("socket.keepalive.enable", "true")
-        // A topic is made on purpose, or not at all: asking for one that is missing must not make it.
+        // A query for a missing topic must not create it.
         .set("allow.auto.create.topics", "false")
-        // A broker that is back is noticed soon.
+        // Reconnects soon after a broker has returned.
         .set("reconnect.backoff.max.ms", "1000")
         .set_log_level(RDKafkaLogLevel::Warning);
     if let Some(sasl) = &config.sasl {
@@ -123,13 +120,13 @@ fn settings(config: &KafkaConfig) -> ClientConfig {
     settings
 }
 
-/// What fails here is the configuration: nothing is connected yet.
+/// Errors are about the configuration, because no connection is opened yet.
 fn create<T: FromClientConfigAndContext<Log>>(settings: &ClientConfig) -> Result<T> {
     settings.create_with_context(Log).map_err(Error::internal)
 }
 
-/// Sends librdkafka's own words to our log. A connection that fails is a warning: it is tried again, and what was asked for
-/// fails on its own when it has waited too long.
+/// Forwards librdkafka's log. A failed connection is a warning: librdkafka reconnects, and a pending call fails by its own
+/// timeout.
 pub struct Log;
 
 impl ClientContext for Log {
@@ -143,7 +140,8 @@ impl ClientContext for Log {
         }
     }
 
-    /// What matters of these is logged as well, and without the repetitions; the end of a partition is no error at all.
+    /// For debugging only: errors that matter are in the log as well, without repetitions, and the end of a partition is no
+    /// error.
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::debug!(error = %error, "{reason}");
     }

@@ -1,5 +1,5 @@
-//! One module a store: how to connect to it, with timeouts on everything, and what its errors mean. Connections are made
-//! at first use, so that a function starts as fast as one that has none.
+//! One module per store: connections with timeouts, and the conversion of its errors. Connections are opened at first use, so
+//! that a function starts as fast as one without stores.
 
 #[cfg(any(feature = "s3", feature = "sqs"))]
 pub mod aws;

@@ -1,5 +1,3 @@
-//! MongoDB.
-
 use mongodb::{
     Client,
     error::{Error as MongoError, ErrorKind},
@@ -12,12 +10,12 @@ use crate::{
     error::{Dependency, Error, Result},
 };
 
-/// A client of one replica set. It connects in the background and at first use; writes are acknowledged by a majority,
-/// journaled.
+/// A client of one replica set. It connects in the background and at first use. Writes are acknowledged by a majority, after
+/// they are journaled.
 pub async fn connect(config: &MongoConfig) -> Result<Client> {
     let mut options = ClientOptions::parse(config.url.expose_secret())
         .await
-        // The parser's own words may repeat the password.
+        // The parser's message may contain the password.
         .map_err(|_| Error::internal("the MongoDB connection string is not usable"))?;
     options.app_name.get_or_insert_with(|| "landlord".to_owned());
     options.server_selection_timeout = Some(config.timeout);
@@ -30,7 +28,7 @@ pub async fn connect(config: &MongoConfig) -> Result<Client> {
 
 impl From<MongoError> for Error {
     fn from(error: MongoError) -> Self {
-        // The server, or the driver, says itself that the same call may succeed next time.
+        // Labels of the server or the driver on errors after which the same call may succeed.
         let labelled = [
             mongodb::error::RETRYABLE_WRITE_ERROR,
             mongodb::error::TRANSIENT_TRANSACTION_ERROR,

@@ -1,5 +1,3 @@
-//! PostgreSQL.
-
 use std::{
     fs,
     ops::{Deref, DerefMut},
@@ -7,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+pub use deadpool_postgres::Transaction;
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime};
 use futures::{FutureExt, future::BoxFuture};
 use rustls::{ClientConfig, RootCertStore, pki_types::CertificateDer, pki_types::pem::PemObject};
@@ -20,17 +19,17 @@ use crate::{
     error::{Dependency, Error, Result},
 };
 
-/// A connection of the pool; it goes back when dropped.
+/// A connection of a pool; dropping it returns it to the pool.
 pub type Connection = deadpool_postgres::Client;
 
-/// The platform database: a small pool that connects when it is first asked.
+/// A small pool that opens its connections at first use.
 #[derive(Clone)]
 pub struct Postgres {
     pool: Pool,
 }
 
 impl Postgres {
-    /// Makes the pool; connects to nothing yet.
+    /// Creates the pool; opens no connection yet.
     pub fn connect(config: &PostgresConfig) -> Result<Self, ConfigError> {
         let settings = settings(config)?;
         let recycle = ManagerConfig { recycling_method: RecyclingMethod::Fast };
@@ -39,7 +38,7 @@ impl Postgres {
         } else {
             Manager::from_config(settings, tls(config.ca_file.as_deref())?, recycle)
         };
-        // Set on the session and not at start-up, as proxies of PostgreSQL refuse unknown start-up options.
+        // Set in the session, because proxies of PostgreSQL reject unknown start-up options.
         let limits = session_limits(config.statement_timeout);
         let pool = Pool::builder(manager)
             .max_size(config.pool_size)
@@ -56,19 +55,19 @@ impl Postgres {
         Ok(Self { pool })
     }
 
-    /// A connection, made now if none is idle. Waits no longer than the connect timeout.
+    /// An idle or a new connection. Waits no longer than the connect timeout.
     pub async fn get(&self) -> Result<Connection> {
         Ok(self.pool.get().await?)
     }
 
-    /// A connection that others are not to have after this one, unless it is given back.
+    /// A connection that is closed when it is dropped, see [`Session`].
     pub async fn session(&self) -> Result<Session> {
         self.get().await.map(Session::of)
     }
 }
 
-/// A connection that ends when it is dropped, whatever it waits for: what it holds on the server ends with it, and one that
-/// hangs is nobody else's.
+/// A connection that is closed when it is dropped, instead of returning to its pool: its locks on the server end with it, and
+/// nobody else gets a connection that hangs.
 pub struct Session(Option<Connection>);
 
 impl Session {
@@ -77,7 +76,7 @@ impl Session {
         Self(Some(connection))
     }
 
-    /// Gives the connection back to its pool.
+    /// Returns the connection to its pool.
     pub fn give_back(mut self) {
         drop(self.0.take());
     }
@@ -89,7 +88,7 @@ impl Deref for Session {
     fn deref(&self) -> &Connection {
         match &self.0 {
             Some(connection) => connection,
-            None => unreachable!("it is taken by those alone who take the session by value"),
+            None => unreachable!("only methods that consume the session take the connection"),
         }
     }
 }
@@ -98,7 +97,7 @@ impl DerefMut for Session {
     fn deref_mut(&mut self) -> &mut Connection {
         match &mut self.0 {
             Some(connection) => connection,
-            None => unreachable!("it is taken by those alone who take the session by value"),
+            None => unreachable!("only methods that consume the session take the connection"),
         }
     }
 }
@@ -111,8 +110,8 @@ impl Drop for Session {
     }
 }
 
-/// One connection of its own, to `database` on the server of `config` (its own database, unless said). It ends when the
-/// client is dropped.
+/// A connection outside any pool, to `database` on the server of `config` (by default, to the database in its URL). Dropping
+/// the client closes it.
 pub async fn connect_once(config: &PostgresConfig, database: Option<&str>) -> Result<Client> {
     let mut server = Server::of(config).map_err(Error::internal)?;
     if let Some(database) = database {
@@ -124,13 +123,13 @@ pub async fn connect_once(config: &PostgresConfig, database: Option<&str>) -> Re
     Ok(client)
 }
 
-/// How to reach a server.
+/// The settings of connections to a server.
 pub(super) struct Server {
     pub(super) settings: Config,
     tls: Option<MakeRustlsConnect>,
 }
 
-/// The other half of a client: nothing moves unless it is polled.
+/// The input and output of a client, which does nothing unless this is polled.
 pub(super) type Wire = BoxFuture<'static, Result<(), tokio_postgres::Error>>;
 
 impl Server {
@@ -141,7 +140,7 @@ impl Server {
         Ok(Self { settings, tls })
     }
 
-    /// Connects with settings that were made of its own.
+    /// Connects with settings derived from [`Self::settings`].
     pub(super) async fn open(&self, settings: &Config) -> Result<(Client, Wire), tokio_postgres::Error> {
         if let Some(tls) = &self.tls {
             let (client, connection) = settings.connect(tls.clone()).await?;
@@ -164,10 +163,10 @@ fn settings(config: &PostgresConfig) -> Result<Config, ConfigError> {
         .url
         .expose_secret()
         .parse()
-        // The parser's own words may repeat the password.
+        // The parser's message may contain the password.
         .map_err(|_| ConfigError::invalid("POSTGRES_URL", "not a PostgreSQL connection string"))?;
     settings.connect_timeout(config.connect_timeout);
-    // A peer that vanished without a word is noticed, instead of holding the next request for minutes.
+    // Without it, a request on a connection whose peer has vanished waits for minutes.
     settings.tcp_user_timeout(config.statement_timeout + Duration::from_secs(1));
     settings.keepalives_idle(Duration::from_secs(30));
     if settings.get_application_name().is_none() {
@@ -176,7 +175,7 @@ fn settings(config: &PostgresConfig) -> Result<Config, ConfigError> {
     Ok(settings)
 }
 
-/// A transaction whose process froze in its midst ends before those who wait for its locks give up.
+/// The transaction of a frozen process ends before the statements that wait for its locks time out.
 pub(super) fn session_limits(statement_timeout: Duration) -> String {
     let millis = statement_timeout.as_millis();
     format!("SET statement_timeout = {millis}; SET idle_in_transaction_session_timeout = {}", millis * 3 / 4)
@@ -202,7 +201,7 @@ fn tls(ca_file: Option<&Path>) -> Result<MakeRustlsConnect, ConfigError> {
     Ok(MakeRustlsConnect::new(config))
 }
 
-/// What the server answered, where an error of ours is one of its answers.
+/// The code in the server's answer, if the error is caused by one.
 pub fn sql_state(error: &Error) -> Option<&SqlState> {
     let mut next = std::error::Error::source(error);
     while let Some(source) = next {
@@ -217,7 +216,7 @@ pub fn sql_state(error: &Error) -> Option<&SqlState> {
 impl From<tokio_postgres::Error> for Error {
     fn from(error: tokio_postgres::Error) -> Self {
         let transient = match error.code() {
-            // The server answered: is it about itself, or about what we asked?
+            // The server answered. Its state, rather than the statement, is the cause of these:
             Some(code) => {
                 matches!(
                     *code,
@@ -233,7 +232,7 @@ impl From<tokio_postgres::Error> for Error {
                         | SqlState::READ_ONLY_SQL_TRANSACTION
                 ) || ["08", "53", "58"].contains(&&code.code()[..2])
             }
-            // It did not: the connection failed or broke, unless the fault is in how we read the answer.
+            // The connection failed or broke, unless the answer could not be read.
             None => {
                 error.is_closed()
                     || std::error::Error::source(&error).is_some_and(<dyn std::error::Error>::is::<std::io::Error>)
@@ -246,7 +245,7 @@ impl From<tokio_postgres::Error> for Error {
 impl From<PoolError> for Error {
     fn from(error: PoolError) -> Self {
         match error {
-            // A connection that cannot be made is the server's matter, whatever the cause; wrong credentials too.
+            // Every failure to connect counts as the server's, wrong credentials too.
             PoolError::Timeout(_) | PoolError::Backend(_) => Self::unavailable(Dependency::PostgreSql, error),
             _ => Self::internal(error),
         }

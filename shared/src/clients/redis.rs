@@ -1,4 +1,4 @@
-//! Redis: what is kept there may be lost.
+//! Redis, which holds only data that may be lost.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::{
     error::{Dependency, Error, Result},
 };
 
-/// Redis, connected at first use and again after a failure.
+/// A connection to Redis that is opened at first use and again after a failure.
 pub struct Redis {
     client: Client,
     settings: AsyncConnectionConfig,
@@ -22,7 +22,7 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// Reads the URL; connects to nothing yet.
+    /// Reads the URL; opens no connection yet.
     pub fn connect(config: &RedisConfig) -> Result<Self, ConfigError> {
         let client = Client::open(config.url.expose_secret())
             .map_err(|_| ConfigError::invalid("REDIS_URL", "not a Redis connection string"))?;
@@ -34,14 +34,14 @@ impl Redis {
 
     /// Runs a script on the server, in one round trip.
     pub async fn run<T: FromRedisValue>(&self, script: &redis::ScriptInvocation<'_>) -> Result<T> {
-        self.ask(|mut connection| async move { script.invoke_async(&mut connection).await }).await
+        self.attempt(|mut connection| async move { script.invoke_async(&mut connection).await }).await
     }
 
     /// Sends a command. Waits no longer than the timeout, connecting included.
     pub async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Result<T> {
-        let ask = self.ask(|mut connection| async move { command.query_async(&mut connection).await });
-        let Ok(answer) = timeout(self.timeout, ask).await else {
-            // What is late on this connection would be late again. Whoever has the lock is making another.
+        let call = self.attempt(|mut connection| async move { command.query_async(&mut connection).await });
+        let Ok(answer) = timeout(self.timeout, call).await else {
+            // The next call on this connection would be late as well. A task that holds the lock is opening another.
             if let Ok(mut connection) = self.connection.try_lock() {
                 *connection = None;
             }
@@ -50,30 +50,30 @@ impl Redis {
         answer
     }
 
-    /// A connection that was kept may have ended unseen, with the server that it led to. Then it is asked once more, on a new
-    /// one; what is asked must bear to be done twice.
-    async fn ask<T, F>(&self, question: impl Fn(MultiplexedConnection) -> F) -> Result<T>
+    /// The kept connection may have been closed by the server unnoticed. Then the call is repeated once on a new connection;
+    /// it must be idempotent.
+    async fn attempt<T, F>(&self, call: impl Fn(MultiplexedConnection) -> F) -> Result<T>
     where
         F: Future<Output = RedisResult<T>>,
     {
         let kept = self.connection.lock().await.clone();
         if let Some(connection) = kept {
-            match question(connection).await {
+            match call(connection).await {
                 Err(error) if error.is_connection_dropped() => self.forget(&error).await,
-                answer => return self.noted(answer).await,
+                answer => return self.checked(answer).await,
             }
         }
-        self.noted(question(self.connection().await?).await).await
+        self.checked(call(self.connection().await?).await).await
     }
 
-    async fn noted<T>(&self, answer: RedisResult<T>) -> Result<T> {
+    async fn checked<T>(&self, answer: RedisResult<T>) -> Result<T> {
         if let Err(error) = &answer {
             self.forget(error).await;
         }
         Ok(answer?)
     }
 
-    /// A connection that nobody else uses; it ends when it is dropped.
+    /// A connection for the caller alone; dropping it closes it.
     pub async fn open(&self) -> Result<MultiplexedConnection> {
         Ok(self.client.get_multiplexed_async_connection_with_config(&self.settings).await?)
     }
@@ -88,7 +88,7 @@ impl Redis {
         Ok(connection)
     }
 
-    /// Drops a connection that broke, so that the next call makes another.
+    /// Drops a broken connection, so that the next call opens another.
     async fn forget(&self, error: &RedisError) {
         if error.is_io_error() || error.is_timeout() || error.is_unrecoverable_error() {
             *self.connection.lock().await = None;

@@ -11,9 +11,8 @@ use crate::{
     error::{Dependency, Error},
 };
 
-/// The bucket of the tenants; its client is made at first use.
+/// The bucket of the tenants. Its client is created at first use.
 pub struct Bucket {
-    /// Name of the bucket.
     pub name: String,
     force_path_style: bool,
     attempts: Attempts,
@@ -21,7 +20,7 @@ pub struct Bucket {
 }
 
 impl Bucket {
-    /// Connects to nothing yet.
+    /// Opens no connection yet.
     pub fn connect(config: &S3Config) -> Self {
         Self::with(config, Attempts::new(Duration::from_secs(3), 2))
     }
@@ -32,7 +31,6 @@ impl Bucket {
         Self { name, force_path_style, attempts, client: OnceCell::new() }
     }
 
-    /// The SDK's client.
     pub async fn client(&self) -> &Client {
         self.client
             .get_or_init(|| async {
@@ -43,7 +41,7 @@ impl Bucket {
     }
 }
 
-/// What a failed call means: a refusal is ours to mend, everything else may pass.
+/// A rejected call is an internal error, because its cause is our configuration; other failures are temporary.
 impl<E, R> From<aws_sdk_s3::error::SdkError<E, R>> for Error
 where
     E: std::error::Error + Send + Sync + aws_sdk_s3::error::ProvideErrorMetadata + 'static,

@@ -1,4 +1,4 @@
-//! SQS. Messages carry ids only.
+//! SQS. Messages contain only ids.
 
 use std::time::Duration;
 
@@ -8,14 +8,14 @@ use tokio::sync::OnceCell;
 use crate::clients::aws::Attempts;
 use crate::error::{Dependency, Error, Result};
 
-/// SQS; its client is made at first use, as most requests of most functions never send.
+/// SQS. Its client is created at first use, because most requests send no message.
 pub struct Sqs {
     attempts: Attempts,
     client: OnceCell<Client>,
 }
 
 impl Sqs {
-    /// Connects to nothing yet. A call gives up after 2 s.
+    /// Opens no connection yet. A call fails after at most 2 s.
     pub fn new() -> Self {
         Self::with(Attempts::new(Duration::from_secs(1), 2))
     }
@@ -25,7 +25,7 @@ impl Sqs {
         Self { attempts, client: OnceCell::new() }
     }
 
-    /// Sends one message. Gives up soon: what must not be lost is in the outbox too.
+    /// Sends one message. Fails soon, because messages that must not be lost are in the outbox too.
     pub async fn send(&self, queue_url: &str, body: &str) -> Result<()> {
         self.client()
             .await
@@ -38,7 +38,7 @@ impl Sqs {
             .map_err(|error| Error::unavailable(Dependency::Sqs, error))
     }
 
-    /// Sends several messages, 10 at the most, in one request. An error means that one or more were not accepted.
+    /// Sends at most 10 messages in one request. An error means that at least one was not accepted.
     pub async fn send_batch(&self, queue_url: &str, bodies: &[String]) -> Result<()> {
         let entry = |(index, body): (usize, &String)| {
             SendMessageBatchRequestEntry::builder().id(index.to_string()).message_body(body).build()
@@ -49,14 +49,13 @@ impl Sqs {
         match answer.failed() {
             [] => Ok(()),
             failed => {
-                let why =
+                let reason =
                     format!("{} of {} messages were not accepted: {}", failed.len(), bodies.len(), failed[0].code());
-                Err(Error::unavailable(Dependency::Sqs, why))
+                Err(Error::unavailable(Dependency::Sqs, reason))
             }
         }
     }
 
-    /// The SDK's client.
     pub async fn client(&self) -> &Client {
         self.client.get_or_init(|| async { Client::new(&self.attempts.load().await) }).await
     }

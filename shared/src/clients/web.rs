@@ -1,21 +1,21 @@
-//! HTTP of others: their keys, their health.
+//! HTTP requests to other services.
 
 use std::time::Duration;
 
 use reqwest::{Client, Response, redirect};
 
-/// A client that follows no redirect, and gives up after `timeout`.
+/// A client that follows no redirects, and whose requests fail after `timeout`.
 pub fn client(timeout: Duration) -> reqwest::Result<Client> {
     Client::builder()
         .timeout(timeout)
         .redirect(redirect::Policy::none())
-        // A connection that was idle may have died unseen, and what is asked here is asked rarely.
+        // Requests are rare, and an idle connection may have been closed unnoticed.
         .pool_max_idle_per_host(0)
         .user_agent("landlord")
         .build()
 }
 
-/// Reads a body; `None` when it has more than `limit` bytes, of which no more are read.
+/// Reads a body; `None` if it is longer than `limit` bytes.
 pub async fn read(mut response: Response, limit: usize) -> reqwest::Result<Option<Vec<u8>>> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await? {

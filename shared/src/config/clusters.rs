@@ -1,22 +1,22 @@
-//! The database clusters that tenants are placed on.
+//! The database clusters on which tenants are placed.
 
 use secrecy::SecretString;
 use serde::Deserialize;
 
 use crate::config::{ConfigError, optional, secret};
 
-/// MongoDB advises at most about 10,000 collections a replica set, and a tenant has eight.
+/// MongoDB recommends at most about 10,000 collections per replica set; a tenant has eight.
 const DEFAULT_MAX_TENANTS: i64 = 10_000 / 8;
 
-/// One server, or replica set, that holds databases of tenants.
+/// A server or replica set with databases of tenants.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cluster {
-    /// What tenant rows call it. Never changes.
+    /// The name in the tenants' rows. It never changes.
     pub name: String,
-    /// Connection string of a role that may create databases.
+    /// The connection string of a role that may create databases.
     pub url: SecretString,
-    /// How many tenants it takes (1,250 unless said).
+    /// The maximum number of tenants (default 1,250).
     #[serde(default = "default_max_tenants")]
     pub max_tenants: i64,
     /// Whether new tenants are placed on it.
@@ -53,7 +53,6 @@ impl Clusters {
         Self(vec![Cluster { name: "main".to_owned(), url: url.into(), max_tenants: DEFAULT_MAX_TENANTS, open: true }])
     }
 
-    /// The cluster of a name.
     pub fn find(&self, name: &str) -> Option<&Cluster> {
         self.0.iter().find(|cluster| cluster.name == name)
     }
@@ -63,7 +62,7 @@ impl Clusters {
         let clusters: Vec<Cluster> = serde_json::from_str(&text)
             .map_err(|error| ConfigError::invalid(list, format!("not a JSON array of clusters: {error}")))?;
         if clusters.is_empty() {
-            return Err(ConfigError::invalid(list, "it names no cluster"));
+            return Err(ConfigError::invalid(list, "it contains no cluster"));
         }
         for (index, cluster) in clusters.iter().enumerate() {
             if clusters[..index].iter().any(|earlier| earlier.name == cluster.name) {

@@ -1,23 +1,23 @@
-//! What health looks at beside the stores, and how long it looks.
+//! Configuration of health checks, apart from the stores.
 
 use std::time::Duration;
 
 use crate::config::{ConfigError, FromEnv, optional, parsed};
-use crate::types::{Channel, Service};
+use crate::types::{Channel, Microservice};
 
-/// The probes' deadline, and where the platform's services and the channels' providers say how they are.
+/// The deadline of the probes, and the URLs of the platform's services and the channels' providers.
 #[derive(Debug, Clone)]
 pub struct HealthConfig {
-    /// `HEALTH_PROBE_TIMEOUT_MS` (1000; 50 to 5000): how long each probe may take, all at once.
+    /// `HEALTH_PROBE_TIMEOUT_MS` (1000; 50 to 5000): how long the probes may take, which all run at once.
     pub probe_timeout: Duration,
-    /// `WEBHOOK_INGESTOR_HEALTH_URL`, `WS_SERVER_HEALTH_URL`, `AI_AGENT_HEALTH_URL`, `BILLING_SERVICE_HEALTH_URL`: what
-    /// answers 2xx as long as the service is well.
-    pub services: Vec<(Service, String)>,
-    /// `WHATSAPP_STATUS_URL`, `INSTAGRAM_STATUS_URL`, `MESSENGER_STATUS_URL`, `EMAIL_STATUS_URL`: the provider's status, as
-    /// statuspage.io gives it (`status.indicator`), or anything that answers 2xx as long as all is well.
+    /// `WEBHOOK_INGESTOR_HEALTH_URL`, `WS_SERVER_HEALTH_URL`, `AI_AGENT_HEALTH_URL`, `BILLING_SERVICE_HEALTH_URL`: URLs
+    /// that respond with 2xx while the service works.
+    pub services: Vec<(Microservice, String)>,
+    /// `WHATSAPP_STATUS_URL`, `INSTAGRAM_STATUS_URL`, `MESSENGER_STATUS_URL`, `EMAIL_STATUS_URL`: the provider's status
+    /// page in the format of statuspage.io (`status.indicator`), or any URL that responds with 2xx while the provider works.
     pub providers: Vec<(Channel, String)>,
-    /// `INTEGRATION_STALE_SECONDS` (900): where a provider has no such URL, how long ago the ingestor's last success with it
-    /// may be.
+    /// `INTEGRATION_STALE_SECONDS` (900): the greatest age of the ingestor's last success with a provider that has no status
+    /// URL.
     pub stale_after: Duration,
 }
 
@@ -28,7 +28,7 @@ impl FromEnv for HealthConfig {
         if !(50..=5000).contains(&probe_timeout) {
             return Err(ConfigError::invalid(TIMEOUT, "expected 50 to 5000 milliseconds"));
         }
-        let services = Service::ALL.into_iter().filter_map(|service| Some((service, url(health_url(service))?)));
+        let services = Microservice::ALL.into_iter().filter_map(|service| Some((service, url(health_url(service))?)));
         let providers = Channel::ALL.into_iter().filter_map(|channel| Some((channel, url(status_url(channel))?)));
         Ok(Self {
             probe_timeout: Duration::from_millis(probe_timeout),
@@ -39,12 +39,12 @@ impl FromEnv for HealthConfig {
     }
 }
 
-fn health_url(service: Service) -> &'static str {
+fn health_url(service: Microservice) -> &'static str {
     match service {
-        Service::WebhookIngestor => "WEBHOOK_INGESTOR_HEALTH_URL",
-        Service::WsServer => "WS_SERVER_HEALTH_URL",
-        Service::AiAgent => "AI_AGENT_HEALTH_URL",
-        Service::BillingService => "BILLING_SERVICE_HEALTH_URL",
+        Microservice::WebhookIngestor => "WEBHOOK_INGESTOR_HEALTH_URL",
+        Microservice::WsServer => "WS_SERVER_HEALTH_URL",
+        Microservice::AiAgent => "AI_AGENT_HEALTH_URL",
+        Microservice::BillingService => "BILLING_SERVICE_HEALTH_URL",
     }
 }
 
@@ -57,9 +57,9 @@ fn status_url(channel: Channel) -> &'static str {
     }
 }
 
-/// The URL in a variable, where it is set.
+/// The URL in a variable, if it is set.
 fn url(name: &'static str) -> Option<Result<String, ConfigError>> {
     let text = optional(name)?.trim().to_owned();
     let is_web = ["http://", "https://"].iter().any(|scheme| text.starts_with(scheme));
-    Some(if is_web { Ok(text) } else { Err(ConfigError::invalid(name, "expected a URL of http:// or https://")) })
+    Some(if is_web { Ok(text) } else { Err(ConfigError::invalid(name, "expected a URL with http:// or https://")) })
 }

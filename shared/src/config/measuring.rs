@@ -1,21 +1,21 @@
-//! How usage is measured.
+//! Configuration of usage measurement.
 
 use std::time::Duration;
 
 use crate::config::{ConfigError, FromEnv, parsed};
 
-/// How usage is measured: how often, and how long it may take.
+/// Intervals and timeouts of usage measurement.
 #[derive(Debug, Clone, Copy)]
 pub struct MeasuringConfig {
     /// `MEASURE_FUNCTION_TIMEOUT_SECONDS` (60): the timeout of the function `measure-usage`.
     pub function_timeout: Duration,
-    /// `MEASURE_TENANT_TIMEOUT_MS` (5000): how long measuring one tenant may take.
+    /// `MEASURE_TENANT_TIMEOUT_MS` (5000): how long the measurement of one tenant may take.
     pub tenant_timeout: Duration,
-    /// `MEASURE_ACTIVE_INTERVAL_SECONDS` (900): how long the figures of an active tenant are good.
+    /// `MEASURE_ACTIVE_INTERVAL_SECONDS` (900): the interval between measurements of an active tenant.
     pub active_interval: Duration,
-    /// `MEASURE_SUSPENDED_INTERVAL_SECONDS` (86400): how long those of a suspended one are.
+    /// `MEASURE_SUSPENDED_INTERVAL_SECONDS` (86400): the interval for a suspended tenant.
     pub suspended_interval: Duration,
-    /// `MEASURE_RETRY_INTERVAL_SECONDS` (300): when a tenant whose measurement failed is measured again.
+    /// `MEASURE_RETRY_INTERVAL_SECONDS` (300): the interval after a failed measurement.
     pub retry_interval: Duration,
 }
 

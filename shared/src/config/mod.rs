@@ -1,5 +1,5 @@
-//! Configuration: one struct a client, read from the environment here and nowhere else. An empty variable counts as
-//! unset. Secrets are wrapped, so that `Debug` and logs hide them.
+//! Configuration: one struct per client, read from the environment. No other module reads the environment. An empty variable
+//! counts as unset. Secrets are wrapped, so that `Debug` and logs hide them.
 
 mod clusters;
 mod health;
@@ -20,36 +20,30 @@ pub use tokens::{IdempotencyConfig, OidcConfig, SigningConfig, TokenConfig};
 
 use crate::types::Limits;
 
-/// A variable that is missing or cannot be read.
+/// A variable that is missing or invalid.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// Not set, and there is no default.
+    /// Required, and not set.
     #[error("the environment variable {0} is not set")]
     Missing(&'static str),
-    /// Set to something else than it must be. The value is not repeated, as it may be a secret.
+    /// The message never contains the value, which may be a secret.
     #[error("the environment variable {name} is not usable: {reason}")]
-    Invalid {
-        /// The variable.
-        name: &'static str,
-        /// What is wrong.
-        reason: String,
-    },
+    Invalid { name: &'static str, reason: String },
 }
 
 impl ConfigError {
-    /// A variable that is set to something unusable.
     pub fn invalid(name: &'static str, reason: impl Display) -> Self {
         Self::Invalid { name, reason: reason.to_string() }
     }
 }
 
-/// Configuration that the environment gives.
+/// Configuration from the environment.
 pub trait FromEnv: Sized {
-    /// Reads it; the error names the variable.
+    /// The error names the variable.
     fn from_env() -> Result<Self, ConfigError>;
 }
 
-/// The variable, where it is set and not empty.
+/// The value, if the variable is set and not empty.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 fn optional(name: &'static str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.trim().is_empty())
@@ -70,7 +64,7 @@ fn parsed<T: FromStr<Err: Display>>(name: &'static str, default: T) -> Result<T,
     }
 }
 
-/// Whether this process runs as a Lambda function: the runtime API is named.
+/// Whether this process runs as a Lambda function.
 pub fn is_lambda() -> bool {
     optional("AWS_LAMBDA_RUNTIME_API").is_some()
 }
@@ -101,7 +95,7 @@ impl FromEnv for DefaultLimits {
     }
 }
 
-/// The first super-admin, made by `migrate-platform` when there is none.
+/// The first super-admin, which `migrate-platform` creates if none exists.
 #[derive(Debug)]
 pub struct FirstAdminConfig {
     /// `FIRST_ADMIN_EMAIL`.
@@ -111,7 +105,7 @@ pub struct FirstAdminConfig {
 }
 
 impl FirstAdminConfig {
-    /// `None` when neither variable is set.
+    /// `None` if neither variable is set.
     pub fn from_env() -> Result<Option<Self>, ConfigError> {
         match (optional("FIRST_ADMIN_EMAIL"), optional("FIRST_ADMIN_PASSWORD")) {
             (None, None) => Ok(None),
@@ -122,13 +116,13 @@ impl FirstAdminConfig {
     }
 }
 
-/// How provisioning is driven; the worker and the relay must agree on it.
+/// Settings of provisioning. They must be the same for the worker and the relay.
 #[derive(Debug, Clone, Copy)]
 pub struct ProvisioningConfig {
-    /// `PROVISION_FUNCTION_TIMEOUT_SECONDS` (60): the timeout of the function `provision-tenant`. A lease lasts no longer
-    /// than an invocation can.
+    /// `PROVISION_FUNCTION_TIMEOUT_SECONDS` (60): the timeout of the function `provision-tenant`, and the
+    /// maximum length of a lease.
     pub function_timeout: std::time::Duration,
-    /// `PROVISION_MAX_ATTEMPTS` (5): how often the steps of an operation are taken up before it is undone.
+    /// `PROVISION_MAX_ATTEMPTS` (5): the number of attempts of an operation before it is rolled back.
     pub max_attempts: i32,
 }
 
@@ -141,17 +135,16 @@ impl FromEnv for ProvisioningConfig {
     }
 }
 
-/// How a function logs.
 #[derive(Debug, Clone)]
 pub struct LogConfig {
-    /// `RUST_LOG` (`info`): levels, of all or by target: `warn,shared::http=debug`.
+    /// `RUST_LOG` (`info`): levels, general or by target: `warn,shared::http=debug`.
     pub filter: String,
-    /// `LOG_FORMAT` (`json`): `json`, or `text` for a person at a terminal.
+    /// `LOG_FORMAT` (`json`): `json`, or `text` for terminals.
     pub json: bool,
 }
 
 impl LogConfig {
-    /// Reads it. Logging must come up whatever else is wrong, so an odd value means the default.
+    /// Invalid values count as the default, because logging must always start.
     pub fn from_env() -> Self {
         Self {
             filter: optional("RUST_LOG").unwrap_or_else(|| "info".to_owned()),

@@ -1,4 +1,4 @@
-//! Where the stores and queues are.
+//! Stores and queues.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -6,22 +6,23 @@ use secrecy::SecretString;
 
 use crate::config::{ConfigError, FromEnv, optional, parsed, required, secret};
 
-/// The platform database, and how to connect to the clusters of tenants.
+/// The platform database, and settings of connections to the clusters of tenants.
 #[derive(Debug, Clone)]
 pub struct PostgresConfig {
     /// `POSTGRES_URL`: `postgres://user:password@host:port/database`, with `sslmode=require` for TLS.
     pub url: SecretString,
-    /// `POSTGRES_CA_FILE`: a PEM file of authorities to trust beside the public ones (Amazon RDS has its own).
+    /// `POSTGRES_CA_FILE`: a PEM file with additional certificate authorities, such as those of Amazon RDS.
     pub ca_file: Option<PathBuf>,
-    /// `POSTGRES_POOL_SIZE` (4): connections of one process at the most.
+    /// `POSTGRES_POOL_SIZE` (4): the maximum number of connections of one process.
     pub pool_size: usize,
-    /// `POSTGRES_CONNECT_TIMEOUT_MS` (2000): how long to wait for a connection.
+    /// `POSTGRES_CONNECT_TIMEOUT_MS` (2000): the deadline for a connection.
     pub connect_timeout: Duration,
-    /// `POSTGRES_STATEMENT_TIMEOUT_MS` (4000): how long a statement may take.
+    /// `POSTGRES_STATEMENT_TIMEOUT_MS` (4000): the deadline of a statement.
     pub statement_timeout: Duration,
-    /// `POSTGRES_TENANT_CONNECTIONS` (8): connections of one process to the databases of tenants on a cluster, at the most.
+    /// `POSTGRES_TENANT_CONNECTIONS` (8): the maximum number of connections of one process to the databases of tenants on a
+    /// cluster.
     pub tenant_connections: usize,
-    /// `POSTGRES_TENANT_IDLE_SECONDS` (60): how long such a connection is kept that nobody uses.
+    /// `POSTGRES_TENANT_IDLE_SECONDS` (60): after which time such a connection is closed if it is unused.
     pub tenant_idle: Duration,
 }
 
@@ -55,12 +56,13 @@ impl FromEnv for PostgresConfig {
     }
 }
 
-/// The MongoDB server of tenants, where there is but one; see [`super::Clusters`] for more.
+/// The MongoDB server of tenants if there is only one; otherwise see [`super::Clusters`].
 #[derive(Debug, Clone)]
 pub struct MongoConfig {
     /// `MONGODB_URL`: a connection string.
     pub url: SecretString,
-    /// `MONGODB_TIMEOUT_MS` (3000): how long to look for a server, to connect, and to wait for an operation.
+    /// `MONGODB_TIMEOUT_MS` (3000): the deadline for finding a server, for connecting, and for an
+    /// operation.
     pub timeout: Duration,
 }
 
@@ -72,7 +74,7 @@ impl MongoConfig {
 }
 
 impl MongoConfig {
-    /// `MONGODB_TIMEOUT_MS` alone, for those whose URLs are those of clusters.
+    /// `MONGODB_TIMEOUT_MS`, for use with the URLs of clusters.
     pub fn timeout_from_env() -> Result<Duration, ConfigError> {
         Ok(Duration::from_millis(parsed("MONGODB_TIMEOUT_MS", 3000)?))
     }
@@ -84,13 +86,12 @@ impl FromEnv for MongoConfig {
     }
 }
 
-/// Redis.
 #[derive(Debug, Clone)]
 pub struct RedisConfig {
     /// `REDIS_URL`: `redis://` or `rediss://` (TLS).
     pub url: SecretString,
-    /// `REDIS_TIMEOUT_MS` (500): how long to wait for a connection or an answer. What is kept there may be lost, so no
-    /// request waits long for it.
+    /// `REDIS_TIMEOUT_MS` (500): the deadline for a connection or an answer. It is short, because Redis holds only data that
+    /// may be lost.
     pub timeout: Duration,
 }
 
@@ -100,7 +101,6 @@ impl FromEnv for RedisConfig {
     }
 }
 
-/// Kafka.
 #[derive(Debug, Clone)]
 pub struct KafkaConfig {
     /// `KAFKA_BROKERS`: `host:port`, several separated by commas.
@@ -111,18 +111,16 @@ pub struct KafkaConfig {
     pub security_protocol: String,
     /// `KAFKA_SASL_MECHANISM`, with `KAFKA_SASL_USERNAME` and `KAFKA_SASL_PASSWORD`.
     pub sasl: Option<SaslConfig>,
-    /// `KAFKA_TIMEOUT_MS` (10000): how long to wait for the brokers.
+    /// `KAFKA_TIMEOUT_MS` (10000): the deadline of calls to the brokers.
     pub timeout: Duration,
 }
 
-/// How to sign in to Kafka.
+/// The credentials for Kafka.
 #[derive(Debug, Clone)]
 pub struct SaslConfig {
     /// As librdkafka's `sasl.mechanism`.
     pub mechanism: String,
-    /// The user.
     pub username: String,
-    /// The password.
     pub password: SecretString,
 }
 
@@ -146,12 +144,13 @@ impl FromEnv for KafkaConfig {
     }
 }
 
-/// The bucket of the tenants. Region, credentials and endpoint are the AWS SDK's own variables.
+/// The bucket of the tenants. Region, credentials and endpoint come from the AWS SDK's own variables.
 #[derive(Debug, Clone)]
 pub struct S3Config {
     /// `S3_BUCKET`.
     pub bucket: String,
-    /// `S3_FORCE_PATH_STYLE` (`false`): the bucket in the path and not in the host name, as MinIO wants it.
+    /// `S3_FORCE_PATH_STYLE` (`false`): the name of the bucket in the path instead of the host name, as MinIO
+    /// requires.
     pub force_path_style: bool,
 }
 
@@ -161,14 +160,14 @@ impl FromEnv for S3Config {
     }
 }
 
-/// The queues that a function sends to. Region, credentials and endpoint are the AWS SDK's own variables.
+/// The queues that a function sends to. Region, credentials and endpoint come from the AWS SDK's own variables.
 #[derive(Debug, Clone, Default)]
 pub struct QueueConfig {
-    /// `PROVISION_QUEUE_URL`: where operations on tenants wait for `provision-tenant`.
+    /// `PROVISION_QUEUE_URL`: the queue of `provision-tenant`.
     pub provision: Option<String>,
-    /// `RELAY_QUEUE_URL`: where `relay-events` is poked after a commit.
+    /// `RELAY_QUEUE_URL`: the queue of `relay-events`, which is poked after a commit.
     pub relay: Option<String>,
-    /// `MEASURE_QUEUE_URL`: where tenants wait for `measure-usage`.
+    /// `MEASURE_QUEUE_URL`: the queue of `measure-usage`.
     pub measure: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Keys and parties of bearer tokens.
+//! Keys, issuers and audiences of bearer tokens.
 
 use std::time::Duration;
 
@@ -8,33 +8,34 @@ use secrecy::{SecretSlice, SecretString};
 use crate::config::{ConfigError, FromEnv, optional, parsed, required, secret};
 use crate::types::SuperAdminRole;
 
-/// How bearer tokens of our own are verified.
+/// Verification of bearer tokens.
 #[derive(Debug, Clone)]
 pub struct TokenConfig {
-    /// `JWT_ISSUER` (`landlord`): the `iss` of our tokens.
+    /// `JWT_ISSUER` (`landlord`): the `iss` of the platform's own tokens.
     pub issuer: String,
-    /// `JWT_AUDIENCE` (`landlord-super-admin`): the `aud` of our tokens.
+    /// `JWT_AUDIENCE` (`landlord-super-admin`): the `aud` of the platform's own tokens.
     pub audience: String,
-    /// `JWT_PUBLIC_KEYS`: the JWK Set (RFC 7517) of every key that may have signed a valid token, as JSON or as base64url
-    /// of it. To rotate, add the new key here first, then sign with it, then remove the old one.
+    /// `JWT_PUBLIC_KEYS`: the JWK Set (RFC 7517) of every key that may have signed a valid token, as JSON or base64url of
+    /// the JSON. To rotate, add the new key here first, then sign with it, then remove the old key.
     pub public_keys: String,
-    /// The platform's identity provider, where it has one.
+    /// The platform's identity provider, if it has one.
     pub oidc: Option<OidcConfig>,
 }
 
-/// An OpenID Connect provider whose access tokens are accepted beside ours.
+/// An OpenID Connect provider whose access tokens are accepted beside the platform's own.
 #[derive(Debug, Clone)]
 pub struct OidcConfig {
-    /// `OIDC_ISSUER`: its `iss`.
+    /// `OIDC_ISSUER`: the `iss` of its tokens.
     pub issuer: String,
-    /// `OIDC_AUDIENCE`: the `aud` that it gives tokens for this API.
+    /// `OIDC_AUDIENCE`: the `aud` of its tokens for this API.
     pub audience: String,
-    /// `OIDC_JWKS_URL`: where it publishes its keys.
+    /// `OIDC_JWKS_URL`: the URL of its JWK Set.
     pub jwks_url: String,
-    /// `OIDC_ROLE_CLAIM` (`role`): the claim that holds `super_admin`, as a string or in an array. In an array it may have
-    /// `super_admin:owner`, `super_admin:operator` or `super_admin:viewer` beside it.
+    /// `OIDC_ROLE_CLAIM` (`role`): the claim that holds `super_admin`, as a string or in an array. An array may also contain
+    /// `super_admin:owner`, `super_admin:operator` or `super_admin:viewer`.
     pub role_claim: String,
-    /// `OIDC_DEFAULT_ROLE` (`operator`): what an operator may do of whom neither the token nor this platform says more.
+    /// `OIDC_DEFAULT_ROLE` (`operator`): the role of a super-admin for whom neither the platform database nor the token
+    /// contains one.
     pub default_role: SuperAdminRole,
 }
 
@@ -64,12 +65,12 @@ impl FromEnv for TokenConfig {
     }
 }
 
-/// The `iss` of every token of ours.
+/// The `iss` of every token that the platform signs.
 pub(super) fn issuer() -> String {
     optional("JWT_ISSUER").unwrap_or_else(|| "landlord".to_owned())
 }
 
-/// The JWK Set in a variable, where it is set: JSON, or base64url of it.
+/// The JWK Set in a variable, as JSON. The variable contains JSON or base64url of the JSON.
 pub(super) fn jwk_set(name: &'static str) -> Result<Option<String>, ConfigError> {
     let Some(text) = optional(name) else { return Ok(None) };
     let text = text.trim();
@@ -81,14 +82,14 @@ pub(super) fn jwk_set(name: &'static str) -> Result<Option<String>, ConfigError>
     json.map(Some).ok_or_else(|| ConfigError::invalid(name, "neither JSON nor base64url"))
 }
 
-/// What signs tokens at sign-in.
+/// Signing of the tokens that super-admins get when they sign in.
 #[derive(Debug, Clone)]
 pub struct SigningConfig {
     /// `JWT_SIGNING_KEY`: base64url (no padding) of the PKCS#8 DER of an Ed25519 or P-256 private key.
     pub key: SecretString,
-    /// `JWT_SIGNING_KEY_ID`: its `kid` in `JWT_PUBLIC_KEYS`.
+    /// `JWT_SIGNING_KEY_ID`: the key's `kid` in `JWT_PUBLIC_KEYS`.
     pub key_id: String,
-    /// `JWT_TTL_SECONDS` (28800, a working day): how long a token lasts.
+    /// `JWT_TTL_SECONDS` (28800, a working day): the lifetime of a token.
     pub ttl: Duration,
 }
 
@@ -102,7 +103,7 @@ impl FromEnv for SigningConfig {
     }
 }
 
-/// What fingerprints the bodies of requests with an `Idempotency-Key`.
+/// Fingerprints of the bodies of requests with an `Idempotency-Key`.
 #[derive(Debug, Clone)]
 pub struct IdempotencyConfig {
     /// `IDEMPOTENCY_SECRET`: at least 32 bytes, base64url (no padding).

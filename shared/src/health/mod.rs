@@ -1,185 +1,25 @@
-//! Health: the components of the platform, and how each is found.
+//! Health: the state of the platform's components, now and over the last 30 days.
+//!
+//! A report is made by probing every component at once ([`checks`]). A schedule records what a report found: one sample per
+//! component and minute ([`record_samples`]). The state of a component follows its recent samples ([`ComponentState`]), and
+//! each change of a state is an event. Old samples are merged into fewer rows ([`thin_history`]).
 
 #[cfg(feature = "health")]
-mod checks;
-#[cfg(feature = "postgres")]
+pub mod checks;
 pub mod store;
 
-#[cfg(feature = "health")]
-use crate::types::{Channel, Service};
-pub use checks::*;
+mod component;
+mod history;
+mod record;
+mod sample;
+mod state;
+mod tenant_counts;
+mod thin;
 
-use std::{fmt, str::FromStr};
-
-use serde::{Deserialize, Serialize};
-
-use crate::{tenants::TenantStatus, types::InvalidValue};
-
-/// Something whose health is watched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Component {
-    /// The platform as a whole.
-    System,
-    /// The platform database and the clusters of tenants.
-    PostgreSql,
-    /// The clusters of tenants.
-    MongoDb,
-    /// Redis.
-    Redis,
-    /// The topic of events.
-    Kafka,
-    /// The bucket of tenants, on MinIO or S3.
-    Minio,
-    /// The queues.
-    Sqs,
-    /// A microservice.
-    Service(Service),
-    /// The provider behind a kind of channel.
-    Integration(Channel),
-}
-
-keyword_schema!(Component, Component::ALL.map(Component::as_str), "postgresql", "Something whose health is watched.");
-
-impl Component {
-    /// Every component.
-    pub const ALL: [Self; 15] = [
-        Self::System,
-        Self::PostgreSql,
-        Self::MongoDb,
-        Self::Redis,
-        Self::Kafka,
-        Self::Minio,
-        Self::Sqs,
-        Self::Service(Service::WebhookIngestor),
-        Self::Service(Service::WsServer),
-        Self::Service(Service::AiAgent),
-        Self::Service(Service::BillingService),
-        Self::Integration(Channel::WhatsApp),
-        Self::Integration(Channel::Instagram),
-        Self::Integration(Channel::Messenger),
-        Self::Integration(Channel::Email),
-    ];
-
-    /// As in JSON and in the database.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::System => "system",
-            Self::PostgreSql => "postgresql",
-            Self::MongoDb => "mongodb",
-            Self::Redis => "redis",
-            Self::Kafka => "kafka",
-            Self::Minio => "minio",
-            Self::Sqs => "sqs",
-            Self::Service(service) => service.as_str(),
-            Self::Integration(channel) => channel.as_str(),
-        }
-    }
-}
-
-impl fmt::Display for Component {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Component {
-    type Err = InvalidValue;
-
-    fn from_str(text: &str) -> Result<Self, InvalidValue> {
-        Self::ALL
-            .into_iter()
-            .find(|component| component.as_str() == text)
-            .ok_or_else(|| InvalidValue::new(format!("must be one of {}", Self::ALL.map(Self::as_str).join(", "))))
-    }
-}
-
-impl Serialize for Component {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
-/// How a component is found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
-#[serde(rename_all = "lowercase")]
-pub enum Condition {
-    /// Well.
-    Up,
-    /// It works, and something about it is not as it should be.
-    Degraded,
-    /// It does not work.
-    Down,
-}
-
-impl Condition {
-    /// As in JSON and in the database.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Up => "up",
-            Self::Degraded => "degraded",
-            Self::Down => "down",
-        }
-    }
-}
-
-impl FromStr for Condition {
-    type Err = InvalidValue;
-
-    fn from_str(text: &str) -> Result<Self, InvalidValue> {
-        [Self::Up, Self::Degraded, Self::Down]
-            .into_iter()
-            .find(|condition| condition.as_str() == text)
-            .ok_or_else(|| InvalidValue::new("must be one of up, degraded, down"))
-    }
-}
-
-/// How many tenants there are.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
-pub struct TenantCounts {
-    /// Being made.
-    pub provisioning: i64,
-    /// In use.
-    pub active: i64,
-    /// Closed by an operator.
-    pub suspended: i64,
-    /// Could not be made.
-    pub failed: i64,
-    /// Being removed.
-    pub deleting: i64,
-    /// Gone.
-    pub deleted: i64,
-    /// All of these.
-    pub total: i64,
-}
-
-impl TenantCounts {
-    /// Adds so many tenants of a status.
-    pub fn add(&mut self, status: TenantStatus, count: i64) {
-        let of_status = match status {
-            TenantStatus::Provisioning => &mut self.provisioning,
-            TenantStatus::Active => &mut self.active,
-            TenantStatus::Suspended => &mut self.suspended,
-            TenantStatus::Failed => &mut self.failed,
-            TenantStatus::Deleting => &mut self.deleting,
-            TenantStatus::Deleted => &mut self.deleted,
-        };
-        *of_status += count;
-        self.total += count;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_component_is_known_by_its_name_and_the_names_are_told_to_who_knows_them_not() {
-        for component in Component::ALL {
-            assert_eq!(component.as_str().parse(), Ok(component));
-        }
-        let InvalidValue(text) = "mysql".parse::<Component>().unwrap_err();
-        assert!(Component::ALL.iter().all(|component| text.contains(component.as_str())), "{text}");
-    }
-}
+pub use component::{Component, ComponentStatus};
+pub use history::{ComponentRecord, ListHistory, list_history};
+pub use record::{RecordedSamples, record_samples};
+pub use sample::{ComponentSample, MinuteSamples, SampleRow, Uptime};
+pub use state::{ComponentChange, ComponentState};
+pub use tenant_counts::TenantCounts;
+pub use thin::{ThinningResult, thin_history};

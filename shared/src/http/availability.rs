@@ -1,4 +1,4 @@
-//! Telling a load balancer, by the status code, whether to send anyone here.
+//! Responses for load balancers, which look only at the status code.
 
 use axum::{
     http::{StatusCode, header},
@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 
-/// A JSON answer with 200 where the platform can be used, and with 503 where it cannot: the body tells why, and is no
+/// A JSON body with the status 200 if the platform is available, else 503. The body is the same report in both cases, never
 /// problem details.
 pub fn availability(is_available: bool, body: &impl Serialize) -> Result<Response> {
     let status = if is_available { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

@@ -1,4 +1,4 @@
-//! JSON bodies: bounded, strict, and with every fault at once, each with its JSON pointer.
+//! JSON bodies: limited in size, parsed strictly, and rejected with all errors at once, each with its JSON pointer.
 
 use std::ops::ControlFlow;
 
@@ -7,23 +7,29 @@ use axum::{
     extract::{FromRequest, Request},
     http::header::CONTENT_TYPE,
 };
+use std::borrow::Cow;
+
 use deserr::{DeserializeError, Deserr, ErrorKind, IntoValue, MergeWithError, Value, ValueKind, ValuePointerRef};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use utoipa::{
+    __dev::ComposeSchema,
+    ToSchema,
+    openapi::{Ref, RefOr, Schema},
+};
 
 use crate::{
     error::{Error, InputError, Location},
     http::Problem,
 };
 
-/// The largest body that is read.
+/// The maximum size of a body.
 pub(super) const MAX_BYTES: usize = 64 * 1024;
 
 /// A JSON body of a type that derives [`Deserr`] with [`BodyErrors`] as its error.
 #[derive(Debug, Clone)]
 pub struct JsonBody<T> {
-    /// What was sent.
     pub value: T,
-    /// Its bytes, to tell it from another.
+    /// The bytes of the body, for its fingerprint.
     pub bytes: bytes::Bytes,
 }
 
@@ -44,26 +50,27 @@ impl<S: Send + Sync, T: Deserr<BodyErrors>> FromRequest<S> for JsonBody<T> {
         let bytes = read(request.into_body()).await?;
         let mut json: serde_json::Value = serde_json::from_slice(&bytes)
             .map_err(|error| Error::Malformed(format!("The body is not JSON: {error}")))?;
-        write_whole_numbers_as_such(&mut json);
-        let value = deserr::deserialize::<T, _, BodyErrors>(json).map_err(|faults| Error::Invalid(faults.0))?;
+        convert_whole_numbers(&mut json);
+        let value = deserr::deserialize::<T, _, BodyErrors>(json).map_err(|errors| Error::Invalid(errors.0))?;
         Ok(Self { value, bytes })
     }
 }
 
-/// Whether a number is an integer is said by its value, not by how it is written (RFC 8259, section 6; JSON Schema): `5.0`
-/// is one, and some languages write 5 like that. Where a float cannot tell integers apart any more, it is none.
-fn write_whole_numbers_as_such(json: &mut serde_json::Value) {
+/// Converts floats with an integer value to integers. Whether a number is an integer depends on its value and not on its
+/// notation (RFC 8259, section 6; JSON Schema), and some languages write 5 as `5.0`. Beyond 2^53 floats do not represent
+/// every integer, so that they are not converted.
+fn convert_whole_numbers(json: &mut serde_json::Value) {
     const EXACT: f64 = 9_007_199_254_740_991.0;
     match json {
         serde_json::Value::Number(number) if number.is_f64() => {
             if let Some(float) = number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() <= EXACT) {
-                #[expect(clippy::cast_possible_truncation, reason = "it is whole, and within 2^53")]
+                #[expect(clippy::cast_possible_truncation, reason = "it is an integer below 2^53")]
                 let whole = float as i64;
                 *number = whole.into();
             }
         }
-        serde_json::Value::Array(items) => items.iter_mut().for_each(write_whole_numbers_as_such),
-        serde_json::Value::Object(fields) => fields.values_mut().for_each(write_whole_numbers_as_such),
+        serde_json::Value::Array(items) => items.iter_mut().for_each(convert_whole_numbers),
+        serde_json::Value::Object(fields) => fields.values_mut().for_each(convert_whole_numbers),
         _ => {}
     }
 }
@@ -72,11 +79,11 @@ async fn read(body: Body) -> Result<bytes::Bytes, Problem> {
     match Limited::new(body, MAX_BYTES).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(Problem::too_large(MAX_BYTES)),
-        Err(_) => Err(Error::Malformed("The body ended before it was complete".to_owned()).into()),
+        Err(_) => Err(Error::Malformed("The body is incomplete".to_owned()).into()),
     }
 }
 
-/// The faults of a body.
+/// The errors in a body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BodyErrors(Vec<InputError>);
 
@@ -86,7 +93,7 @@ impl BodyErrors {
     }
 }
 
-/// The JSON pointer (RFC 6901) of a place.
+/// The JSON pointer (RFC 6901) of a location.
 fn pointer(location: ValuePointerRef<'_>) -> String {
     match location {
         ValuePointerRef::Origin => String::new(),
@@ -99,19 +106,19 @@ fn pointer(location: ValuePointerRef<'_>) -> String {
 
 impl DeserializeError for BodyErrors {
     fn error<V: IntoValue>(
-        faults: Option<Self>,
+        errors: Option<Self>,
         error: ErrorKind<'_, V>,
         location: ValuePointerRef<'_>,
     ) -> ControlFlow<Self, Self> {
-        let fault = match error {
+        let new = match error {
             ErrorKind::MissingField { field } => Self::at(location.push_key(field), "is required"),
             ErrorKind::UnknownKey { key, accepted } => {
                 let shown: String = key.chars().take(64).collect();
-                Self::at(location.push_key(&shown), format!("is not a field here, which knows {}", accepted.join(", ")))
+                Self::at(location.push_key(&shown), unknown_field(accepted))
             }
             ErrorKind::IncorrectValueKind { actual, accepted } => {
                 let accepted: Vec<_> = accepted.iter().map(|kind| kind_name(*kind)).collect();
-                Self::at(location, format!("must be {}, and is {}", accepted.join(" or "), kind_name(actual.kind())))
+                Self::at(location, format!("must be {}, not {}", accepted.join(" or "), kind_name(actual.kind())))
             }
             ErrorKind::UnknownValue { accepted, .. } => {
                 Self::at(location, format!("must be one of {}", accepted.join(", ")))
@@ -119,10 +126,15 @@ impl DeserializeError for BodyErrors {
             ErrorKind::BadSequenceLen { expected, .. } => Self::at(location, format!("must have {expected} elements")),
             ErrorKind::Unexpected { msg } => Self::at(location, msg),
         };
-        let mut all = faults.unwrap_or(Self(Vec::new()));
-        all.0.extend(fault.0);
+        let mut all = errors.unwrap_or(Self(Vec::new()));
+        all.0.extend(new.0);
         ControlFlow::Continue(all)
     }
+}
+
+/// The message about a field that the body's type does not have.
+pub(super) fn unknown_field(expected: &[&str]) -> String {
+    format!("unknown field; expected one of {}", expected.join(", "))
 }
 
 pub(super) fn kind_name(kind: ValueKind) -> &'static str {
@@ -130,7 +142,7 @@ pub(super) fn kind_name(kind: ValueKind) -> &'static str {
         ValueKind::Null => "null",
         ValueKind::Boolean => "a boolean",
         ValueKind::Integer | ValueKind::NegativeInteger => "an integer",
-        ValueKind::Float => "a number with a fraction or beyond 2^53",
+        ValueKind::Float => "a number with a fraction or above 2^53",
         ValueKind::String => "a string",
         ValueKind::Sequence => "an array",
         ValueKind::Map => "an object",
@@ -138,20 +150,39 @@ pub(super) fn kind_name(kind: ValueKind) -> &'static str {
 }
 
 impl MergeWithError<Self> for BodyErrors {
-    fn merge(faults: Option<Self>, other: Self, _: ValuePointerRef<'_>) -> ControlFlow<Self, Self> {
-        let mut all = faults.unwrap_or(Self(Vec::new()));
+    fn merge(errors: Option<Self>, other: Self, _: ValuePointerRef<'_>) -> ControlFlow<Self, Self> {
+        let mut all = errors.unwrap_or(Self(Vec::new()));
         all.0.extend(other.0);
         ControlFlow::Continue(all)
     }
 }
 
-/// A field that may be left out, and where it is there, is of type `T`: `null` is not the same as left out.
+/// A field that may be absent, and otherwise has the type `T`. `null` is not the same as absent.
+///
+/// In the description of the API a field has the schema of its type, and is not required: see `http::openapi::inline`.
 #[derive(Debug, Clone, Copy)]
 pub struct Field<T>(pub Option<T>);
 
 impl<T> Default for Field<T> {
     fn default() -> Self {
         Self(None)
+    }
+}
+
+impl<T: ToSchema> ComposeSchema for Field<T> {
+    fn compose(_: Vec<RefOr<Schema>>) -> RefOr<Schema> {
+        Ref::from_schema_name(T::name()).into()
+    }
+}
+
+impl<T: ToSchema> ToSchema for Field<T> {
+    fn name() -> Cow<'static, str> {
+        "Field".into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((T::name().into_owned(), T::schema()));
+        T::schemas(schemas);
     }
 }
 
@@ -177,44 +208,44 @@ mod tests {
     #[derive(Debug, Deserr)]
     #[deserr(error = BodyErrors, deny_unknown_fields)]
     struct Thing {
-        #[expect(dead_code, reason = "only its parsing is of interest")]
+        #[expect(dead_code, reason = "the test only parses it")]
         slug: Slug,
-        #[expect(dead_code, reason = "only its parsing is of interest")]
+        #[expect(dead_code, reason = "the test only parses it")]
         country: Country,
         #[deserr(default)]
         limits: LimitsBody,
     }
 
-    fn faults(json: serde_json::Value) -> Vec<String> {
-        let Err(faults) = deserr::deserialize::<Thing, _, BodyErrors>(json) else { return vec![] };
-        let mut places: Vec<_> = faults
+    fn rejected(json: serde_json::Value) -> Vec<String> {
+        let Err(errors) = deserr::deserialize::<Thing, _, BodyErrors>(json) else { return vec![] };
+        let mut places: Vec<_> = errors
             .0
             .into_iter()
-            .map(|fault| if let Location::Body(pointer) = fault.location { pointer } else { "elsewhere".to_owned() })
+            .map(|error| if let Location::Body(pointer) = error.location { pointer } else { "elsewhere".to_owned() })
             .collect();
         places.sort();
         places
     }
 
     #[test]
-    fn every_fault_of_a_body_is_told_with_its_pointer() {
+    fn all_errors_of_a_body_are_reported_with_their_pointers() {
         let body = json!({"slug": "A", "limits": {"max_agents": -1, "max_contacts": "7", "a/b~": 1}, "colour": null});
         assert_eq!(
-            faults(body),
+            rejected(body),
             ["/colour", "/country", "/limits/a~1b~0", "/limits/max_agents", "/limits/max_contacts", "/slug"]
         );
-        assert_eq!(faults(json!([])), [""]);
+        assert_eq!(rejected(json!([])), [""]);
     }
 
     #[test]
-    fn an_integer_is_one_however_it_is_written() {
+    fn a_float_with_an_integer_value_is_an_integer() {
         let mut json = json!([5.0, {"a": -7e3}, 1.5, 1e300, "5.0", 0.0]);
-        write_whole_numbers_as_such(&mut json);
+        convert_whole_numbers(&mut json);
         assert_eq!(json.to_string(), r#"[5,{"a":-7000},1.5,1e+300,"5.0",0]"#);
     }
 
     #[test]
-    fn a_limit_left_out_is_not_a_limit_of_null() {
+    fn an_absent_limit_differs_from_a_limit_of_null() {
         let body = json!({"slug": "ab", "country": "ID", "limits": {"max_agents": null, "max_contacts": 7}});
         let thing = deserr::deserialize::<Thing, _, BodyErrors>(body).unwrap();
         let patch = LimitsPatch::from(thing.limits);
@@ -222,11 +253,11 @@ mod tests {
         assert_eq!(patch.max_contacts, Some(Some(7)));
         assert_eq!(patch.max_messages_month, None);
         assert_eq!(
-            faults(json!({"slug": "ab", "country": "ID", "limits": {"max_agents": 1e300}})),
+            rejected(json!({"slug": "ab", "country": "ID", "limits": {"max_agents": 1e300}})),
             ["/limits/max_agents"]
         );
         assert_eq!(
-            faults(json!({"slug": "ab", "country": "ID", "limits": {"max_agents": u64::MAX}})),
+            rejected(json!({"slug": "ab", "country": "ID", "limits": {"max_agents": u64::MAX}})),
             ["/limits/max_agents"]
         );
     }

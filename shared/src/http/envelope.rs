@@ -1,5 +1,5 @@
-//! What is around every handler: the request id, the deadline, the log line, problem details for whatever the framework
-//! itself refuses, and compression.
+//! The envelope of every handler: request id, deadline, log line, problem details for requests that the framework rejects,
+//! and compression.
 
 use std::time::{Duration, Instant};
 
@@ -20,21 +20,21 @@ use tracing::{Instrument, Span, error, field::Empty, info, info_span, warn};
 use crate::error::Error;
 use crate::http::{problem::Problem, request::RequestInfo, routes::Routes};
 
-/// A request is answered within this time, whatever hangs. Below the 30 s of API Gateway and the functions' own timeout.
+/// The deadline of a response. It is shorter than the 30 s of API Gateway and than the timeout of the functions.
 const DEADLINE: Duration = Duration::from_secs(8);
 
-/// Puts the envelope around a function's routes. The result is what runs in Lambda and what tests mount on a socket.
+/// Puts the envelope around a function's routes. Lambda runs the result; tests mount it on a socket.
 pub fn finish(function: Routes) -> Router {
     function
         .into_router()
         .fallback(|| async { Problem::no_route(StatusCode::NOT_FOUND) })
         .method_not_allowed_fallback(|| async { Problem::no_route(StatusCode::METHOD_NOT_ALLOWED) })
         .layer(from_fn(envelope))
-        // One tenant is a few hundred bytes and not worth it; a page of a thousand is.
+        // A tenant has a few hundred bytes, which are not worth compressing; a page of a thousand tenants is.
         .layer(CompressionLayer::new().compress_when(SizeAbove::new(4096).and(NotTagged)))
 }
 
-/// A strong entity tag names the exact bytes, so what carries one is sent as it is; a weak one does not.
+/// A response with a strong entity tag is not compressed, because such a tag identifies the exact bytes.
 #[derive(Clone, Copy)]
 struct NotTagged;
 
@@ -59,7 +59,7 @@ async fn envelope(mut request: Request, next: Next) -> Response {
     let work = std::panic::AssertUnwindSafe(next.run(request)).catch_unwind();
     let mut response = match tokio::time::timeout(DEADLINE, work.instrument(span.clone())).await {
         Ok(Ok(response)) => response,
-        // The panic itself is on standard error; the process goes on.
+        // The message of the panic is on standard error; the process continues.
         Ok(Err(_)) => Problem::from(Error::internal("the handler panicked")).into_response(),
         Err(_) => Problem::from(Error::DeadlineExceeded).into_response(),
     };
@@ -75,7 +75,7 @@ async fn envelope(mut request: Request, next: Next) -> Response {
         response.headers_mut().insert("x-request-id", id);
     }
     let headers = response.headers_mut();
-    // Unless the handler says otherwise.
+    // The default; a handler may set another value.
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response

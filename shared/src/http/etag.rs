@@ -1,4 +1,4 @@
-//! Entity tags (RFC 9110, section 8.8.3): strong, made of a row's revision.
+//! Strong entity tags (RFC 9110, section 8.8.3): the revisions of rows.
 
 use std::convert::Infallible;
 
@@ -9,17 +9,16 @@ use axum::{
 
 use crate::error::{Error, Result};
 
-/// The entity tag of a revision.
 pub fn etag(revision: i64) -> HeaderValue {
     HeaderValue::from_str(&format!("\"{revision}\"")).unwrap_or(HeaderValue::from_static("\"0\""))
 }
 
-/// The condition `If-Match` of a request.
+/// The header `If-Match` of a request.
 #[derive(Debug, Clone, Default)]
 pub struct IfMatch(Vec<String>);
 
 impl IfMatch {
-    /// Fails with [`Error::PreconditionFailed`] unless `revision` is among those named; holds when there is no condition.
+    /// Fails with [`Error::PreconditionFailed`] if the header is present and does not contain the revision.
     pub fn check(&self, revision: i64, what: &'static str) -> Result<()> {
         let own = format!("\"{revision}\"");
         if self.0.is_empty() || self.0.iter().any(|tag| tag == "*" || *tag == own) {
@@ -31,7 +30,7 @@ impl IfMatch {
 
     fn of(headers: &HeaderMap) -> Self {
         let values = headers.get_all(header::IF_MATCH).iter();
-        // A value that is not text matches nothing, rather than being passed over.
+        // A value that is not text must not be ignored: it matches nothing.
         let tags = values.flat_map(|value| value.to_str().unwrap_or("\u{fffd}").split(','));
         Self(tags.map(|tag| tag.trim().to_owned()).collect())
     }
@@ -50,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_named_revision_matches() {
+    fn only_a_revision_in_the_header_matches() {
         let condition = |value: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(header::IF_MATCH, value.parse().unwrap());

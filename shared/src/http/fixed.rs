@@ -1,4 +1,4 @@
-//! Content that is a part of the function: the same for everyone, until another version is deployed.
+//! Static content, which is a part of the function and changes only with a deployment.
 
 use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
@@ -7,10 +7,10 @@ use axum::{
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 
-/// How long it may be kept without asking, in seconds: a deployment is seen by then.
+/// Caches may use the content for 5 minutes without revalidation, which limits the delay after a deployment.
 const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("public, max-age=300");
 
-/// Such content, with its entity tag.
+/// Static content with its entity tag.
 #[derive(Debug, Clone)]
 pub struct Fixed {
     content_type: &'static str,
@@ -19,16 +19,15 @@ pub struct Fixed {
 }
 
 impl Fixed {
-    /// Content of a type.
     pub fn new(content_type: &'static str, body: &'static str) -> Self {
         let digest = Sha256::digest(body);
-        // Weak, because it is one for what is compressed and for what is not.
+        // Weak, because it is the same for the compressed and the plain content.
         let etag = format!("W/\"{}\"", URL_SAFE_NO_PAD.encode(digest));
         let etag = HeaderValue::from_str(&etag).unwrap_or(HeaderValue::from_static("W/\"\""));
         Self { content_type, body, etag }
     }
 
-    /// The answer to a request with these headers: 304 where its `If-None-Match` names what is here (RFC 9110, section
+    /// The response to a request with these headers: 304 if `If-None-Match` contains the entity tag (RFC 9110, section
     /// 13.1.2).
     pub fn respond(&self, request: &HeaderMap) -> Response {
         let headers = [
@@ -36,13 +35,13 @@ impl Fixed {
             (header::ETAG, self.etag.clone()),
             (header::VARY, HeaderValue::from_static("accept-encoding")),
         ];
-        if self.is_known(request) {
+        if self.is_cached(request) {
             return (StatusCode::NOT_MODIFIED, headers).into_response();
         }
         (headers, [(header::CONTENT_TYPE, self.content_type)], self.body).into_response()
     }
 
-    fn is_known(&self, request: &HeaderMap) -> bool {
+    fn is_cached(&self, request: &HeaderMap) -> bool {
         let own = self.etag.to_str().unwrap_or_default().trim_start_matches("W/");
         let given = request.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
         given
@@ -57,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whoever_has_it_already_is_not_sent_it_again() {
+    fn a_matching_if_none_match_is_answered_with_304() {
         let fixed = Fixed::new("text/plain", "something");
         let status = |tags: Option<&str>| {
             let mut headers = HeaderMap::new();
@@ -65,8 +64,8 @@ mod tests {
             fixed.respond(&headers).status()
         };
         let own = fixed.etag.to_str().unwrap();
-        for known in [own, own.trim_start_matches("W/"), "*", &format!("\"other\", {own}")] {
-            assert_eq!(status(Some(known)), StatusCode::NOT_MODIFIED, "{known}");
+        for same in [own, own.trim_start_matches("W/"), "*", &format!("\"other\", {own}")] {
+            assert_eq!(status(Some(same)), StatusCode::NOT_MODIFIED, "{same}");
         }
         for other in [None, Some("\"other\""), Some("")] {
             assert_eq!(status(other), StatusCode::OK, "{other:?}");

@@ -1,9 +1,9 @@
-//! `Idempotency-Key` (IETF draft-ietf-httpapi-idempotency-key-header-07): the same key with the same body replays the
-//! stored answer, with another body it is refused, and while the first request runs it is a conflict.
+//! `Idempotency-Key` (IETF draft-ietf-httpapi-idempotency-key-header-07). A second request with the same key and body gets
+//! the stored response. With another body it is rejected. While the first request is being processed it is a conflict.
 
 use axum::{
     extract::FromRequestParts,
-    http::{HeaderName, HeaderValue, StatusCode, header, request::Parts},
+    http::{HeaderValue, StatusCode, request::Parts},
     response::{IntoResponse, Response},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret, SecretSlice};
 use serde_json::{Map, Value};
 use sha2::Sha256;
 
-use crate::http::Problem;
+use crate::http::{JsonResponse, Problem, Replayable};
 use crate::{
     clients::postgres::{Connection, Session},
     config::IdempotencyConfig,
@@ -22,10 +22,9 @@ use crate::{
         self,
         store::{RequestKey, StoredResponse},
     },
-    super_admins::Principal,
 };
 
-/// The header of a request, if it has one: 1–255 visible ASCII characters.
+/// The header of a request: 1–255 visible ASCII characters. `None` where the request has no such header.
 #[derive(Debug, Clone)]
 pub struct IdempotencyKey(pub Option<String>);
 
@@ -45,12 +44,12 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
     }
 }
 
-/// Makes fingerprints of bodies. Keyed, because bodies hold passwords and a plain digest would be a way to guess them.
+/// Computes fingerprints of bodies. They are keyed, because bodies contain passwords, which a plain digest would allow to
+/// guess.
 #[derive(Clone)]
 pub struct Fingerprints(SecretSlice<u8>);
 
 impl Fingerprints {
-    /// With the configured secret.
     pub fn new(config: &IdempotencyConfig) -> Self {
         Self(config.secret.clone())
     }
@@ -62,89 +61,134 @@ impl Fingerprints {
     }
 }
 
-/// One request's claim on its key. Without a key it does nothing.
+/// A request that may have an idempotency key. Without a key nothing is stored and nothing is replayed.
+///
+/// The work of the request runs in [`Self::run`], or in [`Self::run_in_session`] where another database takes part.
 pub struct IdempotentRequest {
-    admin_id: String,
+    caller_id: String,
     route: String,
     key: Option<String>,
     fingerprint: Vec<u8>,
 }
 
+/// The response to an idempotent request.
+#[derive(Debug)]
+pub enum Answer<T> {
+    /// The request was processed now; `T` is the outcome of its work.
+    First(T, Replayable),
+    /// The request was processed before.
+    Replayed(Replayable),
+}
+
+impl<T> IntoResponse for Answer<T> {
+    fn into_response(self) -> Response {
+        match self {
+            Self::First(_, response) => response.into_response(),
+            Self::Replayed(stored) => stored.again(),
+        }
+    }
+}
+
 impl IdempotentRequest {
-    /// A claim of `admin` on `key` for `route` (method and path) with `body`.
+    /// `caller_id` identifies the caller, `route` is the method and the path.
     pub fn new(
         fingerprints: &Fingerprints,
-        admin: &Principal,
+        caller_id: &str,
         route: impl Into<String>,
         IdempotencyKey(key): IdempotencyKey,
         body: &[u8],
     ) -> Result<Self> {
         let fingerprint = if key.is_some() { fingerprints.of(body)? } else { Vec::new() };
-        Ok(Self { admin_id: admin.id.clone(), route: route.into(), key, fingerprint })
+        Ok(Self { caller_id: caller_id.to_owned(), route: route.into(), key, fingerprint })
     }
 
-    /// Names the request, key and body, where it has to be known again before there is an answer.
+    /// Identifies the key and the body, for work that must recognize a repeated request before a response is stored.
     pub fn mark(&self) -> Option<String> {
         self.key.as_ref().map(|key| format!("{key} {}", URL_SAFE_NO_PAD.encode(&self.fingerprint)))
     }
 
-    fn request(&self) -> Option<RequestKey<'_>> {
-        self.key.as_deref().map(|key| RequestKey { admin_id: &self.admin_id, route: &self.route, key })
-    }
-
-    /// The stored answer, if the request was answered before. Asked before work that costs much.
-    pub async fn find(&self, client: &impl GenericClient) -> super::Result<Option<Response>> {
-        Ok(self.find_stored(client).await?.map(Replayable::again))
-    }
-
-    /// As [`Self::find`], for an answer that is stored without what is nobody's to keep: whoever asks completes it.
-    pub async fn find_stored(&self, client: &impl GenericClient) -> super::Result<Option<Replayable>> {
-        let Some(request) = self.request() else { return Ok(None) };
-        idempotency::store::find(client, request).await?.map(|stored| self.replay(stored)).transpose()
-    }
-
-    /// Claims the key for the transaction. `Some`: it was answered in the meantime.
-    pub async fn begin(&self, transaction: &Transaction<'_>) -> super::Result<Option<Response>> {
-        Ok(self.begin_stored(transaction).await?.map(Replayable::again))
-    }
-
-    /// As [`Self::begin`], with [`Self::find_stored`].
-    pub async fn begin_stored(&self, transaction: &Transaction<'_>) -> super::Result<Option<Replayable>> {
-        let Some(request) = self.request() else { return Ok(None) };
-        if !idempotency::store::try_claim(transaction, request).await? {
-            return Err(Problem::key_in_use());
+    /// Runs `work` in a transaction, stores the response to its outcome in the same transaction, and commits. A request that
+    /// was processed before gets its stored response, and `work` does not run.
+    ///
+    /// ```ignore
+    /// let answer = request
+    ///     .run(&mut platform, async |transaction| tenants::create(transaction, &command).await, |created| Created { … })
+    ///     .await?;
+    /// if let Answer::First(created, _) = &answer {
+    ///     dispatcher.provision(&platform, created.operation_id).await;
+    /// }
+    /// Ok(answer.into_response())
+    /// ```
+    pub async fn run<T, R: JsonResponse>(
+        &self,
+        platform: &mut Connection,
+        work: impl AsyncFnOnce(&Transaction<'_>) -> Result<T>,
+        respond: impl FnOnce(&T) -> R,
+    ) -> super::Result<Answer<T>> {
+        let transaction = platform.transaction().await?;
+        if let Some(stored) = self.begin(&transaction).await? {
+            return Ok(Answer::Replayed(stored));
         }
-        self.find_stored(transaction).await
+        let outcome = work(&transaction).await?;
+        let response = respond(&outcome).to_replayable()?;
+        self.complete(&transaction, &response).await?;
+        transaction.commit().await?;
+        Ok(Answer::First(outcome, response))
     }
 
-    /// Claims the key for as long as a session lasts: for work in another database, which no transaction here can hold. The
-    /// session is given back by [`Self::release`]; dropped, it ends.
-    pub async fn hold(&self, connection: Connection) -> super::Result<Held> {
-        let session = Session::of(connection);
-        let Some(request) = self.request() else { return Ok(Held::Now(session)) };
+    /// Runs `work` while a session holds the key: for work in another database, which no transaction of the platform database
+    /// can cover. `work` calls [`Self::complete`] in its last transaction and returns the response that it stored there.
+    ///
+    /// When the returned future is dropped, the session ends and with it the hold on the key.
+    pub async fn run_in_session<T>(
+        &self,
+        platform: Connection,
+        work: impl AsyncFnOnce(&mut Connection) -> Result<(T, Replayable)>,
+    ) -> super::Result<Answer<T>> {
+        let mut session = Session::of(platform);
+        let Some(request) = self.request() else {
+            let done = work(&mut session).await;
+            session.give_back();
+            let (outcome, response) = done?;
+            return Ok(Answer::First(outcome, response));
+        };
         if !idempotency::store::try_hold(&*session, request).await? {
             session.give_back();
             return Err(Problem::key_in_use());
         }
-        match self.find(&*session).await? {
-            None => Ok(Held::Now(session)),
-            Some(replayed) => {
-                self.release(session).await?;
-                Ok(Held::Before(replayed))
-            }
+        if let Some(stored) = self.find(&*session).await? {
+            self.release(session, request).await?;
+            return Ok(Answer::Replayed(stored));
         }
+        let done = work(&mut session).await;
+        self.release(session, request).await?;
+        let (outcome, response) = done?;
+        Ok(Answer::First(outcome, response))
     }
 
-    /// Gives up the key, and gives the connection back to its pool.
-    pub async fn release(&self, session: Session) -> Result<()> {
-        if let Some(request) = self.request() {
-            idempotency::store::release(&*session, request).await?;
-        }
+    /// Releases the key, and returns the connection to its pool.
+    async fn release(&self, session: Session, request: RequestKey<'_>) -> Result<()> {
+        idempotency::store::release(&*session, request).await?;
         session.give_back();
         Ok(())
     }
 
-    /// Stores the answer in the transaction that does the work.
+    /// The stored response, if the request was processed before. For use before expensive work.
+    pub async fn find(&self, client: &impl GenericClient) -> super::Result<Option<Replayable>> {
+        let Some(request) = self.request() else { return Ok(None) };
+        idempotency::store::find(client, request).await?.map(|stored| self.replay(stored)).transpose()
+    }
+
+    /// Locks the key until the transaction ends, and returns the stored response, if the request was processed before.
+    async fn begin(&self, transaction: &Transaction<'_>) -> super::Result<Option<Replayable>> {
+        let Some(request) = self.request() else { return Ok(None) };
+        if !idempotency::store::try_claim(transaction, request).await? {
+            return Err(Problem::key_in_use());
+        }
+        self.find(transaction).await
+    }
+
+    /// Stores the response in the transaction of the work.
     pub async fn complete(&self, transaction: &Transaction<'_>, response: &Replayable) -> Result<()> {
         let Some(request) = self.request() else { return Ok(()) };
         let headers: Map<String, Value> = response
@@ -160,6 +204,10 @@ impl IdempotentRequest {
             body: response.body.clone(),
         };
         idempotency::store::insert(transaction, request, &stored).await
+    }
+
+    fn request(&self) -> Option<RequestKey<'_>> {
+        self.key.as_deref().map(|key| RequestKey { admin_id: &self.caller_id, route: &self.route, key })
     }
 
     fn replay(&self, stored: StoredResponse) -> super::Result<Replayable> {
@@ -178,41 +226,5 @@ impl IdempotentRequest {
             headers: headers.collect(),
             body: stored.body,
         })
-    }
-}
-
-/// What became of the wish to hold a key.
-pub enum Held {
-    /// It is held by this session.
-    Now(Session),
-    /// The request was answered before.
-    Before(Response),
-}
-
-/// A response that can be stored and given again.
-#[derive(Debug, Clone)]
-pub struct Replayable {
-    /// Status.
-    pub status: StatusCode,
-    /// Headers beside the content type, as strings.
-    pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// JSON.
-    pub body: String,
-}
-
-impl Replayable {
-    /// The response to a request that was answered before.
-    pub fn again(self) -> Response {
-        let mut response = self.into_response();
-        response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
-        response
-    }
-}
-
-impl IntoResponse for Replayable {
-    fn into_response(self) -> Response {
-        let mut response = (self.status, [(header::CONTENT_TYPE, "application/json")], self.body).into_response();
-        response.headers_mut().extend(self.headers);
-        response
     }
 }

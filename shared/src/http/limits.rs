@@ -1,29 +1,26 @@
-//! `limits` in JSON bodies.
+//! The field `limits` of JSON bodies.
 
 use deserr::{Deserr, IntoValue, Value, ValuePointerRef};
 use utoipa::ToSchema;
 
 use crate::{
     http::{BodyErrors, Field, body::kind_name},
-    types::{InvalidValue, Limit, LimitsPatch, parse_limit},
+    types::{InvalidValue, Limit, LimitsPatch, MAX_LIMIT, parse_limit},
 };
 
-/// `limits` of a body: each may be left out, or be an integer, or `null` for unlimited.
+/// Limits, each of which may be absent, an integer, or `null` for unlimited.
 #[derive(Debug, Clone, Copy, Default, Deserr, ToSchema)]
 #[deserr(error = BodyErrors, deny_unknown_fields)]
 #[expect(clippy::struct_field_names, reason = "the names of the fields in JSON")]
 pub struct LimitsBody {
-    /// Agents that are not deactivated.
+    /// Users who are not deactivated.
     #[deserr(default)]
-    #[schema(value_type = Option<i64>, minimum = 0, maximum = 1_000_000_000_000_i64, example = 25)]
     max_agents: Field<LimitValue>,
     /// Contacts.
     #[deserr(default)]
-    #[schema(value_type = Option<i64>, minimum = 0, maximum = 1_000_000_000_000_i64, example = 10_000)]
     max_contacts: Field<LimitValue>,
-    /// Messages in a calendar month, UTC.
+    /// Messages in a calendar month in UTC.
     #[deserr(default)]
-    #[schema(value_type = Option<i64>, minimum = 0, maximum = 1_000_000_000_000_i64, example = 50_000)]
     max_messages_month: Field<LimitValue>,
 }
 
@@ -41,6 +38,11 @@ impl From<LimitsBody> for LimitsPatch {
 #[derive(Debug, Clone, Copy)]
 struct LimitValue(Limit);
 
+inline_schema!(
+    LimitValue,
+    Integer { format: "int64", nullable: utoipa::openapi::Type::Integer, minimum: 0, maximum: MAX_LIMIT, example: 25 }
+);
+
 impl Deserr<BodyErrors> for LimitValue {
     fn deserialize_from_value<V: IntoValue>(
         value: Value<V>,
@@ -52,7 +54,7 @@ impl Deserr<BodyErrors> for LimitValue {
             Value::NegativeInteger(number) => number,
             other => {
                 let kind = kind_name(other.kind());
-                return Err(BodyErrors::at(location, format!("must be an integer or null, and is {kind}")));
+                return Err(BodyErrors::at(location, format!("must be an integer or null, not {kind}")));
             }
         };
         let number = parse_limit(number).map_err(|InvalidValue(detail)| BodyErrors::at(location, detail))?;

@@ -1,5 +1,5 @@
-//! HTTP: what every endpoint has in common. Extractors that validate, errors as problem details (RFC 9457), paging by
-//! cursor, idempotency keys, entity tags, and [`serve`], which runs a router as a Lambda function.
+//! HTTP plumbing of all endpoints: validating extractors, JSON responses, errors as problem details (RFC 9457), paging by
+//! cursor, idempotency keys, entity tags, the description of the API, and [`serve`], which runs a router as a Lambda function.
 
 mod availability;
 mod body;
@@ -8,12 +8,14 @@ mod etag;
 mod fixed;
 mod idempotency;
 mod limits;
+mod list;
 mod openapi;
 mod page;
 mod path;
 mod problem;
 mod query;
 mod request;
+mod response;
 mod routes;
 mod serve;
 
@@ -22,14 +24,16 @@ pub use body::{BodyErrors, Field, JsonBody};
 pub use envelope::finish;
 pub use etag::{IfMatch, etag};
 pub use fixed::Fixed;
-pub use idempotency::{Fingerprints, Held, IdempotencyKey, IdempotentRequest, Replayable};
+pub use idempotency::{Answer, Fingerprints, IdempotencyKey, IdempotentRequest};
 pub use limits::LimitsBody;
+pub use list::{ListParameters, ListRequest};
 pub use openapi::{Paging, document, exactly_one, named, query_parameter, single_line_text};
 pub use page::Page;
 pub use path::{IdPath, TenantPath};
 pub use problem::{InputFault, Problem, ProblemDetails};
-pub use query::QueryReader;
+pub use query::{Query, QueryField, QueryParameters, QueryReader, Required};
 pub use request::RequestInfo;
+pub use response::{Accepted, Created, Json, JsonResponse, Replayable, Tagged};
 pub use routes::{Routes, on_methods};
 pub use serve::{serve, serve_scheduled};
 

@@ -1,4 +1,4 @@
-//! A page of a list: a plain JSON array, and the way to the next one in `Link` (RFC 8288).
+//! A page of a list: a plain JSON array, with a link to the next page in `Link` (RFC 8288).
 
 use axum::{
     http::{HeaderValue, Uri, header},
@@ -11,10 +11,10 @@ use crate::{
     types::{PageCursor, PageLimit},
 };
 
-/// A page ends before its JSON passes this, because API Gateway and Lambda refuse an answer of more than 6 MB.
+/// The maximum size of a page's JSON, because API Gateway and Lambda reject responses of more than 6 MB.
 const MAX_BYTES: usize = 5 * 1024 * 1024;
 
-/// A page, serialized.
+/// A serialized page.
 #[derive(Debug)]
 pub struct Page {
     json: Vec<u8>,
@@ -22,8 +22,7 @@ pub struct Page {
 }
 
 impl Page {
-    /// Makes a page of `items`, of which there is one more than `limit` when the list goes on. `cursor` tells where an item
-    /// stands.
+    /// `items` contains one item more than `limit` if the list continues. `cursor` returns the position of an item.
     pub fn new<T: Serialize, C: PageCursor>(
         list: &str,
         items: &[T],
@@ -39,7 +38,7 @@ impl Page {
                 json.push(b',');
             }
             serde_json::to_writer(&mut json, item).map_err(Error::internal)?;
-            // At least one, so that the walk through the list always moves.
+            // A page has at least one item; otherwise a client would never reach the end of the list.
             if json.len() >= MAX_BYTES && shown > 0 {
                 json.truncate(before);
                 break;
@@ -61,7 +60,7 @@ impl Page {
     }
 }
 
-/// The same request with another cursor, relative to the host.
+/// The request's URI with another cursor, relative to the host.
 fn link(uri: &Uri, cursor: &str) -> Option<HeaderValue> {
     let mut query = form_urlencoded::Serializer::new(String::new());
     for (name, value) in form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()) {
@@ -86,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_ends_before_its_json_passes_five_mebibytes_and_goes_on_behind_its_link() {
+    fn a_page_ends_before_its_json_exceeds_five_mebibytes() {
         let items: Vec<String> = (0..100).map(|_| "x".repeat(100_000)).collect();
         let page = Page::new("things", &items, PageLimit::default(), cursor).unwrap();
         assert!(page.json.len() <= MAX_BYTES + 1);
@@ -96,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_page_has_no_link_and_a_full_one_keeps_the_filters() {
+    fn only_a_page_before_the_last_has_a_link_which_keeps_the_filters() {
         let items = vec!["a".to_owned(), "b".to_owned(), "c".to_owned()];
         assert!(Page::new("things", &items, PageLimit::parse("3").unwrap(), cursor).unwrap().next.is_none());
         let page = Page::new("things", &items, PageLimit::parse("2").unwrap(), cursor).unwrap();

@@ -13,7 +13,7 @@ use crate::{
     types::{InvalidValue, TenantId},
 };
 
-/// What the path parameter `id` names, by its id. What is not a UUID is refused with 400.
+/// The path parameter `id`. A value that is not a UUID is rejected with 400.
 #[derive(Debug, Clone, Copy)]
 pub struct IdPath<T>(pub T);
 
@@ -21,15 +21,15 @@ impl<S: Send + Sync, T: FromStr<Err = InvalidValue>> FromRequestParts<S> for IdP
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let fault = |detail: String| Error::Invalid(vec![InputError { location: Location::Path("id"), detail }]);
+        let invalid = |detail: String| Error::Invalid(vec![InputError { location: Location::Path("id"), detail }]);
         let Path(text) = Path::<String>::from_request_parts(parts, state)
             .await
-            .map_err(|_| fault("must be a UUID in UTF-8".to_owned()))?;
-        Ok(Self(text.parse().map_err(|error: InvalidValue| fault(error.to_string()))?))
+            .map_err(|_| invalid("must be a UUID in UTF-8".to_owned()))?;
+        Ok(Self(text.parse().map_err(|error: InvalidValue| invalid(error.to_string()))?))
     }
 }
 
-/// The tenant that the path parameter `id` names, as [`IdPath`].
+/// The path parameter `id` of a tenant, which is recorded in the span of the request.
 #[derive(Debug, Clone, Copy)]
 pub struct TenantPath(pub TenantId);
 

@@ -1,4 +1,4 @@
-//! Errors as problem details (RFC 9457). The only place that knows HTTP status codes of errors.
+//! Errors as problem details (RFC 9457). The mapping of errors to HTTP status codes.
 
 use axum::{
     http::{HeaderName, HeaderValue, StatusCode, header},
@@ -12,7 +12,7 @@ use crate::error::{Dependency, Error, InputError, Location};
 /// The body of an error, `application/problem+json`.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ProblemDetails {
-    /// Names the kind of problem; does not change.
+    /// The kind of problem; stable.
     #[serde(rename = "type")]
     #[schema(example = "urn:landlord:problem:invalid-input")]
     pub kind: String,
@@ -20,51 +20,51 @@ pub struct ProblemDetails {
     pub title: &'static str,
     /// The HTTP status code.
     pub status: u16,
-    /// What happened this time, for people.
+    /// This occurrence of the problem, for people.
     pub detail: String,
-    /// The request: `urn:landlord:request:` and its `x-request-id`.
+    /// The request: `urn:landlord:request:` followed by its `x-request-id`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub instance: Option<String>,
-    /// Every fault of the input, where there are any.
+    /// The errors in the input.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub errors: Vec<InputFault>,
 }
 
-/// One fault of the input: where, and what.
+/// An error in the input.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct InputFault {
-    /// JSON pointer (RFC 6901) into the body.
+    /// The place in the body, a JSON pointer (RFC 6901).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "/limits/max_agents")]
     pub pointer: Option<String>,
-    /// Name of the parameter, where it is not in the body.
+    /// The name of the parameter, if the error is not in the body.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub parameter: Option<String>,
-    /// What is wrong.
+    /// The rule that the value breaks.
     pub detail: String,
 }
 
 impl From<InputError> for InputFault {
-    fn from(fault: InputError) -> Self {
-        let (pointer, parameter) = match fault.location {
+    fn from(error: InputError) -> Self {
+        let (pointer, parameter) = match error.location {
             Location::Body(pointer) => (Some(pointer), None),
             Location::Header(name) | Location::Path(name) => (None, Some(name.to_owned())),
             Location::Query(name) => (None, Some(name)),
         };
-        Self { pointer, parameter, detail: fault.detail }
+        Self { pointer, parameter, detail: error.detail }
     }
 }
 
-/// An error on its way to the caller. The envelope gives it its `instance` and writes the log.
+/// The response to a failed request. The envelope adds `instance` and writes the log line.
 #[derive(Debug, Clone)]
 pub struct Problem {
     pub(super) status: StatusCode,
     pub(super) details: ProblemDetails,
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
-    /// The cause, for the log alone.
+    /// The cause, only for the log.
     pub(super) cause: Option<String>,
 }
 
@@ -82,7 +82,6 @@ impl Problem {
         Self { status, details, headers: Vec::new(), cause: None }
     }
 
-    /// What the caller is told.
     pub fn details(&self) -> &ProblemDetails {
         &self.details
     }
@@ -97,46 +96,44 @@ impl Problem {
         self
     }
 
-    /// The body is larger than is read.
     pub(super) fn too_large(limit: usize) -> Self {
         Self::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "body-too-large",
             "Body too large",
-            format!("A body may have at most {limit} bytes"),
+            format!("The body must have at most {limit} bytes"),
         )
     }
 
-    /// The body is not JSON by its own word.
     pub(super) fn unsupported_media_type() -> Self {
         Self::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "unsupported-media-type",
             "Unsupported media type",
-            "The body must be JSON, and its Content-Type application/json",
+            "The body must be JSON with the Content-Type application/json",
         )
     }
 
-    /// There is no such route, or not with this method.
+    /// No route has this path, or none with this method.
     pub(super) fn no_route(status: StatusCode) -> Self {
         if status == StatusCode::METHOD_NOT_ALLOWED {
-            Self::new(status, "method-not-allowed", "Method not allowed", "This path does not take this method")
+            Self::new(status, "method-not-allowed", "Method not allowed", "This path does not support this method")
         } else {
-            Self::new(status, "not-found", "Not found", "There is nothing at this path")
+            Self::new(status, "not-found", "Not found", "No resource has this path")
         }
     }
 
-    /// A second request with an idempotency key whose body differs.
+    /// A second request with the same idempotency key and another body.
     pub(super) fn key_reused() -> Self {
         Self::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "idempotency-key-reused",
-            "Idempotency key used before",
-            "This Idempotency-Key was used with another body; a new request needs a new key",
+            "Idempotency key reused",
+            "This Idempotency-Key was used with another body; use a new key for a new request",
         )
     }
 
-    /// A second request with an idempotency key while the first one runs.
+    /// A second request with an idempotency key while the first one is being processed.
     pub(super) fn key_in_use() -> Self {
         Self::new(
             StatusCode::CONFLICT,
@@ -153,12 +150,12 @@ impl From<Error> for Problem {
         let detail = error.to_string();
         let chain = error.chain();
         match error {
-            Error::Invalid(faults) => {
-                // A body that is read but wrong is 422; parameters that cannot be what they claim are 400.
-                let in_body = faults.iter().any(|fault| matches!(fault.location, Location::Body(_)));
+            Error::Invalid(errors) => {
+                // Invalid values in a well-formed body are 422, invalid parameters are 400.
+                let in_body = errors.iter().any(|error| matches!(error.location, Location::Body(_)));
                 let status = if in_body { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::BAD_REQUEST };
                 let mut problem = Self::new(status, "invalid-input", "Invalid input", detail);
-                problem.details.errors = faults.into_iter().map(InputFault::from).collect();
+                problem.details.errors = errors.into_iter().map(InputFault::from).collect();
                 problem
             }
             Error::Malformed(_) => Self::new(StatusCode::BAD_REQUEST, "malformed-request", "Malformed request", detail),
@@ -167,7 +164,7 @@ impl From<Error> for Problem {
             Error::PreconditionFailed { .. } => {
                 Self::new(StatusCode::PRECONDITION_FAILED, "precondition-failed", "Precondition failed", detail)
             }
-            // RFC 6750, section 3: no error code where no credentials were sent.
+            // RFC 6750, section 3: no error code if the request has no credentials.
             Error::NoCredentials => Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", "Not authenticated", detail)
                 .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static(r#"Bearer realm="landlord""#)),
             Error::Unauthenticated(_) => {
@@ -211,13 +208,13 @@ impl From<tokio_postgres::Error> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        // Strings and numbers alone: it cannot fail.
+        // The body has only strings and numbers, so that serializing it cannot fail.
         let body = serde_json::to_vec(&self.details).unwrap_or_default();
         let mut response = (self.status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
         for (name, value) in &self.headers {
             response.headers_mut().insert(name.clone(), value.clone());
         }
-        // The envelope finishes the body, where the request is known.
+        // The envelope completes the body with the id of the request.
         response.extensions_mut().insert(self);
         response
     }

@@ -1,34 +1,47 @@
-//! Query parameters, read strictly: what is unknown, repeated or wrong is refused, all of it at once.
+//! Query parameters, read strictly: unknown, repeated and invalid ones are rejected, all at once.
 
 use std::{convert::Infallible, fmt::Display};
 
-use axum::{extract::FromRequestParts, http::request::Parts};
+use axum::{
+    extract::FromRequestParts,
+    http::{Uri, request::Parts},
+};
+use utoipa::openapi::{Required as IsRequired, path::Parameter};
 
 use crate::error::{Error, InputError, Location};
+use crate::http::{Problem, openapi::query_parameter};
+use crate::types::ParameterValue;
 
-/// The query of a request, from which a handler takes what it knows; [`QueryReader::finish`] refuses the rest.
+/// The query of a request. A handler takes the parameters that it accepts; [`QueryReader::finish`] rejects the rest.
 #[derive(Debug)]
 pub struct QueryReader {
+    uri: Uri,
     pairs: Vec<(String, String)>,
     known: Vec<&'static str>,
-    faults: Vec<InputError>,
+    errors: Vec<InputError>,
 }
 
 impl QueryReader {
-    fn new(query: &str) -> Self {
+    pub(super) fn new(uri: Uri) -> Self {
+        let query = uri.query().unwrap_or_default();
         let pairs = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-        Self { pairs, known: Vec::new(), faults: Vec::new() }
+        Self { uri, pairs, known: Vec::new(), errors: Vec::new() }
     }
 
-    /// Takes a parameter, if it is there, and parses it. An empty one counts as absent.
+    /// The request's path and query.
+    pub fn uri(&self) -> &Uri {
+        &self.uri
+    }
+
+    /// Parses a parameter, if the query has it. An empty one counts as absent.
     pub fn take<T, E: Display>(&mut self, name: &'static str, parse: impl FnOnce(&str) -> Result<T, E>) -> Option<T> {
         self.known.push(name);
         let mut values = self.pairs.extract_if(.., |(key, _)| key == name).map(|(_, value)| value);
         let value = values.next()?;
-        let repeated = values.next().is_some();
+        let is_repeated = values.next().is_some();
         drop(values);
-        if repeated {
-            self.fault(name, "is given more than once");
+        if is_repeated {
+            self.reject(name, "is given more than once");
             return None;
         }
         if value.is_empty() {
@@ -37,44 +50,49 @@ impl QueryReader {
         match parse(&value) {
             Ok(value) => Some(value),
             Err(error) => {
-                self.fault(name, error.to_string());
+                self.reject(name, error.to_string());
                 None
             }
         }
     }
 
-    /// As [`Self::take`], of a parameter that has to be there. [`Self::finish_with`] gives it.
+    /// As [`Self::take`], and rejects a query without the parameter. [`Self::finish_with`] unwraps the result.
     pub fn require<T, E: Display>(
         &mut self,
         name: &'static str,
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Option<T> {
-        let faults = self.faults.len();
+        let errors = self.errors.len();
         let value = self.take(name, parse);
-        if value.is_none() && self.faults.len() == faults {
-            self.fault(name, "is required");
+        if value.is_none() && self.errors.len() == errors {
+            self.reject(name, "is required");
         }
         value
     }
 
-    /// As [`Self::finish`]; gives what [`Self::require`] took.
+    /// As [`Self::finish`], and returns what [`Self::require`] took.
     pub fn finish_with<T>(self, required: Option<T>) -> Result<T, Error> {
         self.finish()?;
-        required.ok_or_else(|| Error::internal("a parameter that is required was not, and no fault was found"))
+        required.ok_or_else(|| Error::internal("a required parameter is absent, but no error was recorded"))
     }
 
-    /// Refuses what was not taken, and every fault so far.
+    /// Rejects parameters that were not taken, together with every error so far.
     pub fn finish(mut self) -> Result<(), Error> {
         let known = self.known.join(", ");
         for (name, _) in std::mem::take(&mut self.pairs) {
             let name: String = name.chars().take(64).collect();
-            self.fault(name, format!("is not a parameter here, where there are {known}"));
+            let detail = if known.is_empty() {
+                "unknown parameter; this operation takes none".to_owned()
+            } else {
+                format!("unknown parameter; expected one of {known}")
+            };
+            self.reject(name, detail);
         }
-        if self.faults.is_empty() { Ok(()) } else { Err(Error::Invalid(self.faults)) }
+        if self.errors.is_empty() { Ok(()) } else { Err(Error::Invalid(self.errors)) }
     }
 
-    fn fault(&mut self, name: impl Into<String>, detail: impl Into<String>) {
-        self.faults.push(InputError { location: Location::Query(name.into()), detail: detail.into() });
+    fn reject(&mut self, name: impl Into<String>, detail: impl Into<String>) {
+        self.errors.push(InputError { location: Location::Query(name.into()), detail: detail.into() });
     }
 }
 
@@ -82,23 +100,131 @@ impl<S: Send + Sync> FromRequestParts<S> for QueryReader {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(Self::new(parts.uri.query().unwrap_or_default()))
+        Ok(Self::new(parts.uri.clone()))
+    }
+}
+
+/// Something that is read from one or more query parameters: a parameter of its own, or the struct of a
+/// [`query_parameters!`](crate::query_parameters) as a part of another one.
+pub trait QueryField: Sized {
+    /// `None` where an error was recorded.
+    fn take(query: &mut QueryReader, name: &'static str) -> Option<Self>;
+
+    fn describe(name: &str, description: &str) -> Vec<Parameter>;
+}
+
+impl<T: ParameterValue> QueryField for Option<T> {
+    fn take(query: &mut QueryReader, name: &'static str) -> Option<Self> {
+        Some(query.take(name, T::parse_parameter))
+    }
+
+    fn describe(name: &str, description: &str) -> Vec<Parameter> {
+        vec![query_parameter(name, T::parameter_schema(), description)]
+    }
+}
+
+/// A parameter without which the query is rejected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Required<T>(pub T);
+
+impl<T: ParameterValue> QueryField for Required<T> {
+    fn take(query: &mut QueryReader, name: &'static str) -> Option<Self> {
+        query.require(name, T::parse_parameter).map(Self)
+    }
+
+    fn describe(name: &str, description: &str) -> Vec<Parameter> {
+        let mut parameter = query_parameter(name, T::parameter_schema(), description);
+        parameter.required = IsRequired::True;
+        vec![parameter]
+    }
+}
+
+/// A struct of query parameters, defined with [`query_parameters!`](crate::query_parameters).
+pub trait QueryParameters: Sized {
+    /// Takes the parameters. `None` where an error was recorded.
+    fn take_all(query: &mut QueryReader) -> Option<Self>;
+
+    fn describe_all() -> Vec<Parameter>;
+
+    /// Reads a query that has these parameters and no others.
+    fn read(mut query: QueryReader) -> Result<Self, Error> {
+        let parameters = Self::take_all(&mut query);
+        query.finish_with(parameters)
+    }
+}
+
+/// The extractor of [`QueryParameters`].
+#[derive(Debug, Clone, Copy)]
+pub struct Query<T>(pub T);
+
+impl<S: Send + Sync, T: QueryParameters> FromRequestParts<S> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        Ok(Self(T::read(QueryReader::new(parts.uri.clone()))?))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::{Country, TenantId};
+
+    query_parameters! {
+        #[derive(Debug)]
+        struct Place {
+            /// Only this country
+            country: Option<Country>,
+        }
+    }
+
+    query_parameters! {
+        #[derive(Debug)]
+        struct Wanted {
+            /// The tenant
+            /// of the things
+            tenant_id: Required<TenantId>,
+            /// Only these
+            live: Option<bool>,
+            place: Place,
+        }
+    }
+
+    fn reader(query: &str) -> QueryReader {
+        QueryReader::new(format!("/things?{query}").parse().unwrap())
+    }
+
+    fn rejected(query: &str) -> Vec<String> {
+        let Err(Error::Invalid(errors)) = Wanted::read(reader(query)) else { panic!("accepted: {query}") };
+        let mut names: Vec<_> = errors
+            .into_iter()
+            .map(|error| if let Location::Query(name) = error.location { name } else { "elsewhere".to_owned() })
+            .collect();
+        names.sort();
+        names
+    }
 
     #[test]
-    fn every_fault_of_a_query_is_told_at_once() {
-        let mut query = QueryReader::new("limit=x&colour=red&limit2=1&status=a&status=b");
-        query.take("limit", str::parse::<u16>);
-        query.take("status", str::parse::<String>);
-        let Err(Error::Invalid(faults)) = query.finish() else { panic!("accepted") };
-        let names: Vec<_> = faults.iter().map(|fault| fault.location.clone()).collect();
-        for name in ["limit", "status", "colour", "limit2"] {
-            assert!(names.contains(&Location::Query(name.to_owned())), "{name}: {names:?}");
-        }
+    fn all_errors_of_a_query_are_reported_at_once() {
+        assert_eq!(rejected("live=x&colour=red&country=de"), ["colour", "country", "live", "tenant_id"]);
+        assert_eq!(rejected(&format!("tenant_id={0}&tenant_id={0}", TenantId::EXAMPLE)), ["tenant_id"]);
+        assert_eq!(rejected("tenant_id="), ["tenant_id"]);
+    }
+
+    #[test]
+    fn parameters_are_read_into_the_struct_and_its_parts() {
+        let wanted = Wanted::read(reader(&format!("live=&country=ID&tenant_id={}", TenantId::EXAMPLE))).unwrap();
+        assert_eq!(wanted.tenant_id.0.to_string(), TenantId::EXAMPLE);
+        assert_eq!(wanted.live, None);
+        assert_eq!(wanted.place.country.unwrap().as_str(), "ID");
+    }
+
+    #[test]
+    fn parameters_are_described_in_order() {
+        let described = Wanted::describe_all();
+        let names: Vec<_> = described.iter().map(|parameter| parameter.name.as_str()).collect();
+        assert_eq!(names, ["tenant_id", "live", "country"]);
+        assert_eq!(described[0].description.as_deref(), Some("The tenant\nof the things"));
+        assert!(described[0].required == IsRequired::True && described[1].required == IsRequired::False);
     }
 }

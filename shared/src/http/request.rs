@@ -1,4 +1,4 @@
-//! What is known of a request beside what it asks.
+//! The id and the origin of a request.
 
 use std::{convert::Infallible, net::SocketAddr};
 
@@ -11,17 +11,16 @@ use uuid::Uuid;
 
 use crate::types::Actor;
 
-/// The request's id, and where it came from.
 #[derive(Debug, Clone, Default)]
 pub struct RequestInfo {
-    /// The caller's `x-request-id` where it is 8 to 64 letters, digits, `-` and `_`; else API Gateway's; else a new one.
+    /// The caller's `x-request-id` if it has 8 to 64 letters, digits, `-`, `_` and `=`; else API Gateway's; else a new one.
     pub id: String,
-    /// The address that API Gateway saw; never a header, which anyone can write.
+    /// The address of the caller as seen by API Gateway; never from a header, which callers can forge.
     pub source_address: Option<String>,
 }
 
 impl RequestInfo {
-    /// Who did what the request asked for.
+    /// The actor of the changes that the request makes.
     pub fn actor<'a>(&'a self, id: &'a str) -> Actor<'a> {
         Actor { id, request_id: Some(&self.id), source_address: self.source_address.as_deref() }
     }

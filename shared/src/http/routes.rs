@@ -1,4 +1,4 @@
-//! The routes of a function: what serves them, and what describes them.
+//! The routes of a function, with their description.
 
 use axum::{
     Router,
@@ -8,47 +8,45 @@ use axum::{
 use utoipa::openapi::{OpenApi, path::HttpMethod};
 use utoipa_axum::PathItemExt;
 
-/// Routes of one function, or of several.
+/// Routes of one or several functions.
 ///
-/// What describes them is called where the description is wanted and nowhere else: to make it takes longer than anything
-/// else that a function does when it starts.
+/// The description is built only on demand, because building it takes longer than the rest of a function's start.
 pub struct Routes {
     router: Router,
     describe: Vec<fn() -> OpenApi>,
 }
 
 impl Routes {
-    /// Of what serves and what describes them; the macro [`routes!`](crate::routes) makes both of a handler.
+    /// The macro [`routes!`](crate::routes) creates both arguments from a handler.
     pub fn new(router: Router, describe: fn() -> OpenApi) -> Self {
         Self { router, describe: vec![describe] }
     }
 
-    /// These and others.
+    /// These routes together with others.
     #[must_use]
     pub fn merge(mut self, others: Self) -> Self {
         self.describe.extend(others.describe);
         Self { router: self.router.merge(others.router), describe: self.describe }
     }
 
-    /// What serves them.
     pub fn into_router(self) -> Router {
         self.router
     }
 
-    /// What describes them.
+    /// The description of all routes in one document.
     pub fn describe(&self) -> OpenApi {
         let mut all = OpenApi::default();
         self.descriptions().for_each(|one| all.merge(one));
         all
     }
 
-    /// What describes each of them, before they are made one. Of two schemas that have one name, only one is left then.
+    /// The description of each route. In [`Self::describe`], two schemas with one name become one.
     pub fn descriptions(&self) -> impl Iterator<Item = OpenApi> {
         self.describe.iter().map(|describe| describe())
     }
 }
 
-/// A route that takes `methods`.
+/// A route with one handler for several methods.
 pub fn on_methods<H, T, S>(methods: &[HttpMethod], handler: &H) -> MethodRouter<S>
 where
     H: Handler<T, S>,
@@ -59,7 +57,7 @@ where
     each.fold(MethodRouter::new(), MethodRouter::merge)
 }
 
-/// The one route of a function: `routes!(app: App => handler)`, of a handler that `utoipa::path` describes.
+/// The route of a function: `routes!(app: App => handler)`, where `utoipa::path` describes the handler.
 #[macro_export]
 macro_rules! routes {
     ($app:ident: $state:ty => $handler:ident) => {

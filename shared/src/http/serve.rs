@@ -1,4 +1,4 @@
-//! Running a router as a Lambda function.
+//! Runs routes as a Lambda function.
 
 use futures::FutureExt;
 use lambda_http::{Adapter, LambdaEvent, Service, lambda_runtime, request::LambdaRequest, service_fn};
@@ -12,8 +12,8 @@ use crate::{
     worker::{self, Invocation, Worker},
 };
 
-/// Runs the routes of one function until Lambda ends the process. `app` reads the configuration; when it cannot, the
-/// function ends with one clear line and Lambda reports a failed start.
+/// Runs the routes of a function until Lambda ends the process. `app` reads the configuration; if it fails, the function logs
+/// the reason and ends, and Lambda reports a failed start.
 pub async fn serve<A>(
     app: impl FnOnce() -> Result<A, ConfigError>,
     routes: impl FnOnce(A) -> Routes,
@@ -22,8 +22,8 @@ pub async fn serve<A>(
     lambda_http::run(finish(routes(app))).await
 }
 
-/// As [`serve`], for a function that a schedule invokes too. Whatever is no request of the HTTP API goes to `scheduled`,
-/// whose answer, or failure, is the invocation's.
+/// As [`serve`], for a function that a schedule invokes too. Events that are no requests of the HTTP API go to `scheduled`; its
+/// result is that of the invocation.
 pub async fn serve_scheduled<A: Clone + Worker, T: Serialize>(
     app: impl FnOnce() -> Result<A, ConfigError>,
     routes: impl FnOnce(A) -> Routes,
@@ -50,14 +50,14 @@ pub async fn serve_scheduled<A: Clone + Worker, T: Serialize>(
     .await
 }
 
-/// Whether an event is a request of API Gateway (payload 2.0).
+/// Whether an event is a request of API Gateway (payload format 2.0).
 fn is_request(event: &RawValue) -> bool {
     #[derive(Deserialize)]
-    struct Glance {
+    struct RequestEvent {
         #[serde(rename = "requestContext")]
         _request_context: IgnoredAny,
     }
-    serde_json::from_str::<Glance>(event.get()).is_ok()
+    serde_json::from_str::<RequestEvent>(event.get()).is_ok()
 }
 
 #[cfg(test)]
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_is_told_from_what_a_schedule_sends() {
+    fn a_request_is_distinguished_from_an_event_of_a_schedule() {
         let event = |text: &str| RawValue::from_string(text.to_owned()).unwrap();
         assert!(is_request(&event(r#"{"version":"2.0","requestContext":{"http":{"method":"GET"}},"rawPath":"/"}"#)));
         assert!(!is_request(&event(r#"{"version":"0","source":"aws.scheduler","detail":"{}"}"#)));

@@ -1,35 +1,32 @@
-//! Stored responses of requests with an `Idempotency-Key`. The record commits with the work that it stands for.
+//! SQL of the table `idempotency_keys`. A response is stored in the transaction of the work that it reports.
 
 use deadpool_postgres::{GenericClient, Transaction};
 use serde_json::Value;
 
 use crate::error::Result;
 
-/// Which request: an administrator's key on a route.
+/// Identifies a request with an idempotency key.
 #[derive(Debug, Clone, Copy)]
 pub struct RequestKey<'a> {
-    /// Who asks.
+    /// The caller.
     pub admin_id: &'a str,
     /// Method and path.
     pub route: &'a str,
-    /// The header's value.
+    /// The value of `Idempotency-Key`.
     pub key: &'a str,
 }
 
-/// What was answered.
 #[derive(Debug, Clone)]
 pub struct StoredResponse {
-    /// Keyed digest of the request's body.
+    /// Keyed digest of the request body.
     pub fingerprint: Vec<u8>,
-    /// HTTP status code.
     pub status_code: i16,
     /// Headers, as an object of strings.
     pub headers: Value,
-    /// Body.
     pub body: String,
 }
 
-/// The stored response of a request of the last 24 hours.
+/// The stored response of a request in the last 24 hours.
 pub async fn find(client: &impl GenericClient, request: RequestKey<'_>) -> Result<Option<StoredResponse>> {
     let statement = client
         .prepare_cached(
@@ -49,7 +46,7 @@ pub async fn find(client: &impl GenericClient, request: RequestKey<'_>) -> Resul
     }))
 }
 
-/// Claims the key until the transaction ends. `false`: another transaction holds it.
+/// Locks the key until the transaction ends. Returns `false` if another session or transaction holds the lock.
 pub async fn try_claim(transaction: &Transaction<'_>, request: RequestKey<'_>) -> Result<bool> {
     let statement = transaction
         .prepare_cached("SELECT pg_try_advisory_xact_lock(hashtextextended($1 || ' ' || $2 || ' ' || $3, 0))")
@@ -57,14 +54,15 @@ pub async fn try_claim(transaction: &Transaction<'_>, request: RequestKey<'_>) -
     Ok(transaction.query_one(&statement, &[&request.admin_id, &request.route, &request.key]).await?.try_get(0)?)
 }
 
-/// Claims the key until [`release`], or the end of the session. `false`: another session or transaction holds it.
+/// Locks the key until [`release`] or the end of the session. Returns `false` if another session or transaction holds the
+/// lock.
 pub async fn try_hold(client: &impl GenericClient, request: RequestKey<'_>) -> Result<bool> {
     let statement =
         client.prepare_cached("SELECT pg_try_advisory_lock(hashtextextended($1 || ' ' || $2 || ' ' || $3, 0))").await?;
     Ok(client.query_one(&statement, &[&request.admin_id, &request.route, &request.key]).await?.try_get(0)?)
 }
 
-/// Gives up a key that the session holds.
+/// Releases a lock that the session holds.
 pub async fn release(client: &impl GenericClient, request: RequestKey<'_>) -> Result<()> {
     let statement =
         client.prepare_cached("SELECT pg_advisory_unlock(hashtextextended($1 || ' ' || $2 || ' ' || $3, 0))").await?;
@@ -72,7 +70,8 @@ pub async fn release(client: &impl GenericClient, request: RequestKey<'_>) -> Re
     Ok(())
 }
 
-/// Stores a response, in place of one that is older than 24 hours.
+/// Stores a response. Replaces a response to the same key that is older than 24 hours, and deletes some other expired
+/// responses.
 pub async fn insert(transaction: &Transaction<'_>, request: RequestKey<'_>, response: &StoredResponse) -> Result<()> {
     let statement = transaction
         .prepare_cached(
@@ -107,7 +106,7 @@ pub async fn insert(transaction: &Transaction<'_>, request: RequestKey<'_>, resp
     Ok(())
 }
 
-/// Deletes responses that are older than 24 hours, `limit` at the most, and says how many.
+/// Deletes at most `limit` responses that are older than 24 hours. Returns how many.
 pub async fn delete_expired(client: &impl GenericClient, limit: i64) -> Result<u64> {
     let statement = client
         .prepare_cached(

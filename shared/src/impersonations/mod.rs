@@ -55,37 +55,24 @@ impl Access {
     }
 }
 
-/// Why a super-admin impersonates a user: 10–500 characters after trimming, in one visible line. The tenant can read it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reason(String);
-
-parsed_from_string!(Reason, Reason::parse);
-
-impl Reason {
-    /// Trims and validates.
-    pub fn parse(text: &str) -> Result<Self, InvalidValue> {
-        single_line(text, 10, 500).map(Self)
-    }
-
-    pub fn as_str(&self) -> &str {
-        &self.0
+string_type! {
+    /// Why a super-admin impersonates a user: 10–500 characters after trimming, in one visible line. The tenant can read it.
+    Reason {
+        parse: |text| single_line(text, 10, 500),
+        schema: {
+            format: "single-line",
+            min_length: 10,
+            max_length: 500,
+            example: "Looks at why the inbox of sari stays empty",
+        },
     }
 }
 
-/// The case in the platform's help desk: 1–100 characters after trimming, in one visible line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ticket(String);
-
-parsed_from_string!(Ticket, Ticket::parse);
-
-impl Ticket {
-    /// Trims and validates.
-    pub fn parse(text: &str) -> Result<Self, InvalidValue> {
-        single_line(text, 1, 100).map(Self)
-    }
-
-    pub fn as_str(&self) -> &str {
-        &self.0
+string_type! {
+    /// The case in the platform's help desk: 1–100 characters after trimming, in one visible line.
+    Ticket {
+        parse: |text| single_line(text, 1, 100),
+        schema: { format: "single-line", min_length: 1, max_length: 100, example: "HELP-4711" },
     }
 }
 
@@ -120,6 +107,11 @@ impl<E: deserr::DeserializeError> deserr::Deserr<E> for ImpersonationMinutes {
         Self::new(minutes).map_err(|error| crate::types::json_error::<E, V>(error, location))
     }
 }
+
+inline_schema!(
+    ImpersonationMinutes,
+    Integer { format: "int32", minimum: 1, maximum: Self::MAX, default: Self::default().get().into() }
+);
 
 impl Default for ImpersonationMinutes {
     fn default() -> Self {

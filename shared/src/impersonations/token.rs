@@ -1,10 +1,9 @@
 //! Tokens of impersonations. The platform's services accept them; this API does not.
 
-use jsonwebtoken::{DecodingKey, Validation, decode};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::{
-    auth::{keys::algorithm_of, private_key::PrivateKey, published_keys::PublishedKeys},
+    auth::{PrivateKey, PublishedKeys},
     config::{ConfigError, ImpersonationSigningConfig},
     error::Result,
     impersonations::Impersonation,
@@ -45,20 +44,8 @@ impl ImpersonationSigner {
     /// Reads the private key. Fails unless its public key is among the published keys, because its tokens could not be
     /// verified otherwise.
     pub fn new(config: &ImpersonationSigningConfig) -> Result<Self, ConfigError> {
-        const NAME: &str = "IMPERSONATION_SIGNING_KEY_ID";
         let key = PrivateKey::read("IMPERSONATION_SIGNING_KEY", &config.key, &config.key_id)?;
-        let published = PublishedKeys::new(&config.published)?;
-        let public = published
-            .find(&config.key_id)
-            .ok_or_else(|| ConfigError::invalid(NAME, "no key in IMPERSONATION_PUBLIC_KEYS has this kid"))?;
-        let foreign =
-            || ConfigError::invalid(NAME, "the key in IMPERSONATION_PUBLIC_KEYS belongs to another private key");
-        let signed = key.sign(IMPERSONATION_TYPE, &KeyCheck {}).map_err(|_| foreign())?;
-        let mut validation = Validation::new(algorithm_of(public).ok_or_else(foreign)?);
-        validation.set_required_spec_claims::<&str>(&[]);
-        validation.validate_exp = false;
-        let verifying = DecodingKey::from_jwk(public).map_err(|_| foreign())?;
-        decode::<KeyCheck>(&signed, &verifying, &validation).map_err(|_| foreign())?;
+        PublishedKeys::new(&config.published)?.check_contains(&key, "IMPERSONATION_SIGNING_KEY_ID")?;
         Ok(Self { key, issuer: config.issuer.clone(), audience: config.audience.clone() })
     }
 
@@ -80,7 +67,3 @@ impl ImpersonationSigner {
         self.key.sign(IMPERSONATION_TYPE, &claims)
     }
 }
-
-/// Claims that are signed to check that two keys are a pair.
-#[derive(Serialize, Deserialize)]
-struct KeyCheck {}

@@ -1,4 +1,4 @@
-//! The conditions of a query that depend on what is asked, and the values that they name.
+//! Conditions of a query that depend on its filters, with their values.
 
 use std::pin::pin;
 
@@ -8,38 +8,37 @@ use tokio_postgres::{Row, Statement, types::ToSql};
 
 use crate::error::Result;
 
-/// A value of a query.
+/// A parameter of a query.
 pub type Value<'a> = &'a (dyn ToSql + Sync);
 
-/// Conditions that must all hold.
+/// Conditions that are joined with `AND`.
 pub struct Conditions<'a> {
     values: Vec<Value<'a>>,
     conditions: Vec<String>,
 }
 
 impl<'a> Conditions<'a> {
-    /// None yet; `values` are what the rest of the query names, from `$1` on.
+    /// No conditions yet. `values` are the parameters of the rest of the query, from `$1`.
     pub fn after(values: Vec<Value<'a>>) -> Self {
         Self { values, conditions: Vec::new() }
     }
 
-    /// The number by which a condition names a value, as in `$2`.
+    /// Adds a parameter and returns its number, as in `$2`.
     pub fn number(&mut self, value: Value<'a>) -> usize {
         self.values.push(value);
         self.values.len()
     }
 
-    /// Adds one.
     pub fn add(&mut self, condition: String) {
         self.conditions.push(condition);
     }
 
-    /// `WHERE …`, or nothing.
+    /// `WHERE …`, or an empty text.
     pub fn clause(&self) -> String {
         if self.conditions.is_empty() { String::new() } else { format!("WHERE {}", self.conditions.join(" AND ")) }
     }
 
-    /// The rows of a query, each read as it comes: the database is still at the next ones.
+    /// The rows of a query. Each is read as soon as it arrives, while the database produces the next ones.
     pub async fn query<T>(
         &self,
         client: &impl GenericClient,

@@ -1,5 +1,9 @@
-//! What every `store` module builds its statements with.
+//! Building blocks of the `store` modules: lists of columns with their readers, and conditions of queries.
 
+mod columns;
 mod conditions;
+mod text;
 
+pub(crate) use columns::{Columns, RowReader, columns};
 pub use conditions::{Conditions, Value};
+pub(crate) use text::{join, joined, joined_length, text};

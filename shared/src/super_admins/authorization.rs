@@ -1,8 +1,9 @@
-//! What a caller may do, looked up anew for each request: an operator who is disabled, gets another role or changes the
-//! password is held to it at once, whatever the token says. The extractors [`MayRead`], [`MayOperate`] and
-//! [`MayAdminister`] are the check. Every refusal is written to the audit log.
+//! Authorization. Each request reads the caller's current state from the platform database. So disabling a super-admin,
+//! changing the role, or changing the password has an effect at once, whatever the token contains.
+//!
+//! A handler states what it needs by its extractor: [`MayRead`], [`AnySuperAdmin`], [`MayOperate`] or [`MayAdminister`].
+//! Every refusal is recorded in the audit log.
 
-use crate::auth::Identity;
 use std::time::Duration;
 
 use axum::{
@@ -11,128 +12,123 @@ use axum::{
 };
 use serde_json::json;
 
-use crate::super_admins::{AuthContext, caller::Caller};
 use crate::{
     audit::{self, AuditEntry},
+    auth::Identity,
     clients::postgres::{Connection, Postgres},
     error::{Error, Result},
     http::{Problem, RequestInfo},
     super_admins::{
-        self,
-        store::{SuperAdminKey, SuperAdminState, WithSuperAdminState},
+        AuthContext,
+        caller::Caller,
+        store::{self, SuperAdminKey, SuperAdminState, WithSuperAdminState},
     },
     types::{Actor, SuperAdminRole},
 };
 
-/// An operator of the platform who may do what they ask for.
+/// A caller who is authorized for the request.
 #[derive(Debug, Clone)]
 pub struct Principal {
-    /// A super-admin's id, or the subject at the identity provider of one who is not known here.
+    /// The super-admin's id, or the subject at the identity provider if the platform database has no such super-admin.
     pub id: String,
-    /// Their e-mail address, where it is known.
+    /// `None` if the platform database has no such super-admin.
     pub email: Option<String>,
-    /// What they may do.
     pub role: SuperAdminRole,
     request: RequestInfo,
 }
 
 impl Principal {
-    /// Who does what the request asks for.
+    /// The actor for audit entries and events of this request.
     pub fn actor(&self) -> Actor<'_> {
         self.request.actor(&self.id)
     }
 }
 
-/// Whether a caller may do what they ask for.
-enum Verdict {
+enum Decision {
     Allowed(Principal),
-    /// Why not, and who it is.
+    /// With the id of the refused caller.
     Refused(Error, String),
 }
 
 impl Caller {
-    /// The caller, if they may do now what takes `needed`. A refusal is written down.
-    async fn allow(&self, client: &Connection, needed: SuperAdminRole) -> Result<Principal> {
-        let standing = super_admins::store::find_state(client, self.name()).await?;
-        self.judge(client, standing, needed).await
+    /// Checks that the caller may do now what requires the role `needed`.
+    async fn authorize(&self, client: &Connection, needed: SuperAdminRole) -> Result<Principal> {
+        let state = store::find_state(client, self.key()).await?;
+        self.check(client, state, needed).await
     }
 
-    /// The caller, if one of that standing may do what takes `needed`. A refusal is written down.
-    async fn judge(
+    /// Checks that a caller in this state may do what requires the role `needed`. Records a refusal in the audit log.
+    async fn check(
         &self,
         client: &Connection,
-        standing: Option<SuperAdminState>,
+        state: Option<SuperAdminState>,
         needed: SuperAdminRole,
     ) -> Result<Principal> {
-        match self.verdict(standing, needed) {
-            Verdict::Allowed(admin) => Ok(admin),
-            Verdict::Refused(error, id) => {
+        match self.decide(state, needed) {
+            Decision::Allowed(principal) => Ok(principal),
+            Decision::Refused(error, id) => {
                 let details = json!({ "method": self.method.as_str(), "path": self.path, "needed": needed });
                 let entry = AuditEntry::done(self.request.actor(&id), "access.refused", None, details).refused();
                 if let Err(error) = audit::store::insert(client, &entry).await {
-                    tracing::error!(error = error.chain(), "a refusal is not in the audit log");
+                    tracing::error!(error = error.chain(), "recording a refusal in the audit log failed");
                 }
                 Err(error)
             }
         }
     }
 
-    fn name(&self) -> SuperAdminKey<'_> {
+    fn key(&self) -> SuperAdminKey<'_> {
         match &self.identity {
             Identity::Own { id, .. } => SuperAdminKey::Id(*id),
             Identity::Provider { subject, .. } => SuperAdminKey::Subject(subject),
         }
     }
 
-    fn verdict(&self, standing: Option<SuperAdminState>, needed: SuperAdminRole) -> Verdict {
+    fn decide(&self, state: Option<SuperAdminState>, needed: SuperAdminRole) -> Decision {
         let request = self.request.clone();
-        let admin = match (standing, &self.identity) {
-            (Some(standing), identity) => {
-                let id = standing.id.to_string();
-                let ended = |session_epoch: i32| session_epoch != standing.session_epoch;
-                if standing.is_disabled {
-                    return Verdict::Refused(Error::Unauthenticated("The operator is disabled"), id);
+        let principal = match (state, &self.identity) {
+            (Some(state), identity) => {
+                let id = state.id.to_string();
+                let has_ended = |session_epoch: i32| session_epoch != state.session_epoch;
+                if state.is_disabled {
+                    return Decision::Refused(Error::Unauthenticated("The super-admin is disabled"), id);
                 }
-                if matches!(identity, Identity::Own { session_epoch, .. } if ended(*session_epoch)) {
-                    return Verdict::Refused(Error::Unauthenticated("The session has ended; sign in again"), id);
+                if matches!(identity, Identity::Own { session_epoch, .. } if has_ended(*session_epoch)) {
+                    return Decision::Refused(Error::Unauthenticated("The session has ended; sign in again"), id);
                 }
-                Principal { id, email: Some(standing.email), role: standing.role, request }
+                Principal { id, email: Some(state.email), role: state.role, request }
             }
-            // The identity provider vouches for those whom nobody here has said anything about.
+            // A super-admin of the identity provider needs no row in the platform database.
             (None, Identity::Provider { subject, role }) => {
                 Principal { id: subject.clone(), email: None, role: *role, request }
             }
             (None, Identity::Own { id, .. }) => {
-                return Verdict::Refused(Error::Unauthenticated("The operator is not known"), id.to_string());
+                return Decision::Refused(Error::Unauthenticated("The super-admin does not exist"), id.to_string());
             }
         };
-        if admin.role.allows(needed) {
-            Verdict::Allowed(admin)
+        if principal.role.allows(needed) {
+            Decision::Allowed(principal)
         } else {
-            Verdict::Refused(Error::Forbidden(too_little(needed)), admin.id)
+            Decision::Refused(Error::Forbidden(missing_role(needed)), principal.id)
         }
     }
 
-    /// For what has to be told even when the platform database is down: refuses those whom it says to refuse within
-    /// `limit`. Where it cannot tell, the token's own word counts.
+    /// Refuses callers whom the platform database refuses, for a route that must also work while that database is down.
+    /// If their state cannot be read within `limit`, the valid token is enough.
     pub async fn refuse_if_known(&self, platform: &Postgres, limit: Duration) -> Result<()> {
-        let look = async { self.allow(&platform.get().await?, SuperAdminRole::Viewer).await };
-        match tokio::time::timeout(limit, look).await {
-            Ok(Err(error @ (Error::Unauthenticated(_) | Error::Forbidden(_)))) => Err(error),
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => {
-                tracing::warn!(error = error.chain(), "an operator is taken at the token's word");
-                Ok(())
-            }
-            Err(_) => {
-                tracing::warn!("an operator is taken at the token's word");
-                Ok(())
-            }
-        }
+        let authorized = async { self.authorize(&platform.get().await?, SuperAdminRole::Viewer).await };
+        let error = match tokio::time::timeout(limit, authorized).await {
+            Ok(Ok(_)) => return Ok(()),
+            Ok(Err(error @ (Error::Unauthenticated(_) | Error::Forbidden(_)))) => return Err(error),
+            Ok(Err(error)) => error.chain(),
+            Err(elapsed) => elapsed.to_string(),
+        };
+        tracing::warn!(error, "reading the super-admin's state failed, accepting the token alone");
+        Ok(())
     }
 }
 
-fn too_little(needed: SuperAdminRole) -> &'static str {
+fn missing_role(needed: SuperAdminRole) -> &'static str {
     match needed {
         SuperAdminRole::Owner => "This needs the role owner",
         SuperAdminRole::Operator => "This needs the role operator",
@@ -140,29 +136,29 @@ fn too_little(needed: SuperAdminRole) -> &'static str {
     }
 }
 
-/// The check of a route that reads. To look at what the caller may do costs no round trip of its own: it goes down the
-/// connection together with the first query of the handler ([`MayRead::admit`]), or in the very statement that reads one row
-/// ([`MayRead::admit_with_state`]). What was read is given only to those who may have it.
+/// For a route that reads. Reading the caller's state costs no extra round trip: it is sent down the connection together
+/// with the handler's first query ([`MayRead::admit`]), or is part of the statement that reads one row
+/// ([`MayRead::admit_with_state`]). The handler gets its result only if the caller may read.
 pub struct MayRead {
     caller: Caller,
     connection: Connection,
 }
 
 impl MayRead {
-    /// The connection to the platform database to read from.
+    /// The connection to the platform database that the handler reads from.
     pub fn client(&self) -> &Connection {
         &self.connection
     }
 
     /// The result of `work`, if the caller may read.
     pub async fn admit<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        // In this order, so that the server is at the look first.
-        let (admin, result) = futures::join!(self.caller.allow(&self.connection, SuperAdminRole::Viewer), work);
-        admin?;
+        // In this order, so that the server runs the authorization query first.
+        let (principal, result) = futures::join!(self.caller.authorize(&self.connection, SuperAdminRole::Viewer), work);
+        principal?;
         result
     }
 
-    /// What `work` found, if the caller may read: for the one row that is read together with what the caller is.
+    /// The row that `work` found together with the caller's state, if the caller may read.
     pub async fn admit_with_state<'a, T, F>(
         &'a self,
         work: impl FnOnce(&'a Connection, SuperAdminKey<'a>) -> F,
@@ -170,8 +166,8 @@ impl MayRead {
     where
         F: Future<Output = Result<WithSuperAdminState<T>>>,
     {
-        let WithSuperAdminState { standing, found } = work(&self.connection, self.caller.name()).await?;
-        self.caller.judge(&self.connection, standing, SuperAdminRole::Viewer).await?;
+        let WithSuperAdminState { state, found } = work(&self.connection, self.caller.key()).await?;
+        self.caller.check(&self.connection, state, SuperAdminRole::Viewer).await?;
         found
     }
 }
@@ -190,7 +186,7 @@ where
     }
 }
 
-macro_rules! eager {
+macro_rules! principal_extractor {
     ($(#[$doc:meta])* $name:ident, $needed:expr) => {
         $(#[$doc])*
         #[derive(Debug, Clone)]
@@ -206,24 +202,24 @@ macro_rules! eager {
             async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
                 let caller = <Caller as FromRequestParts<S>>::from_request_parts(parts, state).await?;
                 let connection = AuthContext::from_ref(state).platform.get().await?;
-                Ok(Self(caller.allow(&connection, $needed).await?))
+                Ok(Self(caller.authorize(&connection, $needed).await?))
             }
         }
     };
 }
 
-eager!(
-    /// The check of a route that every operator may use, and that needs to know who it is.
+principal_extractor!(
+    /// For a route that every super-admin may use and that needs the principal.
     AnySuperAdmin,
     SuperAdminRole::Viewer
 );
-eager!(
-    /// The check of a route that changes something of a tenant's.
+principal_extractor!(
+    /// For a route that changes a tenant or what belongs to it.
     MayOperate,
     SuperAdminRole::Operator
 );
-eager!(
-    /// The check of a route that administers operators.
+principal_extractor!(
+    /// For a route that manages super-admins.
     MayAdminister,
     SuperAdminRole::Owner
 );

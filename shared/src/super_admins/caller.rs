@@ -1,24 +1,22 @@
-//! Who sent a request, by the bearer token that came with it. What they may do is another question: see
-//! [`authority`](super::authority).
+//! Authentication of a request by its bearer token.
 
-use crate::auth::Identity;
 use axum::{
     extract::{FromRef, FromRequestParts, OptionalFromRequestParts},
     http::{Method, header::AUTHORIZATION, request::Parts},
 };
 
-use crate::super_admins::AuthContext;
 use crate::{
+    auth::Identity,
     error::Error,
     http::{Problem, RequestInfo},
+    super_admins::AuthContext,
 };
 
-/// Whoever sent a request, with a token that was verified. That says nothing yet of what they may do now.
+/// The sender of a request whose token is valid. What the caller may do is not checked yet: see the extractors in
+/// [`authorization`](super::authorization).
 #[derive(Debug, Clone)]
 pub struct Caller {
-    /// Whom the token speaks for.
     pub(super) identity: Identity,
-    /// The request.
     pub(super) request: RequestInfo,
     pub(super) method: Method,
     pub(super) path: String,
@@ -51,7 +49,7 @@ where
     }
 }
 
-/// For a handler that has something to say to anyone: `None` where no credentials were sent. Bad ones are refused as ever.
+/// For a route that also answers requests without credentials: they yield `None`. Invalid credentials are still an error.
 impl<S> OptionalFromRequestParts<S> for Caller
 where
     S: Send + Sync,

@@ -1,23 +1,19 @@
-//! What the check of a request needs.
+//! What every request needs for authentication and authorization.
 
-use crate::auth::TokenVerifier;
 use crate::{
+    auth::TokenVerifier,
     clients::postgres::Postgres,
     config::{ConfigError, FromEnv, PostgresConfig, TokenConfig},
 };
 
-/// What the check of a request needs: the keys that verify its token, and the platform database, which says what its caller
-/// may do. Cheap to clone.
+/// The keys that verify tokens, and the platform database, which records what each super-admin may do. Cheap to clone.
 #[derive(Clone)]
 pub struct AuthContext {
-    /// The platform database.
     pub platform: Postgres,
-    /// Verifies bearer tokens.
     pub verifier: TokenVerifier,
 }
 
 impl AuthContext {
-    /// From the environment.
     pub fn from_env() -> Result<Self, ConfigError> {
         Ok(Self {
             platform: Postgres::connect(&PostgresConfig::from_env()?)?,

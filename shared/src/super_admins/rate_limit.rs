@@ -1,7 +1,7 @@
-//! How often someone may try a password: counted in Redis, per account and per address.
+//! The limit of password attempts, per account and per source address, counted in Redis.
 //!
-//! When Redis cannot be asked, nobody signs in or changes a password (503): guessing unthrottled would be worse than waiting, and operators who
-//! are signed in already go on working, as their tokens need no Redis.
+//! While Redis is unavailable, signing in and changing a password fail with 503, because unlimited guessing would be worse.
+//! Super-admins who are signed in can continue to work: verifying their tokens does not need Redis.
 
 use redis::Script;
 use sha2::{Digest, Sha256};
@@ -11,15 +11,15 @@ use crate::{
     error::{Error, Result},
 };
 
-/// Attempts on one account in a window; a success forgets them.
-const PER_ACCOUNT: i64 = 10;
-/// Attempts from one address in a window: an office of operators shares one.
-const PER_ADDRESS: i64 = 100;
-/// Length of a window, in seconds, from its first attempt.
+/// Attempts per window on one account. A successful attempt resets the count.
+const MAX_ATTEMPTS_PER_ACCOUNT: i64 = 10;
+/// Attempts per window from one address. It is higher because the super-admins of one office share an address.
+const MAX_ATTEMPTS_PER_ADDRESS: i64 = 100;
+/// A window starts with its first attempt.
 const WINDOW_SECONDS: i64 = 15 * 60;
 
-/// Counts in a window that starts with its first attempt; answers the seconds to wait, 0 for none, the longest of all keys.
-const ADMIT: &str = r"
+/// Counts one attempt for every key. Returns the longest wait in seconds of the keys that are over their limit, or 0.
+const COUNT_ATTEMPT: &str = r"
 local wait = 0
 for i, key in ipairs(KEYS) do
     local count = redis.call('INCR', key)
@@ -35,40 +35,42 @@ end
 return wait
 ";
 
-/// Counts attempts on a password.
 pub struct SignInRateLimiter {
     redis: Redis,
-    admit: Script,
-    forget: Script,
+    count_attempt: Script,
+    reset: Script,
 }
 
 impl SignInRateLimiter {
-    /// Counts in `redis`.
     pub fn new(redis: Redis) -> Self {
-        Self { redis, admit: Script::new(ADMIT), forget: Script::new("return redis.call('DEL', KEYS[1])") }
+        Self {
+            redis,
+            count_attempt: Script::new(COUNT_ATTEMPT),
+            reset: Script::new("return redis.call('DEL', KEYS[1])"),
+        }
     }
 
-    /// Counts an attempt on `account`, an e-mail or an id. [`Error::TooManyRequests`] when there were too many, [`Error::Unavailable`] when Redis cannot
-    /// tell.
-    pub async fn admit(&self, account: &str, address: Option<&str>) -> Result<()> {
-        let mut call = self.admit.key(account_key(account));
+    /// Counts an attempt on `account`, an e-mail address or an id. [`Error::TooManyRequests`] if a limit is exceeded,
+    /// [`Error::Unavailable`] if Redis cannot be reached.
+    pub async fn check(&self, account: &str, address: Option<&str>) -> Result<()> {
+        let mut call = self.count_attempt.key(account_key(account));
         call.key(format!("login:address:{}", address.unwrap_or("unknown")));
-        call.arg(WINDOW_SECONDS).arg(PER_ACCOUNT).arg(PER_ADDRESS);
+        call.arg(WINDOW_SECONDS).arg(MAX_ATTEMPTS_PER_ACCOUNT).arg(MAX_ATTEMPTS_PER_ADDRESS);
         match u64::try_from(self.redis.run::<i64>(&call).await?) {
             Ok(0) | Err(_) => Ok(()),
             Ok(retry_after_seconds) => Err(Error::TooManyRequests { retry_after_seconds }),
         }
     }
 
-    /// Forgets the attempts on an account, as the right one signed in.
-    pub async fn forget(&self, account: &str) {
-        if let Err(error) = self.redis.run::<i64>(&self.forget.key(account_key(account))).await {
-            tracing::warn!(error = %error.chain(), "attempts to sign in are still counted");
+    /// Resets the count of an account after a successful attempt. A failure is only logged.
+    pub async fn reset(&self, account: &str) {
+        if let Err(error) = self.redis.run::<i64>(&self.reset.key(account_key(account))).await {
+            tracing::warn!(error = %error.chain(), "resetting the count of sign-in attempts failed");
         }
     }
 }
 
-/// The key of an account. A digest, so that no e-mail that someone mistyped a password into stays in Redis.
+/// The Redis key of an account. It contains a digest, because the e-mail field may contain a mistyped password.
 fn account_key(account: &str) -> String {
     let digest = Sha256::digest(account.trim().to_lowercase().as_bytes());
     digest.iter().take(16).fold("login:account:".to_owned(), |key, byte| format!("{key}{byte:02x}"))

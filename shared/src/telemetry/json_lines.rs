@@ -1,9 +1,8 @@
-//! Events as lines of JSON: `timestamp`, `level`, the event's own fields, `target`, and `span` with the innermost span's name
-//! and fields.
+//! Events as lines of JSON: `timestamp`, `level`, the event's own fields, `target`, and `span` with the name and the fields of
+//! the innermost span.
 //!
-//! `tracing-subscriber` has such a format. It keeps a span's fields as JSON, which it parses and writes anew whenever a field
-//! is added, and again for each event; of a request that reads one row, that was a tenth of the whole. Here fields are
-//! written once, and from then on copied.
+//! The JSON format of `tracing-subscriber` parses and serializes a span's fields again for each added field and each event,
+//! which took a tenth of the time of a request that reads one row. Here fields are serialized once and then copied.
 
 use std::fmt::{self, Debug};
 
@@ -23,7 +22,7 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-/// Writes fields as members of an object, a comma before each.
+/// Writes fields as members of an object, each after a comma.
 pub(super) struct JsonFields;
 
 impl<'writer> FormatFields<'writer> for JsonFields {
@@ -118,7 +117,7 @@ fn json(writer: &mut Writer<'_>, value: impl Serialize) -> fmt::Result {
     serde_json::to_writer(Bytes(writer), &value).map_err(|_| fmt::Error)
 }
 
-/// Takes the bytes of JSON, which come in whole characters.
+/// Receives the bytes of JSON, which end at character boundaries.
 struct Bytes<'a, 'writer>(&'a mut Writer<'writer>);
 
 impl std::io::Write for Bytes<'_, '_> {
@@ -159,7 +158,7 @@ mod tests {
         }
     }
 
-    /// The lines that `log` wrote, each of which has a timestamp.
+    /// The lines that `log` writes, without their timestamps.
     fn lines(log: impl FnOnce()) -> Vec<Value> {
         let written = Written::default();
         let writer = written.clone();
@@ -177,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_has_the_events_fields_and_those_of_its_span_also_the_later_ones() {
+    fn a_line_contains_the_fields_of_the_event_and_of_its_span() {
         let written = lines(|| {
             let span = info_span!("request", request.id = %"r-1", admin.id = Empty, tenant.id = Empty);
             let _inside = span.enter();
@@ -201,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_logged_stays_one_line_of_json() {
+    fn any_text_is_logged_as_one_line_of_json() {
         let odd = "a \"quoted\" \\ line\nand\tanother \u{1f}\u{2028} ünïcödé 😀";
         let written = lines(|| {
             let _inside = info_span!("odd", display = %odd, text = odd).entered();

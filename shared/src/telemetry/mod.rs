@@ -1,4 +1,4 @@
-//! Logs: one line an event, a message and dotted fields (`tenant.id`, `admin.id`, `operation.id`, `request.id`,
+//! Logs: one line per event, with a message and dotted fields (`tenant.id`, `admin.id`, `operation.id`, `request.id`,
 //! `duration_ms`), as JSON on standard output.
 
 mod json_lines;
@@ -14,28 +14,28 @@ use tracing_subscriber::{
 use crate::config::LogConfig;
 use crate::telemetry::json_lines::{JsonFields, JsonLines};
 
-/// Installs the subscriber of the process. Twice is once.
+/// Installs the subscriber of the process. A second call has no effect.
 pub fn init() {
     let config = LogConfig::from_env();
     let lines = fmt::layer().with_ansi(false);
     let filtered = registry().with(filter(&config.filter));
-    // A second subscriber is refused, which is what tests that share a process want.
-    let _already = if config.json {
+    // Tests in one process call this more than once.
+    let _result = if config.json {
         filtered.with(lines.fmt_fields(JsonFields).event_format(JsonLines)).try_init()
     } else {
         filtered.with(lines).try_init()
     };
 }
 
-/// What passes: of what is not named, `info`, so that a slip of the pen silences nothing. The runtime puts a span of its own
-/// around each invocation, whose fields no line of JSON shows: it is left out unless it is asked for by name.
+/// Targets that are not named have the level `info`, so that a typing error silences nothing. The span that the runtime puts
+/// around each invocation is left out unless its target is named, because its fields are in no line.
 fn filter(levels: &str) -> Targets {
-    let asked: Targets = levels.parse().unwrap_or_default();
-    let default = asked.default_level().unwrap_or(LevelFilter::INFO);
+    let named: Targets = levels.parse().unwrap_or_default();
+    let default = named.default_level().unwrap_or(LevelFilter::INFO);
     Targets::new()
         .with_default(default)
         .with_target("lambda_runtime", default.min(LevelFilter::WARN))
-        .with_targets(asked.iter())
+        .with_targets(named.iter())
 }
 
 #[cfg(test)]
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn levels_are_of_all_or_by_target_and_nonsense_means_the_default() {
+    fn an_invalid_filter_means_the_default() {
         for (levels, target, least) in [
             ("info", "shared::http", Level::INFO),
             ("warn,shared::http=debug", "shared::http::envelope", Level::DEBUG),

@@ -1,39 +1,25 @@
 //! The filters of lists of tenants.
 
-use utoipa::{
-    IntoParams,
-    openapi::path::{Parameter, ParameterIn},
-};
-
 use crate::{
-    http::{QueryReader, named, query_parameter, single_line_text},
-    tenants::{TenantStatus, store::TenantFilter},
+    tenants::TenantStatus,
     types::{Country, SearchText},
 };
 
-/// Takes `status`, `country` and `search`.
-pub fn tenant_filter(query: &mut QueryReader) -> TenantFilter {
-    TenantFilter {
-        status: query.take("status", str::parse),
-        country: query.take("country", Country::parse),
-        search: query.take("search", SearchText::parse),
+query_parameters! {
+    #![cfg(feature = "http")]
+    /// The filters of a list of tenants.
+    #[derive(Debug, Clone, Default)]
+    pub struct TenantFilter {
+        /// Only tenants with this status
+        pub status: Option<TenantStatus>,
+        /// Only tenants in this country
+        pub country: Option<Country>,
+        /// Only tenants whose name or slug contains this text, without regard to case
+        pub search: Option<SearchText>,
     }
 }
 
-/// The parameters that [`tenant_filter`] takes.
-#[derive(Debug)]
-pub struct TenantFilters;
-
-impl IntoParams for TenantFilters {
-    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        vec![
-            query_parameter("status", named::<TenantStatus>(), "Only this status"),
-            query_parameter("country", named::<Country>(), "Only this country"),
-            query_parameter(
-                "search",
-                single_line_text(),
-                "Only where this is in the name or the slug, without regard to case",
-            ),
-        ]
-    }
+#[cfg(feature = "http")]
+impl crate::http::ListParameters for TenantFilter {
+    const LIST: &str = "tenants";
 }

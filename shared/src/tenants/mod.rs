@@ -1,14 +1,12 @@
 //! The tenant: one customer organization of the platform, with databases of its own.
 
 mod events;
-#[cfg(feature = "http")]
 mod filter;
 #[cfg(feature = "postgres")]
 pub mod store;
 
-#[cfg(feature = "http")]
 use crate::types::timestamp;
-pub use filter::{TenantFilters, tenant_filter};
+pub use filter::TenantFilter;
 
 pub use events::TenantEvent;
 use std::{fmt, str::FromStr};
@@ -18,24 +16,14 @@ use time::OffsetDateTime;
 
 use crate::{
     types::single_line,
-    types::{InvalidValue, Limits, TenantId},
+    types::{Country, InvalidValue, Limits, TenantId},
 };
 
-/// A name that people read: 1–120 characters after trimming, in one visible line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TenantName(String);
-
-parsed_from_string!(TenantName, TenantName::parse);
-
-impl TenantName {
-    /// Validates and trims.
-    pub fn parse(text: &str) -> Result<Self, InvalidValue> {
-        single_line(text, 1, 120).map(Self)
-    }
-
-    /// The name.
-    pub fn as_str(&self) -> &str {
-        &self.0
+string_type! {
+    /// A name that people read: 1–120 characters after trimming, in one visible line.
+    TenantName {
+        parse: |text| single_line(text, 1, 120),
+        schema: { format: "single-line", min_length: 1, max_length: 120, example: "Kopi Kenangan" },
     }
 }
 
@@ -86,6 +74,8 @@ impl TenantStatus {
 }
 
 parsed_from_string!(TenantStatus, str::parse);
+named_parameter!(TenantStatus);
+text_in_sql!(TenantStatus);
 
 impl fmt::Display for TenantStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -136,8 +126,7 @@ pub struct Tenant {
     /// Resource limits.
     pub limits: Limits,
     /// ISO 3166-1 alpha-2 code.
-    #[cfg_attr(feature = "http", schema(value_type = crate::types::Country, example = "ID"))]
-    pub country: String,
+    pub country: Country,
     /// Counts every change of the row; the entity tag is made of it.
     #[serde(skip)]
     pub revision: i64,

@@ -1,23 +1,18 @@
-//! Parts of the platform that are named in configuration: channels and services.
+//! Channels and services, which the configuration names.
 
-/// A kind of channel: what connects a tenant to its customers.
+/// A kind of channel, which connects a tenant to its customers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Channel {
-    /// WhatsApp.
     WhatsApp,
-    /// Instagram.
     Instagram,
-    /// Messenger.
     Messenger,
-    /// E-mail.
     Email,
 }
 
 impl Channel {
-    /// Every kind.
     pub const ALL: [Self; 4] = [Self::WhatsApp, Self::Instagram, Self::Messenger, Self::Email];
 
-    /// As in JSON and in the databases.
+    /// The name in JSON and in the databases.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::WhatsApp => "whatsapp",
@@ -28,24 +23,23 @@ impl Channel {
     }
 }
 
-/// A microservice of the platform that is not ours.
+/// A microservice of the platform outside this repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Service {
-    /// Takes what the channels' providers send.
+pub enum Microservice {
+    /// Receives the messages of the channels' providers.
     WebhookIngestor,
-    /// Holds the agents' WebSockets.
+    /// Holds the users' WebSocket connections.
     WsServer,
-    /// Answers for agents.
+    /// Answers messages in place of a user.
     AiAgent,
-    /// Writes bills.
+    /// Issues invoices.
     BillingService,
 }
 
-impl Service {
-    /// Every service.
+impl Microservice {
     pub const ALL: [Self; 4] = [Self::WebhookIngestor, Self::WsServer, Self::AiAgent, Self::BillingService];
 
-    /// As in JSON and in the databases.
+    /// The name in JSON and in the databases.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::WebhookIngestor => "webhook-ingestor",

@@ -1,10 +1,10 @@
-//! Countries.
+use std::str::FromStr;
 
 use serde::Serialize;
 
 use crate::types::InvalidValue;
 
-/// An ISO 3166-1 alpha-2 code in upper case, of a country that exists.
+/// An assigned ISO 3166-1 alpha-2 code, in upper case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Country(&'static str);
@@ -12,9 +12,11 @@ pub struct Country(&'static str);
 keyword_schema!(Country, rust_iso3166::ALL_ALPHA2.iter().copied(), "ID", "ISO 3166-1 alpha-2 code of a country");
 
 parsed_from_string!(Country, Country::parse);
+named_parameter!(Country);
+text_in_sql!(Country);
 
 impl Country {
-    /// Two capital letters that ISO has assigned.
+    /// Accepts the two capital letters of an assigned code.
     pub fn parse(text: &str) -> Result<Self, InvalidValue> {
         rust_iso3166::from_alpha2(text)
             .filter(|country| country.alpha2 == text)
@@ -22,9 +24,16 @@ impl Country {
             .ok_or_else(|| InvalidValue::new("must be the ISO 3166-1 alpha-2 code of a country, such as ID or US"))
     }
 
-    /// The code.
     pub fn as_str(self) -> &'static str {
         self.0
+    }
+}
+
+impl FromStr for Country {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        Self::parse(text)
     }
 }
 

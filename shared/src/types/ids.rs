@@ -1,4 +1,4 @@
-//! Ids: UUIDv7 (RFC 9562), so that rows are inserted in order of time.
+//! Ids: UUIDv7 (RFC 9562), so that rows are inserted in the order of time.
 
 use std::{fmt, str::FromStr};
 
@@ -8,17 +8,17 @@ use uuid::Uuid;
 use crate::types::InvalidValue;
 
 macro_rules! id {
-    (#[doc = $doc:literal] $name:ident, $example:literal) => {
+    (#[doc = $doc:literal] $name:ident $(as $schema:literal)?, $example:literal) => {
         #[doc = $doc]
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(transparent)]
         pub struct $name(pub Uuid);
 
         impl $name {
-            /// The one that the API's description speaks of.
+            /// The example in the API's description.
             pub const EXAMPLE: &str = $example;
 
-            /// A new one, later in order than those before it.
+            /// A new id, greater than those generated before it.
             pub fn generate() -> Self {
                 Self(Uuid::now_v7())
             }
@@ -37,9 +37,45 @@ macro_rules! id {
         }
 
         #[cfg(feature = "http")]
-        impl utoipa::ToSchema for $name {}
+        impl utoipa::ToSchema for $name {
+            $(fn name() -> std::borrow::Cow<'static, str> {
+                $schema.into()
+            })?
+        }
 
         parsed_from_string!($name, str::parse);
+        named_parameter!($name);
+
+        #[cfg(feature = "postgres")]
+        impl<'a> tokio_postgres::types::FromSql<'a> for $name {
+            fn from_sql(
+                kind: &tokio_postgres::types::Type,
+                raw: &'a [u8],
+            ) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+                Uuid::from_sql(kind, raw).map(Self)
+            }
+
+            fn accepts(kind: &tokio_postgres::types::Type) -> bool {
+                <Uuid as tokio_postgres::types::FromSql>::accepts(kind)
+            }
+        }
+
+        #[cfg(feature = "postgres")]
+        impl tokio_postgres::types::ToSql for $name {
+            fn to_sql(
+                &self,
+                kind: &tokio_postgres::types::Type,
+                out: &mut bytes::BytesMut,
+            ) -> Result<tokio_postgres::types::IsNull, Box<dyn std::error::Error + Sync + Send>> {
+                self.0.to_sql(kind, out)
+            }
+
+            fn accepts(kind: &tokio_postgres::types::Type) -> bool {
+                <Uuid as tokio_postgres::types::ToSql>::accepts(kind)
+            }
+
+            tokio_postgres::types::to_sql_checked!();
+        }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -50,7 +86,7 @@ macro_rules! id {
         impl FromStr for $name {
             type Err = InvalidValue;
 
-            /// Accepts the hyphenated form alone, so that one thing has one URL.
+            /// Accepts only the hyphenated form, so that one thing has one URL.
             fn from_str(text: &str) -> Result<Self, InvalidValue> {
                 match Uuid::try_parse(text) {
                     Ok(id) if text.len() == uuid::fmt::Hyphenated::LENGTH => Ok(Self(id)),
@@ -62,7 +98,7 @@ macro_rules! id {
 }
 
 id!(
-    /// A tenant organization.
+    /// A tenant.
     TenantId, "0190a0c4-8f6e-7c3a-9d2b-5e1f00c0ffee"
 );
 id!(
@@ -71,14 +107,14 @@ id!(
 );
 id!(
     /// A super-admin.
-    SuperAdminId, "0190a0c1-55aa-7b10-9e42-3c7d0b0bb0b5"
+    SuperAdminId as "AdminId", "0190a0c1-55aa-7b10-9e42-3c7d0b0bb0b5"
 );
 id!(
-    /// An agent: a user inside a tenant.
-    UserId, "0190a0c7-2b1d-7e55-8c3f-6d2e0a11ce01"
+    /// A user of a tenant.
+    UserId as "AgentId", "0190a0c7-2b1d-7e55-8c3f-6d2e0a11ce01"
 );
 id!(
-    /// An operator acting in the name of an agent.
+    /// An impersonation of a user by a super-admin.
     ImpersonationId, "0190a0c9-71e3-7a2c-9f10-7e3b1c0a55ed"
 );
 

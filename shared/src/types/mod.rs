@@ -2,6 +2,8 @@
 
 #[macro_use]
 mod keyword;
+#[macro_use]
+mod query;
 
 mod actor;
 mod channel;
@@ -11,6 +13,8 @@ mod ids;
 mod limits;
 mod month;
 mod page;
+#[cfg(feature = "http")]
+mod parameter;
 #[cfg(feature = "password-strength")]
 mod password;
 mod placement;
@@ -20,13 +24,17 @@ mod text;
 mod timestamp;
 
 pub use actor::Actor;
-pub use channel::{Channel, Service};
+pub use channel::{Channel, Microservice};
 pub use country::Country;
 pub use email::EmailAddress;
 pub use ids::{ImpersonationId, OperationId, SuperAdminId, TenantId, UserId};
-pub use limits::{Limit, Limits, LimitsPatch, parse_limit};
+pub use limits::{Limit, Limits, LimitsPatch, MAX_LIMIT, parse_limit};
 pub use month::Month;
 pub use page::{Cursor, PageCursor, PageLimit, ValueCursor};
+#[cfg(feature = "http")]
+pub(crate) use parameter::inline;
+#[cfg(feature = "http")]
+pub use parameter::{INLINE, ParameterValue};
 #[cfg(feature = "password-strength")]
 pub use password::NewPassword;
 pub use placement::Placement;
@@ -35,24 +43,24 @@ pub use slug::Slug;
 pub use text::{SearchText, single_line};
 pub use timestamp::{optional_timestamp, timestamp};
 
-/// An input that a type does not accept. The text is shown to the caller: it states the rule, and never repeats a secret.
+/// The rule that an input breaks. The text is shown to the caller: it states the rule and never repeats a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidValue(pub String);
 
 impl InvalidValue {
-    /// With the rule that the input breaks, such as "must be 2 to 48 characters long".
+    /// `text` states the rule, such as "must be 2 to 48 characters long".
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// For an enumeration: lists its values.
+    /// The rule of an enumeration: lists its values.
     pub fn one_of<const N: usize>(words: [&str; N]) -> Self {
         Self(format!("must be one of {}", words.join(", ")))
     }
 }
 
-/// A value of a JSON body that a type does not accept.
+/// The error about a value of a JSON body.
 #[cfg(feature = "http")]
 pub(crate) fn json_error<E: deserr::DeserializeError, V: deserr::IntoValue>(
     error: InvalidValue,

@@ -1,4 +1,4 @@
-//! Paging by cursor: where a page ended, in the order newest first or in that of a value, with the id breaking ties.
+//! Paging by cursor: the end of a page in a list that is sorted newest first or by a value, and then by id.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use time::OffsetDateTime;
@@ -6,15 +6,13 @@ use uuid::Uuid;
 
 use crate::types::InvalidValue;
 
-/// How many items a page holds at the most: 1–10000, 1000 unless said.
+/// The maximum number of items of a page: 1–10000, by default 1000.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageLimit(u16);
 
 impl PageLimit {
-    /// The greatest.
     pub const MAX: u16 = 10_000;
 
-    /// Validates.
     pub fn parse(text: &str) -> Result<Self, InvalidValue> {
         match text.parse::<u16>() {
             Ok(number) if (1..=Self::MAX).contains(&number) => Ok(Self(number)),
@@ -22,7 +20,6 @@ impl PageLimit {
         }
     }
 
-    /// The number.
     pub fn get(self) -> usize {
         usize::from(self.0)
     }
@@ -34,19 +31,17 @@ impl Default for PageLimit {
     }
 }
 
-/// Where a page ended. Opaque to the caller.
+/// The end of a page. Opaque to the caller.
 pub trait PageCursor {
-    /// The text that goes into `cursor=`: base64url of the list's name and of what follows it. A list that has several
-    /// orders has a name for each, `list:order`.
+    /// The value of `cursor=`: base64url of the list's name, the item's value and its id. A list with several orders has a name
+    /// for each, `list:order`.
     fn encode(&self, list: &str) -> String;
 }
 
-/// The last item of a page in the order newest first.
+/// The last item of a page in a list that is sorted newest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor {
-    /// When the item was created.
     pub created_at: OffsetDateTime,
-    /// Its id.
     pub id: Uuid,
 }
 
@@ -58,23 +53,21 @@ impl PageCursor for Cursor {
 }
 
 impl Cursor {
-    /// Reads what [`PageCursor::encode`] wrote for the same list.
+    /// The reverse of [`PageCursor::encode`].
     pub fn decode(text: &str, list: &str) -> Result<Self, InvalidValue> {
         let (micros, id) = open(text, list)?;
         let nanos = micros.parse::<i128>().ok().and_then(|micros| micros.checked_mul(1000));
         nanos
             .and_then(|nanos| OffsetDateTime::from_unix_timestamp_nanos(nanos).ok())
             .map(|created_at| Self { created_at, id })
-            .ok_or_else(not_ours)
+            .ok_or_else(invalid_cursor)
     }
 }
 
-/// The last item of a page in the order of a value, which may be missing.
+/// The last item of a page in a list that is sorted by a value, which may be missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ValueCursor {
-    /// Its value.
     pub value: Option<i64>,
-    /// Its id.
     pub id: Uuid,
 }
 
@@ -86,33 +79,33 @@ impl PageCursor for ValueCursor {
 }
 
 impl ValueCursor {
-    /// Reads what [`PageCursor::encode`] wrote for the same list.
+    /// The reverse of [`PageCursor::encode`].
     pub fn decode(text: &str, list: &str) -> Result<Self, InvalidValue> {
         let (value, id) = open(text, list)?;
-        let value = if value == MISSING { None } else { Some(value.parse().map_err(|_| not_ours())?) };
+        let value = if value == MISSING { None } else { Some(value.parse().map_err(|_| invalid_cursor())?) };
         Ok(Self { value, id })
     }
 }
 
-/// Stands for a value that is missing.
+/// Represents a missing value.
 const MISSING: &str = "-";
 
-fn not_ours() -> InvalidValue {
-    InvalidValue::new("must be a cursor that a page of this list gave")
+fn invalid_cursor() -> InvalidValue {
+    InvalidValue::new("must be a cursor from a page of this list")
 }
 
-/// What follows the list's name, and the id.
+/// The value and the id.
 fn open(text: &str, list: &str) -> Result<(String, Uuid), InvalidValue> {
     let decoded = URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-    let (name, rest) = decoded.as_deref().and_then(|text| text.split_once(' ')).ok_or_else(not_ours)?;
+    let (name, rest) = decoded.as_deref().and_then(|text| text.split_once(' ')).ok_or_else(invalid_cursor)?;
     if name != list {
         let without_order = |name: &str| name.split(':').next().map(str::to_owned);
         let other =
             if without_order(name) == without_order(list) { "another order of this list" } else { "another list" };
         return Err(InvalidValue::new(format!("is a cursor of {other}")));
     }
-    let (value, id) = rest.split_once(' ').ok_or_else(not_ours)?;
-    Ok((value.to_owned(), Uuid::try_parse(id).map_err(|_| not_ours())?))
+    let (value, id) = rest.split_once(' ').ok_or_else(invalid_cursor)?;
+    Ok((value.to_owned(), Uuid::try_parse(id).map_err(|_| invalid_cursor())?))
 }
 
 #[cfg(test)]
@@ -123,7 +116,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_cursor_survives_the_way_out_and_back(micros in 0_i64..4_000_000_000_000_000, id in any::<u128>()) {
+        fn a_decoded_cursor_is_the_one_that_was_encoded(micros in 0_i64..4_000_000_000_000_000, id in any::<u128>()) {
             let created_at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1000).unwrap();
             let cursor = Cursor { created_at, id: Uuid::from_u128(id) };
             let text = cursor.encode("tenants");
@@ -132,19 +125,19 @@ mod tests {
         }
 
         #[test]
-        fn a_cursor_of_one_order_is_none_of_another(value in any::<Option<i64>>(), id in any::<u128>()) {
+        fn a_cursor_of_another_order_is_rejected(value in any::<Option<i64>>(), id in any::<u128>()) {
             let cursor = ValueCursor { value, id: Uuid::from_u128(id) };
             let text = cursor.encode("usage:-agents");
             prop_assert_eq!(ValueCursor::decode(&text, "usage:-agents").unwrap(), cursor);
             for other in ["usage:agents", "usage"] {
-                let refused = ValueCursor::decode(&text, other).unwrap_err().to_string();
-                prop_assert!(refused.contains("another order"), "{}", refused);
+                let error = ValueCursor::decode(&text, other).unwrap_err().to_string();
+                prop_assert!(error.contains("another order"), "{}", error);
             }
             prop_assert!(ValueCursor::decode(&text, "users").unwrap_err().to_string().contains("another list"));
         }
 
         #[test]
-        fn whatever_is_sent_as_a_cursor_is_read_without_a_panic(text in "\\PC*") {
+        fn decoding_any_text_does_not_panic(text in "\\PC*") {
             let _ = Cursor::decode(&text, "tenants");
             let _ = ValueCursor::decode(&text, "tenants");
         }

@@ -1,17 +1,20 @@
-//! New passwords.
-
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::types::InvalidValue;
 
-/// A password that someone wants to have: 12 to 128 characters, and not easy to guess. `Debug` hides it.
+/// A new password: 12 to 128 characters, and not easy to guess. `Debug` hides it.
 #[derive(Debug, Clone)]
 pub struct NewPassword(SecretString);
 
 parsed_from_string!(NewPassword, NewPassword::parse);
+inline_schema!(
+    NewPassword,
+    String { format: "password", min_length: 12, max_length: 128, example: "tidal-mango-orbit-42" }
+);
 
 impl NewPassword {
-    /// Checks the length and the strength; nothing is trimmed or normalised, and no kinds of characters are asked for.
+    /// Checks the length and the strength. The text is neither trimmed nor normalised, and no kinds of characters are
+    /// required.
     pub fn parse(text: &str) -> Result<Self, InvalidValue> {
         let length = text.chars().count();
         if !(12..=128).contains(&length) {
@@ -27,21 +30,20 @@ impl NewPassword {
         Ok(password)
     }
 
-    /// Whether fewer than about 10^8 guesses find it, by the lists of common passwords, names, words, keyboard patterns and
-    /// dates that [`zxcvbn`] carries, and by `known` words of the account and their parts.
+    /// Whether fewer than about 10^8 guesses find the password, according to [`zxcvbn`] (common passwords, names, words,
+    /// keyboard patterns, dates), which also tries the words in `known` and their parts.
     pub fn is_guessable_from(&self, known: &[&str]) -> bool {
         let separates = |character: char| !character.is_alphanumeric();
         let parts = known.iter().flat_map(|word| word.split(separates).filter(|part| part.len() > 2));
-        // `budi.santoso@…` and `Budi Santoso` as they are written without what is between.
+        // `budi.santoso@…` and `Budi Santoso` without their separators.
         let names = known.iter().flat_map(|word| word.split('@'));
         let joined: Vec<String> = names.map(|name| name.replace(separates, "")).collect();
         let known: Vec<&str> = parts.chain(known.iter().copied()).chain(joined.iter().map(String::as_str)).collect();
-        // The estimate takes longer than linear in the length; what comes after 64 characters weakens no password.
+        // The time of the estimate grows faster than the length, and characters after the 64th weaken no password.
         let head: String = self.expose().chars().take(64).collect();
         zxcvbn::zxcvbn(&head, &known).score() < zxcvbn::Score::Three
     }
 
-    /// The password, for hashing it.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
@@ -52,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn common_short_and_long_passwords_are_refused() {
+    fn a_common_short_or_long_password_is_invalid() {
         for bad in ["password1234", "qwertyuiop12", "aaaaaaaaaaaaaaa", "iloveyou1234", "Tr0ub4dor&3", &"x7!".repeat(50)]
         {
             assert!(NewPassword::parse(bad).is_err(), "{bad}");
@@ -61,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_made_of_the_accounts_own_words_is_guessable() {
+    fn a_password_made_of_the_words_of_the_account_is_guessable() {
         let password = NewPassword::parse("kopikenangan26").unwrap();
         assert!(password.is_guessable_from(&["kopikenangan"]));
         let password = NewPassword::parse("budisantoso12").unwrap();

@@ -3,19 +3,20 @@
 use serde::Serialize;
 
 keyword_enum!(
-    /// What an operator may do.
+    /// The permissions of a super-admin.
+    #[cfg_attr(feature = "http", schema(as = OperatorRole))]
     SuperAdminRole {
         /// Everything.
         Owner = "owner",
-        /// Everything but administering operators, and acting in a user's name with the right to write.
+        /// Everything except managing super-admins and impersonating users with write access.
         Operator = "operator",
-        /// Reading.
+        /// Read only.
         Viewer = "viewer",
     }
 );
 
 impl SuperAdminRole {
-    /// Whether whoever has this role may do what takes `needed`.
+    /// Whether this role includes the permissions of `needed`.
     pub fn allows(self, needed: Self) -> bool {
         self.rank() >= needed.rank()
     }
@@ -34,12 +35,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_role_may_do_what_those_below_it_may() {
+    fn each_role_includes_the_permissions_of_the_roles_below_it() {
         use SuperAdminRole::{Operator, Owner, Viewer};
-        for (has, may) in [(Owner, 3), (Operator, 2), (Viewer, 1)] {
-            assert_eq!(SuperAdminRole::ALL.iter().filter(|needed| has.allows(**needed)).count(), may);
-            assert!(has.allows(has) && has.allows(Viewer));
-            assert_eq!(has.as_str().parse(), Ok(has));
+        for (role, allowed) in [(Owner, 3), (Operator, 2), (Viewer, 1)] {
+            assert_eq!(SuperAdminRole::ALL.iter().filter(|needed| role.allows(**needed)).count(), allowed);
+            assert!(role.allows(role) && role.allows(Viewer));
+            assert_eq!(role.as_str().parse(), Ok(role));
         }
     }
 }

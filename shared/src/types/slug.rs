@@ -1,10 +1,6 @@
-//! The URL-safe name of a tenant.
-
-use std::fmt;
-
 use crate::types::InvalidValue;
 
-/// Names that mean something to the platform's own hosts and paths, sorted.
+/// Names that the platform uses in host names and paths, sorted.
 const RESERVED: &[&str] = &[
     "about",
     "account",
@@ -70,43 +66,32 @@ const RESERVED: &[&str] = &[
     "www",
 ];
 
-/// A slug: `^[a-z0-9](-?[a-z0-9])*$`, 2–48 characters, not reserved.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Slug(String);
-
-parsed_from_string!(Slug, Slug::parse);
-
-impl Slug {
-    /// The pattern, for documentation.
-    pub const PATTERN: &'static str = "^[a-z0-9](-?[a-z0-9])*$";
-
-    /// Validates; nothing is changed or trimmed, so that what was asked for is what is made.
-    pub fn parse(text: &str) -> Result<Self, InvalidValue> {
-        if text.len() < 2 || text.len() > 48 {
-            return Err(InvalidValue::new("must be 2 to 48 characters long"));
-        }
-        let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        if !text.bytes().all(allowed) || text.starts_with('-') || text.ends_with('-') || text.contains("--") {
-            return Err(InvalidValue::new(
-                "must be lower-case letters a-z and digits, with single hyphens between them",
-            ));
-        }
-        if RESERVED.binary_search(&text).is_ok() {
-            return Err(InvalidValue::new("is reserved by the platform"));
-        }
-        Ok(Self(text.to_owned()))
-    }
-
-    /// The text.
-    pub fn as_str(&self) -> &str {
-        &self.0
+string_type! {
+    /// The URL-safe name of a tenant; not a reserved name. The text is neither changed nor trimmed, so that the tenant gets the
+    /// slug that was requested.
+    Slug {
+        parse: parse,
+        schema: {
+            min_length: 2,
+            max_length: 48,
+            pattern: "^[a-z0-9](-?[a-z0-9])*$",
+            example: "kopi-kenangan",
+        },
     }
 }
 
-impl fmt::Display for Slug {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+fn parse(text: &str) -> Result<String, InvalidValue> {
+    if text.len() < 2 || text.len() > 48 {
+        return Err(InvalidValue::new("must be 2 to 48 characters long"));
     }
+    let is_allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if !text.bytes().all(is_allowed) || text.starts_with('-') || text.ends_with('-') || text.contains("--") {
+        return Err(InvalidValue::new("must be lower-case letters a-z and digits, with single hyphens between them"));
+    }
+    if RESERVED.binary_search(&text).is_ok() {
+        return Err(InvalidValue::new("is reserved by the platform"));
+    }
+    Ok(text.to_owned())
 }
 
 #[cfg(test)]
@@ -116,13 +101,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reserved_names_are_sorted_so_that_they_are_found() {
+    fn reserved_names_are_sorted_and_invalid() {
         assert!(RESERVED.is_sorted());
         assert!(RESERVED.iter().all(|name| Slug::parse(name).is_err()));
     }
 
     #[test]
-    fn odd_hyphens_capitals_and_lengths_are_refused() {
+    fn capitals_stray_hyphens_and_wrong_lengths_are_invalid() {
         for bad in ["a", "-ab", "ab-", "a--b", "Ab", "a_b", "a b", "ä1", "", &"x".repeat(49)] {
             assert!(Slug::parse(bad).is_err(), "{bad:?}");
         }
@@ -130,14 +115,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_matches_the_pattern_is_accepted(text in "[a-z0-9](-?[a-z0-9]){4,20}") {
+        fn text_that_matches_the_pattern_is_valid(text in "[a-z0-9](-?[a-z0-9]){4,20}") {
             prop_assume!(RESERVED.binary_search(&text.as_str()).is_err());
             let slug = Slug::parse(&text).unwrap();
             prop_assert_eq!(slug.as_str(), text);
         }
 
         #[test]
-        fn nothing_is_accepted_that_a_url_would_escape(text in "\\PC{2,48}") {
+        fn a_valid_slug_needs_no_escaping_in_a_url(text in "\\PC{2,48}") {
             if Slug::parse(&text).is_ok() {
                 prop_assert!(text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'));
             }

@@ -1,12 +1,11 @@
-//! Text that people typed.
+//! Text that people type.
 
 use unicode_general_category::{GeneralCategory, get_general_category};
 
 use crate::types::InvalidValue;
 
-/// Trims `text` and refuses what does not belong in one line that people read: control characters, line separators,
-/// bidirectional marks and other invisible format characters (Unicode categories Cc, Cf, Zl, Zp, Co, Cn, Cs), which make
-/// a name look like another one.
+/// Trims `text` and rejects invisible characters, which make one name look like another: control characters, line
+/// separators, bidirectional marks and other format characters (Unicode categories Cc, Cf, Zl, Zp, Co, Cn, Cs).
 pub fn single_line(text: &str, min: usize, max: usize) -> Result<String, InvalidValue> {
     let text = text.trim();
     if let Some(bad) = text.chars().find(|character| !is_readable(*character)) {
@@ -22,7 +21,7 @@ pub fn single_line(text: &str, min: usize, max: usize) -> Result<String, Invalid
 }
 
 fn is_readable(character: char) -> bool {
-    // The zero width joiners hold letters of Persian and Indic scripts, and emoji, together.
+    // Zero-width joiners connect letters of Persian and Indic scripts, and emoji.
     if matches!(character, '\u{200C}' | '\u{200D}') {
         return true;
     }
@@ -38,17 +37,16 @@ fn is_readable(character: char) -> bool {
     )
 }
 
-/// What a list is searched for: a literal substring, without regard to case.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SearchText(String);
+string_type! {
+    /// The text that a list is searched for: a literal substring, without regard to case.
+    SearchText {
+        parse: |text| single_line(text, 1, 120),
+        schema: { format: "single-line", max_length: 120 },
+    }
+}
 
 impl SearchText {
-    /// 1 to 120 characters after trimming; no control characters.
-    pub fn parse(text: &str) -> Result<Self, InvalidValue> {
-        single_line(text, 1, 120).map(Self)
-    }
-
-    /// The pattern for SQL's `ILIKE`, in which `%`, `_` and `\` of the text stand for themselves.
+    /// The pattern for SQL's `ILIKE`, with `%`, `_` and `\` of the text escaped.
     pub fn like_pattern(&self) -> String {
         let mut pattern = String::with_capacity(self.0.len() + 2);
         pattern.push('%');
@@ -60,11 +58,6 @@ impl SearchText {
         }
         pattern.push('%');
         pattern
-    }
-
-    /// The text itself.
-    pub fn as_str(&self) -> &str {
-        &self.0
     }
 }
 
@@ -80,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn marks_that_disguise_a_name_are_refused() {
+    fn invisible_characters_are_invalid() {
         for bad in
             ["a\u{202E}b", "a\u{2066}b", "a\u{200B}b", "a\nb", "a\u{0}b", "a\u{2028}b", "a\u{FEFF}b", "a\u{E000}b"]
         {
@@ -90,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn wildcards_of_like_stand_for_themselves() {
+    fn wildcards_of_like_are_escaped() {
         assert_eq!(SearchText::parse(r"50%_\x").unwrap().like_pattern(), r"%50\%\_\\x%");
     }
 }

@@ -3,8 +3,8 @@
 use serde::Serializer;
 use time::OffsetDateTime;
 
-/// RFC 3339 in UTC with microseconds, `2026-01-02T03:04:05.678901Z`. Written by hand digit by digit: it is the most
-/// expensive part of a list of thousands of tenants otherwise.
+/// RFC 3339 in UTC with microseconds, `2026-01-02T03:04:05.678901Z`. The digits are written by hand, because formatting them
+/// would otherwise be the most expensive part of serializing a list of thousands of tenants.
 pub fn timestamp<S: Serializer>(at: &OffsetDateTime, serializer: S) -> Result<S::Ok, S::Error> {
     let at = at.to_offset(time::UtcOffset::UTC);
     let mut buffer = *b"0000-00-00T00:00:00.000000Z";
@@ -25,7 +25,7 @@ pub fn timestamp<S: Serializer>(at: &OffsetDateTime, serializer: S) -> Result<S:
     serializer.serialize_str(std::str::from_utf8(&buffer).unwrap_or_default())
 }
 
-/// As [`timestamp`], for what may not have happened yet.
+/// As [`timestamp`], or `null`.
 pub fn optional_timestamp<S: Serializer>(at: &Option<OffsetDateTime>, serializer: S) -> Result<S::Ok, S::Error> {
     match at {
         Some(at) => timestamp(at, serializer),

@@ -1,4 +1,4 @@
-//! What is counted, and orders by it.
+//! The figures of a tenant's usage, and sort orders by them.
 
 use std::{fmt, str::FromStr};
 
@@ -7,26 +7,25 @@ use serde::Serialize;
 use crate::types::{InvalidValue, Limit, Limits};
 
 keyword_enum!(
-    /// What is counted of a tenant.
+    /// A figure of a tenant's usage.
     Figure {
-        /// Agents that are not deactivated.
+        /// Users that are not deactivated.
         Agents = "agents",
-        /// Agents that are online.
+        /// Users that are online.
         AgentsOnline = "agents_online",
-        /// Contacts.
         Contacts = "contacts",
-        /// Messages of this calendar month, UTC.
+        /// Messages of the current calendar month, UTC.
         MessagesMonth = "messages_month",
-        /// Bytes of its databases and objects.
+        /// Bytes of the tenant's databases and objects.
         StorageBytes = "storage_bytes",
     }
 );
 
 impl Figure {
-    /// Those that have a limit.
+    /// The figures that have a limit.
     pub const LIMITED: [Self; 3] = [Self::Agents, Self::Contacts, Self::MessagesMonth];
 
-    /// What a tenant's limits allow of it; unlimited where there is no such limit.
+    /// The tenant's limit of this figure; unlimited for a figure without a limit.
     pub fn limit(self, limits: &Limits) -> Limit {
         match self {
             Self::Agents => limits.max_agents,
@@ -37,13 +36,11 @@ impl Figure {
     }
 }
 
-/// An order of tenants by a figure: `agents` begins with the least, `-agents` with the greatest. A figure that is missing
-/// comes last in either.
+/// A sort order of tenants by a figure: `agents` is ascending, `-agents` descending. Tenants without the figure come last in
+/// both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UsageSort {
-    /// By what.
     pub figure: Figure,
-    /// The greatest first.
     pub descending: bool,
 }
 
@@ -54,7 +51,7 @@ impl FromStr for UsageSort {
         let (name, descending) = text.strip_prefix('-').map_or((text, false), |name| (name, true));
         Figure::from_text(name).map(|figure| Self { figure, descending }).ok_or_else(|| {
             let names: Vec<_> = Figure::ALL.iter().map(|figure| figure.as_str()).collect();
-            InvalidValue::new(format!("must be one of {}, with - before it for the greatest first", names.join(", ")))
+            InvalidValue::new(format!("must be one of {}; a leading - sorts in descending order", names.join(", ")))
         })
     }
 }
@@ -70,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sort_is_the_name_of_a_figure_and_perhaps_a_minus() {
+    fn a_sort_order_is_a_figure_with_an_optional_leading_minus() {
         for figure in Figure::ALL {
             for descending in [false, true] {
                 let sort = UsageSort { figure: *figure, descending };
@@ -78,8 +75,8 @@ mod tests {
             }
         }
         for bad in ["", "-", "name", "--agents", "+agents", "agents-", " agents", "AGENTS", "agents,contacts"] {
-            let refused = bad.parse::<UsageSort>().unwrap_err();
-            assert!(refused.to_string().contains("agents_online"), "{bad:?}: {refused}");
+            let error = bad.parse::<UsageSort>().unwrap_err();
+            assert!(error.to_string().contains("agents_online"), "{bad:?}: {error}");
         }
     }
 }

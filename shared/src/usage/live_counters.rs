@@ -1,5 +1,6 @@
-//! The live counters, which the platform's services keep in Redis with `INCR usage:{tenant-id}:{yyyymm}:messages`. They may
-//! be lost, and be behind what is in the tenants' databases.
+//! The live counters. The platform's services maintain them in Redis with `INCR usage:{tenant-id}:{yyyymm}:messages`.
+//!
+//! They may be lost, and they may lag behind the tenants' databases.
 
 use std::fmt::Write;
 
@@ -11,22 +12,20 @@ use crate::{
     types::{Month, TenantId},
 };
 
-/// The greatest number that is believed; beyond it somebody wrote something else.
+/// The greatest accepted value. A larger one was not written by a counter.
 const MAX: i64 = 9_999_999_999_999;
 
-/// The live counters.
 pub struct LiveCounters {
     redis: Redis,
 }
 
 impl LiveCounters {
-    /// Of a Redis.
     pub fn new(redis: Redis) -> Self {
         Self { redis }
     }
 
-    /// What was counted of the messages of each of `tenants` in `month`, in their order; `None` where nothing was. One
-    /// round trip.
+    /// The counted messages of each tenant in `month`, in the order of `tenants`; `None` where no counter exists. One round
+    /// trip.
     pub async fn messages(
         &self,
         tenants: impl IntoIterator<Item = TenantId>,
@@ -37,7 +36,7 @@ impl LiveCounters {
         let mut any = false;
         for tenant in tenants {
             key.clear();
-            name(&mut key, tenant, &digits);
+            write_key(&mut key, tenant, &digits);
             command.arg(&key);
             any = true;
         }
@@ -45,24 +44,24 @@ impl LiveCounters {
             return Ok(Vec::new());
         }
         let values: Vec<Value> = self.redis.query(&command).await?;
-        Ok(values.iter().map(number).collect())
+        Ok(values.iter().map(read_counter).collect())
     }
 }
 
-/// The key of the counter of a tenant's messages.
+/// The key of a tenant's message counter.
 pub fn messages_key(tenant: TenantId, month: Month) -> String {
     let mut key = String::new();
-    name(&mut key, tenant, &month.digits());
+    write_key(&mut key, tenant, &month.digits());
     key
 }
 
-fn name(key: &mut String, tenant: TenantId, digits: &str) {
-    // Writing into memory does not fail.
+fn write_key(key: &mut String, tenant: TenantId, digits: &str) {
+    // Writing to a String cannot fail.
     let _ = write!(key, "usage:{tenant}:{digits}:messages");
 }
 
-/// A counter that holds something else than a number counts nothing, and does not spoil the others.
-fn number(value: &Value) -> Option<i64> {
+/// A value that is not a valid count is ignored, so that it does not affect the other counters.
+fn read_counter(value: &Value) -> Option<i64> {
     let number = match value {
         Value::BulkString(bytes) => std::str::from_utf8(bytes).ok()?.parse().ok()?,
         Value::Int(number) => *number,
@@ -76,12 +75,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_counter_counts_nothing() {
+    fn a_value_that_is_not_a_count_is_ignored() {
         let text = |text: &str| Value::BulkString(text.into());
-        assert_eq!(number(&text("42")), Some(42));
-        assert_eq!(number(&Value::Int(0)), Some(0));
-        for odd in [Value::Nil, text(""), text("-1"), text("1.5"), text("many"), text("99999999999999"), Value::Okay] {
-            assert_eq!(number(&odd), None, "{odd:?}");
+        assert_eq!(read_counter(&text("42")), Some(42));
+        assert_eq!(read_counter(&Value::Int(0)), Some(0));
+        for invalid in
+            [Value::Nil, text(""), text("-1"), text("1.5"), text("many"), text("99999999999999"), Value::Okay]
+        {
+            assert_eq!(read_counter(&invalid), None, "{invalid:?}");
         }
     }
 }

@@ -1,14 +1,30 @@
 //! Usage: what a tenant uses of its limits.
+//!
+//! A tenant's figures are measured in its own databases ([`measuring`]) and recorded in the platform database, which lists
+//! and sorts by them. Messages are also counted live, in Redis ([`live_counters`]); [`count_messages`] copies those counters
+//! into the platform database. Every write of a figure checks the thresholds of the tenant's limits in the same
+//! transaction, and enqueues an event for each threshold that is reached for the first time in a month.
 
-#[cfg(feature = "redis")]
 pub mod live_counters;
-#[cfg(feature = "postgres")]
+#[cfg(all(feature = "mongo", feature = "s3", feature = "sqs"))]
+pub mod measuring;
 pub mod store;
 
+mod announce;
+mod count;
 mod figure;
-mod measured;
-mod shown;
+mod forget;
+mod list;
+mod measurement;
+mod record;
+mod tenant_usage;
+mod threshold;
 
+pub use count::count_messages;
 pub use figure::{Figure, UsageSort};
-pub use measured::{Measurement, MeasurementError, Threshold};
-pub use shown::{Shares, TenantUsage, Usage, UsageRecord, UsageSource};
+pub use forget::forget_thresholds;
+pub use list::{UsagePage, add_live_counters};
+pub use measurement::{Measurement, MeasurementError, MeasurementIntervals, MeasurementTarget};
+pub use record::{RecordMeasurement, record_failure, record_measurement};
+pub use tenant_usage::{Shares, TenantUsage, Usage, UsageRecord, UsageSource};
+pub use threshold::Threshold;

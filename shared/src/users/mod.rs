@@ -20,7 +20,7 @@ pub use events::UserEvent;
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use crate::types::{InvalidValue, UserId, optional_timestamp, single_line, timestamp};
+use crate::types::{UserId, optional_timestamp, single_line, timestamp};
 
 keyword_enum! {
     /// The role of a user in the tenant.
@@ -46,20 +46,11 @@ keyword_enum! {
     }
 }
 
-/// The name of a person: 1–120 characters after trimming, in one visible line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FullName(String);
-
-parsed_from_string!(FullName, FullName::parse);
-
-impl FullName {
-    /// Trims and validates.
-    pub fn parse(text: &str) -> Result<Self, InvalidValue> {
-        single_line(text, 1, 120).map(Self)
-    }
-
-    pub fn as_str(&self) -> &str {
-        &self.0
+string_type! {
+    /// The name of a person: 1–120 characters after trimming, in one visible line.
+    FullName {
+        parse: |text| single_line(text, 1, 120),
+        schema: { format: "single-line", min_length: 1, max_length: 120, example: "Budi Santoso" },
     }
 }
 

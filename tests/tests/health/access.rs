@@ -1,19 +1,19 @@
-//! Who may see what, and what may be asked.
+//! Access to the report, and validation of the parameters.
 
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 use tests::{api::answer, tokens};
 
-use crate::stage::Stage;
+use crate::stage::HealthStage;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn anyone_is_told_one_word_and_a_super_admin_everything() {
-    let stage = Stage::new().await;
+async fn an_anonymous_caller_gets_the_status_and_a_super_admin_the_full_report() {
+    let stage = HealthStage::new().await;
     let anonymous = answer(stage.api.anonymous(Method::GET, "/health")).await;
     assert_eq!((anonymous.status, anonymous.json), (StatusCode::OK, json!({ "status": "healthy" })));
-    let told = stage.api.get("/health").await;
-    assert_eq!(told.status, StatusCode::OK);
-    let fields: Vec<_> = told.json.as_object().unwrap().keys().map(String::as_str).collect();
+    let report = stage.api.get("/health").await;
+    assert_eq!(report.status, StatusCode::OK);
+    let fields: Vec<_> = report.json.as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(
         fields,
         ["checked_at", "duration_ms", "infrastructure", "integrations", "services", "status", "tenants"]
@@ -25,15 +25,15 @@ async fn anyone_is_told_one_word_and_a_super_admin_everything() {
         ("/health/history", StatusCode::UNAUTHORIZED),
         ("/health?colour=red", StatusCode::BAD_REQUEST),
     ] {
-        let refused = answer(stage.api.anonymous(Method::GET, path)).await;
-        assert_eq!(refused.status, status, "{path}: {}", refused.text);
-        assert_eq!(refused.header("content-type"), "application/problem+json", "{path}");
+        let response = answer(stage.api.anonymous(Method::GET, path)).await;
+        assert_eq!(response.status, status, "{path}: {}", response.text);
+        assert_eq!(response.header("content-type"), "application/problem+json", "{path}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_that_is_not_good_is_refused_even_where_none_is_needed() {
-    let stage = Stage::new().await;
+async fn an_invalid_token_is_rejected_even_where_none_is_required() {
+    let stage = HealthStage::new().await;
     let expired = tokens::with(|claims| claims["exp"] = json!(1_700_000_000));
     let role = tokens::with(|claims| claims["role"] = json!("admin"));
     for (token, status) in [
@@ -41,15 +41,15 @@ async fn a_token_that_is_not_good_is_refused_even_where_none_is_needed() {
         (expired, StatusCode::UNAUTHORIZED),
         (role, StatusCode::FORBIDDEN),
     ] {
-        let refused = answer(stage.api.anonymous(Method::GET, "/health").bearer_auth(token)).await;
-        assert_eq!(refused.status, status, "{}", refused.text);
-        assert!(refused.json["infrastructure"].is_null() && refused.json["title"].is_string(), "{}", refused.text);
+        let response = answer(stage.api.anonymous(Method::GET, "/health").bearer_auth(token)).await;
+        assert_eq!(response.status, status, "{}", response.text);
+        assert!(response.json["infrastructure"].is_null() && response.json["title"].is_string(), "{}", response.text);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn parameters_that_cannot_be_are_refused_all_at_once() {
-    let stage = Stage::new().await;
+async fn all_invalid_parameters_are_reported_at_once() {
+    let stage = HealthStage::new().await;
     for (path, faults) in [
         ("/health?live=maybe&max_age=3601&colour=red", vec!["colour", "live", "max_age"]),
         ("/health?max_age=-1", vec!["max_age"]),
@@ -61,10 +61,10 @@ async fn parameters_that_cannot_be_are_refused_all_at_once() {
         ("/health/history?hours=99999999999999999999", vec!["hours"]),
         ("/health/history?component=PostgreSQL", vec!["component"]),
     ] {
-        let refused = stage.api.get(path).await;
-        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{path}: {}", refused.text);
-        assert_eq!(refused.faults(), faults, "{path}");
+        let response = stage.api.get(path).await;
+        assert_eq!(response.status, StatusCode::BAD_REQUEST, "{path}: {}", response.text);
+        assert_eq!(response.faults(), faults, "{path}");
     }
-    let refused = stage.api.get("/health/history?component=mysql").await;
-    assert!(refused.text.contains("postgresql") && refused.text.contains("billing-service"), "{}", refused.text);
+    let response = stage.api.get("/health/history?component=mysql").await;
+    assert!(response.text.contains("postgresql") && response.text.contains("billing-service"), "{}", response.text);
 }

@@ -1,4 +1,4 @@
-//! Health: the report is right and in time whatever hangs, is shared by those who ask, and is written down.
+//! Health: the report is correct and in time whatever hangs, is shared by concurrent requests, and is recorded.
 
 mod access;
 mod history;

@@ -1,4 +1,4 @@
-//! Reports are shared: by those who ask at once, and for as long as they are fresh.
+//! Reports are shared by concurrent requests, and for as long as they are fresh.
 
 use std::{
     sync::{
@@ -12,15 +12,15 @@ use axum::{Router, routing::get};
 use futures::future::join_all;
 use redis::aio::MultiplexedConnection;
 use reqwest::{Method, StatusCode};
-use shared::{health::Component, types::Service};
+use shared::{health::Component, types::Microservice};
 use tests::{Api, api::answer, proxy::Mode, variable};
 
-use crate::stage::{LIMIT, MARGIN, Stage};
+use crate::stage::{HealthStage, LIMIT, MARGIN};
 
-/// A service that counts how often it was asked, and takes its time to answer.
+/// A service that counts its requests and responds after `time`.
 async fn counted(time: Duration) -> (String, Arc<AtomicUsize>) {
-    let asked = Arc::new(AtomicUsize::new(0));
-    let counter = Arc::clone(&asked);
+    let probed = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&probed);
     let service = Api::serve(Router::new().route(
         "/health",
         get(move || {
@@ -29,14 +29,14 @@ async fn counted(time: Duration) -> (String, Arc<AtomicUsize>) {
         }),
     ))
     .await;
-    (service.base.replace("/api/super-admin", "/health"), asked)
+    (service.base.replace("/api/super-admin", "/health"), probed)
 }
 
-/// A stage with such a service, so that it is known how often everything was looked at.
-async fn stage(time: Duration) -> (Stage, Arc<AtomicUsize>) {
-    let (url, asked) = counted(time).await;
-    let stage = Stage::with(|sources| sources.health.services = vec![(Service::AiAgent, url)]).await;
-    (stage, asked)
+/// A stage with such a service, to count how often everything was probed.
+async fn stage(time: Duration) -> (HealthStage, Arc<AtomicUsize>) {
+    let (url, probed) = counted(time).await;
+    let stage = HealthStage::with(|targets| targets.health.services = vec![(Microservice::AiAgent, url)]).await;
+    (stage, probed)
 }
 
 async fn redis() -> MultiplexedConnection {
@@ -44,39 +44,39 @@ async fn redis() -> MultiplexedConnection {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn twenty_requests_at_once_cause_one_look() {
-    let (stage, asked) = stage(Duration::from_millis(100)).await;
+async fn twenty_concurrent_requests_cause_one_round_of_probes() {
+    let (stage, probed) = stage(Duration::from_millis(100)).await;
     let paths = ["/health?live=true", "/health", "/health?max_age=0"];
     let answers = join_all((0..20).map(|number| stage.api.get(paths[number % 3]))).await;
     for answer in &answers {
         assert_eq!((answer.status, &answer.json), (StatusCode::OK, &answers[0].json));
     }
-    assert_eq!(asked.load(Ordering::SeqCst), 1);
+    assert_eq!(probed.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn twenty_requests_to_several_processes_at_once_cause_one_look() {
-    let (stage, asked) = stage(Duration::from_millis(100)).await;
+async fn twenty_concurrent_requests_to_several_processes_cause_one_round_of_probes() {
+    let (stage, probed) = stage(Duration::from_millis(100)).await;
     let others = [stage.another().await, stage.another().await];
-    // Each has its connections by now; a first one takes long where nothing is optimised.
+    // Opens the connections of each process, because the first ones are slow in a debug build.
     join_all([&stage.api, &others[0], &others[1]].map(|api| api.get("/health?live=true"))).await;
-    asked.store(0, Ordering::SeqCst);
+    probed.store(0, Ordering::SeqCst);
     let requests = (0..20).map(|number| {
         let api = [&stage.api, &others[0], &others[1]][number % 3];
         api.get("/health?live=true")
     });
     let answers = join_all(requests).await;
     assert!(answers.iter().all(|answer| answer.json == answers[0].json), "{answers:?}");
-    assert_eq!(asked.load(Ordering::SeqCst), 1);
+    assert_eq!(probed.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_report_is_shown_as_long_as_it_is_fresh() {
-    let (stage, asked) = stage(Duration::ZERO).await;
+async fn a_report_is_reused_while_it_is_fresh() {
+    let (stage, probed) = stage(Duration::ZERO).await;
     let first = stage.api.get("/health").await;
-    let seen = |count: usize| assert_eq!(asked.load(Ordering::SeqCst), count);
+    let seen = |count: usize| assert_eq!(probed.load(Ordering::SeqCst), count);
     seen(1);
-    // To everyone, in whichever process.
+    // By every caller, in any process.
     let other = stage.another().await;
     for path in ["/health", "/health?max_age=3600", "/health?live=false", "/health?max_age=5"] {
         assert_eq!(other.get(path).await.json, first.json, "{path}");
@@ -95,21 +95,21 @@ async fn a_report_is_shown_as_long_as_it_is_fresh() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_redis_everything_is_looked_at_each_time_and_the_answer_is_in_time() {
-    let (stage, asked) = stage(Duration::ZERO).await;
+async fn without_redis_every_request_probes_and_the_response_is_in_time() {
+    let (stage, probed) = stage(Duration::ZERO).await;
     stage.api.get("/health").await;
     for mode in [Mode::Cut, Mode::Hang] {
         stage.set(Component::Redis, mode);
-        let before = asked.load(Ordering::SeqCst);
+        let before = probed.load(Ordering::SeqCst);
         for round in 1..=2 {
             let begun = Instant::now();
-            let told = stage.api.get("/health").await;
+            let report = stage.api.get("/health").await;
             let took = begun.elapsed();
-            assert_eq!(told.status, StatusCode::SERVICE_UNAVAILABLE, "{mode:?}: {}", told.text);
-            assert_eq!(told.json["infrastructure"]["redis"]["status"], "down", "{mode:?}");
-            assert_eq!(told.json["infrastructure"]["postgresql"]["status"], "up", "{mode:?}");
+            assert_eq!(report.status, StatusCode::SERVICE_UNAVAILABLE, "{mode:?}: {}", report.text);
+            assert_eq!(report.json["infrastructure"]["redis"]["status"], "down", "{mode:?}");
+            assert_eq!(report.json["infrastructure"]["postgresql"]["status"], "up", "{mode:?}");
             assert!(took < LIMIT + MARGIN, "{mode:?}: {took:?}");
-            assert_eq!(asked.load(Ordering::SeqCst), before + round, "{mode:?}");
+            assert_eq!(probed.load(Ordering::SeqCst), before + round, "{mode:?}");
         }
         stage.set(Component::Redis, Mode::Pass);
         stage.assert_healthy().await;
@@ -117,25 +117,25 @@ async fn without_redis_everything_is_looked_at_each_time_and_the_answer_is_in_ti
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_process_that_died_while_it_looked_keeps_nobody_waiting() {
-    let (stage, asked) = stage(Duration::ZERO).await;
+async fn the_claim_of_a_dead_process_delays_no_request() {
+    let (stage, probed) = stage(Duration::ZERO).await;
     stage.api.get("/health").await;
-    let key = format!("{}health:probing", stage.sources.redis_prefix);
+    let key = format!("{}health:probing", stage.targets.redis_prefix);
     redis::cmd("SET").arg(key).arg("dead").arg("PX").arg(60_000).query_async::<()>(&mut redis().await).await.unwrap();
-    let (told, took) = stage.live().await;
-    assert_eq!(told.status, StatusCode::OK, "{}", told.text);
+    let (report, took) = stage.live().await;
+    assert_eq!(report.status, StatusCode::OK, "{}", report.text);
     assert!(took < LIMIT, "{took:?}");
-    assert_eq!(asked.load(Ordering::SeqCst), 2);
+    assert_eq!(probed.load(Ordering::SeqCst), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_report_of_another_form_is_none() {
-    let (stage, asked) = stage(Duration::ZERO).await;
-    let key = format!("{}health:latest", stage.sources.redis_prefix);
+async fn a_stored_report_of_another_form_is_ignored() {
+    let (stage, probed) = stage(Duration::ZERO).await;
+    let key = format!("{}health:latest", stage.targets.redis_prefix);
     for text in ["", "{}", "nonsense", r#"{"status":"healthy"}"#] {
         redis::cmd("SET").arg(&key).arg(text).arg("EX").arg(60).query_async::<()>(&mut redis().await).await.unwrap();
-        let before = asked.load(Ordering::SeqCst);
-        let told = stage.api.get("/health").await;
-        assert_eq!((told.status, asked.load(Ordering::SeqCst)), (StatusCode::OK, before + 1), "{text}");
+        let before = probed.load(Ordering::SeqCst);
+        let report = stage.api.get("/health").await;
+        assert_eq!((report.status, probed.load(Ordering::SeqCst)), (StatusCode::OK, before + 1), "{text}");
     }
 }

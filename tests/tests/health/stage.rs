@@ -1,4 +1,4 @@
-//! A world whose stores are behind proxies, and the API that looks at them.
+//! A world whose stores are behind proxies, and an API that probes them.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,10 @@ use secrecy::ExposeSecret;
 use serde_json::Value;
 use shared::{
     config::{Clusters, KafkaConfig, PostgresConfig, RedisConfig},
-    health::{Component, Endpoints, Sources},
+    health::{
+        Component,
+        checks::{AwsEndpoints, HealthTargets},
+    },
 };
 use tests::{
     Answer, Api, World,
@@ -20,39 +23,39 @@ use tests::{
 pub(crate) const STORES: [Component; 6] =
     [Component::PostgreSql, Component::MongoDb, Component::Redis, Component::Kafka, Component::Minio, Component::Sqs];
 
-/// How long a probe may take here: many tests at once on a small machine are slower than a function may ever be.
+/// The timeout of a probe in the tests. Longer than in production, because many tests run at once on a small machine.
 pub(crate) const LIMIT: Duration = Duration::from_millis(1500);
 
-/// What there may be between the deadline and the answer here.
+/// The greatest time between the deadline and the response in the tests.
 pub(crate) const MARGIN: Duration = Duration::from_millis(400);
 
 /// A world, and its API.
-pub(crate) struct Stage {
+pub(crate) struct HealthStage {
     pub(crate) world: World,
-    pub(crate) sources: Sources,
+    pub(crate) targets: HealthTargets,
     pub(crate) api: Api,
     proxies: Vec<Proxy>,
 }
 
-impl Stage {
+impl HealthStage {
     /// With every store behind a proxy.
     pub(crate) async fn new() -> Self {
         Self::with(|_| {}).await
     }
 
-    /// With a change to what is looked at.
-    pub(crate) async fn with(change: impl FnOnce(&mut Sources)) -> Self {
+    /// With a change of the targets.
+    pub(crate) async fn with(change: impl FnOnce(&mut HealthTargets)) -> Self {
         let world = World::new().await;
-        let (mut sources, proxies) = behind_proxies(&world).await;
-        sources.health.probe_timeout = LIMIT;
-        change(&mut sources);
-        let api = api(&world, &sources).await;
-        Self { world, sources, api, proxies }
+        let (mut targets, proxies) = behind_proxies(&world).await;
+        targets.health.probe_timeout = LIMIT;
+        change(&mut targets);
+        let api = api(&world, &targets).await;
+        Self { world, targets, api, proxies }
     }
 
-    /// An API in another process, as it were: of the same world, with connections of its own.
+    /// An API that stands for another process: of the same world, with connections of its own.
     pub(crate) async fn another(&self) -> Api {
-        api(&self.world, &self.sources).await
+        api(&self.world, &self.targets).await
     }
 
     pub(crate) fn set(&self, store: Component, mode: Mode) {
@@ -66,14 +69,14 @@ impl Stage {
         }
     }
 
-    /// The report as it is now, and how long it took.
+    /// A new report, and how long it took.
     pub(crate) async fn live(&self) -> (Answer, Duration) {
         let begun = Instant::now();
         let answer = self.api.get("/health?live=true").await;
         (answer, begun.elapsed())
     }
 
-    /// All is well, now.
+    /// Asserts that a new report is healthy and in time.
     pub(crate) async fn assert_healthy(&self) {
         let (answer, took) = self.live().await;
         assert_eq!(
@@ -86,11 +89,11 @@ impl Stage {
     }
 }
 
-async fn api(world: &World, sources: &Sources) -> Api {
-    Api::with(&Parts { health: sources.clone(), ..Parts::of(world) }).await
+async fn api(world: &World, targets: &HealthTargets) -> Api {
+    Api::with(&Parts { health: targets.clone(), ..Parts::of(world) }).await
 }
 
-async fn behind_proxies(world: &World) -> (Sources, Vec<Proxy>) {
+async fn behind_proxies(world: &World) -> (HealthTargets, Vec<Proxy>) {
     let direct = world.health();
     let (postgres, postgres_url) = Proxy::before(&direct.postgres.url).await;
     let (mongo, mongo_url) = Proxy::before(&direct.mongo_clusters.0[0].url).await;
@@ -98,19 +101,19 @@ async fn behind_proxies(world: &World) -> (Sources, Vec<Proxy>) {
     let kafka = Proxy::to_kafka(&direct.kafka.brokers).await;
     let s3 = Proxy::to(variable("AWS_ENDPOINT_URL_S3").trim_start_matches("http://")).await;
     let sqs = Proxy::to(variable("AWS_ENDPOINT_URL_SQS").trim_start_matches("http://")).await;
-    // Otherwise the driver goes where the replica set says that it is.
+    // Otherwise the driver connects to the addresses that the replica set reports.
     let mongo_url = mongo_url.expose_secret().replace("replicaSet=rs0", "directConnection=true");
-    let sources = Sources {
+    let targets = HealthTargets {
         postgres: PostgresConfig { url: postgres_url.clone(), ..direct.postgres },
         postgres_clusters: Clusters::single(postgres_url),
         mongo_clusters: Clusters::single(mongo_url),
         redis: RedisConfig { url: redis_url, ..direct.redis },
         kafka: KafkaConfig { brokers: kafka.address.clone(), ..direct.kafka },
-        endpoints: Endpoints {
+        endpoints: AwsEndpoints {
             s3: Some(format!("http://{}", s3.address)),
             sqs: Some(format!("http://{}", sqs.address)),
         },
         ..direct
     };
-    (sources, vec![postgres, mongo, redis, kafka, s3, sqs])
+    (targets, vec![postgres, mongo, redis, kafka, s3, sqs])
 }

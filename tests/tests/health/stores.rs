@@ -1,4 +1,4 @@
-//! Each store cut off, and hanging: the report is in time, and right about all of them.
+//! Each store cut off and hanging: the report is in time and correct about all of them.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use shared::{config::Cluster, health::Component};
 use tests::{Answer, api::answer, proxy::Mode, queues};
 
-use crate::stage::{LIMIT, MARGIN, STORES, Stage};
+use crate::stage::{HealthStage, LIMIT, MARGIN, STORES};
 
-/// What must be true of a report while some stores are down.
-fn assert_tells(what: &str, answer: &Answer, took: Duration, down: &[Component]) {
+/// Asserts the report while some stores are down.
+fn assert_report(what: &str, answer: &Answer, took: Duration, down: &[Component]) {
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{what}: {}", answer.text);
     assert_eq!(answer.header("content-type"), "application/json", "{what}");
     assert!(took < LIMIT + MARGIN, "{what} took {took:?}");
@@ -38,24 +38,24 @@ fn assert_tells(what: &str, answer: &Answer, took: Duration, down: &[Component])
         assert_eq!(reading["status"], "not_configured", "{what}: {reading}");
         assert!(reading["reason"].is_string(), "{what}: {reading}");
     }
-    for inside in ["127.0.0.1", "landlord", "SELECT", "rs0"] {
-        assert!(!answer.text.contains(inside), "{what}: {}", answer.text);
+    for internal in ["127.0.0.1", "landlord", "SELECT", "rs0"] {
+        assert!(!answer.text.contains(internal), "{what}: {}", answer.text);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_store_that_is_cut_off_or_hangs_is_told_in_time_and_the_rest_is_right() {
-    let stage = Stage::new().await;
+async fn a_store_that_is_cut_off_or_hangs_is_reported_in_time_and_the_others_correctly() {
+    let stage = HealthStage::new().await;
     stage.assert_healthy().await;
     for store in STORES {
         for mode in [Mode::Cut, Mode::Hang] {
             let what = format!("{store} {mode:?}");
             stage.set(store, mode);
-            let (told, took) = stage.live().await;
-            assert_tells(&what, &told, took, &[store]);
-            // Asked again, with nothing kept from before.
-            let (told, took) = stage.live().await;
-            assert_tells(&what, &told, took, &[store]);
+            let (report, took) = stage.live().await;
+            assert_report(&what, &report, took, &[store]);
+            // Again, without a kept connection.
+            let (report, took) = stage.live().await;
+            assert_report(&what, &report, took, &[store]);
             println!("{what}: {} ms", took.as_millis());
             stage.set(store, Mode::Pass);
             stage.assert_healthy().await;
@@ -64,8 +64,8 @@ async fn a_store_that_is_cut_off_or_hangs_is_told_in_time_and_the_rest_is_right(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_stores_and_all_of_them_at_once_take_no_longer_than_one() {
-    let stage = Stage::new().await;
+async fn two_hanging_stores_or_all_of_them_take_no_longer_than_one() {
+    let stage = HealthStage::new().await;
     stage.assert_healthy().await;
     let pairs = [
         [(Component::PostgreSql, Mode::Hang), (Component::Redis, Mode::Hang)],
@@ -77,14 +77,14 @@ async fn two_stores_and_all_of_them_at_once_take_no_longer_than_one() {
         for (store, mode) in pair {
             stage.set(store, mode);
         }
-        let (told, took) = stage.live().await;
-        assert_tells(&format!("{pair:?}"), &told, took, &pair.map(|(store, _)| store));
+        let (report, took) = stage.live().await;
+        assert_report(&format!("{pair:?}"), &report, took, &pair.map(|(store, _)| store));
         stage.set_all(Mode::Pass);
         stage.assert_healthy().await;
     }
     stage.set_all(Mode::Hang);
-    let (told, took) = stage.live().await;
-    assert_tells("all", &told, took, &STORES);
+    let (report, took) = stage.live().await;
+    assert_report("all", &report, took, &STORES);
     let anonymous = answer(stage.api.anonymous(Method::GET, "/health")).await;
     assert_eq!((anonymous.status, anonymous.json), (StatusCode::SERVICE_UNAVAILABLE, json!({ "status": "unhealthy" })));
     stage.set_all(Mode::Pass);
@@ -92,21 +92,21 @@ async fn two_stores_and_all_of_them_at_once_take_no_longer_than_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_store_that_was_never_reached_is_told_in_time_too() {
-    let stage = Stage::new().await;
+async fn a_store_that_was_never_reached_is_reported_in_time() {
+    let stage = HealthStage::new().await;
     stage.set_all(Mode::Hang);
-    let (told, took) = stage.live().await;
-    assert_tells("all, from the start", &told, took, &STORES);
+    let (report, took) = stage.live().await;
+    assert_report("all, from the start", &report, took, &STORES);
     stage.set_all(Mode::Pass);
     stage.assert_healthy().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_topic_that_is_missing_degrades() {
-    let stage = Stage::with(|sources| "there-is-no-such-topic".clone_into(&mut sources.kafka.topic)).await;
-    let (told, _) = stage.live().await;
-    let kafka = &told.json["infrastructure"]["kafka"];
-    assert_eq!((told.status, &told.json["status"]), (StatusCode::OK, &json!("degraded")), "{}", told.text);
+async fn a_missing_topic_is_degraded() {
+    let stage = HealthStage::with(|targets| "there-is-no-such-topic".clone_into(&mut targets.kafka.topic)).await;
+    let (report, _) = stage.live().await;
+    let kafka = &report.json["infrastructure"]["kafka"];
+    assert_eq!((report.status, &report.json["status"]), (StatusCode::OK, &json!("degraded")), "{}", report.text);
     assert_eq!(
         (&kafka["status"], &kafka["error"], &kafka["partitions"]),
         (&json!("degraded"), &json!("the topic does not exist"), &json!(0)),
@@ -115,59 +115,59 @@ async fn a_topic_that_is_missing_degrades() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bucket_or_a_queue_that_is_missing_is_down() {
-    let stage = Stage::with(|sources| {
-        "there-is-no-such-bucket".clone_into(&mut sources.s3.bucket);
-        sources.queues.relay = sources.queues.relay.as_ref().map(|url| format!("{url}-gone"));
+async fn a_missing_bucket_or_queue_is_down() {
+    let stage = HealthStage::with(|targets| {
+        "there-is-no-such-bucket".clone_into(&mut targets.s3.bucket);
+        targets.queues.relay = targets.queues.relay.as_ref().map(|url| format!("{url}-gone"));
     })
     .await;
-    let (told, _) = stage.live().await;
-    assert_eq!(told.status, StatusCode::SERVICE_UNAVAILABLE, "{}", told.text);
-    assert_eq!(told.json["infrastructure"]["minio"]["error"], "the bucket does not exist");
-    let error = told.json["infrastructure"]["sqs"]["error"].as_str().unwrap();
+    let (report, _) = stage.live().await;
+    assert_eq!(report.status, StatusCode::SERVICE_UNAVAILABLE, "{}", report.text);
+    assert_eq!(report.json["infrastructure"]["minio"]["error"], "the bucket does not exist");
+    let error = report.json["infrastructure"]["sqs"]["error"].as_str().unwrap();
     assert!(error.starts_with("the queue ") && error.ends_with("-gone does not exist"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn credentials_that_are_refused_are_told_without_a_word_of_them() {
+async fn rejected_credentials_are_reported_without_the_credentials() {
     let wrong = |url: &SecretString| {
         let (scheme, rest) = url.expose_secret().split_once("://").unwrap();
         let (_, rest) = rest.split_once('@').unwrap();
         SecretString::from(format!("{scheme}://default:not-the-password@{rest}"))
     };
-    let stage = Stage::with(|sources| {
-        sources.postgres.url = wrong(&sources.postgres.url);
-        sources.postgres_clusters.0[0].url = sources.postgres.url.clone();
-        sources.redis.url = wrong(&sources.redis.url);
-        sources.mongo_clusters.0[0].url = wrong(&sources.mongo_clusters.0[0].url);
+    let stage = HealthStage::with(|targets| {
+        targets.postgres.url = wrong(&targets.postgres.url);
+        targets.postgres_clusters.0[0].url = targets.postgres.url.clone();
+        targets.redis.url = wrong(&targets.redis.url);
+        targets.mongo_clusters.0[0].url = wrong(&targets.mongo_clusters.0[0].url);
     })
     .await;
-    let (told, _) = stage.live().await;
+    let (report, _) = stage.live().await;
     for store in [Component::PostgreSql, Component::MongoDb, Component::Redis] {
-        let reading = &told.json["infrastructure"][store.as_str()];
-        assert_eq!(reading["error"], "it refuses the credentials", "{store}: {reading}");
+        let reading = &report.json["infrastructure"][store.as_str()];
+        assert_eq!(reading["error"], "credentials rejected", "{store}: {reading}");
     }
-    assert!(!told.text.contains("not-the-password") && !told.text.contains("default"), "{}", told.text);
+    assert!(!report.text.contains("not-the-password") && !report.text.contains("default"), "{}", report.text);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn dead_letters_degrade_and_what_waits_is_counted() {
+async fn dead_letters_degrade_sqs_and_messages_are_counted() {
     let (client, id) = (queues::client().await, uuid::Uuid::now_v7().simple());
     let dead = queues::create(&format!("test_{id}"), "dead").await;
     let arn = QueueAttributeName::QueueArn;
-    let told = client.get_queue_attributes().queue_url(&dead).attribute_names(arn.clone()).send().await.unwrap();
-    let arn = told.attributes.unwrap()[&arn].clone();
+    let attributes = client.get_queue_attributes().queue_url(&dead).attribute_names(arn.clone()).send().await.unwrap();
+    let arn = attributes.attributes.unwrap()[&arn].clone();
     let policy = json!({ "deadLetterTargetArn": arn, "maxReceiveCount": 3 }).to_string();
     let name = format!("test_{id}-with-dead-letters");
     let created = client.create_queue().queue_name(&name).attributes(QueueAttributeName::RedrivePolicy, policy);
     let url = created.send().await.unwrap().queue_url.unwrap();
-    let stage = Stage::with(|sources| sources.queues.provision = Some(url.clone())).await;
+    let stage = HealthStage::with(|targets| targets.queues.provision = Some(url.clone())).await;
     let queue = async || {
-        let (told, _) = stage.live().await;
-        let sqs = told.json["infrastructure"]["sqs"].clone();
+        let (report, _) = stage.live().await;
+        let sqs = report.json["infrastructure"]["sqs"].clone();
         (
-            told.status,
-            told.json["status"].clone(),
+            report.status,
+            report.json["status"].clone(),
             sqs["status"].clone(),
             sqs["error"].clone(),
             sqs["queues"][&name].clone(),
@@ -186,25 +186,25 @@ async fn dead_letters_degrade_and_what_waits_is_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_cluster_of_several_that_is_down_degrades_and_all_of_them_are_down() {
+async fn one_of_several_clusters_down_is_degraded_and_all_of_them_is_down() {
     let nowhere = |scheme: &str| Cluster {
         name: "second".to_owned(),
         url: SecretString::from(format!("{scheme}://someone:secret@127.0.0.1:9/x?connectTimeoutMS=200")),
         max_tenants: 1,
         open: true,
     };
-    let stage = Stage::with(|sources| {
+    let stage = HealthStage::with(|targets| {
         let mut postgres = nowhere("postgres");
         postgres.url = SecretString::from("postgres://someone:secret@127.0.0.1:9/x");
-        sources.postgres_clusters.0.push(postgres);
-        sources.mongo_clusters.0.push(nowhere("mongodb"));
+        targets.postgres_clusters.0.push(postgres);
+        targets.mongo_clusters.0.push(nowhere("mongodb"));
     })
     .await;
-    let (told, took) = stage.live().await;
-    assert_eq!((told.status, &told.json["status"]), (StatusCode::OK, &json!("degraded")), "{}", told.text);
+    let (report, took) = stage.live().await;
+    assert_eq!((report.status, &report.json["status"]), (StatusCode::OK, &json!("degraded")), "{}", report.text);
     assert!(took < LIMIT + MARGIN, "{took:?}");
     for store in ["postgresql", "mongodb"] {
-        let reading = &told.json["infrastructure"][store];
+        let reading = &report.json["infrastructure"][store];
         assert_eq!(reading["status"], "degraded", "{reading}");
         assert_eq!(reading["error"], "1 of 2 clusters down");
         assert_eq!(
@@ -214,25 +214,25 @@ async fn one_cluster_of_several_that_is_down_degrades_and_all_of_them_are_down()
         );
     }
     stage.set(Component::MongoDb, Mode::Cut);
-    let (told, _) = stage.live().await;
-    let mongodb = &told.json["infrastructure"]["mongodb"];
-    assert_eq!((told.status, &mongodb["status"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("down")), "{mongodb}");
+    let (report, _) = stage.live().await;
+    let mongodb = &report.json["infrastructure"]["mongodb"];
+    assert_eq!((report.status, &mongodb["status"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("down")), "{mongodb}");
     assert_eq!(mongodb["primary"], false);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tenants_are_counted_by_status_and_the_oldest_that_waits_is_told() {
-    let stage = Stage::new().await;
+async fn the_report_contains_tenant_counts_and_the_age_of_the_oldest_pending_operation() {
+    let stage = HealthStage::new().await;
     let id = stage.api.create_tenant("kopi-kenangan").await["id"].as_str().unwrap().to_owned();
     stage.api.create_tenant("warung").await;
     let client = stage.world.client().await;
     client.batch_execute(&format!("UPDATE tenants SET status = 'active' WHERE id = '{id}'")).await.unwrap();
     client.batch_execute("UPDATE operations SET created_at = now() - interval '1 hour'").await.unwrap();
-    let (told, _) = stage.live().await;
+    let (report, _) = stage.live().await;
     let counts = json!({
         "provisioning": 1, "active": 1, "suspended": 0, "failed": 0, "deleting": 0, "deleted": 0, "total": 2,
     });
-    assert_eq!(told.json["tenants"], counts);
-    let oldest = told.json["infrastructure"]["sqs"]["oldest_age_seconds"].as_f64().unwrap();
+    assert_eq!(report.json["tenants"], counts);
+    let oldest = report.json["infrastructure"]["sqs"]["oldest_age_seconds"].as_f64().unwrap();
     assert!((3600.0..3700.0).contains(&oldest), "{oldest}");
 }

@@ -1,4 +1,4 @@
-//! The live counters, in the list and in what is kept.
+//! The live counters, in the list and in the platform database.
 
 use std::time::{Duration, Instant};
 
@@ -16,17 +16,17 @@ use tests::{
     variable,
 };
 
-use crate::stage::{Stage, count_message, set_counter, tick};
+use crate::stage::{UsageStage, count_message, set_counter, tick};
 
-/// Redis by way of a proxy.
+/// Redis behind a proxy.
 async fn proxied() -> (Proxy, RedisConfig) {
     let (proxy, url) = Proxy::before(&variable("REDIS_URL").into()).await;
     (proxy, RedisConfig { url, ..RedisConfig::from_env().unwrap() })
 }
 
 #[tokio::test]
-async fn a_message_that_is_counted_is_in_the_list_at_once_and_in_the_order_after_the_next_run() {
-    let stage = Stage::new().await;
+async fn a_counted_message_is_in_the_list_at_once_and_in_the_sort_order_after_the_next_run() {
+    let stage = UsageStage::new().await;
     stage.seed(3).await;
     let month = Month::current().first_day();
     stage.sql(&format!("UPDATE tenant_usage SET month = '{month}', messages_measured = 2, measured_at = now()")).await;
@@ -34,20 +34,20 @@ async fn a_message_that_is_counted_is_in_the_list_at_once_and_in_the_order_after
     for messages in 1..=5 {
         count_message(tenant).await;
         let usage = stage.usage(tenant).await;
-        let (most, source) = if messages > 2 { (messages, "live") } else { (2, "measured") };
-        assert_eq!((&usage["messages_month"], &usage["source"]), (&json!(most), &json!(source)));
+        let (shown, source) = if messages > 2 { (messages, "live") } else { (2, "measured") };
+        assert_eq!((&usage["messages_month"], &usage["source"]), (&json!(shown), &json!(source)));
     }
     let report = tick(stage.function().await).await.unwrap();
     assert_eq!(report["counters_taken"], 1, "{report}");
     assert_eq!(stage.list("sort=-messages_month").await.json[0]["slug"], "t-2");
     assert_eq!(stage.list("sort=messages_month").await.json[2]["slug"], "t-2");
     let again = tick(stage.function().await).await.unwrap();
-    assert_eq!(again["counters_taken"], 0, "what is no news is not written: {again}");
+    assert_eq!(again["counters_taken"], 0, "an unchanged counter is not written: {again}");
 }
 
 #[tokio::test]
-async fn a_counter_that_is_lost_counts_no_more_in_the_list_or_its_order() {
-    let stage = Stage::new().await;
+async fn a_lost_counter_no_longer_counts_in_the_list_or_its_sort_order() {
+    let stage = UsageStage::new().await;
     stage.seed(2).await;
     let month = Month::current().first_day();
     stage
@@ -60,7 +60,7 @@ async fn a_counter_that_is_lost_counts_no_more_in_the_list_or_its_order() {
     assert_eq!(
         stage.list("sort=-messages_month").await.json[0]["slug"],
         "t-1",
-        "it was there when it was looked at last"
+        "the last run still stored the counter"
     );
     tick(stage.function().await).await.unwrap();
     let sorted = stage.list("sort=-messages_month").await.json;
@@ -69,8 +69,8 @@ async fn a_counter_that_is_lost_counts_no_more_in_the_list_or_its_order() {
 }
 
 #[tokio::test]
-async fn a_new_month_starts_at_0_whatever_was_counted_in_the_last() {
-    let stage = Stage::new().await;
+async fn a_new_month_starts_at_zero_whatever_the_last_month_counted() {
+    let stage = UsageStage::new().await;
     stage.seed(2).await;
     let last = Month::current().previous();
     let (one, two) = (stage.id("t-1").await, stage.id("t-2").await);
@@ -91,15 +91,19 @@ async fn a_new_month_starts_at_0_whatever_was_counted_in_the_last() {
         let row = stage.owner.query_one(kept, &[&tenant.0]).await.unwrap();
         (row.get::<_, String>(0), row.get::<_, Option<i64>>(1), row.get::<_, Option<i64>>(2))
     };
-    assert_eq!(of(one).await, (last.first_day().to_string(), Some(70), Some(90)), "nothing was counted yet");
+    assert_eq!(
+        of(one).await,
+        (last.first_day().to_string(), Some(70), Some(90)),
+        "nothing is counted in the new month yet"
+    );
     assert_eq!(of(two).await, (Month::current().first_day().to_string(), Some(0), Some(1)));
     let sorted = stage.list("sort=-messages_month").await.json;
     assert_eq!((&sorted[0]["slug"], &sorted[1]["slug"]), (&json!("t-2"), &json!("t-1")));
 }
 
 #[tokio::test]
-async fn a_counter_that_holds_nonsense_counts_nothing_and_spoils_no_other() {
-    let stage = Stage::new().await;
+async fn an_invalid_counter_is_ignored_and_does_not_affect_others() {
+    let stage = UsageStage::new().await;
     stage.seed(6).await;
     let month = Month::current();
     for (slug, value) in [("t-1", "many"), ("t-2", "-5"), ("t-3", ""), ("t-4", "99999999999999999999"), ("t-5", "7")] {
@@ -114,8 +118,8 @@ async fn a_counter_that_holds_nonsense_counts_nothing_and_spoils_no_other() {
 }
 
 #[tokio::test]
-async fn without_redis_the_measured_figures_come_in_time_and_the_answer_says_so() {
-    let stage = Stage::new().await;
+async fn without_redis_the_list_returns_measured_figures_in_time_and_reports_it() {
+    let stage = UsageStage::new().await;
     stage.seed(2).await;
     let month = Month::current().first_day();
     let tenant = stage.id("t-1").await;
@@ -132,7 +136,7 @@ async fn without_redis_the_measured_figures_come_in_time_and_the_answer_says_so(
         let begun = Instant::now();
         let answer = api.get("/tenants/usage").await;
         assert_eq!(answer.status, 200, "{mode:?}: {}", answer.text);
-        // Redis has half a second; the rest is for a busy machine. A request that waited for it would take eight.
+        // Redis may take half a second; the rest is for a busy machine. Waiting for Redis would take eight seconds.
         assert!(begun.elapsed() < Duration::from_secs(3), "{mode:?}: {:?}", begun.elapsed());
         let usage = &answer.json[0]["usage"];
         let shown =
@@ -141,24 +145,24 @@ async fn without_redis_the_measured_figures_come_in_time_and_the_answer_says_so(
         assert_eq!((&usage["agents"], missing), (&json!(1), json!(null)));
         shown
     };
-    let there = ("available".to_owned(), json!(9), json!("live"));
-    let away = ("unavailable".to_owned(), json!(2), json!("measured"));
-    assert_eq!(ask(None).await, there);
+    let with_redis = ("available".to_owned(), json!(9), json!("live"));
+    let without_redis = ("unavailable".to_owned(), json!(2), json!("measured"));
+    assert_eq!(ask(None).await, with_redis);
     for mode in [Mode::Cut, Mode::Hang] {
         proxy.set(mode);
-        assert_eq!(ask(Some(mode)).await, away, "{mode:?}");
-        // Many at once do not wait for one another.
+        assert_eq!(ask(Some(mode)).await, without_redis, "{mode:?}");
+        // Concurrent requests do not wait for each other.
         let begun = Instant::now();
         futures::future::join_all((0..20).map(|_| ask(Some(mode)))).await;
         assert!(begun.elapsed() < Duration::from_secs(2), "{mode:?}: {:?}", begun.elapsed());
         proxy.set(Mode::Pass);
-        assert_eq!(ask(None).await, there, "after {mode:?}");
+        assert_eq!(ask(None).await, with_redis, "after {mode:?}");
     }
 }
 
 #[tokio::test]
-async fn without_redis_tenants_are_queued_all_the_same() {
-    let stage = Stage::new().await;
+async fn without_redis_due_tenants_are_still_queued() {
+    let stage = UsageStage::new().await;
     stage.seed(3).await;
     for mode in [Mode::Cut, Mode::Hang] {
         let (proxy, redis) = proxied().await;

@@ -1,4 +1,5 @@
-//! Stores that are gone, hang or take too long: a tenant keeps its figures and says why, and holds up no other.
+//! Stores that are missing, hang or are slow: the tenant keeps its figures, the reason is recorded, and no other tenant is
+//! delayed.
 
 use std::{
     sync::Arc,
@@ -20,10 +21,10 @@ use tests::{
     proxy::{Mode, Proxy},
 };
 
-use crate::stage::{Stage, Tenant, clusters, measure, mongo_host, mongo_url};
+use crate::stage::{ProvisionedTenant, UsageStage, clusters, measure, mongo_host, mongo_url};
 
-/// Figures that a tenant has from before.
-async fn remember(stage: &Stage) {
+/// Gives all tenants figures of an earlier measurement.
+async fn seed_figures(stage: &UsageStage) {
     stage
         .sql(
             "UPDATE tenant_usage SET agents = 77, agents_online = 7, contacts = 777, storage_bytes = 7777,
@@ -33,8 +34,8 @@ async fn remember(stage: &Stage) {
         .await;
 }
 
-/// A tenant that could not be measured has its figures from before, says why, and is due again in five minutes.
-async fn assert_failed(stage: &Stage, tenant: &Tenant, code: &str) {
+/// Asserts that a tenant whose measurement failed keeps its figures, has the reason, and is due again in five minutes.
+async fn assert_failed(stage: &UsageStage, tenant: &ProvisionedTenant, code: &str) {
     let usage = stage.usage(tenant.id).await;
     assert_eq!(usage["error"], code, "{usage}");
     assert_eq!(
@@ -56,8 +57,8 @@ async fn assert_failed(stage: &Stage, tenant: &Tenant, code: &str) {
 }
 
 #[tokio::test]
-async fn a_database_that_is_gone_or_hangs_keeps_its_tenants_figures_and_holds_up_no_other() {
-    let stage = Stage::new().await;
+async fn a_missing_or_hanging_database_keeps_the_tenants_figures_and_delays_no_other_tenant() {
+    let stage = UsageStage::new().await;
     let mut tenants = Vec::new();
     for slug in ["well", "no-postgres", "no-mongo", "hung-postgres", "hung-mongo", "cut-mongo", "lost", "well-too"] {
         tenants.push(stage.provision(slug).await);
@@ -65,7 +66,7 @@ async fn a_database_that_is_gone_or_hangs_keeps_its_tenants_figures_and_holds_up
     let [well, no_postgres, no_mongo, hung_postgres, hung_mongo, cut_mongo, lost, well_too] = &tenants[..] else {
         panic!()
     };
-    remember(&stage).await;
+    seed_figures(&stage).await;
     let patient = PostgresConfig { statement_timeout: Duration::from_mins(1), ..stage.world.provisioner() };
     let provisioner = connect_once(&patient, None).await.unwrap();
     provisioner.batch_execute(&format!("DROP DATABASE {}", no_postgres.database)).await.unwrap();
@@ -84,7 +85,7 @@ async fn a_database_that_is_gone_or_hangs_keeps_its_tenants_figures_and_holds_up
         ("cut", mongo_url(&to_cut.address, direct).into()),
     ]);
     app.stores.mongo = MongoClusters::connect(&of_mongo, Duration::from_secs(3));
-    let place = async |tenant: &Tenant, column: &str, cluster: &str| {
+    let place = async |tenant: &ProvisionedTenant, column: &str, cluster: &str| {
         let sql = format!("UPDATE tenants SET {column} = '{cluster}' WHERE id = '{}'", tenant.id);
         stage.sql(&sql).await;
     };
@@ -93,10 +94,10 @@ async fn a_database_that_is_gone_or_hangs_keeps_its_tenants_figures_and_holds_up
     place(cut_mongo, "mongo_cluster", "cut").await;
     place(lost, "mongo_cluster", "nowhere").await;
     let app = Arc::new(app);
-    // Once while all is well, so that connections are open when they begin to hang.
+    // Measures once while everything works, so that connections are open when the stores begin to hang.
     measure(&app, &[hung_postgres.id, hung_mongo.id, cut_mongo.id]).await;
     assert_eq!(stage.usage(hung_mongo.id).await["agents"], 1);
-    remember(&stage).await;
+    seed_figures(&stage).await;
     to_postgres.set(Mode::Hang);
     to_mongo.set(Mode::Hang);
     to_cut.set(Mode::Cut);
@@ -116,7 +117,7 @@ async fn a_database_that_is_gone_or_hangs_keeps_its_tenants_figures_and_holds_up
         begun.elapsed()
     };
     let (all, others) = tokio::join!(all, others);
-    // Five seconds are what one that hangs may take, and the others do not wait for it.
+    // A tenant whose store hangs may take five seconds. The other tenants do not wait for it.
     assert!((Duration::from_secs(5)..Duration::from_secs(8)).contains(&all), "{all:?}");
     assert!(others + Duration::from_secs(1) < all, "{others:?} {all:?}");
     assert_failed(&stage, no_postgres, "database_missing").await;
@@ -132,17 +133,17 @@ async fn a_database_that_is_gone_or_hangs_keeps_its_tenants_figures_and_holds_up
     measure(&app, &ids).await;
     for tenant in [hung_postgres, hung_mongo, cut_mongo] {
         let usage = stage.usage(tenant.id).await;
-        assert_eq!((&usage["agents"], &usage["error"]), (&json!(1), &json!(null)), "it is back");
+        assert_eq!((&usage["agents"], &usage["error"]), (&json!(1), &json!(null)), "the store works again");
     }
 }
 
 #[tokio::test]
-async fn a_count_that_takes_too_long_is_ended_by_the_store_itself() {
-    let stage = Stage::new().await;
+async fn a_slow_count_is_cancelled_by_the_store_itself() {
+    let stage = UsageStage::new().await;
     let tenant = stage.provision("kopi-kenangan").await;
-    remember(&stage).await;
+    seed_figures(&stage).await;
     let holder = connect_once(&stage.world.provisioner(), Some(&tenant.database)).await.unwrap();
-    // Else the holder, who is idle, would be ended first.
+    // Otherwise the server would end the idle holder of the lock first.
     holder.batch_execute("SET idle_in_transaction_session_timeout = 0").await.unwrap();
     holder.batch_execute("BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE").await.unwrap();
     let config = MeasuringConfig { tenant_timeout: Duration::from_secs(8), ..MeasuringConfig::default() };
@@ -155,10 +156,10 @@ async fn a_count_that_takes_too_long_is_ended_by_the_store_itself() {
 }
 
 #[tokio::test]
-async fn a_bucket_that_refuses_keeps_the_figures_too() {
-    let stage = Stage::new().await;
+async fn a_failing_bucket_keeps_the_figures() {
+    let stage = UsageStage::new().await;
     let tenant = stage.provision("kopi-kenangan").await;
-    remember(&stage).await;
+    seed_figures(&stage).await;
     let mut app = stage.function().await;
     app.stores.bucket = Bucket::connect(&S3Config { bucket: "no-such-bucket".to_owned(), force_path_style: true });
     measure(&Arc::new(app), &[tenant.id]).await;

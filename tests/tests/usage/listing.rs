@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use shared::types::Month;
 use tests::Answer;
 
-use crate::stage::{Stage, set_counter};
+use crate::stage::{UsageStage, set_counter};
 
 const FIGURES: [&str; 5] = ["agents", "agents_online", "contacts", "messages_month", "storage_bytes"];
 
@@ -16,8 +16,8 @@ fn next(answer: &Answer) -> Option<String> {
     Some(url.split_once('?').unwrap().1.to_owned())
 }
 
-/// Every tenant that the walk through a list meets, in order.
-async fn walk(stage: &Stage, query: &str, limit: usize) -> Vec<Value> {
+/// All items of a list, page by page.
+async fn walk(stage: &UsageStage, query: &str, limit: usize) -> Vec<Value> {
     let mut seen = Vec::new();
     let mut at = Some(format!("{query}&limit={limit}"));
     while let Some(query) = at {
@@ -30,8 +30,8 @@ async fn walk(stage: &Stage, query: &str, limit: usize) -> Vec<Value> {
     seen
 }
 
-/// Usage of 60 tenants: figures with many ties, some missing, messages of this month and of the last.
-async fn fill(stage: &Stage) {
+/// Seeds 60 tenants: figures with many ties, some missing, messages of this month and of the last.
+async fn fill(stage: &UsageStage) {
     stage.seed(60).await;
     let (this, last) = (Month::current().first_day(), Month::current().previous().first_day());
     stage
@@ -53,8 +53,8 @@ async fn fill(stage: &Stage) {
 }
 
 #[tokio::test]
-async fn an_item_is_the_organization_with_every_figure_share_and_age() {
-    let stage = Stage::new().await;
+async fn an_item_contains_the_tenant_and_its_figures_shares_and_age() {
+    let stage = UsageStage::new().await;
     stage.seed(2).await;
     let this = Month::current();
     stage
@@ -69,8 +69,8 @@ async fn an_item_is_the_organization_with_every_figure_share_and_age() {
         .await;
     let page = stage.list("").await;
     let one = &page.json[0];
-    let organization = stage.api.get(&format!("/tenants/{}", one["id"].as_str().unwrap())).await.json;
-    let mut expected = organization.clone();
+    let tenant = stage.api.get(&format!("/tenants/{}", one["id"].as_str().unwrap())).await.json;
+    let mut expected = tenant.clone();
     expected["usage"] = json!({
         "agents": 8, "agents_online": 3, "contacts": 1, "messages_month": 42, "storage_bytes": 73_400_320,
         "month": this.to_string(),
@@ -89,14 +89,14 @@ async fn an_item_is_the_organization_with_every_figure_share_and_age() {
             "shares": {"agents": null, "contacts": null, "messages_month": null},
             "over_limit": [], "source": null, "measured_at": null, "error": null,
         }),
-        "what was never measured is null"
+        "unmeasured figures are null"
     );
     assert_eq!(page.header("x-live-counters"), "available");
 }
 
 #[tokio::test]
-async fn every_order_is_right_in_both_directions_with_ties_and_what_is_missing_last() {
-    let stage = Stage::new().await;
+async fn every_sort_order_is_correct_in_both_directions_with_ties_and_missing_figures_last() {
+    let stage = UsageStage::new().await;
     fill(&stage).await;
     for figure in FIGURES {
         for sign in ["", "-"] {
@@ -105,7 +105,7 @@ async fn every_order_is_right_in_both_directions_with_ties_and_what_is_missing_l
             let values: Vec<_> = whole.iter().map(|item| item["usage"][figure].as_i64()).collect();
             assert_eq!(values.len(), 60, "{sort}");
             let known: Vec<_> = values.iter().take_while(|value| value.is_some()).map(|value| value.unwrap()).collect();
-            assert_eq!(known.len(), 50, "{sort}: what is missing is last");
+            assert_eq!(known.len(), 50, "{sort}: missing figures are last");
             assert!(values[50..].iter().all(Option::is_none), "{sort}: {values:?}");
             let in_order = |a: &i64, b: &i64| if sign == "-" { a >= b } else { a <= b };
             assert!(known.is_sorted_by(in_order), "{sort}: {known:?}");
@@ -120,8 +120,8 @@ async fn every_order_is_right_in_both_directions_with_ties_and_what_is_missing_l
 }
 
 #[tokio::test]
-async fn a_list_is_narrowed_by_what_tenants_are_and_by_whether_they_use_too_much() {
-    let stage = Stage::new().await;
+async fn a_list_is_filtered_by_tenant_and_by_exceeded_limits() {
+    let stage = UsageStage::new().await;
     fill(&stage).await;
     let all = walk(&stage, "", 100).await;
     let over: BTreeSet<_> = all
@@ -147,8 +147,8 @@ async fn a_list_is_narrowed_by_what_tenants_are_and_by_whether_they_use_too_much
 }
 
 #[tokio::test]
-async fn a_month_that_is_over_counts_as_no_messages() {
-    let stage = Stage::new().await;
+async fn messages_of_a_past_month_count_as_zero() {
+    let stage = UsageStage::new().await;
     stage.seed(3).await;
     let (this, last) = (Month::current().first_day(), Month::current().previous().first_day());
     stage
@@ -165,7 +165,7 @@ async fn a_month_that_is_over_counts_as_no_messages() {
         (0..3).map(|n| (sorted[n]["slug"].clone(), sorted[n]["usage"]["messages_month"].clone())).collect();
     assert_eq!(shown, [(json!("t-2"), json!(1)), (json!("t-1"), json!(0)), (json!("t-3"), json!(null))]);
     let over = stage.list("over_limit=true").await.json;
-    assert_eq!(over, json!([]), "what was used in a month that is over is not too much now");
+    assert_eq!(over, json!([]), "messages of a past month exceed no limit");
     let old = stage.usage(stage.id("t-1").await).await;
     assert_eq!(
         (&old["agents"], &old["source"], &old["shares"]["messages_month"]),
@@ -174,19 +174,19 @@ async fn a_month_that_is_over_counts_as_no_messages() {
 }
 
 #[tokio::test]
-async fn every_fault_of_a_query_is_told_at_once() {
-    let stage = Stage::new().await;
+async fn all_errors_of_a_query_are_returned_at_once() {
+    let stage = UsageStage::new().await;
     fill(&stage).await;
-    let refuse = async |query: &str, names: &[&str]| {
-        let refused = stage.api.get(&format!("/tenants/usage?{query}")).await;
-        assert_eq!(refused.status, 400, "{query}: {}", refused.text);
-        assert_eq!(refused.header("content-type"), "application/problem+json");
-        assert_eq!(refused.faults(), names, "{query}: {}", refused.text);
-        refused
+    let reject = async |query: &str, names: &[&str]| {
+        let response = stage.api.get(&format!("/tenants/usage?{query}")).await;
+        assert_eq!(response.status, 400, "{query}: {}", response.text);
+        assert_eq!(response.header("content-type"), "application/problem+json");
+        assert_eq!(response.faults(), names, "{query}: {}", response.text);
+        response
     };
     for sort in ["name", "-", "--agents", "agents,contacts", "Agents", "created_at", "agents%00", "agents;DROP"] {
-        let refused = refuse(&format!("sort={sort}"), &["sort"]).await;
-        assert!(refused.text.contains("messages_month"), "{}", refused.text);
+        let response = reject(&format!("sort={sort}"), &["sort"]).await;
+        assert!(response.text.contains("messages_month"), "{}", response.text);
     }
     for (query, name) in [
         ("over_limit=yes", "over_limit"),
@@ -196,16 +196,16 @@ async fn every_fault_of_a_query_is_told_at_once() {
         ("limit=10001", "limit"),
         ("sort=agents&sort=-agents", "sort"),
     ] {
-        refuse(query, &[name]).await;
+        reject(query, &[name]).await;
     }
     let everything = "sort=x&over_limit=x&limit=x&status=x&country=x&search=%00&x=x&cursor=x";
-    refuse(everything, &["country", "limit", "over_limit", "search", "sort", "status", "x"]).await;
-    refuse("sort=agents&cursor=x&limit=x", &["cursor", "limit"]).await;
+    reject(everything, &["country", "limit", "over_limit", "search", "sort", "status", "x"]).await;
+    reject("sort=agents&cursor=x&limit=x", &["cursor", "limit"]).await;
 }
 
 #[tokio::test]
-async fn a_cursor_is_good_for_its_own_list_and_order_alone() {
-    let stage = Stage::new().await;
+async fn a_cursor_is_valid_for_its_own_list_and_sort_order_only() {
+    let stage = UsageStage::new().await;
     fill(&stage).await;
     let cursor = async |path: &str| {
         let answer = stage.api.get(path).await;
@@ -219,14 +219,18 @@ async fn a_cursor_is_good_for_its_own_list_and_order_alone() {
     let contacts = cursor("/tenants/usage?limit=1&sort=contacts").await;
     let lists =
         [("", &newest), ("sort=agents", &ascending), ("sort=-agents", &descending), ("sort=contacts", &contacts)];
-    let nonsense = ["x", "AAAA", "dXNhZ2U6YWdlbnRzIHggeA", "%00", "dXNhZ2U6YWdlbnRzIDE"].map(str::to_owned);
+    let invalid = ["x", "AAAA", "dXNhZ2U6YWdlbnRzIHggeA", "%00", "dXNhZ2U6YWdlbnRzIDE"].map(str::to_owned);
     for (sort, own) in lists {
         assert_eq!(stage.api.get(&format!("/tenants/usage?{sort}&cursor={own}")).await.status, 200, "{sort}");
         let others =
             [&of_tenants, &newest, &ascending, &descending, &contacts].into_iter().filter(|other| *other != own);
-        for other in others.chain(&nonsense) {
-            let refused = stage.api.get(&format!("/tenants/usage?{sort}&cursor={other}")).await;
-            assert_eq!((refused.status.as_u16(), refused.faults()), (400, vec!["cursor".to_owned()]), "{sort} {other}");
+        for other in others.chain(&invalid) {
+            let response = stage.api.get(&format!("/tenants/usage?{sort}&cursor={other}")).await;
+            assert_eq!(
+                (response.status.as_u16(), response.faults()),
+                (400, vec!["cursor".to_owned()]),
+                "{sort} {other}"
+            );
         }
     }
     assert_eq!(stage.list(&format!("sort=-agents&cursor={missing}")).await.json.as_array().unwrap().len(), 5);

@@ -1,6 +1,6 @@
-//! Usage on the real servers: how it is listed, how it is measured, and what cannot hold it up.
+//! Usage on real servers: listing, counting, measuring, and faults of the stores.
 
-#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot continue fails")]
 
 mod counting;
 mod faults;

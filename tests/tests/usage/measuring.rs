@@ -1,4 +1,4 @@
-//! Tenants are measured in their own databases, and what is found is kept.
+//! Tenants are measured in their own databases, and the figures are recorded.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,19 +9,16 @@ use shared::{
     clients::{postgres::Postgres, s3::Bucket},
     config::{FromEnv, S3Config},
     types::{Month, TenantId},
-    usage::{
-        Measurement,
-        store::{Intervals, record},
-    },
+    usage::{Measurement, MeasurementIntervals, RecordMeasurement, record_measurement},
 };
 use tests::{
     platform::mongo,
     proxy::{Mode, Proxy},
 };
 
-use crate::stage::{Stage, Tenant, about, deliver, id, insert, measure};
+use crate::stage::{ProvisionedTenant, UsageStage, about, deliver, id, insert, measure};
 
-/// A message at a moment.
+/// A message that was created at `at`.
 fn message(at: DateTime) -> mongodb::bson::Document {
     doc! {
         "_id": id(), "conversation_id": id(), "channel_id": id(), "direction": "inbound", "type": "text",
@@ -37,7 +34,7 @@ fn channel(kind: &str, external_id: &str, status: &str) -> mongodb::bson::Docume
     }
 }
 
-async fn put(tenant: &Tenant, name: &str, bytes: usize) {
+async fn put(tenant: &ProvisionedTenant, name: &str, bytes: usize) {
     let config = S3Config::from_env().unwrap();
     let bucket = Bucket::connect(&config);
     let key = format!("{}{name}", tenant.id.object_prefix());
@@ -46,7 +43,7 @@ async fn put(tenant: &Tenant, name: &str, bytes: usize) {
 }
 
 /// Fills a tenant's own stores.
-async fn work(stage: &Stage, tenant: &Tenant) {
+async fn fill(stage: &UsageStage, tenant: &ProvisionedTenant) {
     stage
         .inside(tenant)
         .await
@@ -63,7 +60,7 @@ async fn work(stage: &Stage, tenant: &Tenant) {
     let month = Month::current();
     let begin = month.begin().unix_timestamp() * 1000;
     let mut messages: Vec<_> = (0..40).map(|n| message(DateTime::from_millis(begin + n))).collect();
-    // The last moment of the month before, and the first of the month after.
+    // The last moment of the previous month, and the first one of the next month.
     messages.extend(
         [-1, month.next().begin().unix_timestamp() * 1000 - begin].map(|at| message(DateTime::from_millis(begin + at))),
     );
@@ -84,8 +81,8 @@ async fn work(stage: &Stage, tenant: &Tenant) {
 }
 
 #[tokio::test]
-async fn what_is_in_a_tenants_own_stores_is_shown_after_one_measurement() {
-    let stage = Stage::new().await;
+async fn one_measurement_shows_the_contents_of_a_tenants_own_stores() {
+    let stage = UsageStage::new().await;
     let tenant = stage.provision("kopi-kenangan").await;
     let app = Arc::new(stage.function().await);
     measure(&app, &[tenant.id]).await;
@@ -93,9 +90,9 @@ async fn what_is_in_a_tenants_own_stores_is_shown_after_one_measurement() {
     assert_eq!(
         [&empty["agents"], &empty["agents_online"], &empty["contacts"], &empty["messages_month"], &empty["error"]],
         [&json!(1), &json!(0), &json!(0), &json!(0), &json!(null)],
-        "the first agent alone"
+        "only the first user"
     );
-    work(&stage, &tenant).await;
+    fill(&stage, &tenant).await;
     put(&tenant, "media/a", 3_000_000).await;
     put(&tenant, "media/b", 5).await;
     measure(&app, &[tenant.id]).await;
@@ -107,7 +104,7 @@ async fn what_is_in_a_tenants_own_stores_is_shown_after_one_measurement() {
     let bytes = |usage: &Value| usage["storage_bytes"].as_i64().unwrap();
     let more = bytes(&full) - bytes(&empty);
     assert!((3_000_005..20_000_000).contains(&more), "{more}");
-    assert!(bytes(&empty) > 1_000_000, "databases have a size of their own: {empty}");
+    assert!(bytes(&empty) > 1_000_000, "empty databases have a size too: {empty}");
     assert!(full["measured_at"].as_str() > empty["measured_at"].as_str());
     let row = stage
         .owner
@@ -119,8 +116,8 @@ async fn what_is_in_a_tenants_own_stores_is_shown_after_one_measurement() {
 }
 
 #[tokio::test]
-async fn a_suspended_tenant_is_measured_too_and_more_rarely() {
-    let stage = Stage::new().await;
+async fn a_suspended_tenant_is_measured_less_often() {
+    let stage = UsageStage::new().await;
     let tenant = stage.provision("kopi-kenangan").await;
     stage.sql("UPDATE tenants SET status = 'suspended'").await;
     measure(&Arc::new(stage.function().await), &[tenant.id]).await;
@@ -131,8 +128,8 @@ async fn a_suspended_tenant_is_measured_too_and_more_rarely() {
 }
 
 #[tokio::test]
-async fn a_message_that_is_not_ours_fails_alone() {
-    let stage = Stage::new().await;
+async fn a_malformed_message_fails_alone() {
+    let stage = UsageStage::new().await;
     let tenant = stage.provision("kopi-kenangan").await;
     let app = Arc::new(stage.function().await);
     let too_many: Vec<_> = (0..26).map(|_| TenantId::generate()).collect();
@@ -151,8 +148,8 @@ async fn a_message_that_is_not_ours_fails_alone() {
 }
 
 #[tokio::test]
-async fn without_the_platform_database_messages_come_again() {
-    let stage = Stage::new().await;
+async fn without_the_platform_database_messages_are_redelivered() {
+    let stage = UsageStage::new().await;
     let tenant = stage.provision("kopi-kenangan").await;
     let mut config = stage.world.api();
     let (proxy, url) = Proxy::before(&config.url).await;
@@ -167,15 +164,19 @@ async fn without_the_platform_database_messages_come_again() {
 }
 
 #[tokio::test]
-async fn of_two_measurements_the_later_one_is_kept_in_whichever_order_they_come() {
-    let stage = Stage::new().await;
+async fn the_later_of_two_measurements_wins_in_either_order_of_recording() {
+    let stage = UsageStage::new().await;
     stage.seed(1).await;
     let tenant = stage.id("t-1").await;
     let now = time::OffsetDateTime::now_utc();
-    let intervals = Intervals { active: Duration::from_mins(15), suspended: Duration::from_hours(24) };
+    let intervals = MeasurementIntervals {
+        active: Duration::from_mins(15),
+        suspended: Duration::from_hours(24),
+        retry: Duration::from_mins(5),
+    };
     let mut connection = stage.world.api_pool().get().await.unwrap();
-    let mut keep = async |at: time::OffsetDateTime, agents: i64, month: Month| {
-        let found = Measurement {
+    let mut record = async |at: time::OffsetDateTime, agents: i64, month: Month| {
+        let measurement = Measurement {
             at,
             agents,
             agents_online: 0,
@@ -185,16 +186,15 @@ async fn of_two_measurements_the_later_one_is_kept_in_whichever_order_they_come(
             storage_bytes: 0,
             channels: vec![],
         };
-        let transaction = connection.transaction().await.unwrap();
-        record(&transaction, tenant, &found, intervals).await.unwrap();
-        transaction.commit().await.unwrap();
+        let command = RecordMeasurement { tenant_id: tenant, measurement: &measurement, intervals };
+        record_measurement(&mut connection, &command).await.unwrap();
     };
     let (this, last) = (Month::current(), Month::current().previous());
-    keep(now, 2, this).await;
-    keep(now - Duration::from_secs(5), 1, this).await;
+    record(now, 2, this).await;
+    record(now - Duration::from_secs(5), 1, this).await;
     assert_eq!(stage.usage(tenant).await["agents"], 2);
-    // Begun before midnight, kept after it, when the new month is being counted already.
-    keep(now + Duration::from_secs(5), 3, last).await;
+    // Begun before the month ended, recorded when messages of the new month are already counted.
+    record(now + Duration::from_secs(5), 3, last).await;
     let usage = stage.usage(tenant).await;
     assert_eq!((&usage["agents"], &usage["messages_month"]), (&json!(3), &json!(2)));
 }

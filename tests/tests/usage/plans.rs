@@ -1,4 +1,4 @@
-//! What the databases do for a page and for a count: they use an index, and sort nothing.
+//! The query plans of a page and of a count: they use an index and sort nothing.
 
 use std::sync::Arc;
 
@@ -15,15 +15,15 @@ use shared::{
 use tests::platform::mongo;
 use uuid::Uuid;
 
-use crate::stage::{Stage, measure};
+use crate::stage::{UsageStage, measure};
 
-/// The plans that PostgreSQL makes of the very statement that gives a page: with the values known, and the one for any.
-async fn plans(stage: &Stage, order: UsageOrder, limit: &str) -> Vec<String> {
-    // A pool of its own, so that its one connection has prepared nothing else.
+/// PostgreSQL's plans of the statement that returns a page: the custom plan and the generic one.
+async fn plans(stage: &UsageStage, order: UsageOrder, limit: &str) -> Vec<String> {
+    // A separate pool, so that its connection has prepared no other statement.
     let connection = Postgres::connect(&stage.world.api()).unwrap().get().await.unwrap();
     let page = PageLimit::parse(limit).unwrap();
     let rows = usage::store::list(&connection, &UsageFilter::default(), Month::current(), order, page).await.unwrap();
-    assert_eq!(rows.len(), page.get() + 1, "the page is full, by one statement");
+    assert_eq!(rows.len(), page.get() + 1, "one statement fills the page");
     let own =
         "SELECT name, parameter_types::text[] FROM pg_prepared_statements WHERE statement LIKE '%JOIN tenant_usage%'";
     let prepared = connection.query_one(&format!("{own} AND statement NOT LIKE '%pg_prepared%'"), &[]).await.unwrap();
@@ -48,14 +48,14 @@ async fn plans(stage: &Stage, order: UsageOrder, limit: &str) -> Vec<String> {
     plans
 }
 
-/// Half of all random ids come before it.
+/// The middle of all random ids.
 const MIDDLE: Uuid = Uuid::from_u128(1 << 127);
 
-/// The page is read from the index, and nothing is sorted, or read as a whole.
-async fn assert_indexed(stage: &Stage, order: UsageOrder, index: &str, limit: &str) {
+/// Asserts that the page is read from the index, without a sort and without a full scan.
+async fn assert_indexed(stage: &UsageStage, order: UsageOrder, index: &str, limit: &str) {
     for plan in plans(stage, order, limit).await {
-        let wanted = format!(" using {index} on ");
-        assert!(plan.lines().any(|line| line.contains("Index Scan") && line.contains(&wanted)), "{order:?}\n{plan}");
+        let expected = format!(" using {index} on ");
+        assert!(plan.lines().any(|line| line.contains("Index Scan") && line.contains(&expected)), "{order:?}\n{plan}");
         for slow in ["Sort", "Seq Scan", "Hash", "Bitmap"] {
             assert!(!plan.contains(slow), "{order:?}\n{plan}");
         }
@@ -63,8 +63,8 @@ async fn assert_indexed(stage: &Stage, order: UsageOrder, index: &str, limit: &s
 }
 
 #[tokio::test]
-async fn a_page_in_any_order_is_read_from_an_index_and_not_sorted() {
-    let stage = Stage::new().await;
+async fn a_page_in_any_sort_order_is_read_from_an_index() {
+    let stage = UsageStage::new().await;
     stage.seed(20_000).await;
     stage
         .sql(
@@ -92,7 +92,7 @@ async fn a_page_in_any_order_is_read_from_an_index_and_not_sorted() {
             let order = |after| UsageOrder::Figure { sort: UsageSort { figure, descending }, after };
             assert_indexed(&stage, order(None), index, "1000").await;
             assert_indexed(&stage, order(Some(ValueCursor { value, id: MIDDLE })), index, "1000").await;
-            // Of those without it there are but 2,000, so that to read and sort them all may be worth it for a large page.
+            // Only 2,000 tenants lack the figure, so for a large page the planner may prefer to read and sort them all.
             let missing = Some(ValueCursor { value: None, id: MIDDLE });
             assert_indexed(&stage, order(missing), index, "100").await;
         }
@@ -101,7 +101,7 @@ async fn a_page_in_any_order_is_read_from_an_index_and_not_sorted() {
 
 #[tokio::test]
 async fn contacts_and_messages_are_counted_in_an_index() {
-    let stage = Stage::new().await;
+    let stage = UsageStage::new().await;
     let tenant = stage.provision("kopi-kenangan").await;
     let database = mongo().await.database(&tenant.database);
     database.run_command(doc! { "profile": 2 }).await.unwrap();

@@ -1,15 +1,15 @@
-//! Tenants that are due go to the queue: each once, the oldest first, and again when they were lost.
+//! Due tenants are sent to the queue: each once, the longest overdue first, and again when their message is lost.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
-use shared::{clients::postgres::Postgres, types::TenantId, usage::store::claim_due};
+use shared::{clients::postgres::Postgres, types::TenantId, usage::measuring::HOLD, usage::store::claim_due};
 use tests::queues;
 
-use crate::stage::{Stage, tick};
+use crate::stage::{UsageStage, tick};
 
-/// The tenants that the queue holds, message by message.
-async fn queued(stage: &Stage) -> Vec<Vec<String>> {
+/// The tenants in the queue, message by message.
+async fn queued(stage: &UsageStage) -> Vec<Vec<String>> {
     let read = |body: &String| {
         let body: Value = serde_json::from_str(body).unwrap();
         body["tenant_ids"].as_array().unwrap().iter().map(|id| id.as_str().unwrap().to_owned()).collect()
@@ -18,8 +18,8 @@ async fn queued(stage: &Stage) -> Vec<Vec<String>> {
 }
 
 #[tokio::test]
-async fn two_runs_at_once_take_every_tenant_once() {
-    let stage = Stage::new().await;
+async fn two_concurrent_runs_send_every_tenant_once() {
+    let stage = UsageStage::new().await;
     stage.seed(1010).await;
     let (one, other) = tokio::join!(stage.function(), stage.function());
     let (one, other) = tokio::join!(tokio::spawn(tick(one)), tokio::spawn(tick(other)));
@@ -29,34 +29,34 @@ async fn two_runs_at_once_take_every_tenant_once() {
     assert!(messages.iter().all(|message| (1..=25).contains(&message.len())));
     let all: BTreeSet<_> = messages.iter().flatten().cloned().collect();
     assert_eq!((all.len(), messages.iter().map(Vec::len).sum::<usize>()), (1010, 1010));
-    assert_eq!(tick(stage.function().await).await.unwrap()["tenants_queued"], 0, "all are somebody's");
+    assert_eq!(tick(stage.function().await).await.unwrap()["tenants_queued"], 0, "all are claimed");
     assert!(queued(&stage).await.is_empty());
 }
 
 #[tokio::test]
-async fn claims_at_once_share_no_tenant() {
-    let stage = Stage::new().await;
+async fn concurrent_claims_share_no_tenant() {
+    let stage = UsageStage::new().await;
     stage.seed(200).await;
     let pool = Postgres::connect(&shared::config::PostgresConfig { pool_size: 8, ..stage.world.api() }).unwrap();
     let claims = (0..8).map(|_| {
         let pool = pool.clone();
-        tokio::spawn(async move { claim_due(&pool.get().await.unwrap(), 25, measure_usage::due::HOLD).await.unwrap() })
+        tokio::spawn(async move { claim_due(&pool.get().await.unwrap(), 25, HOLD).await.unwrap() })
     });
     let claims = futures::future::join_all(claims).await;
     let taken: Vec<TenantId> = claims.into_iter().flat_map(|claim| claim.unwrap().tenant_ids).collect();
     assert_eq!(taken.len(), taken.iter().collect::<BTreeSet<_>>().len());
-    assert!(taken.len() > 25, "several took some: {}", taken.len());
+    assert!(taken.len() > 25, "more than one claim got tenants: {}", taken.len());
 }
 
 #[tokio::test]
-async fn a_tenant_that_was_lost_on_the_way_is_due_again() {
-    let stage = Stage::new().await;
+async fn a_tenant_whose_message_was_lost_is_due_again() {
+    let stage = UsageStage::new().await;
     stage.seed(30).await;
     let mut app = stage.function().await;
     app.queue_url = "http://127.0.0.1:9/queue/gone".to_owned();
     let failed = tick(app).await.unwrap_err();
     assert!(failed.to_string().contains("SQS"), "{failed}");
-    assert_eq!(tick(stage.function().await).await.unwrap()["tenants_queued"], 0, "they are held");
+    assert_eq!(tick(stage.function().await).await.unwrap()["tenants_queued"], 0, "the tenants are held");
     let held = "SELECT FROM tenant_usage WHERE due_at BETWEEN now() + interval '9 min' AND now() + interval '10 min'";
     assert_eq!(stage.world.count(held).await, 30);
     stage.sql("UPDATE tenant_usage SET due_at = due_at - interval '10 min'").await;
@@ -65,8 +65,8 @@ async fn a_tenant_that_was_lost_on_the_way_is_due_again() {
 }
 
 #[tokio::test]
-async fn those_who_have_waited_longest_come_first_and_those_without_databases_not_at_all() {
-    let stage = Stage::new().await;
+async fn the_longest_overdue_tenants_come_first_and_those_without_databases_never() {
+    let stage = UsageStage::new().await;
     stage.seed(60).await;
     stage
         .sql(
@@ -79,7 +79,7 @@ async fn those_who_have_waited_longest_come_first_and_those_without_databases_no
         )
         .await;
     assert_eq!(tick(stage.function().await).await.unwrap()["tenants_queued"], 19);
-    let waited: BTreeMap<String, i32> = stage
+    let overdue: BTreeMap<String, i32> = stage
         .owner
         .query("SELECT id::text, substring(slug FROM 3)::integer FROM tenants", &[])
         .await
@@ -87,9 +87,9 @@ async fn those_who_have_waited_longest_come_first_and_those_without_databases_no
         .iter()
         .map(|row| (row.get(0), row.get(1)))
         .collect();
-    let order: Vec<_> = queued(&stage).await.iter().flatten().map(|id| waited[id]).collect();
-    assert!(order.iter().all(|n| [0, 1].contains(&(n % 6))), "active and suspended ones: {order:?}");
-    assert!(order.is_sorted_by(|a, b| a > b), "the oldest first: {order:?}");
+    let order: Vec<_> = queued(&stage).await.iter().flatten().map(|id| overdue[id]).collect();
+    assert!(order.iter().all(|n| [0, 1].contains(&(n % 6))), "only active and suspended tenants: {order:?}");
+    assert!(order.is_sorted_by(|a, b| a > b), "the longest overdue first: {order:?}");
     let when = async |status: &str, condition: &str| {
         let sql = format!(
             "SELECT FROM tenant_usage u JOIN tenants o ON o.id = u.tenant_id

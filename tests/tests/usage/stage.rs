@@ -1,9 +1,9 @@
-//! What every test of usage needs: tenants, with databases of their own or without, and the function that measures them.
+//! The fixtures of the usage tests: tenants with and without databases, and the function that measures them.
 
 use std::{sync::Arc, time::Duration};
 
 use lambda_runtime::{Context, LambdaEvent};
-use measure_usage::{App, Stores, handle};
+use measure_usage::{App, handle};
 use mongodb::{
     Client as Mongo,
     bson::{Document, doc},
@@ -23,31 +23,31 @@ use shared::{
     operations::OperationStatus,
     provisioning::{Delivery, Outcome, Provisioner},
     types::{Month, TenantId},
-    usage::live_counters::LiveCounters,
+    usage::{live_counters::LiveCounters, measuring::MeasuredStores},
     worker::invoke,
 };
 use tests::{Answer, Api, World, platform::mongo, queues, variable};
 use tokio::time::Instant;
 use tokio_postgres::Client;
 
-/// A MongoDB user that may only read, as the function has in a deployment.
+/// A read-only MongoDB user, which is what the function has in a deployment.
 const OBSERVER: (&str, &str) = ("test_observer", "only-reads");
 
-/// One test's stage.
-pub(crate) struct Stage {
+/// The fixture of one test.
+pub(crate) struct UsageStage {
     pub(crate) world: World,
     pub(crate) api: Api,
     pub(crate) owner: Client,
     pub(crate) queue_url: String,
 }
 
-/// A tenant with databases of its own.
-pub(crate) struct Tenant {
+/// A tenant with databases.
+pub(crate) struct ProvisionedTenant {
     pub(crate) id: TenantId,
     pub(crate) database: String,
 }
 
-impl Stage {
+impl UsageStage {
     pub(crate) async fn new() -> Self {
         shared::telemetry::init();
         let world = Box::pin(World::new()).await;
@@ -55,7 +55,7 @@ impl Stage {
         Self { api: Api::of(&world).await, owner: world.client().await, world, queue_url }
     }
 
-    /// The function, with the rights that it has in a deployment.
+    /// The function with the rights that it has in a deployment.
     pub(crate) async fn function(&self) -> App {
         let postgres = self.world.api();
         App {
@@ -63,7 +63,7 @@ impl Stage {
             counters: LiveCounters::new(Redis::connect(&RedisConfig::from_env().unwrap()).unwrap()),
             sqs: Sqs::new(),
             queue_url: self.queue_url.clone(),
-            stores: Stores {
+            stores: MeasuredStores {
                 postgres: PostgresClusters::connect(&Clusters::single(postgres.url.clone()), &postgres).unwrap(),
                 mongo: MongoClusters::connect(&Clusters::single(observer().await), Duration::from_secs(3)),
                 bucket: Bucket::connect(&S3Config::from_env().unwrap()),
@@ -72,8 +72,8 @@ impl Stage {
         }
     }
 
-    /// A tenant, from request to active.
-    pub(crate) async fn provision(&self, slug: &str) -> Tenant {
+    /// Creates and provisions a tenant.
+    pub(crate) async fn provision(&self, slug: &str) -> ProvisionedTenant {
         let created = self.api.create_tenant(slug).await;
         let id: TenantId = created["id"].as_str().unwrap().parse().unwrap();
         let operation = self.owner.query_one("SELECT id FROM operations WHERE tenant_id = $1", &[&id.0]).await;
@@ -97,10 +97,10 @@ impl Stage {
         let operation = shared::types::OperationId(operation.unwrap().get(0));
         let outcome = provisioner.run(operation, delivery).await.unwrap();
         assert_eq!(outcome, Outcome::Finished { status: OperationStatus::Succeeded, now: true });
-        Tenant { id, database: created["mongo_database"].as_str().unwrap().to_owned() }
+        ProvisionedTenant { id, database: created["mongo_database"].as_str().unwrap().to_owned() }
     }
 
-    /// Tenants without databases, `name` after `name`, each a second older than the one before.
+    /// Inserts tenants without databases, `t-1` to `t-{count}`, each a second older than the one before.
     pub(crate) async fn seed(&self, count: i32) {
         self.owner
             .execute(
@@ -114,49 +114,49 @@ impl Stage {
             .unwrap();
     }
 
-    /// Runs SQL as the owner.
+    /// Runs SQL as the database's owner.
     pub(crate) async fn sql(&self, sql: &str) {
         self.owner.batch_execute(sql).await.unwrap();
     }
 
-    /// The ids of tenants, by slug.
+    /// The id of a tenant by its slug.
     pub(crate) async fn id(&self, slug: &str) -> TenantId {
         TenantId(self.owner.query_one("SELECT id FROM tenants WHERE slug = $1", &[&slug]).await.unwrap().get(0))
     }
 
-    /// The list, which must be there.
+    /// The list; fails the test on any error.
     pub(crate) async fn list(&self, query: &str) -> Answer {
         let answer = self.api.get(&format!("/tenants/usage?{query}")).await;
         assert_eq!(answer.status, 200, "{query}: {}", answer.text);
         answer
     }
 
-    /// What the list shows of a tenant's usage.
+    /// A tenant's usage in the list.
     pub(crate) async fn usage(&self, id: TenantId) -> Value {
         let answer = self.list("").await;
         let found = answer.json.as_array().unwrap().iter().find(|item| item["id"] == json!(id)).expect("it is listed");
         found["usage"].clone()
     }
 
-    /// The data of the events about thresholds that wait in the outbox.
+    /// The data of the threshold events in the outbox.
     pub(crate) async fn threshold_events(&self) -> Vec<Value> {
         let sql = "SELECT payload -> 'data' FROM outbox WHERE payload ->> 'type' = 'tenant.usage_threshold_reached'
                    AND key = payload ->> 'subject' ORDER BY id";
         self.owner.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
     }
 
-    /// A connection to a tenant's own PostgreSQL database, with every right.
-    pub(crate) async fn inside(&self, tenant: &Tenant) -> Client {
+    /// A connection to a tenant's own PostgreSQL database, with all rights.
+    pub(crate) async fn inside(&self, tenant: &ProvisionedTenant) -> Client {
         connect_once(&self.world.owner(), Some(&tenant.database)).await.unwrap()
     }
 }
 
-/// Runs the function by its schedule.
+/// Invokes the function as its schedule does.
 pub(crate) async fn tick(app: App) -> Result<Value> {
     invoke(&Arc::new(app), handle, LambdaEvent::new(json!({ "source": "aws.scheduler" }), Context::default())).await
 }
 
-/// Delivers messages with these bodies, named by their number; gives the names of those that failed.
+/// Delivers messages with these bodies, whose ids are their numbers, and returns the ids of the failed ones.
 pub(crate) async fn deliver(app: &Arc<App>, bodies: &[String]) -> Vec<String> {
     let records: Vec<_> = bodies
         .iter()
@@ -169,12 +169,12 @@ pub(crate) async fn deliver(app: &Arc<App>, bodies: &[String]) -> Vec<String> {
     failures.iter().map(|failure| failure["itemIdentifier"].as_str().unwrap().to_owned()).collect()
 }
 
-/// A message about tenants.
+/// The body of a message that names tenants.
 pub(crate) fn about(tenants: &[TenantId]) -> String {
     json!({ "tenant_ids": tenants }).to_string()
 }
 
-/// Measures tenants, and expects no message to fail.
+/// Measures tenants; fails the test when a message fails.
 pub(crate) async fn measure(app: &Arc<App>, tenants: &[TenantId]) {
     assert_eq!(deliver(app, &[about(tenants)]).await, Vec::<String>::new());
 }
@@ -184,12 +184,12 @@ pub(crate) async fn set_counter(tenant: TenantId, month: Month, value: &str) {
     let _: () = redis().await.set(format!("usage:{tenant}:{}:messages", month.digits()), value).await;
 }
 
-/// Counts a message as the platform's services do.
+/// Increments a live counter as the platform's services do.
 pub(crate) async fn count_message(tenant: TenantId) {
     let _: i64 = redis().await.incr(format!("usage:{tenant}:{}:messages", Month::current().digits())).await;
 }
 
-/// A connection that fails the test when it fails.
+/// A connection to Redis.
 pub(crate) struct Counters(redis::aio::MultiplexedConnection);
 
 pub(crate) async fn redis() -> Counters {
@@ -207,7 +207,7 @@ impl Counters {
     }
 }
 
-/// The MongoDB of tenants, as the user that may only read.
+/// The URL of the tenants' MongoDB for the read-only user.
 async fn observer() -> SecretString {
     const EXISTS: i32 = 51_003;
     let (name, password) = OBSERVER;
@@ -228,25 +228,25 @@ pub(crate) fn mongo_host() -> String {
     url.rsplit_once('@').unwrap().1.split('/').next().unwrap().to_owned()
 }
 
-/// The observer's URL of MongoDB at an address.
+/// The URL of MongoDB at an address for the read-only user.
 pub(crate) fn mongo_url(address: &str, options: &str) -> String {
     let (name, password) = OBSERVER;
     format!("mongodb://{name}:{password}@{address}/?{options}")
 }
 
-/// Clusters of these names and URLs.
+/// Clusters with these names and URLs.
 pub(crate) fn clusters<const N: usize>(named: [(&str, SecretString); N]) -> Clusters {
     let cluster =
         |(name, url): (&str, SecretString)| Cluster { name: name.to_owned(), url, max_tenants: 10, open: true };
     Clusters(named.into_iter().map(cluster).collect())
 }
 
-/// A UUID as text, as MongoDB's documents have it.
+/// A UUID as text, as in MongoDB's documents.
 pub(crate) fn id() -> String {
     uuid::Uuid::now_v7().to_string()
 }
 
-/// Inserts documents into a collection of a tenant.
-pub(crate) async fn insert(mongo: &Mongo, tenant: &Tenant, collection: &str, documents: Vec<Document>) {
+/// Inserts documents into a tenant's collection.
+pub(crate) async fn insert(mongo: &Mongo, tenant: &ProvisionedTenant, collection: &str, documents: Vec<Document>) {
     mongo.database(&tenant.database).collection(collection).insert_many(documents).await.unwrap();
 }

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use rand::{Rng, RngExt, rngs::StdRng};
 use shared::{
     error::Result,
-    health::{Component, Condition},
-    types::Service,
+    health::{Component, ComponentStatus},
+    types::Microservice,
 };
 use time::{Duration, OffsetDateTime};
 use tokio_postgres::Client;
@@ -28,10 +28,10 @@ const STORES: [(Component, u32); 6] = [
 ];
 /// The platform's own services.
 const SERVICES: [(Component, u32); 4] = [
-    (Component::Service(Service::WebhookIngestor), 6_000),
-    (Component::Service(Service::WsServer), 5_000),
-    (Component::Service(Service::AiAgent), 35_000),
-    (Component::Service(Service::BillingService), 12_000),
+    (Component::Service(Microservice::WebhookIngestor), 6_000),
+    (Component::Service(Microservice::WsServer), 5_000),
+    (Component::Service(Microservice::AiAgent), 35_000),
+    (Component::Service(Microservice::BillingService), 12_000),
 ];
 /// The system as a whole.
 const SYSTEM: (Component, u32) = (Component::System, 40_000);
@@ -49,7 +49,7 @@ struct Outage {
     component: Component,
     from: OffsetDateTime,
     to: OffsetDateTime,
-    state: Condition,
+    state: ComponentStatus,
 }
 
 /// Adds samples for the past 30 days up to the first existing sample of each component, so that a second run adds nothing.
@@ -79,7 +79,7 @@ pub async fn fill(client: &mut Client) -> Result<WrittenRows> {
         written.count("health changes", copy(&transaction, &changes).await?);
         let existing = "SELECT FROM health_states WHERE component = $1 FOR UPDATE";
         if transaction.query_opt(existing, &[&component.as_str()]).await?.is_none() {
-            let up = Condition::Up.as_str();
+            let up = ComponentStatus::Up.as_str();
             let component = component.as_str();
             let state = SeededHealthState { component, state: up, since, recent: vec![up; 3], sampled_at: until };
             copy(&transaction, &[state]).await?;
@@ -100,7 +100,12 @@ fn draw_outages(rng: &mut impl Rng, component: Component, now: OffsetDateTime) -
         .map(|_| {
             let from = time_between(rng, now - RETENTION, now - Duration::hours(2));
             let to = from + Duration::minutes(rng.random_range(4..60));
-            Outage { component, from, to, state: if chance(rng, 60) { Condition::Down } else { Condition::Degraded } }
+            Outage {
+                component,
+                from,
+                to,
+                state: if chance(rng, 60) { ComponentStatus::Down } else { ComponentStatus::Degraded },
+            }
         })
         .collect();
     outages.sort_by_key(|outage| outage.from);
@@ -114,15 +119,15 @@ fn effect_on(component: Component, outage: &Outage) -> Option<Outage> {
     let core = STORES.iter().any(|(store, _)| *store == outage.component);
     match component {
         Component::System if core => Some(Outage { component, ..outage.clone() }),
-        Component::System => Some(Outage { component, state: Condition::Degraded, ..outage.clone() }),
+        Component::System => Some(Outage { component, state: ComponentStatus::Degraded, ..outage.clone() }),
         _ => (outage.component == component).then(|| outage.clone()),
     }
 }
 
 /// The worst state of the outages at that time.
-fn state_at(outages: &[Outage], at: OffsetDateTime) -> Condition {
+fn state_at(outages: &[Outage], at: OffsetDateTime) -> ComponentStatus {
     let found = outages.iter().filter(|outage| outage.from <= at && at < outage.to).map(|outage| outage.state);
-    found.fold(Condition::Up, |worst, state| if worst == Condition::Down { worst } else { state })
+    found.fold(ComponentStatus::Up, |worst, state| if worst == ComponentStatus::Down { worst } else { state })
 }
 
 /// Samples of each minute up to `until`, aggregated by age.
@@ -155,9 +160,9 @@ fn samples(
         while at < end {
             let state = state_at(outages, at);
             match state {
-                Condition::Up => sample.up += 1,
-                Condition::Degraded => sample.degraded += 1,
-                Condition::Down => sample.down += 1,
+                ComponentStatus::Up => sample.up += 1,
+                ComponentStatus::Degraded => sample.degraded += 1,
+                ComponentStatus::Down => sample.down += 1,
             }
             sample.error = error(state).or(sample.error);
             at += INTERVAL;
@@ -176,7 +181,7 @@ fn changes(component: Component, outages: &[Outage], until: OffsetDateTime) -> V
     let mut boundaries: Vec<_> = outages.iter().flat_map(|outage| [outage.from, outage.to]).collect();
     boundaries.sort_unstable();
     let mut changes = Vec::new();
-    let mut state = Condition::Up;
+    let mut state = ComponentStatus::Up;
     for boundary in boundaries.into_iter().filter(|boundary| *boundary + INTERVAL < until) {
         let to = state_at(outages, boundary);
         if to != state {
@@ -193,11 +198,11 @@ fn changes(component: Component, outages: &[Outage], until: OffsetDateTime) -> V
     changes
 }
 
-fn error(state: Condition) -> Option<&'static str> {
+fn error(state: ComponentStatus) -> Option<&'static str> {
     match state {
-        Condition::Up => None,
-        Condition::Degraded => Some("slow response"),
-        Condition::Down => Some("no response in time"),
+        ComponentStatus::Up => None,
+        ComponentStatus::Degraded => Some("slow response"),
+        ComponentStatus::Down => Some("no response in time"),
     }
 }
 
@@ -232,8 +237,12 @@ mod tests {
     #[test]
     fn an_outage_changes_the_state_twice_and_is_in_the_samples() {
         let from = now() - Duration::hours(5);
-        let outages =
-            [Outage { component: Component::Kafka, from, to: from + Duration::minutes(7), state: Condition::Down }];
+        let outages = [Outage {
+            component: Component::Kafka,
+            from,
+            to: from + Duration::minutes(7),
+            state: ComponentStatus::Down,
+        }];
         let samples = samples(&mut rand::rng(), Component::Kafka, 400, &outages, (now(), now()));
         assert_eq!(samples.iter().map(|sample| sample.down).sum::<i32>(), 7);
         let changes = changes(Component::Kafka, &outages, now());
@@ -245,9 +254,9 @@ mod tests {
 
     #[test]
     fn the_system_is_down_with_a_store_and_degraded_with_a_service() {
-        let outage = |component| Outage { component, from: now(), to: now(), state: Condition::Down };
-        assert_eq!(effect_on(Component::System, &outage(Component::Redis)).unwrap().state, Condition::Down);
-        assert_eq!(effect_on(Component::System, &outage(SERVICES[2].0)).unwrap().state, Condition::Degraded);
+        let outage = |component| Outage { component, from: now(), to: now(), state: ComponentStatus::Down };
+        assert_eq!(effect_on(Component::System, &outage(Component::Redis)).unwrap().state, ComponentStatus::Down);
+        assert_eq!(effect_on(Component::System, &outage(SERVICES[2].0)).unwrap().state, ComponentStatus::Degraded);
         assert!(effect_on(Component::Kafka, &outage(Component::Redis)).is_none());
     }
 }

@@ -109,7 +109,7 @@ row!(
 );
 
 row!(
-    SeededUser in "agents" {
+    SeededUser in "users" {
         id: Uuid, email: String, full_name: String, role: &'static str, status: &'static str,
         last_seen_at: Option<OffsetDateTime>, online_until: Option<OffsetDateTime>, created_at: OffsetDateTime,
         updated_at: OffsetDateTime,

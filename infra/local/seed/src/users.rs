@@ -102,7 +102,7 @@ pub async fn fill(
         left -= size;
         progress(size);
     }
-    tenant.batch_execute("VACUUM (ANALYZE) agents").await?;
+    tenant.batch_execute("VACUUM (ANALYZE) users").await?;
     let soon = "UPDATE tenant_usage SET due_at = least(due_at, now()) WHERE tenant_id = $1";
     platform.execute(soon, &[&target.id.0]).await?;
     let active = tenant.query_one("SELECT count(*) FROM users WHERE status = 'active'", &[]).await?.try_get(0)?;

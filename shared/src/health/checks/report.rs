@@ -1,126 +1,58 @@
-//! What was found: the report as the API gives it.
+//! The report: all readings, and the status of the platform as a whole.
 
-use std::{borrow::Cow, time::Duration};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use crate::health::checks::{
-    integration::{IntegrationStatus, Integrations},
-    kafka::KafkaReading,
-    mongodb::MongoDbReading,
-    postgresql::PostgreSqlReading,
-    probe::{Answered, Trouble},
-    service::{ServiceStatus, Services},
-    sqs::SqsReading,
-};
 use crate::{
-    health::{Component, Condition, TenantCounts},
+    health::{
+        Component, ComponentSample, ComponentStatus, TenantCounts,
+        checks::{
+            deadline::milliseconds,
+            readings::{Infrastructure, IntegrationStatus, Integrations, ServiceStatus, Services, StoreReading},
+        },
+    },
     types::timestamp,
 };
 
-/// How the platform is.
+/// The health of the platform.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema), schema(as = HealthReport))]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct HealthReport {
-    /// The whole in one word.
-    pub status: Status,
+    /// The status of the platform as a whole.
+    pub status: HealthStatus,
     /// When the probes began.
     #[serde(serialize_with = "timestamp", deserialize_with = "time::serde::rfc3339::deserialize")]
     #[cfg_attr(feature = "http", schema(value_type = String, format = DateTime))]
     pub checked_at: OffsetDateTime,
-    /// Milliseconds until the last of them had ended.
+    /// Milliseconds until the last probe had ended.
     pub duration_ms: f64,
     /// The stores and queues.
     pub infrastructure: Infrastructure,
-    /// The platform's own microservices.
+    /// The platform's microservices.
     pub services: Services,
-    /// The providers behind the channels.
+    /// The providers of the channels.
     pub integrations: Integrations,
-    /// How many tenants there are; `null` when the platform database does not say.
+    /// The number of tenants by status; `null` when the platform database does not respond.
     pub tenants: Option<TenantCounts>,
 }
 
-/// The whole in one word.
+/// The status of the platform as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema), schema(as = HealthStatus))]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
-pub enum Status {
-    /// Everything is well.
+pub enum HealthStatus {
+    /// Every component is up.
     Healthy,
-    /// The platform works, and something is not as it should be.
+    /// The platform works, but a component has a problem.
     Degraded,
     /// A store or queue is down.
     Unhealthy,
 }
 
-/// The stores and queues.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
-pub struct Infrastructure {
-    /// The platform database, and the clusters of tenants.
-    pub postgresql: PostgreSqlReading,
-    /// The clusters of tenants.
-    pub mongodb: MongoDbReading,
-    /// Redis.
-    pub redis: Reading,
-    /// The topic of events.
-    pub kafka: KafkaReading,
-    /// The bucket of tenants.
-    pub minio: Reading,
-    /// The queues.
-    pub sqs: SqsReading,
-}
-
-/// What every probe tells.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
-pub struct Reading {
-    /// How it was found.
-    pub status: Condition,
-    /// Milliseconds until it answered; `null` where it did not.
-    pub latency_ms: Option<f64>,
-    /// Its version, where it tells.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub version: Option<String>,
-    /// What is wrong.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
-}
-
-impl Reading {
-    /// It answered, and all is well.
-    pub(super) fn up<T>(answered: &Answered<T>, version: Option<String>) -> Self {
-        Self { status: Condition::Up, latency_ms: Some(milliseconds(answered.took)), version, error: None }
-    }
-
-    /// It did not answer as it should, which the log is told too.
-    pub(super) fn down(component: &str, trouble: Trouble) -> Self {
-        trouble.log(component);
-        Self { status: Condition::Down, latency_ms: None, version: None, error: Some(trouble.text.into_owned()) }
-    }
-
-    /// The same, but for this.
-    pub(super) fn but(self, status: Condition, error: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, error: Some(error.into().into_owned()), ..self }
-    }
-}
-
-/// What a report says of one component.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Finding {
-    /// Of what.
-    pub component: Component,
-    /// How it was found.
-    pub condition: Condition,
-    /// Milliseconds until it answered.
-    pub latency_ms: Option<f64>,
-    /// What is wrong.
-    pub error: Option<String>,
-}
-
 impl HealthReport {
-    /// Puts the readings together and judges the whole.
+    /// Combines the readings and derives the status.
     pub(super) fn new(
         checked_at: OffsetDateTime,
         took: Duration,
@@ -129,23 +61,21 @@ impl HealthReport {
         integrations: Integrations,
         tenants: Option<TenantCounts>,
     ) -> Self {
-        let duration_ms = milliseconds(took);
-        let mut report =
-            Self { status: Status::Healthy, checked_at, duration_ms, infrastructure, services, integrations, tenants };
-        let stores = report.stores().into_iter().map(|(_, reading)| reading.status);
-        report.status = if stores.into_iter().any(|condition| condition == Condition::Down) {
-            Status::Unhealthy
-        } else if report.parts().iter().any(|finding| finding.condition != Condition::Up) {
-            Status::Degraded
+        let (status, duration_ms) = (HealthStatus::Healthy, milliseconds(took));
+        let mut report = Self { status, checked_at, duration_ms, infrastructure, services, integrations, tenants };
+        report.status = if report.stores().iter().any(|(_, reading)| reading.status == ComponentStatus::Down) {
+            HealthStatus::Unhealthy
+        } else if report.parts().iter().any(|part| part.status != ComponentStatus::Up) {
+            HealthStatus::Degraded
         } else {
-            Status::Healthy
+            HealthStatus::Healthy
         };
         report
     }
 
     /// Whether the platform can be used.
     pub fn is_available(&self) -> bool {
-        self.status != Status::Unhealthy
+        self.status != HealthStatus::Unhealthy
     }
 
     /// When the last probe had ended.
@@ -153,25 +83,30 @@ impl HealthReport {
         self.checked_at + Duration::from_secs_f64(self.duration_ms.clamp(0.0, 1e6) / 1000.0)
     }
 
-    /// One finding for the whole, and one for each component of which something is known.
-    pub fn findings(&self) -> Vec<Finding> {
-        let parts = self.parts();
-        let unwell = parts.iter().filter(|finding| finding.condition != Condition::Up);
-        let unwell: Vec<_> = unwell.map(|finding| finding.component.as_str()).collect();
-        let whole = Finding {
-            component: Component::System,
-            condition: match self.status {
-                Status::Healthy => Condition::Up,
-                Status::Degraded => Condition::Degraded,
-                Status::Unhealthy => Condition::Down,
-            },
-            latency_ms: Some(self.duration_ms),
-            error: (!unwell.is_empty()).then(|| unwell.join(", ")),
-        };
-        std::iter::once(whole).chain(parts).collect()
+    /// The age of the report. A report with a time in the future, from a clock that is ahead of ours, has the age 0.
+    pub(super) fn age(&self) -> Duration {
+        Duration::try_from(OffsetDateTime::now_utc() - self.checked_at).unwrap_or_default()
     }
 
-    fn stores(&self) -> [(Component, &Reading); 6] {
+    /// One sample of the platform as a whole, and one of each component whose status is known.
+    pub fn samples(&self) -> Vec<ComponentSample> {
+        let parts = self.parts();
+        let impaired = parts.iter().filter(|part| part.status != ComponentStatus::Up);
+        let impaired: Vec<_> = impaired.map(|part| part.component.as_str()).collect();
+        let system = ComponentSample {
+            component: Component::System,
+            status: match self.status {
+                HealthStatus::Healthy => ComponentStatus::Up,
+                HealthStatus::Degraded => ComponentStatus::Degraded,
+                HealthStatus::Unhealthy => ComponentStatus::Down,
+            },
+            latency_ms: Some(self.duration_ms),
+            error: (!impaired.is_empty()).then(|| impaired.join(", ")),
+        };
+        std::iter::once(system).chain(parts).collect()
+    }
+
+    fn stores(&self) -> [(Component, &StoreReading); 6] {
         let stores = &self.infrastructure;
         [
             (Component::PostgreSql, &stores.postgresql.reading),
@@ -183,37 +118,32 @@ impl HealthReport {
         ]
     }
 
-    fn parts(&self) -> Vec<Finding> {
-        let stores = self.stores().into_iter().map(|(component, reading)| Finding {
+    fn parts(&self) -> Vec<ComponentSample> {
+        let stores = self.stores().into_iter().map(|(component, reading)| ComponentSample {
             component,
-            condition: reading.status,
+            status: reading.status,
             latency_ms: reading.latency_ms,
             error: reading.error.clone(),
         });
         let services = self.services.each().into_iter().filter_map(|(service, reading)| {
-            let condition = match reading.status {
-                ServiceStatus::Up => Condition::Up,
-                ServiceStatus::Down => Condition::Down,
+            let status = match reading.status {
+                ServiceStatus::Up => ComponentStatus::Up,
+                ServiceStatus::Down => ComponentStatus::Down,
                 ServiceStatus::NotConfigured => return None,
             };
             let (latency_ms, error) = (reading.latency_ms, reading.error.clone());
-            Some(Finding { component: Component::Service(service), condition, latency_ms, error })
+            Some(ComponentSample { component: Component::Service(service), status, latency_ms, error })
         });
         let integrations = self.integrations.each().into_iter().filter_map(|(channel, reading)| {
-            let condition = match reading.status {
-                IntegrationStatus::Operational => Condition::Up,
-                IntegrationStatus::Degraded => Condition::Degraded,
-                IntegrationStatus::Down => Condition::Down,
+            let status = match reading.status {
+                IntegrationStatus::Operational => ComponentStatus::Up,
+                IntegrationStatus::Degraded => ComponentStatus::Degraded,
+                IntegrationStatus::Down => ComponentStatus::Down,
                 IntegrationStatus::NotConfigured => return None,
             };
             let error = reading.reason.clone();
-            Some(Finding { component: Component::Integration(channel), condition, latency_ms: None, error })
+            Some(ComponentSample { component: Component::Integration(channel), status, latency_ms: None, error })
         });
         stores.chain(services).chain(integrations).collect()
     }
-}
-
-/// Milliseconds, to the microsecond.
-pub(super) fn milliseconds(time: Duration) -> f64 {
-    (time.as_secs_f64() * 1e6).round() / 1e3
 }

@@ -1,4 +1,4 @@
-//! Health: what the database server and the platform's tables say of themselves, and the history of what was found.
+//! SQL of health: the history of samples, states and changes, and the facts that a report takes from the platform database.
 
 mod samples;
 mod states;
@@ -7,28 +7,27 @@ mod thinning;
 use std::collections::HashMap;
 
 use deadpool_postgres::GenericClient;
-pub use samples::{Sample, StoredSample, Uptime, insert_samples, list_samples, list_uptimes};
-pub use states::{Change, State, insert_changes, list_changes, list_states, lock, upsert_states};
-pub use thinning::{Thinned, thin};
+pub use samples::{insert_samples, list_samples, list_uptimes};
+pub use states::{insert_changes, list_changes, list_states, lock, upsert_states};
+pub use thinning::{delete_changes, delete_samples, merge_samples};
 
 use crate::{error::Result, health::TenantCounts, types::Channel};
 
-/// What a PostgreSQL server says of itself.
+/// What a PostgreSQL server reports of itself.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Server {
-    /// Its version.
+pub struct PostgresServer {
     pub version: String,
-    /// How far the slowest replica is behind, or the server itself where it is one; `None` where there is no replica, or it
-    /// may not be seen (which takes the role `pg_read_all_stats`).
+    /// The lag of the slowest replica, or of the server itself if it is a replica. `None` without replicas, or without the
+    /// role `pg_read_all_stats`, which is needed to see them.
     pub replication_lag_seconds: Option<f64>,
 }
 
-/// Asks a server how it is.
-pub async fn server(client: &impl GenericClient) -> Result<Server> {
+/// Queries a server's version and replication lag.
+pub async fn find_server(client: &impl GenericClient) -> Result<PostgresServer> {
     let statement = client
         .prepare_cached(
-            // A replica that has caught up has no lag to tell; nor has one that may not be seen, which has no state either.
-            // One that is behind and silent is as late as it is silent.
+            // A replica that has caught up has no replay_lag. One that may not be seen has neither a lag nor a state. The lag
+            // of a replica that is behind and silent is the time since its last reply.
             "SELECT split_part(current_setting('server_version'), ' ', 1),
                     CASE WHEN NOT pg_is_in_recovery() THEN (
                              SELECT extract(epoch FROM max(greatest(
@@ -45,10 +44,10 @@ pub async fn server(client: &impl GenericClient) -> Result<Server> {
         )
         .await?;
     let row = client.query_one(&statement, &[]).await?;
-    Ok(Server { version: row.try_get(0)?, replication_lag_seconds: row.try_get(1)? })
+    Ok(PostgresServer { version: row.try_get(0)?, replication_lag_seconds: row.try_get(1)? })
 }
 
-/// How many tenants there are, by status.
+/// Counts the tenants by status.
 pub async fn count_tenants(client: &impl GenericClient) -> Result<TenantCounts> {
     let statement = client.prepare_cached("SELECT status, count(*) FROM tenants GROUP BY status").await?;
     let mut counts = TenantCounts::default();
@@ -59,7 +58,7 @@ pub async fn count_tenants(client: &impl GenericClient) -> Result<TenantCounts> 
     Ok(counts)
 }
 
-/// How many active tenants have a connected channel of each kind.
+/// Counts the active tenants that have a connected channel, by kind of channel.
 pub async fn count_by_channel(client: &impl GenericClient) -> Result<HashMap<Channel, i64>> {
     let statement = client
         .prepare_cached(
@@ -81,7 +80,7 @@ pub async fn count_by_channel(client: &impl GenericClient) -> Result<HashMap<Cha
     Ok(counts)
 }
 
-/// How many seconds the oldest operation has waited to be taken up; 0 when none waits.
+/// How many seconds the oldest pending operation has waited; 0 when none is pending.
 pub async fn oldest_waiting_seconds(client: &impl GenericClient) -> Result<f64> {
     let statement = client
         .prepare_cached(

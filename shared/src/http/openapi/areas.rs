@@ -1,53 +1,65 @@
-//! The parts that the API is shown in, in their order.
+//! The sections of the API's description, in order: its tags.
 
 use utoipa::openapi::{Tag, tag::TagBuilder};
 
 use crate::http::BASE_PATH;
 
-/// A part: its name, what it is about, and what the paths of its operations begin with behind [`BASE_PATH`].
-struct Area {
+/// A section. Its operations have paths that begin with one of `paths` after [`BASE_PATH`].
+struct Section {
     name: &'static str,
     description: &'static str,
     paths: &'static [&'static str],
 }
 
-const AREAS: [Area; 8] = [
-    Area {
+const SECTIONS: [Section; 8] = [
+    Section {
         name: "Tenants",
-        description: "The tenants that are the platform's customers: what they are, what they use, and what is being \
-            done to them.",
+        description: "The platform's customers: their settings, their usage and the operations on them.",
         paths: &["/tenants"],
     },
-    Area { name: "Users", description: "The agents of a tenant, in the tenant's own database.", paths: &["/users"] },
-    Area {
+    Section {
+        name: "Users",
+        description: "The users of a tenant, who are stored in the tenant's own database.",
+        paths: &["/users"],
+    },
+    Section {
         name: "Impersonation",
-        description: "Acting in an agent's name at the platform's services, for a reason and for a time.",
+        description: "Acting as a user at the platform's services, with a reason and for a limited time.",
         paths: &["/impersonations", "/.well-known"],
     },
-    Area { name: "Operators", description: "The super-admins, and what each of them may do.", paths: &["/admins"] },
-    Area { name: "Signing in", description: "Getting a bearer token.", paths: &["/auth"] },
-    Area { name: "Audit", description: "Who did what, and who was refused.", paths: &["/audit"] },
-    Area { name: "Health", description: "How the platform is, and how it has been.", paths: &["/health"] },
-    Area {
+    Section {
+        name: "Super-admins",
+        description: "The accounts that may use this API, and their roles.",
+        paths: &["/admins"],
+    },
+    Section { name: "Signing in", description: "Obtaining a bearer token.", paths: &["/auth"] },
+    Section { name: "Audit", description: "The record of changes and of refused requests.", paths: &["/audit"] },
+    Section {
+        name: "Health",
+        description: "The current health of the platform, and its history.",
+        paths: &["/health"],
+    },
+    Section {
         name: "Documentation",
-        description: "This document, for programs and for people.",
+        description: "This document, as JSON and as a page.",
         paths: &["/openapi.json", "/docs"],
     },
 ];
 
-/// The name of the part that a path belongs to.
+/// The name of the section of a path.
 pub(super) fn of_path(path: &str) -> Option<&'static str> {
     let own = path.strip_prefix(BASE_PATH).unwrap_or(path);
-    let is_of = |area: &&Area| area.paths.iter().any(|start| own.strip_prefix(start).is_some_and(begins_anew));
-    AREAS.iter().find(is_of).map(|area| area.name)
+    let is_of =
+        |section: &&Section| section.paths.iter().any(|start| own.strip_prefix(start).is_some_and(is_at_boundary));
+    SECTIONS.iter().find(is_of).map(|section| section.name)
 }
 
-fn begins_anew(rest: &str) -> bool {
+fn is_at_boundary(rest: &str) -> bool {
     rest.is_empty() || rest.starts_with('/')
 }
 
-/// Every part that `is_used`.
+/// The tags of the sections that are used.
 pub(super) fn tags(is_used: impl Fn(&str) -> bool) -> Vec<Tag> {
-    let used = AREAS.iter().filter(|area| is_used(area.name));
-    used.map(|area| TagBuilder::new().name(area.name).description(Some(area.description)).build()).collect()
+    let used = SECTIONS.iter().filter(|section| is_used(section.name));
+    used.map(|section| TagBuilder::new().name(section.name).description(Some(section.description)).build()).collect()
 }

@@ -1,4 +1,4 @@
-//! What a request's body may hold: the fields that are named, and no others.
+//! Bodies of requests have only the fields in their schemas.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,8 @@ use utoipa::openapi::{
 
 pub(super) type Schemas = BTreeMap<String, RefOr<Schema>>;
 
-/// Closes the schemas of bodies, and what they are made of: [`crate::http::JsonBody`] refuses what it does not know.
+/// Forbids additional properties in the schemas of bodies and of their parts, because [`crate::http::JsonBody`] rejects
+/// unknown fields.
 pub(super) fn close(api: &mut OpenApi) {
     let mut names = BTreeSet::new();
     for item in api.paths.paths.values_mut() {
@@ -26,11 +27,11 @@ pub(super) fn close(api: &mut OpenApi) {
     }
 }
 
-/// A schema of an object that has one of these fields, and not two.
+/// The schema of an object that has exactly one of these fields.
 pub fn exactly_one(mut schema: RefOr<Schema>, fields: &[&str]) -> RefOr<Schema> {
     if let RefOr::T(Schema::Object(object)) = &mut schema {
         let each: Vec<_> = fields.iter().map(|field| serde_json::json!({ "required": [field] })).collect();
-        // The library has no field for it.
+        // utoipa has no field for it.
         object.extensions.get_or_insert_default().insert("oneOf".to_owned(), each.into());
     }
     schema
@@ -46,7 +47,7 @@ fn body(operation: &Operation) -> Option<String> {
     contents.find_map(name)
 }
 
-/// The name of what a schema refers to.
+/// The name of the component to which a schema refers.
 pub(super) fn name(schema: &RefOr<Schema>) -> Option<String> {
     match schema {
         RefOr::Ref(reference) => reference.ref_location.rsplit('/').next().map(str::to_owned),
@@ -54,7 +55,7 @@ pub(super) fn name(schema: &RefOr<Schema>) -> Option<String> {
     }
 }
 
-/// Closes a schema, and gives the names of those in it.
+/// Closes a schema and returns the names of the schemas in it.
 fn close_one(schemas: &mut Schemas, of: &str) -> Vec<String> {
     let Some(RefOr::T(Schema::Object(object))) = schemas.get_mut(of) else { return Vec::new() };
     if !object.properties.is_empty() && object.additional_properties.is_none() {

@@ -1,14 +1,14 @@
-//! Why an operation refuses, in all the ways that there are, each with a problem made as the API itself makes it.
+//! The causes of error responses, each with an example that is produced by the same code as the API's own errors.
 
 use axum::http::StatusCode;
 
 use crate::{
     error::{Dependency, Error, InputError, Location},
-    http::Problem,
+    http::{Problem, body::unknown_field},
     types::{PageLimit, TenantId},
 };
 
-/// Why an operation refuses.
+/// The cause of an error response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Cause {
     MalformedBody,
@@ -31,7 +31,6 @@ pub(super) enum Cause {
 }
 
 impl Cause {
-    /// Every one.
     pub(super) const ALL: [Self; 17] = [
         Self::MalformedBody,
         Self::InvalidId,
@@ -52,7 +51,7 @@ impl Cause {
         Self::DeadlineExceeded,
     ];
 
-    /// What a status that a function names by itself stands for.
+    /// The cause that a function means by a status in its own description.
     pub(super) fn of_status(status: StatusCode) -> Option<Self> {
         let cause = match status {
             StatusCode::BAD_REQUEST => Self::InvalidParameter,
@@ -72,54 +71,51 @@ impl Cause {
         Some(cause)
     }
 
-    /// A sentence that says it of any operation.
+    /// A sentence that applies to every operation.
     pub(super) fn description(self) -> &'static str {
         match self {
             Self::MalformedBody => "The body is not JSON.",
             Self::InvalidId => "The id in the path is not a UUID.",
-            Self::InvalidParameter => "A parameter is unknown, given twice or invalid; every fault is named.",
-            Self::Unauthenticated => "There is no valid bearer token.",
-            Self::Forbidden => "The bearer token's owner may not do this.",
-            Self::NotFound => "There is nothing with this id.",
-            Self::Conflict => "The state of things forbids it.",
+            Self::InvalidParameter => "A parameter is unknown, repeated or invalid; all errors are listed.",
+            Self::Unauthenticated => "The request has no valid bearer token.",
+            Self::Forbidden => "The caller may not do this.",
+            Self::NotFound => "No resource has this id.",
+            Self::Conflict => "The current state forbids the request.",
             Self::RequestInProgress => "Another request with this Idempotency-Key is being processed.",
-            Self::PreconditionFailed => "If-Match names another revision.",
-            Self::BodyTooLarge => "The body has more than 64 KiB.",
-            Self::UnsupportedMediaType => "The body is not JSON by its Content-Type.",
-            Self::InvalidBody => "The body holds invalid values, every one of which is named.",
+            Self::PreconditionFailed => "If-Match contains another revision.",
+            Self::BodyTooLarge => "The body is larger than 64 KiB.",
+            Self::UnsupportedMediaType => "The Content-Type of the body is not JSON.",
+            Self::InvalidBody => "The body contains invalid values, all of which are listed.",
             Self::KeyReused => "The Idempotency-Key was used for a request with another body.",
-            Self::TooManyRequests => "It was tried too often.",
-            Self::Internal => "A fault of this side; the request id finds it in the log.",
-            Self::Unavailable => "Something that this needs is not available at the moment.",
-            Self::DeadlineExceeded => "It could not be finished in time.",
+            Self::TooManyRequests => "Too many attempts.",
+            Self::Internal => "Internal error; the request id identifies it in the log.",
+            Self::Unavailable => "A dependency is temporarily unavailable.",
+            Self::DeadlineExceeded => "The request could not be completed in time.",
         }
     }
 
-    /// Whether the text of [`Cause::problem`] is one that every operation with this cause gives.
+    /// Whether the text of [`Cause::problem`] is the same for every operation with this cause.
     pub(super) fn is_the_same_everywhere(self) -> bool {
         !matches!(self, Self::Conflict | Self::NotFound)
     }
 
-    /// The problem, for an example.
+    /// An example of the problem.
     pub(super) fn problem(self) -> Problem {
         let parameter = |location, detail: String| Error::Invalid(vec![InputError { location, detail }]);
         let error = match self {
             Self::MalformedBody => {
                 Error::Malformed("The body is not JSON: EOF while parsing an object at line 1 column 1".to_owned())
             }
-            Self::InvalidId => parameter(Location::Path("id"), fault(&"42".parse::<TenantId>())),
-            Self::InvalidParameter => parameter(Location::Query("limit".to_owned()), fault(&PageLimit::parse("0"))),
+            Self::InvalidId => parameter(Location::Path("id"), message(&"42".parse::<TenantId>())),
+            Self::InvalidParameter => parameter(Location::Query("limit".to_owned()), message(&PageLimit::parse("0"))),
             Self::Unauthenticated => Error::NoCredentials,
-            Self::Forbidden => Error::Forbidden("This needs the role super_admin"),
+            Self::Forbidden => Error::Forbidden("This requires the role operator"),
             Self::NotFound => Error::NotFound { what: "tenant" },
             Self::Conflict => Error::Conflict(String::new()),
             Self::PreconditionFailed => Error::PreconditionFailed { what: "tenant" },
             Self::InvalidBody => Error::Invalid(vec![
                 InputError { location: Location::Body("/name".to_owned()), detail: "is required".to_owned() },
-                InputError {
-                    location: Location::Body("/colour".to_owned()),
-                    detail: "is not a field here, which knows name".to_owned(),
-                },
+                InputError { location: Location::Body("/colour".to_owned()), detail: unknown_field(&["name"]) },
             ]),
             Self::TooManyRequests => Error::TooManyRequests { retry_after_seconds: 30 },
             Self::Internal => Error::internal("an example"),
@@ -134,7 +130,7 @@ impl Cause {
     }
 }
 
-/// What a parser says of what it refuses.
-fn fault<T>(parsed: &Result<T, crate::types::InvalidValue>) -> String {
+/// The message of a parser about an invalid value.
+fn message<T>(parsed: &Result<T, crate::types::InvalidValue>) -> String {
     parsed.as_ref().err().map(ToString::to_string).unwrap_or_default()
 }

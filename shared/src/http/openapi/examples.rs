@@ -1,4 +1,4 @@
-//! Examples of bodies, made of the examples of their fields.
+//! Examples of bodies, composed of the examples of their fields.
 
 use serde_json::{Map, Value};
 use utoipa::openapi::{OpenApi, RefOr, Schema};
@@ -8,7 +8,7 @@ use crate::http::openapi::{
     operations,
 };
 
-/// Gives each body an example that has none of its own.
+/// Adds an example to each body without one.
 pub(super) fn give(api: &mut OpenApi) {
     let Some(components) = &api.components else { return };
     for operation in api.paths.paths.values_mut().flat_map(operations) {

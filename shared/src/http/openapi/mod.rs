@@ -1,10 +1,11 @@
-//! The API described in OpenAPI 3.1: what the functions say of their own routes, put together, with what holds for all of
-//! them.
+//! The description of the API in OpenAPI 3.1: the descriptions of the functions' routes, together with everything that applies
+//! to all of them.
 
 mod areas;
 mod bodies;
 mod causes;
 mod examples;
+mod inline;
 mod parameters;
 mod problems;
 
@@ -28,24 +29,21 @@ pub use crate::http::openapi::bodies::exactly_one;
 use crate::http::openapi::causes::Cause;
 pub use crate::http::openapi::parameters::{Paging, named, query_parameter, single_line_text};
 use crate::http::{Problem, ProblemDetails};
-use crate::{
-    tenants::TenantStatus,
-    types::{Country, ImpersonationId, SuperAdminId, TenantId, UserId},
-};
+use crate::types::{Country, ImpersonationId, SuperAdminId, TenantId, UserId};
 
-/// The header that every response has.
+/// A header of every response.
 const REQUEST_ID: &str = "x-request-id";
 
-/// The whole document, made of what was collected from every function. The same functions give the same document.
+/// Completes the merged descriptions of all functions. The result is deterministic.
 pub fn document(mut api: OpenApi) -> OpenApi {
     let mut shared = problems::Shared::new();
     let mut used = Vec::new();
     for (path, item) in &mut api.paths.paths {
-        let area = areas::of_path(path);
-        used.extend(area);
+        let section = areas::of_path(path);
+        used.extend(section);
         for operation in operations(item) {
-            operation.tags = area.map(|name| vec![name.to_owned()]);
-            parameters::let_be_empty(operation);
+            operation.tags = section.map(|name| vec![name.to_owned()]);
+            parameters::allow_empty_values(operation);
             problems::complete(operation, &mut shared);
             operation.responses.responses.values_mut().for_each(name_request_id);
         }
@@ -61,12 +59,13 @@ pub fn document(mut api: OpenApi) -> OpenApi {
     components.schemas.extend(schemas());
     components.headers.insert(REQUEST_ID.to_owned(), RefOr::T(request_id()));
     components.security_schemes.insert("bearer".to_owned(), RefOr::T(bearer()));
+    inline::write_out(&mut api);
     bodies::close(&mut api);
     examples::give(&mut api);
     api
 }
 
-/// What parameters and problems are made of.
+/// The schemas in parameters and problems.
 fn schemas() -> Vec<(String, RefOr<Schema>)> {
     let mut schemas = vec![
         (SuperAdminId::name().into_owned(), SuperAdminId::schema()),
@@ -74,7 +73,6 @@ fn schemas() -> Vec<(String, RefOr<Schema>)> {
         (Country::name().into_owned(), Country::schema()),
         (ImpersonationId::name().into_owned(), ImpersonationId::schema()),
         (TenantId::name().into_owned(), TenantId::schema()),
-        (TenantStatus::name().into_owned(), TenantStatus::schema()),
         (ProblemDetails::name().into_owned(), ProblemDetails::schema()),
     ];
     ProblemDetails::schemas(&mut schemas);
@@ -97,8 +95,8 @@ fn request_id() -> Header {
     let mut header =
         Header::new(ObjectBuilder::new().schema_type(Type::String).min_length(Some(8)).max_length(Some(64)));
     header.description = Some(
-        "Finds the request in the log. It is the caller's own where the request has one of 8 to 64 letters, digits, `-`, \
-         `_` and `=`"
+        "Identifies the request in the log. It is the caller's own if the request has this header with 8 to 64 letters, \
+         digits, `-`, `_` and `=`"
             .to_owned(),
     );
     header.example = Some("0190a0c4-8f6e-7c3a-9d2b-5e1f00c0ffee".into());
@@ -122,24 +120,24 @@ fn info() -> Info {
         .build()
 }
 
-/// What holds for every operation.
+/// The conventions of all operations.
 const CONVENTIONS: &str = "\
-The control plane of a multi-tenant messaging platform, for its operators.
+The control plane of a multi-tenant messaging platform, for its super-admins.
 
-Bodies are JSON in UTF-8 with `snake_case` fields, timestamps are RFC 3339 in UTC, ids are UUIDs. A field or parameter that is \
-not named here is refused, with every other fault of the request at once. A body may have 64 KiB.
+Bodies are JSON in UTF-8 with `snake_case` fields. Timestamps are RFC 3339 in UTC. Ids are UUIDs. Unknown fields and parameters \
+are rejected, together with all other errors of the request at once. A body has at most 64 KiB.
 
-**Lists** are plain arrays, newest first unless said. A page holds `limit` items at the most, and ends before its JSON passes \
-5 MiB; the next one is behind `Link: <…>; rel=\"next\"` (RFC 8288).
+**Lists** are plain arrays, newest first by default. A page has at most `limit` items and ends before its JSON exceeds 5 MiB. \
+The link to the next page is in `Link: <…>; rel=\"next\"` (RFC 8288).
 
-**Changing things.** One thing is given with a strong `ETag`; `If-Match` makes a change depend on it. A `POST` with an \
-`Idempotency-Key` can be sent again within 24 hours without being done again: it is answered as it was the first time, with \
+**Changes.** A single resource is returned with a strong `ETag`; `If-Match` makes a change conditional on it. A `POST` with an \
+`Idempotency-Key` can be repeated within 24 hours and is processed only once: the repeated request gets the first response, with \
 `Idempotent-Replayed: true`.
 
-**Problems** are told as `application/problem+json` (RFC 9457). Beside those of each operation: a path that is not here is 404, \
-a method that a path does not take is 405 with `Allow`, and above the rate that is set for the whole API its gateway answers 429.";
+**Problems** are returned as `application/problem+json` (RFC 9457). In addition to the problems of each operation, an unknown \
+path is 404, an unsupported method is 405 with `Allow`, and the gateway returns 429 above the rate limit of the API.";
 
-/// A table of the problems' types.
+/// A table of the types of problems.
 fn kinds_of_problems() -> String {
     let problems = Cause::ALL.into_iter().map(Cause::problem);
     let unrouted = [StatusCode::METHOD_NOT_ALLOWED];

@@ -1,5 +1,4 @@
-//! How the parameters that many operations take are described. The type that reads them stands for them in
-//! `#[utoipa::path(params(…))]`.
+//! The descriptions of parameters that many operations have. `#[utoipa::path(params(…))]` contains the type that reads them.
 
 use utoipa::{
     IntoParams, ToSchema,
@@ -26,11 +25,11 @@ impl IntoParams for Paging {
             .maximum(Some(PageLimit::MAX))
             .default(Some(PageLimit::default().get().into()));
         vec![
-            query_parameter("limit", limit, "How many at the most"),
+            query_parameter("limit", limit, "The maximum number of items"),
             query_parameter(
                 "cursor",
                 text("cursor"),
-                "Where the page before ended, from its `Link`; good for the same list in the same order",
+                "The end of the previous page, from its `Link`; valid for the same list in the same order",
             ),
         ]
     }
@@ -55,8 +54,8 @@ impl IntoParams for IdempotencyKey {
             .min_length(Some(1))
             .max_length(Some(255))
             .pattern(Some("^[!-~]([ -~]*[!-~])?$"));
-        let description = "Sent again with the same key and body within 24 hours, the request is not done again, and answered as \
-            it was the first time";
+        let description = "A request with the same key and body within 24 hours is not processed again and gets the first \
+            response";
         vec![header("idempotency-key", key, description)]
     }
 }
@@ -64,22 +63,18 @@ impl IntoParams for IdempotencyKey {
 impl IntoParams for IfMatch {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let tags = text("entity-tags");
-        vec![header(
-            "if-match",
-            tags,
-            "Only if the entity tag of what is there is this one, or one of these; `*` for any",
-        )]
+        vec![header("if-match", tags, "The change is made only if the current entity tag is one of these; `*` for any")]
     }
 }
 
-/// Says that parameters of a query may be there without a value, which [`crate::http::QueryReader`] takes as absent.
-pub(super) fn let_be_empty(operation: &mut Operation) {
+/// Query parameters may have an empty value, which counts as absent in [`crate::http::QueryReader`].
+pub(super) fn allow_empty_values(operation: &mut Operation) {
     for parameter in operation.parameters.iter_mut().flatten() {
         if let RefOr::T(parameter) = parameter
             && parameter.parameter_in == ParameterIn::Query
             && parameter.required != Required::True
         {
-            // The library has no field for it.
+            // utoipa has no field for it.
             parameter.extensions.get_or_insert_default().insert("allowEmptyValue".to_owned(), true.into());
         }
     }
@@ -88,15 +83,15 @@ pub(super) fn let_be_empty(operation: &mut Operation) {
 /// The path parameter `id`.
 fn id<T: ToSchema>() -> Parameter {
     let id = ParameterBuilder::new().name("id").parameter_in(ParameterIn::Path).required(Required::True);
-    id.schema(Some(named::<T>())).description(Some("Which one")).build()
+    id.schema(Some(named::<T>())).description(Some("The id")).build()
 }
 
-/// A schema that the document has under its name.
+/// A reference to a component.
 pub fn named<T: ToSchema>() -> Ref {
     Ref::from_schema_name(T::name())
 }
 
-/// The schema of a line of text that people write, such as a search.
+/// The schema of a line of text, such as a search.
 pub fn single_line_text() -> ObjectBuilder {
     text("single-line").max_length(Some(120))
 }

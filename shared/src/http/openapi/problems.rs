@@ -1,6 +1,5 @@
-//! The problems that an operation can answer with. Most follow from what it takes: whoever reads a body can be sent a bad
-//! one, and whoever asks for a token can be shown none. So a function names only what is its own, by status and description:
-//! what it does not find, what is in the way, what is tried too often.
+//! The error responses of an operation. Most follow from its parameters, its body and its security, such as an invalid body or a
+//! missing token. A function describes only its own: not found, conflict, too many requests.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,10 +15,10 @@ use crate::http::openapi::causes::Cause;
 
 const MEDIA_TYPE: &str = "application/problem+json";
 
-/// The responses that operations share, by name.
+/// Responses that several operations share, by name.
 pub(super) type Shared = BTreeMap<String, RefOr<Response>>;
 
-/// Completes the responses of an operation, some of which it shares with others.
+/// Adds the implied error responses to an operation.
 pub(super) fn complete(operation: &mut Operation, shared: &mut Shared) {
     let mut causes = BTreeMap::<StatusCode, BTreeSet<Cause>>::new();
     let mut add = |cause: Cause| causes.entry(cause.problem().status).or_default().insert(cause);
@@ -28,7 +27,7 @@ pub(super) fn complete(operation: &mut Operation, shared: &mut Shared) {
     }
     let own = operation.responses.responses.keys().filter_map(|status| status.parse::<StatusCode>().ok());
     own.filter(|status| !status.is_success()).filter_map(Cause::of_status).for_each(|cause| {
-        // A fault of a parameter is implied by the parameters.
+        // Invalid parameters are implied by the parameters.
         if !matches!(cause, Cause::InvalidParameter | Cause::InvalidBody) {
             add(cause);
         }
@@ -48,16 +47,15 @@ pub(super) fn complete(operation: &mut Operation, shared: &mut Shared) {
     }
 }
 
-/// What follows from what an operation takes.
+/// The causes that follow from an operation's parameters, body and security.
 fn implied(operation: &Operation) -> Vec<Cause> {
     let parameters: Vec<&Parameter> = operation.parameters.iter().flatten().filter_map(not_a_reference).collect();
     let takes = |place: &ParameterIn| parameters.iter().any(|parameter| parameter.parameter_in == *place);
     let takes_header = |name: &str| parameters.iter().any(|parameter| parameter.name.eq_ignore_ascii_case(name));
-    let asks_for_a_token =
-        operation.security.iter().flatten().any(|one| serde_json::json!(one) != serde_json::json!({}));
+    let needs_token = operation.security.iter().flatten().any(|one| serde_json::json!(one) != serde_json::json!({}));
     let has_a_body = operation.request_body.is_some();
     let mut causes = Vec::new();
-    if asks_for_a_token {
+    if needs_token {
         causes.extend([Cause::Unauthenticated, Cause::Forbidden]);
     }
     if takes(&ParameterIn::Path) {
@@ -75,8 +73,8 @@ fn implied(operation: &Operation) -> Vec<Cause> {
     if takes_header("if-match") {
         causes.push(Cause::PreconditionFailed);
     }
-    // What is open to anyone and takes nothing is the same for everyone, and made before anyone asks.
-    if asks_for_a_token || has_a_body {
+    // Public operations without input return static content.
+    if needs_token || has_a_body {
         causes.extend([Cause::Internal, Cause::Unavailable, Cause::DeadlineExceeded]);
     }
     causes
@@ -89,7 +87,7 @@ fn not_a_reference<T>(of: &RefOr<T>) -> Option<&T> {
     }
 }
 
-/// A response that the function describes: its own words, and after them those of the causes that it does not know of.
+/// A response that the function describes: its own description, followed by those of the implied causes.
 fn own_response(mut own: Response, status: StatusCode, causes: &BTreeSet<Cause>) -> Response {
     let others: BTreeSet<Cause> =
         causes.iter().copied().filter(|cause| Some(*cause) != Cause::of_status(status)).collect();
@@ -127,13 +125,13 @@ fn response(description: String, status: StatusCode, causes: &BTreeSet<Cause>) -
 
 fn header_description(name: &str) -> Option<&'static str> {
     match name {
-        "retry-after" => Some("Seconds after which another attempt can succeed"),
-        "www-authenticate" => Some("How to authenticate, RFC 6750"),
+        "retry-after" => Some("Seconds after which another attempt may succeed"),
+        "www-authenticate" => Some("The authentication scheme, RFC 6750"),
         _ => None,
     }
 }
 
-/// Problem details of these kinds and no others.
+/// Problem details of only these kinds.
 fn content(status: StatusCode, causes: &BTreeSet<Cause>) -> Content {
     let kinds: BTreeSet<String> = causes.iter().map(|cause| cause.problem().details.kind).collect();
     let narrowed = ObjectBuilder::new()

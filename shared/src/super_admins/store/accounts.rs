@@ -1,13 +1,12 @@
-//! The accounts as owners administer them.
+//! The accounts.
 
 use deadpool_postgres::{GenericClient, Transaction};
 use tokio_postgres::{Row, error::SqlState};
 
-use crate::super_admins::store::sign_in::read_role;
 use crate::{
     error::{Error, Result},
     sql::Conditions,
-    super_admins::{ProviderSubject, SuperAdmin, SuperAdminStatus},
+    super_admins::{ProviderSubject, SuperAdmin, SuperAdminFilter, SuperAdminStatus, store::read_role},
     types::{Cursor, EmailAddress, PageLimit, SuperAdminId, SuperAdminRole},
 };
 
@@ -17,16 +16,7 @@ macro_rules! columns {
     };
 }
 
-/// What a list is narrowed to.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct SuperAdminFilter {
-    /// Only this role.
-    pub role: Option<SuperAdminRole>,
-    /// Only this status.
-    pub status: Option<SuperAdminStatus>,
-}
-
-/// A page of operators, newest first, after `cursor`; and one more where the list goes on.
+/// A page of super-admins after `cursor`, newest first. It has one more than `limit` if another page follows.
 pub async fn list(
     client: &impl GenericClient,
     filter: SuperAdminFilter,
@@ -57,20 +47,19 @@ pub async fn list(
     conditions.query(client, &statement, read).await
 }
 
-/// An operator to be added. One of `password_hash` and `subject` is there.
+/// A super-admin to insert. Exactly one of `password_hash` and `subject` is `Some`.
 #[derive(Debug, Clone)]
 pub struct NewSuperAdmin<'a> {
-    /// Their e-mail address.
     pub email: &'a EmailAddress,
-    /// What they may do.
     pub role: SuperAdminRole,
-    /// Argon2id in the PHC string format, for those who sign in here.
+    /// Argon2id in the PHC string format, for a super-admin who signs in with a password.
     pub password_hash: Option<&'a str>,
-    /// Who they are to the identity provider, for those who sign in there.
+    /// For a super-admin who signs in at the identity provider.
     pub subject: Option<&'a ProviderSubject>,
 }
 
-/// Adds an operator. [`Error::Conflict`] where the e-mail or the subject is another one's; the transaction is lost then.
+/// Inserts a super-admin. [`Error::Conflict`] if another one has the e-mail address or the subject; the transaction is
+/// aborted then.
 pub async fn insert(transaction: &Transaction<'_>, new: &NewSuperAdmin<'_>) -> Result<SuperAdmin> {
     let statement = transaction
         .prepare_cached(concat!(
@@ -84,32 +73,32 @@ pub async fn insert(transaction: &Transaction<'_>, new: &NewSuperAdmin<'_>) -> R
         transaction.query_one(&statement, &[&id.0, &new.email.as_str(), &role, &new.password_hash, &subject]).await;
     match inserted {
         Ok(row) => read(&row),
-        Err(error) => Err(match taken(&error) {
+        Err(error) => Err(match violated_unique_constraint(&error) {
             Some("super_admins_email") => {
-                Error::Conflict(format!("The e-mail `{}` is that of another operator", new.email))
+                Error::Conflict(format!("Another super-admin has the e-mail `{}`", new.email))
             }
-            Some(_) => Error::Conflict("The subject is that of another operator".to_owned()),
+            Some(_) => Error::Conflict("Another super-admin has this subject".to_owned()),
             None => error.into(),
         }),
     }
 }
 
-fn taken(error: &tokio_postgres::Error) -> Option<&str> {
+fn violated_unique_constraint(error: &tokio_postgres::Error) -> Option<&str> {
     let error = error.as_db_error().filter(|error| *error.code() == SqlState::UNIQUE_VIOLATION)?;
     error.constraint()
 }
 
-/// The operator of an id, locked until the transaction ends.
+/// The super-admin with this id. The row is locked until the transaction ends.
 pub async fn find_for_update(transaction: &Transaction<'_>, id: SuperAdminId) -> Result<SuperAdmin> {
     let statement = transaction
         .prepare_cached(concat!("SELECT ", columns!(), " FROM super_admins WHERE id = $1 FOR UPDATE"))
         .await?;
     let row = transaction.query_opt(&statement, &[&id.0]).await?;
-    row.map_or(Err(Error::NotFound { what: "operator" }), |row| read(&row))
+    row.map_or(Err(Error::NotFound { what: "super-admin" }), |row| read(&row))
 }
 
-/// The owners who are not disabled. Whoever asks next waits until the transaction ends, so that of two who each remove one
-/// of the last two, one is told.
+/// The owners who are not disabled. Other callers of this function wait until the transaction ends, so that two transactions
+/// cannot remove the last two owners at the same time.
 pub async fn lock_owners(transaction: &Transaction<'_>) -> Result<Vec<SuperAdminId>> {
     let lock = "SELECT pg_advisory_xact_lock(hashtext('landlord owners'))";
     transaction.execute(&transaction.prepare_cached(lock).await?, &[]).await?;
@@ -119,17 +108,13 @@ pub async fn lock_owners(transaction: &Transaction<'_>) -> Result<Vec<SuperAdmin
     rows.iter().map(|row| Ok(SuperAdminId(row.try_get(0)?))).collect()
 }
 
-/// What is to be of an operator.
-#[derive(Debug, Clone, Copy)]
-pub struct Change {
-    /// What they may do.
-    pub role: SuperAdminRole,
-    /// Whether they may do it.
-    pub status: SuperAdminStatus,
-}
-
-/// Changes an operator. Whoever is disabled has no session any more, also when they are enabled again.
-pub async fn update(transaction: &Transaction<'_>, id: SuperAdminId, change: Change) -> Result<SuperAdmin> {
+/// Updates role and status. Disabling a super-admin ends every session; enabling the super-admin later restores none.
+pub async fn update(
+    transaction: &Transaction<'_>,
+    id: SuperAdminId,
+    role: SuperAdminRole,
+    status: SuperAdminStatus,
+) -> Result<SuperAdmin> {
     let statement = transaction
         .prepare_cached(concat!(
             "UPDATE super_admins
@@ -141,11 +126,11 @@ pub async fn update(transaction: &Transaction<'_>, id: SuperAdminId, change: Cha
             columns!()
         ))
         .await?;
-    let is_disabled = change.status == SuperAdminStatus::Disabled;
-    read(&transaction.query_one(&statement, &[&id.0, &change.role.as_str(), &is_disabled]).await?)
+    let is_disabled = status == SuperAdminStatus::Disabled;
+    read(&transaction.query_one(&statement, &[&id.0, &role.as_str(), &is_disabled]).await?)
 }
 
-/// Sets another password and ends every session; gives the epoch of those that begin now.
+/// Sets the password and ends every session. Returns the epoch of new sessions.
 pub async fn set_password(transaction: &Transaction<'_>, id: SuperAdminId, password_hash: &str) -> Result<i32> {
     let statement = transaction
         .prepare_cached(

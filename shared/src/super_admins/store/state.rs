@@ -1,26 +1,25 @@
-//! What an operator may do now.
+//! The current state of a super-admin, for authorization.
 
 use deadpool_postgres::GenericClient;
 use tokio_postgres::{Row, types::ToSql};
 use uuid::Uuid;
 
-use crate::super_admins::store::sign_in::read_role;
 use crate::{
     error::{Error, Result},
+    super_admins::store::read_role,
     types::{SuperAdminId, SuperAdminRole},
 };
 
-/// By what a token names an operator.
+/// The key by which a token refers to a super-admin.
 #[derive(Debug, Clone, Copy)]
 pub enum SuperAdminKey<'a> {
-    /// One of our own tokens.
+    /// In a token of this platform.
     Id(SuperAdminId),
-    /// A token of the identity provider.
+    /// In a token of the identity provider.
     Subject(&'a str),
 }
 
 impl SuperAdminKey<'_> {
-    /// The column that holds it.
     fn column(&self) -> &'static str {
         match self {
             Self::Id(_) => "id",
@@ -36,75 +35,71 @@ impl SuperAdminKey<'_> {
     }
 }
 
-/// What an operator is at this moment.
 #[derive(Debug, Clone)]
 pub struct SuperAdminState {
-    /// Who.
     pub id: SuperAdminId,
-    /// Their e-mail address.
     pub email: String,
-    /// What they may do.
     pub role: SuperAdminRole,
-    /// Whether they may do nothing any more.
     pub is_disabled: bool,
-    /// The epoch of the sessions that have not ended.
+    /// Sessions of another epoch have ended.
     pub session_epoch: i32,
 }
 
-const COLUMNS: &str =
-    "operator.id, operator.email, operator.role, operator.disabled_at IS NOT NULL, operator.session_epoch";
-/// How many they are.
+const COLUMNS: &str = "super_admin.id, super_admin.email, super_admin.role, super_admin.disabled_at IS NOT NULL, \
+                       super_admin.session_epoch";
 const COLUMN_COUNT: usize = 5;
 
-/// What an operator is at this moment; `None` where there is no such operator.
-pub async fn find_state(client: &impl GenericClient, name: SuperAdminKey<'_>) -> Result<Option<SuperAdminState>> {
-    let column = name.column();
+/// The state of a super-admin; `None` if no such super-admin exists.
+pub async fn find_state(client: &impl GenericClient, key: SuperAdminKey<'_>) -> Result<Option<SuperAdminState>> {
+    let column = key.column();
     let statement =
-        client.prepare_cached(&format!("SELECT {COLUMNS} FROM super_admins operator WHERE {column} = $1")).await?;
-    let row = client.query_opt(&statement, &[name.value()]).await?;
+        client.prepare_cached(&format!("SELECT {COLUMNS} FROM super_admins super_admin WHERE {column} = $1")).await?;
+    let row = client.query_opt(&statement, &[key.value()]).await?;
     row.map_or(Ok(None), |row| read(&row, 0))
 }
 
-/// One row, and what the operator who asks for it is at this moment.
+/// The result of a query for one row, and the state of the super-admin who reads it.
 #[derive(Debug)]
 pub struct WithSuperAdminState<T> {
-    /// The operator; `None` where there is no such operator.
-    pub standing: Option<SuperAdminState>,
-    /// The row, or that it is not there.
+    /// `None` if no such super-admin exists.
+    pub state: Option<SuperAdminState>,
+    /// The row, or the error that it does not exist.
     pub found: Result<T>,
 }
 
-/// The one row of `query`, whose `$1` is its id and whose first column too, or `missing`; and in the same statement what
-/// the operator is: a statement of its own would cost a request that reads one row half as much time again.
+/// Reads one row and the state of a super-admin in one statement. A second statement would make a request that reads one
+/// row about 50 % slower.
+///
+/// `query` selects the row by its id, `$1`, and returns the id as its first column. If it finds nothing, `found` is `missing`.
 pub async fn find_with_super_admin_state<T>(
     client: &impl GenericClient,
-    name: SuperAdminKey<'_>,
+    key: SuperAdminKey<'_>,
     query: &str,
     id: Uuid,
     missing: Error,
     read_found: impl FnOnce(&Row) -> Result<T>,
 ) -> Result<WithSuperAdminState<T>> {
-    let column = name.column();
+    let column = key.column();
     let statement = client
         .prepare_cached(&format!(
             "SELECT found.*, {COLUMNS}
-             FROM super_admins operator LEFT JOIN ({query}) found ON true
-             WHERE operator.{column} = $2"
+             FROM super_admins super_admin LEFT JOIN ({query}) found ON true
+             WHERE super_admin.{column} = $2"
         ))
         .await?;
-    if let Some(row) = client.query_opt(&statement, &[&id, name.value()]).await? {
+    if let Some(row) = client.query_opt(&statement, &[&id, key.value()]).await? {
         let is_found = row.try_get::<_, Option<Uuid>>(0)?.is_some();
         return Ok(WithSuperAdminState {
-            standing: read(&row, row.len() - COLUMN_COUNT)?,
+            state: read(&row, row.len() - COLUMN_COUNT)?,
             found: if is_found { read_found(&row) } else { Err(missing) },
         });
     }
-    // Nobody has said here what the operator is; whom the identity provider vouches for may read all the same.
+    // A super-admin of the identity provider may read without a row in `super_admins`.
     let row = client.query_opt(&client.prepare_cached(query).await?, &[&id]).await?;
-    Ok(WithSuperAdminState { standing: None, found: row.map_or(Err(missing), |row| read_found(&row)) })
+    Ok(WithSuperAdminState { state: None, found: row.map_or(Err(missing), |row| read_found(&row)) })
 }
 
-/// Reads the operator whose columns begin at `first`.
+/// Reads the columns that begin at `first`.
 fn read(row: &Row, first: usize) -> Result<Option<SuperAdminState>> {
     let Some(id) = row.try_get(first)? else { return Ok(None) };
     Ok(Some(SuperAdminState {

@@ -2,9 +2,10 @@
 
 use deadpool_postgres::GenericClient;
 
-use crate::tenants::store::{NOT_FOUND, read_status};
+use crate::tenants::store::NOT_FOUND;
 use crate::{
     error::{Error, Result},
+    sql::{self, Columns},
     tenants::{TENANT_SCHEMA_VERSION, TenantStatus},
     types::{Limits, TenantId},
 };
@@ -50,28 +51,26 @@ impl TenantLocation {
     }
 }
 
-/// The site of a tenant.
-pub async fn find_location(client: &impl GenericClient, id: TenantId) -> Result<TenantLocation> {
-    let statement = client
-        .prepare_cached(
-            "SELECT status, database_name, postgres_cluster, schema_version, max_agents, max_contacts, max_messages_month
-             FROM tenants
-             WHERE id = $1",
-        )
-        .await?;
-    let row = client.query_opt(&statement, &[&id.0]).await?.ok_or(NOT_FOUND)?;
-    Ok(TenantLocation {
-        id,
-        status: read_status(row.try_get(0)?)?,
-        database: row.try_get(1)?,
-        postgres_cluster: row.try_get(2)?,
-        schema_version: row.try_get(3)?,
+sql::columns! {
+    LocationColumns -> TenantLocation {
+        id: "id",
+        status: "status",
+        database: "database_name",
+        postgres_cluster: "postgres_cluster",
+        schema_version: "schema_version",
         limits: Limits {
-            max_agents: row.try_get(4)?,
-            max_contacts: row.try_get(5)?,
-            max_messages_month: row.try_get(6)?,
+            max_agents: "max_agents",
+            max_contacts: "max_contacts",
+            max_messages_month: "max_messages_month",
         },
-    })
+    }
+}
+
+/// The location of a tenant.
+pub async fn find_location(client: &impl GenericClient, id: TenantId) -> Result<TenantLocation> {
+    let statement =
+        client.prepare_cached(sql::text!("SELECT ", LocationColumns::LIST, " FROM tenants WHERE id = $1")).await?;
+    client.query_opt(&statement, &[&id]).await?.map_or(Err(NOT_FOUND), |row| LocationColumns::read(&row))
 }
 
 /// A tenant whose databases have an earlier schema.
@@ -85,6 +84,14 @@ pub struct OutdatedTenant {
     pub postgres_cluster: String,
 }
 
+sql::columns! {
+    OutdatedColumns -> OutdatedTenant {
+        id: "id",
+        database: "database_name",
+        postgres_cluster: "postgres_cluster",
+    }
+}
+
 /// Tenants whose databases have an earlier schema than `version`, in the order of their ids, after one of them.
 pub async fn list_outdated(
     client: &impl GenericClient,
@@ -93,24 +100,17 @@ pub async fn list_outdated(
     limit: i64,
 ) -> Result<Vec<OutdatedTenant>> {
     let statement = client
-        .prepare_cached(
-            "SELECT id, database_name, postgres_cluster
-             FROM tenants
+        .prepare_cached(sql::text!(
+            "SELECT ",
+            OutdatedColumns::LIST,
+            " FROM tenants
              WHERE schema_version BETWEEN 1 AND $1 - 1 AND postgres_cluster IS NOT NULL
              AND ($2::uuid IS NULL OR id > $2)
              ORDER BY id
-             LIMIT $3",
-        )
+             LIMIT $3"
+        ))
         .await?;
-    let rows = client.query(&statement, &[&version, &after.map(|id| id.0), &limit]).await?;
-    let read = |row: &tokio_postgres::Row| {
-        Ok(OutdatedTenant {
-            id: TenantId(row.try_get(0)?),
-            database: row.try_get(1)?,
-            postgres_cluster: row.try_get(2)?,
-        })
-    };
-    rows.iter().map(read).collect()
+    client.query(&statement, &[&version, &after, &limit]).await?.iter().map(OutdatedColumns::read).collect()
 }
 
 /// Notes that the databases of a tenant have the schema of a version now. Nothing is noted where they were dropped meanwhile.
@@ -122,6 +122,6 @@ pub async fn set_schema_version(client: &impl GenericClient, tenant: &OutdatedTe
              WHERE id = $1 AND database_name = $2 AND schema_version BETWEEN 1 AND $3 - 1",
         )
         .await?;
-    client.execute(&statement, &[&tenant.id.0, &tenant.database, &version]).await?;
+    client.execute(&statement, &[&tenant.id, &tenant.database, &version]).await?;
     Ok(())
 }

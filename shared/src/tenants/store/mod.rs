@@ -6,15 +6,15 @@ pub mod placement;
 use deadpool_postgres::{GenericClient, Transaction};
 use secrecy::SecretString;
 use time::OffsetDateTime;
-use tokio_postgres::{Row, error::SqlState};
+use tokio_postgres::error::SqlState;
 
 use crate::{
     error::{Error, Result},
-    tenants::{Tenant, TenantName, TenantStatus, new_database_name},
+    tenants::{Tenant, TenantFilter, TenantName, TenantStatus, new_database_name},
     types::{Country, Cursor, Limits, PageLimit, SearchText, Slug, TenantId, UserId},
 };
 use crate::{
-    sql::Conditions,
+    sql::{self, Columns, Conditions},
     super_admins::{
         self,
         store::{SuperAdminKey, WithSuperAdminState},
@@ -22,25 +22,25 @@ use crate::{
 };
 pub use location::{OutdatedTenant, TenantLocation, find_location, list_outdated, set_schema_version};
 
-macro_rules! columns {
-    () => {
-        "id, name, slug, status, database_name, schema_version, created_at, updated_at, max_agents, max_contacts, \
-         max_messages_month, country, revision"
-    };
-}
-/// How many they are.
-pub(crate) const COLUMNS: usize = 13;
-pub(crate) use columns;
-
-/// What a list is narrowed to.
-#[derive(Debug, Clone, Default)]
-pub struct TenantFilter {
-    /// Only this status.
-    pub status: Option<TenantStatus>,
-    /// Only this country.
-    pub country: Option<Country>,
-    /// Only where this is in the name or the slug.
-    pub search: Option<SearchText>,
+sql::columns! {
+    /// The columns of a tenant.
+    pub(crate) TenantColumns -> Tenant {
+        id: "id",
+        name: "name",
+        slug: "slug",
+        status: "status",
+        mongo_database: "database_name",
+        schema_version: "schema_version",
+        created_at: "created_at",
+        updated_at: "updated_at",
+        limits: Limits {
+            max_agents: "max_agents",
+            max_contacts: "max_contacts",
+            max_messages_month: "max_messages_month",
+        },
+        country: "country",
+        revision: "revision",
+    }
 }
 
 /// What a filter compares with, as the database reads it.
@@ -102,12 +102,12 @@ pub struct NewTenant {
     pub country: Country,
 }
 
-const BY_ID: &str = concat!("SELECT ", columns!(), " FROM tenants WHERE id = $1");
+const BY_ID: &str = sql::text!("SELECT ", TenantColumns::LIST, " FROM tenants WHERE id = $1");
 
 /// The tenant of an id.
 pub async fn find(client: &impl GenericClient, id: TenantId) -> Result<Tenant> {
     let statement = client.prepare_cached(BY_ID).await?;
-    client.query_opt(&statement, &[&id.0]).await?.map_or(Err(NOT_FOUND), |row| read(&row))
+    client.query_opt(&statement, &[&id]).await?.map_or(Err(NOT_FOUND), |row| TenantColumns::read(&row))
 }
 
 /// The tenant of an id, and what the operator who asks is.
@@ -116,14 +116,13 @@ pub async fn find_with_super_admin_state(
     by: SuperAdminKey<'_>,
     id: TenantId,
 ) -> Result<WithSuperAdminState<Tenant>> {
-    super_admins::store::find_with_super_admin_state(client, by, BY_ID, id.0, NOT_FOUND, read).await
+    super_admins::store::find_with_super_admin_state(client, by, BY_ID, id.0, NOT_FOUND, TenantColumns::read).await
 }
 
 /// The tenant of an id, locked until the transaction ends.
 pub async fn find_for_update(transaction: &Transaction<'_>, id: TenantId) -> Result<Tenant> {
-    let statement =
-        transaction.prepare_cached(concat!("SELECT ", columns!(), " FROM tenants WHERE id = $1 FOR UPDATE")).await?;
-    transaction.query_opt(&statement, &[&id.0]).await?.map_or(Err(NOT_FOUND), |row| read(&row))
+    let statement = transaction.prepare_cached(sql::text!(BY_ID, " FOR UPDATE")).await?;
+    transaction.query_opt(&statement, &[&id]).await?.map_or(Err(NOT_FOUND), |row| TenantColumns::read(&row))
 }
 
 /// A page of tenants, newest first, after `cursor`; and one more where the list goes on.
@@ -142,34 +141,35 @@ pub async fn list(
     }
     let statement = client
         .prepare_cached(&format!(
-            concat!("SELECT ", columns!(), " FROM tenants {} ORDER BY created_at DESC, id DESC LIMIT $1"),
+            "SELECT {} FROM tenants {} ORDER BY created_at DESC, id DESC LIMIT $1",
+            TenantColumns::LIST,
             conditions.clause()
         ))
         .await?;
-    conditions.query(client, &statement, read).await
+    conditions.query(client, &statement, TenantColumns::read).await
 }
 
 /// Inserts a tenant. The unique index on living slugs decides who of several gets a slug; the others get
 /// [`Error::Conflict`], and their transaction is lost.
 pub async fn insert(transaction: &Transaction<'_>, tenant: &NewTenant, now: OffsetDateTime) -> Result<Tenant> {
     let statement = transaction
-        .prepare_cached(concat!(
+        .prepare_cached(sql::text!(
             "INSERT INTO tenants (id, name, slug, status, database_name, country, max_agents, max_contacts, \
              max_messages_month, created_at, updated_at)
              VALUES ($1, $2, $3, 'provisioning', $4, $5::text, $6, $7, $8, $9, $9)
              RETURNING ",
-            columns!()
+            TenantColumns::LIST
         ))
         .await?;
     let inserted = transaction
         .query_one(
             &statement,
             &[
-                &tenant.id.0,
-                &tenant.name.as_str(),
-                &tenant.slug.as_str(),
+                &tenant.id,
+                &tenant.name,
+                &tenant.slug,
                 &new_database_name(),
-                &tenant.country.as_str(),
+                &tenant.country,
                 &tenant.limits.max_agents,
                 &tenant.limits.max_contacts,
                 &tenant.limits.max_messages_month,
@@ -178,7 +178,7 @@ pub async fn insert(transaction: &Transaction<'_>, tenant: &NewTenant, now: Offs
         )
         .await;
     match inserted {
-        Ok(row) => read(&row),
+        Ok(row) => TenantColumns::read(&row),
         Err(error) if is_taken_slug(&error) => {
             Err(Error::Conflict(format!("The slug `{}` is taken by another tenant", tenant.slug)))
         }
@@ -195,36 +195,36 @@ pub async fn update(
     status: TenantStatus,
 ) -> Result<Tenant> {
     let statement = transaction
-        .prepare_cached(concat!(
+        .prepare_cached(sql::text!(
             "UPDATE tenants
              SET name = $2, max_agents = $3, max_contacts = $4, max_messages_month = $5, status = $6,
                  updated_at = greatest(now(), updated_at), revision = revision + 1
              WHERE id = $1
              RETURNING ",
-            columns!()
+            TenantColumns::LIST
         ))
         .await?;
     let row = transaction
         .query_one(
             &statement,
-            &[&id.0, &name, &limits.max_agents, &limits.max_contacts, &limits.max_messages_month, &status.as_str()],
+            &[&id, &name, &limits.max_agents, &limits.max_contacts, &limits.max_messages_month, &status],
         )
         .await?;
-    read(&row)
+    TenantColumns::read(&row)
 }
 
 /// Sets the status as an operation moves it, and raises the revision.
 pub async fn set_status(transaction: &Transaction<'_>, id: TenantId, status: TenantStatus) -> Result<Tenant> {
     let statement = transaction
-        .prepare_cached(concat!(
+        .prepare_cached(sql::text!(
             "UPDATE tenants
              SET status = $2, updated_at = greatest(now(), updated_at), revision = revision + 1
              WHERE id = $1
              RETURNING ",
-            columns!()
+            TenantColumns::LIST
         ))
         .await?;
-    read(&transaction.query_one(&statement, &[&id.0, &status.as_str()]).await?)
+    TenantColumns::read(&transaction.query_one(&statement, &[&id, &status]).await?)
 }
 
 /// Keeps the e-mail and the password hash of the tenant's first agent until the tenant is active.
@@ -237,7 +237,7 @@ pub async fn insert_pending_admin(
     let statement = transaction
         .prepare_cached("INSERT INTO pending_admins (tenant_id, user_id, email, password_hash) VALUES ($1, $2, $3, $4)")
         .await?;
-    transaction.execute(&statement, &[&id.0, &UserId::generate().0, &email, &password_hash]).await?;
+    transaction.execute(&statement, &[&id, &UserId::generate(), &email, &password_hash]).await?;
     Ok(())
 }
 
@@ -251,49 +251,54 @@ pub struct PendingAdmin {
     pub password_hash: SecretString,
 }
 
+sql::columns! {
+    PendingAdminColumns -> PendingAdmin {
+        user_id: "user_id",
+        email: "email",
+        password_hash: "password_hash" via |hash: String| Ok(hash.into()),
+    }
+}
+
 /// The first agent of a tenant; `None` once the tenant is active.
 pub async fn find_pending_admin(client: &impl GenericClient, id: TenantId) -> Result<Option<PendingAdmin>> {
-    let statement =
-        client.prepare_cached("SELECT user_id, email, password_hash FROM pending_admins WHERE tenant_id = $1").await?;
-    let Some(row) = client.query_opt(&statement, &[&id.0]).await? else { return Ok(None) };
-    Ok(Some(PendingAdmin {
-        user_id: UserId(row.try_get(0)?),
-        email: row.try_get(1)?,
-        password_hash: row.try_get::<_, String>(2)?.into(),
-    }))
+    let statement = client
+        .prepare_cached(sql::text!("SELECT ", PendingAdminColumns::LIST, " FROM pending_admins WHERE tenant_id = $1"))
+        .await?;
+    let Some(row) = client.query_opt(&statement, &[&id]).await? else { return Ok(None) };
+    PendingAdminColumns::read(&row).map(Some)
 }
 
 /// Opens a tenant whose databases are there, and erases what was kept of its first agent.
 pub async fn activate(transaction: &Transaction<'_>, id: TenantId, schema_version: i32) -> Result<Tenant> {
     let statement = transaction
-        .prepare_cached(concat!(
+        .prepare_cached(sql::text!(
             "WITH erased AS (DELETE FROM pending_admins WHERE tenant_id = $1)
              UPDATE tenants
              SET status = 'active', schema_version = $2,
                  updated_at = greatest(now(), updated_at), revision = revision + 1
              WHERE id = $1
              RETURNING ",
-            columns!()
+            TenantColumns::LIST
         ))
         .await?;
-    read(&transaction.query_one(&statement, &[&id.0, &schema_version]).await?)
+    TenantColumns::read(&transaction.query_one(&statement, &[&id, &schema_version]).await?)
 }
 
 /// Marks a tenant whose databases are gone as failed. Its places on the clusters are free, and its next databases get
 /// another name, as someone who is late may still clear up under the old one.
 pub async fn fail(transaction: &Transaction<'_>, id: TenantId) -> Result<Tenant> {
     let statement = transaction
-        .prepare_cached(concat!(
+        .prepare_cached(sql::text!(
             "UPDATE tenants
              SET status = 'failed', schema_version = 0, database_name = $2,
                  postgres_cluster = NULL, mongo_cluster = NULL,
                  updated_at = greatest(now(), updated_at), revision = revision + 1
              WHERE id = $1
              RETURNING ",
-            columns!()
+            TenantColumns::LIST
         ))
         .await?;
-    read(&transaction.query_one(&statement, &[&id.0, &new_database_name()]).await?)
+    TenantColumns::read(&transaction.query_one(&statement, &[&id, &new_database_name()]).await?)
 }
 
 const NOT_FOUND: Error = Error::NotFound { what: "tenant" };
@@ -301,30 +306,5 @@ const NOT_FOUND: Error = Error::NotFound { what: "tenant" };
 fn is_taken_slug(error: &tokio_postgres::Error) -> bool {
     error.as_db_error().is_some_and(|error| {
         *error.code() == SqlState::UNIQUE_VIOLATION && error.constraint() == Some("tenants_living_slug")
-    })
-}
-
-fn read_status(text: &str) -> Result<TenantStatus> {
-    text.parse().map_err(|_| Error::internal(format!("unknown tenant status `{text}`")))
-}
-
-/// Reads a row that begins with the columns of a tenant.
-pub(crate) fn read(row: &Row) -> Result<Tenant> {
-    Ok(Tenant {
-        id: TenantId(row.try_get(0)?),
-        name: row.try_get(1)?,
-        slug: row.try_get(2)?,
-        status: read_status(row.try_get(3)?)?,
-        mongo_database: row.try_get(4)?,
-        schema_version: row.try_get(5)?,
-        created_at: row.try_get(6)?,
-        updated_at: row.try_get(7)?,
-        limits: Limits {
-            max_agents: row.try_get(8)?,
-            max_contacts: row.try_get(9)?,
-            max_messages_month: row.try_get(10)?,
-        },
-        country: row.try_get(11)?,
-        revision: row.try_get(12)?,
     })
 }

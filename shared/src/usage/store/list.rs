@@ -1,4 +1,4 @@
-//! A page of tenants with their usage.
+//! Lists tenants with their usage, a page at a time.
 
 use deadpool_postgres::GenericClient;
 use time::Date;
@@ -6,53 +6,46 @@ use tokio_postgres::Row;
 
 use crate::{
     error::{Error, Result},
-    sql::Conditions,
-    tenants::{
-        self, Tenant,
-        store::{TenantFilter, columns},
-    },
+    sql::{self, Columns, Conditions},
+    tenants::{Tenant, TenantFilter, store::TenantColumns},
     types::{Cursor, Month, PageLimit, ValueCursor},
     usage::{Figure, MeasurementError, UsageRecord, UsageSort},
 };
 
-/// What a list is narrowed to.
+/// Which tenants a list contains.
 #[derive(Debug, Clone, Default)]
 pub struct UsageFilter {
-    /// By what the tenants are.
     pub tenants: TenantFilter,
-    /// Only those that use more of something than their limits allow, by what is kept here, or only the others.
+    /// Only tenants whose stored figures exceed a limit (`true`), or only the others (`false`).
     pub over_limit: Option<bool>,
 }
 
-/// In which order, and after which tenant.
+/// The order of a list, and the tenant after which a page begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UsageOrder {
     /// The newest tenant first.
     Newest {
-        /// Where the page before ended.
+        /// Where the previous page ended.
         after: Option<Cursor>,
     },
-    /// By a figure as it is kept here, tenants without it last, with the id breaking ties.
+    /// By a stored figure, tenants without it last. The id breaks ties.
     Figure {
-        /// By which.
         sort: UsageSort,
-        /// Where the page before ended: what [`UsageRow::position`] said.
+        /// Where the previous page ended: the [`UsageRow::position`] of its last row.
         after: Option<ValueCursor>,
     },
 }
 
-/// A tenant and what is kept of its usage.
+/// A tenant and its stored figures.
 #[derive(Debug, Clone)]
 pub struct UsageRow {
-    /// The tenant.
     pub tenant: Tenant,
-    /// Its usage.
     pub record: UsageRecord,
-    /// Where it stands in the order of the figure that was asked for.
+    /// The value of the figure that the list is sorted by.
     pub position: Option<i64>,
 }
 
-/// Whether a tenant uses more than its limits allow, in the month that `$` names.
+/// Whether a tenant exceeds a limit. The parameter that replaces `{}` is the current month.
 macro_rules! over_limit {
     () => {
         "(agents > max_agents OR contacts > max_contacts OR (month >= ${} AND \
@@ -60,7 +53,7 @@ macro_rules! over_limit {
     };
 }
 
-/// A page of tenants with their usage, and one more where the list goes on. `month` is the current one.
+/// Returns a page of tenants with their usage, and one more row when the list continues. `month` is the current one.
 pub async fn list(
     client: &impl GenericClient,
     filter: &UsageFilter,
@@ -70,39 +63,40 @@ pub async fn list(
 ) -> Result<Vec<UsageRow>> {
     let limit = limit.get() + 1;
     match order {
-        UsageOrder::Newest { after } => part(client, filter, month, Part::Newest(after), limit).await,
-        // One index has all: those with the figure in either direction, and then those without.
+        UsageOrder::Newest { after } => list_part(client, filter, month, UsageListPart::Newest(after), limit).await,
+        // One index serves both: the tenants with the figure, in either direction, and then those without it.
         UsageOrder::Figure { sort, after } => {
             let mut rows = Vec::new();
             let mut after_missing = None;
             match after {
                 Some(ValueCursor { value: None, id }) => after_missing = Some(id),
                 Some(ValueCursor { value: Some(value), id }) => {
-                    rows = part(client, filter, month, Part::Known(sort, Some((value, id))), limit).await?;
+                    rows =
+                        list_part(client, filter, month, UsageListPart::Known(sort, Some((value, id))), limit).await?;
                 }
-                None => rows = part(client, filter, month, Part::Known(sort, None), limit).await?,
+                None => rows = list_part(client, filter, month, UsageListPart::Known(sort, None), limit).await?,
             }
             if rows.len() < limit {
-                let missing = Part::Missing(sort.figure, after_missing);
-                rows.extend(part(client, filter, month, missing, limit - rows.len()).await?);
+                let missing = UsageListPart::Missing(sort.figure, after_missing);
+                rows.extend(list_part(client, filter, month, missing, limit - rows.len()).await?);
             }
             Ok(rows)
         }
     }
 }
 
-/// A part of a list that one index scan gives.
-enum Part {
+/// A part of a list that one index scan returns.
+enum UsageListPart {
     Newest(Option<Cursor>),
     Known(UsageSort, Option<(i64, uuid::Uuid)>),
     Missing(Figure, Option<uuid::Uuid>),
 }
 
-async fn part(
+async fn list_part(
     client: &impl GenericClient,
     filter: &UsageFilter,
     month: Month,
-    part: Part,
+    part: UsageListPart,
     limit: usize,
 ) -> Result<Vec<UsageRow>> {
     let (values, month) = (filter.tenants.values(), month.first_day());
@@ -114,13 +108,13 @@ async fn part(
         conditions.add(if over { condition } else { format!("{condition} IS NOT TRUE") });
     }
     let (position, order) = match &part {
-        Part::Newest(after) => {
+        UsageListPart::Newest(after) => {
             if let Some(cursor) = after {
                 conditions.continue_after(cursor);
             }
             ("NULL::bigint", "created_at DESC, id DESC".to_owned())
         }
-        Part::Known(sort, after) => {
+        UsageListPart::Known(sort, after) => {
             let (column, descending) = (column(sort.figure), sort.descending);
             let (sign, direction) = if descending { ("<", "DESC") } else { (">", "ASC") };
             conditions.add(format!("{column} IS NOT NULL"));
@@ -130,26 +124,22 @@ async fn part(
             }
             (column, format!("{column} {direction}, tenant_id {direction}"))
         }
-        Part::Missing(figure, after) => {
+        UsageListPart::Missing(figure, after) => {
             let column = column(*figure);
             conditions.add(format!("{column} IS NULL"));
             if let Some(id) = after {
                 let id = conditions.number(id);
                 conditions.add(format!("tenant_id < ${id}"));
             }
-            // The column is the same for all, but tells the planner which index has them in order.
+            // The column is NULL in all these rows. It is named so that the planner uses the index that is in this order.
             (column, format!("{column} DESC, tenant_id DESC"))
         }
     };
     let statement = client
         .prepare_cached(&format!(
-            concat!(
-                "SELECT ",
-                columns!(),
-                ", agents, agents_online, contacts, storage_bytes, month, messages_measured, measured_at, error, {} \
-                 FROM tenants JOIN tenant_usage ON tenant_id = id {} ORDER BY {} LIMIT $1"
-            ),
-            position,
+            "SELECT {}, {}, {position} FROM tenants JOIN tenant_usage ON tenant_id = id {} ORDER BY {} LIMIT $1",
+            TenantColumns::LIST,
+            RecordColumns::LIST,
             conditions.clause(),
             order
         ))
@@ -157,7 +147,7 @@ async fn part(
     conditions.query(client, &statement, read).await
 }
 
-/// The column that orders by a figure.
+/// The column that a list is sorted by.
 fn column(figure: Figure) -> &'static str {
     match figure {
         Figure::Agents => "agents",
@@ -168,21 +158,25 @@ fn column(figure: Figure) -> &'static str {
     }
 }
 
-fn read(row: &Row) -> Result<UsageRow> {
-    const AT: usize = tenants::store::COLUMNS;
-    let error: Option<&str> = row.try_get(AT + 7)?;
-    Ok(UsageRow {
-        tenant: tenants::store::read(row)?,
-        record: UsageRecord {
-            agents: row.try_get(AT)?,
-            agents_online: row.try_get(AT + 1)?,
-            contacts: row.try_get(AT + 2)?,
-            storage_bytes: row.try_get(AT + 3)?,
-            month: row.try_get::<_, Option<Date>>(AT + 4)?.map(Month::with),
-            messages: row.try_get(AT + 5)?,
-            measured_at: row.try_get(AT + 6)?,
-            error: error.map(|code| MeasurementError::from_text(code).unwrap_or(MeasurementError::Unexpected)),
+sql::columns! {
+    RecordColumns -> UsageRecord {
+        agents: "agents",
+        agents_online: "agents_online",
+        contacts: "contacts",
+        storage_bytes: "storage_bytes",
+        month: "month" via |first: Option<Date>| Ok(first.map(Month::with)),
+        messages: "messages_measured",
+        measured_at: "measured_at",
+        error: "error" via |code: Option<&str>| {
+            Ok(code.map(|code| MeasurementError::from_text(code).unwrap_or(MeasurementError::Unexpected)))
         },
-        position: row.try_get(AT + 8)?,
+    }
+}
+
+fn read(row: &Row) -> Result<UsageRow> {
+    Ok(UsageRow {
+        tenant: TenantColumns::read(row)?,
+        record: RecordColumns::read_at(row, TenantColumns::COUNT)?,
+        position: row.try_get(TenantColumns::COUNT + RecordColumns::COUNT)?,
     })
 }

@@ -1,20 +1,13 @@
-//! Usage: the table `tenant_usage`, and what goes with it.
-//!
-//! - [`list`] reads it, a page at a time.
-//! - [`claim_due`], [`find_targets`], [`record`] and [`fail`] are the measurement's.
-//! - [`find_people`] is the one that asks a tenant's own database.
-//! - [`list_active`] and [`count_messages`] bring the live counters into it, so that orders and filters go by them too.
-//!
-//! Whoever writes figures here looks whether they pass a threshold, in the same transaction.
+//! SQL of usage: the tables `tenant_usage` and `usage_thresholds`, and the counts in a tenant's own database.
 
-mod counted;
+mod counters;
 mod list;
-mod measured;
-mod people;
+mod measurement;
+mod tenant_database;
 mod thresholds;
 
-pub use counted::{Counted, count_messages, list_active};
+pub use counters::{ChangedCounter, list_active, try_lock_counters, update_counters};
 pub use list::{UsageFilter, UsageOrder, UsageRow, list};
-pub use measured::{DueTenants, Intervals, Target, claim_due, fail, find_targets, record};
-pub use people::{People, find_people};
-pub use thresholds::delete_before;
+pub use measurement::{DueTenants, RecordedFigures, claim_due, find_targets, update_failure, update_figures};
+pub use tenant_database::{UserCounts, count_users};
+pub use thresholds::{delete_thresholds_before, insert_thresholds, lock_tenants};

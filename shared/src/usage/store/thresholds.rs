@@ -1,4 +1,4 @@
-//! Thresholds that tenants' usage has passed.
+//! The thresholds that tenants have reached, by month.
 
 use std::collections::HashSet;
 
@@ -6,17 +6,16 @@ use deadpool_postgres::{GenericClient, Transaction};
 
 use crate::{
     error::Result,
-    events::{self, Event},
     types::{Month, TenantId},
     usage::Threshold,
 };
 
-/// The `type` of the event.
-const EVENT: &str = "tenant.usage_threshold_reached";
-
-/// Owes an event about each threshold that was not passed before in its month, and gives those. All are of one month.
-pub(super) async fn pass(transaction: &Transaction<'_>, reached: &[Threshold]) -> Result<Vec<Threshold>> {
-    let Some(first) = reached.first() else { return Ok(Vec::new()) };
+/// Inserts the thresholds that were reached in `month`, and returns those that were not recorded before.
+pub async fn insert_thresholds(
+    transaction: &Transaction<'_>,
+    month: Month,
+    reached: &[Threshold],
+) -> Result<Vec<Threshold>> {
     let statement = transaction
         .prepare_cached(
             "INSERT INTO usage_thresholds (tenant_id, month, figure, percent)
@@ -29,30 +28,27 @@ pub(super) async fn pass(transaction: &Transaction<'_>, reached: &[Threshold]) -
     let ids: Vec<_> = reached.iter().map(|threshold| threshold.tenant_id.0).collect();
     let figures: Vec<_> = reached.iter().map(|threshold| threshold.figure.as_str()).collect();
     let percents: Vec<_> = reached.iter().map(|threshold| threshold.percent).collect();
-    let rows = transaction.query(&statement, &[&first.month.first_day(), &ids, &figures, &percents]).await?;
-    if rows.is_empty() {
-        return Ok(Vec::new());
-    }
+    let rows = transaction.query(&statement, &[&month.first_day(), &ids, &figures, &percents]).await?;
     let mut new = HashSet::new();
     for row in &rows {
         new.insert((TenantId(row.try_get(0)?), row.try_get::<_, &str>(1)?, row.try_get::<_, i16>(2)?));
     }
     let is_new =
         |threshold: &&Threshold| new.contains(&(threshold.tenant_id, threshold.figure.as_str(), threshold.percent));
-    let passed: Vec<_> = reached.iter().filter(is_new).copied().collect();
-    // Whoever writes an event of a tenant holds the lock on its row, so that the events keep their order.
-    let statement =
-        transaction.prepare_cached("SELECT FROM tenants WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE").await?;
-    let ids: Vec<_> = passed.iter().map(|threshold| threshold.tenant_id.0).collect();
-    transaction.query(&statement, &[&ids]).await?;
-    for threshold in &passed {
-        events::store::insert_event(transaction, &Event::new(EVENT, threshold.tenant_id, threshold)).await?;
-    }
-    Ok(passed)
+    Ok(reached.iter().filter(is_new).copied().collect())
 }
 
-/// Forgets which thresholds were passed before a month, up to `limit` of them; gives how many.
-pub async fn delete_before(client: &impl GenericClient, month: Month, limit: i64) -> Result<u64> {
+/// Locks the rows of tenants in the order of their ids, so that two transactions cannot deadlock.
+pub async fn lock_tenants(transaction: &Transaction<'_>, tenant_ids: impl IntoIterator<Item = TenantId>) -> Result<()> {
+    let statement =
+        transaction.prepare_cached("SELECT FROM tenants WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE").await?;
+    let ids: Vec<_> = tenant_ids.into_iter().map(|id| id.0).collect();
+    transaction.query(&statement, &[&ids]).await?;
+    Ok(())
+}
+
+/// Deletes up to `limit` thresholds of the months before `month`, and returns their number.
+pub async fn delete_thresholds_before(client: &impl GenericClient, month: Month, limit: i64) -> Result<u64> {
     let statement = client
         .prepare_cached(
             "DELETE FROM usage_thresholds

@@ -1,0 +1,75 @@
+//! Tokens that super-admins get when they sign in.
+
+use serde::Serialize;
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::{
+    auth::{PrivateKey, SUPER_ADMIN_ROLE},
+    config::{ConfigError, SigningConfig, TokenConfig},
+    error::Result,
+    types::SuperAdminId,
+};
+
+/// Signs tokens of super-admins with one private key.
+pub struct TokenSigner {
+    key: PrivateKey,
+    issuer: String,
+    audience: String,
+    ttl: time::Duration,
+}
+
+/// A new bearer token (RFC 6750).
+#[derive(Serialize, ToSchema)]
+pub struct IssuedToken {
+    /// The JWT in compact form.
+    pub access_token: String,
+    /// Always `Bearer`.
+    #[schema(example = "Bearer")]
+    pub token_type: &'static str,
+    /// Seconds until it expires.
+    #[schema(example = 28_800)]
+    pub expires_in: i64,
+}
+
+#[derive(Serialize)]
+struct TokenClaims<'a> {
+    iss: &'a str,
+    aud: &'a str,
+    sub: SuperAdminId,
+    role: &'static str,
+    iat: i64,
+    exp: i64,
+    jti: Uuid,
+    epoch: i32,
+}
+
+impl TokenSigner {
+    pub fn new(signing: &SigningConfig, tokens: &TokenConfig) -> Result<Self, ConfigError> {
+        Ok(Self {
+            key: PrivateKey::read("JWT_SIGNING_KEY", &signing.key, &signing.key_id)?,
+            issuer: tokens.issuer.clone(),
+            audience: tokens.audience.clone(),
+            ttl: signing.ttl.try_into().map_err(|error| ConfigError::invalid("JWT_TTL_SECONDS", error))?,
+        })
+    }
+
+    /// A token for a super-admin who signs in now. It is valid until it expires or the super-admin's session epoch changes.
+    pub fn sign(&self, super_admin: SuperAdminId, session_epoch: i32) -> Result<IssuedToken> {
+        let now = OffsetDateTime::now_utc().unix_timestamp();
+        let expires_in = self.ttl.whole_seconds();
+        let claims = TokenClaims {
+            iss: &self.issuer,
+            aud: &self.audience,
+            sub: super_admin,
+            role: SUPER_ADMIN_ROLE,
+            iat: now,
+            exp: now + expires_in,
+            jti: Uuid::now_v7(),
+            epoch: session_epoch,
+        };
+        let access_token = self.key.sign("JWT", &claims)?;
+        Ok(IssuedToken { access_token, token_type: "Bearer", expires_in })
+    }
+}

@@ -1,0 +1,67 @@
+//! Readings of the channels' providers.
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use crate::types::{Channel, optional_timestamp};
+
+/// The providers of the channels.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+pub struct Integrations {
+    /// WhatsApp.
+    pub whatsapp: IntegrationReading,
+    /// Instagram.
+    pub instagram: IntegrationReading,
+    /// Messenger.
+    pub messenger: IntegrationReading,
+    /// E-mail.
+    pub email: IntegrationReading,
+}
+
+impl Integrations {
+    pub(in crate::health::checks) fn each(&self) -> [(Channel, &IntegrationReading); 4] {
+        [
+            (Channel::WhatsApp, &self.whatsapp),
+            (Channel::Instagram, &self.instagram),
+            (Channel::Messenger, &self.messenger),
+            (Channel::Email, &self.email),
+        ]
+    }
+}
+
+/// A provider.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+pub struct IntegrationReading {
+    /// The status of the provider, as far as it is known.
+    pub status: IntegrationStatus,
+    /// The number of active tenants with a connected channel of this kind; `null` when the platform database does not
+    /// respond.
+    pub tenants: Option<i64>,
+    /// The ingestor's last success with the provider, if the status is derived from it.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "optional_timestamp",
+        deserialize_with = "time::serde::rfc3339::option::deserialize"
+    )]
+    #[cfg_attr(feature = "http", schema(value_type = Option<String>, format = DateTime))]
+    pub last_success_at: Option<OffsetDateTime>,
+    /// Why the status is not `operational`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// The status of a provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum IntegrationStatus {
+    Operational,
+    /// It works in part, or its last success is too long ago.
+    Degraded,
+    Down,
+    /// Nothing is known about it.
+    NotConfigured,
+}

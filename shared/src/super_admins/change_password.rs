@@ -1,0 +1,55 @@
+//! A super-admin changes the own password.
+
+use secrecy::SecretString;
+use serde_json::json;
+
+use crate::{
+    audit::{self, AuditEntry},
+    auth::{IssuedToken, TokenSigner},
+    clients::postgres::Postgres,
+    error::{Error, Result},
+    passwords,
+    super_admins::{Principal, SignInRateLimiter, check_new_password, store},
+    types::{NewPassword, SuperAdminId},
+};
+
+const ACTION: &str = "admin.change_password";
+
+pub struct ChangePassword<'a> {
+    pub principal: &'a Principal,
+    pub current_password: &'a SecretString,
+    pub new_password: &'a NewPassword,
+}
+
+/// Ends every session of the principal and issues a token for a new one. Attempts are limited as in
+/// [`sign_in`](super::sign_in), because the current password could be guessed here too.
+pub async fn change_password(
+    platform: &Postgres,
+    rate_limiter: &SignInRateLimiter,
+    signer: &TokenSigner,
+    ChangePassword { principal, current_password, new_password }: &ChangePassword<'_>,
+) -> Result<IssuedToken> {
+    let (Some(email), Ok(id)) = (&principal.email, principal.id.parse::<SuperAdminId>()) else {
+        return Err(no_password());
+    };
+    check_new_password(new_password, email, "/new_password")?;
+    rate_limiter.check(&principal.id, principal.actor().source_address).await?;
+    let credentials = store::find_own_credentials(&platform.get().await?, id).await?.ok_or_else(no_password)?;
+    let entry = AuditEntry::done(principal.actor(), ACTION, None, json!({}));
+    if !passwords::verify(current_password, Some(&credentials.password_hash)).await? {
+        audit::store::insert(&platform.get().await?, &entry.refused()).await?;
+        return Err(Error::invalid_body("/current_password", "is not your password"));
+    }
+    rate_limiter.reset(&principal.id).await;
+    let password_hash = passwords::hash(new_password.expose()).await?;
+    let mut connection = platform.get().await?;
+    let transaction = connection.transaction().await?;
+    let session_epoch = store::set_password(&transaction, id, &password_hash).await?;
+    audit::store::insert(&transaction, &entry).await?;
+    transaction.commit().await?;
+    signer.sign(id, session_epoch)
+}
+
+fn no_password() -> Error {
+    Error::Conflict("You sign in at the identity provider and have no password here".to_owned())
+}

@@ -1,0 +1,68 @@
+//! Credentials, and the first account.
+
+use deadpool_postgres::GenericClient;
+use tokio_postgres::Row;
+
+use crate::{
+    error::Result,
+    types::{EmailAddress, SuperAdminId},
+};
+
+#[derive(Debug, Clone)]
+pub struct StoredCredentials {
+    pub id: SuperAdminId,
+    /// Argon2id in the PHC string format.
+    pub password_hash: String,
+    /// The epoch of new sessions.
+    pub session_epoch: i32,
+}
+
+/// The credentials of the active super-admin with this e-mail address, regardless of case. `None` also for a super-admin
+/// who signs in at the identity provider.
+pub async fn find_credentials(client: &impl GenericClient, email: &str) -> Result<Option<StoredCredentials>> {
+    let statement = client
+        .prepare_cached(
+            "SELECT id, password_hash, session_epoch
+             FROM super_admins
+             WHERE lower(email) = lower($1) AND disabled_at IS NULL AND password_hash IS NOT NULL",
+        )
+        .await?;
+    client.query_opt(&statement, &[&email]).await?.map(|row| read_credentials(&row)).transpose()
+}
+
+/// The credentials of an active super-admin. `None` also for one who signs in at the identity provider.
+pub async fn find_own_credentials(client: &impl GenericClient, id: SuperAdminId) -> Result<Option<StoredCredentials>> {
+    let statement = client
+        .prepare_cached(
+            "SELECT id, password_hash, session_epoch
+             FROM super_admins
+             WHERE id = $1 AND disabled_at IS NULL AND password_hash IS NOT NULL",
+        )
+        .await?;
+    client.query_opt(&statement, &[&id.0]).await?.map(|row| read_credentials(&row)).transpose()
+}
+
+fn read_credentials(row: &Row) -> Result<StoredCredentials> {
+    Ok(StoredCredentials {
+        id: SuperAdminId(row.try_get(0)?),
+        password_hash: row.try_get(1)?,
+        session_epoch: row.try_get(2)?,
+    })
+}
+
+/// Whether any super-admin exists.
+pub async fn exists(client: &impl GenericClient) -> Result<bool> {
+    Ok(client.query_one("SELECT EXISTS (SELECT FROM super_admins)", &[]).await?.try_get(0)?)
+}
+
+/// Inserts an owner, unless a super-admin exists. Returns whether it did.
+pub async fn insert_first(client: &impl GenericClient, email: &EmailAddress, password_hash: &str) -> Result<bool> {
+    let statement = client
+        .prepare_cached(
+            "INSERT INTO super_admins (id, email, password_hash, role)
+             SELECT $1, $2, $3, 'owner' WHERE NOT EXISTS (SELECT FROM super_admins)",
+        )
+        .await?;
+    let inserted = client.execute(&statement, &[&SuperAdminId::generate().0, &email.as_str(), &password_hash]).await?;
+    Ok(inserted == 1)
+}

@@ -1,0 +1,95 @@
+//! An owner changes, disables or enables a super-admin, or sets another password.
+
+use serde_json::{Value, json};
+
+use crate::{
+    audit::{self, AuditEntry},
+    clients::postgres::Postgres,
+    error::{Error, Result},
+    http::IfMatch,
+    passwords,
+    revocations::{self, EndReason, EndedImpersonation},
+    super_admins::{SuperAdmin, SuperAdminStatus, check_new_password, store},
+    types::{Actor, NewPassword, SuperAdminId, SuperAdminRole},
+};
+
+/// `None` leaves a value unchanged.
+pub struct UpdateSuperAdmin<'a> {
+    pub actor: Actor<'a>,
+    pub id: SuperAdminId,
+    pub if_match: &'a IfMatch,
+    pub role: Option<SuperAdminRole>,
+    pub status: Option<SuperAdminStatus>,
+    pub password: Option<&'a NewPassword>,
+}
+
+pub struct UpdatedSuperAdmin {
+    pub super_admin: SuperAdmin,
+    /// The caller passes them to the deny list and pokes the relay.
+    pub ended_impersonations: Vec<EndedImpersonation>,
+}
+
+/// Commits the change, the end of impersonations that the super-admin may no longer hold, and the audit entry together.
+/// A command that changes nothing writes nothing.
+pub async fn update(platform: &Postgres, command: &UpdateSuperAdmin<'_>) -> Result<UpdatedSuperAdmin> {
+    // No connection is held while the password is hashed, because that takes longer than all other work together.
+    let password_hash = match command.password {
+        Some(password) => Some(passwords::hash(password.expose()).await?),
+        None => None,
+    };
+    let id = command.id;
+    let mut connection = platform.get().await?;
+    let transaction = connection.transaction().await?;
+    // Every transaction takes this lock before it locks the row. Another order could deadlock.
+    let owners = store::lock_owners(&transaction).await?;
+    let before = store::find_for_update(&transaction, id).await?;
+    command.if_match.check(before.revision, "super-admin")?;
+    let role = command.role.unwrap_or(before.role);
+    let status = command.status.unwrap_or(before.status);
+    let remains_owner = role == SuperAdminRole::Owner && status == SuperAdminStatus::Active;
+    if owners == [id] && !remains_owner {
+        return Err(Error::Conflict("Cannot demote or disable the last owner".to_owned()));
+    }
+    if let Some(password) = command.password {
+        if before.subject.is_some() {
+            let detail = "The super-admin signs in at the identity provider and has no password here";
+            return Err(Error::Conflict(detail.to_owned()));
+        }
+        check_new_password(password, &before.email, "/password")?;
+    }
+    if let Some(password_hash) = &password_hash {
+        store::set_password(&transaction, id, password_hash).await?;
+    }
+    if role == before.role && status == before.status && password_hash.is_none() {
+        return Ok(UpdatedSuperAdmin { super_admin: before, ended_impersonations: Vec::new() });
+    }
+    let after = store::update(&transaction, id, role, status).await?;
+    let ended_impersonations = match end_reason(&before, &after) {
+        Some(reason) => revocations::store::end_of_super_admin(&transaction, id, reason, command.actor).await?,
+        None => Vec::new(),
+    };
+    let details = json!({
+        "admin_id": id,
+        "before": audited(&before),
+        "after": audited(&after),
+        "password_set": password_hash.is_some(),
+    });
+    audit::store::insert(&transaction, &AuditEntry::done(command.actor, "admin.update", None, details)).await?;
+    transaction.commit().await?;
+    Ok(UpdatedSuperAdmin { super_admin: after, ended_impersonations })
+}
+
+/// Why the super-admin's impersonations end, if they do. A demotion ends them all, because each may have been started with
+/// a permission that is lost.
+fn end_reason(before: &SuperAdmin, after: &SuperAdmin) -> Option<EndReason> {
+    if after.status == SuperAdminStatus::Disabled {
+        Some(EndReason::OperatorDisabled)
+    } else {
+        (!after.role.allows(before.role)).then_some(EndReason::OperatorRoleChanged)
+    }
+}
+
+/// The values that a command can change, and the e-mail address.
+fn audited(super_admin: &SuperAdmin) -> Value {
+    json!({ "email": super_admin.email, "role": super_admin.role, "status": super_admin.status })
+}

@@ -1,0 +1,24 @@
+//! Why a tenant could not be measured.
+
+use crate::{error::Error, usage::MeasurementError};
+
+/// Why a tenant could not be measured.
+#[derive(Debug)]
+pub struct MeasurementFailure {
+    /// Shown to super-admins.
+    pub code: MeasurementError,
+    /// For the log only.
+    pub cause: Option<Error>,
+}
+
+impl MeasurementFailure {
+    pub(super) fn new(code: MeasurementError) -> Self {
+        Self { code, cause: None }
+    }
+
+    /// The failure of a store: `unavailable` if the cause is transient.
+    pub(super) fn of(cause: Error, unavailable: MeasurementError) -> Self {
+        let code = if cause.is_transient() { unavailable } else { MeasurementError::Unexpected };
+        Self { code, cause: Some(cause) }
+    }
+}

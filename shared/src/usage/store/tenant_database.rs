@@ -1,0 +1,30 @@
+//! Counts in a tenant's own PostgreSQL database.
+
+use std::time::Duration;
+
+use tokio_postgres::Client;
+
+use crate::error::Result;
+
+/// The users of a tenant, and the size of its PostgreSQL database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UserCounts {
+    /// Users that are not deactivated.
+    pub active: i64,
+    /// Active users that are online.
+    pub online: i64,
+    pub database_bytes: i64,
+}
+
+/// Counts over a connection to the tenant's database. The server cancels the query after `timeout`.
+pub async fn count_users(client: &Client, timeout: Duration) -> Result<UserCounts> {
+    client.batch_execute(&format!("SET statement_timeout = {}", timeout.as_millis())).await?;
+    let row = client
+        .query_one(
+            "SELECT count(*), count(*) FILTER (WHERE online_until > now()), pg_database_size(current_database())
+             FROM users WHERE status = 'active'",
+            &[],
+        )
+        .await?;
+    Ok(UserCounts { active: row.try_get(0)?, online: row.try_get(1)?, database_bytes: row.try_get(2)? })
+}

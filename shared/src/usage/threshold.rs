@@ -1,0 +1,75 @@
+//! Thresholds: shares of a limit that a tenant's usage may reach.
+
+use serde::Serialize;
+
+use crate::types::{Limits, Month, TenantId};
+use crate::usage::Figure;
+
+/// A share of a limit that a tenant's usage has reached. Each is announced once a month.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Threshold {
+    pub tenant_id: TenantId,
+    pub figure: Figure,
+    /// The share, in percent of the limit.
+    pub percent: i16,
+    /// The figure when the threshold was reached.
+    pub value: i64,
+    /// The limit when the threshold was reached.
+    pub limit: i64,
+    pub month: Month,
+}
+
+impl Threshold {
+    /// The shares that are announced.
+    pub const PERCENTS: [i16; 2] = [80, 100];
+
+    /// The thresholds that a tenant with these figures has reached. A figure of 0 reaches none, even with a limit of 0.
+    pub fn reached(
+        tenant_id: TenantId,
+        month: Month,
+        limits: &Limits,
+        figures: &[(Figure, i64)],
+    ) -> impl Iterator<Item = Self> {
+        figures.iter().flat_map(move |(figure, value)| {
+            let limit = figure.limit(limits).filter(|_| *value > 0);
+            let reached =
+                move |percent: &i16, limit: i64| i128::from(*value) * 100 >= i128::from(limit) * i128::from(*percent);
+            limit.into_iter().flat_map(move |limit| {
+                let percents = Self::PERCENTS.into_iter().filter(move |percent| reached(percent, limit));
+                percents.map(move |percent| Self { tenant_id, figure: *figure, percent, value: *value, limit, month })
+            })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NONE: [i16; 0] = [];
+
+    fn reached(limit: Option<i64>, value: i64) -> Vec<i16> {
+        let limits = Limits { max_agents: limit, max_contacts: None, max_messages_month: None };
+        let figures = [(Figure::Agents, value), (Figure::StorageBytes, i64::MAX)];
+        Threshold::reached(TenantId::generate(), Month::current(), &limits, &figures)
+            .map(|threshold| threshold.percent)
+            .collect()
+    }
+
+    #[test]
+    fn a_threshold_is_reached_at_exactly_its_share_and_not_below() {
+        assert_eq!(reached(Some(10), 7), NONE);
+        assert_eq!(reached(Some(10), 8), [80]);
+        assert_eq!(reached(Some(10), 9), [80]);
+        assert_eq!(reached(Some(10), 10), [80, 100]);
+        assert_eq!(reached(Some(1), 1), [80, 100]);
+        assert_eq!(reached(Some(i64::MAX), i64::MAX), [80, 100]);
+    }
+
+    #[test]
+    fn a_figure_of_zero_and_an_unlimited_figure_reach_no_threshold() {
+        assert_eq!(reached(Some(0), 0), NONE);
+        assert_eq!(reached(Some(0), 1), [80, 100]);
+        assert_eq!(reached(None, i64::MAX), NONE);
+    }
+}

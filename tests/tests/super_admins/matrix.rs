@@ -1,0 +1,94 @@
+//! Permissions by role and route. The routes come from the code: a route that is missing in the table fails the test.
+
+use std::collections::BTreeMap;
+
+use reqwest::{Method, StatusCode};
+use shared::types::SuperAdminRole::{self, Operator, Owner, Viewer};
+use tests::{
+    Api, World,
+    api::{Parts, all_routes, answer},
+    tokens,
+};
+
+use crate::SignedIn;
+
+/// The role that each route needs. `None`: the route needs no token.
+const NEEDED: &[(&str, &str, Option<SuperAdminRole>)] = &[
+    ("GET", "/.well-known/jwks.json", None),
+    ("GET", "/admins", Some(Viewer)),
+    ("POST", "/admins", Some(Owner)),
+    ("PATCH", "/admins/{id}", Some(Owner)),
+    ("GET", "/audit", Some(Viewer)),
+    ("POST", "/auth/change-password", Some(Viewer)),
+    ("POST", "/auth/login", None),
+    ("GET", "/health", Some(Viewer)),
+    ("GET", "/health/history", Some(Viewer)),
+    ("GET", "/impersonations", Some(Viewer)),
+    ("POST", "/impersonations", Some(Operator)),
+    ("DELETE", "/impersonations/{id}", Some(Operator)),
+    ("GET", "/impersonations/{id}", Some(Viewer)),
+    ("GET", "/docs", None),
+    ("GET", "/openapi.json", None),
+    ("GET", "/tenants", Some(Viewer)),
+    ("POST", "/tenants", Some(Operator)),
+    ("GET", "/tenants/usage", Some(Viewer)),
+    ("GET", "/tenants/{id}", Some(Viewer)),
+    ("PATCH", "/tenants/{id}", Some(Operator)),
+    ("GET", "/tenants/{id}/operations", Some(Viewer)),
+    ("POST", "/tenants/{id}/retry", Some(Operator)),
+    ("GET", "/users", Some(Viewer)),
+    ("POST", "/users", Some(Operator)),
+    ("PATCH", "/users/{id}", Some(Operator)),
+];
+
+#[tokio::test]
+async fn each_role_may_use_exactly_the_routes_that_it_is_allowed() {
+    let world = World::new().await;
+    let parts = Parts::of(&world);
+    let api = Api::with(&parts).await;
+    let mut table: BTreeMap<(String, String), Option<SuperAdminRole>> =
+        NEEDED.iter().map(|(method, path, needed)| (((*method).to_owned(), (*path).to_owned()), *needed)).collect();
+    let super_admins = [
+        SignedIn::with(&world, &api, Owner).await,
+        SignedIn::with(&world, &api, Operator).await,
+        SignedIn::with(&world, &api, Viewer).await,
+    ];
+    let disabled = SignedIn::with(&world, &api, Owner).await;
+    let sql = "UPDATE super_admins SET disabled_at = now() WHERE id = $1";
+    world.client().await.execute(sql, &[&disabled.id.0]).await.unwrap();
+    let mut refusals = 0;
+    println!("{:<38} owner operator viewer disabled", "");
+    for (method, path) in all_routes(&parts) {
+        let path = path.trim_start_matches("/api/super-admin").to_owned();
+        let Some(needed) = table.remove(&(method.to_string(), path.clone())) else {
+            panic!("{method} {path} is missing in NEEDED");
+        };
+        let Some(needed) = needed else { continue };
+        let url = path.replace("{id}", tokens::UNKNOWN);
+        let mut line = format!("{:<38}", format!("{method} {path}"));
+        for (super_admin, role) in super_admins.iter().zip([Owner, Operator, Viewer]) {
+            let answer = answer(super_admin.request(method.clone(), &url)).await;
+            let refused = answer.status == StatusCode::FORBIDDEN;
+            assert_eq!(refused, !role.allows(needed), "{method} {path} as {role:?}: {}", answer.text);
+            assert_ne!(answer.status, StatusCode::UNAUTHORIZED, "{method} {path} as {role:?}: {}", answer.text);
+            line.push_str(if refused { "  -    " } else { "  yes  " });
+            refusals += i64::from(refused);
+        }
+        let answer = answer(disabled.request(method.clone(), &url)).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{method} {path}, disabled: {}", answer.text);
+        refusals += 1;
+        println!("{line}   -");
+    }
+    assert!(table.is_empty(), "the table contains unknown routes: {table:?}");
+    let recorded = world.count("SELECT FROM audit WHERE action = 'access.refused' AND outcome = 'refused'").await;
+    assert_eq!(recorded, refusals);
+}
+
+#[tokio::test]
+async fn an_unknown_method_is_not_allowed_for_any_role() {
+    let world = World::new().await;
+    let api = Api::of(&world).await;
+    let viewer = SignedIn::with(&world, &api, Viewer).await;
+    let answer = answer(viewer.request(Method::DELETE, "/tenants")).await;
+    assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED);
+}

@@ -1,0 +1,80 @@
+//! `POST /auth/change-password`, and a password that an owner sets.
+
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+use shared::types::SuperAdminRole::{Operator, Viewer};
+use tests::{Api, PASSWORD, World, api::answer};
+
+use crate::SignedIn;
+
+const NEW: &str = "tidal-mango-orbit-42";
+
+#[tokio::test]
+async fn changing_the_password_ends_every_other_session() {
+    let world = World::new().await;
+    let api = Api::of(&world).await;
+    let mut viewer = SignedIn::with(&world, &api, Viewer).await;
+    let changed =
+        viewer.post("/auth/change-password", &json!({"current_password": PASSWORD, "new_password": NEW})).await;
+    assert_eq!(changed.status, StatusCode::OK, "{}", changed.text);
+    assert_eq!(viewer.get("/tenants").await.status, StatusCode::UNAUTHORIZED);
+    viewer.token = changed.json["access_token"].as_str().unwrap().to_owned();
+    assert_eq!(viewer.get("/tenants").await.status, StatusCode::OK);
+    let row = world.client().await.query_one("SELECT email FROM super_admins WHERE id = $1", &[&viewer.id.0]).await;
+    let email: String = row.unwrap().get(0);
+    for (password, status) in [(PASSWORD, StatusCode::UNAUTHORIZED), (NEW, StatusCode::OK)] {
+        let body = json!({"email": email, "password": password});
+        assert_eq!(answer(api.anonymous(Method::POST, "/auth/login").json(&body)).await.status, status);
+    }
+    assert_eq!(world.count("SELECT FROM audit WHERE action = 'admin.change_password' AND outcome = 'done'").await, 1);
+    let secrets = "SELECT FROM audit WHERE details::text ILIKE '%mango%' OR details::text ILIKE '%argon2%'";
+    assert_eq!(world.count(secrets).await, 0);
+}
+
+#[tokio::test]
+async fn a_wrong_current_password_is_refused_and_attempts_are_limited() {
+    let world = World::new().await;
+    let api = Api::of(&world).await;
+    let viewer = SignedIn::with(&world, &api, Viewer).await;
+    let body = json!({"current_password": "wrong", "new_password": NEW});
+    for _ in 0..10 {
+        let refused = viewer.post("/auth/change-password", &body).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", refused.text);
+        assert_eq!(refused.faults(), ["/current_password"]);
+    }
+    let right = json!({"current_password": PASSWORD, "new_password": NEW});
+    let refused = viewer.post("/auth/change-password", &right).await;
+    assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS, "{}", refused.text);
+    assert!(refused.header("retry-after").parse::<u64>().unwrap() > 0);
+    assert_eq!(viewer.get("/tenants").await.status, StatusCode::OK);
+    let refusals = "SELECT FROM audit WHERE action = 'admin.change_password' AND outcome = 'refused'";
+    assert_eq!(world.count(refusals).await, 10);
+}
+
+#[tokio::test]
+async fn common_passwords_are_refused_and_no_kinds_of_characters_are_required() {
+    let world = World::new().await;
+    let api = Api::of(&world).await;
+    let viewer = SignedIn::with(&world, &api, Viewer).await;
+    for bad in ["password1234", "qwertyuiop12", "iloveyou1234", "aaaaaaaaaaaaaaa", "short"] {
+        let body = json!({"current_password": PASSWORD, "new_password": bad});
+        let refused = viewer.post("/auth/change-password", &body).await;
+        assert_eq!(
+            (refused.status, refused.faults()),
+            (StatusCode::UNPROCESSABLE_ENTITY, vec!["/new_password".to_owned()])
+        );
+        assert!(!refused.text.contains(bad), "{}", refused.text);
+    }
+    let body = json!({"current_password": PASSWORD, "new_password": "violet harbour lantern moss"});
+    assert_eq!(viewer.post("/auth/change-password", &body).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_password_set_by_an_owner_ends_the_super_admins_sessions() {
+    let world = World::new().await;
+    let api = Api::of(&world).await;
+    let super_admin = SignedIn::with(&world, &api, Operator).await;
+    let set = api.patch(&format!("/admins/{}", super_admin.id), &json!({"password": NEW})).await;
+    assert_eq!(set.status, StatusCode::OK, "{}", set.text);
+    assert_eq!(super_admin.get("/tenants").await.status, StatusCode::UNAUTHORIZED);
+}
