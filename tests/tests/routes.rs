@@ -13,12 +13,12 @@ fn repository() -> PathBuf {
 }
 
 /// `METHOD path function`
-type Routes = BTreeSet<String>;
+type RouteSet = BTreeSet<String>;
 
-fn in_the_watch_router() -> Routes {
+fn in_the_watch_router() -> RouteSet {
     let manifest: toml::Table = fs::read_to_string(repository().join("Cargo.toml")).unwrap().parse().unwrap();
     let router = &manifest["workspace"]["metadata"]["lambda"]["watch"]["router"];
-    let mut found = Routes::new();
+    let mut found = RouteSet::new();
     for (path, entries) in router.as_table().unwrap() {
         for entry in entries.as_array().unwrap() {
             let (method, function) = (entry["method"].as_str().unwrap(), entry["function"].as_str().unwrap());
@@ -28,10 +28,10 @@ fn in_the_watch_router() -> Routes {
     found
 }
 
-fn in_the_template() -> Routes {
+fn in_the_template() -> RouteSet {
     let text = fs::read_to_string(repository().join("infra/template.yaml")).unwrap();
     let template: serde_json::Value = yaml_serde::from_str(&untagged(&text)).unwrap();
-    let mut found = Routes::new();
+    let mut found = RouteSet::new();
     for resource in template["Resources"].as_object().unwrap().values() {
         if resource["Type"] != "AWS::Serverless::Function" {
             continue;

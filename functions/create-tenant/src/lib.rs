@@ -16,8 +16,8 @@ use shared::{
     error::Error,
     events::{self, Dispatcher},
     http::{
-        Answer, BASE_PATH, BodyErrors, Created, Field, Fingerprints, IdempotencyKey, IdempotentRequest, JsonBody,
-        LimitsBody, Result, Routes,
+        BASE_PATH, BodyErrors, Created, Field, Fingerprints, IdempotencyKey, IdempotentRequest, IdempotentResponse,
+        JsonBody, LimitsBody, Result, Routes,
     },
     operations::{self, OperationKind},
     passwords, routes,
@@ -135,7 +135,7 @@ async fn create_tenant(
             },
         )
         .await?;
-    if let Answer::First((_, operation_id), _) = &answer {
+    if let IdempotentResponse::First((_, operation_id), _) = &answer {
         app.dispatcher.provision(&platform, *operation_id).await;
     }
     Ok(answer.into_response())

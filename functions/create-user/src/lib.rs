@@ -4,18 +4,16 @@ use std::sync::Arc;
 
 use axum::{
     extract::{FromRef, State},
-    http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
 use deserr::Deserr;
 use shared::{
     clients::tenant_databases::TenantDatabases,
     config::{ConfigError, FromEnv, IdempotencyConfig, QueueConfig},
-    error::Error,
     events::Dispatcher,
     http::{
-        BASE_PATH, BodyErrors, Fingerprints, Held, IdempotencyKey, IdempotentRequest, JsonBody, Replayable, Result,
-        Routes, etag,
+        BASE_PATH, BodyErrors, Created, Fingerprints, IdempotencyKey, IdempotentRequest, IdempotentResponse, JsonBody,
+        JsonResponse, Result, Routes,
     },
     routes,
     super_admins::{AuthContext, MayOperate},
@@ -27,7 +25,7 @@ use utoipa::ToSchema;
 /// The stores and settings of the function.
 #[derive(Clone, FromRef)]
 pub struct App {
-    pub gate: AuthContext,
+    pub auth: AuthContext,
     pub databases: TenantDatabases,
     pub fingerprints: Fingerprints,
     pub dispatcher: Arc<Dispatcher>,
@@ -36,7 +34,7 @@ pub struct App {
 impl App {
     pub fn from_env() -> Result<Self, ConfigError> {
         Ok(Self {
-            gate: AuthContext::from_env()?,
+            auth: AuthContext::from_env()?,
             databases: TenantDatabases::from_env()?,
             fingerprints: Fingerprints::new(&IdempotencyConfig::from_env()?),
             dispatcher: Arc::new(Dispatcher::new(QueueConfig::from_env()?)),
@@ -56,15 +54,12 @@ struct UserRequest {
     /// The tenant. It must be active.
     tenant_id: TenantId,
     /// E-mail address, unique in the tenant regardless of case.
-    #[schema(value_type = String, format = Email, max_length = 254, example = "budi@kopikenangan.example")]
     email: EmailAddress,
     /// Display name, in one visible line.
-    #[schema(value_type = String, format = "single-line", min_length = 1, max_length = 120, example = "Budi Santoso")]
     full_name: FullName,
     /// Role in the tenant.
     role: UserRole,
     /// Password. There are no rules about kinds of characters, but passwords that are easy to guess are rejected.
-    #[schema(value_type = String, format = Password, min_length = 12, max_length = 128, example = "tidal-mango-orbit-42")]
     password: NewPassword,
 }
 
@@ -91,7 +86,7 @@ async fn create_user(
     JsonBody { value: body, bytes }: JsonBody<UserRequest>,
 ) -> Result<Response> {
     tracing::Span::current().record("tenant.id", tracing::field::display(body.tenant_id));
-    let request = IdempotentRequest::new(&app.fingerprints, &admin, format!("POST {BASE_PATH}/users"), key, &bytes)?;
+    let request = IdempotentRequest::new(&app.fingerprints, &admin.id, format!("POST {BASE_PATH}/users"), key, &bytes)?;
     let command = CreateUser {
         actor: admin.actor(),
         tenant_id: body.tenant_id,
@@ -102,29 +97,27 @@ async fn create_user(
         request: request.mark(),
     };
     command.check_password()?;
-    let platform = app.gate.platform.get().await?;
-    if let Some(replayed) = request.find(&platform).await? {
-        return Ok(replayed);
+    let platform = app.auth.platform.get().await?;
+    if let Some(stored) = request.find(&platform).await? {
+        return Ok(stored.again());
     }
     let prepared = create::prepare(platform, &command).await?;
-    let mut session = match request.hold(app.gate.platform.get().await?).await? {
-        Held::Now(session) => session,
-        Held::Before(replayed) => return Ok(replayed),
-    };
-    let created = create::create(&mut session, &app.databases, &command, &prepared, async |transaction, user| {
-        request.complete(transaction, &response(user)?).await
-    });
-    let created = created.await;
-    request.release(session).await?;
-    let response = response(&created?)?;
-    app.dispatcher.poke_relay().await;
+    let response = request
+        .run_in_session(app.auth.platform.get().await?, async |session| {
+            create::create(session, &app.databases, &command, &prepared, async |transaction, user| {
+                let response = created(user).to_replayable()?;
+                request.complete(transaction, &response).await?;
+                Ok(response)
+            })
+            .await
+        })
+        .await?;
+    if let IdempotentResponse::First(..) = &response {
+        app.dispatcher.poke_relay().await;
+    }
     Ok(response.into_response())
 }
 
-fn response(user: &User) -> Result<Replayable, Error> {
-    Ok(Replayable {
-        status: StatusCode::CREATED,
-        headers: vec![(header::ETAG, etag(user.revision))],
-        body: serde_json::to_string(user).map_err(Error::internal)?,
-    })
+fn created(user: &User) -> Created<&User> {
+    Created { body: user, location: None, revision: Some(user.revision) }
 }

@@ -21,7 +21,7 @@ use shared::{
 /// The stores and settings of the function.
 #[derive(Clone, FromRef)]
 pub struct App {
-    pub gate: AuthContext,
+    pub auth: AuthContext,
     /// The tenants' own records.
     pub databases: TenantDatabases,
     pub deny_list: Arc<DenyList>,
@@ -31,7 +31,7 @@ pub struct App {
 impl App {
     pub fn from_env() -> Result<Self, ConfigError> {
         Ok(Self {
-            gate: AuthContext::from_env()?,
+            auth: AuthContext::from_env()?,
             databases: TenantDatabases::from_env()?,
             deny_list: Arc::new(DenyList::new(Redis::connect(&RedisConfig::from_env()?)?)),
             dispatcher: Arc::new(Dispatcher::new(QueueConfig::from_env()?)),
@@ -40,7 +40,7 @@ impl App {
 
     fn context(&self) -> ImpersonationContext<'_> {
         ImpersonationContext {
-            platform: &self.gate.platform,
+            platform: &self.auth.platform,
             databases: &self.databases,
             deny_list: &self.deny_list,
             dispatcher: &self.dispatcher,

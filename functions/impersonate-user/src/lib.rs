@@ -22,12 +22,12 @@ use shared::{
     super_admins::{AuthContext, MayOperate},
 };
 
-use crate::request::{ImpersonationRequest, ImpersonationResponse, response, stored_id, with_token};
+use crate::request::{ImpersonationRequest, ImpersonationResponse, created, stored_id, with_token};
 
 /// The stores and settings of the function.
 #[derive(Clone, FromRef)]
 pub struct App {
-    pub gate: AuthContext,
+    pub auth: AuthContext,
     pub fingerprints: Fingerprints,
     /// The tenants' users, and their own records.
     pub databases: TenantDatabases,
@@ -40,7 +40,7 @@ pub struct App {
 impl App {
     pub fn from_env() -> Result<Self, ConfigError> {
         Ok(Self {
-            gate: AuthContext::from_env()?,
+            auth: AuthContext::from_env()?,
             fingerprints: Fingerprints::new(&IdempotencyConfig::from_env()?),
             databases: TenantDatabases::from_env()?,
             deny_list: Arc::new(DenyList::new(Redis::connect(&RedisConfig::from_env()?)?)),
@@ -51,7 +51,7 @@ impl App {
 
     fn context(&self) -> ImpersonationContext<'_> {
         ImpersonationContext {
-            platform: &self.gate.platform,
+            platform: &self.auth.platform,
             databases: &self.databases,
             deny_list: &self.deny_list,
             dispatcher: &self.dispatcher,
@@ -90,16 +90,16 @@ async fn impersonate_user(
     JsonBody { value: body, bytes }: JsonBody<ImpersonationRequest>,
 ) -> Result<Response> {
     let route = format!("POST {BASE_PATH}/impersonations");
-    let request = IdempotentRequest::new(&app.fingerprints, &admin, route, key, &bytes)?;
+    let request = IdempotentRequest::new(&app.fingerprints, &admin.id, route, key, &bytes)?;
     let command = body.command(&admin);
-    let without_token = |impersonation: &_, user: &_| response(impersonation, user, None);
-    match impersonations::start(app.context(), &app.signer, &command, &request, without_token).await? {
+    let respond = |impersonation: &_, user: &_| created(impersonation, user, None);
+    match impersonations::start(app.context(), &app.signer, &command, &request, respond).await? {
         StartOutcome::Started(started) => {
-            Ok(response(&started.impersonation, &started.user, Some(started.token))?.into_response())
+            Ok(created(&started.impersonation, &started.user, Some(started.token)).into_response())
         }
         StartOutcome::Replayed(stored) => {
             let id = stored_id(&stored)?;
-            let token = impersonations::reissue_token(&app.gate.platform, &app.signer, &command, id).await?;
+            let token = impersonations::reissue_token(&app.auth.platform, &app.signer, &command, id).await?;
             Ok(with_token(stored, token)?.again())
         }
     }

@@ -1,12 +1,11 @@
 //! The bodies of request and response.
 
-use axum::http::{HeaderValue, StatusCode, header};
 use deserr::Deserr;
 use serde::Serialize;
 use serde_json::Value;
 use shared::{
     error::{Error, Result},
-    http::{BASE_PATH, BodyErrors, Field, Replayable},
+    http::{BASE_PATH, BodyErrors, Created, Field, Replayable},
     impersonations::{Access, Impersonation, ImpersonationMinutes, Reason, StartImpersonation, Ticket},
     super_admins::Principal,
     types::{ImpersonationId, TenantId, UserId, timestamp},
@@ -24,19 +23,16 @@ pub(crate) struct ImpersonationRequest {
     /// The user of the tenant. They must be active.
     user_id: UserId,
     /// Why the super-admin impersonates the user, in one visible line. The tenant can read it.
-    #[schema(value_type = String, format = "single-line", min_length = 10, max_length = 500, example = "Looks at why the inbox of sari stays empty")]
     reason: Reason,
     /// The case in the help desk.
     #[deserr(default)]
-    #[schema(value_type = Option<String>, nullable = false, format = "single-line", min_length = 1, max_length = 100, example = "HELP-4711")]
     ticket: Field<Ticket>,
     /// How long the token is valid, in minutes.
     #[deserr(default)]
-    #[schema(value_type = Option<i32>, nullable = false, minimum = 1, maximum = 60, default = 30)]
     duration_minutes: Field<ImpersonationMinutes>,
     /// What the super-admin may do as the user. `write` needs the role `owner`.
     #[deserr(default)]
-    #[schema(value_type = Option<Access>, nullable = false, default = "read")]
+    #[schema(default = "read")]
     access: Field<Access>,
 }
 
@@ -92,9 +88,11 @@ pub(crate) struct ImpersonatedUser {
 }
 
 /// The response about an impersonation. Without a token it can be stored.
-pub(crate) fn response(impersonation: &Impersonation, user: &User, token: Option<String>) -> Result<Replayable> {
-    let location = format!("{BASE_PATH}/impersonations/{}", impersonation.id);
-    let location = HeaderValue::from_str(&location).map_err(Error::internal)?;
+pub(crate) fn created(
+    impersonation: &Impersonation,
+    user: &User,
+    token: Option<String>,
+) -> Created<ImpersonationResponse> {
     let body = ImpersonationResponse {
         id: impersonation.id,
         token,
@@ -108,11 +106,7 @@ pub(crate) fn response(impersonation: &Impersonation, user: &User, token: Option
             role: user.role,
         },
     };
-    Ok(Replayable {
-        status: StatusCode::CREATED,
-        headers: vec![(header::LOCATION, location)],
-        body: serde_json::to_string(&body).map_err(Error::internal)?,
-    })
+    Created { location: Some(format!("{BASE_PATH}/impersonations/{}", body.id)), revision: None, body }
 }
 
 /// The id of the impersonation in a stored response.

@@ -15,8 +15,8 @@ use shared::{
 const LIST: &str = "impersonations";
 
 /// The function's one route.
-pub fn routes(gate: AuthContext) -> Routes {
-    routes!(gate: AuthContext => list_impersonations)
+pub fn routes(auth: AuthContext) -> Routes {
+    routes!(auth: AuthContext => list_impersonations)
 }
 
 /// List impersonations

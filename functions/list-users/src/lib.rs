@@ -23,13 +23,13 @@ const LIST: &str = "users";
 /// The stores and settings of the function.
 #[derive(Clone, FromRef)]
 pub struct App {
-    pub gate: AuthContext,
+    pub auth: AuthContext,
     pub databases: TenantDatabases,
 }
 
 impl App {
     pub fn from_env() -> Result<Self, ConfigError> {
-        Ok(Self { gate: AuthContext::from_env()?, databases: TenantDatabases::from_env()? })
+        Ok(Self { auth: AuthContext::from_env()?, databases: TenantDatabases::from_env()? })
     }
 }
 

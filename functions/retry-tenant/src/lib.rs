@@ -13,7 +13,10 @@ use shared::{
     config::{ConfigError, FromEnv, IdempotencyConfig, QueueConfig},
     error::Error,
     events::{self, Dispatcher},
-    http::{Accepted, Answer, BASE_PATH, Fingerprints, IdempotencyKey, IdempotentRequest, Result, Routes, TenantPath},
+    http::{
+        Accepted, BASE_PATH, Fingerprints, IdempotencyKey, IdempotentRequest, IdempotentResponse, Result, Routes,
+        TenantPath,
+    },
     operations::{self, OperationKind},
     routes,
     super_admins::{AuthContext, MayOperate, Principal},
@@ -87,7 +90,7 @@ async fn retry_tenant(
             },
         )
         .await?;
-    if let Answer::First((_, operation_id), _) = &answer {
+    if let IdempotentResponse::First((_, operation_id), _) = &answer {
         app.dispatcher.provision(&platform, *operation_id).await;
     }
     Ok(answer.into_response())

@@ -3,18 +3,13 @@
 
 use std::sync::Arc;
 
-use axum::{
-    extract::{FromRef, State},
-    http::{HeaderValue, header},
-    response::{IntoResponse, Response},
-};
+use axum::extract::{FromRef, State};
 use deserr::Deserr;
 use shared::{
     clients::{redis::Redis, tenant_databases::TenantDatabases},
     config::{ConfigError, FromEnv, QueueConfig, RedisConfig},
-    error::Error,
     events::Dispatcher,
-    http::{BodyErrors, Field, IdPath, IfMatch, JsonBody, QueryReader, Result, Routes, etag},
+    http::{BodyErrors, Field, IdPath, IfMatch, JsonBody, QueryReader, Result, Routes, Tagged},
     revocations::DenyList,
     routes,
     super_admins::{AuthContext, MayOperate},
@@ -26,7 +21,7 @@ use utoipa::ToSchema;
 /// The stores and settings of the function.
 #[derive(Clone, FromRef)]
 pub struct App {
-    pub gate: AuthContext,
+    pub auth: AuthContext,
     pub databases: TenantDatabases,
     pub dispatcher: Arc<Dispatcher>,
     /// Denies the tokens of a deactivated user's impersonations.
@@ -36,7 +31,7 @@ pub struct App {
 impl App {
     pub fn from_env() -> Result<Self, ConfigError> {
         Ok(Self {
-            gate: AuthContext::from_env()?,
+            auth: AuthContext::from_env()?,
             databases: TenantDatabases::from_env()?,
             dispatcher: Arc::new(Dispatcher::new(QueueConfig::from_env()?)),
             deny_list: Arc::new(DenyList::new(Redis::connect(&RedisConfig::from_env()?)?)),
@@ -55,21 +50,15 @@ pub fn routes(app: App) -> Routes {
 struct UserPatch {
     /// Display name.
     #[deserr(default)]
-    #[schema(value_type = Option<String>, nullable = false, format = "single-line", min_length = 1,
-        max_length = 120, example = "Sari Wulandari")]
     full_name: Field<FullName>,
     /// Role in the tenant. The role of the last active admin cannot change.
     #[deserr(default)]
-    #[schema(value_type = Option<UserRole>, nullable = false)]
     role: Field<UserRole>,
     /// `deactivated` frees the seat and ends the user's sessions and impersonations; `active` takes a seat again.
     #[deserr(default)]
-    #[schema(value_type = Option<UserStatus>, nullable = false)]
     status: Field<UserStatus>,
     /// A new password. It ends the user's sessions.
     #[deserr(default)]
-    #[schema(value_type = Option<String>, nullable = false, format = Password, min_length = 12, max_length = 128,
-        example = "quiet-lemon-harbor-17")]
     password: Field<NewPassword>,
 }
 
@@ -101,7 +90,7 @@ async fn update_user(
     if_match: IfMatch,
     State(app): State<App>,
     JsonBody { value: patch, .. }: JsonBody<UserPatch>,
-) -> Result<Response> {
+) -> Result<Tagged<User>> {
     let tenant_id = query.require("tenant_id", str::parse::<TenantId>);
     let tenant_id = query.finish_with(tenant_id)?;
     tracing::Span::current().record("tenant.id", tracing::field::display(tenant_id));
@@ -115,12 +104,11 @@ async fn update_user(
         status: patch.status.0,
         password: patch.password.0.as_ref(),
     };
-    let updated = users::update(&app.gate.platform, &app.databases, &command).await?;
+    let updated = users::update(&app.auth.platform, &app.databases, &command).await?;
     if updated.is_changed || !updated.ended.is_empty() {
-        let platform = app.gate.platform.get().await?;
+        let platform = app.auth.platform.get().await?;
         tokio::join!(app.dispatcher.poke_relay(), app.deny_list.deny(&platform, &updated.ended));
     }
-    let body = serde_json::to_vec(&updated.user).map_err(Error::internal)?;
-    let json = HeaderValue::from_static("application/json");
-    Ok(([(header::CONTENT_TYPE, json), (header::ETAG, etag(updated.user.revision))], body).into_response())
+    let revision = updated.user.revision;
+    Ok(Tagged(updated.user, revision))
 }

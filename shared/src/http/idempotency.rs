@@ -73,14 +73,14 @@ pub struct IdempotentRequest {
 
 /// The response to an idempotent request.
 #[derive(Debug)]
-pub enum Answer<T> {
+pub enum IdempotentResponse<T> {
     /// The request was processed now; `T` is the outcome of its work.
     First(T, Replayable),
     /// The request was processed before.
     Replayed(Replayable),
 }
 
-impl<T> IntoResponse for Answer<T> {
+impl<T> IntoResponse for IdempotentResponse<T> {
     fn into_response(self) -> Response {
         match self {
             Self::First(_, response) => response.into_response(),
@@ -114,7 +114,7 @@ impl IdempotentRequest {
     /// let answer = request
     ///     .run(&mut platform, async |transaction| tenants::create(transaction, &command).await, |created| Created { … })
     ///     .await?;
-    /// if let Answer::First(created, _) = &answer {
+    /// if let IdempotentResponse::First(created, _) = &answer {
     ///     dispatcher.provision(&platform, created.operation_id).await;
     /// }
     /// Ok(answer.into_response())
@@ -124,16 +124,16 @@ impl IdempotentRequest {
         platform: &mut Connection,
         work: impl AsyncFnOnce(&Transaction<'_>) -> Result<T>,
         respond: impl FnOnce(&T) -> R,
-    ) -> super::Result<Answer<T>> {
+    ) -> super::Result<IdempotentResponse<T>> {
         let transaction = platform.transaction().await?;
         if let Some(stored) = self.begin(&transaction).await? {
-            return Ok(Answer::Replayed(stored));
+            return Ok(IdempotentResponse::Replayed(stored));
         }
         let outcome = work(&transaction).await?;
         let response = respond(&outcome).to_replayable()?;
         self.complete(&transaction, &response).await?;
         transaction.commit().await?;
-        Ok(Answer::First(outcome, response))
+        Ok(IdempotentResponse::First(outcome, response))
     }
 
     /// Runs `work` while a session holds the key: for work in another database, which no transaction of the platform database
@@ -144,13 +144,13 @@ impl IdempotentRequest {
         &self,
         platform: Connection,
         work: impl AsyncFnOnce(&mut Connection) -> Result<(T, Replayable)>,
-    ) -> super::Result<Answer<T>> {
+    ) -> super::Result<IdempotentResponse<T>> {
         let mut session = Session::of(platform);
         let Some(request) = self.request() else {
             let done = work(&mut session).await;
             session.give_back();
             let (outcome, response) = done?;
-            return Ok(Answer::First(outcome, response));
+            return Ok(IdempotentResponse::First(outcome, response));
         };
         if !idempotency::store::try_hold(&*session, request).await? {
             session.give_back();
@@ -158,12 +158,12 @@ impl IdempotentRequest {
         }
         if let Some(stored) = self.find(&*session).await? {
             self.release(session, request).await?;
-            return Ok(Answer::Replayed(stored));
+            return Ok(IdempotentResponse::Replayed(stored));
         }
         let done = work(&mut session).await;
         self.release(session, request).await?;
         let (outcome, response) = done?;
-        Ok(Answer::First(outcome, response))
+        Ok(IdempotentResponse::First(outcome, response))
     }
 
     /// Releases the key, and returns the connection to its pool.

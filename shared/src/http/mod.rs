@@ -24,7 +24,7 @@ pub use body::{BodyErrors, Field, JsonBody};
 pub use envelope::finish;
 pub use etag::{IfMatch, etag};
 pub use fixed::Fixed;
-pub use idempotency::{Answer, Fingerprints, IdempotencyKey, IdempotentRequest};
+pub use idempotency::{Fingerprints, IdempotencyKey, IdempotentRequest, IdempotentResponse};
 pub use limits::LimitsBody;
 pub use list::{ListParameters, ListRequest};
 pub use openapi::{Paging, document, exactly_one, named, query_parameter, single_line_text};

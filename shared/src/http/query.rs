@@ -172,7 +172,7 @@ mod tests {
 
     query_parameters! {
         #[derive(Debug)]
-        struct Place {
+        struct CountryParameters {
             /// Only this country
             country: Option<Country>,
         }
@@ -180,13 +180,13 @@ mod tests {
 
     query_parameters! {
         #[derive(Debug)]
-        struct Wanted {
+        struct ThingParameters {
             /// The tenant
             /// of the things
             tenant_id: Required<TenantId>,
             /// Only these
             live: Option<bool>,
-            place: Place,
+            place: CountryParameters,
         }
     }
 
@@ -195,7 +195,7 @@ mod tests {
     }
 
     fn rejected(query: &str) -> Vec<String> {
-        let Err(Error::Invalid(errors)) = Wanted::read(reader(query)) else { panic!("accepted: {query}") };
+        let Err(Error::Invalid(errors)) = ThingParameters::read(reader(query)) else { panic!("accepted: {query}") };
         let mut names: Vec<_> = errors
             .into_iter()
             .map(|error| if let Location::Query(name) = error.location { name } else { "elsewhere".to_owned() })
@@ -213,7 +213,8 @@ mod tests {
 
     #[test]
     fn parameters_are_read_into_the_struct_and_its_parts() {
-        let wanted = Wanted::read(reader(&format!("live=&country=ID&tenant_id={}", TenantId::EXAMPLE))).unwrap();
+        let wanted =
+            ThingParameters::read(reader(&format!("live=&country=ID&tenant_id={}", TenantId::EXAMPLE))).unwrap();
         assert_eq!(wanted.tenant_id.0.to_string(), TenantId::EXAMPLE);
         assert_eq!(wanted.live, None);
         assert_eq!(wanted.place.country.unwrap().as_str(), "ID");
@@ -221,7 +222,7 @@ mod tests {
 
     #[test]
     fn parameters_are_described_in_order() {
-        let described = Wanted::describe_all();
+        let described = ThingParameters::describe_all();
         let names: Vec<_> = described.iter().map(|parameter| parameter.name.as_str()).collect();
         assert_eq!(names, ["tenant_id", "live", "country"]);
         assert_eq!(described[0].description.as_deref(), Some("The tenant\nof the things"));

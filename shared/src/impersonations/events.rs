@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// An impersonation is live: services may receive its token from now on.
-pub(super) fn started(impersonation: &Impersonation) -> Event {
+pub fn started(impersonation: &Impersonation) -> Event {
     #[derive(Serialize)]
     struct Data<'a> {
         id: ImpersonationId,

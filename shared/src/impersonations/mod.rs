@@ -8,7 +8,7 @@
 mod context;
 #[cfg(all(feature = "http", feature = "redis", feature = "sqs"))]
 mod end;
-mod events;
+pub mod events;
 #[cfg(all(feature = "http", feature = "redis", feature = "sqs"))]
 mod reissue;
 #[cfg(all(feature = "http", feature = "redis", feature = "sqs"))]

@@ -146,9 +146,9 @@ mod tests {
     use super::*;
 
     #[derive(Clone, Default)]
-    struct Written(Arc<Mutex<Vec<u8>>>);
+    struct Captured(Arc<Mutex<Vec<u8>>>);
 
-    impl io::Write for Written {
+    impl io::Write for Captured {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             self.0.lock().unwrap().write(bytes)
         }
@@ -160,7 +160,7 @@ mod tests {
 
     /// The lines that `log` writes, without their timestamps.
     fn lines(log: impl FnOnce()) -> Vec<Value> {
-        let written = Written::default();
+        let written = Captured::default();
         let writer = written.clone();
         let lines =
             layer().with_ansi(false).fmt_fields(JsonFields).event_format(JsonLines).with_writer(move || writer.clone());

@@ -63,17 +63,17 @@ pub async fn prepare(platform: Connection, command: &CreateUser<'_>) -> Result<P
 }
 
 /// Creates the user if the tenant has a free seat. `complete` runs in the transaction that writes the event and the outcome,
-/// before its commit; it stores the response of an idempotent request.
-pub async fn create(
+/// before its commit; it stores the response of an idempotent request, and its result is returned with the user.
+pub async fn create<R>(
     platform: &mut Connection,
     databases: &TenantDatabases,
     command: &CreateUser<'_>,
     prepared: &PreparedUser,
-    complete: impl AsyncFnOnce(&Transaction<'_>, &User) -> Result<()>,
-) -> Result<User> {
+    complete: impl AsyncFnOnce(&Transaction<'_>, &User) -> Result<R>,
+) -> Result<(User, R)> {
     let cut_off = match &command.request {
         Some(request) => {
-            audit::store::find_cut_off(platform, command.actor.id, ACTION, command.tenant_id, request).await?
+            audit::store::find_unfinished_intent(platform, command.actor.id, ACTION, command.tenant_id, request).await?
         }
         None => None,
     };
@@ -103,9 +103,9 @@ pub async fn create(
     tenants::store::find_for_update(&transaction, command.tenant_id).await?;
     events::store::insert_event(&transaction, &UserEvent::Created.of(command.tenant_id, &user)).await?;
     change.complete(&transaction, details).await?;
-    complete(&transaction, &user).await?;
+    let completed = complete(&transaction, &user).await?;
     transaction.commit().await?;
-    Ok(user)
+    Ok((user, completed))
 }
 
 async fn insert(

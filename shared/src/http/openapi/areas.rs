@@ -5,41 +5,41 @@ use utoipa::openapi::{Tag, tag::TagBuilder};
 use crate::http::BASE_PATH;
 
 /// A section. Its operations have paths that begin with one of `paths` after [`BASE_PATH`].
-struct Section {
+struct ApiSection {
     name: &'static str,
     description: &'static str,
     paths: &'static [&'static str],
 }
 
-const SECTIONS: [Section; 8] = [
-    Section {
+const SECTIONS: [ApiSection; 8] = [
+    ApiSection {
         name: "Tenants",
         description: "The platform's customers: their settings, their usage and the operations on them.",
         paths: &["/tenants"],
     },
-    Section {
+    ApiSection {
         name: "Users",
         description: "The users of a tenant, who are stored in the tenant's own database.",
         paths: &["/users"],
     },
-    Section {
+    ApiSection {
         name: "Impersonation",
         description: "Acting as a user at the platform's services, with a reason and for a limited time.",
         paths: &["/impersonations", "/.well-known"],
     },
-    Section {
+    ApiSection {
         name: "Super-admins",
         description: "The accounts that may use this API, and their roles.",
         paths: &["/admins"],
     },
-    Section { name: "Signing in", description: "Obtaining a bearer token.", paths: &["/auth"] },
-    Section { name: "Audit", description: "The record of changes and of refused requests.", paths: &["/audit"] },
-    Section {
+    ApiSection { name: "Signing in", description: "Obtaining a bearer token.", paths: &["/auth"] },
+    ApiSection { name: "Audit", description: "The record of changes and of refused requests.", paths: &["/audit"] },
+    ApiSection {
         name: "Health",
         description: "The current health of the platform, and its history.",
         paths: &["/health"],
     },
-    Section {
+    ApiSection {
         name: "Documentation",
         description: "This document, as JSON and as a page.",
         paths: &["/openapi.json", "/docs"],
@@ -50,7 +50,7 @@ const SECTIONS: [Section; 8] = [
 pub(super) fn of_path(path: &str) -> Option<&'static str> {
     let own = path.strip_prefix(BASE_PATH).unwrap_or(path);
     let is_of =
-        |section: &&Section| section.paths.iter().any(|start| own.strip_prefix(start).is_some_and(is_at_boundary));
+        |section: &&ApiSection| section.paths.iter().any(|start| own.strip_prefix(start).is_some_and(is_at_boundary));
     SECTIONS.iter().find(is_of).map(|section| section.name)
 }
 

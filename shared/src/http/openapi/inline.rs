@@ -1,4 +1,4 @@
-//! Schemas of value types are written out where they are used: a name with a maximum length is no component of its own.
+//! Schemas of value types are written out where they are used, instead of being components.
 
 use std::collections::BTreeMap;
 
@@ -10,11 +10,11 @@ use utoipa::openapi::{
 
 use crate::{http::openapi::bodies::name, types::INLINE};
 
-/// The components that are written out, by name.
-struct Inlined(BTreeMap<String, Target>);
+/// The components that are written out.
+struct Inlined(BTreeMap<String, Replacement>);
 
-/// What stands in the place of a reference.
-enum Target {
+/// The replacement of references to a component.
+enum Replacement {
     /// The schema itself.
     Schema(Box<Object>),
     /// Another component, for a field that may be absent ([`crate::http::Field`]).
@@ -28,8 +28,8 @@ pub(super) fn write_out(api: &mut OpenApi) {
     let inlined = Inlined(
         components
             .schemas
-            .extract_if(.., |_, schema| target(schema).is_some())
-            .filter_map(|(name, schema)| target(&schema).map(|target| (name, target)))
+            .extract_if(.., |_, schema| replacement_of(schema).is_some())
+            .filter_map(|(name, schema)| replacement_of(&schema).map(|replacement| (name, replacement)))
             .collect(),
     );
     components.schemas.values_mut().for_each(|schema| inlined.replace_in(schema));
@@ -38,11 +38,11 @@ pub(super) fn write_out(api: &mut OpenApi) {
     }
 }
 
-fn target(schema: &RefOr<Schema>) -> Option<Target> {
+fn replacement_of(schema: &RefOr<Schema>) -> Option<Replacement> {
     match schema {
-        RefOr::Ref(_) => name(schema).map(Target::Field),
+        RefOr::Ref(_) => name(schema).map(Replacement::Field),
         RefOr::T(Schema::Object(object)) if is_marked(object) => {
-            Some(Target::Schema(Box::new(without_mark(object.clone()))))
+            Some(Replacement::Schema(Box::new(without_mark(object.clone()))))
         }
         RefOr::T(_) => None,
     }
@@ -105,11 +105,11 @@ impl Inlined {
     }
 
     fn replace_in_object(&self, object: &mut Object) {
-        // The parameter of an operation has its schema written out already, but still with the mark.
+        // The schema of a parameter is written out already, and still has the mark.
         *object = without_mark(std::mem::take(object));
         object.required.retain(|field| {
-            let target = object.properties.get(field).and_then(name).and_then(|name| self.0.get(&name));
-            !matches!(target, Some(Target::Field(_)))
+            let replacement = object.properties.get(field).and_then(name).and_then(|name| self.0.get(&name));
+            !matches!(replacement, Some(Replacement::Field(_)))
         });
         object.properties.values_mut().for_each(|property| self.replace_in(property));
         if let Some(AdditionalProperties::RefOr(values)) = object.additional_properties.as_deref_mut() {
@@ -117,16 +117,16 @@ impl Inlined {
         }
     }
 
-    /// What stands in the place of a reference, with the description and the default of the reference.
+    /// The replacement of a reference, with the description and the default of the reference.
     fn replacement(&self, reference: &Ref) -> Option<RefOr<Schema>> {
         match self.0.get(&name(&RefOr::Ref(reference.clone()))?)? {
-            Target::Field(of) => {
+            Replacement::Field(of) => {
                 let mut reference = reference.clone();
                 reference.ref_location = Ref::from_schema_name(of).ref_location;
                 let inner = self.replacement(&reference);
                 Some(inner.unwrap_or(RefOr::Ref(reference)))
             }
-            Target::Schema(object) => {
+            Replacement::Schema(object) => {
                 let mut object = object.clone();
                 if !reference.description.is_empty() {
                     object.description = Some(reference.description.clone());

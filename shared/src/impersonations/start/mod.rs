@@ -12,6 +12,7 @@ mod rules;
 
 pub use command::StartImpersonation;
 
+use deadpool_postgres::Transaction;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -20,7 +21,7 @@ use crate::{
     clients::tenant_databases::TenantDatabases,
     error::{Dependency, Error, Result},
     events,
-    http::{self, IdempotentRequest, Replayable},
+    http::{self, IdempotentRequest, IdempotentResponse, JsonResponse, Replayable},
     impersonations::{
         Impersonation, ImpersonationContext, ImpersonationSigner, Ticket,
         events::started,
@@ -65,16 +66,16 @@ enum Begin {
     Replayed(Replayable),
 }
 
-/// Starts an impersonation and signs its token. `response` builds the response that an idempotent request stores; the token
+/// Starts an impersonation and signs its token. `respond` builds the response that an idempotent request stores; the token
 /// is not part of it, because a token is never stored. A refusal is written to the audit log.
-pub async fn start(
+pub async fn start<R: JsonResponse>(
     context: ImpersonationContext<'_>,
     signer: &ImpersonationSigner,
     command: &StartImpersonation<'_>,
     request: &IdempotentRequest,
-    response: impl Fn(&Impersonation, &User) -> Result<Replayable>,
+    respond: impl FnOnce(&Impersonation, &User) -> R,
 ) -> http::Result<StartOutcome> {
-    let begun = match begin(context, command, request, response).await {
+    let begun = match begin(context, command, request, respond).await {
         Ok(Begin::New(begun)) => begun,
         Ok(Begin::Replayed(stored)) => return Ok(StartOutcome::Replayed(stored)),
         Err(problem) => {
@@ -105,35 +106,50 @@ pub async fn start(
 }
 
 /// Checks the rules and commits the intent.
-async fn begin(
+async fn begin<R: JsonResponse>(
     context: ImpersonationContext<'_>,
     command: &StartImpersonation<'_>,
     request: &IdempotentRequest,
-    response: impl Fn(&Impersonation, &User) -> Result<Replayable>,
+    respond: impl FnOnce(&Impersonation, &User) -> R,
 ) -> http::Result<Begin> {
     rules::check_role(command)?;
     // A token must not be issued if it could not be denied.
     context.deny_list.ensure_writable().await?;
     let mut platform = context.platform.get().await?;
-    if let Some(stored) = request.find_stored(&platform).await? {
+    if let Some(stored) = request.find(&platform).await? {
         return Ok(Begin::Replayed(stored));
     }
     let location = tenants::store::find_location(&platform, command.tenant_id).await?;
     let user = find_active_user(context.databases, &location, command.user_id).await?;
-    let transaction = platform.transaction().await?;
-    if let Some(stored) = request.begin_stored(&transaction).await? {
-        return Ok(Begin::Replayed(stored));
-    }
-    rules::check_rights(&transaction, command).await?;
-    rules::check_tenant(&transaction, command.tenant_id).await?;
-    rules::check_rate_limit(&transaction, command.actor.id).await?;
-    rules::check_none_open(&transaction, command).await?;
-    let id = store::start::insert(&transaction, &new_impersonation(command, &user)).await?;
-    let impersonation = store::find(&transaction, id).await?;
-    let intent_id = audit::store::insert(&transaction, &entry(command.actor, &impersonation).intended()).await?;
-    request.complete(&transaction, &response(&impersonation, &user)?).await?;
-    transaction.commit().await?;
-    Ok(Begin::New(Box::new(Begun { impersonation, user, location, intent_id })))
+    let response = request
+        .run(
+            &mut platform,
+            async |transaction| record_intent(transaction, command, &user).await,
+            |(impersonation, _)| respond(impersonation, &user),
+        )
+        .await?;
+    Ok(match response {
+        IdempotentResponse::First((impersonation, intent_id), _) => {
+            Begin::New(Box::new(Begun { impersonation, user, location, intent_id }))
+        }
+        IdempotentResponse::Replayed(stored) => Begin::Replayed(stored),
+    })
+}
+
+/// Returns the impersonation, and the id of the audit entry of its intent.
+async fn record_intent(
+    transaction: &Transaction<'_>,
+    command: &StartImpersonation<'_>,
+    user: &User,
+) -> Result<(Impersonation, Uuid)> {
+    rules::check_rights(transaction, command).await?;
+    rules::check_tenant(transaction, command.tenant_id).await?;
+    rules::check_rate_limit(transaction, command.actor.id).await?;
+    rules::check_none_open(transaction, command).await?;
+    let id = store::start::insert(transaction, &new_impersonation(command, user)).await?;
+    let impersonation = store::find(transaction, id).await?;
+    let intent_id = audit::store::insert(transaction, &entry(command.actor, &impersonation).intended()).await?;
+    Ok((impersonation, intent_id))
 }
 
 fn new_impersonation<'a>(command: &StartImpersonation<'a>, user: &'a User) -> NewImpersonation<'a> {
