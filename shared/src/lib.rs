@@ -1,12 +1,57 @@
-//! Everything that two functions of the control plane need.
+//! What two or more functions of the control plane share.
 //!
-//! Who may use whom: `domain` and `error` use nothing inside; `clients` uses `config`; `store` uses `domain` and the
-//! PostgreSQL client; `counters` uses `domain` and the Redis client; `provisioning` and `health` use `domain`, `store` and
-//! `clients`, never `http`. The environment is read in [`config`] alone, SQL lives in `store` alone, HTTP status codes in
-//! `http` alone.
+//! The crate has a folder per **noun** (what the system does) and **plumbing** below it (what the nouns stand on).
+//! `shared/README.md` describes both. A test (`tests/tests/architecture`) reads the tables of this page and fails on a
+//! use that they do not allow.
 //!
-//! Each room is behind a cargo feature, so that a function links only what it uses.
+//! Every noun may use all plumbing. Plumbing uses no noun, so that it can be understood and tested without them. Neither
+//! table nor sources contain a cycle.
+//!
+//! | module | kind | may use |
+//! | --- | --- | --- |
+//! | `types` | plumbing | |
+//! | `error` | plumbing | `types` |
+//! | `config` | plumbing | `types` |
+//! | `sql` | plumbing | `error`, `types` |
+//! | `passwords` | plumbing | `error`, `types` |
+//! | `telemetry` | plumbing | `config` |
+//! | `clients` | plumbing | `config`, `error`, `types` |
+//! | `auth` | plumbing | `clients`, `config`, `error`, `types` |
+//! | `idempotency` | plumbing | `error`, `sql`, `types` |
+//! | `http` | plumbing | `auth`, `clients`, `config`, `error`, `idempotency`, `telemetry`, `types`, `worker` |
+//! | `worker` | plumbing | `clients`, `config`, `error`, `telemetry`, `types` |
+//! | `query_parameters` | plumbing | `http`, `types` |
+//! | `audit` | noun | |
+//! | `events` | noun | |
+//! | `operations` | noun | `audit`, `events` |
+//! | `revocations` | noun | `audit`, `events` |
+//! | `super_admins` | noun | `audit`, `events`, `revocations` |
+//! | `tenants` | noun | `audit`, `events`, `operations`, `revocations`, `super_admins` |
+//! | `users` | noun | `audit`, `events`, `revocations`, `super_admins`, `tenants` |
+//! | `impersonations` | noun | `audit`, `events`, `revocations`, `super_admins`, `tenants`, `users` |
+//! | `usage` | noun | `events`, `super_admins`, `tenants` |
+//! | `health` | noun | `events`, `operations`, `tenants`, `usage` |
+//! | `provisioning` | noun | `audit`, `events`, `operations`, `tenants`, `users` |
+//!
+//! The same test enforces these rules:
+//!
+//! - SQL is in `store` files only (`store.rs`, or files of a folder `store`), and in `sql`, which builds conditions. The
+//!   next table lists the exceptions.
+//! - Only `config` reads the environment.
+//! - Only `http` and the functions contain HTTP status codes.
+//! - No function depends on another function.
+//!
+//! | file | reason for SQL outside `store` |
+//! | --- | --- |
+//! | `shared/src/clients/postgres.rs` | sets the limits of a session |
+//! | `shared/src/provisioning/session.rs` | names, counts and terminates sessions of the server, not rows |
+//! | `shared/src/provisioning/steps/postgresql_database.rs` | creates and drops databases |
+//! | `functions/migrate-platform/src/` | creates roles and template databases, and locks migrations |
+//!
+//! Parts of the crate are behind cargo features, so that a function links only the clients that it uses.
 
+#[macro_use]
+mod query_parameters;
 #[macro_use]
 pub mod types;
 pub mod audit;

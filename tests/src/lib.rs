@@ -12,9 +12,13 @@
 
 pub mod api;
 pub mod examples;
+pub mod manifests;
 pub mod platform;
 pub mod proxy;
 pub mod queues;
+pub mod requests;
+pub mod stack;
+pub mod template;
 pub mod tenant;
 pub mod tokens;
 

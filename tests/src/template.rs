@@ -1,13 +1,14 @@
 //! Reads `infra/template.yaml`.
 
-use std::{fs, path::Path};
+use std::{collections::BTreeSet, fs};
 
 use serde_json::Value;
 
+use crate::manifests::repository;
+
 /// The SAM template as plain data: `!Ref Name` and `!Sub "text"` are strings, `!If [..]` is an array.
 pub fn read() -> Value {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("infra/template.yaml");
-    yaml_serde::from_str(&untagged(&fs::read_to_string(path).unwrap())).unwrap()
+    yaml_serde::from_str(&untagged(&fs::read_to_string(repository().join("infra/template.yaml")).unwrap())).unwrap()
 }
 
 /// The name and the properties of each function. The name is that of its package.
@@ -21,6 +22,20 @@ pub fn functions(template: &Value) -> Vec<(String, &Value)> {
             (name.trim_start_matches("${AWS::StackName}-").to_owned(), properties)
         })
         .collect()
+}
+
+/// The routes of the HTTP API, each as `METHOD path function`.
+pub fn routes(template: &Value) -> BTreeSet<String> {
+    let mut routes = BTreeSet::new();
+    for (function, properties) in functions(template) {
+        for event in properties["Events"].as_object().into_iter().flat_map(serde_json::Map::values) {
+            if event["Type"] == "HttpApi" {
+                let [method, path] = ["Method", "Path"].map(|key| event["Properties"][key].as_str().unwrap());
+                routes.insert(format!("{} {path} {function}", method.to_uppercase()));
+            }
+        }
+    }
+    routes
 }
 
 /// Removes the short tags of CloudFormation, which a YAML parser does not know.

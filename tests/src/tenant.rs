@@ -1,4 +1,4 @@
-//! A tenant with a PostgreSQL database of its own, as a provisioned one has, made in the blink of an eye.
+//! A fixture: an active tenant with its own PostgreSQL database, created without the saga because that is faster.
 
 use std::time::Duration;
 
@@ -13,23 +13,22 @@ use uuid::Uuid;
 
 use crate::World;
 
-/// A tenant, which is there as far as a test makes it.
+/// A tenant. It exists as far as the test has created it.
 pub struct Tenant {
-    /// Its id.
     pub id: TenantId,
-    /// The name of its database.
+    /// Name of the tenant's database.
     pub database: String,
-    /// Its first agent, an admin.
+    /// Id of the first user, an admin.
     pub admin: Uuid,
 }
 
 impl Tenant {
-    /// One of an id, of which nothing is there yet.
+    /// A tenant with this id that does not exist anywhere yet.
     pub fn of(id: TenantId) -> Self {
         Self { id, database: format!("tenant_{}", Uuid::now_v7().simple()), admin: Uuid::now_v7() }
     }
 
-    /// An active one that may have so many agents, and has one.
+    /// An active tenant with one user and a limit of `max_agents` users.
     pub async fn new(world: &World, owner: &Client, max_agents: Option<i64>) -> Self {
         let tenant = Self::of(TenantId::generate());
         tenant.clone_database(owner).await;
@@ -40,20 +39,20 @@ impl Tenant {
         tenant
     }
 
-    /// Makes its database of the newest template.
+    /// Clones the tenant's database from the newest template.
     pub async fn clone_database(&self, owner: &Client) {
         let template = tenant_template(TENANT_SCHEMA_VERSION);
-        let made = format!("CREATE DATABASE {} TEMPLATE {template} OWNER landlord_provisioner", self.database);
-        // Clones of one template take turns, also with those of other processes.
+        let create = format!("CREATE DATABASE {} TEMPLATE {template} OWNER landlord_provisioner", self.database);
+        // PostgreSQL refuses to clone a template that another process is cloning.
         let mut attempts = 0;
-        while let Err(error) = owner.batch_execute(&made).await {
+        while let Err(error) = owner.batch_execute(&create).await {
             attempts += 1;
             assert!(attempts < 100, "{error}");
             sleep(Duration::from_millis(50)).await;
         }
     }
 
-    /// Writes the platform's row of it: active, on the one cluster.
+    /// Inserts the tenant in the platform database: active, on the only cluster.
     pub async fn register(&self, owner: &Client, schema_version: i32, max_agents: Option<i64>) {
         let row = "INSERT INTO tenants (id, name, slug, status, database_name, schema_version, country, max_agents,
                                               postgres_cluster, mongo_cluster, created_at, updated_at)
@@ -62,7 +61,7 @@ impl Tenant {
         owner.execute(row, &[&self.id.0, &slug, &self.database, &schema_version, &max_agents]).await.unwrap();
     }
 
-    /// A connection to its database, with every right.
+    /// A connection to the tenant's database, as the owner.
     pub async fn inside(&self, world: &World) -> Client {
         connect_once(&world.owner(), Some(&self.database)).await.unwrap()
     }

@@ -1,4 +1,4 @@
-//! `POST /tenants`: what is accepted, what is refused, and that nothing is half-written.
+//! `POST /tenants`: accepted requests, rejected requests, and that no request is written in part.
 
 use futures::future::join_all;
 use reqwest::{Method, StatusCode};
@@ -21,7 +21,7 @@ async fn rows(world: &World) -> Vec<i64> {
 }
 
 #[tokio::test]
-async fn an_accepted_tenant_is_committed_with_all_that_belongs_to_it() {
+async fn a_tenant_is_committed_with_its_operation_message_event_and_audit_entry() {
     let world = World::new().await;
     let api = Api::of(&world).await;
     let mut request = tenant_request("kopi-kenangan");
@@ -36,7 +36,7 @@ async fn an_accepted_tenant_is_committed_with_all_that_belongs_to_it() {
     assert_eq!(created.json["limits"], json!({"max_agents": 25, "max_contacts": null, "max_messages_month": 50_000}));
     let database = created.json["mongo_database"].as_str().unwrap();
     assert!(database.starts_with("tenant_") && !database.contains("kopi"), "{database}");
-    // The outbox keeps the event; the queue's row went when the queue had the message.
+    // The outbox contains the event. The row of the message was deleted when the message was in the queue.
     assert_eq!(rows(&world).await, [1, 1, 1, 1, 1, 1]);
     let bodies = queues::drain(&world.provision_queue_url).await;
     assert_eq!(bodies.len(), 1);
@@ -55,7 +55,7 @@ async fn an_accepted_tenant_is_committed_with_all_that_belongs_to_it() {
 }
 
 #[tokio::test]
-async fn the_password_is_nowhere_but_in_its_hash() {
+async fn the_password_is_stored_only_as_a_hash() {
     let world = World::new().await;
     let api = Api::of(&world).await;
     let request = tenant_request("kopi-kenangan");
@@ -71,18 +71,18 @@ async fn the_password_is_nowhere_but_in_its_hash() {
 }
 
 #[tokio::test]
-async fn every_fault_of_a_body_is_told_at_once_and_leaves_no_row() {
+async fn all_errors_of_a_body_are_reported_at_once_and_nothing_is_written() {
     let world = World::new().await;
     let api = Api::of(&world).await;
-    let wrong = json!({
+    let invalid = json!({
         "name": "evil\u{202E}name", "slug": "-Bad-", "country": "XX", "limits": {"max_agents": -1, "max_contacts": 1e99, "x": 1},
         "admin_email": "a@example.com\r\nBcc: b@example.com", "admin_password": "password1234", "colour": "red",
     });
-    let refused = api.post("/tenants", &wrong).await;
-    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
-    assert_eq!(refused.header("content-type"), "application/problem+json");
+    let rejected = api.post("/tenants", &invalid).await;
+    assert_eq!(rejected.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(rejected.header("content-type"), "application/problem+json");
     assert_eq!(
-        refused.faults(),
+        rejected.faults(),
         [
             "/admin_email",
             "/admin_password",
@@ -95,15 +95,15 @@ async fn every_fault_of_a_body_is_told_at_once_and_leaves_no_row() {
             "/slug"
         ]
     );
-    assert_eq!(refused.json["type"], "urn:landlord:problem:invalid-input");
-    assert!(refused.json["instance"].as_str().unwrap().ends_with(refused.header("x-request-id")));
+    assert_eq!(rejected.json["type"], "urn:landlord:problem:invalid-input");
+    assert!(rejected.json["instance"].as_str().unwrap().ends_with(rejected.header("x-request-id")));
     let nothing = api.post("/tenants", &json!({})).await;
     assert_eq!(nothing.faults(), ["/admin_email", "/admin_password", "/country", "/name", "/slug"]);
     assert_eq!(rows(&world).await, [0; 6]);
 }
 
 #[tokio::test]
-async fn one_wrong_value_is_refused_where_it_is() {
+async fn an_invalid_value_is_reported_with_its_pointer() {
     let world = World::new().await;
     let api = Api::of(&world).await;
     let long_email = format!("{}@example.com", "a".repeat(250));
@@ -142,15 +142,15 @@ async fn one_wrong_value_is_refused_where_it_is() {
         } else {
             request[&pointer[1..]] = value.clone();
         }
-        let refused = api.post("/tenants", &request).await;
-        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{pointer} = {value}: {}", refused.text);
-        assert_eq!(refused.faults(), [pointer], "{pointer} = {value}");
+        let rejected = api.post("/tenants", &request).await;
+        assert_eq!(rejected.status, StatusCode::UNPROCESSABLE_ENTITY, "{pointer} = {value}: {}", rejected.text);
+        assert_eq!(rejected.faults(), [pointer], "{pointer} = {value}");
     }
     assert_eq!(rows(&world).await, [0; 6]);
 }
 
 #[tokio::test]
-async fn a_body_that_cannot_be_read_is_refused_for_what_it_is() {
+async fn an_unreadable_body_gets_the_matching_status_code() {
     let world = World::new().await;
     let api = Api::of(&world).await;
     let send = async |content_type: Option<&str>, body: Vec<u8>| {
@@ -162,11 +162,11 @@ async fn a_body_that_cannot_be_read_is_refused_for_what_it_is() {
         assert_eq!(answer.header("content-type"), "application/problem+json", "{}", answer.text);
         answer.status
     };
-    let good = tenant_request("kopi-kenangan").to_string().into_bytes();
+    let valid = tenant_request("kopi-kenangan").to_string().into_bytes();
     let json = Some("application/json");
-    assert_eq!(send(None, good.clone()).await, StatusCode::UNSUPPORTED_MEDIA_TYPE);
-    assert_eq!(send(Some("text/plain"), good.clone()).await, StatusCode::UNSUPPORTED_MEDIA_TYPE);
-    assert_eq!(send(Some("application/json; charset=latin1"), good).await, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    assert_eq!(send(None, valid.clone()).await, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    assert_eq!(send(Some("text/plain"), valid.clone()).await, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    assert_eq!(send(Some("application/json; charset=latin1"), valid).await, StatusCode::UNSUPPORTED_MEDIA_TYPE);
     assert_eq!(send(json, b"{".to_vec()).await, StatusCode::BAD_REQUEST);
     assert_eq!(send(json, Vec::new()).await, StatusCode::BAD_REQUEST);
     assert_eq!(send(json, b"\xff\xfe".to_vec()).await, StatusCode::BAD_REQUEST);
@@ -177,7 +177,7 @@ async fn a_body_that_cannot_be_read_is_refused_for_what_it_is() {
 }
 
 #[tokio::test]
-async fn a_taken_slug_is_a_conflict_and_a_failed_request_takes_nothing() {
+async fn a_taken_slug_is_a_conflict_and_nothing_is_written() {
     let world = World::new().await;
     let api = Api::of(&world).await;
     api.create_tenant("kopi-kenangan").await;
@@ -189,12 +189,12 @@ async fn a_taken_slug_is_a_conflict_and_a_failed_request_takes_nothing() {
 }
 
 #[tokio::test]
-async fn of_200_requests_for_one_slug_at_once_exactly_one_wins() {
+async fn exactly_one_of_200_concurrent_requests_for_a_slug_succeeds() {
     let world = World::new().await;
     let api = Api::of(&world).await;
     let request = tenant_request("kopi-kenangan");
-    // 200 hashes take a busy machine longer than one request may; whoever is told so tries again.
-    let patient = || async {
+    // 200 password hashes may take longer than the deadline of a request, so a request that timed out is sent again.
+    let send_until_answered = || async {
         for attempt in 0..10 {
             let answer = api.post("/tenants", &request).await;
             if answer.status != StatusCode::SERVICE_UNAVAILABLE {
@@ -203,19 +203,19 @@ async fn of_200_requests_for_one_slug_at_once_exactly_one_wins() {
         }
         panic!("no answer in ten attempts")
     };
-    let answers = join_all((0..200).map(|_| patient())).await;
+    let answers = join_all((0..200).map(|_| send_until_answered())).await;
     let with = |status| answers.iter().filter(|answer| answer.0 == status).count();
     let (created, conflicts) = (with(StatusCode::CREATED), with(StatusCode::CONFLICT));
     assert_eq!(created + conflicts, 200);
-    // The answer of the one that won may be among those that came too late.
-    let some_were_late = answers.iter().any(|answer| answer.1 > 0);
-    assert!(created == 1 || (created == 0 && some_were_late), "{created} of 200 won");
+    // The request that succeeded may be one that timed out.
+    let some_timed_out = answers.iter().any(|answer| answer.1 > 0);
+    assert!(created == 1 || (created == 0 && some_timed_out), "{created} of 200 succeeded");
     assert_eq!(rows(&world).await, [1, 1, 1, 1, 0, 1]);
     assert_eq!(queues::drain(&world.provision_queue_url).await.len(), 1);
 }
 
 #[tokio::test]
-async fn an_idempotency_key_replays_the_answer_and_refuses_another_body() {
+async fn an_idempotency_key_replays_the_response_and_rejects_another_body() {
     let world = World::new().await;
     let api = Api::of(&world).await;
     let send = async |key: &str, body: &Value, token: &str| {
@@ -231,10 +231,10 @@ async fn an_idempotency_key_replays_the_answer_and_refuses_another_body() {
     assert_eq!(again.header("idempotent-replayed"), "true");
     let other = send("k-1", &tenant_request("other"), &token).await;
     assert_eq!(other.status, StatusCode::UNPROCESSABLE_ENTITY);
-    // Another administrator's key is another key.
-    let someone = tokens::sign(&tokens::claims(&world.operator(SuperAdminRole::Operator).await.to_string()));
-    assert_eq!(send("k-1", &tenant_request("other"), &someone).await.status, StatusCode::CREATED);
-    // A refusal is not kept: what was wrong can be mended under the same key.
+    // The keys of different super-admins are independent.
+    let other_token = tokens::sign(&tokens::claims(&world.operator(SuperAdminRole::Operator).await.to_string()));
+    assert_eq!(send("k-1", &tenant_request("other"), &other_token).await.status, StatusCode::CREATED);
+    // An error response is not stored: the corrected request may use the same key.
     assert_eq!(send("k-2", &request, &token).await.status, StatusCode::CONFLICT);
     assert_eq!(send("k-2", &tenant_request("third"), &token).await.status, StatusCode::CREATED);
     let bad = answer(api.request(Method::POST, "/tenants").header("idempotency-key", "").json(&request)).await;
@@ -243,7 +243,7 @@ async fn an_idempotency_key_replays_the_answer_and_refuses_another_body() {
 }
 
 #[tokio::test]
-async fn the_same_key_many_times_at_once_makes_one_tenant() {
+async fn concurrent_requests_with_the_same_key_create_one_tenant() {
     let world = World::new().await;
     let api = Api::of(&world).await;
     let request = tenant_request("kopi-kenangan");

@@ -1,4 +1,4 @@
-//! End to end: the functions under `cargo lambda watch`, the queues and schedules as `cargo dev up` plays them.
+//! End to end: the functions under `cargo lambda watch`, with the queues and schedules that `cargo dev up` emulates.
 
 use std::time::{Duration, Instant};
 
@@ -13,25 +13,26 @@ use shared::{
     clients::postgres::connect_once,
     config::{FromEnv, KafkaConfig, PostgresConfig},
 };
-use tests::{platform::mongo, variable};
+use tests::{
+    platform::mongo,
+    stack::{base, invocations, sign_in},
+    until, variable,
+};
 use uuid::Uuid;
 
-/// The API of the running stack.
-struct Stack {
+const PASSWORD: &str = "tidal-mango-orbit-42";
+
+/// A client of the running API.
+struct ApiClient {
     client: Client,
     base: String,
     token: String,
 }
 
-impl Stack {
+impl ApiClient {
     /// Signs in as the first super-admin.
     async fn sign_in() -> Self {
-        let (client, base) = (Client::new(), format!("{}/api/super-admin", variable("API_URL")));
-        let credentials = json!({"email": variable("FIRST_ADMIN_EMAIL"), "password": variable("FIRST_ADMIN_PASSWORD")});
-        let response = client.post(format!("{base}/auth/login")).json(&credentials).send().await.unwrap();
-        assert_eq!(response.status(), StatusCode::OK);
-        let answer: Value = response.json().await.unwrap();
-        Self { client, base, token: answer["access_token"].as_str().unwrap().to_owned() }
+        Self { client: Client::new(), base: base(), token: sign_in().await }
     }
 
     async fn get(&self, path: &str) -> Value {
@@ -39,10 +40,10 @@ impl Stack {
         request.send().await.unwrap().json().await.unwrap()
     }
 
-    async fn create(&self, slug: &str, password: &str) -> Value {
+    async fn create_tenant(&self, slug: &str) -> Value {
         let body = json!({
             "name": "End to end", "slug": slug, "country": "ID",
-            "admin_email": "sari@example.com", "admin_password": password,
+            "admin_email": "sari@example.com", "admin_password": PASSWORD,
         });
         let request = self.client.post(format!("{}/tenants", self.base)).bearer_auth(&self.token);
         let response = request.json(&body).send().await.unwrap();
@@ -50,8 +51,8 @@ impl Stack {
         response.json().await.unwrap()
     }
 
-    /// Waits until a tenant is no longer being provisioned.
-    async fn settled(&self, id: &str) -> Value {
+    /// Waits until the tenant is no longer `provisioning`.
+    async fn wait_for_provisioning(&self, id: &str) -> Value {
         let started = Instant::now();
         loop {
             let tenant = self.get(&format!("/tenants/{id}")).await;
@@ -64,7 +65,7 @@ impl Stack {
     }
 }
 
-/// The types of the events of a tenant on the topic, in order, by a consumer that has read it to its end.
+/// The types of a tenant's events on the topic, in order. Reads the topic to its end.
 fn events_of(tenant: &str, everything: &mut Vec<String>) -> Vec<String> {
     let config = KafkaConfig::from_env().unwrap();
     let consumer: BaseConsumer = ClientConfig::new()
@@ -76,7 +77,7 @@ fn events_of(tenant: &str, everything: &mut Vec<String>) -> Vec<String> {
         .unwrap();
     consumer.subscribe(&[&config.topic]).unwrap();
     let (mut found, mut last) = (Vec::new(), Instant::now());
-    // A new group needs a few seconds to be given its partitions.
+    // A new consumer group needs a few seconds until it has partitions.
     while last.elapsed() < Duration::from_secs(8) {
         if let Some(Ok(message)) = consumer.poll(Duration::from_millis(200)) {
             last = Instant::now();
@@ -92,90 +93,89 @@ fn events_of(tenant: &str, everything: &mut Vec<String>) -> Vec<String> {
     found
 }
 
+/// Waits until the outbox contains no message with one of these keys.
+async fn wait_for_outbox(platform: &tokio_postgres::Client, keys: &[&str]) {
+    until("the outbox is empty", Duration::from_secs(90), async || {
+        let pending = platform.query_one("SELECT count(*) FROM outbox WHERE key = ANY ($1)", &[&keys]).await.unwrap();
+        pending.get::<_, i64>(0) == 0
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_tenant_goes_from_request_to_active_and_everyone_is_told_once() {
-    let stack = Stack::sign_in().await;
+async fn a_requested_tenant_becomes_active_and_each_event_is_sent_once() {
+    let api = ApiClient::sign_in().await;
     let slug = format!("e2e-{}", Uuid::now_v7().simple());
-    let password = "tidal-mango-orbit-42";
-    let created = stack.create(&slug, password).await;
+    let created = api.create_tenant(&slug).await;
     let id = created["id"].as_str().unwrap().to_owned();
     assert_eq!(created["status"], "provisioning");
-    let tenant = stack.settled(&id).await;
-    assert_eq!(tenant["status"], "active", "{}", stack.get(&format!("/tenants/{id}/operations")).await);
+    let tenant = api.wait_for_provisioning(&id).await;
+    assert_eq!(tenant["status"], "active", "{}", api.get(&format!("/tenants/{id}/operations")).await);
     assert!(tenant["schema_version"].as_i64().unwrap() > 0);
 
-    let operations = stack.get(&format!("/tenants/{id}/operations")).await;
+    let operations = api.get(&format!("/tenants/{id}/operations")).await;
     assert_eq!(operations[0]["status"], "succeeded", "{operations}");
     let steps = operations[0]["steps"].as_array().unwrap();
     assert!(steps.len() >= 5 && steps.iter().all(|step| step["status"] == "succeeded"), "{operations}");
 
-    // Its databases are there, with the first agent in one of them.
+    // Its databases exist, and one contains the first user.
     let database = tenant["mongo_database"].as_str().unwrap();
     let collections = mongo().await.database(database).list_collection_names().await.unwrap();
     for name in ["contacts", "conversations", "messages", "channels"] {
-        assert!(collections.iter().any(|found| found == name), "{name} is missing in {collections:?}");
+        assert!(collections.iter().any(|found| found == name), "{name} is missing from {collections:?}");
     }
     let own =
         connect_once(&PostgresConfig::new(SecretString::from(variable("POSTGRES_PROVISIONER_URL"))), Some(database))
             .await
             .unwrap();
-    let agents = own.query("SELECT email, role::text, password_hash FROM users", &[]).await.unwrap();
-    assert_eq!(agents.len(), 1);
-    assert_eq!(agents[0].get::<_, &str>(0), "sari@example.com");
-    assert_eq!(agents[0].get::<_, &str>(1), "admin");
-    assert!(agents[0].get::<_, &str>(2).starts_with("$argon2id$"));
+    let users = own.query("SELECT email, role::text, password_hash FROM users", &[]).await.unwrap();
+    assert_eq!(users.len(), 1);
+    assert_eq!(users[0].get::<_, &str>(0), "sari@example.com");
+    assert_eq!(users[0].get::<_, &str>(1), "admin");
+    assert!(users[0].get::<_, &str>(2).starts_with("$argon2id$"));
 
-    let users = stack.get(&format!("/users?tenant_id={id}&role=admin&search=SARI%40")).await;
+    let users = api.get(&format!("/users?tenant_id={id}&role=admin&search=SARI%40")).await;
     assert_eq!(users.as_array().map(Vec::len), Some(1), "{users}");
     assert_eq!(users[0]["email"], "sari@example.com", "{users}");
 
-    // Every event is on the topic, once, and the platform owes nothing any more.
+    // Each event is on the topic once, and the outbox contains none.
     let platform = connect_once(&PostgresConfig::from_env().unwrap(), None).await.unwrap();
-    let started = Instant::now();
-    loop {
-        let owed: i64 = platform.query_one("SELECT count(*) FROM outbox WHERE key = $1", &[&id]).await.unwrap().get(0);
-        if owed == 0 {
-            break;
-        }
-        assert!(started.elapsed() < Duration::from_secs(90), "{owed} messages are still owed");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    wait_for_outbox(&platform, &[&id]).await;
     let mut everything = Vec::new();
     let events = tokio::task::block_in_place(|| events_of(&id, &mut everything));
     assert_eq!(events, ["tenant.requested", "tenant.provisioned"]);
-    assert!(everything.iter().all(|event| !event.contains(password)));
-    let kept: i64 = platform
+    assert!(everything.iter().all(|event| !event.contains(PASSWORD)));
+    let pending: i64 = platform
         .query_one("SELECT count(*) FROM pending_admins WHERE tenant_id = $1::text::uuid", &[&id])
         .await
         .unwrap()
         .get(0);
-    assert_eq!(kept, 0, "the hash is still on the platform's side");
+    assert_eq!(pending, 0, "the platform database still contains the password hash");
 }
 
 #[tokio::test]
-async fn many_tenants_at_once_all_become_active() {
-    let stack = Stack::sign_in().await;
+async fn tenants_that_are_created_concurrently_all_become_active() {
+    let api = ApiClient::sign_in().await;
     let run = Uuid::now_v7().simple().to_string();
     let slugs: Vec<String> = (0..12).map(|n| format!("many-{n}-{run}")).collect();
-    let created = futures::future::join_all(slugs.iter().map(|slug| stack.create(slug, "tidal-mango-orbit-42"))).await;
+    let created = futures::future::join_all(slugs.iter().map(|slug| api.create_tenant(slug))).await;
     for tenant in created {
-        let settled = stack.settled(tenant["id"].as_str().unwrap()).await;
-        assert_eq!(settled["status"], "active", "{settled}");
+        let tenant = api.wait_for_provisioning(tenant["id"].as_str().unwrap()).await;
+        assert_eq!(tenant["status"], "active", "{tenant}");
     }
 }
 
 #[tokio::test]
-async fn a_new_tenant_is_measured_by_way_of_the_schedule_and_the_queue() {
-    let stack = Stack::sign_in().await;
-    let created = stack.create(&format!("measured-{}", Uuid::now_v7().simple()), "tidal-mango-orbit-42").await;
-    let tenant = stack.settled(created["id"].as_str().unwrap()).await;
+async fn a_new_tenant_is_measured_through_the_schedule_and_the_queue() {
+    let api = ApiClient::sign_in().await;
+    let created = api.create_tenant(&format!("measured-{}", Uuid::now_v7().simple())).await;
+    let tenant = api.wait_for_provisioning(created["id"].as_str().unwrap()).await;
     let search = format!("/tenants/usage?search={}", tenant["slug"].as_str().unwrap());
     let started = Instant::now();
     loop {
-        // As the clock does it each minute, and not only then.
-        let function = format!("{}/2015-03-31/functions/measure-usage/invocations", variable("API_URL"));
-        stack.client.post(function).body("{}").send().await.unwrap();
-        let usage = &stack.get(&search).await[0]["usage"];
+        // The schedule does the same every minute.
+        api.client.post(invocations("measure-usage")).body("{}").send().await.unwrap();
+        let usage = &api.get(&search).await[0]["usage"];
         if usage["measured_at"].is_string() {
             assert_eq!([&usage["agents"], &usage["contacts"], &usage["error"]], [&json!(1), &json!(0), &Value::Null]);
             assert!(usage["storage_bytes"].as_i64().unwrap() > 0, "{usage}");
@@ -187,46 +187,41 @@ async fn a_new_tenant_is_measured_by_way_of_the_schedule_and_the_queue() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_operator_acts_in_a_users_name_and_everyone_hears_of_its_start_and_its_end() {
-    let stack = Stack::sign_in().await;
-    let created = stack.create(&format!("acted-{}", Uuid::now_v7().simple()), "tidal-mango-orbit-42").await;
-    let id = stack.settled(created["id"].as_str().unwrap()).await["id"].as_str().unwrap().to_owned();
-    let users = stack.get(&format!("/users?tenant_id={id}&role=admin")).await;
+async fn an_impersonation_starts_and_ends_and_both_events_are_sent() {
+    let api = ApiClient::sign_in().await;
+    let created = api.create_tenant(&format!("acted-{}", Uuid::now_v7().simple())).await;
+    let id = api.wait_for_provisioning(created["id"].as_str().unwrap()).await["id"].as_str().unwrap().to_owned();
+    let users = api.get(&format!("/users?tenant_id={id}&role=admin")).await;
     let body = json!({"tenant_id": id, "user_id": users[0]["id"], "reason": "Looks at why the inbox stays empty"});
-    let request = stack.client.post(format!("{}/impersonations", stack.base)).bearer_auth(&stack.token);
+    let request = api.client.post(format!("{}/impersonations", api.base)).bearer_auth(&api.token);
     let response = request.json(&body).send().await.unwrap();
     assert_eq!(response.status(), StatusCode::CREATED);
     let started: Value = response.json().await.unwrap();
     let (sid, token) = (started["id"].as_str().unwrap(), started["token"].as_str().unwrap());
-    // The keys are at the root, and the token's is among them.
-    let keys = stack.client.get(format!("{}/.well-known/jwks.json", variable("API_URL"))).send().await.unwrap();
+    // The published keys, at the root, include the token's.
+    let keys = api.client.get(format!("{}/.well-known/jwks.json", variable("API_URL"))).send().await.unwrap();
     let keys: Value = keys.json().await.unwrap();
     let kid = jsonwebtoken::decode_header(token).unwrap().kid.unwrap();
     assert!(keys["keys"].as_array().unwrap().iter().any(|key| key["kid"] == kid.as_str()), "{keys}");
-    assert_eq!(stack.get(&format!("/impersonations/{sid}")).await["live"], true);
-    let path = format!("{}/impersonations/{sid}", stack.base);
-    let ended = stack.client.delete(path).bearer_auth(&stack.token).send().await.unwrap();
+    assert_eq!(api.get(&format!("/impersonations/{sid}")).await["live"], true);
+    let path = format!("{}/impersonations/{sid}", api.base);
+    let ended = api.client.delete(path).bearer_auth(&api.token).send().await.unwrap();
     assert_eq!(ended.status(), StatusCode::NO_CONTENT);
-    assert_eq!(stack.get(&format!("/impersonations/{sid}")).await["live"], false);
+    assert_eq!(api.get(&format!("/impersonations/{sid}")).await["live"], false);
     let platform = connect_once(&PostgresConfig::from_env().unwrap(), None).await.unwrap();
-    let begun = Instant::now();
-    let owed = "SELECT count(*) FROM outbox WHERE key IN ($1, $2)";
-    while platform.query_one(owed, &[&id, &sid]).await.unwrap().get::<_, i64>(0) > 0 {
-        assert!(begun.elapsed() < Duration::from_secs(90), "not told");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    wait_for_outbox(&platform, &[&id, sid]).await;
     let events = tokio::task::block_in_place(|| events_of(&id, &mut Vec::new()));
     assert_eq!(events[2..], ["impersonation.started", "impersonation.ended"]);
 }
 
 #[tokio::test]
-async fn the_platform_tells_how_it_is_and_what_the_schedule_finds_is_written_down() {
-    let stack = Stack::sign_in().await;
-    let anonymous = stack.client.get(format!("{}/health", stack.base)).send().await.unwrap();
+async fn health_is_reported_and_the_schedule_records_samples() {
+    let api = ApiClient::sign_in().await;
+    let anonymous = api.client.get(format!("{}/health", api.base)).send().await.unwrap();
     assert_eq!(anonymous.status(), StatusCode::OK);
-    let word: Value = anonymous.json().await.unwrap();
-    assert_eq!(word.as_object().unwrap().len(), 1, "{word}");
-    let report = stack.get("/health?live=true").await;
+    let summary: Value = anonymous.json().await.unwrap();
+    assert_eq!(summary.as_object().unwrap().len(), 1, "{summary}");
+    let report = api.get("/health?live=true").await;
     for store in ["postgresql", "mongodb", "redis", "kafka", "minio", "sqs"] {
         let reading = &report["infrastructure"][store];
         // Other tests may leave dead letters.
@@ -237,12 +232,12 @@ async fn the_platform_tells_how_it_is_and_what_the_schedule_finds_is_written_dow
     }
     assert!(report["tenants"]["total"].is_i64(), "{report}");
 
-    // As the schedule does it.
-    let invocations = format!("{}/2015-03-31/functions/check-health/invocations", variable("API_URL"));
+    // The schedule does the same every minute.
     let event = json!({"version": "0", "source": "aws.scheduler", "detail-type": "Scheduled Event", "detail": "{}"});
-    let recorded: Value = stack.client.post(invocations).json(&event).send().await.unwrap().json().await.unwrap();
+    let recorded: Value =
+        api.client.post(invocations("check-health")).json(&event).send().await.unwrap().json().await.unwrap();
     assert!(recorded["samples"].is_u64(), "{recorded}");
-    let history = stack.get("/health/history?component=kafka&hours=1").await;
+    let history = api.get("/health/history?component=kafka&hours=1").await;
     let kafka = &history["components"][0];
     assert!(kafka["samples_total"].as_i64().unwrap() >= 1, "{history}");
     assert_eq!(
@@ -252,7 +247,7 @@ async fn the_platform_tells_how_it_is_and_what_the_schedule_finds_is_written_dow
 }
 
 #[tokio::test]
-async fn a_path_that_no_function_serves_is_not_found() {
-    let response = Client::new().get(format!("{}/api/super-admin/nowhere", variable("API_URL"))).send().await.unwrap();
+async fn a_path_without_a_function_is_not_found() {
+    let response = Client::new().get(format!("{}/nowhere", base())).send().await.unwrap();
     assert_eq!(response.status(), StatusCode::NOT_FOUND);
 }

@@ -3,71 +3,17 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::{Path, PathBuf},
-    process::Command,
     thread,
 };
 
-use serde::Deserialize;
 use serde_json::Value;
-
-#[path = "../src/template.rs"]
-mod template;
+use tests::{
+    manifests::{Declaration, Trigger, cargo, declarations},
+    template,
+};
 
 /// Crates that make a function slower to start. A function links one only if it declares it.
 const HEAVY_CRATES: [&str; 5] = ["aws-sdk-s3", "aws-sdk-sqs", "mongodb", "rdkafka", "redis"];
-
-/// `[package.metadata.landlord]`.
-#[derive(Debug, Deserialize, PartialEq)]
-#[serde(deny_unknown_fields)]
-struct Declaration {
-    /// What invokes the function. `deploy` stands for the person or pipeline that deploys.
-    triggers: BTreeSet<Trigger>,
-    /// Those of the heavy crates that the function links.
-    links: BTreeSet<String>,
-    /// The secrets that its environment is filled from: `api` is the parameter `ApiSecret` of the template. A secret holds
-    /// the logins of one privilege.
-    secrets: BTreeSet<String>,
-    /// Megabytes.
-    memory: u64,
-}
-
-#[derive(Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
-#[serde(rename_all = "lowercase")]
-enum Trigger {
-    Http,
-    Sqs,
-    Schedule,
-    Deploy,
-}
-
-fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
-}
-
-fn cargo(arguments: &[&str]) -> String {
-    let output = Command::new(env!("CARGO")).args(arguments).current_dir(repository()).output().unwrap();
-    assert!(output.status.success(), "cargo {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
-
-/// The declaration of each package in `functions/`, by name.
-fn declarations() -> BTreeMap<String, Declaration> {
-    let metadata = cargo(&["metadata", "--no-deps", "--format-version", "1", "--locked", "--offline"]);
-    let metadata: Value = serde_json::from_str(&metadata).unwrap();
-    let packages = metadata["packages"].as_array().unwrap();
-    let functions = repository().join("functions");
-    packages
-        .iter()
-        .filter(|package| Path::new(package["manifest_path"].as_str().unwrap()).starts_with(&functions))
-        .map(|package| {
-            let name = package["name"].as_str().unwrap();
-            let declaration = serde_json::from_value(package["metadata"]["landlord"].clone())
-                .unwrap_or_else(|error| panic!("functions/{name}/Cargo.toml: [package.metadata.landlord]: {error}"));
-            (name.to_owned(), declaration)
-        })
-        .collect()
-}
 
 /// The heavy crates that a function links. Cargo unifies features, so each function is examined by itself.
 fn linked_by(function: &str) -> BTreeSet<String> {
@@ -128,7 +74,8 @@ fn the_template_gives_each_function_the_memory_secrets_and_triggers_that_its_man
         .map(|(name, declaration)| (name, (declaration.memory, declaration.secrets, declaration.triggers)))
         .collect();
     for (name, declaration) in &declared {
-        let block = deployed.get(name).unwrap_or_else(|| panic!("infra/template.yaml: no function {name}"));
+        let block =
+            deployed.get(name).unwrap_or_else(|| panic!("infra/template.yaml: add the block of the function {name}"));
         assert_eq!(block, declaration, "{name}: infra/template.yaml (left) differs from its Cargo.toml (right)");
     }
     assert_eq!(deployed.len(), declared.len(), "infra/template.yaml contains a function without a package");

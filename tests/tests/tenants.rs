@@ -4,8 +4,8 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tests::{Api, World, api::answer, queues};
 
-/// Ends all operations of a world, and puts its tenants into a status, as the worker would.
-async fn settle(world: &World, status: &str) {
+/// Ends all operations, and sets the status of all tenants.
+async fn set_status(world: &World, status: &str) {
     world
         .client()
         .await
@@ -39,7 +39,7 @@ fn next(answer: &tests::Answer) -> Option<String> {
 }
 
 #[tokio::test]
-async fn the_walk_through_the_list_sees_every_tenant_once_in_order() {
+async fn following_the_pages_returns_every_tenant_once_in_order() {
     let world = World::new().await;
     let api = Api::of(&world).await;
     seed(&world, 100).await;
@@ -61,7 +61,7 @@ async fn the_walk_through_the_list_sees_every_tenant_once_in_order() {
 }
 
 #[tokio::test]
-async fn a_list_is_narrowed_by_status_country_and_literal_search() {
+async fn a_list_can_be_filtered_by_status_country_and_literal_text() {
     let world = World::new().await;
     let api = Api::of(&world).await;
     seed(&world, 30).await;
@@ -83,7 +83,7 @@ async fn a_list_is_narrowed_by_status_country_and_literal_search() {
 }
 
 #[tokio::test]
-async fn wrong_parameters_of_a_list_are_refused_by_name() {
+async fn invalid_parameters_of_a_list_are_reported_by_name() {
     let world = World::new().await;
     let api = Api::of(&world).await;
     seed(&world, 3).await;
@@ -112,14 +112,14 @@ async fn wrong_parameters_of_a_list_are_refused_by_name() {
         (format!("search={long}"), "search"),
         ("search=%00".to_owned(), "search"),
     ] {
-        let refused = api.get(&format!("/tenants?{query}")).await;
-        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{query}: {}", refused.text);
-        assert_eq!(refused.faults(), [name], "{query}");
+        let rejected = api.get(&format!("/tenants?{query}")).await;
+        assert_eq!(rejected.status, StatusCode::BAD_REQUEST, "{query}: {}", rejected.text);
+        assert_eq!(rejected.faults(), [name], "{query}");
     }
 }
 
 #[tokio::test]
-async fn a_long_list_is_compressed_for_those_who_accept_it() {
+async fn a_long_list_is_compressed_if_the_client_accepts_it() {
     let world = World::new().await;
     let api = Api::of(&world).await;
     seed(&world, 500).await;
@@ -131,7 +131,7 @@ async fn a_long_list_is_compressed_for_those_who_accept_it() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_or_not_an_id_is_told_apart() {
+async fn an_unknown_id_is_not_found_and_an_invalid_id_is_a_bad_request() {
     let world = World::new().await;
     let api = Api::of(&world).await;
     let unknown = "0190a0c4-8f6e-7c3a-9d2b-5e1f00c0ffee";
@@ -147,28 +147,28 @@ async fn what_is_not_there_or_not_an_id_is_told_apart() {
         };
         let missing = send(unknown).await;
         assert_eq!(missing.status, StatusCode::NOT_FOUND, "{method} {path}: {}", missing.text);
-        for bad in
+        for invalid in
             ["42", "0190a0c48f6e7c3a9d2b5e1f00c0ffee", "%7B0190a0c4-8f6e-7c3a-9d2b-5e1f00c0ffee%7D", "%FF", "..%2F"]
         {
-            let refused = send(bad).await;
-            assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{method} {path} {bad}: {}", refused.text);
-            assert_eq!(refused.faults(), ["id"]);
+            let rejected = send(invalid).await;
+            assert_eq!(rejected.status, StatusCode::BAD_REQUEST, "{method} {path} {invalid}: {}", rejected.text);
+            assert_eq!(rejected.faults(), ["id"]);
         }
     }
-    let nowhere = api.get("/nowhere").await;
-    assert_eq!((nowhere.status, nowhere.header("content-type")), (StatusCode::NOT_FOUND, "application/problem+json"));
+    let no_route = api.get("/nowhere").await;
+    assert_eq!((no_route.status, no_route.header("content-type")), (StatusCode::NOT_FOUND, "application/problem+json"));
     let method = answer(api.request(Method::DELETE, "/tenants")).await;
     assert_eq!(method.status, StatusCode::METHOD_NOT_ALLOWED);
     assert_eq!(method.header("content-type"), "application/problem+json");
 }
 
 #[tokio::test]
-async fn a_patch_changes_what_it_says_and_tells_everyone() {
+async fn a_patch_changes_its_fields_and_writes_events_and_an_audit_entry() {
     let world = World::new().await;
     let api = Api::of(&world).await;
     let tenant = api.create_tenant("kopi-kenangan").await;
     let path = format!("/tenants/{}", tenant["id"].as_str().unwrap());
-    settle(&world, "active").await;
+    set_status(&world, "active").await;
     let change = json!({"name": "Kopi", "limits": {"max_agents": null}, "status": "suspended"});
     let updated = api.patch(&path, &change).await;
     assert_eq!(updated.status, StatusCode::OK, "{}", updated.text);
@@ -188,14 +188,14 @@ async fn a_patch_changes_what_it_says_and_tells_everyone() {
         .await;
     assert_eq!(audited, 1);
     assert_eq!(queues::drain(&world.relay_queue_url).await.len(), 1);
-    // What changes nothing writes nothing.
+    // A patch that changes nothing writes nothing.
     let same = api.patch(&path, &json!({"name": "Kopi"})).await;
     assert_eq!((same.status, same.header("etag")), (StatusCode::OK, "\"3\""));
     assert!(queues::drain(&world.relay_queue_url).await.is_empty());
 }
 
 #[tokio::test]
-async fn a_status_can_only_be_set_between_active_and_suspended_and_the_answer_names_what_can() {
+async fn a_status_can_only_be_set_between_active_and_suspended_and_the_error_names_the_allowed_status() {
     let world = World::new().await;
     let api = Api::of(&world).await;
     let tenant = api.create_tenant("kopi-kenangan").await;
@@ -203,19 +203,19 @@ async fn a_status_can_only_be_set_between_active_and_suspended_and_the_answer_na
     for (from, possible) in
         [("active", "suspended"), ("suspended", "active"), ("failed", ""), ("deleting", ""), ("deleted", "")]
     {
-        settle(&world, from).await;
+        set_status(&world, from).await;
         for to in ["provisioning", "active", "suspended", "failed", "deleting", "deleted"] {
             let answer = api.patch(&path, &json!({"status": to})).await;
             if to == possible {
                 assert_eq!(answer.status, StatusCode::OK, "{from} → {to}: {}", answer.text);
-                settle(&world, from).await;
+                set_status(&world, from).await;
             } else {
                 assert_eq!(answer.status, StatusCode::CONFLICT, "{from} → {to}: {}", answer.text);
                 assert!(answer.json["detail"].as_str().unwrap().contains(possible), "{}", answer.text);
             }
         }
     }
-    for (wrong, pointer) in [
+    for (invalid, pointer) in [
         (json!({"status": "open"}), "/status"),
         (json!({"status": null}), "/status"),
         (json!({"name": null}), "/name"),
@@ -223,19 +223,19 @@ async fn a_status_can_only_be_set_between_active_and_suspended_and_the_answer_na
         (json!({"slug": "other"}), "/slug"),
         (json!({"limits": {"max_agents": -5}}), "/limits/max_agents"),
     ] {
-        let refused = api.patch(&path, &wrong).await;
-        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{wrong}: {}", refused.text);
-        assert_eq!(refused.faults(), [pointer]);
+        let rejected = api.patch(&path, &invalid).await;
+        assert_eq!(rejected.status, StatusCode::UNPROCESSABLE_ENTITY, "{invalid}: {}", rejected.text);
+        assert_eq!(rejected.faults(), [pointer]);
     }
 }
 
 #[tokio::test]
-async fn if_match_refuses_a_revision_that_has_passed() {
+async fn if_match_with_an_old_revision_fails() {
     let world = World::new().await;
     let api = Api::of(&world).await;
     let tenant = api.create_tenant("kopi-kenangan").await;
     let path = format!("/tenants/{}", tenant["id"].as_str().unwrap());
-    settle(&world, "active").await;
+    set_status(&world, "active").await;
     let tag = api.get(&path).await.header("etag").to_owned();
     let send = async |name: &str| {
         answer(api.request(Method::PATCH, &path).header("if-match", &tag).json(&json!({"name": name}))).await
@@ -247,18 +247,18 @@ async fn if_match_refuses_a_revision_that_has_passed() {
 }
 
 #[tokio::test]
-async fn a_change_while_an_operation_runs_is_refused_and_names_it() {
+async fn a_change_during_an_operation_is_a_conflict_that_names_the_operation() {
     let world = World::new().await;
     let api = Api::of(&world).await;
     let tenant = api.create_tenant("kopi-kenangan").await;
     let path = format!("/tenants/{}", tenant["id"].as_str().unwrap());
     let operation = api.get(&format!("{path}/operations")).await.json[0]["id"].as_str().unwrap().to_owned();
-    for refused in [
+    for rejected in [
         api.patch(&path, &json!({"name": "Other"})).await,
         answer(api.request(Method::POST, &format!("{path}/retry"))).await,
     ] {
-        assert_eq!(refused.status, StatusCode::CONFLICT, "{}", refused.text);
-        assert!(refused.json["detail"].as_str().unwrap().contains(&operation), "{}", refused.text);
+        assert_eq!(rejected.status, StatusCode::CONFLICT, "{}", rejected.text);
+        assert!(rejected.json["detail"].as_str().unwrap().contains(&operation), "{}", rejected.text);
     }
 }
 
@@ -269,10 +269,10 @@ async fn only_a_failed_tenant_can_be_retried_and_only_once_at_a_time() {
     let tenant = api.create_tenant("kopi-kenangan").await;
     let path = format!("/tenants/{}", tenant["id"].as_str().unwrap());
     queues::drain(&world.provision_queue_url).await;
-    settle(&world, "active").await;
+    set_status(&world, "active").await;
     let retry = async || answer(api.request(Method::POST, &format!("{path}/retry"))).await;
     assert_eq!(retry().await.status, StatusCode::CONFLICT);
-    settle(&world, "failed").await;
+    set_status(&world, "failed").await;
     let (one, two) = tokio::join!(retry(), retry());
     let mut statuses = [one.status, two.status];
     statuses.sort();

@@ -1,4 +1,4 @@
-//! The Lambda function `create-tenant`.
+//! Entry point of the Lambda function `create-tenant`.
 
 use create_tenant::{App, routes};
 

@@ -1,25 +1,19 @@
-//! `GET /api/super-admin/tenants/{id}`: one tenant organization.
+//! `GET /api/super-admin/tenants/{id}`: get one tenant.
 
-use axum::{
-    http::{HeaderValue, header},
-    response::{IntoResponse, Response},
-};
 use shared::{
-    error::Error,
-    http::{Result, Routes, TenantPath, etag},
+    http::{Result, Routes, Tagged, TenantPath},
     routes,
     super_admins::{AuthContext, MayRead},
     tenants::{self, Tenant},
 };
 
-/// The function's one route.
-pub fn routes(gate: AuthContext) -> Routes {
-    routes!(gate: AuthContext => get_tenant)
+pub fn routes(auth: AuthContext) -> Routes {
+    routes!(auth: AuthContext => get_tenant)
 }
 
 /// Get a tenant organization
 ///
-/// Its entity tag names the revision, for `If-Match` of a change.
+/// The entity tag contains the revision, for the header `If-Match` of a later change.
 #[utoipa::path(
     get,
     path = "/api/super-admin/tenants/{id}",
@@ -31,11 +25,10 @@ pub fn routes(gate: AuthContext) -> Routes {
     ),
     security(("bearer" = []))
 )]
-async fn get_tenant(reader: MayRead, TenantPath(id): TenantPath) -> Result<Response> {
+async fn get_tenant(reader: MayRead, TenantPath(id): TenantPath) -> Result<Tagged<Tenant>> {
     let tenant = reader
         .admit_with_state(|client, caller| tenants::store::find_with_super_admin_state(client, caller, id))
         .await?;
-    let body = serde_json::to_vec(&tenant).map_err(Error::internal)?;
-    let json = HeaderValue::from_static("application/json");
-    Ok(([(header::CONTENT_TYPE, json), (header::ETAG, etag(tenant.revision))], body).into_response())
+    let revision = tenant.revision;
+    Ok(Tagged(tenant, revision))
 }

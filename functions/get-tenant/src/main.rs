@@ -1,4 +1,4 @@
-//! The Lambda function `get-tenant`.
+//! Entry point of the Lambda function `get-tenant`.
 
 use get_tenant::routes;
 use shared::super_admins::AuthContext;

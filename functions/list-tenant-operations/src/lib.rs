@@ -1,4 +1,4 @@
-//! `GET /api/super-admin/tenants/{id}/operations`: what was and is being done to a tenant, newest first.
+//! `GET /api/super-admin/tenants/{id}/operations`: list the operations on a tenant, newest first.
 
 use axum::{http::Uri, response::Response};
 use shared::{
@@ -10,17 +10,16 @@ use shared::{
     types::{Cursor, PageLimit},
 };
 
-/// The name of the list inside its cursors.
+/// Name of the list in its cursors.
 const LIST: &str = "operations";
 
-/// The function's one route.
-pub fn routes(gate: AuthContext) -> Routes {
-    routes!(gate: AuthContext => list_tenant_operations)
+pub fn routes(auth: AuthContext) -> Routes {
+    routes!(auth: AuthContext => list_tenant_operations)
 }
 
 /// List a tenant's operations
 ///
-/// What was and is being done to the tenant's databases, newest first, with every step's state.
+/// Lists the operations on the tenant's databases, newest first, with the status of every step.
 #[utoipa::path(
     get,
     path = "/api/super-admin/tenants/{id}/operations",

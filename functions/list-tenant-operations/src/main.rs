@@ -1,4 +1,4 @@
-//! The Lambda function `list-tenant-operations`.
+//! Entry point of the Lambda function `list-tenant-operations`.
 
 use list_tenant_operations::routes;
 use shared::super_admins::AuthContext;

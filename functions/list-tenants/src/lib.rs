@@ -1,4 +1,4 @@
-//! `GET /api/super-admin/tenants`: all tenants, newest first, a page at a time.
+//! `GET /api/super-admin/tenants`: list all tenants, newest first, page by page.
 
 use axum::response::Response;
 use shared::{
@@ -9,14 +9,13 @@ use shared::{
     types::Cursor,
 };
 
-/// The function's one route.
-pub fn routes(gate: AuthContext) -> Routes {
-    routes!(gate: AuthContext => list_tenants)
+pub fn routes(auth: AuthContext) -> Routes {
+    routes!(auth: AuthContext => list_tenants)
 }
 
-/// List all tenant tenants
+/// List all tenant organizations
 ///
-/// Every tenant, whatever its status, newest first. Deleted tenants are kept for the record.
+/// Lists the tenants of every status, newest first, including deleted tenants.
 #[utoipa::path(
     get,
     path = "/api/super-admin/tenants",

@@ -1,4 +1,4 @@
-//! The Lambda function `list-tenants`.
+//! Entry point of the Lambda function `list-tenants`.
 
 use list_tenants::routes;
 use shared::super_admins::AuthContext;

@@ -25,7 +25,6 @@ pub use tenants::{FailedMigration, TenantMigrations};
 /// Long enough for a migration that rewrites a table, and for waiting until a concurrent run ends.
 const STATEMENT_TIMEOUT: Duration = Duration::from_mins(10);
 
-/// What the function needs.
 #[derive(Debug)]
 pub struct App {
     /// The platform database, with the role of its owner.

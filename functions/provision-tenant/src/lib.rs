@@ -25,20 +25,19 @@ use shared::{
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
-/// Messages of a batch that are worked on at the same time.
+/// Maximum number of messages of a batch that are processed at once.
 const CONCURRENCY: usize = 5;
 
-/// What the function needs.
+/// State of the function.
 #[derive(Clone)]
 pub struct App {
-    /// Runs operations.
     pub provisioner: Arc<Provisioner>,
     /// Pokes the relay after an operation has ended.
     pub dispatcher: Arc<Dispatcher>,
 }
 
 impl App {
-    /// Reads the environment; connects to nothing yet.
+    /// Opens no connection yet.
     pub fn from_env() -> Result<Self, ConfigError> {
         let postgres = PostgresConfig::from_env()?;
         let stores = Stores::connect(
@@ -66,10 +65,10 @@ impl Worker for App {
     }
 }
 
-/// Works on the operations that a batch of messages names.
+/// Runs the operations that the messages of a batch name.
 pub async fn handle(app: &App, Invocation { trigger, deadline }: Invocation) -> Result<SqsBatchResponse> {
     let Trigger::Queue(batch) = trigger else {
-        return Err(Error::Malformed("provision-tenant is invoked by its queue only".to_owned()));
+        return Err(Error::Malformed("provision-tenant can only be invoked by its queue".to_owned()));
     };
     let until = Instant::now() + deadline.remaining().min(app.provisioner.config.function_timeout);
     let ended = Arc::new(AtomicBool::new(false));
@@ -91,9 +90,9 @@ pub async fn handle(app: &App, Invocation { trigger, deadline }: Invocation) -> 
     Ok(response)
 }
 
-/// The result of the work on a message.
+/// Result of processing a message.
 enum MessageResult {
-    /// The operation has ended; `now` if this message's work ended it.
+    /// The operation has ended. `now`: whether this delivery ended it.
     Done { now: bool },
     /// The message must be delivered again.
     Retry,
@@ -113,28 +112,28 @@ async fn work(provisioner: &Provisioner, message: &SqsMessage, deadline: Instant
             return MessageResult::Retry;
         }
     };
-    let last = receive_count(message) >= provisioner.config.max_attempts;
-    match provisioner.run(operation_id, Delivery { deadline, last }).await {
+    let is_last = receive_count(message) >= provisioner.config.max_attempts;
+    match provisioner.run(operation_id, Delivery { deadline, is_last }).await {
         Ok(Outcome::Finished { status, now }) => {
-            info!(operation.id = %operation_id, operation.status = status.as_str(), now, "the operation is over");
+            info!(operation.id = %operation_id, operation.status = status.as_str(), now, "the operation has ended");
             MessageResult::Done { now }
         }
         Ok(Outcome::Retry(reason)) => {
-            warn!(operation.id = %operation_id, reason, "the message has to come again");
+            warn!(operation.id = %operation_id, reason, "the message must be delivered again");
             MessageResult::Retry
         }
         Err(Error::NotFound { .. }) => {
-            error!(operation.id = %operation_id, "a message names no operation of this platform");
+            error!(operation.id = %operation_id, "the operation of a message does not exist");
             MessageResult::Retry
         }
         Err(error) => {
-            error!(operation.id = %operation_id, error = error.chain(), "the platform database could not be asked");
+            error!(operation.id = %operation_id, error = error.chain(), "reading the platform database failed");
             MessageResult::Retry
         }
     }
 }
 
-/// How often the queue has given this message out.
+/// Number of times that the queue has delivered this message.
 fn receive_count(message: &SqsMessage) -> i32 {
     message.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok()).unwrap_or(1)
 }

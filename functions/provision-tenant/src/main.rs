@@ -1,4 +1,4 @@
-//! The Lambda function `provision-tenant`.
+//! Entry point of the Lambda function `provision-tenant`.
 
 use provision_tenant::{App, handle};
 

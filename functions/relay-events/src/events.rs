@@ -1,42 +1,46 @@
-//! Events, from the outbox to the Kafka topic: in the order of their subject, each exactly once.
+//! Delivers events from the outbox to the Kafka topic: in the order of their subject, each exactly once.
 //!
-//! # Why once
+//! # How
 //!
-//! A row and its message are in two systems, and no transaction spans both. So
+//! An event's row is in PostgreSQL and its message in Kafka, and no transaction spans both. Therefore:
 //!
-//! 1. One relay sends at a time: who holds a session lock of PostgreSQL. Its session makes all the writes below, so a
-//!    relay that lost the lock (its session broke, or was silent for too long) can write nothing.
-//! 2. The relay's producer is transactional, under an id that all relays share: when one makes itself known to Kafka
-//!    (`init_transactions`), an open transaction of any before it is aborted, one that is being committed is completed,
-//!    and those producers can send nothing more. That is done *before* anything is written down under (3), never after.
-//! 3. Before a batch is sent, PostgreSQL is told its ids, the offsets of the topic, and which producer will send it.
-//! 4. The batch is sent in one transaction, so all of it is on the topic or nothing.
-//! 5. One statement of PostgreSQL deletes the rows and the record of (3).
+//! 1. One relay sends at a time: the one that holds a session-level advisory lock of PostgreSQL. All writes below use the
+//!    session that holds the lock, so a relay that lost it (because its session broke, or was idle for too long) can write
+//!    nothing.
+//! 2. The relay uses a transactional producer, whose transactional id is the same in all relays. When a producer registers
+//!    with Kafka (`init_transactions`), Kafka aborts an open transaction of an earlier producer, completes one that is being
+//!    committed, and fences the earlier producers off, so that they can send nothing more. A relay registers *before* it
+//!    writes the record of step 3, never after.
+//! 3. Before it sends a batch, the relay records it in PostgreSQL: the ids of the events, the end offsets of the topic, and
+//!    the producer that will send the batch.
+//! 4. It sends the batch in one transaction of Kafka, so either all events of the batch are on the topic or none.
+//! 5. It deletes the rows and the record in one statement of PostgreSQL.
 //!
-//! A relay that finds a record of (3) comes after one that died, or froze, or lost PostgreSQL or Kafka, in between. It makes
-//! a new producer, by which nothing of that batch can come to the topic any more; then it reads the topic, committed
-//! transactions only, from the recorded offsets to the end. A single event of the batch there means all are there: the rows
-//! go. None means none ever will be: they are sent like any other. A producer that is kept from an earlier invocation is
-//! used again only when the record names it as the last one.
+//! If a relay finds a record of step 3, an earlier relay died, froze, or lost its connection to PostgreSQL or Kafka between
+//! steps 3 and 5. The relay registers a new producer, after which no event of that batch can reach the topic any more. Then
+//! it reads the topic from the recorded offsets to the end, committed transactions only. If it finds one event of the batch,
+//! all of them are on the topic, and it deletes their rows. If it finds none, none will ever be there, and it sends them like
+//! any others. A producer from an earlier invocation is reused only if the record names it as the last one.
 //!
-//! # What it rests on
+//! # Assumptions
 //!
-//! - The topic keeps its messages for longer than a relay can be down in the middle of a batch, and is not compacted. When
-//!   it was made anew, or no longer has the recorded offsets, that is logged and what is left of it is read: the batch may
-//!   then be sent again.
-//! - PostgreSQL and Kafka do not go back in time. An outbox restored from a backup sends again what was sent since.
-//! - Readers read committed messages only (`isolation.level=read_committed`, librdkafka's default and not Java's).
-//!   Otherwise they see those of aborted transactions too.
-//! - One platform database a topic: the producers of two would put each other out. Connections reach PostgreSQL itself, or
-//!   through a proxy that keeps a session on one connection.
+//! - The topic retains messages for longer than the interruption of a batch can last, and is not compacted. If the topic was
+//!   recreated, or no longer has the recorded offsets, the relay logs an error and reads the messages that remain. The batch
+//!   may then be sent twice.
+//! - PostgreSQL and Kafka do not lose committed data. If the outbox is restored from a backup, the events that were sent
+//!   since the backup are sent again.
+//! - Readers use `isolation.level=read_committed`, which is the default of librdkafka but not of the Java client. Otherwise
+//!   they also receive the messages of aborted transactions.
+//! - A topic belongs to one platform database, because the producers of two would fence each other off. Connections reach
+//!   PostgreSQL directly, or through a proxy that keeps a session on one connection.
 //!
-//! Those for whom a repetition would be dear can tell it by the header `ce_id`, in any case.
+//! In any case, a reader for which a duplicate would be harmful can recognize it by the header `ce_id`.
 //!
-//! # Events that Kafka refuses
+//! # Refused events
 //!
-//! A message that is too large, or that the topic's policy refuses, is found by halving its batch. It stays in the
-//! outbox, is tried again ever more rarely, is logged as an error, and holds back the later events of its own subject (for
-//! order) and of nobody else.
+//! Kafka refuses a message that is too large or violates the topic's policy. The relay finds it by halving the batch. The
+//! event stays in the outbox, is retried at increasing intervals, and is logged as an error. It holds back the later events
+//! of its own subject, to keep their order, and no others.
 
 use std::time::Duration;
 
@@ -44,7 +48,7 @@ use shared::{
     error::Result,
     events::{
         self,
-        store::{Checkpoint, EventsLock, Message},
+        store::{Checkpoint, EventsLock, OutboxMessage},
     },
     worker::Deadline,
 };
@@ -52,113 +56,114 @@ use uuid::Uuid;
 
 use crate::{
     App, Boundary,
-    sender::{Failure, Sender},
-    topic::Topic,
+    event_sender::{EventSender, SendError},
+    event_topic::EventTopic,
 };
 
-/// Events that one transaction sends at the most.
-const BATCH: i64 = 500;
+/// Maximum number of events per transaction.
+const MAX_BATCH: i64 = 500;
 
-/// How long after it was refused first an event is tried again; then twice as long, and so on.
+/// Delay before the first retry of a refused event. It doubles with each retry.
 const FIRST_DELAY: Duration = Duration::from_mins(1);
 
-/// How long it waits at the most.
-const LONGEST_DELAY: Duration = Duration::from_hours(1);
+const MAX_DELAY: Duration = Duration::from_hours(1);
 
-/// Sends what is due, until nothing is or the time is up. `sent` counts. Returns at once when another relay is sending: it
-/// looks again after it has given back the lock, so what this one was called for is not overlooked.
+/// Sends events until none is due or time runs out. Adds their number to `sent`.
+///
+/// Returns at once while another relay is sending. No event is missed, because that relay looks for due events again after
+/// it has released the lock.
 pub(crate) async fn send_due(app: &App, deadline: Deadline, sent: &mut usize) -> Result<()> {
     loop {
         let connection = app.postgres.get().await?;
-        if deadline.is_near() || events::store::list_events(&connection, 1).await?.is_empty() {
+        if deadline.is_near() || events::store::list_due_events(&connection, 1).await?.is_empty() {
             return Ok(());
         }
-        // A relay that is silent for longer than it can run is frozen or gone, and another may go on.
-        let idle = deadline.remaining() + Duration::from_secs(5);
-        let Some(lock) = EventsLock::try_acquire(connection, idle).await? else { return Ok(()) };
-        drain(app, &lock, deadline, sent).await?;
+        // A session that is idle for longer than a relay can run belongs to one that is frozen or gone.
+        let idle_timeout = deadline.remaining() + Duration::from_secs(5);
+        let Some(lock) = EventsLock::try_acquire(connection, idle_timeout).await? else { return Ok(()) };
+        send_batches(app, &lock, deadline, sent).await?;
         lock.release().await?;
     }
 }
 
-/// Sends batch after batch, with the lock held. An error drops the producer, and leaves it to the record to say where the
-/// next run goes on.
-async fn drain(app: &App, lock: &EventsLock, deadline: Deadline, sent: &mut usize) -> Result<()> {
-    let name = &app.kafka.topic;
-    let checkpoint = events::store::find_checkpoint(lock.connection(), name).await?;
-    let mut sender = sender(app, checkpoint.as_ref()).await?;
-    let topic = Topic::open(&app.kafka, sender.producer(), deadline).await?;
-    sender.take_over(deadline).await?;
+/// Sends batch after batch while holding the lock. An error drops the producer, and the next run continues from the record.
+async fn send_batches(app: &App, lock: &EventsLock, deadline: Deadline, sent: &mut usize) -> Result<()> {
+    let topic_name = &app.kafka.topic;
+    let checkpoint = events::store::find_checkpoint(lock.connection(), topic_name).await?;
+    let mut sender = reusable_sender(app, checkpoint.as_ref()).await?;
+    let topic = EventTopic::open(&app.kafka, sender.producer(), deadline).await?;
+    sender.fence_others(deadline).await?;
     if let Some(batch) = checkpoint.and_then(|checkpoint| checkpoint.open) {
-        let delivered = topic.has_any(&batch.offsets, &batch.message_ids, deadline).await?;
-        tracing::warn!(events = batch.message_ids.len(), delivered, "an earlier relay did not finish its batch");
+        let delivered = topic.contains_any(&batch.offsets, &batch.message_ids, deadline).await?;
+        tracing::warn!(events = batch.message_ids.len(), delivered, "an earlier relay did not finish this batch");
         if delivered {
-            events::store::close_batch(lock.connection(), name, &batch.message_ids).await?;
+            events::store::close_batch(lock.connection(), topic_name, &batch.message_ids).await?;
             *sent += batch.message_ids.len();
         } else {
-            events::store::abandon_batch(lock.connection(), name).await?;
+            events::store::abandon_batch(lock.connection(), topic_name).await?;
         }
     }
-    // Good for all batches of this run: they all come after.
-    let offsets = topic.ends(deadline).await?;
+    // All batches of this run come after these offsets.
+    let offsets = topic.end_offsets(deadline).await?;
     drop(topic);
-    let mut limit = BATCH;
+    let mut limit = MAX_BATCH;
     while !deadline.is_near() {
-        let events = events::store::list_events(lock.connection(), limit).await?;
+        let events = events::store::list_due_events(lock.connection(), limit).await?;
         if events.is_empty() {
             break;
         }
         let ids: Vec<Uuid> = events.iter().map(|event| event.message_id).collect();
-        events::store::open_batch(lock.connection(), name, sender.id(), &offsets, &ids).await?;
+        events::store::open_batch(lock.connection(), topic_name, sender.id(), &offsets, &ids).await?;
         app.reached(Boundary::Recorded).await;
         match sender.send(app, &events, deadline).await {
             Ok(()) => {
                 app.reached(Boundary::Committed).await;
-                events::store::close_batch(lock.connection(), name, &ids).await?;
+                events::store::close_batch(lock.connection(), topic_name, &ids).await?;
                 *sent += events.len();
-                limit = BATCH.min(limit * 2);
+                limit = MAX_BATCH.min(limit * 2);
             }
-            Err(Failure::Refused(reason)) => {
-                sender = Sender::new(&app.kafka)?;
-                sender.take_over(deadline).await?;
-                events::store::abandon_batch(lock.connection(), name).await?;
+            Err(SendError::Refused(reason)) => {
+                // Aborts the open transaction. Only then is it certain that the batch will not reach the topic.
+                sender = EventSender::new(&app.kafka)?;
+                sender.fence_others(deadline).await?;
+                events::store::abandon_batch(lock.connection(), topic_name).await?;
                 if let [event] = events.as_slice() {
                     defer(lock, event, &reason).await?;
                 } else {
                     limit = i64::try_from(events.len() / 2).unwrap_or(1);
                 }
             }
-            Err(Failure::Unknown(error)) => return Err(error),
+            Err(SendError::Unknown(error)) => return Err(error),
         }
     }
     *app.sender.lock().await = Some(sender);
     Ok(())
 }
 
-/// The producer that sent last, if that is ours and its last batch ended well; otherwise a new one.
-async fn sender(app: &App, checkpoint: Option<&Checkpoint>) -> Result<Sender> {
+/// The producer of an earlier invocation if it was the last to send and its last batch is closed; otherwise a new one.
+async fn reusable_sender(app: &App, checkpoint: Option<&Checkpoint>) -> Result<EventSender> {
     match (app.sender.lock().await.take(), checkpoint) {
         (Some(sender), Some(last)) if last.producer == sender.id() && last.open.is_none() => Ok(sender),
-        _ => Sender::new(&app.kafka),
+        _ => EventSender::new(&app.kafka),
     }
 }
 
-async fn defer(lock: &EventsLock, event: &Message, reason: &str) -> Result<()> {
-    let delay = delay(event.attempts);
+async fn defer(lock: &EventsLock, event: &OutboxMessage, reason: &str) -> Result<()> {
+    let delay = retry_delay(event.attempts);
     tracing::error!(
         event.id = %event.message_id,
         event.subject = event.key,
         attempts = event.attempts + 1,
         retry_in_seconds = delay.as_secs(),
         error = reason,
-        "Kafka refuses an event; it stays in the outbox and holds back the later ones of its subject"
+        "Kafka refused an event; it stays in the outbox and holds back the later events of its subject"
     );
     events::store::defer_event(lock.connection(), event.id, delay).await
 }
 
-fn delay(attempts: i32) -> Duration {
+fn retry_delay(attempts: i32) -> Duration {
     let doubled = u32::try_from(attempts).ok().and_then(|attempts| 2_u32.checked_pow(attempts));
-    doubled.and_then(|factor| FIRST_DELAY.checked_mul(factor)).unwrap_or(LONGEST_DELAY).min(LONGEST_DELAY)
+    doubled.and_then(|factor| FIRST_DELAY.checked_mul(factor)).unwrap_or(MAX_DELAY).min(MAX_DELAY)
 }
 
 #[cfg(test)]
@@ -166,9 +171,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refused_event_is_tried_ever_more_rarely() {
-        assert_eq!(delay(0), Duration::from_mins(1));
-        assert_eq!(delay(3), Duration::from_mins(8));
-        assert_eq!(delay(40), LONGEST_DELAY);
+    fn the_retry_delay_of_a_refused_event_doubles_up_to_the_maximum() {
+        assert_eq!(retry_delay(0), Duration::from_mins(1));
+        assert_eq!(retry_delay(3), Duration::from_mins(8));
+        assert_eq!(retry_delay(40), MAX_DELAY);
     }
 }

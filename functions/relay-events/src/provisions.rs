@@ -1,31 +1,31 @@
-//! Messages to the queue of `provision-tenant` that the request which owes them could not send. One may be sent twice: the
-//! worker takes a lease on the operation that it names.
+//! Messages to the queue of `provision-tenant` which the request that enqueued them could not send. A message may be sent
+//! twice, because the worker leases the operation and ignores the second one.
 
 use futures::{FutureExt, StreamExt, stream};
 use shared::{
     error::Result,
-    events::store::{Destination, Message},
+    events::store::{Destination, OutboxMessage},
     worker::Deadline,
 };
 
 use crate::{
     App,
-    claimed::{Delivered, deliver_due},
+    at_least_once::{Delivered, deliver_due},
 };
 
-/// Messages that are on their way at the same time.
-const AT_ONCE: usize = 10;
+/// Messages that are sent at the same time.
+const CONCURRENCY: usize = 10;
 
-/// Sends what is due, until nothing is or the queue fails. `sent` counts.
+/// Sends messages until none is due, time runs out or the queue fails. Adds their number to `sent`.
 pub(crate) async fn send_due(app: &App, deadline: Deadline, sent: &mut usize) -> Result<()> {
     deliver_due(app, Destination::Provision, deadline, sent, |app, messages| deliver(app, messages).boxed()).await
 }
 
-async fn deliver(app: &App, messages: Vec<Message>) -> Delivered {
+async fn deliver(app: &App, messages: Vec<OutboxMessage>) -> Delivered {
     let (mut delivered, mut failure) = (Vec::with_capacity(messages.len()), None);
-    let mut answers = stream::iter(messages).map(|message| send(app, message)).buffer_unordered(AT_ONCE);
-    while let Some(answer) = answers.next().await {
-        match answer {
+    let mut results = stream::iter(messages).map(|message| send(app, message)).buffer_unordered(CONCURRENCY);
+    while let Some(result) = results.next().await {
+        match result {
             Ok(id) => delivered.push(id),
             Err(error) => failure = Some(error),
         }
@@ -33,7 +33,7 @@ async fn deliver(app: &App, messages: Vec<Message>) -> Delivered {
     (delivered, failure)
 }
 
-async fn send(app: &App, message: Message) -> Result<i64> {
+async fn send(app: &App, message: OutboxMessage) -> Result<i64> {
     app.sqs.send(&app.provision_queue, &message.payload.to_string()).await?;
     tracing::info!(operation.id = %message.message_id, tenant.id = message.key, "sent to the queue");
     Ok(message.id)

@@ -1,4 +1,4 @@
-//! The Lambda function `retry-tenant`.
+//! Entry point of the Lambda function `retry-tenant`.
 
 use retry_tenant::{App, routes};
 

@@ -2,42 +2,31 @@
 
 use std::sync::Arc;
 
-use axum::{
-    extract::{FromRef, State},
-    http::{HeaderValue, header},
-    response::{IntoResponse, Response},
-};
+use axum::extract::{FromRef, State};
 use deserr::Deserr;
-use serde_json::json;
 use shared::{
-    audit::{self, AuditEntry},
-    clients::{postgres::Connection, redis::Redis},
+    clients::redis::Redis,
     config::{ConfigError, FromEnv, QueueConfig, RedisConfig},
-    error::Error,
-    events::{self, Dispatcher},
-    http::{BodyErrors, Field, IfMatch, JsonBody, LimitsBody, Result, Routes, TenantPath, etag},
-    operations, revocations,
-    revocations::{DenyList, EndedImpersonation},
+    events::Dispatcher,
+    http::{BodyErrors, Field, IfMatch, JsonBody, LimitsBody, Result, Routes, Tagged, TenantPath},
+    revocations::DenyList,
     routes,
-    super_admins::{AuthContext, MayOperate, Principal},
-    tenants::{self, Tenant, TenantEvent, TenantName, TenantStatus},
-    types::{LimitsPatch, TenantId},
+    super_admins::{AuthContext, MayOperate},
+    tenants::{self, Tenant, TenantName, TenantStatus, TenantUpdate, UpdateTenant},
+    types::LimitsPatch,
 };
 use utoipa::ToSchema;
 
-/// What the function needs.
+/// State of the function.
 #[derive(Clone, FromRef)]
 pub struct App {
-    /// Who may do what, and the platform database.
     pub gate: AuthContext,
-    /// Pokes the relay after a change.
     pub dispatcher: Arc<Dispatcher>,
-    /// Denies the tokens of those who act in the names of a suspended tenant's users.
+    /// Denies the tokens of impersonations in a tenant that was suspended.
     pub deny_list: Arc<DenyList>,
 }
 
 impl App {
-    /// From the environment.
     pub fn from_env() -> Result<Self, ConfigError> {
         Ok(Self {
             gate: AuthContext::from_env()?,
@@ -47,30 +36,29 @@ impl App {
     }
 }
 
-/// The function's one route.
 pub fn routes(app: App) -> Routes {
     routes!(app: App => update_tenant)
 }
 
-/// What is changed; what is left out stays.
+/// Changes of a tenant. Missing fields stay as they are.
 #[derive(Debug, Deserr, ToSchema)]
 #[deserr(error = BodyErrors, deny_unknown_fields)]
 struct TenantPatch {
-    /// Name that people read.
+    /// Display name.
     #[deserr(default)]
     name: Field<TenantName>,
-    /// Limits, each on its own; `null` is unlimited.
+    /// Resource limits, each of them optional; `null` means unlimited.
     #[deserr(default)]
     limits: Field<LimitsBody>,
-    /// `active` or `suspended`, from the other.
+    /// `active` if the tenant is suspended, or `suspended` if it is active.
     #[deserr(default)]
     status: Field<TenantStatus>,
 }
 
 /// Update a tenant organization
 ///
-/// Changes the name, the limits (each on its own) and the status (`active` or `suspended`, from the other), as a JSON merge
-/// patch. What is left out stays, and a patch that changes nothing leaves the revision as it was.
+/// Changes the name, individual limits and the status (between `active` and `suspended`) by a JSON merge patch. Missing fields
+/// stay as they are, and a patch that changes nothing does not change the revision.
 #[utoipa::path(
     patch,
     path = "/api/super-admin/tenants/{id}",
@@ -80,97 +68,33 @@ struct TenantPatch {
         (status = 200, description = "Updated organization", body = Tenant,
             headers(("etag" = String, description = "The revision, for If-Match"))),
         (status = 404, description = "No such tenant"),
-        (status = 409, description = "The status cannot be set, or an operation runs"),
+        (status = 409, description = "The status cannot be set, or an operation is running"),
     ),
     security(("bearer" = []))
 )]
 async fn update_tenant(
-    MayOperate(admin): MayOperate,
+    MayOperate(principal): MayOperate,
     TenantPath(id): TenantPath,
     if_match: IfMatch,
     State(app): State<App>,
     JsonBody { value: patch, .. }: JsonBody<TenantPatch>,
-) -> Result<Response> {
+) -> Result<Tagged<Tenant>> {
     let mut platform = app.gate.platform.get().await?;
-    let (tenant, changed) = change(&mut platform, &admin, id, &if_match, patch).await?;
-    if let Some(ended) = changed {
-        tokio::join!(app.dispatcher.poke_relay(), app.deny_list.deny(&platform, &ended));
-    }
-    let body = serde_json::to_vec(&tenant).map_err(Error::internal)?;
-    let json = HeaderValue::from_static("application/json");
-    Ok(([(header::CONTENT_TYPE, json), (header::ETAG, etag(tenant.revision))], body).into_response())
-}
-
-/// Commits the change, its event and its audit entry together, and the ends of impersonations, which are given, where the
-/// tenant leaves `active`. A patch that changes nothing writes nothing.
-async fn change(
-    platform: &mut Connection,
-    admin: &Principal,
-    id: TenantId,
-    if_match: &IfMatch,
-    patch: TenantPatch,
-) -> Result<(Tenant, Option<Vec<EndedImpersonation>>), Error> {
-    let transaction = platform.transaction().await?;
-    let before = tenants::store::find_for_update(&transaction, id).await?;
-    if_match.check(before.revision, "tenant")?;
-    operations::store::refuse_if_open(&transaction, id).await?;
-    let status = match patch.status.0 {
-        Some(wanted) => allowed(before.status, wanted)?,
-        None => before.status,
-    };
-    let name = patch.name.0.map_or_else(|| before.name.clone(), |name| name.as_str().to_owned());
-    let limits = LimitsPatch::from(patch.limits.0.unwrap_or_default()).apply(before.limits);
-    if name == before.name && limits == before.limits && status == before.status {
-        return Ok((before, None));
-    }
-    let after = tenants::store::update(&transaction, id, &name, &limits, status).await?;
-    for kind in kinds(&before, &after) {
-        events::store::insert_event(&transaction, &kind.of(&after)).await?;
-    }
-    let entry = AuditEntry::done(
-        admin.actor(),
-        "tenant.update",
+    let command = UpdateTenant {
+        actor: principal.actor(),
         id,
-        json!({ "before": shown(&before), "after": shown(&after) }),
-    );
-    audit::store::insert(&transaction, &entry).await?;
-    let ended = if before.status == TenantStatus::Active && after.status != TenantStatus::Active {
-        revocations::end_of_tenant(&transaction, id, admin.actor()).await?
-    } else {
-        Vec::new()
+        if_match: &if_match,
+        name: patch.name.0,
+        limits: LimitsPatch::from(patch.limits.0.unwrap_or_default()),
+        status: patch.status.0,
     };
-    transaction.commit().await?;
-    Ok((after, Some(ended)))
-}
-
-/// `wanted`, where an operator may set it from `current`.
-fn allowed(current: TenantStatus, wanted: TenantStatus) -> Result<TenantStatus, Error> {
-    let settable = current.settable();
-    if settable.contains(&wanted) {
-        return Ok(wanted);
-    }
-    let possible = match settable {
-        [] => "no status can be set".to_owned(),
-        some => format!("only {} can be set", some.iter().map(|s| s.as_str()).collect::<Vec<_>>().join(", ")),
+    let tenant = match tenants::update(&mut platform, &command).await? {
+        TenantUpdate::Unchanged(tenant) => tenant,
+        TenantUpdate::Updated { tenant, ended } => {
+            tokio::join!(app.dispatcher.poke_relay(), app.deny_list.deny(&platform, &ended));
+            tenant
+        }
     };
-    Err(Error::Conflict(format!("The tenant is {current}, from where {possible}; {wanted} cannot")))
-}
-
-/// The events of a change, in the order in which they are told.
-fn kinds(before: &Tenant, after: &Tenant) -> Vec<TenantEvent> {
-    let mut kinds = Vec::new();
-    if before.name != after.name || before.limits != after.limits {
-        kinds.push(TenantEvent::Updated);
-    }
-    match (before.status, after.status) {
-        (TenantStatus::Active, TenantStatus::Suspended) => kinds.push(TenantEvent::Suspended),
-        (TenantStatus::Suspended, TenantStatus::Active) => kinds.push(TenantEvent::Resumed),
-        _ => {}
-    }
-    kinds
-}
-
-/// What the audit entry keeps of a tenant: what a patch can change.
-fn shown(tenant: &Tenant) -> serde_json::Value {
-    json!({ "name": tenant.name, "limits": tenant.limits, "status": tenant.status })
+    let revision = tenant.revision;
+    Ok(Tagged(tenant, revision))
 }

@@ -1,4 +1,4 @@
-//! The Lambda function `update-tenant`.
+//! Entry point of the Lambda function `update-tenant`.
 
 use update_tenant::{App, routes};
 

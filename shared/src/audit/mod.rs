@@ -36,6 +36,7 @@ keyword_enum!(
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct AuditRecord {
+    /// Id.
     pub id: Uuid,
     /// Time of the entry.
     #[serde(serialize_with = "timestamp")]
@@ -45,6 +46,7 @@ pub struct AuditRecord {
     /// The super-admin's e-mail address; `null` if the actor has no account here.
     #[cfg_attr(feature = "http", schema(required = true, example = "ada@landlord.example"))]
     pub actor_email: Option<String>,
+    /// The name of the action.
     #[cfg_attr(feature = "http", schema(example = "tenant.update"))]
     pub action: String,
     /// The outcome of the action.

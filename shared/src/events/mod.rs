@@ -1,7 +1,8 @@
-//! Events that the platform's other services are told of, as CloudEvents 1.0 in structured JSON.
+//! Events for the platform's other services, as CloudEvents 1.0 in structured JSON.
 //!
-//! They go to the Kafka topic by way of the outbox, never straight from a request, so that a commit and its event cannot
-//! part. An event is delivered in the order of its subject; `id` names it for those who want to be sure that they act once.
+//! A change enqueues its events in the outbox, in its own transaction, so either both are committed or neither. The relay
+//! delivers them to the Kafka topic, in the order of their subject. A reader that must handle an event only once recognizes
+//! a duplicate by its `id`.
 
 #[cfg(all(feature = "postgres", feature = "sqs"))]
 mod dispatch;
@@ -18,19 +19,19 @@ use serde_json::{Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use uuid::Uuid;
 
-/// An event of one subject.
+/// An event about one subject.
 #[derive(Debug, Clone)]
 pub struct Event {
-    /// Names the event.
     pub id: Uuid,
-    /// What it is about: a tenant's id, or the name of a component of the platform. Also the Kafka key.
+    /// A tenant's id, or the name of a component of the platform. Also the Kafka key.
     pub subject: String,
-    /// CloudEvents 1.0, structured.
+    /// CloudEvents 1.0 in structured JSON.
     pub payload: Value,
 }
 
 impl Event {
-    /// An event of type `kind` that happens now. Whoever inserts several of one `subject` sees to their order.
+    /// An event of type `kind` that happens now. A caller that enqueues several events of one `subject` ensures their order
+    /// with a lock.
     pub fn new(kind: &str, subject: impl Display, data: impl Serialize) -> Self {
         let id = Uuid::now_v7();
         let subject = subject.to_string();
@@ -47,4 +48,10 @@ impl Event {
         });
         Self { id, subject, payload }
     }
+}
+
+/// The message to the queue of `provision-tenant` about an operation.
+#[cfg(feature = "postgres")]
+fn provision_message(operation_id: crate::types::OperationId) -> Value {
+    json!({ "operation_id": operation_id })
 }

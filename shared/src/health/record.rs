@@ -60,7 +60,7 @@ async fn record_minute(
     store::insert_changes(transaction, &changes).await?;
     for change in &changes {
         tracing::info!(health.component = %change.component, from = change.from.as_str(), to = change.to.as_str(), "health changed");
-        events::store::insert_event(transaction, &Event::new(HEALTH_CHANGED, change.component, change)).await?;
+        events::store::enqueue_event(transaction, &Event::new(HEALTH_CHANGED, change.component, change)).await?;
     }
     recorded.samples += new.len();
     recorded.changes += changes.len();

@@ -115,7 +115,7 @@ impl IdempotentRequest {
     ///     .run(&mut platform, async |transaction| tenants::create(transaction, &command).await, |created| Created { … })
     ///     .await?;
     /// if let IdempotentResponse::First(created, _) = &answer {
-    ///     dispatcher.provision(&platform, created.operation_id).await;
+    ///     dispatcher.send_provision(&platform, created.operation_id).await;
     /// }
     /// Ok(answer.into_response())
     /// ```

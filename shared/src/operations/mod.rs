@@ -1,4 +1,7 @@
-//! Operations: what is being done to a tenant's databases.
+//! Operations: long-running changes of a tenant's databases, with a journal of their steps.
+//!
+//! An operation has at most one worker at a time. The worker holds a [`Lease`] and writes each step to the journal
+//! ([`store::journal`]). At most one operation per tenant is open.
 
 #[cfg(feature = "postgres")]
 pub mod store;
@@ -6,38 +9,41 @@ pub mod store;
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use crate::types::{OperationId, TenantId, optional_timestamp, timestamp};
+use crate::{
+    error::Error,
+    types::{OperationId, Placement, TenantId, optional_timestamp, timestamp},
+};
 
 keyword_enum!(
-    /// What is done.
+    /// Kind of operation.
     OperationKind {
-        /// A new tenant's databases are made.
+        /// Creates the databases of a new tenant.
         Provision = "provision",
-        /// The databases of a tenant that failed are made again.
+        /// Creates the databases of a tenant whose provisioning failed.
         Retry = "retry",
     }
 );
 
 keyword_enum!(
-    /// A part of an operation, with an effect of its own.
+    /// A part of an operation, with one effect.
     StepName {
-        /// Choosing the clusters that hold the tenant's databases.
+        /// Chooses the clusters for the tenant's databases.
         Placement = "placement",
-        /// The PostgreSQL database, cloned from the template.
+        /// Clones the PostgreSQL database from the template.
         PostgresqlDatabase = "postgresql_database",
-        /// The MongoDB database with its collections.
+        /// Creates the MongoDB database with its collections.
         MongodbDatabase = "mongodb_database",
-        /// The prefix in the bucket.
+        /// Writes a marker below the tenant's prefix in the bucket.
         ObjectPrefix = "object_prefix",
-        /// The tenant's first agent.
+        /// Inserts the tenant's first user. The API's name for this step is older than the word "user".
         AdminUser = "admin_agent",
-        /// Opening the tenant to its users.
+        /// Makes the tenant active.
         Activation = "activation",
     }
 );
 
 impl OperationKind {
-    /// The steps of an operation, in the order in which they are shown.
+    /// The steps of an operation, in the order in which the API lists them.
     pub fn steps(self) -> &'static [StepName] {
         match self {
             Self::Provision | Self::Retry => &[
@@ -53,65 +59,65 @@ impl OperationKind {
 }
 
 keyword_enum!(
-    /// Where an operation stands.
+    /// Status of an operation.
     OperationStatus {
-        /// Accepted, not taken up yet.
+        /// Accepted, not started yet.
         Pending = "pending",
         /// Its steps are being applied.
         Running = "running",
-        /// It cannot succeed any more: its steps are being undone.
+        /// It cannot succeed any more and is rolled back: its steps are being undone.
         Undoing = "undoing",
-        /// Done.
+        /// Every step was applied.
         Succeeded = "succeeded",
-        /// Undone: nothing of it is left, and the reason says why.
+        /// Rolled back completely. `reason` contains the cause.
         Failed = "failed",
     }
 );
 
 keyword_enum!(
-    /// Where a step stands.
+    /// Status of a step.
     StepStatus {
-        /// Not begun.
+        /// Not started.
         Pending = "pending",
-        /// Being applied; its effect may be there in part.
+        /// Being applied; its effect may exist in part.
         Running = "running",
-        /// Its effect is there.
+        /// Its effect exists.
         Succeeded = "succeeded",
-        /// Could not be applied; its effect may be there in part.
+        /// Could not be applied; its effect may exist in part.
         Failed = "failed",
         /// Its effect is being removed.
         Undoing = "undoing",
-        /// Nothing of it is left.
+        /// Its effect was removed.
         Undone = "undone",
     }
 );
 
-/// An operation, as the API shows it.
+/// An operation on a tenant's databases.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Operation {
     /// Id (UUIDv7).
     pub id: OperationId,
-    /// The tenant.
+    /// Id of the tenant.
     pub tenant_id: TenantId,
-    /// What is done.
+    /// Kind of operation.
     pub kind: OperationKind,
-    /// Where it stands.
+    /// Current status.
     pub status: OperationStatus,
-    /// Why it failed, or is being undone.
+    /// Why the operation failed or is being rolled back.
     pub reason: Option<String>,
-    /// How often its steps were taken up.
+    /// Number of times that a worker started to apply the steps.
     pub attempts: i32,
-    /// Its steps, in order.
+    /// Steps, in order.
     pub steps: Vec<OperationStep>,
-    /// When it was asked for.
+    /// When the operation was requested.
     #[serde(serialize_with = "timestamp")]
     pub created_at: OffsetDateTime,
-    /// When it ended.
+    /// When the operation ended.
     #[serde(serialize_with = "optional_timestamp")]
     #[cfg_attr(feature = "http", schema(required = true))]
     pub finished_at: Option<OffsetDateTime>,
-    /// The super-admin who asked for it.
+    /// The super-admin who requested the operation.
     pub requested_by: String,
 }
 
@@ -119,22 +125,100 @@ pub struct Operation {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct OperationStep {
-    /// Name.
+    /// Name of the step.
     #[cfg_attr(feature = "http", schema(example = "postgresql_database"))]
     pub name: String,
-    /// Where it stands.
+    /// Current status.
     pub status: StepStatus,
-    /// How often it was begun, undoing included.
+    /// Number of times that the step was started, including undo.
     pub attempts: i32,
-    /// When it was begun last.
+    /// When the step last started.
     #[serde(serialize_with = "optional_timestamp")]
     #[cfg_attr(feature = "http", schema(required = true))]
     pub started_at: Option<OffsetDateTime>,
-    /// When it ended last.
+    /// When the step last ended.
     #[serde(serialize_with = "optional_timestamp")]
     #[cfg_attr(feature = "http", schema(required = true))]
     pub finished_at: Option<OffsetDateTime>,
-    /// What went wrong last.
+    /// The most recent error.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+}
+
+/// An operation that has not ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenOperation {
+    pub id: OperationId,
+    pub kind: OperationKind,
+    pub status: OperationStatus,
+}
+
+/// Fails with [`Error::Conflict`] if the tenant has an open operation. The caller holds the lock on the tenant's row.
+pub fn require_none_open(open: Option<OpenOperation>) -> Result<(), Error> {
+    match open {
+        None => Ok(()),
+        Some(OpenOperation { id, kind, status }) => Err(Error::Conflict(format!(
+            "Operation {id} ({kind}, {status}) is running on this tenant; wait until it ends",
+            kind = kind.as_str(),
+            status = status.as_str()
+        ))),
+    }
+}
+
+/// The right to work on an operation, until another worker takes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lease {
+    pub operation_id: OperationId,
+    pub tenant_id: TenantId,
+    /// Fencing token: greater than the token of every earlier lease on the operation.
+    pub token: i64,
+}
+
+/// An operation, in the state in which its new worker found it.
+#[derive(Debug, Clone)]
+pub struct LeasedOperation {
+    pub lease: Lease,
+    pub kind: OperationKind,
+    /// `Undoing` or `Running`.
+    pub status: OperationStatus,
+    /// Why the operation is being rolled back.
+    pub reason: Option<String>,
+    /// Number of times that the steps were started, including this time.
+    pub attempts: i32,
+    /// Name of the PostgreSQL and the MongoDB database that the operation creates.
+    pub database_name: String,
+    /// `None` before the first step has succeeded.
+    pub placement: Option<Placement>,
+    /// Version of the tenant schema that is being created; `None` before the first step has succeeded.
+    pub schema_version: Option<i32>,
+    /// The steps whose effect exists.
+    pub succeeded: Vec<StepName>,
+}
+
+/// A change of a step's status in the journal.
+#[derive(Debug, Clone, Copy)]
+pub enum StepChange<'a> {
+    /// The step is about to be applied.
+    Started,
+    /// Its effect exists.
+    Succeeded,
+    /// It could not be applied. The reason is shown to operators.
+    Failed(&'a str),
+    /// Its effect is about to be removed.
+    UndoStarted,
+    /// Its effect was removed.
+    Undone,
+    /// Its effect could not be removed. The reason is shown to operators.
+    UndoFailed(&'a str),
+}
+
+/// Why a write to the journal did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// This worker must stop at once and write nothing more.
+    #[error("another worker has taken over the operation")]
+    Fenced,
+    /// The platform database failed.
+    #[error(transparent)]
+    Store(#[from] Error),
 }

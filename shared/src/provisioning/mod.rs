@@ -1,59 +1,116 @@
-//! Provisioning: the saga that makes a tenant's databases, or leaves nothing of them.
+//! Provisioning: the saga that creates a tenant's databases, or removes everything that it created.
 //!
-//! An operation is a row that `create-tenant` or `retry-tenant` committed; a message with its id makes a worker run it
-//! ([`Provisioner::run`]). The worker takes the operation's lease, applies the steps and writes each in the journal
-//! ([`crate::operations::store::journal`]). The PostgreSQL database with the first agent in it, the MongoDB database and the object
-//! prefix are made at once; the last step is one transaction on the platform database, so a tenant is active with everything
-//! or not at all.
+//! `create-tenant` or `retry-tenant` commits an operation, and a message with the operation's id makes a worker run it
+//! ([`Provisioner::run`]). The worker takes the operation's lease, applies the steps, and records each step in the journal
+//! ([`crate::operations::store::journal`]). Three branches run concurrently: the PostgreSQL database with the tenant's first
+//! user, the MongoDB database, and the object prefix. The last step is one transaction on the platform database. A tenant
+//! therefore becomes active with everything that it needs, or not at all.
 //!
-//! - A fault that may pass leaves the rest to the next delivery. One that would not, and the last delivery, turn the
-//!   operation round, durably: from then on it is only undone, in reverse, and ends `failed` in one transaction, which frees
-//!   the tenant's places. An undoing that fails is tried again without limit, and nothing is freed before it is complete.
-//! - A worker may die anywhere. What the journal does not show as done is applied again, and applying twice is once.
-//! - A worker may freeze anywhere and wake up after others have ended its work. Then nothing it does takes effect:
-//!   - the *platform database* refuses every write that does not name the newest lease's token;
-//!   - *PostgreSQL clusters*: whoever takes over ends the earlier worker's sessions first (see `session`);
-//!   - *MongoDB*: everything is created in one transaction with the raising of a fence, and whoever takes over ends the
-//!     earlier worker's session (see `mongodb_database::fence`);
-//!   - *object storage* can refuse nothing, so what is written there is empty, belongs to the one operation, and is taken
-//!     back by the late worker itself;
-//!   - and no name of a database is used by two operations, so even the latest of droppers can only drop what is dead.
+//! - After a transient error, the next delivery of the message continues. After a permanent error, and after the last
+//!   delivery, the worker begins the rollback. The rollback is durable: from then on the steps are only undone, in reverse
+//!   order. The operation ends as `failed` in one transaction, which also frees the tenant's places on the clusters. A
+//!   failed undo is retried without limit, and nothing is freed before every step is undone.
+//! - A worker may die at any point. A step that the journal does not show as succeeded is applied again, and applying a
+//!   step twice has the same effect as applying it once.
+//! - A worker may freeze at any point and wake up after other workers have finished its work. Nothing that it does then
+//!   takes effect:
+//!   - The *platform database* refuses every write that does not name the newest lease's token.
+//!   - *PostgreSQL clusters*: a worker that takes over first ends the sessions of earlier workers (see `steps::postgresql`).
+//!   - *MongoDB*: everything is created in one transaction that also raises a fence, and a worker that takes over ends the
+//!     session of the earlier worker (see `steps::mongodb`).
+//!   - *Object storage* cannot refuse a late request. The object that is written there is therefore empty and belongs to one
+//!     operation, and the late worker itself removes it.
+//!   - No two operations use the same database name, so even the latest `DROP` can only remove an abandoned database.
 //!
-//! Clocks decide nothing but when a lease may be taken over.
+//! Clocks decide only when a lease may be taken over.
 //!
 //! # Why not `steno`
-//! `steno` is the field's library for sagas, and its ideas are here: actions that can be repeated, undo in reverse, a durable
-//! log. It runs a saga in the memory of one process that lives as long as the saga and owns it; to recover it, exactly one
-//! process must resume it ("only one SEC at a time" is left to the user), and its log's writes name no fencing token. Our
-//! workers are Lambda invocations: several may hold a message about one operation, each ends within a minute, may be frozen
-//! and resumed, and the number of its deliveries is known only to the queue. What matters here is fencing, leases that end
-//! with the invocation, turning round on the last delivery and an undo that goes on for days when it must. Those would all
-//! be outside of `steno`, and the journal that is left is the part that it would replace.
+//! `steno` is the established Rust library for sagas, and this module uses its ideas: repeatable actions, undo in reverse
+//! order, a durable log. `steno` runs a saga in the memory of one process, which lives as long as the saga and owns it. To
+//! recover a saga, exactly one process must resume it (the user has to guarantee "only one SEC at a time"), and the writes to
+//! its log name no fencing token. Our workers are Lambda invocations. Several of them may hold a message about the same
+//! operation, each ends within a minute, each may be frozen and resumed, and only the queue knows the number of deliveries.
+//! This design therefore depends on fencing, leases that end with the invocation, a rollback that begins at the last delivery,
+//! and an undo that can continue for days. All of that would remain outside `steno`, and `steno` would replace only the
+//! journal.
 
-mod fault;
-mod observer;
 mod saga;
-mod session;
 mod step;
 mod steps;
-mod stores;
 
 use std::sync::Arc;
 
-pub use observer::{Moment, SagaObserver};
-pub use saga::{Delivery, Outcome};
-pub use stores::Stores;
+use futures::future::BoxFuture;
+use tokio::time::Instant;
 
-use crate::{clients::postgres::Postgres, config::ProvisioningConfig};
+pub use self::step::Stores;
+use crate::{
+    clients::postgres::Postgres,
+    config::ProvisioningConfig,
+    error::Result,
+    operations::{OperationStatus, StepName},
+};
 
-/// Works on operations.
+/// Runs operations.
 pub struct Provisioner {
     /// The platform database.
     pub platform: Postgres,
-    /// The stores of the tenants.
     pub stores: Arc<Stores>,
-    /// How often, and how long.
     pub config: ProvisioningConfig,
-    /// Who is told of every moment; nobody, outside of tests.
+    /// Only set in tests.
     pub observer: Option<Arc<dyn SagaObserver>>,
+}
+
+/// A delivery of a message about an operation.
+#[derive(Debug, Clone, Copy)]
+pub struct Delivery {
+    /// When the process may be stopped. The lease lasts until then.
+    pub deadline: Instant,
+    /// Whether the queue does not deliver the message again.
+    pub is_last: bool,
+}
+
+/// Result of a delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The operation has ended.
+    Finished {
+        /// `Succeeded` or `Failed`.
+        status: OperationStatus,
+        /// Whether this delivery ended the operation. Otherwise an earlier delivery did.
+        now: bool,
+    },
+    /// The operation has not ended, for this reason: the message must be delivered again.
+    Retry(String),
+}
+
+/// A point between two writes of a saga. A worker that dies here has written only what comes before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Moment {
+    /// The lease is taken, and nothing was done under it yet.
+    Leased,
+    /// The step is recorded as started; its effect does not exist.
+    Applying(StepName),
+    /// The step's effect exists; the step is not recorded as succeeded.
+    Applied(StepName),
+    /// The step is recorded as succeeded.
+    Recorded(StepName),
+    /// An error requires a rollback; the rollback is not recorded.
+    BeginningRollback,
+    /// The rollback is recorded.
+    RollbackBegun,
+    /// The step's undo is recorded as started; its effect may exist.
+    Undoing(StepName),
+    /// The step's effect was removed; the step is not recorded as undone.
+    Undone(StepName),
+    /// Every step is undone; the end of the operation is not recorded.
+    Failing,
+    /// The end of the operation is recorded; the queue is not informed yet.
+    Ended,
+}
+
+/// Is notified at each [`Moment`], and can interfere: an error that it returns counts as an error of the current step, and the
+/// saga waits until it returns. The fault tests use it to stop, fail and kill workers at exact points.
+pub trait SagaObserver: Send + Sync {
+    fn observe(&self, moment: Moment) -> BoxFuture<'_, Result<()>>;
 }

@@ -1,4 +1,4 @@
-//! The saga: one operation, from taking its lease to its end, or to the next delivery.
+//! One delivery of an operation: from taking the lease to the end of the operation, or to the next delivery.
 
 use std::time::Duration;
 
@@ -8,214 +8,186 @@ use tokio::{
 };
 use tracing::{error, info, warn};
 
-use crate::provisioning::{
-    Provisioner,
-    fault::{Severity, StepError},
-    observer::Moment,
-    step::{APPLY_LIMIT, Step, StepContext, UNDO_LIMIT},
-    steps::{
-        activation, admin_agent::AdminUser, mongodb_database::MongodbDatabase, object_prefix::ObjectPrefix, placement,
-        postgresql_database::PostgresqlDatabase,
-    },
-};
 use crate::{
+    clients::postgres::Connection,
     error::{Error, Result},
-    operations::{
-        OperationStatus, StepName,
-        store::journal::{self, LeasedOperation, StepChange},
+    operations::{LeasedOperation, OperationStatus, StepChange, StepName, store::journal},
+    provisioning::{
+        Delivery, Moment, Outcome, Provisioner,
+        step::{APPLY_TIMEOUT, Severity, Step, StepContext, StepError, UNDO_TIMEOUT},
+        steps::{
+            mongodb::MongodbDatabase,
+            object_prefix::ObjectPrefix,
+            platform,
+            postgresql::{AdminUser, PostgresqlDatabase},
+        },
     },
-    tenants::TENANT_SCHEMA_VERSION,
+    tenants::{self, TENANT_SCHEMA_VERSION},
     types::{OperationId, Placement},
 };
 
-/// With less time than this nothing is begun.
-const SHORTEST: Duration = Duration::from_secs(1);
+/// A worker with less time than this starts nothing.
+const MIN_TIME_LEFT: Duration = Duration::from_secs(1);
 
-/// How long before its lease expires a worker lets go.
-const MARGIN: Duration = Duration::from_millis(500);
-
-/// A delivery of a message about an operation.
-#[derive(Debug, Clone, Copy)]
-pub struct Delivery {
-    /// When the process may be stopped. The lease lasts until then.
-    pub deadline: Instant,
-    /// Whether the queue gives the message up after this.
-    pub last: bool,
-}
-
-/// How a delivery ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// The operation is over.
-    Finished {
-        /// `Succeeded` or `Failed`.
-        status: OperationStatus,
-        /// Whether this delivery ended it; otherwise an earlier one did.
-        now: bool,
-    },
-    /// It is not: the message has to come again. The text says why.
-    Retry(String),
-}
+/// A worker stops this long before its lease expires.
+const LEASE_MARGIN: Duration = Duration::from_millis(500);
 
 impl Provisioner {
-    /// Works on an operation until it ends or cannot go on now. An operation that does not exist is [`Error::NotFound`];
-    /// another error means that the platform database could not be asked.
+    /// Works on an operation until it ends or has to wait for the next delivery. Fails with [`Error::NotFound`] if the operation
+    /// does not exist, and with other errors if the platform database cannot be read.
     pub async fn run(&self, id: OperationId, delivery: Delivery) -> Result<Outcome> {
-        let lasts = delivery.deadline.saturating_duration_since(Instant::now());
-        if lasts < SHORTEST + MARGIN {
+        let time_left = delivery.deadline.saturating_duration_since(Instant::now());
+        if time_left < MIN_TIME_LEFT + LEASE_MARGIN {
             return Ok(Outcome::Retry("too little time is left".to_owned()));
         }
-        let Some(claim) = journal::take(&self.platform.get().await?, id, lasts).await? else {
-            return self.unavailable(id).await;
+        let Some(operation) = journal::take(&self.platform.get().await?, id, time_left).await? else {
+            return self.explain_missing_lease(id).await;
         };
-        let saga = Saga { provisioner: self, claim };
-        match timeout_at(delivery.deadline - MARGIN, saga.run(delivery.last)).await {
+        let saga = Saga { provisioner: self, operation };
+        match timeout_at(delivery.deadline - LEASE_MARGIN, saga.run(delivery.is_last)).await {
             Ok(Ok(outcome)) => Ok(outcome),
-            Ok(Err(fault)) => {
-                warn!(operation.id = %id, severity = ?fault.severity, cause = cause(&fault), "{}", fault.reason);
-                Ok(Outcome::Retry(fault.reason))
+            Ok(Err(error)) => {
+                warn!(operation.id = %id, severity = ?error.severity, cause = error.cause(), "{}", error.reason);
+                Ok(Outcome::Retry(error.reason))
             }
-            // What was begun may still be under way, so the lease is left to expire.
-            Err(_elapsed) => Ok(Outcome::Retry("the time was over".to_owned())),
+            // Requests may still be in progress, so the lease is not released and has to expire.
+            Err(_elapsed) => Ok(Outcome::Retry("the time ran out".to_owned())),
         }
     }
 
-    async fn unavailable(&self, id: OperationId) -> Result<Outcome> {
+    async fn explain_missing_lease(&self, id: OperationId) -> Result<Outcome> {
         match journal::find_status(&self.platform.get().await?, id).await? {
             None => Err(Error::NotFound { what: "operation" }),
             Some(status @ (OperationStatus::Succeeded | OperationStatus::Failed)) => {
                 Ok(Outcome::Finished { status, now: false })
             }
-            Some(_) => Ok(Outcome::Retry("another worker is at it".to_owned())),
+            Some(_) => Ok(Outcome::Retry("another worker holds the lease".to_owned())),
         }
     }
 }
 
-/// One worker's turn on an operation.
+/// The work of one worker on an operation that it has leased.
 struct Saga<'a> {
     provisioner: &'a Provisioner,
-    claim: LeasedOperation,
+    operation: LeasedOperation,
 }
 
 impl Saga<'_> {
-    async fn run(&self, last: bool) -> Result<Outcome, StepError> {
+    async fn run(&self, is_last: bool) -> Result<Outcome, StepError> {
         self.observe(Moment::Leased).await?;
-        if self.claim.status == OperationStatus::Undoing {
-            let reason = self.claim.reason.as_deref().unwrap_or_default();
-            return self.undo(reason).await;
+        let lease = self.operation.lease;
+        if self.operation.status == OperationStatus::Undoing {
+            return self.roll_back(self.operation.reason.as_deref().unwrap_or_default()).await;
         }
-        let fault = match self.forward().await {
+        let error = match self.apply_all().await {
             Ok(()) => {
-                info!(operation.id = %self.claim.lease.operation_id, tenant.id = %self.claim.lease.tenant_id, "tenant provisioned");
+                info!(operation.id = %lease.operation_id, tenant.id = %lease.tenant_id, "tenant provisioned");
                 self.observe(Moment::Ended).await?;
                 return Ok(Outcome::Finished { status: OperationStatus::Succeeded, now: true });
             }
-            Err(fault) => fault,
+            Err(error) => error,
         };
-        let last = last || self.claim.attempts >= self.provisioner.config.max_attempts;
-        match fault.severity {
-            Severity::Fenced => Err(fault),
-            Severity::Transient if !last => {
-                // Nothing of ours is under way any more: whoever is next need not wait for the lease to expire.
-                journal::release(&self.platform().await?, self.claim.lease).await?;
-                Err(fault)
+        let is_last = is_last || self.operation.attempts >= self.provisioner.config.max_attempts;
+        match error.severity {
+            Severity::Fenced => Err(error),
+            Severity::Transient if !is_last => {
+                // None of our requests is in progress, so the next worker need not wait until the lease expires.
+                journal::release(&self.platform().await?, lease).await?;
+                Err(error)
             }
             Severity::Transient | Severity::Permanent => {
                 error!(
-                    operation.id = %self.claim.lease.operation_id,
-                    tenant.id = %self.claim.lease.tenant_id,
-                    cause = cause(&fault),
-                    "the operation is given up and undone: {}",
-                    fault.reason
+                    operation.id = %lease.operation_id, tenant.id = %lease.tenant_id, cause = error.cause(),
+                    "rolling back the operation: {}", error.reason
                 );
                 self.observe(Moment::BeginningRollback).await?;
-                journal::begin_rollback(&self.platform().await?, self.claim.lease, &fault.reason).await?;
+                journal::begin_rollback(&self.platform().await?, lease, &error.reason).await?;
                 self.observe(Moment::RollbackBegun).await?;
-                self.undo(&fault.reason).await
+                self.roll_back(&error.reason).await
             }
         }
     }
 
-    async fn forward(&self) -> Result<(), StepError> {
-        if self.claim.attempts > self.provisioner.config.max_attempts {
+    async fn apply_all(&self) -> Result<(), StepError> {
+        if self.operation.attempts > self.provisioner.config.max_attempts {
             return Err(StepError::permanent(format!(
-                "It was taken up {} times, and each time the worker ended in the middle of it",
-                self.claim.attempts - 1
+                "The operation was started {} times, and each time the worker stopped before it finished",
+                self.operation.attempts - 1
             )));
         }
-        match self.claim.schema_version {
-            Some(version) if version != TENANT_SCHEMA_VERSION => {
-                return Err(StepError::permanent(format!(
-                    "The tenant schema moved from version {version} to {TENANT_SCHEMA_VERSION} while it was being made"
-                )));
-            }
-            _ => {}
+        if let Some(version) = self.operation.schema_version
+            && version != TENANT_SCHEMA_VERSION
+        {
+            return Err(StepError::permanent(format!(
+                "The tenant schema changed from version {version} to {TENANT_SCHEMA_VERSION} during the operation"
+            )));
         }
-        let site = self.site(self.place().await?);
+        let context = self.context(self.place().await?);
         let (postgres, mongo, objects) = join!(
             async {
-                self.apply(&site, PostgresqlDatabase).await?;
-                self.apply(&site, AdminUser).await
+                self.apply(&context, PostgresqlDatabase).await?;
+                self.apply(&context, AdminUser).await
             },
-            self.apply(&site, MongodbDatabase),
-            self.apply(&site, ObjectPrefix),
+            self.apply(&context, MongodbDatabase),
+            self.apply(&context, ObjectPrefix),
         );
-        // Each has come to its end, so nothing is under way whatever the others met.
+        // All branches have ended, so no request is in progress even if one of them failed.
         StepError::worse(StepError::worse(postgres, mongo), objects)?;
         self.activate().await
     }
 
     async fn place(&self) -> Result<Placement, StepError> {
-        if let Some(placement) = &self.claim.placement {
+        if let Some(placement) = &self.operation.placement {
             return Ok(placement.clone());
         }
         let placed = async {
             self.observe(Moment::Applying(StepName::Placement)).await?;
-            placement::apply(&self.provisioner.platform, &self.provisioner.stores, self.claim.lease).await
+            platform::place(&self.provisioner.platform, &self.provisioner.stores, self.operation.lease).await
         };
-        let placement = self.noted(StepName::Placement, placed.await).await?;
+        let placement = self.record_failure(StepName::Placement, placed.await).await?;
         self.observe(Moment::Recorded(StepName::Placement)).await?;
         Ok(placement)
     }
 
     async fn activate(&self) -> Result<(), StepError> {
-        let ended = async {
+        let activated = async {
             self.observe(Moment::Applying(StepName::Activation)).await?;
-            activation::succeed(&self.provisioner.platform, self.claim.lease).await
+            platform::activate(&self.provisioner.platform, self.operation.lease).await
         };
-        self.noted(StepName::Activation, ended.await).await
+        self.record_failure(StepName::Activation, activated.await).await
     }
 
-    async fn apply<S: Step>(&self, site: &StepContext<'_>, step: S) -> Result<(), StepError> {
-        if self.claim.succeeded.contains(&S::NAME) {
+    async fn apply<S: Step>(&self, context: &StepContext<'_>, step: S) -> Result<(), StepError> {
+        if self.operation.succeeded.contains(&S::NAME) {
             return Ok(());
         }
-        self.record(S::NAME, StepChange::Begun).await?;
+        self.record(S::NAME, StepChange::Started).await?;
         let applied = async {
             self.observe(Moment::Applying(S::NAME)).await?;
-            timeout(APPLY_LIMIT, step.apply(site)).await.map_err(|_| StepError::late(APPLY_LIMIT))??;
+            timeout(APPLY_TIMEOUT, step.apply(context)).await.map_err(|_| StepError::timed_out(APPLY_TIMEOUT))??;
             self.observe(Moment::Applied(S::NAME)).await
         };
-        let written = match self.noted(S::NAME, applied.await).await {
+        let recorded = match self.record_failure(S::NAME, applied.await).await {
             Ok(()) => self.record(S::NAME, StepChange::Succeeded).await,
-            Err(fault) => Err(fault),
+            Err(error) => Err(error),
         };
-        if let Err(fault) = written {
-            if fault.is_fenced() && !S::FENCED {
-                self.retract(site, step).await;
+        if let Err(error) = recorded {
+            if error.is_fenced() && !S::FENCED {
+                self.remove_late_effect(context, step).await;
             }
-            return Err(fault);
+            return Err(error);
         }
         self.observe(Moment::Recorded(S::NAME)).await
     }
 
-    /// Writes the reason of a fault to the step. Of two faults the first is told.
-    async fn noted<T>(&self, step: StepName, result: Result<T, StepError>) -> Result<T, StepError> {
-        if let Err(fault) = &result
-            && !fault.is_fenced()
-            && let Err(second) = self.record(step, StepChange::Failed(&fault.reason)).await
+    /// Records the reason if the step failed. If recording fails too, the step's own error is returned, unless this worker was
+    /// fenced.
+    async fn record_failure<T>(&self, step: StepName, result: Result<T, StepError>) -> Result<T, StepError> {
+        if let Err(error) = &result
+            && !error.is_fenced()
+            && let Err(second) = self.record(step, StepChange::Failed(&error.reason)).await
         {
-            warn!(operation.id = %self.claim.lease.operation_id, cause = cause(&second), "{}", second.reason);
+            warn!(operation.id = %self.operation.lease.operation_id, cause = second.cause(), "{}", second.reason);
             if second.is_fenced() {
                 return Err(second);
             }
@@ -223,88 +195,85 @@ impl Saga<'_> {
         result
     }
 
-    /// Takes back an effect that came too late. An operation that has turned round never applies again, and what it makes
-    /// belongs to it alone, so this cannot meet anything that lives.
-    async fn retract<S: Step>(&self, site: &StepContext<'_>, step: S) {
-        let turned = async {
-            let status = journal::find_status(&self.platform().await?, self.claim.lease.operation_id).await?;
+    /// Removes an effect that was applied too late. An operation whose rollback has begun never applies a step again, and its
+    /// effects belong to it alone, so this cannot remove anything that is in use.
+    async fn remove_late_effect<S: Step>(&self, context: &StepContext<'_>, step: S) {
+        let id = self.operation.lease.operation_id;
+        let removed = async {
+            let status = journal::find_status(&self.platform().await?, id).await?;
             if matches!(status, Some(OperationStatus::Undoing | OperationStatus::Failed)) {
-                step.undo(site).await?;
+                step.undo(context).await?;
             }
             Ok::<_, StepError>(())
         };
-        if let Err(fault) = timeout(UNDO_LIMIT, turned).await.unwrap_or_else(|_| Err(StepError::late(UNDO_LIMIT))) {
+        let removed = timeout(UNDO_TIMEOUT, removed).await.unwrap_or_else(|_| Err(StepError::timed_out(UNDO_TIMEOUT)));
+        if let Err(error) = removed {
             error!(
-                operation.id = %self.claim.lease.operation_id,
-                step = S::NAME.as_str(),
-                cause = cause(&fault),
-                "an effect that came too late could not be taken back: {}",
-                fault.reason
+                operation.id = %id, step = S::NAME.as_str(), cause = error.cause(),
+                "removing the effect of a late step failed: {}", error.reason
             );
         }
     }
 
-    /// Undoes every step in reverse, whatever the journal says of it, and ends the operation.
-    async fn undo(&self, reason: &str) -> Result<Outcome, StepError> {
-        let undone = self.backward(reason).await;
-        if let Err(fault) = &undone
-            && !fault.is_fenced()
+    /// Undoes every step in reverse order, whatever its status in the journal, and ends the operation.
+    async fn roll_back(&self, reason: &str) -> Result<Outcome, StepError> {
+        let undone = self.undo_all(reason).await;
+        if let Err(error) = &undone
+            && !error.is_fenced()
         {
+            let lease = self.operation.lease;
             error!(
-                operation.id = %self.claim.lease.operation_id,
-                tenant.id = %self.claim.lease.tenant_id,
-                cause = cause(fault),
-                "what was made cannot be undone yet, and will be tried again: {}",
-                fault.reason
+                operation.id = %lease.operation_id, tenant.id = %lease.tenant_id, cause = error.cause(),
+                "the rollback failed and will be retried: {}", error.reason
             );
-            journal::release(&self.platform().await?, self.claim.lease).await?;
+            journal::release(&self.platform().await?, lease).await?;
         }
         undone?;
         self.observe(Moment::Ended).await?;
         Ok(Outcome::Finished { status: OperationStatus::Failed, now: true })
     }
 
-    async fn backward(&self, reason: &str) -> Result<(), StepError> {
-        // Asked again: the placement may have been committed without our hearing of it.
-        let placed =
-            crate::tenants::store::placement::find(&self.platform().await?, self.claim.lease.tenant_id).await?;
-        // Without it no other step was begun.
-        if let Some(placement) = placed {
-            let site = self.site(placement);
-            self.revert(&site, AdminUser).await?;
+    async fn undo_all(&self, reason: &str) -> Result<(), StepError> {
+        let lease = self.operation.lease;
+        // Read again, because the placement may have been committed although this worker received an error.
+        let placement = tenants::store::placement::find(&self.platform().await?, lease.tenant_id).await?;
+        // Without a placement, no other step was started.
+        if let Some(placement) = placement {
+            let context = self.context(placement);
+            self.undo(&context, AdminUser).await?;
             let (objects, mongo, postgres) = join!(
-                self.revert(&site, ObjectPrefix),
-                self.revert(&site, MongodbDatabase),
-                self.revert(&site, PostgresqlDatabase),
+                self.undo(&context, ObjectPrefix),
+                self.undo(&context, MongodbDatabase),
+                self.undo(&context, PostgresqlDatabase),
             );
             StepError::worse(StepError::worse(objects, mongo), postgres)?;
         }
         self.observe(Moment::Failing).await?;
-        activation::fail(&self.provisioner.platform, self.claim.lease, reason).await
+        platform::fail(&self.provisioner.platform, lease, reason).await
     }
 
-    async fn revert<S: Step>(&self, site: &StepContext<'_>, step: S) -> Result<(), StepError> {
-        self.record(S::NAME, StepChange::UndoBegun).await?;
+    async fn undo<S: Step>(&self, context: &StepContext<'_>, step: S) -> Result<(), StepError> {
+        self.record(S::NAME, StepChange::UndoStarted).await?;
         let undone = async {
             self.observe(Moment::Undoing(S::NAME)).await?;
-            timeout(UNDO_LIMIT, step.undo(site)).await.map_err(|_| StepError::late(UNDO_LIMIT))??;
+            timeout(UNDO_TIMEOUT, step.undo(context)).await.map_err(|_| StepError::timed_out(UNDO_TIMEOUT))??;
             self.observe(Moment::Undone(S::NAME)).await
         };
         match undone.await {
             Ok(()) => self.record(S::NAME, StepChange::Undone).await,
-            Err(fault) if fault.is_fenced() => Err(fault),
-            Err(fault) => {
-                self.record(S::NAME, StepChange::UndoFailed(&fault.reason)).await?;
-                Err(fault)
+            Err(error) if error.is_fenced() => Err(error),
+            Err(error) => {
+                self.record(S::NAME, StepChange::UndoFailed(&error.reason)).await?;
+                Err(error)
             }
         }
     }
 
     async fn record(&self, step: StepName, change: StepChange<'_>) -> Result<(), StepError> {
-        Ok(journal::record(&self.platform().await?, self.claim.lease, step, change).await?)
+        Ok(journal::record(&self.platform().await?, self.operation.lease, step, change).await?)
     }
 
-    async fn platform(&self) -> Result<crate::clients::postgres::Connection, StepError> {
+    async fn platform(&self) -> Result<Connection, StepError> {
         Ok(self.provisioner.platform.get().await?)
     }
 
@@ -315,17 +284,13 @@ impl Saga<'_> {
         }
     }
 
-    fn site(&self, placement: Placement) -> StepContext<'_> {
+    fn context(&self, placement: Placement) -> StepContext<'_> {
         StepContext {
             platform: &self.provisioner.platform,
             stores: &self.provisioner.stores,
-            lease: self.claim.lease,
-            database: &self.claim.database_name,
+            lease: self.operation.lease,
+            database: &self.operation.database_name,
             placement,
         }
     }
-}
-
-fn cause(fault: &StepError) -> String {
-    fault.source.as_ref().map(Error::chain).unwrap_or_default()
 }

@@ -1,60 +1,243 @@
-//! What a step is.
+//! What every step of the saga is built from: its interface, the stores it works on, and its errors.
 
-use std::time::Duration;
+use std::{error::Error as _, time::Duration};
 
-use crate::provisioning::{fault::StepError, stores::Stores};
 use crate::{
-    clients::postgres::Postgres,
-    operations::{
-        StepName,
-        store::journal::{self, Lease},
+    clients::{
+        clusters::{MongoCluster, MongoClusters, PostgresCluster, PostgresClusters},
+        postgres::Postgres,
+        s3::Bucket,
     },
+    config::{Clusters, ConfigError, PostgresConfig},
+    error::{Dependency, Error},
+    operations::{JournalError, Lease, StepName, store::journal},
     types::Placement,
 };
 
-/// How long applying a step may take.
-pub(super) const APPLY_LIMIT: Duration = Duration::from_secs(15);
+/// Limit for applying one step.
+pub(super) const APPLY_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// How long undoing one may take, if the invocation lasts that long. PostgreSQL has everything that was written on the whole
-/// cluster brought to disk before it drops a database, which an end before that would only put off.
-pub(super) const UNDO_LIMIT: Duration = Duration::from_secs(45);
+/// Limit for undoing one step, if the invocation lasts that long. Before PostgreSQL drops a database, it writes all changes on
+/// the whole cluster to disk. A shorter limit would only postpone this work.
+pub(super) const UNDO_TIMEOUT: Duration = Duration::from_secs(45);
 
-/// A part of a saga with an effect outside of the platform database.
+/// A part of the saga with an effect outside the platform database.
 ///
-/// Every effect is under a name that belongs to this operation alone (the database's name, the operation's id), so that a
-/// worker which is late by any time can touch nothing that another operation made.
+/// The name of every effect (the database's name, the operation's id) belongs to this operation alone. A late worker can
+/// therefore never touch anything that another operation created.
 pub(super) trait Step {
-    /// Its name in the journal.
+    /// Name in the journal.
     const NAME: StepName;
 
-    /// Whether the store itself refuses what a worker asks that is late, because the next one has ended its session or raised
-    /// a fence. Where it cannot, a late worker takes its own effect back.
+    /// Whether the store refuses the requests of a late worker, because the next worker has ended its session or raised a
+    /// fence. If the store cannot do that, a late worker removes its own effect.
     const FENCED: bool;
 
-    /// Ensures the effect. Twice is once, also when the first time stopped anywhere.
-    async fn apply(&self, site: &StepContext<'_>) -> Result<(), StepError>;
+    /// Ensures the effect. Applying twice has the same effect as applying once, even if the first attempt stopped half-way.
+    async fn apply(&self, context: &StepContext<'_>) -> Result<(), StepError>;
 
     /// Removes the effect, whether `apply` finished, stopped half-way or never ran.
-    async fn undo(&self, site: &StepContext<'_>) -> Result<(), StepError>;
+    async fn undo(&self, context: &StepContext<'_>) -> Result<(), StepError>;
 }
 
-/// Where a step works, and with which right.
+/// Where a step works, and under which lease.
 pub(super) struct StepContext<'a> {
     /// The platform database.
     pub(super) platform: &'a Postgres,
-    /// The stores of the tenants.
     pub(super) stores: &'a Stores,
-    /// The right to do it.
     pub(super) lease: Lease,
     /// Name of the tenant's databases.
     pub(super) database: &'a str,
-    /// On which clusters they are.
     pub(super) placement: Placement,
 }
 
 impl StepContext<'_> {
-    /// Makes sure that no other worker has taken the operation.
-    pub(super) async fn check(&self) -> Result<(), StepError> {
+    /// Checks that no other worker has taken the operation.
+    pub(super) async fn check_lease(&self) -> Result<(), StepError> {
         Ok(journal::check(&self.platform.get().await?, self.lease).await?)
+    }
+}
+
+/// Limit for one statement on a cluster. Cloning a database takes longer than a query.
+const CLUSTER_STATEMENT_TIMEOUT: Duration = Duration::from_secs(12);
+
+/// The stores that contain the databases and objects of tenants.
+pub struct Stores {
+    /// Configuration of the PostgreSQL clusters.
+    pub postgres_clusters: Clusters,
+    /// Configuration of the MongoDB clusters.
+    pub mongo_clusters: Clusters,
+    pub bucket: Bucket,
+    postgres: PostgresClusters,
+    mongo: MongoClusters,
+}
+
+impl Stores {
+    /// Opens no connection yet. Every PostgreSQL cluster uses its own URL and the other settings of `postgres`.
+    /// `mongo_timeout` limits the selection of a MongoDB server, connecting to it, and waiting for an operation.
+    pub fn connect(
+        postgres_clusters: Clusters,
+        postgres: &PostgresConfig,
+        mongo_clusters: Clusters,
+        mongo_timeout: Duration,
+        bucket: Bucket,
+    ) -> Result<Self, ConfigError> {
+        let statement_timeout = postgres.statement_timeout.max(CLUSTER_STATEMENT_TIMEOUT);
+        let settings = PostgresConfig { statement_timeout, ..postgres.clone() };
+        let postgres = PostgresClusters::connect(&postgres_clusters, &settings)?;
+        let mongo = MongoClusters::connect(&mongo_clusters, mongo_timeout);
+        Ok(Self { postgres_clusters, mongo_clusters, bucket, postgres, mongo })
+    }
+
+    pub(super) fn postgres(&self, name: &str) -> Result<&PostgresCluster, StepError> {
+        self.postgres.get(name).ok_or_else(|| unknown_cluster("PostgreSQL", name))
+    }
+
+    pub(super) fn mongo(&self, name: &str) -> Result<&MongoCluster, StepError> {
+        self.mongo.get(name).ok_or_else(|| unknown_cluster("MongoDB", name))
+    }
+}
+
+fn unknown_cluster(kind: &str, name: &str) -> StepError {
+    StepError::permanent(format!("The tenant is placed on the {kind} cluster `{name}`, which is not configured"))
+}
+
+/// Consequence of an error for the operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Severity {
+    /// The next delivery may succeed.
+    Transient,
+    /// Every later attempt would fail too: the operation is rolled back.
+    Permanent,
+    /// Another worker has taken the operation: this worker stops at once and writes nothing more.
+    Fenced,
+}
+
+/// An error of a step.
+#[derive(Debug)]
+pub(super) struct StepError {
+    pub(super) severity: Severity,
+    /// Shown to operators: a sentence without secrets, host names or contents of rows.
+    pub(super) reason: String,
+    /// For the log.
+    pub(super) source: Option<Error>,
+}
+
+impl StepError {
+    pub(super) fn permanent(reason: impl Into<String>) -> Self {
+        Self { severity: Severity::Permanent, reason: reason.into(), source: None }
+    }
+
+    pub(super) fn transient(reason: impl Into<String>) -> Self {
+        Self { severity: Severity::Transient, reason: reason.into(), source: None }
+    }
+
+    pub(super) fn fenced() -> Self {
+        Self { severity: Severity::Fenced, reason: JournalError::Fenced.to_string(), source: None }
+    }
+
+    pub(super) fn timed_out(limit: Duration) -> Self {
+        Self::transient(format!("The step took longer than {} s", limit.as_secs()))
+    }
+
+    pub(super) fn is_fenced(&self) -> bool {
+        self.severity == Severity::Fenced
+    }
+
+    pub(super) fn with_reason(self, reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), ..self }
+    }
+
+    /// The more severe of the results of two concurrent branches.
+    pub(super) fn worse(one: Result<(), Self>, other: Result<(), Self>) -> Result<(), Self> {
+        match (one, other) {
+            (Err(one), Err(other)) => Err(if other.severity > one.severity { other } else { one }),
+            (Err(error), Ok(())) | (Ok(()), Err(error)) => Err(error),
+            (Ok(()), Ok(())) => Ok(()),
+        }
+    }
+
+    /// The source and its sources, for the log.
+    pub(super) fn cause(&self) -> String {
+        self.source.as_ref().map(Error::chain).unwrap_or_default()
+    }
+}
+
+impl From<Error> for StepError {
+    fn from(error: Error) -> Self {
+        let severity = if error.is_transient() { Severity::Transient } else { Severity::Permanent };
+        Self { severity, reason: describe(&error), source: Some(error) }
+    }
+}
+
+impl From<JournalError> for StepError {
+    fn from(error: JournalError) -> Self {
+        match error {
+            JournalError::Fenced => Self::fenced(),
+            // Always transient: an error of the journal does not prove that the step itself cannot succeed.
+            JournalError::Store(error) => Self { severity: Severity::Transient, ..Self::from(error) },
+        }
+    }
+}
+
+impl From<tokio_postgres::Error> for StepError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Error::from(error).into()
+    }
+}
+
+impl From<mongodb::error::Error> for StepError {
+    fn from(error: mongodb::error::Error) -> Self {
+        Error::from(error).into()
+    }
+}
+
+/// A sentence for operators. From a server's message it copies only parts that cannot contain a secret, an address or a row.
+fn describe(error: &Error) -> String {
+    let mut next = error.source();
+    while let Some(source) = next {
+        if let Some(error) = source.downcast_ref::<tokio_postgres::Error>()
+            && let Some(answer) = error.as_db_error()
+        {
+            let (code, message) = (answer.code().code(), answer.message());
+            return format!("{} answered: {message} (SQLSTATE {code})", Dependency::PostgreSql);
+        }
+        if let Some(error) = source.downcast_ref::<mongodb::error::Error>()
+            && let mongodb::error::ErrorKind::Command(answer) = &*error.kind
+        {
+            return format!("{} answered: {} (code {})", Dependency::MongoDb, answer.code_name, answer.code);
+        }
+        next = source.source();
+    }
+    match error {
+        Error::Unavailable { dependency, .. } => {
+            format!("{dependency} could not be reached, or did not answer in time")
+        }
+        Error::Internal(_) => "Internal error; the log of provision-tenant contains the details".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_contains_nothing_from_an_unknown_source() {
+        let error = StepError::from(Error::internal("password=hunter2 host=10.0.0.1"));
+        assert_eq!(error.severity, Severity::Permanent);
+        assert!(!error.reason.contains("hunter2"));
+        let error = StepError::from(Error::unavailable(Dependency::MongoDb, "mongodb://root:hunter2@db"));
+        assert_eq!(error.severity, Severity::Transient);
+        assert_eq!(error.reason, "MongoDB could not be reached, or did not answer in time");
+    }
+
+    #[test]
+    fn the_more_severe_of_two_errors_decides() {
+        let worse = StepError::worse(Err(StepError::transient("a")), Err(StepError::permanent("b"))).unwrap_err();
+        assert_eq!(worse.reason, "b");
+        let worse = StepError::worse(Err(StepError::fenced()), Err(StepError::permanent("b"))).unwrap_err();
+        assert!(worse.is_fenced());
+        assert!(StepError::worse(Ok(()), Ok(())).is_ok());
     }
 }

@@ -83,8 +83,8 @@ async fn record(transaction: &Transaction<'_>, actor: Actor<'_>, ended: &[EndedI
         let entry = AuditEntry::done(actor, "impersonation.end", one.tenant_id, details);
         audit::store::insert(transaction, &entry).await?;
         if one.had_begun {
-            events::store::insert_event(transaction, &Event::new("impersonation.ended", one.tenant_id, one)).await?;
-            events::store::insert_denial(transaction, one.id, one.expires_at).await?;
+            events::store::enqueue_event(transaction, &Event::new("impersonation.ended", one.tenant_id, one)).await?;
+            events::store::enqueue_denial(transaction, one.id, one.expires_at).await?;
         }
     }
     Ok(())

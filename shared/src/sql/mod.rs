@@ -4,6 +4,6 @@ mod columns;
 mod conditions;
 mod text;
 
-pub(crate) use columns::{Columns, RowReader, columns};
+pub(crate) use columns::{Columns, RowReader, columns, qualified};
 pub use conditions::{Conditions, Value};
 pub(crate) use text::{join, joined, joined_length, text};

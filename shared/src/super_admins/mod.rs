@@ -71,6 +71,7 @@ pub struct SuperAdminFilter {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema), schema(as = Operator))]
 pub struct SuperAdmin {
+    /// Id.
     pub id: SuperAdminId,
     /// E-mail address, unique regardless of case.
     #[cfg_attr(feature = "http", schema(format = Email, example = "ada@landlord.example"))]

@@ -1,57 +1,70 @@
-//! The tenant: one customer organization of the platform, with databases of its own.
+//! Tenants: the customers of the platform. Each tenant has its own databases.
+//!
+//! This file contains the types and the rules. [`create()`], [`update()`] and [`retry()`] are the use cases.
 
-mod events;
+#[cfg(feature = "postgres")]
+mod create;
 mod filter;
+mod location;
+#[cfg(feature = "postgres")]
+mod retry;
 #[cfg(feature = "postgres")]
 pub mod store;
+#[cfg(feature = "http")]
+mod update;
 
-use crate::types::timestamp;
+#[cfg(feature = "postgres")]
+pub use create::{CreateTenant, CreatedTenant, create};
 pub use filter::TenantFilter;
+pub use location::{OutdatedTenant, TenantLocation};
+#[cfg(feature = "postgres")]
+pub use retry::{RetriedTenant, RetryTenant, retry};
+#[cfg(feature = "http")]
+pub use update::{TenantUpdate, UpdateTenant, update};
 
-pub use events::TenantEvent;
 use std::{fmt, str::FromStr};
 
 use serde::Serialize;
 use time::OffsetDateTime;
 
 use crate::{
-    types::single_line,
-    types::{Country, InvalidValue, Limits, TenantId},
+    error::Error,
+    events::Event,
+    types::{Country, InvalidValue, Limits, TenantId, single_line, timestamp},
 };
 
 string_type! {
-    /// A name that people read: 1–120 characters after trimming, in one visible line.
+    /// Display name: 1–120 characters after trimming, in one visible line.
     TenantName {
         parse: |text| single_line(text, 1, 120),
         schema: { format: "single-line", min_length: 1, max_length: 120, example: "Kopi Kenangan" },
     }
 }
 
-/// Where a tenant stands.
+/// Status of a tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum TenantStatus {
-    /// Its databases are being made.
+    /// Its databases are being created.
     Provisioning,
-    /// In use.
+    /// Open to its users.
     Active,
-    /// Made, but closed to its users by an operator.
+    /// Closed to its users by a super-admin. Its databases exist.
     Suspended,
-    /// Its databases could not be made; nothing of them is left, and it can be retried.
+    /// Its databases could not be created and were removed. Provisioning can be retried.
     Failed,
     /// Its databases are being removed.
     Deleting,
-    /// Gone; the row is kept for the record.
+    /// Its databases were removed. The tenant's row is kept.
     Deleted,
 }
 
 impl TenantStatus {
-    /// Every status.
     pub const ALL: [Self; 6] =
         [Self::Provisioning, Self::Active, Self::Suspended, Self::Failed, Self::Deleting, Self::Deleted];
 
-    /// As in JSON and in the database.
+    /// The value in JSON and in the database.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Provisioning => "provisioning",
@@ -63,13 +76,26 @@ impl TenantStatus {
         }
     }
 
-    /// What an operator may set the status to from here. Every other change is the work of an operation.
+    /// The statuses that a super-admin may set from this status. Only operations make other changes.
     pub fn settable(self) -> &'static [Self] {
         match self {
             Self::Active => &[Self::Suspended],
             Self::Suspended => &[Self::Active],
             Self::Provisioning | Self::Failed | Self::Deleting | Self::Deleted => &[],
         }
+    }
+
+    /// Fails with [`Error::Conflict`] if a super-admin may not change this status to `wanted`.
+    pub fn require_settable(self, wanted: Self) -> Result<(), Error> {
+        let settable = self.settable();
+        if settable.contains(&wanted) {
+            return Ok(());
+        }
+        let allowed = match settable {
+            [] => "no status can be set".to_owned(),
+            some => format!("it can only be set to {}", some.iter().map(|s| s.as_str()).collect::<Vec<_>>().join(", ")),
+        };
+        Err(Error::Conflict(format!("Cannot set the status to {wanted}: the tenant is {self}, and {allowed}")))
     }
 }
 
@@ -94,57 +120,104 @@ impl FromStr for TenantStatus {
     }
 }
 
-/// A tenant organization, as the API shows it.
+/// A tenant: a customer of the platform.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema), schema(as = Organization))]
 pub struct Tenant {
     /// Id (UUIDv7).
     pub id: TenantId,
-    /// Name that people read.
+    /// Display name.
     #[cfg_attr(feature = "http", schema(min_length = 1, max_length = 120, example = "Kopi Kenangan"))]
     pub name: String,
-    /// URL-safe name, unique among living tenants.
+    /// URL-safe name, unique among the tenants that are not deleted.
     #[cfg_attr(
         feature = "http",
         schema(min_length = 2, max_length = 48, pattern = "^[a-z0-9](-?[a-z0-9])*$", example = "kopi-kenangan")
     )]
     pub slug: String,
-    /// Where it stands.
+    /// Current status.
     pub status: TenantStatus,
-    /// Name of its MongoDB database; its PostgreSQL database has the same.
+    /// Name of the tenant's MongoDB database. The PostgreSQL database has the same name.
     #[cfg_attr(feature = "http", schema(example = "tenant_0190a0c48f6e7c3a9d2b5e1f00c0ffee"))]
     pub mongo_database: String,
-    /// Version of the tenant schema that its databases are at; 0 until provisioned.
+    /// Schema version of the tenant's databases; 0 before they are provisioned.
     #[cfg_attr(feature = "http", schema(minimum = 0, example = 1))]
     pub schema_version: i32,
-    /// When it was asked for.
+    /// When the tenant was created.
     #[serde(serialize_with = "timestamp")]
     pub created_at: OffsetDateTime,
-    /// When it was last changed.
+    /// When the tenant was last changed.
     #[serde(serialize_with = "timestamp")]
     pub updated_at: OffsetDateTime,
     /// Resource limits.
     pub limits: Limits,
     /// ISO 3166-1 alpha-2 code.
     pub country: Country,
-    /// Counts every change of the row; the entity tag is made of it.
+    /// Number of changes of the row. The entity tag contains it.
     #[serde(skip)]
     pub revision: i64,
 }
 
-/// The version of the schema that a newly provisioned tenant's databases have: the number of the newest file in
+/// Schema version of the databases of a newly provisioned tenant: the number of the newest file in
 /// `infra/migrations/tenant`.
 pub const TENANT_SCHEMA_VERSION: i32 = 1;
 
-/// The database, on every PostgreSQL cluster, that databases of tenants are cloned from.
+/// Name of the database that the databases of tenants are cloned from. Every PostgreSQL cluster has one.
 pub fn tenant_template(schema_version: i32) -> String {
     format!("landlord_template_v{schema_version}")
 }
 
-/// A name for the PostgreSQL and MongoDB database of a tenant, that was never used. It is not made of the tenant's id:
-/// every attempt to provision a tenant gets a name of its own, so that a late clean-up after one attempt cannot touch the databases of another.
+/// An unused name for a tenant's PostgreSQL and MongoDB database. The name does not contain the tenant's id, because every
+/// attempt to provision a tenant gets its own name: a late clean-up after one attempt cannot touch the databases of another.
 pub fn new_database_name() -> String {
     format!("tenant_{}", uuid::Uuid::now_v7().simple())
+}
+
+/// Types of the events about a tenant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TenantEvent {
+    /// The tenant was created, and its databases are about to be provisioned.
+    Requested,
+    /// The databases exist, and the tenant is active.
+    Provisioned,
+    ProvisioningFailed,
+    /// The name or the limits were changed.
+    Updated,
+    Suspended,
+    Resumed,
+}
+
+impl TenantEvent {
+    /// The event, with the state of the tenant after the change.
+    pub fn of(self, tenant: &Tenant) -> Event {
+        Event::new(self.name(), tenant.id, tenant)
+    }
+
+    /// The events of a super-admin's change, in the order in which they are sent.
+    pub fn of_change(before: &Tenant, after: &Tenant) -> Vec<Self> {
+        let mut events = Vec::new();
+        if before.name != after.name || before.limits != after.limits {
+            events.push(Self::Updated);
+        }
+        match (before.status, after.status) {
+            (TenantStatus::Active, TenantStatus::Suspended) => events.push(Self::Suspended),
+            (TenantStatus::Suspended, TenantStatus::Active) => events.push(Self::Resumed),
+            _ => {}
+        }
+        events
+    }
+
+    /// The `type` attribute of the event.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Requested => "tenant.requested",
+            Self::Provisioned => "tenant.provisioned",
+            Self::ProvisioningFailed => "tenant.provisioning_failed",
+            Self::Updated => "tenant.updated",
+            Self::Suspended => "tenant.suspended",
+            Self::Resumed => "tenant.resumed",
+        }
+    }
 }
 
 #[cfg(test)]
@@ -154,9 +227,12 @@ mod tests {
     #[test]
     fn a_status_can_only_be_set_between_active_and_suspended() {
         for from in TenantStatus::ALL {
-            for to in from.settable() {
-                assert!([TenantStatus::Active, TenantStatus::Suspended].contains(to));
-                assert_ne!(from, *to);
+            for to in TenantStatus::ALL {
+                let settable = matches!(
+                    (from, to),
+                    (TenantStatus::Active, TenantStatus::Suspended) | (TenantStatus::Suspended, TenantStatus::Active)
+                );
+                assert_eq!(from.require_settable(to).is_ok(), settable, "{from} to {to}");
             }
         }
     }

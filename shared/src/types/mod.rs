@@ -2,8 +2,6 @@
 
 #[macro_use]
 mod keyword;
-#[macro_use]
-mod query;
 
 mod actor;
 mod channel;
@@ -20,6 +18,7 @@ mod password;
 mod placement;
 mod role;
 mod slug;
+mod supplied_password;
 mod text;
 mod timestamp;
 
@@ -40,6 +39,7 @@ pub use password::NewPassword;
 pub use placement::Placement;
 pub use role::SuperAdminRole;
 pub use slug::Slug;
+pub use supplied_password::SuppliedPassword;
 pub use text::{SearchText, single_line};
 pub use timestamp::{optional_timestamp, timestamp};
 

@@ -6,7 +6,7 @@ pub struct Placement {
 }
 
 impl Placement {
-    /// Both names are always written together.
+    /// From two columns. Both are always written together.
     pub fn read(postgres_cluster: Option<String>, mongo_cluster: Option<String>) -> Option<Self> {
         Some(Self { postgres_cluster: postgres_cluster?, mongo_cluster: mongo_cluster? })
     }

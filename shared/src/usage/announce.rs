@@ -28,7 +28,7 @@ pub(super) async fn announce(
     store::lock_tenants(transaction, new.iter().map(|threshold| threshold.tenant_id)).await?;
     for threshold in &new {
         let event = Event::new(THRESHOLD_REACHED, threshold.tenant_id, threshold);
-        events::store::insert_event(transaction, &event).await?;
+        events::store::enqueue_event(transaction, &event).await?;
     }
     Ok(new)
 }

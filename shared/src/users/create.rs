@@ -101,7 +101,7 @@ pub async fn create<R>(
     let transaction = platform.transaction().await?;
     // The lock orders the event among those of the tenant.
     tenants::store::find_for_update(&transaction, command.tenant_id).await?;
-    events::store::insert_event(&transaction, &UserEvent::Created.of(command.tenant_id, &user)).await?;
+    events::store::enqueue_event(&transaction, &UserEvent::Created.of(command.tenant_id, &user)).await?;
     change.complete(&transaction, details).await?;
     let completed = complete(&transaction, &user).await?;
     transaction.commit().await?;

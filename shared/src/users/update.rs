@@ -138,7 +138,7 @@ async fn record_outcome(
     tenants::store::find_for_update(&transaction, command.tenant_id).await?;
     let password_reset = command.password.is_some();
     for event in events_of(before, after, password_reset) {
-        events::store::insert_event(&transaction, &event.of(command.tenant_id, after)).await?;
+        events::store::enqueue_event(&transaction, &event.of(command.tenant_id, after)).await?;
     }
     let details = json!({
         "user_id": after.id, "before": shown(before), "after": shown(after), "password_reset": password_reset,

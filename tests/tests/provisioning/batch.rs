@@ -1,4 +1,4 @@
-//! Messages about operations: in a batch, and on their way through a real queue to its dead letters.
+//! Messages about operations: in a batch, and in a real queue until they are dead letters.
 
 use std::{
     collections::HashSet,
@@ -30,12 +30,12 @@ use shared::{
 use tests::queues::{self, Queue};
 use tokio::{sync::oneshot, task::JoinHandle};
 
-use crate::stage::{Asked, Fault, Saboteur, Stage, start};
+use crate::stage::{Requested, Sabotage, Saboteur, Stage, start};
 
-/// How often the queues of these tests give a message out, and the worker takes an operation up.
+/// Number of deliveries by the queues of these tests, and of attempts by the worker.
 const DELIVERIES: i32 = 3;
 
-/// The function, as a saboteur's victim if there is one.
+/// The function, optionally disturbed by a saboteur.
 fn function(stage: &Stage, saboteur: Option<Arc<Saboteur>>) -> App {
     let mut provisioner = stage.worker();
     provisioner.config.max_attempts = DELIVERIES;
@@ -70,22 +70,22 @@ fn batch(operations: &[OperationId]) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_panic_over_one_message_fails_that_message_alone() {
     let stage = Stage::new().await;
-    let asked = [stage.ask().await, stage.ask().await, stage.ask().await];
-    let app = function(&stage, Some(Saboteur::new([(Moment::Applied(StepName::MongodbDatabase), Fault::Panic)])));
+    let requested = [stage.request().await, stage.request().await, stage.request().await];
+    let app = function(&stage, Some(Saboteur::new([(Moment::Applied(StepName::MongodbDatabase), Sabotage::Panic)])));
 
-    let response = work(&app, batch(&asked.map(|asked| asked.operation))).await;
+    let response = work(&app, batch(&requested.map(|requested| requested.operation))).await;
 
     let failed = failed_messages(&response);
     assert_eq!(failed.len(), 1, "{failed:?}");
     let (broken, whole): (Vec<_>, Vec<_>) =
-        asked.into_iter().partition(|asked| failed.contains(&asked.operation.to_string()));
-    for asked in &whole {
-        stage.assert_active(asked.tenant).await;
+        requested.into_iter().partition(|requested| failed.contains(&requested.operation.to_string()));
+    for requested in &whole {
+        stage.assert_active(requested.tenant).await;
     }
     let [broken] = broken[..] else { panic!("{broken:?}") };
     assert_eq!(stage.status(broken.tenant).await, TenantStatus::Provisioning);
 
-    // Its lease is left to expire, as after any death; then its message comes again.
+    // The panic did not release the lease, so it must expire before the message is delivered again.
     stage.expire(broken.operation).await;
     let response = work(&app, batch(&[broken.operation])).await;
     assert!(failed_messages(&response).is_empty());
@@ -94,23 +94,23 @@ async fn a_panic_over_one_message_fails_that_message_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_last_delivery_of_a_message_turns_its_operation_round_and_a_retry_makes_the_tenant_active() {
+async fn the_last_delivery_rolls_back_the_operation_and_a_retry_makes_the_tenant_active() {
     let stage = Stage::new().await;
     let queue = queues::with_dead_letters(&stage.world.database, DELIVERIES).await;
-    let asked = stage.ask().await;
-    let database = stage.database(asked.tenant).await;
-    // Another worker has it until the last delivery, so that of its steps' own attempts there would be more.
-    let other = Saboteur::new([(Moment::Leased, Fault::Freeze)]);
-    let sleeper = start(stage.watched(other.clone()), asked.operation);
+    let requested = stage.request().await;
+    let database = stage.database(requested.tenant).await;
+    // Another worker holds the lease until the last delivery, so the operation has attempts left.
+    let other = Saboteur::new([(Moment::Leased, Sabotage::Freeze)]);
+    let sleeper = start(stage.watched(other.clone()), requested.operation);
     other.frozen().await;
-    let saboteur = Saboteur::new([(Moment::Applying(StepName::MongodbDatabase), Fault::Transient)]);
+    let saboteur = Saboteur::new([(Moment::Applying(StepName::MongodbDatabase), Sabotage::Transient)]);
     let app = function(&stage, Some(saboteur));
     let expiring = stage.clone();
     let mapping = Mapping::begin(&queue, move |event, delivery| {
         let (app, stage) = (app.clone(), expiring.clone());
         async move {
             if delivery == 3 {
-                stage.expire(asked.operation).await;
+                stage.expire(requested.operation).await;
             }
             answer(&app, &event).await
         }
@@ -118,59 +118,62 @@ async fn the_last_delivery_of_a_message_turns_its_operation_round_and_a_retry_ma
     })
     .await;
 
-    send(&stage, &queue, asked).await;
-    until("the message is gone", async || queue.is_empty().await).await;
+    send(&stage, &queue, requested).await;
+    until("the queue is empty", async || queue.is_empty().await).await;
 
     assert_eq!(mapping.deliveries(), 3);
     assert_eq!(queue.dead_letters().await, 0);
-    assert_eq!(attempts(&stage, asked).await, 2, "the operation itself could have been tried once more");
-    stage.assert_failed(asked.tenant, &database).await;
-    assert_eq!(stage.reason(asked.operation).await.unwrap(), "MongoDB could not be reached, or did not answer in time");
+    assert_eq!(attempts(&stage, requested).await, 2, "the operation had one attempt left");
+    stage.assert_failed(requested.tenant, &database).await;
+    assert_eq!(
+        stage.reason(requested.operation).await.unwrap(),
+        "MongoDB could not be reached, or did not answer in time"
+    );
 
-    let again = stage.ask_again(asked.tenant).await;
-    send(&stage, &queue, again).await;
-    until("the message is gone", async || queue.is_empty().await).await;
-    stage.assert_active(asked.tenant).await;
+    let retried = stage.request_retry(requested.tenant).await;
+    send(&stage, &queue, retried).await;
+    until("the queue is empty", async || queue.is_empty().await).await;
+    stage.assert_active(requested.tenant).await;
     other.thaw();
     sleeper.await.unwrap().unwrap();
-    stage.assert_active(asked.tenant).await;
+    stage.assert_active(requested.tenant).await;
     mapping.end().await;
     stage.world.drop_tenants().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dead_letter_is_not_the_end_of_an_operation() {
+async fn an_operation_continues_after_its_message_became_a_dead_letter() {
     let stage = Stage::new().await;
     let queue = queues::with_dead_letters(&stage.world.database, DELIVERIES).await;
-    let asked = stage.ask().await;
-    let database = stage.database(asked.tenant).await;
+    let requested = stage.request().await;
+    let database = stage.database(requested.tenant).await;
     let victims = stage.clone();
     let mapping = Mapping::begin(&queue, move |event, _| {
         let stage = victims.clone();
         async move {
-            stage.expire(asked.operation).await;
-            let saboteur = Saboteur::new([(Moment::Applied(StepName::PostgresqlDatabase), Fault::Freeze)]);
+            stage.expire(requested.operation).await;
+            let saboteur = Saboteur::new([(Moment::Applied(StepName::PostgresqlDatabase), Sabotage::Freeze)]);
             let app = function(&stage, Some(saboteur.clone()));
             let worker = tokio::spawn(async move { answer(&app, &event).await });
             saboteur.frozen().await;
             worker.abort();
             let _killed = worker.await;
-            Err(InvokeError::Failed("the process is gone".to_owned()))
+            Err(InvokeError::Failed("the process died".to_owned()))
         }
         .boxed()
     })
     .await;
 
-    send(&stage, &queue, asked).await;
-    until("it is a dead letter", async || queue.dead_letters().await == 1).await;
+    send(&stage, &queue, requested).await;
+    until("the message is a dead letter", async || queue.dead_letters().await == 1).await;
     mapping.end().await;
-    assert_eq!(stage.status(asked.tenant).await, TenantStatus::Provisioning);
-    assert!(stage.found(asked.tenant, &database).await.postgres, "something of it is there");
+    assert_eq!(stage.status(requested.tenant).await, TenantStatus::Provisioning);
+    assert!(stage.found(requested.tenant, &database).await.postgres, "the worker had created the database");
 
-    // Nobody has touched it for longer than a message can wait between two deliveries.
-    stage.expire(asked.operation).await;
+    // The operation was not changed for longer than a message can wait between two deliveries.
+    stage.expire(requested.operation).await;
     let sql = "UPDATE operations SET updated_at = now() - interval '8 minutes' WHERE id = $1";
-    stage.owner.get().await.unwrap().execute(sql, &[&asked.operation.0]).await.unwrap();
+    stage.owner.get().await.unwrap().execute(sql, &[&requested.operation.0]).await.unwrap();
     let report = relay(&stage, &queue).await;
     assert_eq!((&report["operations_requeued"], &report["provisions_sent"]), (&json!(1), &json!(1)), "{report}");
     let app = function(&stage, None);
@@ -179,25 +182,25 @@ async fn a_dead_letter_is_not_the_end_of_an_operation() {
         async move { answer(&app, &event).await }.boxed()
     })
     .await;
-    until("the message is gone", async || queue.is_empty().await).await;
+    until("the queue is empty", async || queue.is_empty().await).await;
 
-    stage.assert_failed(asked.tenant, &database).await;
+    stage.assert_failed(requested.tenant, &database).await;
     assert_eq!(
-        stage.reason(asked.operation).await.unwrap(),
-        "It was taken up 3 times, and each time the worker ended in the middle of it"
+        stage.reason(requested.operation).await.unwrap(),
+        "The operation was started 3 times, and each time the worker stopped before it finished"
     );
-    let again = stage.ask_again(asked.tenant).await;
-    send(&stage, &queue, again).await;
-    until("the message is gone", async || queue.is_empty().await).await;
-    stage.assert_active(asked.tenant).await;
+    let retried = stage.request_retry(requested.tenant).await;
+    send(&stage, &queue, retried).await;
+    until("the queue is empty", async || queue.is_empty().await).await;
+    stage.assert_active(requested.tenant).await;
     mapping.end().await;
     stage.world.drop_tenants().await;
 }
 
-/// Sends the message about an operation, as the function that committed it does.
-async fn send(stage: &Stage, queue: &Queue, asked: Asked) {
-    Sqs::new().send(&queue.url, &body(asked.operation)).await.unwrap();
-    events::store::delete_provision(&stage.api.get().await.unwrap(), asked.operation).await.unwrap();
+/// Sends the message about an operation, as the dispatcher of `create-tenant` does.
+async fn send(stage: &Stage, queue: &Queue, requested: Requested) {
+    Sqs::new().send(&queue.url, &body(requested.operation)).await.unwrap();
+    events::store::delete_provision(&stage.api.get().await.unwrap(), requested.operation).await.unwrap();
 }
 
 /// Runs the relay once, as its schedule does.
@@ -214,22 +217,22 @@ async fn relay(stage: &Stage, queue: &Queue) -> serde_json::Value {
     invoke(&app, relay_events::handle, LambdaEvent::new(json!({}), Context::default())).await.unwrap()
 }
 
-async fn attempts(stage: &Stage, asked: Asked) -> i32 {
+async fn attempts(stage: &Stage, requested: Requested) -> i32 {
     let sql = "SELECT attempts FROM operations WHERE id = $1";
-    stage.owner.get().await.unwrap().query_one(sql, &[&asked.operation.0]).await.unwrap().get(0)
+    stage.owner.get().await.unwrap().query_one(sql, &[&requested.operation.0]).await.unwrap().get(0)
 }
 
-/// What the function answers to an event.
+/// Invokes the function with an event.
 async fn answer(app: &App, event: &str) -> Result<String, InvokeError> {
     Ok(work(app, serde_json::from_str(event).unwrap()).await.to_string())
 }
 
-/// Repeats until it is so.
+/// Waits until the condition holds.
 async fn until(what: &str, condition: impl AsyncFnMut() -> bool) {
     tests::until(what, Duration::from_mins(1), condition).await;
 }
 
-/// What is done with an event, the how-manieth it is.
+/// Handles an event. The second argument counts the events, from 1.
 type Handler = Box<dyn Fn(String, usize) -> BoxFuture<'static, Result<String, InvokeError>> + Send + Sync>;
 
 /// An event source mapping from a queue to a function in this process.

@@ -1,4 +1,5 @@
-//! Provisioning on the real servers: whatever dies, freezes or fails wherever, a tenant ends wholly active or wholly absent.
+//! Provisioning on real servers. Wherever a worker dies, freezes or fails, a tenant ends either active with everything, or failed
+//! with nothing left behind.
 
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on fails")]
 

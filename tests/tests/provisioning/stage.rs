@@ -1,4 +1,4 @@
-//! What every test of provisioning needs: tenants to provision, workers that can be disturbed, and eyes on every store.
+//! Fixtures of the provisioning tests: tenants to provision, workers that can be disturbed, and checks of every store.
 
 use std::{
     collections::BTreeSet,
@@ -16,20 +16,18 @@ use shared::{
     clients::{postgres::Postgres, s3::Bucket},
     config::{Clusters, FromEnv, PostgresConfig, ProvisioningConfig, S3Config},
     error::{Dependency, Error, Result},
-    events,
-    operations::{self, OperationKind, OperationStatus},
+    operations::OperationStatus,
     provisioning::{Delivery, Moment, Outcome, Provisioner, SagaObserver, Stores},
-    tenants::{self, TENANT_SCHEMA_VERSION, TenantName, TenantStatus},
-    types::{Country, Limits, OperationId, Slug, TenantId},
+    tenants::{self, CreateTenant, RetryTenant, TENANT_SCHEMA_VERSION, TenantName, TenantStatus},
+    types::{Actor, Country, EmailAddress, Limits, OperationId, Slug, TenantId},
 };
 use tests::{World, variable};
-use time::OffsetDateTime;
 use tokio::{sync::Notify, task::JoinHandle, time::Instant};
+use uuid::Uuid;
 
-/// What stands for the hash of the first agent's password.
+/// Stands in for the hash of the first user's password.
 pub(crate) const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ$not-to-be-found-anywhere";
 
-/// One test's stage.
 #[derive(Clone)]
 pub(crate) struct Stage {
     pub(crate) world: Arc<World>,
@@ -42,14 +40,17 @@ pub(crate) struct Stage {
     pub(crate) stores: Arc<Stores>,
 }
 
-/// A tenant that was asked for.
+/// The super-admin who requests tenants.
+const ACTOR: Actor<'static> = Actor { id: "super-admin", request_id: None, source_address: None };
+
+/// A tenant and its open operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Asked {
+pub(crate) struct Requested {
     pub(crate) tenant: TenantId,
     pub(crate) operation: OperationId,
 }
 
-/// What is found of a database's name in the stores.
+/// The parts of a tenant that exist in the stores.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Found {
     pub(crate) postgres: bool,
@@ -81,108 +82,93 @@ impl Stage {
         self.worker_on(Arc::clone(&self.stores))
     }
 
-    /// A worker that someone watches.
+    /// A worker with an observer.
     pub(crate) fn watched(&self, observer: Arc<dyn SagaObserver>) -> Provisioner {
         Provisioner { observer: Some(observer), ..self.worker() }
     }
 
-    /// A worker on stores of its own.
+    /// A worker with its own connections to the stores.
     pub(crate) fn worker_on(&self, stores: Arc<Stores>) -> Provisioner {
         let config = ProvisioningConfig { function_timeout: Duration::from_mins(1), max_attempts: 5 };
         Provisioner { platform: self.platform.clone(), stores, config, observer: None }
     }
 
-    /// Asks for a tenant as `create-tenant` does, with its rights.
-    pub(crate) async fn ask(&self) -> Asked {
-        let tenant = TenantId::generate();
-        let mut client = self.api.get().await.unwrap();
-        let transaction = client.transaction().await.unwrap();
-        let now = OffsetDateTime::now_utc();
-        let new = tenants::store::NewTenant {
-            id: tenant,
+    /// Creates a tenant, with the database rights of `create-tenant`.
+    pub(crate) async fn request(&self) -> Requested {
+        let command = CreateTenant {
+            actor: ACTOR,
             name: TenantName::parse("Kopi Kenangan").unwrap(),
-            slug: Slug::parse(&format!("t{}", tenant.0.simple())).unwrap(),
+            slug: Slug::parse(&format!("t{}", Uuid::now_v7().simple())).unwrap(),
             limits: Limits { max_agents: Some(5), max_contacts: None, max_messages_month: None },
             country: Country::parse("ID").unwrap(),
+            admin_email: EmailAddress::parse("ada@example.com").unwrap(),
+            admin_password_hash: HASH.into(),
         };
-        tenants::store::insert(&transaction, &new, now).await.unwrap();
-        tenants::store::insert_pending_admin(&transaction, tenant, "ada@example.com", HASH).await.unwrap();
-        let operation =
-            operations::store::insert(&transaction, tenant, OperationKind::Provision, "operator", now).await.unwrap();
-        events::store::insert_provision(&transaction, tenant, operation).await.unwrap();
-        transaction.commit().await.unwrap();
-        Asked { tenant, operation }
-    }
-
-    /// Asks for a failed tenant again as `retry-tenant` does, with its rights.
-    pub(crate) async fn ask_again(&self, tenant: TenantId) -> Asked {
         let mut client = self.api.get().await.unwrap();
         let transaction = client.transaction().await.unwrap();
-        let found = tenants::store::find_for_update(&transaction, tenant).await.unwrap();
-        assert_eq!(found.status, TenantStatus::Failed);
-        tenants::store::set_status(&transaction, tenant, TenantStatus::Provisioning).await.unwrap();
-        let operation = operations::store::insert(
-            &transaction,
-            tenant,
-            OperationKind::Retry,
-            "operator",
-            OffsetDateTime::now_utc(),
-        )
-        .await
-        .unwrap();
+        let created = tenants::create(&transaction, &command).await.unwrap();
         transaction.commit().await.unwrap();
-        Asked { tenant, operation }
+        Requested { tenant: created.tenant.id, operation: created.operation_id }
     }
 
-    /// The name that the tenant's databases have now.
+    /// Retries a failed tenant, with the database rights of `retry-tenant`.
+    pub(crate) async fn request_retry(&self, tenant: TenantId) -> Requested {
+        let mut client = self.api.get().await.unwrap();
+        let transaction = client.transaction().await.unwrap();
+        let retried = tenants::retry(&transaction, &RetryTenant { actor: ACTOR, id: tenant }).await.unwrap();
+        transaction.commit().await.unwrap();
+        Requested { tenant, operation: retried.operation_id }
+    }
+
+    /// The current name of the tenant's databases.
     pub(crate) async fn database(&self, tenant: TenantId) -> String {
         tenants::store::find(&self.api.get().await.unwrap(), tenant).await.unwrap().mongo_database
     }
 
-    /// Lets the lease of an operation expire, as time would.
+    /// Makes the lease of an operation expire.
     pub(crate) async fn expire(&self, operation: OperationId) {
         let sql = "UPDATE operations SET lease_expires_at = now() - interval '1 ms' WHERE id = $1";
         self.owner.get().await.unwrap().execute(sql, &[&operation.0]).await.unwrap();
     }
 
-    /// Turns an operation round, as another worker would.
-    pub(crate) async fn turn(&self, operation: OperationId) {
-        let sql = "UPDATE operations SET status = 'undoing', reason = 'turned by another worker' WHERE id = $1";
+    /// Begins the rollback of an operation, as another worker would.
+    pub(crate) async fn begin_rollback(&self, operation: OperationId) {
+        let sql = "UPDATE operations SET status = 'undoing', reason = 'rolled back by another worker' WHERE id = $1";
         self.owner.get().await.unwrap().execute(sql, &[&operation.0]).await.unwrap();
     }
 
-    /// Neither a PostgreSQL nor a MongoDB database has this name.
-    pub(crate) async fn assert_nothing_under(&self, database: &str) {
+    /// Checks that no PostgreSQL or MongoDB database has this name.
+    pub(crate) async fn assert_no_database(&self, database: &str) {
         let found = self.found(TenantId::generate(), database).await;
         assert_eq!(found, Found::default(), "{database}");
     }
 
-    /// Delivers an operation to undisturbed workers until it is over.
-    pub(crate) async fn finish(&self, asked: Asked) -> OperationStatus {
+    /// Delivers an operation to undisturbed workers until it ends.
+    pub(crate) async fn finish(&self, requested: Requested) -> OperationStatus {
         let worker = self.worker();
         for _ in 0..60 {
-            self.expire(asked.operation).await;
-            match worker.run(asked.operation, minute()).await.unwrap() {
+            self.expire(requested.operation).await;
+            match worker.run(requested.operation, minute()).await.unwrap() {
                 Outcome::Finished { status, .. } => {
-                    println!("{asked:?} ended {status:?}: {:?}", self.reason(asked.operation).await);
+                    println!("{requested:?} ended {status:?}: {:?}", self.reason(requested.operation).await);
                     return status;
                 }
                 Outcome::Retry(reason) => {
-                    println!("{asked:?} has to come again: {reason}");
+                    println!("{requested:?} must be delivered again: {reason}");
                     tokio::time::sleep(Duration::from_millis(200)).await;
                 }
             }
         }
-        panic!("{asked:?} does not come to an end");
+        panic!("{requested:?} does not come to an end");
     }
 
-    /// Why an operation has failed, or is being undone.
+    /// Why an operation has failed or is being rolled back.
     pub(crate) async fn reason(&self, operation: OperationId) -> Option<String> {
         let sql = "SELECT reason FROM operations WHERE id = $1";
         self.owner.get().await.unwrap().query_one(sql, &[&operation.0]).await.unwrap().get(0)
     }
 
-    /// What there is under a name, whoever made it.
+    /// The parts of a tenant that exist, whichever worker created them.
     pub(crate) async fn found(&self, tenant: TenantId, database: &str) -> Found {
         let sql = format!("SELECT FROM pg_database WHERE datname = '{database}'");
         let objects =
@@ -194,7 +180,7 @@ impl Stage {
         }
     }
 
-    /// How many rows a query gives.
+    /// Number of rows of a query.
     pub(crate) async fn count(&self, sql: &str) -> i64 {
         let sql = format!("SELECT count(*) FROM ({sql}) AS rows");
         self.owner.get().await.unwrap().query_one(&sql, &[]).await.unwrap().get(0)
@@ -209,7 +195,7 @@ impl Stage {
         self.count(&format!("{sql} AND key = '{tenant}' AND payload ->> 'type' = '{kind}'")).await
     }
 
-    /// The tenant is active, with everything, once.
+    /// Checks that the tenant is active, complete, and was activated once.
     pub(crate) async fn assert_active(&self, tenant: TenantId) {
         let row = tenants::store::find(&self.api.get().await.unwrap(), tenant).await.unwrap();
         assert_eq!(row.status, TenantStatus::Active);
@@ -227,16 +213,16 @@ impl Stage {
         );
         assert_eq!(self.count(&steps).await, 6);
         let inside = self.inside(&database).await;
-        let agents = inside.query("SELECT email, role, status, password_hash FROM users", &[]).await.unwrap();
-        let agents: Vec<[String; 4]> =
-            agents.iter().map(|row| [row.get(0), row.get(1), row.get(2), row.get(3)]).collect();
-        assert_eq!(agents, [["ada@example.com", "admin", "active", HASH].map(ToOwned::to_owned)]);
+        let users = inside.query("SELECT email, role, status, password_hash FROM users", &[]).await.unwrap();
+        let users: Vec<[String; 4]> =
+            users.iter().map(|row| [row.get(0), row.get(1), row.get(2), row.get(3)]).collect();
+        assert_eq!(users, [["ada@example.com", "admin", "active", HASH].map(ToOwned::to_owned)]);
         let collections: BTreeSet<_> =
             self.mongo.database(&database).list_collection_names().await.unwrap().into_iter().collect();
         assert_eq!(collections.len(), 8, "{collections:?}");
     }
 
-    /// The tenant has failed, and nothing is left of `database`.
+    /// Checks that the tenant has failed, and that nothing of `database` exists.
     pub(crate) async fn assert_failed(&self, tenant: TenantId, database: &str) {
         assert_eq!(self.status(tenant).await, TenantStatus::Failed);
         assert_eq!(self.found(tenant, database).await, Found::default(), "{tenant} {database}");
@@ -248,15 +234,16 @@ impl Stage {
         assert_eq!(self.count(&format!("SELECT FROM tenants WHERE id = '{tenant}' AND {free}")).await, 1);
         let failed = self.count(&format!("SELECT FROM operations WHERE {of_tenant} AND status = 'failed'")).await;
         assert_eq!(self.events(tenant, "tenant.provisioning_failed").await, failed);
-        let told = format!("SELECT FROM operations WHERE {of_tenant} AND status = 'failed' AND length(reason) > 10");
-        assert_eq!(self.count(&told).await, failed);
+        let with_reason =
+            format!("SELECT FROM operations WHERE {of_tenant} AND status = 'failed' AND length(reason) > 10");
+        assert_eq!(self.count(&with_reason).await, failed);
         assert_eq!(self.open_operations(tenant).await, 0);
     }
 
-    /// A failed tenant becomes active when it is tried again.
+    /// Checks that a failed tenant becomes active when it is retried.
     pub(crate) async fn assert_retry_works(&self, tenant: TenantId) {
-        let again = self.ask_again(tenant).await;
-        assert_eq!(self.finish(again).await, OperationStatus::Succeeded);
+        let retried = self.request_retry(tenant).await;
+        assert_eq!(self.finish(retried).await, OperationStatus::Succeeded);
         self.assert_active(tenant).await;
     }
 
@@ -271,68 +258,69 @@ impl Stage {
     }
 }
 
-/// How many cases of a test run at once. More would only make each slower, until it meets the limits of the saga.
-const AT_ONCE: usize = 3;
+/// Number of cases of a test that run at once. With more, each case is slower and may exceed the timeouts of the saga.
+const MAX_CONCURRENCY: usize = 3;
 
-/// Plays every case, a few at once, and clears away the tenants that came of it.
+/// Runs every case, a few at once, and drops the databases of their tenants.
 pub(crate) async fn each<T, F: Future<Output = ()>>(
     stage: &Stage,
     cases: impl IntoIterator<Item = T>,
     case: impl Fn(T) -> F,
 ) {
-    stream::iter(cases).map(case).buffer_unordered(AT_ONCE).collect::<()>().await;
+    stream::iter(cases).map(case).buffer_unordered(MAX_CONCURRENCY).collect::<()>().await;
     stage.world.drop_tenants().await;
 }
 
-/// The stores, reached by other ways.
+/// The stores, with connections through the given URLs.
 pub(crate) fn stores(postgres: &PostgresConfig, postgres_clusters: Clusters, mongo_clusters: Clusters) -> Arc<Stores> {
     let bucket = Bucket::connect(&S3Config::from_env().unwrap());
-    // As for PostgreSQL: many tests at once on a small machine are slower than a function may ever be.
+    // As for PostgreSQL, the timeout is longer than in production, because many tests run at once on a small machine.
     Arc::new(Stores::connect(postgres_clusters, postgres, mongo_clusters, Duration::from_secs(10), bucket).unwrap())
 }
 
-/// A delivery with a minute of time, not the last.
+/// A delivery with one minute of time that is not the last one.
 pub(crate) fn minute() -> Delivery {
-    Delivery { deadline: Instant::now() + Duration::from_mins(1), last: false }
+    Delivery { deadline: Instant::now() + Duration::from_mins(1), is_last: false }
 }
 
-/// Runs a delivery on a task of its own.
+/// Runs a delivery in its own task.
 pub(crate) fn start(worker: Provisioner, operation: OperationId) -> JoinHandle<Result<Outcome>> {
     tokio::spawn(async move { worker.run(operation, minute()).await })
 }
 
-/// What is done to a worker at a moment.
+/// A disturbance of a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fault {
-    /// A fault that may pass.
+pub(crate) enum Sabotage {
+    /// A transient error.
     Transient,
-    /// A fault that would not.
+    /// A permanent error.
     Permanent,
-    /// The worker stands still until it is let go.
+    /// The worker stops until it is thawed.
     Freeze,
     /// The worker panics.
     Panic,
 }
 
-/// Someone who disturbs a worker, once for each moment that is named.
+/// Disturbs a worker, once at each given moment.
 pub(crate) struct Saboteur {
-    faults: Vec<(Moment, Fault, AtomicUsize)>,
+    sabotages: Vec<(Moment, Sabotage, AtomicUsize)>,
     reached: Notify,
     release: Notify,
 }
 
 impl Saboteur {
-    pub(crate) fn new(faults: impl IntoIterator<Item = (Moment, Fault)>) -> Arc<Self> {
-        let faults = faults.into_iter().map(|(moment, fault)| (moment, fault, AtomicUsize::new(1))).collect();
-        Arc::new(Self { faults, reached: Notify::new(), release: Notify::new() })
+    pub(crate) fn new(sabotages: impl IntoIterator<Item = (Moment, Sabotage)>) -> Arc<Self> {
+        let sabotages =
+            sabotages.into_iter().map(|(moment, sabotage)| (moment, sabotage, AtomicUsize::new(1))).collect();
+        Arc::new(Self { sabotages, reached: Notify::new(), release: Notify::new() })
     }
 
-    /// Waits until the worker is at a [`Fault::Freeze`].
+    /// Waits until the worker is at a [`Sabotage::Freeze`].
     pub(crate) async fn frozen(&self) {
         tokio::time::timeout(Duration::from_secs(30), self.reached.notified()).await.expect("the moment never came");
     }
 
-    /// Lets it go on.
+    /// Lets the worker continue.
     pub(crate) fn thaw(&self) {
         self.release.notify_one();
     }
@@ -341,16 +329,16 @@ impl Saboteur {
 impl SagaObserver for Saboteur {
     fn observe(&self, moment: Moment) -> BoxFuture<'_, Result<()>> {
         async move {
-            let due = self.faults.iter().find(|(at, _, left)| {
+            let due = self.sabotages.iter().find(|(at, _, left)| {
                 *at == moment
                     && left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
             });
-            match due.map(|(_, fault, _)| fault) {
+            match due.map(|(_, sabotage, _)| sabotage) {
                 None => Ok(()),
-                Some(Fault::Transient) => Err(Error::unavailable(Dependency::MongoDb, "injected")),
-                Some(Fault::Permanent) => Err(Error::internal("injected")),
-                Some(Fault::Panic) => panic!("injected"),
-                Some(Fault::Freeze) => {
+                Some(Sabotage::Transient) => Err(Error::unavailable(Dependency::MongoDb, "injected")),
+                Some(Sabotage::Permanent) => Err(Error::internal("injected")),
+                Some(Sabotage::Panic) => panic!("injected"),
+                Some(Sabotage::Freeze) => {
                     self.reached.notify_one();
                     self.release.notified().await;
                     Ok(())

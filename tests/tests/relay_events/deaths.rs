@@ -1,70 +1,70 @@
-//! Relays that die, freeze and thaw, at every boundary.
+//! Relays that die, or freeze and continue later, at every boundary.
 
 use std::time::Duration;
 
 use relay_events::{Boundary, handle};
-use shared::{events, types::TenantId, worker::invoke};
+use shared::{clients::postgres::Postgres, events, types::TenantId, worker::invoke};
 
 use crate::{
     poke, scheduled,
-    stage::{Stage, until},
+    stage::{RelayStage, until},
 };
 
-/// Dies at a boundary; then another process runs, or the same one again.
-async fn dies_at(boundary: Boundary, another_process: bool) {
-    let stage = Stage::new().await;
+/// A relay dies at a boundary. Then another process, or the same one, delivers the rest exactly once.
+async fn check_death_at(boundary: Boundary, another_process: bool) {
+    let stage = RelayStage::new().await;
     let tenants = [TenantId::generate(), TenantId::generate()];
-    let mut owed = stage.owe(&tenants, 0).await;
-    // There is something before it on the topic, and a producer that is warm.
+    let mut enqueued = stage.enqueue(&tenants, 0).await;
+    // The topic already has events, and the relay has a producer.
     let (app, stop) = stage.stopping_relay();
     invoke(&app, handle, poke()).await.unwrap();
     for round in 1..20 {
-        owed.extend(stage.owe(&tenants, round).await);
+        enqueued.extend(stage.enqueue(&tenants, round).await);
     }
     stop.at(boundary);
     tokio::select! {
-        result = invoke(&app, handle, scheduled()) => panic!("it should stop at {boundary:?}, not end with {result:?}"),
+        result = invoke(&app, handle, scheduled()) => panic!("expected a stop at {boundary:?}, got {result:?}"),
         () = stop.reached() => {}
     }
-    stop.nowhere();
+    stop.resume();
     let before = stage.read().len();
     assert_eq!(before, if boundary == Boundary::Committed { 40 } else { 2 }, "{boundary:?}");
-    assert_eq!(stage.waiting().await, 38, "{boundary:?}");
+    assert_eq!(stage.pending().await, 38, "{boundary:?}");
 
     let app = if another_process { stage.relay() } else { app };
-    owed.extend(stage.owe(&tenants, 20).await);
-    until("all is sent", async || {
+    enqueued.extend(stage.enqueue(&tenants, 20).await);
+    until("all events are sent", async || {
         invoke(&app, handle, poke()).await.unwrap();
-        stage.waiting().await == 0
+        stage.pending().await == 0
     })
     .await;
-    stage.assert_holds_once(&owed);
+    stage.assert_topic_has_exactly(&enqueued);
     assert_eq!(stage.open_batches().await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_relay_that_dies_before_it_sends_is_made_up_for() {
-    dies_at(Boundary::Recorded, true).await;
-    dies_at(Boundary::Recorded, false).await;
+async fn events_are_sent_after_a_relay_died_before_sending_them() {
+    check_death_at(Boundary::Recorded, true).await;
+    check_death_at(Boundary::Recorded, false).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_relay_that_dies_before_the_commit_is_made_up_for() {
-    dies_at(Boundary::Sent, true).await;
-    dies_at(Boundary::Sent, false).await;
+async fn events_are_sent_after_a_relay_died_before_the_commit() {
+    check_death_at(Boundary::Sent, true).await;
+    check_death_at(Boundary::Sent, false).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_relay_that_dies_after_the_commit_is_not_repeated() {
-    dies_at(Boundary::Committed, true).await;
-    dies_at(Boundary::Committed, false).await;
+async fn events_are_not_sent_again_after_a_relay_died_after_the_commit() {
+    check_death_at(Boundary::Committed, true).await;
+    check_death_at(Boundary::Committed, false).await;
 }
 
-/// Freezes at a boundary for so long that it loses its session, thaws when another has done its work, and goes on.
-async fn thaws_at(boundary: Boundary) {
-    let stage = Stage::new().await;
+/// A relay freezes at a boundary until its session ends, and continues after another relay has delivered its events.
+async fn check_freeze_at(boundary: Boundary) {
+    let stage = RelayStage::new().await;
     let tenants = [TenantId::generate(), TenantId::generate()];
-    let mut owed = stage.owe(&tenants, 0).await;
+    let mut enqueued = stage.enqueue(&tenants, 0).await;
     let (frozen, stop) = stage.stopping_relay();
     stop.at(boundary);
     let run = tokio::spawn(async move {
@@ -75,46 +75,46 @@ async fn thaws_at(boundary: Boundary) {
 
     let other = stage.relay();
     invoke(&other, handle, poke()).await.unwrap();
-    assert_eq!(stage.waiting().await, 2, "while its session lives nobody else sends");
+    assert_eq!(stage.pending().await, 2, "no other relay sends while the session exists");
     stage.end_session_with_lock().await;
-    until("another sends all", async || {
+    until("the other relay sends all events", async || {
         invoke(&other, handle, poke()).await.unwrap();
-        stage.waiting().await == 0
+        stage.pending().await == 0
     })
     .await;
-    stage.assert_holds_once(&owed);
+    stage.assert_topic_has_exactly(&enqueued);
 
-    owed.extend(stage.owe(&tenants, 1).await);
-    stop.nowhere();
-    let (thawed, result) = run.await.unwrap();
+    enqueued.extend(stage.enqueue(&tenants, 1).await);
+    stop.resume();
+    let (continued, result) = run.await.unwrap();
     assert!(result.unwrap_err().is_transient(), "{boundary:?}");
-    for app in [&thawed, &other, &thawed] {
-        owed.extend(stage.owe(&tenants, 2).await);
+    for app in [&continued, &other, &continued] {
+        enqueued.extend(stage.enqueue(&tenants, 2).await);
         invoke(app, handle, scheduled()).await.unwrap();
-        assert_eq!(stage.waiting().await, 0, "{boundary:?}");
+        assert_eq!(stage.pending().await, 0, "{boundary:?}");
     }
-    stage.assert_holds_once(&owed);
+    stage.assert_topic_has_exactly(&enqueued);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_relay_that_thaws_before_it_sends_cannot_send() {
-    thaws_at(Boundary::Recorded).await;
+async fn a_relay_that_froze_before_sending_cannot_send() {
+    check_freeze_at(Boundary::Recorded).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_relay_that_thaws_before_the_commit_cannot_commit() {
-    thaws_at(Boundary::Sent).await;
+async fn a_relay_that_froze_before_the_commit_cannot_commit() {
+    check_freeze_at(Boundary::Sent).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_relay_that_thaws_after_the_commit_does_no_harm() {
-    thaws_at(Boundary::Committed).await;
+async fn a_relay_that_froze_after_the_commit_sends_nothing_twice() {
+    check_freeze_at(Boundary::Committed).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_record_of_a_batch_goes_with_its_rows() {
-    let stage = Stage::new().await;
-    stage.owe(&[TenantId::generate()], 0).await;
+async fn the_record_of_a_batch_is_deleted_with_its_rows() {
+    let stage = RelayStage::new().await;
+    stage.enqueue(&[TenantId::generate()], 0).await;
     invoke(&stage.relay(), handle, scheduled()).await.unwrap();
     let connection = stage.world.api_pool().get().await.unwrap();
     let checkpoint = events::store::find_checkpoint(&connection, &stage.kafka.topic).await.unwrap().unwrap();
@@ -122,19 +122,22 @@ async fn the_record_of_a_batch_goes_with_its_rows() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_that_is_silent_loses_the_right_to_send() {
-    let stage = Stage::new().await;
+async fn an_idle_session_loses_the_lock() {
+    let stage = RelayStage::new().await;
     let (one, other) = (stage.world.api_pool(), stage.world.api_pool());
-    let acquire = async |pool: &shared::clients::postgres::Postgres, idle| {
-        events::store::EventsLock::try_acquire(pool.get().await.unwrap(), idle).await.unwrap()
+    let acquire = async |pool: &Postgres, idle_timeout| {
+        events::store::EventsLock::try_acquire(pool.get().await.unwrap(), idle_timeout).await.unwrap()
     };
     let lock = acquire(&one, Duration::from_millis(500)).await.unwrap();
     assert!(acquire(&other, Duration::from_secs(5)).await.is_none());
     tokio::time::sleep(Duration::from_millis(900)).await;
     let next = acquire(&other, Duration::from_millis(500)).await.unwrap();
-    assert!(events::store::abandon_batch(lock.connection(), "topic").await.is_err(), "it can write nothing any more");
+    assert!(
+        events::store::abandon_batch(lock.connection(), "topic").await.is_err(),
+        "the lost session can write nothing"
+    );
 
-    // Given back, the right is free at once, and the session is like any other of the pool: it may be silent.
+    // After a release the lock is free at once, and the session is in the pool again, without the idle timeout.
     next.release().await.unwrap();
     acquire(&one, Duration::from_secs(5)).await.unwrap().release().await.unwrap();
     tokio::time::sleep(Duration::from_millis(900)).await;

@@ -1,4 +1,4 @@
-//! Messages to the queues: operations, and what the schedule makes up for.
+//! Messages to the queue of `provision-tenant`, and the maintenance on the schedule.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -11,16 +11,16 @@ use shared::{
 };
 use tests::queues;
 
-use crate::{poke, scheduled, stage::Stage};
+use crate::{poke, scheduled, stage::RelayStage};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_to_the_queue_is_sent_when_its_head_start_is_over() {
-    let stage = Stage::new().await;
-    let operation = stage.owe_provision().await;
+async fn the_relay_sends_a_message_after_the_head_start_of_its_request() {
+    let stage = RelayStage::new().await;
+    let operation = stage.enqueue_provision().await;
     let app = stage.relay();
     invoke(&app, handle, scheduled()).await.unwrap();
     assert_eq!(queues::depth(&stage.world.provision_queue_url).await, 0);
-    assert_eq!(stage.waiting().await, 1);
+    assert_eq!(stage.pending().await, 1);
 
     stage.make_due().await;
     let report = invoke(&app, handle, scheduled()).await.unwrap();
@@ -29,15 +29,15 @@ async fn a_message_to_the_queue_is_sent_when_its_head_start_is_over() {
         queues::drain(&stage.world.provision_queue_url).await,
         [json!({ "operation_id": operation }).to_string()]
     );
-    assert_eq!(stage.waiting().await, 0);
+    assert_eq!(stage.pending().await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_messages_to_the_queue_are_sent_by_relays_that_share_them() {
-    let stage = Stage::new().await;
+async fn concurrent_relays_share_the_messages_to_the_queue() {
+    let stage = RelayStage::new().await;
     let mut operations = HashSet::new();
     for _ in 0..120 {
-        operations.insert(stage.owe_provision().await);
+        operations.insert(stage.enqueue_provision().await);
     }
     stage.make_due().await;
     let relays: Vec<App> = (0..3).map(|_| stage.relay()).collect();
@@ -54,19 +54,19 @@ async fn many_messages_to_the_queue_are_sent_by_relays_that_share_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_queue_that_fails_holds_up_no_event() {
-    let stage = Stage::new().await;
-    stage.owe_provision().await;
+async fn a_failing_queue_does_not_delay_events() {
+    let stage = RelayStage::new().await;
+    stage.enqueue_provision().await;
     stage.make_due().await;
-    let owed = stage.owe(&[TenantId::generate()], 0).await;
-    let app = stage.relay_with_queue(&format!("{}-that-is-not-there", stage.world.provision_queue_url));
+    let enqueued = stage.enqueue(&[TenantId::generate()], 0).await;
+    let app = stage.relay_with_queue(&format!("{}-missing", stage.world.provision_queue_url));
 
     let error = invoke(&app, handle, scheduled()).await.unwrap_err();
 
     assert!(matches!(error, Error::Unavailable { dependency: Dependency::Sqs, .. }), "{error:?}");
-    stage.assert_holds_once(&owed);
-    assert_eq!(stage.waiting().await, 1);
-    // It is tried again, not at once.
+    stage.assert_topic_has_exactly(&enqueued);
+    assert_eq!(stage.pending().await, 1);
+    // The message is leased until the retry.
     assert!(invoke(&app, handle, scheduled()).await.is_ok());
     stage.make_due().await;
     invoke(&stage.relay(), handle, scheduled()).await.unwrap();
@@ -74,8 +74,8 @@ async fn a_queue_that_fails_holds_up_no_event() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_schedule_sends_lost_operations_again_and_clears_old_responses() {
-    let stage = Stage::new().await;
+async fn the_schedule_requeues_lost_operations_and_deletes_old_responses() {
+    let stage = RelayStage::new().await;
     let operation = stage.stuck_operation(Duration::from_mins(8)).await;
     stage.stuck_operation(Duration::from_mins(6)).await;
     stage.stored_response("25 hours").await;

@@ -1,4 +1,4 @@
-//! A platform database, a queue and a topic of one test's own, and relays that work on them.
+//! A platform database, a queue and a topic for one test, and relays that use them.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -32,54 +32,53 @@ use tokio::{
 use uuid::Uuid;
 
 const PREFIX: &str = "test-relay-";
-const LONG: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Topics of earlier runs are deleted once.
-static CLEARED: OnceCell<()> = OnceCell::const_new();
+/// Deletes the topics of earlier runs, once per process.
+static CLEANUP: OnceCell<()> = OnceCell::const_new();
 
-/// What one test plays on.
-pub(crate) struct Stage {
+/// The servers of one test.
+pub(crate) struct RelayStage {
     pub(crate) world: World,
     platform: Postgres,
     pub(crate) kafka: KafkaConfig,
 }
 
-/// An event that is owed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Owed {
+pub(crate) struct EnqueuedEvent {
     pub(crate) id: Uuid,
     pub(crate) tenant: TenantId,
 }
 
-/// What a reader finds on the topic.
+/// A message on the topic.
 #[derive(Debug)]
-pub(crate) struct Received {
+pub(crate) struct ReceivedMessage {
     pub(crate) key: String,
     pub(crate) headers: HashMap<String, String>,
     pub(crate) payload: Value,
 }
 
-/// Where a relay is to stop.
+/// Stops a relay at a boundary.
 #[derive(Clone)]
-pub(crate) struct Stop {
+pub(crate) struct StopPoint {
     at: Arc<watch::Sender<Option<Boundary>>>,
     reached: Arc<watch::Sender<bool>>,
 }
 
-impl Stop {
+impl StopPoint {
     pub(crate) fn at(&self, boundary: Boundary) {
         self.at.send_replace(Some(boundary));
     }
 
-    /// Lets it go on.
-    pub(crate) fn nowhere(&self) {
+    /// Lets the relay continue.
+    pub(crate) fn resume(&self) {
         self.at.send_replace(None);
     }
 
-    /// Until it has stopped.
+    /// Waits until the relay has stopped.
     pub(crate) async fn reached(&self) {
         let wait = async { self.reached.subscribe().wait_for(|reached| *reached).await.map(drop) };
-        timeout(LONG, wait).await.expect("the boundary is reached").unwrap();
+        timeout(TIMEOUT, wait).await.expect("the relay reaches the boundary").unwrap();
     }
 
     fn observer(&self) -> BatchObserver {
@@ -90,7 +89,7 @@ impl Stop {
                 if *stop.at.borrow() == Some(boundary) {
                     stop.reached.send_replace(true);
                     let mut at = stop.at.subscribe();
-                    let _gone = at.wait_for(|at| *at != Some(boundary)).await;
+                    let _closed = at.wait_for(|at| *at != Some(boundary)).await;
                 }
             }
             .boxed()
@@ -98,22 +97,22 @@ impl Stop {
     }
 }
 
-/// Repeats until it is so.
+/// Repeats `condition` until it is true.
 pub(crate) async fn until(what: &str, condition: impl AsyncFnMut() -> bool) {
-    tests::until(what, LONG, condition).await;
+    tests::until(what, TIMEOUT, condition).await;
 }
 
-impl Stage {
+impl RelayStage {
     pub(crate) async fn new() -> Self {
         shared::telemetry::init();
         let mut kafka = KafkaConfig::from_env().unwrap();
-        CLEARED.get_or_init(|| clear(&kafka)).await;
+        CLEANUP.get_or_init(|| delete_old_topics(&kafka)).await;
         kafka.topic = format!("{PREFIX}{}", Uuid::now_v7().simple());
         let world = Box::pin(World::new()).await;
         Self { platform: world.api_pool(), world, kafka }
     }
 
-    /// A relay, as if in a process of its own.
+    /// A relay that shares nothing with others, as in its own process.
     pub(crate) fn relay(&self) -> App {
         self.relay_to(self.kafka.clone())
     }
@@ -126,7 +125,7 @@ impl Stage {
         app(self.world.api_pool(), self.kafka.clone(), queue_url.to_owned())
     }
 
-    /// A relay that reaches PostgreSQL, at `server`, by way of a proxy.
+    /// A relay that connects to PostgreSQL, at `server`, through a proxy.
     pub(crate) fn relay_through(&self, proxy: &Proxy, server: &str) -> App {
         let mut config = self.world.api();
         config.url = SecretString::from(config.url.expose_secret().replace(server, &proxy.address));
@@ -134,41 +133,40 @@ impl Stage {
         app(platform, self.kafka.clone(), self.world.provision_queue_url.clone())
     }
 
-    pub(crate) fn stopping_relay(&self) -> (App, Stop) {
-        let stop = Stop { at: Arc::new(watch::channel(None).0), reached: Arc::new(watch::channel(false).0) };
+    pub(crate) fn stopping_relay(&self) -> (App, StopPoint) {
+        let stop = StopPoint { at: Arc::new(watch::channel(None).0), reached: Arc::new(watch::channel(false).0) };
         (self.relay().observed_by(stop.observer()), stop)
     }
 
-    /// Commits an event of each tenant.
-    pub(crate) async fn owe(&self, tenants: &[TenantId], round: usize) -> Vec<Owed> {
-        let mut owed = Vec::new();
+    /// Commits one event per tenant.
+    pub(crate) async fn enqueue(&self, tenants: &[TenantId], round: usize) -> Vec<EnqueuedEvent> {
+        let mut enqueued = Vec::new();
         for tenant in tenants {
-            owed.push(self.owe_event(*tenant, json!({ "round": round })).await);
+            enqueued.push(self.enqueue_event(*tenant, json!({ "round": round })).await);
         }
-        owed
+        enqueued
     }
 
-    /// Commits an event of so many bytes.
-    pub(crate) async fn owe_large(&self, tenant: TenantId, bytes: usize) -> Owed {
-        self.owe_event(tenant, json!({ "text": "x".repeat(bytes) })).await
+    /// Commits an event with `bytes` bytes of data.
+    pub(crate) async fn enqueue_large(&self, tenant: TenantId, bytes: usize) -> EnqueuedEvent {
+        self.enqueue_event(tenant, json!({ "text": "x".repeat(bytes) })).await
     }
 
-    async fn owe_event(&self, tenant: TenantId, data: Value) -> Owed {
-        let id = Uuid::now_v7();
-        let payload = json!({ "specversion": "1.0", "id": id, "subject": tenant, "data": data });
+    async fn enqueue_event(&self, tenant: TenantId, data: Value) -> EnqueuedEvent {
+        let event = Event::new("test.happened", tenant, data);
         let mut connection = self.platform.get().await.unwrap();
         let transaction = connection.transaction().await.unwrap();
-        events::store::insert_event(&transaction, &Event { id, subject: tenant.to_string(), payload }).await.unwrap();
+        events::store::enqueue_event(&transaction, &event).await.unwrap();
         transaction.commit().await.unwrap();
-        Owed { id, tenant }
+        EnqueuedEvent { id: event.id, tenant }
     }
 
-    /// Commits a message to the queue of the worker, which has its head start.
-    pub(crate) async fn owe_provision(&self) -> OperationId {
+    /// Commits a message to the queue of `provision-tenant`, which is due after the head start.
+    pub(crate) async fn enqueue_provision(&self) -> OperationId {
         let id = OperationId::generate();
         let mut connection = self.platform.get().await.unwrap();
         let transaction = connection.transaction().await.unwrap();
-        events::store::insert_provision(&transaction, TenantId::generate(), id).await.unwrap();
+        events::store::enqueue_provision(&transaction, TenantId::generate(), id).await.unwrap();
         transaction.commit().await.unwrap();
         id
     }
@@ -178,15 +176,15 @@ impl Stage {
         self.sql("UPDATE outbox SET available_at = now()").await;
     }
 
-    /// Makes an event small, and due.
-    pub(crate) async fn make_small(&self, id: Uuid) {
+    /// Removes the data of an event, and makes it due.
+    pub(crate) async fn shrink(&self, id: Uuid) {
         self.sql(&format!(
             "UPDATE outbox SET payload = payload - 'data', available_at = now() WHERE message_id = '{id}'"
         ))
         .await;
     }
 
-    /// An operation that nobody has touched for so long.
+    /// An open operation that has not changed for `idle`.
     pub(crate) async fn stuck_operation(&self, idle: Duration) -> OperationId {
         let (tenant, id) = (TenantId::generate(), OperationId::generate());
         let (database, idle) = (format!("tenant_{}", tenant.0.simple()), idle.as_secs());
@@ -208,7 +206,7 @@ impl Stage {
         .await;
     }
 
-    /// Ends the session of whoever has the right to send events.
+    /// Ends the session that holds the lock on sending events.
     pub(crate) async fn end_session_with_lock(&self) {
         let ended = self
             .platform
@@ -230,34 +228,38 @@ impl Stage {
         self.world.client().await.batch_execute(sql).await.unwrap();
     }
 
-    /// How many messages are owed.
-    pub(crate) async fn waiting(&self) -> i64 {
+    /// Number of pending messages.
+    pub(crate) async fn pending(&self) -> i64 {
         self.world.count("SELECT FROM outbox").await
     }
 
-    /// How many batches are not known to have ended.
+    /// Number of recorded batches that are not closed.
     pub(crate) async fn open_batches(&self) -> i64 {
         self.world.count("SELECT FROM outbox_checkpoints WHERE message_ids IS NOT NULL").await
     }
 
-    /// The topic holds these events and no more, each once, and a tenant's in this order.
-    pub(crate) fn assert_holds_once(&self, owed: &[Owed]) {
+    /// The topic contains these events and no others, each once, and those of a tenant in this order.
+    pub(crate) fn assert_topic_has_exactly(&self, enqueued: &[EnqueuedEvent]) {
         let messages = self.read();
         let ids: Vec<Uuid> = messages.iter().map(|message| message.headers["ce_id"].parse().unwrap()).collect();
         let unique: HashSet<Uuid> = ids.iter().copied().collect();
-        assert_eq!(unique.len(), ids.len(), "no event is there twice");
-        assert_eq!(unique, owed.iter().map(|event| event.id).collect(), "all are there, and nothing else");
-        for tenant in owed.iter().map(|event| event.tenant).collect::<HashSet<_>>() {
+        assert_eq!(unique.len(), ids.len(), "no event is on the topic twice");
+        assert_eq!(
+            unique,
+            enqueued.iter().map(|event| event.id).collect(),
+            "the topic contains all events and no others"
+        );
+        for tenant in enqueued.iter().map(|event| event.tenant).collect::<HashSet<_>>() {
             let key = tenant.to_string();
             let found: Vec<Uuid> = messages.iter().zip(&ids).filter(|(m, _)| m.key == key).map(|(_, id)| *id).collect();
             let expected: Vec<Uuid> =
-                owed.iter().filter(|event| event.tenant == tenant).map(|event| event.id).collect();
+                enqueued.iter().filter(|event| event.tenant == tenant).map(|event| event.id).collect();
             assert_eq!(found, expected, "a tenant's events are in order");
         }
     }
 
-    /// All messages of the topic, as another service reads them: a consumer of its own, committed messages only.
-    pub(crate) fn read(&self) -> Vec<Received> {
+    /// All messages of the topic, as another service reads them: with a separate consumer, committed messages only.
+    pub(crate) fn read(&self) -> Vec<ReceivedMessage> {
         let consumer: BaseConsumer = ClientConfig::new()
             .set("bootstrap.servers", &self.kafka.brokers)
             .set("group.id", "a-reader")
@@ -275,8 +277,8 @@ impl Stage {
         consumer.assign(&assignment).unwrap();
         let (mut messages, mut ended) = (Vec::new(), HashSet::new());
         while ended.len() < assignment.count() {
-            match consumer.poll(LONG).expect("the topic can be read") {
-                Ok(message) => messages.push(Received {
+            match consumer.poll(TIMEOUT).expect("the topic can be read") {
+                Ok(message) => messages.push(ReceivedMessage {
                     key: text(message.key().unwrap()),
                     headers: message
                         .headers()
@@ -293,21 +295,20 @@ impl Stage {
         messages
     }
 
-    /// How many partitions the topic has.
     pub(crate) fn partitions(&self) -> usize {
         let client = kafka::consumer(&self.kafka, kafka::Isolation::Committed).unwrap();
-        let metadata = client.fetch_metadata(Some(&self.kafka.topic), LONG).unwrap();
+        let metadata = client.fetch_metadata(Some(&self.kafka.topic), TIMEOUT).unwrap();
         metadata.topics()[0].partitions().len()
     }
 
-    /// Makes the topic, with settings of its own.
-    pub(crate) async fn make_topic(&self, settings: &[(&str, &str)]) {
+    /// Creates the topic with these settings.
+    pub(crate) async fn create_topic(&self, settings: &[(&str, &str)]) {
         let mut topic = NewTopic::new(&self.kafka.topic, 3, TopicReplication::Fixed(-1));
         for (name, value) in settings {
             topic = topic.set(name, value);
         }
-        let made = kafka::admin(&self.kafka).unwrap().create_topics([&topic], &AdminOptions::new()).await.unwrap();
-        made[0].as_ref().unwrap();
+        let created = kafka::admin(&self.kafka).unwrap().create_topics([&topic], &AdminOptions::new()).await.unwrap();
+        created[0].as_ref().unwrap();
     }
 
     pub(crate) async fn delete_topic(&self) {
@@ -316,29 +317,29 @@ impl Stage {
         deleted[0].as_ref().unwrap();
     }
 
-    /// Another service has sent something to every partition, in a transaction that it does not end.
-    pub(crate) async fn open_foreign_transaction(&self) -> Foreign {
+    /// Sends a message to every partition, as another service, in a transaction that stays open.
+    pub(crate) async fn open_foreign_transaction(&self) -> ForeignTransaction {
         let partitions = i32::try_from(self.partitions()).unwrap();
         let mut config = self.kafka.clone();
         config.timeout = Duration::from_mins(1);
-        let producer = kafka::producer(&config, &format!("stranger-{}", self.kafka.topic)).unwrap();
-        producer.init_transactions(LONG).unwrap();
+        let producer = kafka::producer(&config, &format!("foreign-{}", self.kafka.topic)).unwrap();
+        producer.init_transactions(TIMEOUT).unwrap();
         producer.begin_transaction().unwrap();
         for partition in 0..partitions {
             let record: FutureRecord<'_, str, str> =
-                FutureRecord::to(&self.kafka.topic).partition(partition).key("stranger").payload("{}");
+                FutureRecord::to(&self.kafka.topic).partition(partition).key("foreign").payload("{}");
             producer.send_result(record).map_err(|(error, _)| error).unwrap().await.unwrap().unwrap();
         }
-        Foreign(producer)
+        ForeignTransaction(producer)
     }
 }
 
 /// An open transaction of another service.
-pub(crate) struct Foreign(FutureProducer<kafka::Log>);
+pub(crate) struct ForeignTransaction(FutureProducer<kafka::Log>);
 
-impl Foreign {
+impl ForeignTransaction {
     pub(crate) async fn abort(self) {
-        tokio::task::spawn_blocking(move || self.0.abort_transaction(LONG)).await.unwrap().unwrap();
+        tokio::task::spawn_blocking(move || self.0.abort_transaction(TIMEOUT)).await.unwrap().unwrap();
     }
 }
 
@@ -351,9 +352,9 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-async fn clear(kafka: &KafkaConfig) {
+async fn delete_old_topics(kafka: &KafkaConfig) {
     let client = kafka::consumer(kafka, kafka::Isolation::Committed).unwrap();
-    let metadata = client.fetch_metadata(None, LONG).unwrap();
+    let metadata = client.fetch_metadata(None, TIMEOUT).unwrap();
     let old: Vec<&str> = metadata
         .topics()
         .iter()

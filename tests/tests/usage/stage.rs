@@ -93,7 +93,7 @@ impl UsageStage {
             config: ProvisioningConfig::from_env().unwrap(),
             observer: None,
         };
-        let delivery = Delivery { deadline: Instant::now() + Duration::from_mins(1), last: false };
+        let delivery = Delivery { deadline: Instant::now() + Duration::from_mins(1), is_last: false };
         let operation = shared::types::OperationId(operation.unwrap().get(0));
         let outcome = provisioner.run(operation, delivery).await.unwrap();
         assert_eq!(outcome, Outcome::Finished { status: OperationStatus::Succeeded, now: true });

@@ -1,4 +1,4 @@
-//! `cargo dev test`, and `cargo dev openapi`, which runs one test that writes a file.
+//! `cargo dev test`, and `cargo dev openapi`, which runs the tests that write generated files.
 
 use std::process::{Command, ExitCode};
 
@@ -37,12 +37,16 @@ const PYJWT: PythonWheel = PythonWheel {
 /// The variable that contains its path for the tests.
 const PYJWT_VARIABLE: &str = "PYJWT";
 
+/// The variable that contains the path of cargo-lambda. A test invokes the functions with it.
+const CARGO_LAMBDA_VARIABLE: &str = "CARGO_LAMBDA";
+
 /// Brings up the stack, runs the workspace's tests, and stops what did not run before.
 pub(crate) fn run(checkout: Checkout, arguments: &[String]) -> Result<ExitCode> {
     let before = PriorState::read(&checkout);
     let stack = startup::bring_up(checkout, &UpOptions::default())?;
     let mut cargo = cargo::cargo(&stack.checkout);
     cargo.arg("test").env(SCHEMATHESIS_VARIABLE, SCHEMATHESIS.install()?).env(PYJWT_VARIABLE, PYJWT.install()?);
+    cargo.env(CARGO_LAMBDA_VARIABLE, functions::CARGO_LAMBDA.install()?);
     // Named packages replace the whole workspace.
     let names_package = |argument: &String| argument == "--package" || argument.starts_with("-p");
     if !arguments.iter().take_while(|argument| *argument != "--").any(names_package) {
@@ -52,12 +56,13 @@ pub(crate) fn run(checkout: Checkout, arguments: &[String]) -> Result<ExitCode> 
     run_and_restore(cargo, &stack, &before)
 }
 
-/// Writes `infra/openapi.json` from the code.
+/// Writes `infra/openapi.json` from the code, and the table of functions from the template.
 pub(crate) fn write_openapi(checkout: Checkout) -> Result<ExitCode> {
     let before = PriorState::read(&checkout);
     let stack = startup::bring_up(checkout, &UpOptions { servers_only: true, ..UpOptions::default() })?;
     let mut cargo = cargo::cargo(&stack.checkout);
-    cargo.args(["test", "--quiet", "--package", "tests", "--test", "openapi", "checked_in"]).env("UPDATE_OPENAPI", "1");
+    cargo.args(["test", "--quiet", "--package", "tests", "--test", "openapi", "--test", "documents", "checked_in"]);
+    cargo.env("UPDATE_OPENAPI", "1");
     run_and_restore(cargo, &stack, &before)
 }
 

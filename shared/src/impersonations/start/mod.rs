@@ -203,7 +203,7 @@ async fn confirm(context: ImpersonationContext<'_>, actor: Actor<'_>, begun: &Be
         return Err(Error::Conflict(format!("Impersonation {id} was ended before it began")));
     }
     let impersonation = store::find(&transaction, id).await?;
-    events::store::insert_event(&transaction, &started(&impersonation)).await?;
+    events::store::enqueue_event(&transaction, &started(&impersonation)).await?;
     let entry = entry(actor, &impersonation).outcome_of(begun.intent_id, AuditOutcome::Done);
     audit::store::insert(&transaction, &entry).await?;
     transaction.commit().await?;

@@ -1,68 +1,20 @@
-//! The journal of operations: the worker's side of them. What is not written here did not happen.
+//! The journal: SQL that workers run while they work on an operation. What is not in the journal did not happen.
 //!
-//! A worker works under a **lease**. Taking it raises the operation's fencing token, and every write of the journal names
-//! the token that it was taken with: a worker that slept through the end of its lease (a frozen process, a Lambda that was
-//! paused) finds itself [`JournalError::Fenced`] at its next write, whatever its own clock says. Only the database's clock
-//! decides when a lease has expired.
+//! A worker works under a **lease**. Taking the lease increments the operation's fencing token, and every write to the
+//! journal names the token of the lease. A worker that slept past the end of its lease (a frozen process, a paused Lambda)
+//! gets [`JournalError::Fenced`] at its next write, whatever its own clock shows. Only the database's clock decides when a
+//! lease has expired.
 
 use std::time::Duration;
 
 use deadpool_postgres::{GenericClient, Transaction};
 
 use crate::{
-    error::{Error, Result},
-    operations::{OperationKind, OperationStatus, StepName},
-    types::{OperationId, TenantId},
+    error::Result,
+    operations::{JournalError, Lease, LeasedOperation, OperationStatus, StepChange, StepName},
+    sql::RowReader,
+    types::{OperationId, Placement},
 };
-use crate::{
-    operations::store::{read_kind, read_status},
-    types::Placement,
-};
-
-/// The right to work on an operation, until another worker takes it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lease {
-    /// The operation.
-    pub operation_id: OperationId,
-    /// Its tenant.
-    pub tenant_id: TenantId,
-    /// The fencing token: greater than that of every earlier lease on the operation.
-    pub token: i64,
-}
-
-/// An operation as its new worker finds it.
-#[derive(Debug, Clone)]
-pub struct LeasedOperation {
-    /// The lease that was taken.
-    pub lease: Lease,
-    /// What is done.
-    pub kind: OperationKind,
-    /// `Undoing` or `Running`.
-    pub status: OperationStatus,
-    /// Why it is being undone.
-    pub reason: Option<String>,
-    /// How often the steps were taken up, this time included.
-    pub attempts: i32,
-    /// Name of the PostgreSQL and the MongoDB database that it makes.
-    pub database_name: String,
-    /// Where the tenant is placed; `None` before the first step is done.
-    pub placement: Option<Placement>,
-    /// The version of the tenant schema that is being made; `None` before the first step is done.
-    pub schema_version: Option<i32>,
-    /// The steps whose effect is there.
-    pub succeeded: Vec<StepName>,
-}
-
-/// A write of the journal that did not happen.
-#[derive(Debug, thiserror::Error)]
-pub enum JournalError {
-    /// Another worker has the operation now. Nothing may be done any more.
-    #[error("another worker has taken the operation over")]
-    Fenced,
-    /// The platform database failed.
-    #[error(transparent)]
-    Store(#[from] Error),
-}
 
 impl From<tokio_postgres::Error> for JournalError {
     fn from(error: tokio_postgres::Error) -> Self {
@@ -70,24 +22,8 @@ impl From<tokio_postgres::Error> for JournalError {
     }
 }
 
-/// What becomes of a step.
-#[derive(Debug, Clone, Copy)]
-pub enum StepChange<'a> {
-    /// It is about to be applied.
-    Begun,
-    /// Its effect is there.
-    Succeeded,
-    /// It could not be applied, for a reason that an operator can read.
-    Failed(&'a str),
-    /// Its effect is about to be removed.
-    UndoBegun,
-    /// Nothing of it is left.
-    Undone,
-    /// Its effect could not be removed, for a reason that an operator can read.
-    UndoFailed(&'a str),
-}
-
-/// Takes the lease of an operation for `duration`; `None` when it is finished, unknown, or in the hands of another worker.
+/// Takes the lease of an operation for `duration`. Returns `None` if the operation has ended, does not exist, or is leased
+/// by another worker.
 pub async fn take(client: &impl GenericClient, id: OperationId, duration: Duration) -> Result<Option<LeasedOperation>> {
     let statement = client
         .prepare_cached(
@@ -103,10 +39,10 @@ pub async fn take(client: &impl GenericClient, id: OperationId, duration: Durati
              RETURNING lease_token",
         )
         .await?;
-    let Some(row) = client.query_opt(&statement, &[&id.0, &duration.as_secs_f64()]).await? else { return Ok(None) };
+    let Some(row) = client.query_opt(&statement, &[&id, &duration.as_secs_f64()]).await? else { return Ok(None) };
     let token: i64 = row.try_get(0)?;
-    // A statement of its own: the one above may have waited for the last worker's last write, which its snapshot of
-    // the other tables would not show.
+    // A separate statement, because the first one may have waited for the previous worker's last write, and its snapshot
+    // of the other tables would not contain that write.
     let statement = client
         .prepare_cached(
             "SELECT o.tenant_id, o.kind, o.status, o.reason, o.attempts, o.schema_version,
@@ -117,48 +53,49 @@ pub async fn take(client: &impl GenericClient, id: OperationId, duration: Durati
              WHERE o.id = $1 AND o.lease_token = $2",
         )
         .await?;
-    let Some(row) = client.query_opt(&statement, &[&id.0, &token]).await? else { return Ok(None) };
-    let succeeded: Vec<String> = row.try_get(9)?;
+    let Some(row) = client.query_opt(&statement, &[&id, &token]).await? else { return Ok(None) };
+    let mut columns = RowReader::new(&row, 0);
+    // Struct expressions are evaluated in the order in which they are written.
     Ok(Some(LeasedOperation {
-        lease: Lease { operation_id: id, tenant_id: TenantId(row.try_get(0)?), token },
-        kind: read_kind(row.try_get(1)?)?,
-        status: read_status(row.try_get(2)?)?,
-        reason: row.try_get(3)?,
-        attempts: row.try_get(4)?,
-        schema_version: row.try_get(5)?,
-        database_name: row.try_get(6)?,
-        placement: Placement::read(row.try_get(7)?, row.try_get(8)?),
-        succeeded: succeeded.iter().filter_map(|name| StepName::from_text(name)).collect(),
+        lease: Lease { operation_id: id, tenant_id: columns.take()?, token },
+        kind: columns.take()?,
+        status: columns.take()?,
+        reason: columns.take()?,
+        attempts: columns.take()?,
+        schema_version: columns.take()?,
+        database_name: columns.take()?,
+        placement: Placement::read(columns.take()?, columns.take()?),
+        succeeded: columns.take()?,
     }))
 }
 
-/// Where an operation stands, without taking it; `None` when there is no such operation.
+/// The status of an operation, without taking its lease. `None` if the operation does not exist.
 pub async fn find_status(client: &impl GenericClient, id: OperationId) -> Result<Option<OperationStatus>> {
     let statement = client.prepare_cached("SELECT status FROM operations WHERE id = $1").await?;
-    client.query_opt(&statement, &[&id.0]).await?.map(|row| read_status(row.try_get(0)?)).transpose()
+    client.query_opt(&statement, &[&id]).await?.map(|row| Ok(row.try_get(0)?)).transpose()
 }
 
-/// Makes sure that nobody else has taken the operation. What it proves is past when it returns: an effect is safe only
-/// where the next worker ends, or outbids, whatever was begun before.
+/// Checks that no other worker has taken the operation. The result may be outdated when this returns, so an effect is safe
+/// only in a store where the next worker ends, or fences off, everything that was started before.
 pub async fn check(client: &impl GenericClient, lease: Lease) -> Result<(), JournalError> {
     let statement = client
         .prepare_cached("SELECT FROM operations WHERE id = $1 AND lease_token = $2 AND finished_at IS NULL")
         .await?;
-    held(client.query(&statement, &[&lease.operation_id.0, &lease.token]).await?.len() as u64)
+    require_held(client.query(&statement, &[&lease.operation_id, &lease.token]).await?.len() as u64)
 }
 
-/// Writes what became of a step.
+/// Records a change of a step.
 pub async fn record(
     client: &impl GenericClient,
     lease: Lease,
     step: StepName,
     change: StepChange<'_>,
 ) -> Result<(), JournalError> {
-    let (status, begins, ends, error) = match change {
-        StepChange::Begun => ("running", true, false, None),
+    let (status, starts, ends, error) = match change {
+        StepChange::Started => ("running", true, false, None),
         StepChange::Succeeded => ("succeeded", false, true, None),
         StepChange::Failed(error) => ("failed", false, true, Some(error)),
-        StepChange::UndoBegun => ("undoing", true, false, None),
+        StepChange::UndoStarted => ("undoing", true, false, None),
         StepChange::Undone => ("undone", false, true, None),
         StepChange::UndoFailed(error) => ("undoing", false, true, Some(error)),
     };
@@ -174,24 +111,21 @@ pub async fn record(
                  attempts = attempts + CASE WHEN $5 THEN 1 ELSE 0 END,
                  started_at = CASE WHEN $5 THEN clock_timestamp() ELSE started_at END,
                  finished_at = CASE WHEN $6 THEN clock_timestamp() END,
-                 -- What it failed of stays to be read until it succeeds.
+                 -- The last error stays visible until the step succeeds.
                  error = CASE WHEN $4 IN ('running', 'undoing') THEN coalesce($7, error) ELSE $7 END
              FROM held
              WHERE operation_id = held.id AND name = $3",
         )
         .await?;
-    held(
+    require_held(
         client
-            .execute(
-                &statement,
-                &[&lease.operation_id.0, &lease.token, &step.as_str(), &status, &begins, &ends, &error],
-            )
+            .execute(&statement, &[&lease.operation_id, &lease.token, &step, &status, &starts, &ends, &error])
             .await?,
     )
 }
 
-/// Writes a step that begins and succeeds with the transaction it is part of. The caller has checked the lease.
-pub async fn record_with(transaction: &Transaction<'_>, lease: Lease, step: StepName) -> Result<()> {
+/// Records a step that starts and succeeds within the given transaction. The caller has checked the lease.
+pub async fn record_succeeded(transaction: &Transaction<'_>, lease: Lease, step: StepName) -> Result<()> {
     let statement = transaction
         .prepare_cached(
             "UPDATE operation_steps
@@ -200,12 +134,12 @@ pub async fn record_with(transaction: &Transaction<'_>, lease: Lease, step: Step
              WHERE operation_id = $1 AND name = $2",
         )
         .await?;
-    transaction.execute(&statement, &[&lease.operation_id.0, &step.as_str()]).await?;
+    transaction.execute(&statement, &[&lease.operation_id, &step]).await?;
     Ok(())
 }
 
-/// Writes which version of the tenant schema is being made, and holds the operation until the transaction ends. The
-/// tenant's row is locked before, never after.
+/// Records the version of the tenant schema that is being created, and locks the operation until the transaction ends. The
+/// caller has already locked the tenant's row, so that all transactions lock in the same order.
 pub async fn set_schema_version(
     transaction: &Transaction<'_>,
     lease: Lease,
@@ -217,10 +151,10 @@ pub async fn set_schema_version(
              WHERE id = $1 AND lease_token = $2 AND finished_at IS NULL",
         )
         .await?;
-    held(transaction.execute(&statement, &[&lease.operation_id.0, &lease.token, &schema_version]).await?)
+    require_held(transaction.execute(&statement, &[&lease.operation_id, &lease.token, &schema_version]).await?)
 }
 
-/// Turns an operation round, for good: from now on it is undone.
+/// Begins the rollback of an operation. This is final: the operation never applies a step again.
 pub async fn begin_rollback(client: &impl GenericClient, lease: Lease, reason: &str) -> Result<(), JournalError> {
     let statement = client
         .prepare_cached(
@@ -228,10 +162,10 @@ pub async fn begin_rollback(client: &impl GenericClient, lease: Lease, reason: &
              WHERE id = $1 AND lease_token = $2 AND finished_at IS NULL",
         )
         .await?;
-    held(client.execute(&statement, &[&lease.operation_id.0, &lease.token, &reason]).await?)
+    require_held(client.execute(&statement, &[&lease.operation_id, &lease.token, &reason]).await?)
 }
 
-/// Gives the lease back, so that another delivery can take it at once. Nothing of this worker may be under way.
+/// Gives the lease back, so that another delivery can take it at once. This worker must have no request in progress.
 pub async fn release(client: &impl GenericClient, lease: Lease) -> Result<(), JournalError> {
     let statement = client
         .prepare_cached(
@@ -239,10 +173,11 @@ pub async fn release(client: &impl GenericClient, lease: Lease) -> Result<(), Jo
              WHERE id = $1 AND lease_token = $2 AND finished_at IS NULL",
         )
         .await?;
-    held(client.execute(&statement, &[&lease.operation_id.0, &lease.token]).await?)
+    require_held(client.execute(&statement, &[&lease.operation_id, &lease.token]).await?)
 }
 
-/// Ends a running operation as succeeded; the transaction holds what that means. The tenant's row is locked before.
+/// Ends a running operation as succeeded, in the transaction that activates the tenant. The caller has already locked the
+/// tenant's row.
 pub async fn succeed(transaction: &Transaction<'_>, lease: Lease) -> Result<(), JournalError> {
     let statement = transaction
         .prepare_cached(
@@ -252,10 +187,11 @@ pub async fn succeed(transaction: &Transaction<'_>, lease: Lease) -> Result<(), 
              WHERE id = $1 AND lease_token = $2 AND finished_at IS NULL AND status = 'running'",
         )
         .await?;
-    held(transaction.execute(&statement, &[&lease.operation_id.0, &lease.token]).await?)
+    require_held(transaction.execute(&statement, &[&lease.operation_id, &lease.token]).await?)
 }
 
-/// Ends an operation that is undone as failed; the transaction holds what that means. The tenant's row is locked before.
+/// Ends an operation that was rolled back as failed, in the transaction that marks the tenant as failed. The caller has
+/// already locked the tenant's row.
 pub async fn fail(transaction: &Transaction<'_>, lease: Lease) -> Result<(), JournalError> {
     let statement = transaction
         .prepare_cached(
@@ -267,7 +203,7 @@ pub async fn fail(transaction: &Transaction<'_>, lease: Lease) -> Result<(), Jou
                  RETURNING id
              ),
              undone AS (
-                 -- What has no effect outside of this database is undone with it.
+                 -- Steps without an effect outside this database end as undone in the same statement.
                  UPDATE operation_steps SET status = 'undone', finished_at = clock_timestamp()
                  FROM ended
                  WHERE operation_id = ended.id AND status NOT IN ('pending', 'failed', 'undone')
@@ -275,12 +211,12 @@ pub async fn fail(transaction: &Transaction<'_>, lease: Lease) -> Result<(), Jou
              SELECT FROM ended",
         )
         .await?;
-    held(transaction.query(&statement, &[&lease.operation_id.0, &lease.token]).await?.len() as u64)
+    require_held(transaction.query(&statement, &[&lease.operation_id, &lease.token]).await?.len() as u64)
 }
 
-/// Owes the queue a message again about each operation that is open, in nobody's hands and untouched for `idle`, and has
-/// none in the outbox: its message is lost or a dead letter. Gives their number, 100 at the most. `idle` must be longer
-/// than a message can wait in the queue between two deliveries.
+/// Enqueues a new message for each open operation that no worker holds, that was not changed for `idle`, and that has no
+/// message in the outbox: its message was lost or is a dead letter. Returns the number of messages, at most 100. `idle` must
+/// be longer than the time that a message can wait in the queue between two deliveries.
 pub async fn requeue_stuck(client: &impl GenericClient, idle: Duration) -> Result<u64> {
     let statement = client
         .prepare_cached(
@@ -311,6 +247,6 @@ pub async fn requeue_stuck(client: &impl GenericClient, idle: Duration) -> Resul
     Ok(client.execute(&statement, &[&idle.as_secs_f64()]).await?)
 }
 
-fn held(rows: u64) -> Result<(), JournalError> {
+fn require_held(rows: u64) -> Result<(), JournalError> {
     if rows == 0 { Err(JournalError::Fenced) } else { Ok(()) }
 }

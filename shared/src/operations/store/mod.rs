@@ -1,18 +1,19 @@
-//! SQL of operations: what is being done to a tenant's databases. The worker's side of them is the journal.
+//! SQL of operations. [`journal`] contains the SQL that only their workers run.
 
 pub mod journal;
 
 use deadpool_postgres::{GenericClient, Transaction};
 use time::OffsetDateTime;
-use tokio_postgres::Row;
 
 use crate::{
     error::{Error, Result},
-    operations::{Operation, OperationKind, OperationStatus, OperationStep, StepStatus},
+    operations::{OpenOperation, Operation, OperationKind, OperationStep},
+    sql::{self, Columns},
     types::{Cursor, OperationId, PageLimit, TenantId},
 };
 
-/// Inserts an operation that waits to be taken up, with its steps. The caller has made sure, under a lock on the tenant, that none is open.
+/// Inserts a pending operation with its steps. The caller has checked, under a lock on the tenant, that no other operation
+/// is open.
 pub async fn insert(
     transaction: &Transaction<'_>,
     tenant_id: TenantId,
@@ -34,35 +35,55 @@ pub async fn insert(
         )
         .await?;
     let steps: Vec<&str> = kind.steps().iter().map(|step| step.as_str()).collect();
-    transaction.execute(&statement, &[&id.0, &tenant_id.0, &kind.as_str(), &requested_by, &now, &steps]).await?;
+    transaction.execute(&statement, &[&id, &tenant_id, &kind, &requested_by, &now, &steps]).await?;
     Ok(id)
 }
 
-/// The operation that runs on a tenant now, if any.
-pub async fn find_open(
-    client: &impl GenericClient,
-    tenant_id: TenantId,
-) -> Result<Option<(OperationId, OperationKind, OperationStatus)>> {
-    let statement = client
-        .prepare_cached("SELECT id, kind, status FROM operations WHERE tenant_id = $1 AND finished_at IS NULL")
-        .await?;
-    let Some(row) = client.query_opt(&statement, &[&tenant_id.0]).await? else { return Ok(None) };
-    Ok(Some((OperationId(row.try_get(0)?), read_kind(row.try_get(1)?)?, read_status(row.try_get(2)?)?)))
+sql::columns! {
+    OpenOperationColumns -> OpenOperation { id: "id", kind: "kind", status: "status" }
 }
 
-/// [`Error::Conflict`], naming it, while an operation runs on the tenant. The caller holds the lock on the tenant's row.
-pub async fn refuse_if_open(transaction: &Transaction<'_>, tenant_id: TenantId) -> Result<()> {
-    match find_open(transaction, tenant_id).await? {
-        None => Ok(()),
-        Some((id, kind, status)) => Err(Error::Conflict(format!(
-            "The operation {id} ({kind}, {status}) runs on this tenant; wait until it has ended",
-            kind = kind.as_str(),
-            status = status.as_str()
-        ))),
+sql::columns! {
+    OperationColumns -> Operation {
+        id: "id",
+        tenant_id: "tenant_id",
+        kind: "kind",
+        status: "status",
+        reason: "reason",
+        attempts: "attempts",
+        // Rows of another table: the reader adds them.
+        steps: "id" via |_: OperationId| Ok(Vec::new()),
+        created_at: "created_at",
+        finished_at: "finished_at",
+        requested_by: "requested_by",
     }
 }
 
-/// A page of a tenant's operations with their steps, newest first, after `cursor`; and one more where the list goes on.
+sql::columns! {
+    StepColumns -> OperationStep {
+        name: "name",
+        status: "status",
+        attempts: "attempts",
+        started_at: "started_at",
+        finished_at: "finished_at",
+        error: "error",
+    }
+}
+
+/// The open operation of a tenant, if any.
+pub async fn find_open(client: &impl GenericClient, tenant_id: TenantId) -> Result<Option<OpenOperation>> {
+    let statement = client
+        .prepare_cached(sql::text!(
+            "SELECT ",
+            OpenOperationColumns::LIST,
+            " FROM operations WHERE tenant_id = $1 AND finished_at IS NULL"
+        ))
+        .await?;
+    client.query_opt(&statement, &[&tenant_id]).await?.map(|row| OpenOperationColumns::read(&row)).transpose()
+}
+
+/// A page of a tenant's operations with their steps, newest first, after `cursor`. Contains one more operation than `limit`
+/// if the list continues.
 pub async fn list(
     client: &impl GenericClient,
     tenant_id: TenantId,
@@ -70,62 +91,33 @@ pub async fn list(
     limit: PageLimit,
 ) -> Result<Vec<Operation>> {
     let statement = client
-        .prepare_cached(
-            "SELECT o.id, o.tenant_id, o.kind, o.status, o.reason, o.attempts, o.created_at, o.finished_at,
-                    o.requested_by, s.name, s.status, s.attempts, s.started_at, s.finished_at, s.error
-             FROM (
+        .prepare_cached(sql::text!(
+            "SELECT ",
+            sql::qualified!("o", OperationColumns),
+            ", ",
+            sql::qualified!("s", StepColumns),
+            " FROM (
                  SELECT * FROM operations
                  WHERE tenant_id = $1 AND ($3::timestamptz IS NULL OR (created_at, id) < ($3, $4::uuid))
                  ORDER BY created_at DESC, id DESC LIMIT $2
              ) o
              LEFT JOIN operation_steps s ON s.operation_id = o.id
-             ORDER BY o.created_at DESC, o.id DESC, s.position",
-        )
+             ORDER BY o.created_at DESC, o.id DESC, s.position"
+        ))
         .await?;
     let mut operations: Vec<Operation> = Vec::new();
     let limit = i64::try_from(limit.get() + 1).map_err(Error::internal)?;
     let (after, after_id) = cursor.map(|cursor| (cursor.created_at, cursor.id)).unzip();
-    for row in client.query(&statement, &[&tenant_id.0, &limit, &after, &after_id]).await? {
-        let id = OperationId(row.try_get(0)?);
-        if operations.last().is_none_or(|operation| operation.id != id) {
-            operations.push(Operation {
-                id,
-                tenant_id: TenantId(row.try_get(1)?),
-                kind: read_kind(row.try_get(2)?)?,
-                status: read_status(row.try_get(3)?)?,
-                reason: row.try_get(4)?,
-                attempts: row.try_get(5)?,
-                steps: Vec::new(),
-                created_at: row.try_get(6)?,
-                finished_at: row.try_get(7)?,
-                requested_by: row.try_get(8)?,
-            });
+    for row in client.query(&statement, &[&tenant_id, &limit, &after, &after_id]).await? {
+        let operation = OperationColumns::read(&row)?;
+        if operations.last().is_none_or(|last| last.id != operation.id) {
+            operations.push(operation);
         }
-        if let (Some(operation), Some(step)) = (operations.last_mut(), read_step(&row, 9)?) {
+        if let (Some(operation), Some(step)) =
+            (operations.last_mut(), StepColumns::read_optional_at(&row, OperationColumns::COUNT)?)
+        {
             operation.steps.push(step);
         }
     }
     Ok(operations)
-}
-
-fn read_step(row: &Row, at: usize) -> Result<Option<OperationStep>> {
-    let Some(name) = row.try_get::<_, Option<String>>(at)? else { return Ok(None) };
-    let status: &str = row.try_get(at + 1)?;
-    Ok(Some(OperationStep {
-        name,
-        status: StepStatus::from_text(status)
-            .ok_or_else(|| Error::internal(format!("unknown step status `{status}`")))?,
-        attempts: row.try_get(at + 2)?,
-        started_at: row.try_get(at + 3)?,
-        finished_at: row.try_get(at + 4)?,
-        error: row.try_get(at + 5)?,
-    }))
-}
-
-pub(super) fn read_kind(text: &str) -> Result<OperationKind> {
-    OperationKind::from_text(text).ok_or_else(|| Error::internal(format!("unknown operation kind `{text}`")))
-}
-
-pub(super) fn read_status(text: &str) -> Result<OperationStatus> {
-    OperationStatus::from_text(text).ok_or_else(|| Error::internal(format!("unknown operation status `{text}`")))
 }

@@ -1,9 +1,7 @@
-//! The steps that make a tenant. The first and the last are transactions on the platform database, the others have effects
-//! outside of it.
+//! The steps of the saga. The first and the last step are transactions on the platform database ([`platform`]); the others
+//! have effects outside of it.
 
-pub(super) mod activation;
-pub(super) mod admin_agent;
-pub(super) mod mongodb_database;
+pub(super) mod mongodb;
 pub(super) mod object_prefix;
-pub(super) mod placement;
-pub(super) mod postgresql_database;
+pub(super) mod platform;
+pub(super) mod postgresql;

@@ -1,9 +1,9 @@
 //! The tenant's prefix in the bucket.
 //!
-//! A prefix needs no making. The step proves that the bucket takes the tenant's objects, by an empty marker of this
-//! operation's own, and undo removes that marker, not the prefix: an object store cannot refuse a request that comes late,
-//! and a late removal of everything under the prefix would meet the objects of a tenant that was retried and is in use.
-//! A late write of the marker is taken back by the worker that did it, as it finds the operation turned round.
+//! A prefix does not have to be created. The step writes an empty marker object that belongs to this operation, which proves
+//! that the bucket accepts the tenant's objects. Undo removes the marker and not the whole prefix: an object store cannot refuse
+//! a late request, and a late removal of the prefix would delete the objects of a tenant that was retried and is in use. If a
+//! worker writes the marker too late, it finds that the operation was rolled back, and removes the marker itself.
 
 use aws_sdk_s3::{
     error::{ProvideErrorMetadata, SdkError},
@@ -14,41 +14,38 @@ use aws_sdk_s3::{
 use crate::{
     error::Error,
     operations::StepName,
-    provisioning::{
-        fault::StepError,
-        step::{Step, StepContext},
-    },
+    provisioning::step::{Step, StepContext, StepError},
 };
 
-/// The step.
 pub(in crate::provisioning) struct ObjectPrefix;
 
 impl Step for ObjectPrefix {
     const NAME: StepName = StepName::ObjectPrefix;
     const FENCED: bool = false;
 
-    async fn apply(&self, site: &StepContext<'_>) -> Result<(), StepError> {
-        let bucket = &site.stores.bucket;
+    async fn apply(&self, context: &StepContext<'_>) -> Result<(), StepError> {
+        let bucket = &context.stores.bucket;
         bucket
             .client()
             .await
             .put_object()
             .bucket(&bucket.name)
-            .key(marker(site))
+            .key(marker_key(context))
             .body(ByteStream::from_static(b""))
             .send()
             .await
-            .map_err(refused)?;
+            .map_err(step_error)?;
         Ok(())
     }
 
-    async fn undo(&self, site: &StepContext<'_>) -> Result<(), StepError> {
-        let bucket = &site.stores.bucket;
+    async fn undo(&self, context: &StepContext<'_>) -> Result<(), StepError> {
+        let bucket = &context.stores.bucket;
         let client = bucket.client().await;
-        let key = marker(site);
-        // In a bucket with versions a deletion only hides; each version and each deletion has to go.
+        let key = marker_key(context);
+        // In a bucket with versions, a deletion only hides an object. Every version and every delete marker must be removed.
         loop {
-            let page = client.list_object_versions().bucket(&bucket.name).prefix(&key).send().await.map_err(refused)?;
+            let page =
+                client.list_object_versions().bucket(&bucket.name).prefix(&key).send().await.map_err(step_error)?;
             let versions = page.versions().iter().map(|version| (version.key(), version.version_id()));
             let deletions = page.delete_markers().iter().map(|deletion| (deletion.key(), deletion.version_id()));
             let found = versions
@@ -61,29 +58,31 @@ impl Step for ObjectPrefix {
                 return Ok(());
             }
             let batch = Delete::builder().set_objects(Some(found)).quiet(true).build().map_err(Error::internal)?;
-            let answer = client.delete_objects().bucket(&bucket.name).delete(batch).send().await.map_err(refused)?;
+            let answer = client.delete_objects().bucket(&bucket.name).delete(batch).send().await.map_err(step_error)?;
             if let Some(error) = answer.errors().first() {
                 let code = error.code().unwrap_or("no code");
-                return Err(StepError::transient(format!("object storage kept an object of the tenant: {code}")));
+                return Err(StepError::transient(format!(
+                    "object storage did not delete an object of the tenant: {code}"
+                )));
             }
         }
     }
 }
 
-/// An object that belongs to this operation alone.
-fn marker(site: &StepContext<'_>) -> String {
-    format!("{}.landlord/{}", site.lease.tenant_id.object_prefix(), site.lease.operation_id)
+/// Key of the object that belongs to this operation alone.
+fn marker_key(context: &StepContext<'_>) -> String {
+    format!("{}.landlord/{}", context.lease.tenant_id.object_prefix(), context.lease.operation_id)
 }
 
-fn refused<E, R>(error: SdkError<E, R>) -> StepError
+fn step_error<E, R>(error: SdkError<E, R>) -> StepError
 where
     E: std::error::Error + Send + Sync + ProvideErrorMetadata + 'static,
     R: std::fmt::Debug + Send + Sync + 'static,
 {
     let code = error.as_service_error().and_then(ProvideErrorMetadata::code).map(ToOwned::to_owned);
-    let fault = StepError::from(Error::from(error));
+    let error = StepError::from(Error::from(error));
     match code {
-        Some(code) => fault.because(format!("object storage answered: {code}")),
-        None => fault,
+        Some(code) => error.with_reason(format!("object storage answered: {code}")),
+        None => error,
     }
 }

@@ -1,55 +1,13 @@
-//! Where a tenant's own PostgreSQL database is, and which schema it has.
+//! Where the databases of tenants are, and which schema they have.
 
 use deadpool_postgres::GenericClient;
 
-use crate::tenants::store::NOT_FOUND;
 use crate::{
-    error::{Error, Result},
+    error::Result,
     sql::{self, Columns},
-    tenants::{TENANT_SCHEMA_VERSION, TenantStatus},
+    tenants::{OutdatedTenant, TenantLocation, store::NOT_FOUND},
     types::{Limits, TenantId},
 };
-
-/// Where a tenant's own PostgreSQL database is, and whether it may be worked in.
-#[derive(Debug, Clone)]
-pub struct TenantLocation {
-    /// The tenant.
-    pub id: TenantId,
-    /// Where the tenant stands.
-    pub status: TenantStatus,
-    /// Name of its databases.
-    pub database: String,
-    /// The cluster of its PostgreSQL database. `None` until it is placed.
-    pub postgres_cluster: Option<String>,
-    /// The version of its schema.
-    pub schema_version: i32,
-    /// Its limits.
-    pub limits: Limits,
-}
-
-impl TenantLocation {
-    /// The cluster and the name of the database, of a tenant that is active and has the newest schema. Of any other the error
-    /// says why not.
-    pub fn require_active(&self) -> Result<(&str, &str)> {
-        if self.status != TenantStatus::Active {
-            return Err(Error::Conflict(format!(
-                "The tenant is {}; this is only possible while it is active",
-                self.status
-            )));
-        }
-        if self.schema_version < TENANT_SCHEMA_VERSION {
-            return Err(Error::Conflict(format!(
-                "The tenant's databases are at version {} of the schema, and this needs version {TENANT_SCHEMA_VERSION}; \
-                 migrate-platform brings them there",
-                self.schema_version
-            )));
-        }
-        let cluster = self.postgres_cluster.as_deref();
-        cluster
-            .map(|cluster| (cluster, &*self.database))
-            .ok_or_else(|| Error::Conflict("The tenant is on no cluster, and has no databases".to_owned()))
-    }
-}
 
 sql::columns! {
     LocationColumns -> TenantLocation {
@@ -66,22 +24,11 @@ sql::columns! {
     }
 }
 
-/// The location of a tenant.
+/// The location of a tenant's PostgreSQL database.
 pub async fn find_location(client: &impl GenericClient, id: TenantId) -> Result<TenantLocation> {
     let statement =
         client.prepare_cached(sql::text!("SELECT ", LocationColumns::LIST, " FROM tenants WHERE id = $1")).await?;
     client.query_opt(&statement, &[&id]).await?.map_or(Err(NOT_FOUND), |row| LocationColumns::read(&row))
-}
-
-/// A tenant whose databases have an earlier schema.
-#[derive(Debug, Clone)]
-pub struct OutdatedTenant {
-    /// Which.
-    pub id: TenantId,
-    /// Name of its databases.
-    pub database: String,
-    /// The cluster of its PostgreSQL database.
-    pub postgres_cluster: String,
 }
 
 sql::columns! {
@@ -92,7 +39,7 @@ sql::columns! {
     }
 }
 
-/// Tenants whose databases have an earlier schema than `version`, in the order of their ids, after one of them.
+/// Tenants whose databases have an older schema than `version`, ordered by id, after the tenant `after`.
 pub async fn list_outdated(
     client: &impl GenericClient,
     version: i32,
@@ -113,7 +60,7 @@ pub async fn list_outdated(
     client.query(&statement, &[&version, &after, &limit]).await?.iter().map(OutdatedColumns::read).collect()
 }
 
-/// Notes that the databases of a tenant have the schema of a version now. Nothing is noted where they were dropped meanwhile.
+/// Records the new schema version of a tenant's databases. Does nothing if the databases were dropped in the meantime.
 pub async fn set_schema_version(client: &impl GenericClient, tenant: &OutdatedTenant, version: i32) -> Result<()> {
     let statement = client
         .prepare_cached(

@@ -1,50 +1,51 @@
-//! Placement: which cluster holds a tenant's databases, and how full the clusters are.
+//! SQL of placement: which clusters hold a tenant's databases, and how many tenants each cluster holds.
 
-use crate::types::Placement;
 use std::collections::HashMap;
 
 use deadpool_postgres::{GenericClient, Transaction};
 
-use crate::{error::Result, types::TenantId};
+use crate::{
+    error::Result,
+    types::{Placement, TenantId},
+};
 
-/// Serialises placements until the transaction ends, so that no cluster is filled beyond its cap.
+/// Takes a lock until the transaction ends. Without it, two placements at once could exceed the cap of a cluster.
 pub async fn lock(transaction: &Transaction<'_>) -> Result<()> {
     let statement = transaction.prepare_cached("SELECT pg_advisory_xact_lock(hashtext('landlord placement'))").await?;
     transaction.execute(&statement, &[]).await?;
     Ok(())
 }
 
-/// Where a tenant is placed, if it is.
+/// The placement of a tenant, if it is placed.
 pub async fn find(client: &impl GenericClient, tenant_id: TenantId) -> Result<Option<Placement>> {
     let statement = client.prepare_cached("SELECT postgres_cluster, mongo_cluster FROM tenants WHERE id = $1").await?;
-    let row = client.query_one(&statement, &[&tenant_id.0]).await?;
+    let row = client.query_one(&statement, &[&tenant_id]).await?;
     Ok(Placement::read(row.try_get(0)?, row.try_get(1)?))
 }
 
-/// Where a tenant is placed, if it is; its row is locked until the transaction ends.
+/// The placement of a tenant, if it is placed. Locks the tenant's row until the transaction ends.
 pub async fn find_for_update(transaction: &Transaction<'_>, tenant_id: TenantId) -> Result<Option<Placement>> {
     let statement = transaction
         .prepare_cached("SELECT postgres_cluster, mongo_cluster FROM tenants WHERE id = $1 FOR UPDATE")
         .await?;
-    let row = transaction.query_one(&statement, &[&tenant_id.0]).await?;
+    let row = transaction.query_one(&statement, &[&tenant_id]).await?;
     Ok(Placement::read(row.try_get(0)?, row.try_get(1)?))
 }
 
-/// Places a tenant.
 pub async fn update(transaction: &Transaction<'_>, tenant_id: TenantId, placement: &Placement) -> Result<()> {
     let statement = transaction
         .prepare_cached("UPDATE tenants SET postgres_cluster = $2, mongo_cluster = $3 WHERE id = $1")
         .await?;
-    transaction.execute(&statement, &[&tenant_id.0, &placement.postgres_cluster, &placement.mongo_cluster]).await?;
+    transaction.execute(&statement, &[&tenant_id, &placement.postgres_cluster, &placement.mongo_cluster]).await?;
     Ok(())
 }
 
-/// How many tenants each PostgreSQL cluster holds.
+/// Number of tenants on each PostgreSQL cluster.
 pub async fn count_by_postgres_cluster(client: &impl GenericClient) -> Result<HashMap<String, i64>> {
     count(client, "SELECT postgres_cluster, count(*) FROM tenants WHERE postgres_cluster IS NOT NULL GROUP BY 1").await
 }
 
-/// How many tenants each MongoDB cluster holds.
+/// Number of tenants on each MongoDB cluster.
 pub async fn count_by_mongo_cluster(client: &impl GenericClient) -> Result<HashMap<String, i64>> {
     count(client, "SELECT mongo_cluster, count(*) FROM tenants WHERE mongo_cluster IS NOT NULL GROUP BY 1").await
 }

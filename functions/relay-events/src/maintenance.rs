@@ -1,0 +1,58 @@
+//! What the schedule does besides delivery.
+
+use std::time::Duration;
+
+use shared::{
+    config::ProvisioningConfig, error::Result, events, idempotency, operations::store::journal, worker::Deadline,
+};
+
+use crate::App;
+
+/// Stored responses that one statement deletes.
+const PRUNE_BATCH: i64 = 1000;
+
+/// Deletes stored responses that are too old to be replayed. Adds their number to `deleted`.
+pub(crate) async fn prune_responses(app: &App, deadline: Deadline, deleted: &mut u64) -> Result<()> {
+    let connection = app.postgres.get().await?;
+    while !deadline.is_near() {
+        let count = idempotency::store::delete_expired(&connection, PRUNE_BATCH).await?;
+        *deleted += count;
+        if count < PRUNE_BATCH.unsigned_abs() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Enqueues a new message for each operation whose message was lost. Sets `requeued` to their number.
+pub(crate) async fn requeue_operations(app: &App, requeued: &mut u64) -> Result<()> {
+    let connection = app.postgres.get().await?;
+    *requeued = journal::requeue_stuck(&connection, lost_after(&app.provisioning)).await?;
+    Ok(())
+}
+
+/// How long an operation is unchanged before its message counts as lost. The queue delivers an unfinished message again after
+/// six timeouts of the function (its visibility timeout). One timeout more, and no worker has the message.
+fn lost_after(provisioning: &ProvisioningConfig) -> Duration {
+    provisioning.function_timeout * 7
+}
+
+/// Logs the messages that are still pending, which are none in normal operation.
+pub(crate) async fn log_backlog(app: &App) -> Result<()> {
+    let backlog = events::store::count_backlog(&app.postgres.get().await?).await?;
+    if backlog.refused > 0 {
+        tracing::error!(
+            outbox.refused = backlog.refused,
+            "events that Kafka refused are pending; they hold back the later events of their subjects"
+        );
+    }
+    if backlog.rows > 0 {
+        let (rows, oldest_seconds) = (backlog.rows, backlog.oldest_seconds);
+        tracing::info!(
+            outbox.rows = rows,
+            outbox.oldest_seconds = oldest_seconds,
+            "messages are pending in the outbox"
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,120 @@
+//! The steps on the platform database: placement, which is the first step, and activation, which is the last. Also the end of a
+//! rollback. Each is one transaction.
+
+use std::collections::HashMap;
+
+use serde_json::{Value, json};
+
+use crate::{
+    audit::{self, AuditEntry},
+    clients::postgres::Postgres,
+    config::{Cluster, Clusters},
+    events,
+    operations::{Lease, StepName, store::journal},
+    provisioning::step::{StepError, Stores},
+    tenants::{self, TENANT_SCHEMA_VERSION, TenantEvent, new_database_name, store::placement},
+    types::{Actor, Placement},
+};
+
+/// Chooses clusters for the tenant's databases, unless the tenant is already placed.
+pub(in crate::provisioning) async fn place(
+    platform: &Postgres,
+    stores: &Stores,
+    lease: Lease,
+) -> Result<Placement, StepError> {
+    let mut connection = platform.get().await?;
+    let transaction = connection.transaction().await?;
+    placement::lock(&transaction).await?;
+    let placement = if let Some(placement) = placement::find_for_update(&transaction, lease.tenant_id).await? {
+        placement
+    } else {
+        let postgres = placement::count_by_postgres_cluster(&transaction).await?;
+        let mongo = placement::count_by_mongo_cluster(&transaction).await?;
+        let placement = Placement {
+            postgres_cluster: choose("PostgreSQL", &stores.postgres_clusters, &postgres)?,
+            mongo_cluster: choose("MongoDB", &stores.mongo_clusters, &mongo)?,
+        };
+        placement::update(&transaction, lease.tenant_id, &placement).await?;
+        placement
+    };
+    journal::set_schema_version(&transaction, lease, TENANT_SCHEMA_VERSION).await?;
+    journal::record_succeeded(&transaction, lease, StepName::Placement).await?;
+    transaction.commit().await?;
+    Ok(placement)
+}
+
+fn choose(kind: &str, clusters: &Clusters, counts: &HashMap<String, i64>) -> Result<String, StepError> {
+    if let Some(cluster) = roomiest(clusters, counts) {
+        return Ok(cluster.name.clone());
+    }
+    // An alarm counts these log lines.
+    tracing::error!(alarm = "no_cluster_has_room", cluster.kind = kind, "no open cluster has room for another tenant");
+    Err(StepError::permanent(format!("No open {kind} cluster has room for another tenant")))
+}
+
+/// The open cluster with the most room, the first one of equals. `None` if every open cluster is full.
+fn roomiest<'a>(clusters: &'a Clusters, counts: &HashMap<String, i64>) -> Option<&'a Cluster> {
+    let room = |cluster: &Cluster| cluster.max_tenants - counts.get(&cluster.name).copied().unwrap_or(0);
+    clusters.0.iter().rev().filter(|cluster| cluster.open && room(cluster) > 0).max_by_key(|cluster| room(cluster))
+}
+
+/// Activates the tenant: its status, its schema version, the event, the audit entry, the deletion of its first user's password
+/// hash and the end of the operation commit together.
+pub(in crate::provisioning) async fn activate(platform: &Postgres, lease: Lease) -> Result<(), StepError> {
+    let mut connection = platform.get().await?;
+    let transaction = connection.transaction().await?;
+    // The tenant's row comes first, because every transaction locks it first.
+    let tenant = tenants::store::activate(&transaction, lease.tenant_id, TENANT_SCHEMA_VERSION).await?;
+    journal::succeed(&transaction, lease).await?;
+    journal::record_succeeded(&transaction, lease, StepName::Activation).await?;
+    events::store::enqueue_event(&transaction, &TenantEvent::Provisioned.of(&tenant)).await?;
+    let details = json!({ "operation_id": lease.operation_id });
+    audit::store::insert(&transaction, &audit_entry("tenant.provisioned", lease, details)).await?;
+    Ok(transaction.commit().await?)
+}
+
+/// Ends a rollback after every step is undone: the tenant's status, its places on the clusters, the event, the audit entry and
+/// the end of the operation commit together. The password hash of the tenant's first user stays, so that provisioning can be
+/// retried.
+pub(in crate::provisioning) async fn fail(platform: &Postgres, lease: Lease, reason: &str) -> Result<(), StepError> {
+    let mut connection = platform.get().await?;
+    let transaction = connection.transaction().await?;
+    let tenant = tenants::store::fail(&transaction, lease.tenant_id, &new_database_name()).await?;
+    journal::fail(&transaction, lease).await?;
+    events::store::enqueue_event(&transaction, &TenantEvent::ProvisioningFailed.of(&tenant)).await?;
+    let details = json!({ "operation_id": lease.operation_id, "reason": reason });
+    audit::store::insert(&transaction, &audit_entry("tenant.provisioning_failed", lease, details)).await?;
+    Ok(transaction.commit().await?)
+}
+
+fn audit_entry(action: &'static str, lease: Lease, details: Value) -> AuditEntry<'static> {
+    AuditEntry::done(Actor::SYSTEM, action, lease.tenant_id, details)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cluster(name: &str, max_tenants: i64, open: bool) -> Cluster {
+        Cluster { name: name.to_owned(), url: "".into(), max_tenants, open }
+    }
+
+    fn chosen(clusters: Vec<Cluster>, counts: &[(&str, i64)]) -> Option<String> {
+        let counts = counts.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
+        roomiest(&Clusters(clusters), &counts).map(|cluster| cluster.name.clone())
+    }
+
+    #[test]
+    fn a_tenant_goes_to_the_open_cluster_with_most_room() {
+        let clusters = || vec![cluster("a", 10, true), cluster("b", 10, true), cluster("closed", 99, false)];
+        assert_eq!(chosen(clusters(), &[]), Some("a".to_owned()));
+        assert_eq!(chosen(clusters(), &[("a", 5), ("b", 4)]), Some("b".to_owned()));
+        assert_eq!(chosen(clusters(), &[("a", 10), ("b", 9)]), Some("b".to_owned()));
+    }
+
+    #[test]
+    fn a_full_platform_has_no_cluster_for_a_tenant() {
+        assert_eq!(chosen(vec![cluster("a", 2, true), cluster("b", 5, false)], &[("a", 2)]), None);
+        assert_eq!(chosen(vec![cluster("a", 2, true)], &[("a", 3)]), None);
+    }
+}

@@ -1,0 +1,76 @@
+//! Use case: create a tenant. A background operation provisions its databases.
+
+use deadpool_postgres::Transaction;
+use secrecy::SecretString;
+use serde_json::json;
+use time::OffsetDateTime;
+
+use crate::{
+    audit::{self, AuditEntry},
+    error::Result,
+    events,
+    operations::{self, OperationKind},
+    tenants::{
+        Tenant, TenantEvent, TenantName, new_database_name,
+        store::{self, NewTenant, PendingAdmin},
+    },
+    types::{Actor, Country, EmailAddress, Limits, OperationId, Slug, TenantId, UserId},
+};
+
+/// A tenant to create, with its first user, an `admin`.
+#[derive(Debug)]
+pub struct CreateTenant<'a> {
+    pub actor: Actor<'a>,
+    pub name: TenantName,
+    pub slug: Slug,
+    pub limits: Limits,
+    pub country: Country,
+    pub admin_email: EmailAddress,
+    /// Argon2id in the PHC string format.
+    pub admin_password_hash: SecretString,
+}
+
+/// A new tenant in status `provisioning`.
+#[derive(Debug)]
+pub struct CreatedTenant {
+    pub tenant: Tenant,
+    /// The operation that provisions the tenant.
+    pub operation_id: OperationId,
+}
+
+/// Inserts the tenant, its first user (until the tenant's own database exists), the operation, the message to the worker, the
+/// event and the audit entry. Fails with [`Error::Conflict`](crate::error::Error::Conflict) if the slug is already used.
+///
+/// The caller commits the transaction together with the idempotency record, and then sends the message to the queue.
+pub async fn create(transaction: &Transaction<'_>, command: &CreateTenant<'_>) -> Result<CreatedTenant> {
+    let now = OffsetDateTime::now_utc();
+    let id = TenantId::generate();
+    let new = NewTenant {
+        id,
+        name: &command.name,
+        slug: &command.slug,
+        limits: command.limits,
+        country: command.country,
+        database_name: &new_database_name(),
+    };
+    let tenant = store::insert(transaction, &new, now).await?;
+    let admin = PendingAdmin {
+        user_id: UserId::generate(),
+        email: command.admin_email.as_str().to_owned(),
+        password_hash: command.admin_password_hash.clone(),
+    };
+    store::insert_pending_admin(transaction, id, &admin).await?;
+    let operation_id =
+        operations::store::insert(transaction, id, OperationKind::Provision, command.actor.id, now).await?;
+    events::store::enqueue_event(transaction, &TenantEvent::Requested.of(&tenant)).await?;
+    events::store::enqueue_provision(transaction, id, operation_id).await?;
+    let details = json!({
+        "after": {
+            "name": tenant.name, "slug": tenant.slug, "limits": tenant.limits, "country": tenant.country,
+            "admin_email": admin.email,
+        },
+        "operation_id": operation_id,
+    });
+    audit::store::insert(transaction, &AuditEntry::done(command.actor, "tenant.create", id, details)).await?;
+    Ok(CreatedTenant { tenant, operation_id })
+}

@@ -1,0 +1,49 @@
+//! Use case: provision a failed tenant again.
+
+use deadpool_postgres::Transaction;
+use serde_json::json;
+use time::OffsetDateTime;
+
+use crate::{
+    audit::{self, AuditEntry},
+    error::{Error, Result},
+    events,
+    operations::{self, OperationKind},
+    tenants::{Tenant, TenantStatus, store},
+    types::{Actor, OperationId, TenantId},
+};
+
+/// A failed tenant to provision again, with the values that it was created with.
+#[derive(Debug, Clone, Copy)]
+pub struct RetryTenant<'a> {
+    pub actor: Actor<'a>,
+    pub id: TenantId,
+}
+
+/// A tenant that is in status `provisioning` again.
+#[derive(Debug)]
+pub struct RetriedTenant {
+    pub tenant: Tenant,
+    /// The operation that provisions the tenant.
+    pub operation_id: OperationId,
+}
+
+/// Changes the status, and inserts a new operation, the message to the worker and the audit entry. Fails with
+/// [`Error::Conflict`] if an operation is open or the tenant has not failed.
+///
+/// The caller commits the transaction together with the idempotency record, and then sends the message to the queue.
+pub async fn retry(transaction: &Transaction<'_>, command: &RetryTenant<'_>) -> Result<RetriedTenant> {
+    let RetryTenant { actor, id } = *command;
+    let before = store::find_for_update(transaction, id).await?;
+    operations::require_none_open(operations::store::find_open(transaction, id).await?)?;
+    if before.status != TenantStatus::Failed {
+        return Err(Error::Conflict(format!("The tenant is {}; only a failed tenant can be retried", before.status)));
+    }
+    let tenant = store::set_status(transaction, id, TenantStatus::Provisioning).await?;
+    let now = OffsetDateTime::now_utc();
+    let operation_id = operations::store::insert(transaction, id, OperationKind::Retry, actor.id, now).await?;
+    events::store::enqueue_provision(transaction, id, operation_id).await?;
+    let details = json!({ "operation_id": operation_id });
+    audit::store::insert(transaction, &AuditEntry::done(actor, "tenant.retry", id, details)).await?;
+    Ok(RetriedTenant { tenant, operation_id })
+}

@@ -1,0 +1,53 @@
+//! Requests of every operation, from the examples of the API's description.
+
+use reqwest::Method;
+use serde_json::Value;
+
+/// A request that its operation accepts.
+#[derive(Debug, Clone)]
+pub struct ExampleRequest {
+    /// The name of the function, with underscores.
+    pub operation: String,
+    pub method: Method,
+    /// From the root, with the required parameters.
+    pub path: String,
+    pub body: Option<Value>,
+}
+
+/// A request of each operation.
+pub fn of_examples(document: &Value) -> Vec<ExampleRequest> {
+    let mut requests = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let Some(name) = operation["operationId"].as_str() else { continue };
+            let (mut path, mut query) = (path.clone(), Vec::new());
+            let parameters = operation["parameters"].as_array();
+            for parameter in parameters.into_iter().flatten().filter(|parameter| parameter["required"] == true) {
+                let (name, value) = (parameter["name"].as_str().unwrap(), example(document, parameter));
+                if parameter["in"] == "path" {
+                    path = path.replace(&format!("{{{name}}}"), value);
+                } else {
+                    query.push(format!("{name}={value}"));
+                }
+            }
+            let body = operation.pointer("/requestBody/content/application~1json/example");
+            requests.push(ExampleRequest {
+                operation: name.to_owned(),
+                method: method.to_uppercase().parse().unwrap(),
+                path: if query.is_empty() { path } else { format!("{path}?{}", query.join("&")) },
+                body: body.cloned(),
+            });
+        }
+    }
+    requests
+}
+
+/// The example of a parameter, which its schema contains or refers to.
+fn example<'a>(document: &'a Value, parameter: &'a Value) -> &'a str {
+    let schema = &parameter["schema"];
+    let schema = match schema["$ref"].as_str() {
+        Some(reference) => document.pointer(reference.trim_start_matches('#')).unwrap(),
+        None => schema,
+    };
+    schema["examples"][0].as_str().unwrap_or_else(|| panic!("no example: {parameter}"))
+}
