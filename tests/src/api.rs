@@ -142,16 +142,16 @@ pub fn routes(parts: &Parts) -> Routes {
         fingerprints: fingerprints.clone(),
         dispatcher: Arc::clone(&dispatcher),
     }))
-    .merge(list_users::routes(list_users::App { gate: gate(), databases: parts.databases.clone() }))
+    .merge(list_users::routes(list_users::App { auth: gate(), databases: parts.databases.clone() }))
     .merge(create_user::routes(create_user::App {
-        gate: gate(),
+        auth: gate(),
         databases: parts.databases.clone(),
 
         fingerprints: fingerprints.clone(),
         dispatcher: Arc::clone(&dispatcher),
     }))
     .merge(update_user::routes(update_user::App {
-        gate: gate(),
+        auth: gate(),
         databases: parts.databases.clone(),
 
         dispatcher: Arc::clone(&dispatcher),
@@ -171,7 +171,7 @@ fn impersonation_routes(
     let gate = || gate.clone();
     let deny_list = || Arc::new(DenyList::new(Redis::connect(&parts.redis).unwrap()));
     impersonate_user::routes(impersonate_user::App {
-        gate: gate(),
+        auth: gate(),
         fingerprints,
         databases: parts.databases.clone(),
         deny_list: deny_list(),
@@ -179,7 +179,7 @@ fn impersonation_routes(
         dispatcher: Arc::clone(&dispatcher),
     })
     .merge(end_impersonation::routes(end_impersonation::App {
-        gate: gate(),
+        auth: gate(),
         databases: parts.databases.clone(),
         deny_list: deny_list(),
         dispatcher,

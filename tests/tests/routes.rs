@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, fs};
 use tests::{
     World,
     api::{Parts, routes},
-    manifests::{Trigger, declarations, repository},
+    manifests::{DeclaredTrigger, declarations, repository},
     template,
 };
 
@@ -63,7 +63,7 @@ async fn the_api_of_the_tests_contains_each_http_function() {
     for (name, declaration) in declarations() {
         let is_mounted = code.iter().any(|route| route.ends_with(&format!(" {name}")));
         assert!(
-            is_mounted || !declaration.triggers.contains(&Trigger::Http),
+            is_mounted || !declaration.triggers.contains(&DeclaredTrigger::Http),
             "{name} has the trigger http: add it to tests/Cargo.toml, and its routes to `routes` in tests/src/api.rs"
         );
     }

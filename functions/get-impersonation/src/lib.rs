@@ -1,12 +1,7 @@
-//! `GET /api/super-admin/impersonations/{id}`: one impersonation, and whether it is live now.
+//! `GET /api/super-admin/impersonations/{id}`: returns one impersonation, and whether it is live.
 
-use axum::{
-    http::{HeaderValue, header},
-    response::{IntoResponse, Response},
-};
 use shared::{
-    error::Error,
-    http::{IdPath, Result, Routes, etag},
+    http::{IdPath, Result, Routes, Tagged},
     impersonations::{self, Impersonation},
     routes,
     super_admins::{AuthContext, MayRead},
@@ -14,13 +9,14 @@ use shared::{
 };
 
 /// The function's one route.
-pub fn routes(gate: AuthContext) -> Routes {
-    routes!(gate: AuthContext => get_impersonation)
+pub fn routes(auth: AuthContext) -> Routes {
+    routes!(auth: AuthContext => get_impersonation)
 }
 
 /// Get an impersonation
 ///
-/// By the `sid` of its token. It tells a service whether it is live; what is over is kept for the record.
+/// Returns an impersonation by the `sid` of its token. A service can check here whether it is live. Ended impersonations stay
+/// readable.
 #[utoipa::path(
     get,
     path = "/api/super-admin/impersonations/{id}",
@@ -32,11 +28,10 @@ pub fn routes(gate: AuthContext) -> Routes {
     ),
     security(("bearer" = []))
 )]
-async fn get_impersonation(reader: MayRead, IdPath(id): IdPath<ImpersonationId>) -> Result<Response> {
+async fn get_impersonation(reader: MayRead, IdPath(id): IdPath<ImpersonationId>) -> Result<Tagged<Impersonation>> {
     let impersonation = reader
         .admit_with_state(|client, caller| impersonations::store::find_with_super_admin_state(client, caller, id))
         .await?;
-    let body = serde_json::to_vec(&impersonation).map_err(Error::internal)?;
-    let json = HeaderValue::from_static("application/json");
-    Ok(([(header::CONTENT_TYPE, json), (header::ETAG, etag(impersonation.revision))], body).into_response())
+    let revision = impersonation.revision;
+    Ok(Tagged(impersonation, revision))
 }

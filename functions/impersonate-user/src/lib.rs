@@ -1,64 +1,61 @@
-//! `POST /api/super-admin/impersonations`: act in the name of a tenant's user, for a while and with a reason.
+//! `POST /api/super-admin/impersonations`: starts an impersonation of a tenant's user, for a limited time and with a reason.
 //!
-//! A start is written down in the platform database, then in the tenant's own, then confirmed in the platform's; only then is
-//! a token given (module `start`). Whatever fails in between, nothing is live, and an operator can see what was tried.
-//!
-//! With an `Idempotency-Key` the answer is kept as any other, but for the token, which is at rest nowhere: a request that
-//! comes again gets it signed again, the same as before, as long as the impersonation is live.
+//! The response to an idempotent request is stored like any other, but without the token, because a token is never stored. A
+//! repeated request gets the token signed again, with the same claims, as long as the impersonation is live.
 
 mod request;
-mod start;
 
 use std::sync::Arc;
 
 use axum::{
     extract::{FromRef, State},
-    response::Response,
+    response::{IntoResponse, Response},
 };
 use shared::{
     clients::{redis::Redis, tenant_databases::TenantDatabases},
     config::{ConfigError, FromEnv, IdempotencyConfig, ImpersonationSigningConfig, QueueConfig, RedisConfig},
     events::Dispatcher,
     http::{BASE_PATH, Fingerprints, IdempotencyKey, IdempotentRequest, JsonBody, Result, Routes},
-    impersonations::ImpersonationSigner,
+    impersonations::{self, ImpersonationContext, ImpersonationSigner, StartOutcome},
     revocations::DenyList,
     routes,
     super_admins::{AuthContext, MayOperate},
 };
 
-use crate::{
-    request::{ImpersonationRequest, ImpersonationResponse},
-    start::Start,
-};
+use crate::request::{ImpersonationRequest, ImpersonationResponse, created, stored_id, with_token};
 
-/// What the function needs.
+/// The stores and settings of the function.
 #[derive(Clone, FromRef)]
 pub struct App {
-    /// Who may do what, and the platform database.
-    pub gate: AuthContext,
-    /// Tells bodies with the same idempotency key apart.
+    pub auth: AuthContext,
     pub fingerprints: Fingerprints,
     /// The tenants' users, and their own records.
     pub databases: TenantDatabases,
-    /// Where the token could be denied.
+    /// A token must not be issued if it could not be denied.
     pub deny_list: Arc<DenyList>,
-    /// Signs the token.
     pub signer: Arc<ImpersonationSigner>,
-    /// Pokes the relay.
     pub dispatcher: Arc<Dispatcher>,
 }
 
 impl App {
-    /// From the environment.
     pub fn from_env() -> Result<Self, ConfigError> {
         Ok(Self {
-            gate: AuthContext::from_env()?,
+            auth: AuthContext::from_env()?,
             fingerprints: Fingerprints::new(&IdempotencyConfig::from_env()?),
             databases: TenantDatabases::from_env()?,
             deny_list: Arc::new(DenyList::new(Redis::connect(&RedisConfig::from_env()?)?)),
             signer: Arc::new(ImpersonationSigner::new(&ImpersonationSigningConfig::from_env()?)?),
             dispatcher: Arc::new(Dispatcher::new(QueueConfig::from_env()?)),
         })
+    }
+
+    fn context(&self) -> ImpersonationContext<'_> {
+        ImpersonationContext {
+            platform: &self.auth.platform,
+            databases: &self.databases,
+            deny_list: &self.deny_list,
+            dispatcher: &self.dispatcher,
+        }
     }
 }
 
@@ -69,9 +66,9 @@ pub fn routes(app: App) -> Routes {
 
 /// Impersonate a user
 ///
-/// Gives a token for the platform's services, with which an operator acts in the user's name (`sub` is the user, `act.sub` the
-/// operator, `sid` the impersonation), for a reason and for some minutes. It may read, unless `access` is `write`. The tenant's
-/// admins are shown it. This API refuses the token.
+/// Returns a token for the platform's services, with which a super-admin acts as the user for some minutes. In the token,
+/// `sub` is the user, `act.sub` the super-admin and `sid` the impersonation. It allows reading, unless `access` is `write`.
+/// The tenant's admins can see the impersonation and its reason. This API refuses the token.
 #[utoipa::path(
     post,
     path = "/api/super-admin/impersonations",
@@ -81,8 +78,8 @@ pub fn routes(app: App) -> Routes {
         (status = 201, description = "A token for the platform's services; this API never accepts it",
             body = ImpersonationResponse, headers(("location" = String, description = "The impersonation"))),
         (status = 404, description = "No such tenant, or no such user in it"),
-        (status = 409, description = "The tenant is not active, the user is deactivated, or the operator has a live impersonation of this user"),
-        (status = 429, description = "The operator started ten in the last minute"),
+        (status = 409, description = "The tenant is not active, the user is deactivated, or the super-admin has a live impersonation of this user"),
+        (status = 429, description = "The super-admin started ten impersonations in the last minute"),
     ),
     security(("bearer" = []))
 )]
@@ -90,10 +87,20 @@ async fn impersonate_user(
     MayOperate(admin): MayOperate,
     key: IdempotencyKey,
     State(app): State<App>,
-    JsonBody { value: request, bytes }: JsonBody<ImpersonationRequest>,
+    JsonBody { value: body, bytes }: JsonBody<ImpersonationRequest>,
 ) -> Result<Response> {
-    let claim =
-        IdempotentRequest::new(&app.fingerprints, &admin.id, format!("POST {BASE_PATH}/impersonations"), key, &bytes)?;
-    let start = Start { app: &app, admin: &admin, request: &request, claim: &claim };
-    start.run().await
+    let route = format!("POST {BASE_PATH}/impersonations");
+    let request = IdempotentRequest::new(&app.fingerprints, &admin.id, route, key, &bytes)?;
+    let command = body.command(&admin);
+    let respond = |impersonation: &_, user: &_| created(impersonation, user, None);
+    match impersonations::start(app.context(), &app.signer, &command, &request, respond).await? {
+        StartOutcome::Started(started) => {
+            Ok(created(&started.impersonation, &started.user, Some(started.token)).into_response())
+        }
+        StartOutcome::Replayed(stored) => {
+            let id = stored_id(&stored)?;
+            let token = impersonations::reissue_token(&app.auth.platform, &app.signer, &command, id).await?;
+            Ok(with_token(stored, token)?.again())
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! `GET /api/super-admin/impersonations`: who acted in whose name, newest first, a page at a time.
+//! `GET /api/super-admin/impersonations`: lists impersonations.
 
 use axum::{http::Uri, response::Response};
 use shared::{
@@ -15,21 +15,21 @@ use shared::{
 const LIST: &str = "impersonations";
 
 /// The function's one route.
-pub fn routes(gate: AuthContext) -> Routes {
-    routes!(gate: AuthContext => list_impersonations)
+pub fn routes(auth: AuthContext) -> Routes {
+    routes!(auth: AuthContext => list_impersonations)
 }
 
 /// List impersonations
 ///
-/// Who acted in whose name, when and why.
+/// Lists impersonations, newest first: which super-admin acted as which user, when and why.
 #[utoipa::path(
     get,
     path = "/api/super-admin/impersonations",
     params(
-        ("tenant_id" = Option<TenantId>, Query, description = "Only of this tenant"),
-        ("admin_id" = Option<String>, Query, max_length = 255, pattern = r"^[^\x00-\x20\x7f-\x9f]*$", description = "Only by this operator"),
-        ("user_id" = Option<UserId>, Query, description = "Only in the name of this user"),
-        ("live" = Option<bool>, Query, description = "Only those that are live, or that are not"),
+        ("tenant_id" = Option<TenantId>, Query, description = "Only impersonations in this tenant"),
+        ("admin_id" = Option<String>, Query, max_length = 255, pattern = r"^[^\x00-\x20\x7f-\x9f]*$", description = "Only impersonations by this super-admin"),
+        ("user_id" = Option<UserId>, Query, description = "Only impersonations of this user"),
+        ("live" = Option<bool>, Query, description = "Only impersonations that are live (`true`), or that are not (`false`)"),
         Paging,
     ),
     responses(

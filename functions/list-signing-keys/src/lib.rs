@@ -1,4 +1,4 @@
-//! `GET /.well-known/jwks.json`: the public keys that verify the tokens of impersonations, for anyone.
+//! `GET /.well-known/jwks.json`: returns the public keys that verify the tokens of impersonations, without authentication.
 
 use std::sync::Arc;
 
@@ -16,10 +16,10 @@ use shared::{
 };
 use utoipa::ToSchema;
 
-/// Whoever verifies tokens may keep the keys for so long. A new key is published for longer than that before it signs.
+/// How long a verifier may cache the keys. A new key must be published for longer than this before it signs tokens.
 const CACHE_CONTROL: &str = "public, max-age=300";
 
-/// What the function needs.
+/// The document that the function serves.
 #[derive(Clone, FromRef)]
 pub struct App {
     /// The JWK Set.
@@ -27,12 +27,10 @@ pub struct App {
 }
 
 impl App {
-    /// From the environment.
     pub fn from_env() -> Result<Self, ConfigError> {
         Self::new(&ImpersonationKeysConfig::from_env()?)
     }
 
-    /// Of given keys.
     pub fn new(config: &ImpersonationKeysConfig) -> Result<Self, ConfigError> {
         Ok(Self { document: PublishedKeys::new(config)?.to_json().into() })
     }
@@ -43,7 +41,8 @@ pub fn routes(app: App) -> Routes {
     routes!(app: App => list_signing_keys)
 }
 
-/// A JWK Set (RFC 7517). The document is ready when the function starts; this describes it.
+/// A JWK Set (RFC 7517).
+// Only describes the document, which is serialized once when the function starts.
 #[derive(Serialize, ToSchema)]
 struct SigningKeys {
     /// Every key that may have signed a valid token.
@@ -53,39 +52,40 @@ struct SigningKeys {
 /// A public key: Ed25519 (RFC 8037) or P-256 (RFC 7518, section 6.2).
 #[derive(Serialize, ToSchema)]
 struct SigningKey {
-    /// Kind of key.
+    /// Key type.
     #[schema(example = "OKP")]
     kty: String,
     /// Curve.
     #[schema(example = "Ed25519")]
     crv: String,
-    /// Id, as in the header of a token.
+    /// Key id, as in the header `kid` of a token.
     #[schema(example = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k")]
     kid: String,
     /// Always `sig`.
     #[serde(rename = "use")]
     #[schema(example = "sig")]
     usage: String,
-    /// The one algorithm that it is good for.
+    /// The only algorithm that may be used with this key.
     #[schema(example = "EdDSA")]
     alg: String,
-    /// The key, or its x coordinate.
+    /// The public key (Ed25519), or its x coordinate (P-256).
     #[schema(example = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo")]
     x: String,
-    /// The y coordinate of a key of P-256.
+    /// The y coordinate (P-256 only).
     #[serde(skip_serializing_if = "Option::is_none")]
     y: Option<String>,
 }
 
 /// List signing keys
 ///
-/// The public keys (JWK Set, RFC 7517) that verify the tokens of impersonations; several while one follows another.
+/// Returns the public keys (JWK Set, RFC 7517) that verify the tokens of impersonations. There are several during a key
+/// rotation.
 #[utoipa::path(
     get,
     path = "/.well-known/jwks.json",
     responses((status = 200, description = "The keys that verify the tokens of impersonations", body = SigningKeys,
         content_type = "application/jwk-set+json",
-        headers(("cache-control" = String, description = "How long they may be kept")))),
+        headers(("cache-control" = String, description = "How long the keys may be cached")))),
     security(())
 )]
 async fn list_signing_keys(State(document): State<Arc<str>>) -> Response {

@@ -1,4 +1,4 @@
-//! `GET /api/super-admin/users`: the users of a tenant, newest first, a page at a time. They are in the tenant's own database.
+//! `GET /api/super-admin/users`: lists the users of a tenant, from the tenant's own database.
 
 use axum::{
     extract::{FromRef, State},
@@ -20,19 +20,16 @@ use shared::{
 /// The name of the list inside its cursors.
 const LIST: &str = "users";
 
-/// What the function needs.
+/// The stores and settings of the function.
 #[derive(Clone, FromRef)]
 pub struct App {
-    /// Who may do what, and the platform database.
-    pub gate: AuthContext,
-    /// The databases of tenants.
+    pub auth: AuthContext,
     pub databases: TenantDatabases,
 }
 
 impl App {
-    /// From the environment.
     pub fn from_env() -> Result<Self, ConfigError> {
-        Ok(Self { gate: AuthContext::from_env()?, databases: TenantDatabases::from_env()? })
+        Ok(Self { auth: AuthContext::from_env()?, databases: TenantDatabases::from_env()? })
     }
 }
 
@@ -43,17 +40,18 @@ pub fn routes(app: App) -> Routes {
 
 /// List tenant users
 ///
-/// The agents of one tenant, from the tenant's own database. Online is who was there within the last moments.
+/// Lists the users of one tenant, newest first, from the tenant's own database. A user is online if a client of theirs
+/// reported its presence recently.
 #[utoipa::path(
     get,
     path = "/api/super-admin/users",
     params(
-        ("tenant_id" = TenantId, Query, description = "Whose users"),
+        ("tenant_id" = TenantId, Query, description = "The tenant of the users"),
         ("search" = Option<String>, Query, format = "single-line", max_length = 120,
-            description = "Only where this is in the e-mail address or the name, without regard to case"),
-        ("role" = Option<UserRole>, Query, description = "Only this role"),
-        ("status" = Option<UserStatus>, Query, description = "Only this status"),
-        ("is_online" = Option<bool>, Query, description = "Only those that are online, or only the others"),
+            description = "Only users whose e-mail address or name contains this text, regardless of case"),
+        ("role" = Option<UserRole>, Query, description = "Only users with this role"),
+        ("status" = Option<UserStatus>, Query, description = "Only users with this status"),
+        ("is_online" = Option<bool>, Query, description = "Only users who are online (`true`), or who are not (`false`)"),
         Paging,
     ),
     responses(
@@ -70,30 +68,30 @@ async fn list_users(
     uri: Uri,
     State(databases): State<TenantDatabases>,
 ) -> Result<Response> {
-    // What is wrong with the question is for those alone who may ask.
-    let look = async {
-        let wanted = read(query)?;
-        tracing::Span::current().record("tenant.id", tracing::field::display(wanted.tenant_id));
-        let site = tenants::store::find_location(reader.client(), wanted.tenant_id).await?;
-        Ok((wanted, site))
+    // Errors in the parameters are reported only to callers who may read.
+    let find_location = async {
+        let parameters = read(query)?;
+        tracing::Span::current().record("tenant.id", tracing::field::display(parameters.tenant_id));
+        let location = tenants::store::find_location(reader.client(), parameters.tenant_id).await?;
+        Ok((parameters, location))
     };
-    let (Wanted { filter, cursor, limit, .. }, site) = reader.admit(look).await?;
+    let (Parameters { filter, cursor, limit, .. }, location) = reader.admit(find_location).await?;
     drop(reader);
-    let (cluster, database) = site.require_active()?;
-    let look = async { users::store::list(&databases.get(cluster, database).await?, &filter, cursor, limit).await };
-    let users = databases.within(look).await?;
+    let (cluster, database) = location.require_active()?;
+    let list = async { users::store::list(&databases.get(cluster, database).await?, &filter, cursor, limit).await };
+    let users = databases.within(list).await?;
     let page = Page::new(LIST, &users, limit, |user: &User| Cursor { created_at: user.created_at, id: user.id.0 })?;
     Ok(page.into_response(&uri))
 }
 
-struct Wanted {
+struct Parameters {
     tenant_id: TenantId,
     filter: UserFilter,
     cursor: Option<Cursor>,
     limit: PageLimit,
 }
 
-fn read(mut query: QueryReader) -> Result<Wanted, Error> {
+fn read(mut query: QueryReader) -> Result<Parameters, Error> {
     let tenant_id = query.require("tenant_id", str::parse);
     let filter = UserFilter {
         search: query.take("search", SearchText::parse),
@@ -103,5 +101,5 @@ fn read(mut query: QueryReader) -> Result<Wanted, Error> {
     };
     let limit = query.take("limit", PageLimit::parse).unwrap_or_default();
     let cursor = query.take("cursor", |text| Cursor::decode(text, LIST));
-    Ok(Wanted { tenant_id: query.finish_with(tenant_id)?, filter, cursor, limit })
+    Ok(Parameters { tenant_id: query.finish_with(tenant_id)?, filter, cursor, limit })
 }

@@ -1,53 +1,37 @@
-//! `PATCH /api/super-admin/users/{id}`: change a user's name or role, deactivate or reactivate, reset the password (JSON
-//! merge patch, RFC 7396). In the tenant's own database.
-
-mod patch;
+//! `PATCH /api/super-admin/users/{id}`: changes a user's name or role, deactivates or reactivates them, or sets a password
+//! (JSON merge patch, RFC 7396), in the tenant's own database.
 
 use std::sync::Arc;
 
-use axum::{
-    extract::{FromRef, State},
-    http::{HeaderValue, header},
-    response::{IntoResponse, Response},
-};
-use serde_json::json;
+use axum::extract::{FromRef, State};
+use deserr::Deserr;
 use shared::{
-    audit::{AuditEntry, AuditedChange},
-    clients::{postgres::Connection, redis::Redis, tenant_databases::TenantDatabases},
+    clients::{redis::Redis, tenant_databases::TenantDatabases},
     config::{ConfigError, FromEnv, QueueConfig, RedisConfig},
-    error::Error,
-    events::{self, Dispatcher},
-    http::{IdPath, IfMatch, JsonBody, QueryReader, Result, Routes, etag},
-    impersonations::store::record,
-    passwords, revocations,
+    events::Dispatcher,
+    http::{BodyErrors, Field, IdPath, IfMatch, JsonBody, QueryReader, Result, Routes, Tagged},
     revocations::DenyList,
     routes,
-    super_admins::{AuthContext, MayOperate, Principal},
-    tenants::{self, store::TenantLocation},
-    types::{TenantId, UserId},
-    users::{self, User, UserStatus},
+    super_admins::{AuthContext, MayOperate},
+    types::{NewPassword, TenantId, UserId},
+    users::{self, FullName, UpdateUser, User, UserRole, UserStatus},
 };
+use utoipa::ToSchema;
 
-use crate::patch::{UserPatch, kinds, shown};
-
-/// What the function needs.
+/// The stores and settings of the function.
 #[derive(Clone, FromRef)]
 pub struct App {
-    /// Who may do what, and the platform database.
-    pub gate: AuthContext,
-    /// The databases of tenants.
+    pub auth: AuthContext,
     pub databases: TenantDatabases,
-    /// Pokes the relay after a change.
     pub dispatcher: Arc<Dispatcher>,
-    /// Denies the tokens of those who act in a deactivated user's name.
+    /// Denies the tokens of a deactivated user's impersonations.
     pub deny_list: Arc<DenyList>,
 }
 
 impl App {
-    /// From the environment.
     pub fn from_env() -> Result<Self, ConfigError> {
         Ok(Self {
-            gate: AuthContext::from_env()?,
+            auth: AuthContext::from_env()?,
             databases: TenantDatabases::from_env()?,
             dispatcher: Arc::new(Dispatcher::new(QueueConfig::from_env()?)),
             deny_list: Arc::new(DenyList::new(Redis::connect(&RedisConfig::from_env()?)?)),
@@ -60,24 +44,42 @@ pub fn routes(app: App) -> Routes {
     routes!(app: App => update_user)
 }
 
-/// Change a user of a tenant
+/// The fields to change. Absent fields stay as they are.
+#[derive(Debug, Deserr, ToSchema)]
+#[deserr(error = BodyErrors, deny_unknown_fields)]
+struct UserPatch {
+    /// Display name.
+    #[deserr(default)]
+    full_name: Field<FullName>,
+    /// Role in the tenant. The role of the last active admin cannot change.
+    #[deserr(default)]
+    role: Field<UserRole>,
+    /// `deactivated` frees the seat and ends the user's sessions and impersonations; `active` takes a seat again.
+    #[deserr(default)]
+    status: Field<UserStatus>,
+    /// A new password. It ends the user's sessions.
+    #[deserr(default)]
+    password: Field<NewPassword>,
+}
+
+/// Update a user of a tenant
 ///
-/// Name, role, status and password, each on its own. To deactivate a user keeps the history, frees the seat, and ends every
-/// session and impersonation; to set a password ends the sessions too. A tenant keeps one active admin.
+/// Changes the name, role, status or password. A deactivated user keeps their history, frees their seat, and loses their
+/// sessions and impersonations. A new password ends the user's sessions too. A tenant always keeps one active admin.
 #[utoipa::path(
     patch,
     path = "/api/super-admin/users/{id}",
     params(
         IdPath<UserId>,
-        ("tenant_id" = TenantId, Query, description = "Whose user"),
+        ("tenant_id" = TenantId, Query, description = "The tenant of the user"),
         IfMatch,
     ),
     request_body(content = UserPatch, example = json!({"full_name": "Sari Wulandari", "role": "supervisor"})),
     responses(
-        (status = 200, description = "The user as changed", body = User,
+        (status = 200, description = "The updated user", body = User,
             headers(("etag" = String, description = "The revision, for If-Match"))),
-        (status = 404, description = "No such tenant, or no such user of it"),
-        (status = 409, description = "The tenant is not active, its seats are taken, or it would be left without an active admin"),
+        (status = 404, description = "No such tenant, or no such user in it"),
+        (status = 409, description = "The tenant is not active, all of its seats are taken, or it would have no active admin"),
     ),
     security(("bearer" = []))
 )]
@@ -88,126 +90,25 @@ async fn update_user(
     if_match: IfMatch,
     State(app): State<App>,
     JsonBody { value: patch, .. }: JsonBody<UserPatch>,
-) -> Result<Response> {
+) -> Result<Tagged<User>> {
     let tenant_id = query.require("tenant_id", str::parse::<TenantId>);
     let tenant_id = query.finish_with(tenant_id)?;
     tracing::Span::current().record("tenant.id", tracing::field::display(tenant_id));
-    let site = tenants::store::find_location(&app.gate.platform.get().await?, tenant_id).await?;
-    let now = app.databases.within(find(&app.databases, &site, id)).await?;
-    if_match.check(now.revision, "user")?;
-    let user = if patch.changes(&now) {
-        patch.refuse_guessable(&now)?;
-        let changed = change(&app, &admin, &site, id, &if_match, &patch).await?;
-        app.dispatcher.poke_relay().await;
-        changed
-    } else {
-        now
+    let command = UpdateUser {
+        actor: admin.actor(),
+        tenant_id,
+        user_id: id,
+        if_match: &if_match,
+        full_name: patch.full_name.0.as_ref(),
+        role: patch.role.0,
+        status: patch.status.0,
+        password: patch.password.0.as_ref(),
     };
-    if patch.deactivates() {
-        end_impersonations(&app, &admin, tenant_id, id).await?;
+    let updated = users::update(&app.auth.platform, &app.databases, &command).await?;
+    if updated.is_changed || !updated.ended.is_empty() {
+        let platform = app.auth.platform.get().await?;
+        tokio::join!(app.dispatcher.poke_relay(), app.deny_list.deny(&platform, &updated.ended));
     }
-    let body = serde_json::to_vec(&user).map_err(Error::internal)?;
-    let json = HeaderValue::from_static("application/json");
-    Ok(([(header::CONTENT_TYPE, json), (header::ETAG, etag(user.revision))], body).into_response())
-}
-
-async fn find(databases: &TenantDatabases, site: &TenantLocation, id: UserId) -> Result<User, Error> {
-    let (cluster, database) = site.require_active()?;
-    users::store::find(&databases.get(cluster, database).await?, id).await
-}
-
-/// Writes the intent down, makes the change, and then tells it: the events and the outcome commit together.
-async fn change(
-    app: &App,
-    admin: &Principal,
-    site: &TenantLocation,
-    id: UserId,
-    if_match: &IfMatch,
-    patch: &UserPatch,
-) -> Result<User, Error> {
-    let password_hash = match &patch.password.0 {
-        Some(password) => Some(passwords::hash(password.expose()).await?),
-        None => None,
-    };
-    let mut platform = app.gate.platform.get().await?;
-    let details = json!({ "user_id": id, "wanted": patch.shown() });
-    let entry = AuditEntry::done(admin.actor(), "user.update", site.id, details);
-    let change = AuditedChange::intend(&platform, entry).await?;
-    let update = update(&app.databases, site, id, if_match, patch, password_hash.as_deref(), &change);
-    let (before, after) = match app.databases.within(update).await {
-        Ok(changed) => changed,
-        Err(error) => {
-            change.fail(&platform, &error).await;
-            return Err(error);
-        }
-    };
-    tell(&mut platform, site.id, patch, (&before, &after), change).await?;
-    Ok(after)
-}
-
-/// The user before and after.
-async fn update(
-    databases: &TenantDatabases,
-    site: &TenantLocation,
-    id: UserId,
-    if_match: &IfMatch,
-    patch: &UserPatch,
-    password_hash: Option<&str>,
-    change: &AuditedChange<'_>,
-) -> Result<(User, User), Error> {
-    let (cluster, database) = site.require_active()?;
-    let mut connection = databases.get(cluster, database).await?;
-    let transaction = connection.transaction().await?;
-    users::store::lock(&transaction).await?;
-    let before = users::store::find_for_update(&transaction, id).await?;
-    if_match.check(before.revision, "user")?;
-    let wanted = patch.apply(&before, password_hash);
-    if before.is_active_admin() && !wanted.is_active_admin() {
-        users::store::require_admin(&transaction, id).await?;
-    }
-    if wanted.takes_seat(before.status) {
-        users::store::require_seat(&transaction, site.limits.max_agents).await?;
-    }
-    let after = users::store::update(&transaction, id, &wanted).await?;
-    if after.status == UserStatus::Deactivated {
-        record::end_of_user(&transaction, id).await?;
-    }
-    change.commit(transaction).await?;
-    Ok((before, after))
-}
-
-/// All that hangs on a change, in the platform database.
-async fn tell(
-    platform: &mut Connection,
-    tenant_id: TenantId,
-    patch: &UserPatch,
-    (before, after): (&User, &User),
-    change: AuditedChange<'_>,
-) -> Result<(), Error> {
-    let transaction = platform.transaction().await?;
-    // Whoever writes events of a tenant holds its row.
-    tenants::store::find_for_update(&transaction, tenant_id).await?;
-    let password_reset = patch.password.0.is_some();
-    for kind in kinds(before, after, password_reset) {
-        events::store::enqueue_event(&transaction, &kind.of(tenant_id, after)).await?;
-    }
-    let details = json!({
-        "user_id": after.id, "before": shown(before), "after": shown(after), "password_reset": password_reset,
-    });
-    change.complete(&transaction, details).await?;
-    transaction.commit().await?;
-    Ok(())
-}
-
-/// Nobody acts in the name of a user who may not work, from when they are deactivated in the tenant's own database. Whoever
-/// asks again, after something was cut off, gets what is missing.
-async fn end_impersonations(app: &App, admin: &Principal, tenant_id: TenantId, id: UserId) -> Result<(), Error> {
-    let mut platform = app.gate.platform.get().await?;
-    let transaction = platform.transaction().await?;
-    let ended = revocations::store::end_of_user(&transaction, tenant_id, id, admin.actor()).await?;
-    transaction.commit().await?;
-    if !ended.is_empty() {
-        tokio::join!(app.dispatcher.poke_relay(), app.deny_list.deny(&platform, &ended));
-    }
-    Ok(())
+    let revision = updated.user.revision;
+    Ok(Tagged(updated.user, revision))
 }

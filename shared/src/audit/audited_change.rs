@@ -1,7 +1,8 @@
-//! Changes of a tenant's own database, as the platform's audit log tells them.
+//! The audit entries of a change in a tenant's own database.
 //!
-//! Two databases cannot commit together. So the intent is committed first, then the change, then the outcome with all that
-//! hangs on it. Whatever dies in between leaves an intent without an outcome: whoever reads the log knows where to look.
+//! Two databases cannot commit together. So the intent commits first in the platform database, then the change in the
+//! tenant's, then the outcome in the platform's, with the messages that the change causes. A process that dies in between
+//! leaves an intent without an outcome, which shows in the audit log where to look.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -14,7 +15,7 @@ use crate::{
     error::{Error, Result},
 };
 
-/// A change that is about to be made.
+/// A change whose intent is in the audit log.
 pub struct AuditedChange<'a> {
     entry: AuditEntry<'a>,
     intent_id: Uuid,
@@ -22,39 +23,40 @@ pub struct AuditedChange<'a> {
 }
 
 impl<'a> AuditedChange<'a> {
-    /// Writes the intent; `client` is no transaction, so that it stands whatever comes of it.
-    pub async fn intend(client: &impl GenericClient, entry: AuditEntry<'a>) -> Result<Self> {
+    /// Writes the intent. `client` must not be a transaction, because the intent must stay if the change fails.
+    pub async fn begin(client: &impl GenericClient, entry: AuditEntry<'a>) -> Result<Self> {
         let entry = entry.intended();
         let intent_id = audit::store::insert(client, &entry).await?;
         Ok(Self { entry, intent_id, committing: AtomicBool::new(false) })
     }
 
-    /// Takes up an intent that was cut off.
+    /// Continues a change that was cut off after its intent.
     pub fn resume(entry: AuditEntry<'a>, intent_id: Uuid) -> Self {
         Self { entry, intent_id, committing: AtomicBool::new(false) }
     }
 
-    /// Commits the tenant's transaction.
+    /// Commits the transaction in the tenant's database.
     pub async fn commit(&self, transaction: Transaction<'_>) -> Result<()> {
         self.committing.store(true, Ordering::Relaxed);
         Ok(transaction.commit().await?)
     }
 
-    /// Tells that nothing was changed, and why. Where the commit was on its way, nobody knows, and nothing is told.
-    pub async fn fail(self, client: &impl GenericClient, why: &Error) {
+    /// Writes that nothing was changed, and why. If the commit had been sent, its result is unknown, and no outcome is
+    /// written.
+    pub async fn fail(self, client: &impl GenericClient, cause: &Error) {
         if self.committing.load(Ordering::Relaxed) {
-            tracing::error!(audit.intent_id = %self.intent_id, "it is not known whether a change was made");
+            tracing::error!(audit.intent_id = %self.intent_id, "the result of a commit in a tenant's database is unknown");
             return;
         }
         let mut details = self.entry.details.clone();
-        details["error"] = json!(why.to_string());
+        details["error"] = json!(cause.to_string());
         let entry = AuditEntry { details, ..self.entry }.outcome_of(self.intent_id, AuditOutcome::Failed);
         if let Err(error) = audit::store::insert(client, &entry).await {
-            tracing::error!(error = error.chain(), audit.intent_id = %self.intent_id, "an outcome is not in the audit log");
+            tracing::error!(error = error.chain(), audit.intent_id = %self.intent_id, "writing an outcome to the audit log failed");
         }
     }
 
-    /// Tells what was changed, in the transaction of all that hangs on it.
+    /// Writes the outcome, in the transaction of the messages that the change causes.
     pub async fn complete(self, transaction: &Transaction<'_>, details: Value) -> Result<()> {
         let entry = AuditEntry { details, ..self.entry }.outcome_of(self.intent_id, AuditOutcome::Done);
         audit::store::insert(transaction, &entry).await?;

@@ -14,7 +14,7 @@ pub fn etag(revision: i64) -> HeaderValue {
 }
 
 /// The header `If-Match` of a request.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct IfMatch(Vec<String>);
 
 impl IfMatch {

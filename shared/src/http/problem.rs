@@ -86,6 +86,11 @@ impl Problem {
         &self.details
     }
 
+    /// Whether the cause is on this side, and not in the request.
+    pub fn is_server_error(&self) -> bool {
+        self.status.is_server_error()
+    }
+
     fn with_header(mut self, name: HeaderName, value: impl Into<HeaderValue>) -> Self {
         self.headers.push((name, value.into()));
         self

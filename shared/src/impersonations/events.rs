@@ -1,4 +1,4 @@
-//! Events of impersonations.
+//! Events about impersonations. The event of an end is in [`revocations`](crate::revocations).
 
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -9,7 +9,7 @@ use crate::{
     types::{ImpersonationId, TenantId, UserId, timestamp},
 };
 
-/// An impersonation is live: its token may be seen from now on.
+/// An impersonation is live: services may receive its token from now on.
 pub fn started(impersonation: &Impersonation) -> Event {
     #[derive(Serialize)]
     struct Data<'a> {

@@ -1,11 +1,29 @@
-//! Impersonation: an operator acts in the name of an agent, for a while, and everyone can see it.
+//! Impersonations: a super-admin acts as a user of a tenant, for a limited time and with a reason that the tenant can read.
+//!
+//! An impersonation has a row in the platform database and one in the tenant's own database. It is live from when both are
+//! written ([`start`]) until it expires, a super-admin ends it ([`end`]), or another change ends it
+//! ([`revocations`](crate::revocations)).
 
+#[cfg(all(feature = "http", feature = "redis", feature = "sqs"))]
+mod context;
+#[cfg(all(feature = "http", feature = "redis", feature = "sqs"))]
+mod end;
 pub mod events;
+#[cfg(all(feature = "http", feature = "redis", feature = "sqs"))]
+mod reissue;
+#[cfg(all(feature = "http", feature = "redis", feature = "sqs"))]
+mod start;
 pub mod store;
 #[cfg(feature = "http")]
 mod token;
 
-use crate::{revocations::EndReason, types::single_line};
+#[cfg(all(feature = "http", feature = "redis", feature = "sqs"))]
+pub use self::{
+    context::ImpersonationContext,
+    end::{EndImpersonation, end},
+    reissue::reissue_token,
+    start::{StartImpersonation, StartOutcome, StartedImpersonation, start},
+};
 #[cfg(feature = "http")]
 pub use token::{IMPERSONATION_TYPE, ImpersonationSigner};
 
@@ -13,22 +31,21 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 use crate::{
-    types::{ImpersonationId, InvalidValue, TenantId, UserId},
-    types::{optional_timestamp, timestamp},
+    revocations::EndReason,
+    types::{ImpersonationId, InvalidValue, TenantId, UserId, optional_timestamp, single_line, timestamp},
 };
 
 keyword_enum!(
-    /// What may be done in the agent's name.
+    /// What the super-admin may do as the user.
     Access {
-        /// Look.
         Read = "read",
-        /// Look and change.
+        /// Read and change.
         Write = "write",
     }
 );
 
 impl Access {
-    /// As the claim `scope` of a token (RFC 8693, section 4.2) says it.
+    /// The claim `scope` of a token (RFC 8693, section 4.2).
     pub fn scope(self) -> &'static str {
         match self {
             Self::Read => "read",
@@ -38,7 +55,7 @@ impl Access {
 }
 
 string_type! {
-    /// The reason for an impersonation: 10–500 characters after trimming, in one visible line. The tenant reads it.
+    /// Why a super-admin impersonates a user: 10–500 characters after trimming, in one visible line. The tenant can read it.
     Reason {
         parse: |text| single_line(text, 10, 500),
         schema: {
@@ -51,19 +68,18 @@ string_type! {
 }
 
 string_type! {
-    /// The name of a case in the platform's help desk: 1–100 characters after trimming, in one visible line.
+    /// The case in the platform's help desk: 1–100 characters after trimming, in one visible line.
     Ticket {
         parse: |text| single_line(text, 1, 100),
         schema: { format: "single-line", min_length: 1, max_length: 100, example: "HELP-4711" },
     }
 }
 
-/// How long an impersonation lasts at the most: 1–60 minutes, 30 unless said.
+/// The longest that an impersonation lasts: 1–60 minutes, 30 by default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ImpersonationMinutes(i32);
 
 impl ImpersonationMinutes {
-    /// The greatest.
     pub const MAX: i32 = 60;
 
     /// Validates.
@@ -75,7 +91,6 @@ impl ImpersonationMinutes {
             .ok_or_else(|| InvalidValue::new("must be an integer from 1 to 60"))
     }
 
-    /// The number.
     pub fn get(self) -> i32 {
         self.0
     }
@@ -103,55 +118,56 @@ impl Default for ImpersonationMinutes {
     }
 }
 
-/// An impersonation, as the API shows it. What is said of the user is as it was when it began.
+/// An impersonation. The fields about the user are as they were at its start.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Impersonation {
     /// Id (UUIDv7); the `sid` of its token.
     pub id: ImpersonationId,
-    /// Whether its token is good: it began, it has not ended, the tenant is active and the operator is not disabled.
+    /// Whether its token is valid: the impersonation has begun and not ended, the tenant is active, and the super-admin is
+    /// not disabled.
     pub live: bool,
     /// The tenant.
     pub tenant_id: TenantId,
-    /// The user in whose name is acted.
+    /// The impersonated user.
     pub user_id: UserId,
-    /// The user's e-mail.
+    /// The user's e-mail address.
     #[cfg_attr(feature = "http", schema(example = "sari@kopikenangan.example"))]
     pub user_email: String,
-    /// The operator: a super-admin's id, or the subject at the identity provider.
+    /// The super-admin who acts as the user: their id, or their subject at the identity provider.
     pub admin_id: String,
-    /// The operator's e-mail, where it is known.
+    /// The super-admin's e-mail address; `null` if unknown.
     #[cfg_attr(feature = "http", schema(required = true, example = "owner@landlord.example"))]
     pub admin_email: Option<String>,
-    /// What may be done.
+    /// What the super-admin may do as the user.
     pub access: Access,
-    /// Why.
+    /// Why the super-admin impersonates the user.
     #[cfg_attr(feature = "http", schema(example = "Looks at why the inbox of sari stays empty"))]
     pub reason: String,
     /// The case in the help desk.
     #[cfg_attr(feature = "http", schema(required = true, example = "HELP-4711"))]
     pub ticket: Option<String>,
-    /// When it was asked for.
+    /// When it was requested.
     #[serde(serialize_with = "timestamp")]
     pub started_at: OffsetDateTime,
     /// When it ends by itself.
     #[serde(serialize_with = "timestamp")]
     pub expires_at: OffsetDateTime,
-    /// When the tenant's own record of it was written; `null`: it never began, and no token was given.
+    /// When it was recorded in the tenant's own database; `null` if it never began, in which case no token was issued.
     #[serde(serialize_with = "optional_timestamp")]
     #[cfg_attr(feature = "http", schema(required = true))]
     pub recorded_at: Option<OffsetDateTime>,
-    /// When it ended.
+    /// When it ended; `null` if it has not.
     #[serde(serialize_with = "optional_timestamp")]
     #[cfg_attr(feature = "http", schema(required = true))]
     pub ended_at: Option<OffsetDateTime>,
-    /// The operator who ended it, or `system`.
+    /// The id of the super-admin who ended it, or `system`.
     #[cfg_attr(feature = "http", schema(required = true))]
     pub ended_by: Option<String>,
-    /// Why it is not live any more.
+    /// Why it is no longer live.
     #[cfg_attr(feature = "http", schema(required = true))]
     pub end_reason: Option<EndReason>,
-    /// Changes whenever what is shown does, by the clock too; the entity tag is made of it.
+    /// The entity tag. It changes whenever a field does, also when time alone changes one.
     #[serde(skip)]
     pub revision: i64,
 }
@@ -161,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reason_says_something_that_can_be_read() {
+    fn a_reason_is_one_visible_line_of_10_to_500_characters() {
         for bad in
             ["", "because", "              ", "looks at\nthe inbox", "looks at \u{202E}xobni eht", &"x".repeat(501)]
         {
@@ -172,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn it_lasts_an_hour_at_the_most() {
+    fn an_impersonation_lasts_at_most_an_hour() {
         for bad in [0, -1, 61, i64::MAX] {
             assert!(ImpersonationMinutes::new(bad).is_err(), "{bad}");
         }

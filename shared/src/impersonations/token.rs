@@ -1,4 +1,4 @@
-//! Tokens of impersonations: for the platform's services, never for this API.
+//! Tokens of impersonations. The platform's services accept them; this API does not.
 
 use serde::Serialize;
 
@@ -10,7 +10,7 @@ use crate::{
     types::{ImpersonationId, TenantId, UserId},
 };
 
-/// The `typ` of such a token, so that nobody takes it for one of another kind (RFC 8725, section 3.11).
+/// The `typ` of a token, so that no verifier takes it for another kind of token (RFC 8725, section 3.11).
 pub const IMPERSONATION_TYPE: &str = "impersonation+jwt";
 
 /// Signs tokens of impersonations with one private key.
@@ -21,11 +21,11 @@ pub struct ImpersonationSigner {
 }
 
 #[derive(Serialize)]
-struct Claims<'a> {
+struct ImpersonationClaims<'a> {
     iss: &'a str,
     aud: &'a str,
     sub: UserId,
-    act: Actor<'a>,
+    act: ActingParty<'a>,
     sid: ImpersonationId,
     tenant_id: TenantId,
     scope: &'static str,
@@ -34,28 +34,29 @@ struct Claims<'a> {
     jti: ImpersonationId,
 }
 
-/// Who acts in the name of `sub` (RFC 8693, section 4.1).
+/// The party that acts as `sub` (RFC 8693, section 4.1).
 #[derive(Serialize)]
-struct Actor<'a> {
+struct ActingParty<'a> {
     sub: &'a str,
 }
 
 impl ImpersonationSigner {
-    /// Reads the private key. It has to be among the published keys, or nobody could verify what it signs.
+    /// Reads the private key. Fails unless its public key is among the published keys, because its tokens could not be
+    /// verified otherwise.
     pub fn new(config: &ImpersonationSigningConfig) -> Result<Self, ConfigError> {
         let key = PrivateKey::read("IMPERSONATION_SIGNING_KEY", &config.key, &config.key_id)?;
         PublishedKeys::new(&config.published)?.check_contains(&key, "IMPERSONATION_SIGNING_KEY_ID")?;
         Ok(Self { key, issuer: config.issuer.clone(), audience: config.audience.clone() })
     }
 
-    /// The token of an impersonation. It has one: signed again, it is the same. Its times are the impersonation's own, and it
-    /// has no `nbf`, so that a clock that is a little behind refuses nobody.
+    /// The token of an impersonation. Signing again gives the same claims, because all of them come from the impersonation.
+    /// There is no `nbf`, so that a verifier whose clock is slightly behind accepts a new token.
     pub fn sign(&self, impersonation: &Impersonation) -> Result<String> {
-        let claims = Claims {
+        let claims = ImpersonationClaims {
             iss: &self.issuer,
             aud: &self.audience,
             sub: impersonation.user_id,
-            act: Actor { sub: &impersonation.admin_id },
+            act: ActingParty { sub: &impersonation.admin_id },
             sid: impersonation.id,
             tenant_id: impersonation.tenant_id,
             scope: impersonation.access.scope(),

@@ -1,8 +1,9 @@
-//! The deny list: impersonations that have ended before their tokens expire, in Redis for the platform's services to ask.
+//! The deny list: impersonations that ended before their tokens expired, in Redis, for the platform's services to query.
 //!
-//! A token is denied as long as `impersonation:denied:{sid}` exists, which is until the token has expired for everyone. What
-//! is denied is committed in the platform database first, together with a row of the outbox that owes it to Redis. Whoever
-//! committed it writes it to Redis and strikes the row; where Redis cannot be reached, `relay-events` does that later.
+//! A token is denied while the key `impersonation:denied:{sid}` exists, which is until every service considers the token
+//! expired. The end commits in the platform database first, together with a pending message in the outbox. The function that
+//! committed it then writes the denial to Redis and deletes the message. If Redis cannot be reached, `relay-events` does both
+//! later.
 
 use std::fmt::Display;
 
@@ -18,13 +19,13 @@ use crate::{
     revocations::EndedImpersonation,
 };
 
-/// For how long a token is denied after it has expired, in seconds: the clocks of those who verify it may be behind.
+/// How long a token stays denied after its expiry, in seconds, because the clock of a service may be behind.
 const MARGIN_SECONDS: i64 = 300;
 
-/// Written by those who are about to give a token, to see that a denial could be written.
+/// The key that proves that a denial could be written.
 const PROBE: &str = "impersonation:writable";
 
-/// Each key for as long as its argument says. Once more is the same.
+/// Sets each key until the time of its argument. Idempotent.
 const DENY: &str = "for i, key in ipairs(KEYS) do redis.call('SET', key, '1', 'EXAT', ARGV[i]) end";
 
 /// An impersonation whose token is to be denied.
@@ -42,14 +43,13 @@ impl Denial {
     }
 }
 
-/// The deny list.
+/// Writes denials to Redis.
 pub struct DenyList {
     redis: Redis,
     deny: Script,
 }
 
 impl DenyList {
-    /// In a Redis.
     pub fn new(redis: Redis) -> Self {
         Self { redis, deny: Script::new(DENY) }
     }
@@ -61,8 +61,8 @@ impl DenyList {
         self.redis.query::<()>(&command).await
     }
 
-    /// Denies what is committed to have ended, and strikes it from the outbox of the platform database. When that fails, the
-    /// relay does it.
+    /// Denies the tokens of impersonations whose end has been committed, and deletes their messages from the outbox of the
+    /// platform database. If that fails, the relay does it later.
     pub async fn deny(&self, client: &impl GenericClient, ended: &[EndedImpersonation]) {
         let denials: Vec<Denial> = ended.iter().filter(|ended| ended.had_begun).map(Denial::of).collect();
         let sids: Vec<Uuid> = denials.iter().map(|denial| denial.sid).collect();
@@ -74,11 +74,11 @@ impl DenyList {
             Ok::<_, Error>(())
         };
         if let Err(error) = denied.await {
-            tracing::warn!(impersonations = sids.len(), error = %error.chain(), "denials are left to the relay");
+            tracing::warn!(impersonations = sids.len(), error = %error.chain(), "writing denials failed; the relay will write them");
         }
     }
 
-    /// Writes denials, in one round trip.
+    /// Writes denials in one round trip.
     pub async fn write(&self, denials: &[Denial]) -> Result<()> {
         let mut call = self.deny.prepare_invoke();
         for denial in denials {

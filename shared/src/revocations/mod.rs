@@ -1,11 +1,17 @@
-//! Ends of impersonations, and the denial of their tokens.
+//! Revocations: impersonations end before their tokens expire, because a super-admin ended one, or because its user, its
+//! tenant or its super-admin changed.
+//!
+//! The use cases ([`end_one`], [`end_of_user`], [`end_of_tenant`], [`end_of_super_admin`]) run in the transaction of the
+//! change that causes them. After its commit the caller passes what they returned to [`DenyList::deny`] and pokes the relay.
 
 #[cfg(feature = "redis")]
 pub mod deny_list;
+mod end;
 pub mod store;
 
 #[cfg(feature = "redis")]
 pub use deny_list::{Denial, DenyList};
+pub use end::{end_of_super_admin, end_of_tenant, end_of_user, end_one};
 
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -13,45 +19,41 @@ use time::OffsetDateTime;
 use crate::types::{ImpersonationId, TenantId, UserId, timestamp};
 
 keyword_enum!(
-    /// Why an impersonation is not live any more.
+    /// Why an impersonation is no longer live.
     EndReason {
-        /// An operator ended it.
+        /// A super-admin ended it.
         Ended = "ended",
-        /// Its time is up.
+        /// Its time was up.
         Expired = "expired",
-        /// The tenant's own record of it could not be written: it never began.
+        /// The tenant's own record could not be written, so it never began.
         NotRecorded = "not_recorded",
-        /// The agent was deactivated.
+        /// The user was deactivated.
         UserDeactivated = "user_deactivated",
         /// The tenant was suspended, or is being deleted.
         TenantNotActive = "tenant_not_active",
-        /// The operator was disabled.
+        /// The super-admin was disabled.
         OperatorDisabled = "operator_disabled",
-        /// The operator may no longer do what they could when it began.
+        /// The super-admin lost rights that they had when it began.
         OperatorRoleChanged = "operator_role_changed",
     }
 );
 
-/// An impersonation that was just ended, as those who may have seen its token are told.
+/// An impersonation that was just ended. Serialized, it is the data of the event `impersonation.ended`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct EndedImpersonation {
-    /// Which; the `sid` of its token.
+    /// The `sid` of its token.
     pub id: ImpersonationId,
-    /// Of which tenant.
     pub tenant_id: TenantId,
-    /// In whose name it was.
     pub user_id: UserId,
-    /// Whose it was.
+    /// The super-admin who acted as the user: an id, or the subject at the identity provider.
     pub admin_id: String,
     /// When its token expires.
     #[serde(serialize_with = "timestamp")]
     pub expires_at: OffsetDateTime,
-    /// When it ended.
     #[serde(serialize_with = "timestamp")]
     pub ended_at: OffsetDateTime,
-    /// Why.
     pub end_reason: EndReason,
-    /// Whether a token may have been given.
+    /// Whether a token may have been issued. Only then do other services hear of the end.
     #[serde(skip)]
     pub had_begun: bool,
 }

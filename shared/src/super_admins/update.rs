@@ -65,7 +65,7 @@ pub async fn update(platform: &Postgres, command: &UpdateSuperAdmin<'_>) -> Resu
     }
     let after = store::update(&transaction, id, role, status).await?;
     let ended_impersonations = match end_reason(&before, &after) {
-        Some(reason) => revocations::store::end_of_super_admin(&transaction, id, reason, command.actor).await?,
+        Some(reason) => revocations::end_of_super_admin(&transaction, id, reason, command.actor).await?,
         None => Vec::new(),
     };
     let details = json!({

@@ -61,7 +61,7 @@ pub async fn update(platform: &mut Connection, command: &UpdateTenant<'_>) -> Re
     let details = json!({ "before": audited(&before), "after": audited(&tenant) });
     audit::store::insert(&transaction, &AuditEntry::done(actor, "tenant.update", id, details)).await?;
     let ended = if before.status == TenantStatus::Active && tenant.status != TenantStatus::Active {
-        revocations::store::end_of_tenant(&transaction, id, actor).await?
+        revocations::end_of_tenant(&transaction, id, actor).await?
     } else {
         Vec::new()
     };

@@ -1,26 +1,25 @@
-//! Events of users.
+//! Events about users.
 
 use serde_json::json;
 
 use crate::{events::Event, types::TenantId, users::User};
 
-/// What happened to a user of a tenant.
+/// A change of a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UserEvent {
-    /// Added.
     Created,
-    /// Name or role changed.
+    /// The name or the role changed.
     Updated,
-    /// May not work any more; every session has ended.
+    /// The user may no longer sign in; their sessions have ended.
     Deactivated,
-    /// May work again.
+    /// The user may sign in again.
     Reactivated,
-    /// Has another password; every session has ended.
+    /// The password was changed; the user's sessions have ended.
     PasswordReset,
 }
 
 impl UserEvent {
-    /// The event, with the user as after the change. `revision` orders the events of one user.
+    /// The event, with the user after the change. `revision` orders the events of one user.
     pub fn of(self, tenant_id: TenantId, user: &User) -> Event {
         Event::new(self.name(), tenant_id, json!({ "tenant_id": tenant_id, "revision": user.revision, "user": user }))
     }

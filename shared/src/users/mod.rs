@@ -1,22 +1,31 @@
-//! The users of a tenant: its agents, in the tenant's own database.
+//! The users of a tenant: the people who work in it. They are stored in the tenant's own database.
 
+#[cfg(feature = "http")]
+pub mod create;
 mod events;
+#[cfg(feature = "http")]
+mod rules;
 pub mod store;
+#[cfg(feature = "http")]
+mod update;
 
+#[cfg(feature = "http")]
+pub use self::{
+    create::CreateUser,
+    update::{UpdateUser, UpdatedUser, update},
+};
 pub use events::UserEvent;
+
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use crate::{
-    types::single_line,
-    types::{UserId, optional_timestamp, timestamp},
-};
+use crate::types::{UserId, optional_timestamp, single_line, timestamp};
 
 keyword_enum! {
-    /// What an agent is to the tenant.
+    /// The role of a user in the tenant.
     #[cfg_attr(feature = "http", schema(as = AgentRole))]
     UserRole {
-        /// Runs the workplace.
+        /// Administers the tenant.
         Admin = "admin",
         /// Leads agents.
         Supervisor = "supervisor",
@@ -26,12 +35,12 @@ keyword_enum! {
 }
 
 keyword_enum! {
-    /// Whether an agent may work.
+    /// Whether a user may sign in.
     #[cfg_attr(feature = "http", schema(as = AgentStatus))]
     UserStatus {
-        /// May sign in, and counts against the limit.
+        /// May sign in, and takes one of the tenant's seats.
         Active = "active",
-        /// May not; what they did stays theirs.
+        /// May not sign in. Their conversations stay theirs.
         Deactivated = "deactivated",
     }
 }
@@ -44,40 +53,39 @@ string_type! {
     }
 }
 
-/// A tenant's user, as the API shows it.
+/// A user of a tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct User {
     /// Id (UUIDv7), unique in the tenant.
     pub id: UserId,
-    /// E-mail address, unique in the tenant without regard to case.
+    /// E-mail address, unique in the tenant regardless of case.
     #[cfg_attr(feature = "http", schema(max_length = 254, example = "sari@kopikenangan.example"))]
     pub email: String,
-    /// Name that people read.
+    /// Display name.
     #[cfg_attr(feature = "http", schema(min_length = 1, max_length = 120, example = "Sari Wulandari"))]
     pub full_name: String,
-    /// What they are to the tenant.
+    /// Role in the tenant.
     pub role: UserRole,
-    /// Whether they may work.
+    /// Whether the user may sign in.
     pub status: UserStatus,
-    /// Whether a client of theirs was alive a moment ago. A presence that is not renewed expires.
+    /// Whether a client of the user reported its presence recently. A presence that is not renewed expires.
     pub is_online: bool,
-    /// When a client of theirs was last alive; `null` if never.
+    /// When a client of the user last reported its presence; `null` if never.
     #[serde(serialize_with = "optional_timestamp")]
     pub last_seen_at: Option<OffsetDateTime>,
-    /// When they were added.
+    /// When the user was created.
     #[serde(serialize_with = "timestamp")]
     pub created_at: OffsetDateTime,
-    /// When they were last changed.
+    /// When the user was last changed.
     #[serde(serialize_with = "timestamp")]
     pub updated_at: OffsetDateTime,
-    /// Counts every change that an operator can make; the entity tag is made of it.
+    /// Counts the changes that a super-admin can make. The entity tag is derived from it.
     #[serde(skip)]
     pub revision: i64,
 }
 
 impl User {
-    /// Whether they run the workplace, and may do so.
     pub fn is_active_admin(&self) -> bool {
         self.role == UserRole::Admin && self.status == UserStatus::Active
     }

@@ -1,21 +1,21 @@
-//! Ends: by an operator, with the tenant, the user, the operator.
+//! Ends of impersonations: on request, and by changes of the tenant, the user or the super-admin.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use shared::{
-    impersonations::store::record,
-    revocations,
-    revocations::EndReason,
+    http::IfMatch,
+    revocations::{self, EndReason},
     types::{Actor, SuperAdminId, SuperAdminRole, UserId},
+    users::{self, UpdateUser, UserStatus},
 };
 use tests::{api::answer, tokens};
 use uuid::Uuid;
 
-use super::stage::{Stage, denied, id, request};
+use super::stage::{ImpersonationStage, denied, id, request};
 
 #[tokio::test]
-async fn an_end_denies_the_token_tells_everyone_and_once_more_changes_nothing() {
-    let stage = Stage::new().await;
+async fn an_end_denies_the_token_and_emits_an_event_and_a_second_end_changes_nothing() {
+    let stage = ImpersonationStage::new().await;
     let tenant = stage.tenant().await;
     let sid = id(&stage.start(&tenant).await);
 
@@ -27,14 +27,14 @@ async fn an_end_denies_the_token_tells_everyone_and_once_more_changes_nothing() 
         [&json!(false), &json!("ended"), &json!(tokens::OWNER)]
     );
     let seconds = denied(&sid).await.unwrap();
-    assert!((1800..=2160).contains(&seconds), "until the token has expired for everyone: {seconds}");
-    assert_eq!(stage.denials_owed().await, 0, "it is struck from the outbox");
+    assert!((1800..=2160).contains(&seconds), "until every service considers the token expired: {seconds}");
+    assert_eq!(stage.pending_denials().await, 0, "the denial is deleted from the outbox");
     let kinds: Vec<_> = stage.events().await.into_iter().map(|(kind, _)| kind).collect();
     assert_eq!(kinds, ["impersonation.started", "impersonation.ended"]);
     let audit = stage.audit("impersonation.end").await;
     assert_eq!(audit.len(), 1);
     assert_eq!([&audit[0].2["impersonation_id"], &audit[0].2["user_id"]], [&json!(sid), &json!(tenant.admin)]);
-    assert!(stage.record(&tenant, &sid).await.unwrap().4, "the tenant sees that it is over");
+    assert!(stage.record(&tenant, &sid).await.unwrap().4, "the tenant's record shows the end");
 
     assert_eq!(stage.end(&sid).await.status, StatusCode::NO_CONTENT);
     assert_eq!(stage.get(&sid).await, over);
@@ -44,8 +44,8 @@ async fn an_end_denies_the_token_tells_everyone_and_once_more_changes_nothing() 
 }
 
 #[tokio::test]
-async fn an_end_can_be_asked_for_of_one_revision_and_by_any_operator_but_a_viewer() {
-    let stage = Stage::new().await;
+async fn an_end_honours_if_match_and_needs_the_role_operator() {
+    let stage = ImpersonationStage::new().await;
     let tenant = stage.tenant().await;
     let sid = id(&stage.start(&tenant).await);
     let path = format!("/impersonations/{sid}");
@@ -53,26 +53,26 @@ async fn an_end_can_be_asked_for_of_one_revision_and_by_any_operator_but_a_viewe
     let end = async |token: &str, tag: &str| {
         answer(stage.api.anonymous(Method::DELETE, &path).bearer_auth(token).header("if-match", tag)).await.status
     };
-    let (_, viewer) = stage.operator(SuperAdminRole::Viewer).await;
-    let (_, operator) = stage.operator(SuperAdminRole::Operator).await;
+    let (_, viewer) = stage.super_admin(SuperAdminRole::Viewer).await;
+    let (_, super_admin) = stage.super_admin(SuperAdminRole::Operator).await;
     assert_eq!(end(&viewer, &tag).await, StatusCode::FORBIDDEN);
-    assert_eq!(end(&operator, "\"0\"").await, StatusCode::PRECONDITION_FAILED);
+    assert_eq!(end(&super_admin, "\"0\"").await, StatusCode::PRECONDITION_FAILED);
     assert_eq!(stage.get(&sid).await["live"], true);
-    assert_eq!(end(&operator, &tag).await, StatusCode::NO_CONTENT);
-    assert_eq!(end(&operator, &tag).await, StatusCode::PRECONDITION_FAILED, "it was changed since");
+    assert_eq!(end(&super_admin, &tag).await, StatusCode::NO_CONTENT);
+    assert_eq!(end(&super_admin, &tag).await, StatusCode::PRECONDITION_FAILED, "the revision has changed");
     assert_eq!(stage.get(&sid).await["live"], false);
 }
 
 #[tokio::test]
-async fn a_suspension_ends_those_of_its_tenant_and_no_others_and_they_do_not_come_back() {
-    let stage = Stage::new().await;
+async fn a_suspension_ends_the_impersonations_in_its_tenant_for_good() {
+    let stage = ImpersonationStage::new().await;
     let (tenant, other) = (stage.tenant().await, stage.tenant().await);
-    let (_, token) = stage.operator(SuperAdminRole::Operator).await;
+    let (_, token) = stage.super_admin(SuperAdminRole::Operator).await;
     let ended = [id(&stage.start(&tenant).await), id(&stage.ask_as(&token, &request(&tenant)).await.json)];
     let lives = id(&stage.start(&other).await);
     let path = format!("/tenants/{}", tenant.id);
     assert_eq!(stage.api.patch(&path, &json!({ "name": "Kopi Tua" })).await.status, StatusCode::OK);
-    assert_eq!(stage.get(&ended[0]).await["live"], true, "another name ends nothing");
+    assert_eq!(stage.get(&ended[0]).await["live"], true, "a new name ends nothing");
 
     let suspended = stage.api.patch(&path, &json!({ "status": "suspended" })).await;
 
@@ -83,9 +83,9 @@ async fn a_suspension_ends_those_of_its_tenant_and_no_others_and_they_do_not_com
     }
     assert_eq!(stage.get(&lives).await["live"], true);
     assert_eq!(denied(&lives).await, None);
-    assert_eq!(stage.denials_owed().await, 0);
+    assert_eq!(stage.pending_denials().await, 0);
     assert_eq!(stage.audit("impersonation.end").await.len(), 2);
-    // The events come in their order: the tenant's, then those of what ended with it.
+    // The tenant's event comes first, then those of the impersonations that it ended.
     let sql = "SELECT payload ->> 'type' FROM outbox WHERE destination = 'event' AND key = $1 ORDER BY id";
     let rows = stage.owner.query(sql, &[&tenant.id.to_string()]).await.unwrap();
     let kinds: Vec<&str> = rows.iter().map(|row| row.get(0)).collect();
@@ -97,8 +97,8 @@ async fn a_suspension_ends_those_of_its_tenant_and_no_others_and_they_do_not_com
 }
 
 #[tokio::test]
-async fn with_a_deactivated_user_end_those_in_their_name() {
-    let stage = Stage::new().await;
+async fn deactivation_of_a_user_ends_their_impersonations() {
+    let stage = ImpersonationStage::new().await;
     let tenant = stage.tenant().await;
     let other = Uuid::now_v7();
     stage.add_user(&tenant, other, "budi@kopi.example").await;
@@ -119,67 +119,95 @@ async fn with_a_deactivated_user_end_those_in_their_name() {
 }
 
 #[tokio::test]
-async fn what_is_ended_for_an_agent_is_ended_in_both_databases() {
-    let stage = Stage::new().await;
+async fn deactivation_ends_impersonations_in_both_databases_and_leaves_the_denial_to_the_outbox() {
+    let stage = ImpersonationStage::new().await;
     let tenant = stage.tenant().await;
+    stage.add_user(&tenant, Uuid::now_v7(), "budi@kopi.example").await;
     let sid = id(&stage.start(&tenant).await);
-    let mut platform = stage.world.api_pool().get().await.unwrap();
-    let transaction = platform.transaction().await.unwrap();
-    let user = UserId(tenant.admin);
-    let ended = revocations::store::end_of_user(&transaction, tenant.id, user, Actor::SYSTEM).await.unwrap();
-    assert_eq!(ended.len(), 1);
-    assert!(revocations::store::end_of_user(&transaction, tenant.id, user, Actor::SYSTEM).await.unwrap().is_empty());
-    transaction.commit().await.unwrap();
-    let databases = tests::api::Parts::of(&stage.world).databases;
-    record::end_of_user(&databases.get("main", &tenant.database).await.unwrap(), user).await.unwrap();
+    let parts = tests::api::Parts::of(&stage.world);
+    let deactivate = async || {
+        let command = UpdateUser {
+            actor: Actor::SYSTEM,
+            tenant_id: tenant.id,
+            user_id: UserId(tenant.admin),
+            if_match: &IfMatch::default(),
+            full_name: None,
+            role: None,
+            status: Some(UserStatus::Deactivated),
+            password: None,
+        };
+        users::update(&parts.platform, &parts.databases, &command).await.unwrap()
+    };
+
+    let updated = deactivate().await;
+
+    assert_eq!((updated.is_changed, updated.ended.len()), (true, 1));
     assert!(stage.record(&tenant, &sid).await.unwrap().4);
     assert_eq!(stage.get(&sid).await["end_reason"], "user_deactivated");
-    assert_eq!(stage.denials_owed().await, 1, "what nobody wrote to Redis is owed");
+    assert_eq!(stage.pending_denials().await, 1, "no function wrote it to Redis");
+    let repeated = deactivate().await;
+    assert_eq!((repeated.is_changed, repeated.ended.len()), (false, 0));
 }
 
 #[tokio::test]
-async fn with_a_disabled_operator_end_theirs_however_they_signed_in() {
-    let stage = Stage::new().await;
+async fn a_repeated_deactivation_ends_impersonations_that_the_first_one_did_not() {
+    let stage = ImpersonationStage::new().await;
+    let tenant = stage.tenant().await;
+    let sid = id(&stage.start(&tenant).await);
+    // The state after a function died between its commit in the tenant's database and the next one.
+    stage.inside(&tenant).await.batch_execute("UPDATE users SET status = 'deactivated'").await.unwrap();
+
+    let path = format!("/users/{}?tenant_id={}", tenant.admin, tenant.id);
+    let deactivated = stage.api.patch(&path, &json!({ "status": "deactivated" })).await;
+
+    assert_eq!(deactivated.status, StatusCode::OK, "{}", deactivated.text);
+    assert_eq!(stage.get(&sid).await["end_reason"], "user_deactivated");
+    assert!(denied(&sid).await.is_some());
+}
+
+#[tokio::test]
+async fn disabling_a_super_admin_ends_their_impersonations_however_they_signed_in() {
+    let stage = ImpersonationStage::new().await;
     let (one, two) = (stage.tenant().await, stage.tenant().await);
-    let (operator, token) = stage.operator(SuperAdminRole::Operator).await;
+    let (super_admin, token) = stage.super_admin(SuperAdminRole::Operator).await;
     let first = stage.ask_as(&token, &request(&one)).await.json;
     stage.ask_as(&token, &request(&two)).await;
     let owners = id(&stage.start(&one).await);
-    // One that was started when nobody here had said anything about the operator yet.
-    stage.sql(&format!("UPDATE super_admins SET subject = 'idp|7' WHERE id = '{operator}'")).await;
+    // An impersonation that started before the super-admin had a row here.
+    stage.sql(&format!("UPDATE super_admins SET subject = 'idp|7' WHERE id = '{super_admin}'")).await;
     stage
         .sql(&format!(
-            "UPDATE impersonations SET admin_id = 'idp|7' WHERE tenant_id = '{}' AND admin_id = '{operator}'",
+            "UPDATE impersonations SET admin_id = 'idp|7' WHERE tenant_id = '{}' AND admin_id = '{super_admin}'",
             two.id
         ))
         .await;
 
-    let ended = end_of_super_admin(&stage, operator, EndReason::OperatorDisabled).await;
+    let ended = end_of_super_admin(&stage, super_admin, EndReason::OperatorDisabled).await;
 
     assert_eq!(ended, 2);
     assert_eq!(stage.get(&id(&first)).await["end_reason"], "operator_disabled");
     assert_eq!(stage.get(&owners).await["live"], true);
-    assert_eq!(end_of_super_admin(&stage, operator, EndReason::OperatorDisabled).await, 0);
+    assert_eq!(end_of_super_admin(&stage, super_admin, EndReason::OperatorDisabled).await, 0);
     let refused = stage.ask_as(&token, &request(&one)).await;
     assert_eq!(refused.status, StatusCode::UNAUTHORIZED, "{}", refused.text);
 }
 
-/// Disables an operator, as the route that does so: how many impersonations ended.
-async fn end_of_super_admin(stage: &Stage, operator: SuperAdminId, reason: EndReason) -> usize {
+/// Disables a super-admin. Returns how many impersonations ended.
+async fn end_of_super_admin(stage: &ImpersonationStage, super_admin: SuperAdminId, reason: EndReason) -> usize {
     let mut platform = stage.world.api_pool().get().await.unwrap();
     let transaction = platform.transaction().await.unwrap();
     let disable = "UPDATE super_admins SET disabled_at = now() WHERE id = $1";
-    transaction.execute(disable, &[&operator.0]).await.unwrap();
-    let ended = revocations::store::end_of_super_admin(&transaction, operator, reason, Actor::SYSTEM).await.unwrap();
+    transaction.execute(disable, &[&super_admin.0]).await.unwrap();
+    let ended = revocations::end_of_super_admin(&transaction, super_admin, reason, Actor::SYSTEM).await.unwrap();
     transaction.commit().await.unwrap();
     ended.len()
 }
 
 #[tokio::test]
-async fn what_nobody_has_ended_is_not_live_all_the_same_when_its_tenant_or_operator_is_not() {
-    let stage = Stage::new().await;
+async fn an_impersonation_is_not_live_while_its_tenant_or_super_admin_is_not_active() {
+    let stage = ImpersonationStage::new().await;
     let tenant = stage.tenant().await;
-    let (operator, token) = stage.operator(SuperAdminRole::Operator).await;
+    let (super_admin, token) = stage.super_admin(SuperAdminRole::Operator).await;
     let sid = id(&stage.ask_as(&token, &request(&tenant)).await.json);
     let tag = async || stage.api.get(&format!("/impersonations/{sid}")).await.header("etag").to_owned();
     let before = tag().await;
@@ -194,14 +222,14 @@ async fn what_nobody_has_ended_is_not_live_all_the_same_when_its_tenant_or_opera
             "tenant_not_active",
         ),
         (
-            format!("UPDATE super_admins SET disabled_at = now() WHERE id = '{operator}'"),
-            format!("UPDATE super_admins SET disabled_at = NULL WHERE id = '{operator}'"),
+            format!("UPDATE super_admins SET disabled_at = now() WHERE id = '{super_admin}'"),
+            format!("UPDATE super_admins SET disabled_at = NULL WHERE id = '{super_admin}'"),
             "operator_disabled",
         ),
     ] {
         stage.sql(&off).await;
         assert_eq!(shown().await, (false, json!(reason)));
-        assert_ne!(tag().await, before, "what is shown otherwise has another tag");
+        assert_ne!(tag().await, before, "changed fields have another entity tag");
         let live = stage.api.get("/impersonations?live=true").await;
         assert_eq!(live.json, json!([]), "{reason}");
         stage.sql(&on).await;

@@ -1,4 +1,4 @@
-//! Bad days: stores that are down or hang, functions that die in the middle, requests that come again.
+//! Faults: stores that are down or hang, functions that die between two commits, repeated requests.
 
 use std::time::{Duration, Instant};
 
@@ -8,8 +8,6 @@ use serde_json::{Value, json};
 use shared::{
     clients::tenant_databases::TenantDatabases,
     config::{Clusters, RedisConfig},
-    impersonations,
-    types::Actor,
     worker::invoke,
 };
 use tests::{
@@ -19,16 +17,16 @@ use tests::{
 };
 
 use super::{
-    stage::{Stage, claims, denied, id, request, request_with},
+    stage::{ImpersonationStage, claims, denied, id, request, request_with},
     verifier::{relay, tick, topic},
 };
 
 #[tokio::test]
-async fn without_redis_nothing_starts_and_everything_that_ends_or_reads_goes_on() {
+async fn without_redis_no_impersonation_starts_but_ends_and_reads_work() {
     let real = <RedisConfig as shared::config::FromEnv>::from_env().unwrap();
     let (proxy, url) = Proxy::before(&real.url).await;
     let redis = RedisConfig { url, timeout: Duration::from_millis(500) };
-    let stage = Stage::with(|_, mut parts| {
+    let stage = ImpersonationStage::with(|_, mut parts| {
         parts.redis = redis;
         parts
     })
@@ -52,27 +50,27 @@ async fn without_redis_nothing_starts_and_everything_that_ends_or_reads_goes_on(
             assert_eq!(stage.get(sid).await["live"], false);
             assert_eq!(denied(sid).await, None, "{mode:?}");
         }
-        assert_eq!(stage.denials_owed().await, 2);
+        assert_eq!(stage.pending_denials().await, 2);
 
         proxy.set(Mode::Pass);
         let relay = relay(&stage.world, &topic());
-        // The request has its head start.
+        // The relay leaves the denial to the request for a few seconds.
         stage.sql("UPDATE outbox SET available_at = now() WHERE destination = 'denial'").await;
         let report = invoke(&relay, handle, tick()).await.unwrap();
         assert_eq!(report["denials_written"], 2, "{mode:?}");
         for sid in [&first, &second] {
             assert!(denied(sid).await.is_some(), "{mode:?}");
         }
-        assert_eq!(stage.denials_owed().await, 0);
+        assert_eq!(stage.pending_denials().await, 0);
     }
     let outcomes = stage.outcomes("impersonation.start").await;
     assert_eq!(outcomes.iter().filter(|outcome| *outcome == "failed").count(), 2);
 }
 
-/// A stage whose functions reach tenants' databases through a proxy.
-async fn behind_a_proxy() -> (Stage, Proxy) {
+/// A stage whose tenants' databases are behind a proxy.
+async fn behind_a_proxy() -> (ImpersonationStage, Proxy) {
     let (proxy, url) = Proxy::before(&tests::variable("POSTGRES_API_URL").into()).await;
-    let stage = Stage::with(|world, mut parts| {
+    let stage = ImpersonationStage::with(|world, mut parts| {
         let clusters = Clusters::single(url);
         parts.databases = TenantDatabases::connect(&clusters, &world.api()).unwrap();
         parts
@@ -82,7 +80,7 @@ async fn behind_a_proxy() -> (Stage, Proxy) {
 }
 
 #[tokio::test]
-async fn a_tenant_whose_database_is_down_keeps_no_impersonation_alive_and_gets_none() {
+async fn while_a_tenants_database_is_down_its_impersonations_can_end_but_not_start() {
     let (stage, proxy) = behind_a_proxy().await;
     for mode in [Mode::Cut, Mode::Hang] {
         let tenant = stage.tenant().await;
@@ -93,23 +91,23 @@ async fn a_tenant_whose_database_is_down_keeps_no_impersonation_alive_and_gets_n
         assert!(begun.elapsed() < Duration::from_secs(3), "{mode:?}: {:?}", begun.elapsed());
         assert_eq!(stage.get(&sid).await["live"], false);
         assert!(denied(&sid).await.is_some());
-        assert!(!stage.record(&tenant, &sid).await.unwrap().4, "it could not be told");
+        assert!(!stage.record(&tenant, &sid).await.unwrap().4, "its database could not be reached");
 
         let before = stage.world.count("SELECT FROM impersonations").await;
         let refused = stage.ask(&request(&tenant)).await;
         assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE, "{mode:?}: {}", refused.text);
         assert!(!refused.header("retry-after").is_empty());
-        assert_eq!(stage.world.count("SELECT FROM impersonations").await, before, "nothing was begun");
+        assert_eq!(stage.world.count("SELECT FROM impersonations").await, before, "no intent was committed");
         proxy.set(Mode::Pass);
         stage.start(&tenant).await;
     }
 }
 
 #[tokio::test]
-async fn what_the_tenant_cannot_record_never_begins() {
+async fn an_impersonation_that_the_tenant_cannot_record_never_begins() {
     let (stage, proxy) = behind_a_proxy().await;
     let tenant = stage.tenant().await;
-    // The connection and the user's look-up work, the record hangs.
+    // Connecting and finding the user work, writing the record hangs.
     proxy.hang_at("INSERT INTO impersonations", Held::Request);
     let refused = stage.ask(&request(&tenant)).await;
     assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE, "{}", refused.text);
@@ -118,7 +116,7 @@ async fn what_the_tenant_cannot_record_never_begins() {
     proxy.set(Mode::Cut);
     proxy.set(Mode::Pass);
 
-    // One that the tenant's database refuses.
+    // The tenant's database refuses the record.
     stage.inside(&tenant).await.batch_execute("REVOKE INSERT ON impersonations FROM landlord_api").await.unwrap();
     stage.sql("DELETE FROM impersonations; DELETE FROM audit").await;
     let refused = stage.ask(&request(&tenant)).await;
@@ -128,8 +126,8 @@ async fn what_the_tenant_cannot_record_never_begins() {
     stage.start(&tenant).await;
 }
 
-/// There is one impersonation, which is over and was never told, and the audit log tells the intent and the failure.
-async fn assert_not_begun(stage: &Stage, reason: &str) {
+/// Expects one impersonation that has ended without an event, with an intent and a failure in the audit log.
+async fn assert_not_begun(stage: &ImpersonationStage, reason: &str) {
     let list = stage.api.get("/impersonations").await.json;
     assert_eq!(list.as_array().unwrap().len(), 1);
     assert_eq!([&list[0]["live"], &list[0]["recorded_at"]], [&json!(false), &Value::Null]);
@@ -138,14 +136,14 @@ async fn assert_not_begun(stage: &Stage, reason: &str) {
     let outcomes: Vec<_> = audit.iter().map(|(outcome, names_intent, _)| (outcome.as_str(), *names_intent)).collect();
     assert_eq!(outcomes, [("intended", false), ("failed", true)]);
     assert_eq!(stage.events().await.len(), 0);
-    assert_eq!(stage.denials_owed().await, 0);
+    assert_eq!(stage.pending_denials().await, 0);
 }
 
 #[tokio::test]
-async fn a_start_that_was_cut_off_is_seen_is_never_live_and_is_in_nobodys_way_for_long() {
-    let stage = Stage::new().await;
+async fn a_start_that_was_cut_off_is_listed_but_not_live_and_blocks_another_for_30_seconds() {
+    let stage = ImpersonationStage::new().await;
     let tenant = stage.tenant().await;
-    // As a function leaves it that dies after its first commit.
+    // The state after a function died after its first commit.
     let sid = id(&stage.start(&tenant).await);
     stage.sql("UPDATE impersonations SET recorded_at = NULL; DELETE FROM audit WHERE outcome = 'done'").await;
 
@@ -153,34 +151,38 @@ async fn a_start_that_was_cut_off_is_seen_is_never_live_and_is_in_nobodys_way_fo
     assert_eq!([&seen["live"], &seen["recorded_at"], &seen["end_reason"]], [&json!(false), &Value::Null, &Value::Null]);
     assert_eq!(stage.outcomes("impersonation.start").await, ["intended"], "an intent without an outcome");
     let refused = stage.ask(&request(&tenant)).await;
-    assert_eq!(refused.status, StatusCode::CONFLICT, "it may be on its way");
+    assert_eq!(refused.status, StatusCode::CONFLICT, "the first start may still be running");
     stage.sql("UPDATE impersonations SET started_at = now() - interval '31 seconds'").await;
     stage.start(&tenant).await;
     assert_eq!(stage.get(&sid).await["end_reason"], "not_recorded");
 }
 
 #[tokio::test]
-async fn what_ends_between_its_record_and_its_confirmation_never_begins() {
-    let stage = Stage::new().await;
+async fn an_impersonation_that_ends_between_record_and_confirmation_never_begins() {
+    let (stage, proxy) = behind_a_proxy().await;
     let tenant = stage.tenant().await;
-    let sid = id(&stage.start(&tenant).await);
-    stage.sql("UPDATE impersonations SET recorded_at = NULL; DELETE FROM outbox; DELETE FROM audit").await;
-    let path = format!("/tenants/{}", tenant.id);
-    assert_eq!(stage.api.patch(&path, &json!({ "status": "suspended" })).await.status, StatusCode::OK);
-    assert_eq!(stage.events().await.len(), 0, "nobody knew of it");
-    assert_eq!(stage.get(&sid).await["end_reason"], "tenant_not_active");
+    proxy.hang_at("INSERT INTO impersonations", Held::Answer);
+    let body = request(&tenant);
+    let start = stage.ask(&body);
+    let suspend = async {
+        proxy.hung().await;
+        let path = format!("/tenants/{}", tenant.id);
+        assert_eq!(stage.api.patch(&path, &json!({ "status": "suspended" })).await.status, StatusCode::OK);
+        proxy.set(Mode::Pass);
+    };
 
-    let mut platform = stage.world.api_pool().get().await.unwrap();
-    let impersonation = impersonations::store::find(&platform, sid.parse().unwrap()).await.unwrap();
-    let begun = impersonations::store::Begun { impersonation, intent_id: uuid::Uuid::now_v7() };
-    let transaction = platform.transaction().await.unwrap();
-    let refused = impersonations::store::confirm(&transaction, &begun, Actor::SYSTEM).await.unwrap_err();
-    assert!(refused.to_string().contains("was ended before it began"), "{refused}");
+    let (refused, ()) = tokio::join!(start, suspend);
+
+    assert_eq!(refused.status, StatusCode::CONFLICT, "{}", refused.text);
+    assert!(refused.text.contains("was ended before it began"), "{}", refused.text);
+    assert_not_begun(&stage, "tenant_not_active").await;
+    let sid = id(&stage.api.get("/impersonations").await.json[0]);
+    assert!(stage.record(&tenant, &sid).await.unwrap().4, "the tenant's record shows the end");
 }
 
 #[tokio::test]
-async fn a_request_that_comes_again_gets_the_same_token_while_it_is_live_and_none_later() {
-    let stage = Stage::new().await;
+async fn a_repeated_request_gets_the_same_token_while_the_impersonation_is_live_and_none_later() {
+    let stage = ImpersonationStage::new().await;
     let tenant = stage.tenant().await;
     let ask = async |key: &str, body: &Value| -> Answer {
         answer(stage.api.request(Method::POST, "/impersonations").header("idempotency-key", key).json(body)).await

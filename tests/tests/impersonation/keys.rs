@@ -1,4 +1,4 @@
-//! Keys: published for anyone, rotated without an outage, and understood by a library of another language.
+//! Keys: publication, rotation without an outage, and verification by a library of another language.
 
 use std::{path::Path, process::Command};
 
@@ -14,7 +14,7 @@ use shared::{
 use tests::{Api, api::answer, variable};
 
 use super::{
-    stage::{Stage, id},
+    stage::{ImpersonationStage, id},
     verifier::verified,
 };
 
@@ -25,8 +25,8 @@ async fn published(api: &Api) -> (tests::Answer, JwkSet) {
 }
 
 #[tokio::test]
-async fn anyone_may_have_the_keys_and_keep_them_for_a_while_and_they_are_not_those_of_sign_in() {
-    let stage = Stage::new().await;
+async fn the_keys_are_public_and_cacheable_and_differ_from_those_of_sign_in() {
+    let stage = ImpersonationStage::new().await;
     let (answer, keys) = published(&stage.api).await;
     assert_eq!(answer.status, StatusCode::OK);
     assert_eq!(answer.header("content-type"), "application/jwk-set+json");
@@ -41,7 +41,7 @@ async fn anyone_may_have_the_keys_and_keep_them_for_a_while_and_they_are_not_tho
     assert_ne!(sign_in["keys"][0]["x"], answer.json["keys"][0]["x"]);
 }
 
-/// A key pair beside those of `before`: the configuration once it is published, and once it signs.
+/// Adds a key pair to `before`. Returns the configuration in which it is published, and the one in which it signs.
 fn next(before: &ImpersonationSigningConfig) -> (ImpersonationSigningConfig, ImpersonationSigningConfig) {
     let pair = Ed25519KeyPair::generate().unwrap();
     let der: Vec<u8> = pair.to_pkcs8v1().unwrap().as_ref().to_vec();
@@ -60,10 +60,10 @@ fn next(before: &ImpersonationSigningConfig) -> (ImpersonationSigningConfig, Imp
 }
 
 #[tokio::test]
-async fn keys_rotate_and_whoever_verifies_never_misses_one() {
+async fn a_verifier_with_cached_keys_verifies_every_token_during_a_rotation() {
     let before = ImpersonationSigningConfig::from_env().unwrap();
     let (with_next, signs_with_next) = next(&before);
-    let stage = Stage::with(|_, mut parts| {
+    let stage = ImpersonationStage::with(|_, mut parts| {
         parts.impersonation = before.clone();
         parts
     })
@@ -81,13 +81,13 @@ async fn keys_rotate_and_whoever_verifies_never_misses_one() {
         stage.end(&id(&started.json)).await;
         started.json["token"].as_str().unwrap().to_owned()
     };
-    // First the new key is published; those who keep what they fetched before know the old one.
+    // First the new key is published. Verifiers still have the old one cached.
     let (_, kept) = published(&stage.api).await;
     let second = api(&with_next).await;
     let old = token(&second).await;
     assert!(verified(&kept, &old).is_some());
     let (_, kept) = published(&second).await;
-    // Then it signs, and what the old one has signed is good as long as that is published.
+    // Then it signs. Tokens of the old key stay valid as long as it is published.
     let third = api(&signs_with_next).await;
     let new = token(&third).await;
     for token in [&old, &new] {
@@ -100,7 +100,7 @@ async fn keys_rotate_and_whoever_verifies_never_misses_one() {
     let (_, last) = published(&api(&only_new).await).await;
     assert!(verified(&last, &new).is_some() && verified(&last, &old).is_none());
 
-    // What nobody could verify is not signed: the function does not start.
+    // A key that is not published could not be verified, so the function does not start.
     let unpublished = ImpersonationSigningConfig { published: before.published.clone(), ..signs_with_next.clone() };
     let another = ImpersonationSigningConfig { key: before.key.clone(), ..signs_with_next };
     for config in [unpublished, another] {
@@ -111,7 +111,7 @@ async fn keys_rotate_and_whoever_verifies_never_misses_one() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_library_of_another_language_verifies_a_token_against_the_published_keys() {
-    let stage = Stage::new().await;
+    let stage = ImpersonationStage::new().await;
     let tenant = stage.tenant().await;
     let started = stage.start(&tenant).await;
     let token = started["token"].as_str().unwrap();
@@ -129,17 +129,17 @@ async fn a_library_of_another_language_verifies_a_token_against_the_published_ke
                 .unwrap()
         })
     };
-    // As long as its clock is no more than two minutes off.
-    let mut told = Vec::new();
+    // The clock of the verifier may be two minutes off.
+    let mut verified = Vec::new();
     for clock in [-119, 119, 0] {
         let output = verify("landlord-platform", clock, token);
         assert!(output.status.success(), "{clock} s: {}", String::from_utf8_lossy(&output.stderr));
-        told = output.stdout;
+        verified = output.stdout;
     }
-    let told: Value = serde_json::from_slice(&told).unwrap();
-    assert_eq!([&told["header"]["typ"], &told["header"]["alg"]], ["impersonation+jwt", "EdDSA"]);
-    assert_eq!([&told["claims"]["sid"], &told["claims"]["tenant_id"]], [&started["id"], &json!(tenant.id)]);
-    assert_eq!(told["claims"]["sub"], json!(tenant.admin));
+    let verified: Value = serde_json::from_slice(&verified).unwrap();
+    assert_eq!([&verified["header"]["typ"], &verified["header"]["alg"]], ["impersonation+jwt", "EdDSA"]);
+    assert_eq!([&verified["claims"]["sid"], &verified["claims"]["tenant_id"]], [&started["id"], &json!(tenant.id)]);
+    assert_eq!(verified["claims"]["sub"], json!(tenant.admin));
 
     for (audience, clock, token, what) in [
         ("landlord-super-admin", 0, token.to_owned(), "InvalidAudienceError"),
@@ -148,8 +148,8 @@ async fn a_library_of_another_language_verifies_a_token_against_the_published_ke
         ("landlord-platform", 30 * 60 + 121, token.to_owned(), "ExpiredSignatureError"),
     ] {
         let refused = verify(audience, clock, &token);
-        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
-        assert!(!refused.status.success() && said.contains(what), "{what}: {said}");
+        let error = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(!refused.status.success() && error.contains(what), "{what}: {error}");
     }
 }
 

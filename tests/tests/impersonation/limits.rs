@@ -1,4 +1,4 @@
-//! How many an operator may start, however many ask at once.
+//! Limits on the starts of one super-admin, under concurrent requests.
 
 use futures::future::join_all;
 use reqwest::StatusCode;
@@ -7,9 +7,9 @@ use shared::types::SuperAdminRole;
 use tests::Tenant;
 use uuid::Uuid;
 
-use super::stage::{Stage, id, request, request_with};
+use super::stage::{ImpersonationStage, id, request, request_with};
 
-async fn users(stage: &Stage, tenant: &Tenant, count: usize) -> Vec<Uuid> {
+async fn users(stage: &ImpersonationStage, tenant: &Tenant, count: usize) -> Vec<Uuid> {
     let ids: Vec<Uuid> = (0..count).map(|_| Uuid::now_v7()).collect();
     for user in &ids {
         stage.add_user(tenant, *user, &format!("{user}@kopi.example")).await;
@@ -18,8 +18,8 @@ async fn users(stage: &Stage, tenant: &Tenant, count: usize) -> Vec<Uuid> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_many_who_ask_at_once_for_one_user_one_operator_gets_one() {
-    let stage = Stage::new().await;
+async fn of_concurrent_starts_for_one_user_by_one_super_admin_one_succeeds() {
+    let stage = ImpersonationStage::new().await;
     let tenant = stage.tenant().await;
     let body = request(&tenant);
     let answers = join_all((0..20).map(|_| stage.ask(&body))).await;
@@ -28,18 +28,18 @@ async fn of_many_who_ask_at_once_for_one_user_one_operator_gets_one() {
     assert!(answers.iter().all(|answer| [201, 409].contains(&answer.status.as_u16())), "{answers:?}");
     let sid = id(&started[0].json);
     let refused = stage.ask(&body).await;
-    assert!(refused.json["detail"].as_str().unwrap().contains(&sid), "it is named: {}", refused.text);
-    // Another operator's is another.
-    let (_, token) = stage.operator(SuperAdminRole::Operator).await;
+    assert!(refused.json["detail"].as_str().unwrap().contains(&sid), "the response names it: {}", refused.text);
+    // Another super-admin can start one.
+    let (_, token) = stage.super_admin(SuperAdminRole::Operator).await;
     assert_eq!(stage.ask_as(&token, &body).await.status, StatusCode::CREATED);
-    // When it is over, the next may begin.
+    // After its end the next can start.
     assert_eq!(stage.end(&sid).await.status, StatusCode::NO_CONTENT);
     assert_eq!(stage.ask(&body).await.status, StatusCode::CREATED);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_operator_starts_ten_a_minute_however_many_are_asked_for_at_once() {
-    let stage = Stage::new().await;
+async fn a_super_admin_starts_at_most_ten_a_minute_under_concurrent_requests() {
+    let stage = ImpersonationStage::new().await;
     let tenant = stage.tenant().await;
     let users = users(&stage, &tenant, 25).await;
     let ask = async |user: &Uuid| stage.ask(&request_with(&tenant, |body| body["user_id"] = json!(user))).await;
@@ -51,11 +51,11 @@ async fn an_operator_starts_ten_a_minute_however_many_are_asked_for_at_once() {
     let wait: u64 = refused.header("retry-after").parse().unwrap();
     assert!((1..=60).contains(&wait), "{wait}");
     assert_eq!(stage.world.count("SELECT FROM impersonations").await, 10);
-    // It is the operator's own minute.
-    let (_, token) = stage.operator(SuperAdminRole::Operator).await;
+    // The limit is per super-admin.
+    let (_, token) = stage.super_admin(SuperAdminRole::Operator).await;
     let body = request_with(&tenant, |body| body["user_id"] = json!(users[20]));
     assert_eq!(stage.ask_as(&token, &body).await.status, StatusCode::CREATED);
-    // As if the first of them had been a minute ago.
+    // Move the first start a minute back.
     stage
         .sql("UPDATE impersonations SET started_at = started_at - interval '1 minute' WHERE id = (SELECT id FROM impersonations ORDER BY started_at LIMIT 1)")
         .await;
@@ -64,8 +64,8 @@ async fn an_operator_starts_ten_a_minute_however_many_are_asked_for_at_once() {
 }
 
 #[tokio::test]
-async fn one_that_has_expired_is_in_nobodys_way() {
-    let stage = Stage::new().await;
+async fn an_expired_impersonation_does_not_block_the_next() {
+    let stage = ImpersonationStage::new().await;
     let tenant = stage.tenant().await;
     let first = id(&stage.start(&tenant).await);
     stage.sql("UPDATE impersonations SET started_at = now() - interval '2 minutes', expires_at = now() - interval '1 second'").await;
@@ -76,7 +76,7 @@ async fn one_that_has_expired_is_in_nobodys_way() {
     stage.start(&tenant).await;
 
     let mut swept = stage.get(&first).await;
-    assert_eq!(swept, expired, "what was true of it is written down");
+    assert_eq!(swept, expired, "the end that was derived is now recorded");
     swept["live"] = json!(false);
     let denied = stage.end(&first).await;
     assert_eq!(denied.status, StatusCode::NO_CONTENT);

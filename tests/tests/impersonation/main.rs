@@ -1,6 +1,6 @@
-//! Impersonation on the real servers: who may act in whose name, who sees it, and that it is over when it is over.
+//! Impersonation, on real servers: starts, ends, lists, tokens, revocation, and faults.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod ending;
 mod faults;

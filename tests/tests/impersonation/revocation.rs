@@ -1,4 +1,4 @@
-//! A token is worth nothing a second after its impersonation is over, to those who follow the events and to those who ask
+//! A second after an impersonation has ended, its token is refused by services that follow the events and by services that query
 //! the deny list.
 
 use std::time::{Duration, Instant};
@@ -7,8 +7,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use shared::{
     clients::sqs::Sqs,
-    revocations,
-    revocations::EndReason,
+    revocations::{self, EndReason},
     types::{Actor, SuperAdminRole},
 };
 use tests::{
@@ -18,31 +17,31 @@ use tests::{
 };
 
 use super::{
-    stage::{Stage, id, request},
+    stage::{ImpersonationStage, id, request},
     verifier::{Relaying, Verifier, relay, topic},
 };
 
-/// How soon it has to be known everywhere.
+/// The longest delay until every service refuses the token.
 const SOON: Duration = Duration::from_secs(1);
 
-async fn started(stage: &Stage, verifier: &Verifier, tenant: &Tenant) -> (String, String) {
+async fn started(stage: &ImpersonationStage, verifier: &Verifier, tenant: &Tenant) -> (String, String) {
     let started = stage.start(tenant).await;
     let (sid, token) = (id(&started), started["token"].as_str().unwrap().to_owned());
-    until("the start is told", Duration::from_secs(30), async || verifier.knows(&sid)).await;
+    until("the event of the start", Duration::from_secs(30), async || verifier.has_started(&sid)).await;
     assert!(verifier.accepts(&token) && verifier.accepts_by_deny_list(&token).await);
     (sid, token)
 }
 
-/// Both refuse within a second from `begun`.
+/// Expects that both kinds of service refuse the token within a second of `begun`.
 async fn refused_soon(what: &str, verifier: &Verifier, token: &str, begun: Instant) {
     until(what, SOON, async || !verifier.accepts_by_deny_list(token).await).await;
     until(what, SOON.saturating_sub(begun.elapsed()), async || !verifier.accepts(token)).await;
-    println!("{what}: refused by events {:?} after it was answered", begun.elapsed());
+    println!("{what}: refused by events {:?} after the response", begun.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_second_after_an_end_a_suspension_or_a_disabled_operator_the_token_is_refused() {
-    let stage = Stage::new().await;
+async fn a_second_after_an_end_a_suspension_or_a_disabled_super_admin_the_token_is_refused() {
+    let stage = ImpersonationStage::new().await;
     let kafka = topic();
     let verifier = Verifier::follow(&stage.api, &kafka).await;
     let relaying = Relaying::start(&stage.world, relay(&stage.world, &kafka));
@@ -57,30 +56,30 @@ async fn a_second_after_an_end_a_suspension_or_a_disabled_operator_the_token_is_
     assert_eq!(stage.api.patch(&path, &json!({ "status": "suspended" })).await.status, StatusCode::OK);
     refused_soon("suspension", &verifier, &token, Instant::now()).await;
     assert_eq!(stage.api.patch(&path, &json!({ "status": "active" })).await.status, StatusCode::OK);
-    assert!(!verifier.accepts(&token), "an end is an end");
+    assert!(!verifier.accepts(&token), "an end is final");
 
-    let (operator, bearer) = stage.operator(SuperAdminRole::Operator).await;
+    let (super_admin, bearer) = stage.super_admin(SuperAdminRole::Operator).await;
     let answer = stage.ask_as(&bearer, &request(&tenant)).await;
     let token = answer.json["token"].as_str().unwrap().to_owned();
     let sid = id(&answer.json);
-    until("the start is told", Duration::from_secs(30), async || verifier.knows(&sid)).await;
+    until("the event of the start", Duration::from_secs(30), async || verifier.has_started(&sid)).await;
     let mut platform = stage.world.api_pool().get().await.unwrap();
     let transaction = platform.transaction().await.unwrap();
     let disable = "UPDATE super_admins SET disabled_at = now() WHERE id = $1";
-    transaction.execute(disable, &[&operator.0]).await.unwrap();
+    transaction.execute(disable, &[&super_admin.0]).await.unwrap();
     let reason = EndReason::OperatorDisabled;
-    let ended = revocations::store::end_of_super_admin(&transaction, operator, reason, Actor::SYSTEM).await.unwrap();
+    let ended = revocations::end_of_super_admin(&transaction, super_admin, reason, Actor::SYSTEM).await.unwrap();
     transaction.commit().await.unwrap();
     let begun = Instant::now();
     deny_list().deny(&platform, &ended).await;
     Sqs::new().send(&stage.world.relay_queue_url, "{}").await.unwrap();
-    refused_soon("a disabled operator", &verifier, &token, begun).await;
+    refused_soon("a disabled super-admin", &verifier, &token, begun).await;
     drop(relaying);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_route_of_this_api_refuses_such_a_token() {
-    let stage = Stage::new().await;
+async fn every_route_of_this_api_refuses_the_token_of_an_impersonation() {
+    let stage = ImpersonationStage::new().await;
     let tenant = stage.tenant().await;
     let mut body = request(&tenant);
     body["access"] = json!("write");

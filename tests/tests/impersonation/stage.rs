@@ -1,4 +1,4 @@
-//! What every test of impersonations needs: a tenant with a database of its own, operators, and what was written where.
+//! The fixture of these tests: tenants with databases of their own, super-admins, and access to all that is stored.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -18,19 +18,19 @@ use uuid::Uuid;
 
 pub(crate) const REASON: &str = "Looks at why the inbox of sari stays empty";
 
-/// One test's stage.
-pub(crate) struct Stage {
+/// The servers, API and database connection of one test.
+pub(crate) struct ImpersonationStage {
     pub(crate) world: World,
     pub(crate) api: Api,
     pub(crate) owner: Client,
 }
 
-impl Stage {
+impl ImpersonationStage {
     pub(crate) async fn new() -> Self {
         Self::with(|_, parts| parts).await
     }
 
-    /// With other parts in some places.
+    /// With some parts replaced.
     pub(crate) async fn with(change: impl FnOnce(&World, Parts) -> Parts) -> Self {
         shared::telemetry::init();
         let world = Box::pin(World::new()).await;
@@ -44,34 +44,34 @@ impl Stage {
         Tenant::new(&self.world, &self.owner, None).await
     }
 
-    /// Another user of a tenant.
+    /// Adds a user to a tenant.
     pub(crate) async fn add_user(&self, tenant: &Tenant, id: Uuid, email: &str) {
         let row = "INSERT INTO users (id, email, full_name, role) VALUES ($1, $2, 'Sari Wulandari', 'admin')";
         self.inside(tenant).await.execute(row, &[&id, &email]).await.unwrap();
     }
 
-    /// A connection to a tenant's database, with every right.
+    /// A connection to a tenant's database with all privileges.
     pub(crate) async fn inside(&self, tenant: &Tenant) -> Client {
         tenant.inside(&self.world).await
     }
 
-    /// The token of another operator, and their id.
-    pub(crate) async fn operator(&self, role: SuperAdminRole) -> (SuperAdminId, String) {
+    /// Creates a super-admin. Returns their id and a bearer token.
+    pub(crate) async fn super_admin(&self, role: SuperAdminRole) -> (SuperAdminId, String) {
         let id = self.world.operator(role).await;
         (id, tokens::sign(&tokens::claims(&id.to_string())))
     }
 
-    /// Asks to act, as the owner.
+    /// Requests an impersonation as the owner.
     pub(crate) async fn ask(&self, body: &Value) -> Answer {
         self.api.post("/impersonations", body).await
     }
 
-    /// Asks to act, as somebody.
+    /// Requests an impersonation as the super-admin of a token.
     pub(crate) async fn ask_as(&self, token: &str, body: &Value) -> Answer {
         answer(self.api.anonymous(Method::POST, "/impersonations").bearer_auth(token).json(body)).await
     }
 
-    /// Acts in the name of the tenant's user, as the owner.
+    /// Starts an impersonation of the tenant's user as the owner, and expects success.
     pub(crate) async fn start(&self, tenant: &Tenant) -> Value {
         let started = self.ask(&request(tenant)).await;
         assert_eq!(started.status, StatusCode::CREATED, "{}", started.text);
@@ -83,7 +83,7 @@ impl Stage {
         answer(self.api.request(Method::DELETE, &format!("/impersonations/{id}"))).await
     }
 
-    /// An impersonation, which must be there.
+    /// Gets an impersonation, and expects success.
     pub(crate) async fn get(&self, id: &str) -> Value {
         let found = self.api.get(&format!("/impersonations/{id}")).await;
         assert_eq!(found.status, StatusCode::OK, "{}", found.text);
@@ -94,7 +94,7 @@ impl Stage {
         self.owner.batch_execute(sql).await.unwrap();
     }
 
-    /// The audit entries of an action, oldest first: outcome, whether it names the intent before it, details.
+    /// The audit entries of an action, oldest first: outcome, whether it refers to the intent before it, details.
     pub(crate) async fn audit(&self, action: &str) -> Vec<(String, bool, Value)> {
         let sql = "SELECT outcome, intent_id IS NOT NULL AND intent_id = lag(id) OVER (ORDER BY id), details
                    FROM audit WHERE action = $1 ORDER BY id";
@@ -107,7 +107,7 @@ impl Stage {
         self.audit(action).await.into_iter().map(|(outcome, _, _)| outcome).collect()
     }
 
-    /// The events about impersonations that were ever owed and still wait: type and data.
+    /// The pending events about impersonations in the outbox: type and data.
     pub(crate) async fn events(&self) -> Vec<(String, Value)> {
         let sql = "SELECT payload ->> 'type', payload -> 'data' FROM outbox
                    WHERE destination = 'event' AND payload ->> 'type' LIKE 'impersonation.%' ORDER BY id";
@@ -115,12 +115,12 @@ impl Stage {
         rows.iter().map(|row| (row.get(0), row.get(1))).collect()
     }
 
-    /// How many denials are owed.
-    pub(crate) async fn denials_owed(&self) -> i64 {
+    /// The number of pending denials in the outbox.
+    pub(crate) async fn pending_denials(&self) -> i64 {
         self.world.count("SELECT FROM outbox WHERE destination = 'denial'").await
     }
 
-    /// The tenant's own record: operator, reason, ticket, access, and whether it has ended.
+    /// The tenant's own record: super-admin, reason, ticket, access, and whether it has ended.
     pub(crate) async fn record(
         &self,
         tenant: &Tenant,
@@ -132,12 +132,12 @@ impl Stage {
     }
 }
 
-/// A good request.
+/// A valid request.
 pub(crate) fn request(tenant: &Tenant) -> Value {
     json!({ "tenant_id": tenant.id, "user_id": tenant.admin, "reason": REASON })
 }
 
-/// A good request, with `change` made to it.
+/// A valid request, modified by `change`.
 pub(crate) fn request_with(tenant: &Tenant, change: impl FnOnce(&mut Value)) -> Value {
     let mut body = request(tenant);
     change(&mut body);
@@ -154,7 +154,7 @@ pub(crate) fn id(answer: &Value) -> String {
     answer["id"].as_str().unwrap().to_owned()
 }
 
-/// How long Redis denies an impersonation from now, in seconds; `None` when it does not.
+/// How long Redis will deny the token of an impersonation, in seconds; `None` when it does not.
 pub(crate) async fn denied(sid: &str) -> Option<i64> {
     let redis = Redis::connect(&RedisConfig::from_env().unwrap()).unwrap();
     let mut command = redis::cmd("TTL");

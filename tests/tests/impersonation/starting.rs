@@ -1,4 +1,4 @@
-//! Starts: what comes out, what is written where, and who and what is refused.
+//! Starts of impersonations: the token, the records, and the requests that are refused.
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -7,15 +7,15 @@ use tests::tokens;
 use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 use uuid::Uuid;
 
-use super::stage::{REASON, Stage, claims, denied, id, request, request_with};
+use super::stage::{ImpersonationStage, REASON, claims, denied, id, request, request_with};
 
 fn time(value: &Value) -> OffsetDateTime {
     OffsetDateTime::parse(value.as_str().unwrap(), &Rfc3339).unwrap()
 }
 
 #[tokio::test]
-async fn a_start_gives_a_token_for_the_user_in_the_operators_hands_and_everyone_is_told() {
-    let stage = Stage::new().await;
+async fn a_start_returns_a_token_and_is_recorded_in_both_databases_the_audit_log_and_an_event() {
+    let stage = ImpersonationStage::new().await;
     let tenant = stage.tenant().await;
     let body = request_with(&tenant, |body| {
         body["ticket"] = json!(" HELP-4711 ");
@@ -35,19 +35,19 @@ async fn a_start_gives_a_token_for_the_user_in_the_operators_hands_and_everyone_
     assert_eq!(started.json["user"], user);
 
     let token = started.json["token"].as_str().unwrap();
-    let told = claims(token);
+    let actual = claims(token);
     let expected = json!({
         "iss": "landlord", "aud": "landlord-platform", "sub": tenant.admin, "act": { "sub": tokens::OWNER }, "sid": sid,
-        "tenant_id": tenant.id, "scope": "read", "iat": told["iat"], "exp": told["exp"], "jti": sid,
+        "tenant_id": tenant.id, "scope": "read", "iat": actual["iat"], "exp": actual["exp"], "jti": sid,
     });
-    assert_eq!(told, expected, "and no more: no nbf, no role");
+    assert_eq!(actual, expected, "no other claims, such as nbf or role");
     assert_eq!(jsonwebtoken::decode_header(token).unwrap().typ.as_deref(), Some("impersonation+jwt"));
 
-    // Its times are those of the database.
+    // The times are those of the database.
     let shown = stage.get(&sid).await;
     let (start, end) = (time(&shown["started_at"]), time(&shown["expires_at"]));
-    assert_eq!(told["iat"], start.unix_timestamp());
-    assert_eq!(told["exp"], end.unix_timestamp());
+    assert_eq!(actual["iat"], start.unix_timestamp());
+    assert_eq!(actual["exp"], end.unix_timestamp());
     assert_eq!(started.json["expires_at"], shown["expires_at"]);
     assert!(end - start > Duration::seconds(599) - Duration::SECOND && end - start <= Duration::minutes(10));
     assert_eq!([&shown["live"], &shown["end_reason"]], [&json!(true), &Value::Null]);
@@ -82,7 +82,7 @@ async fn a_start_gives_a_token_for_the_user_in_the_operators_hands_and_everyone_
         .get(0);
     assert_eq!(address.as_deref(), Some("127.0.0.1"));
     assert_eq!(denied(&sid).await, None);
-    // Nowhere is the token at rest.
+    // The token is stored nowhere.
     for table in ["audit", "outbox", "impersonations", "idempotency_keys"] {
         let sql = format!("SELECT FROM {table} AS row WHERE row::text LIKE '%{}%'", token.rsplit('.').next().unwrap());
         assert_eq!(stage.world.count(&sql).await, 0, "{table}");
@@ -90,8 +90,8 @@ async fn a_start_gives_a_token_for_the_user_in_the_operators_hands_and_everyone_
 }
 
 #[tokio::test]
-async fn every_fault_of_a_request_is_told_at_once() {
-    let stage = Stage::new().await;
+async fn a_response_lists_every_invalid_field() {
+    let stage = ImpersonationStage::new().await;
     let tenant = stage.tenant().await;
     let refused = stage.ask(&json!({})).await;
     assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
@@ -124,16 +124,16 @@ async fn every_fault_of_a_request_is_told_at_once() {
 }
 
 #[tokio::test]
-async fn nobody_acts_in_the_name_of_someone_who_is_unknown_elsewhere_or_may_not_work() {
-    let stage = Stage::new().await;
+async fn a_user_who_is_unknown_in_another_tenant_or_not_active_cannot_be_impersonated() {
+    let stage = ImpersonationStage::new().await;
     let (tenant, other) = (stage.tenant().await, stage.tenant().await);
     let asked = async |change: &dyn Fn(&mut Value)| {
         let answer = stage.ask(&request_with(&tenant, |body| change(body))).await;
         (answer.status, answer.json["detail"].as_str().unwrap_or_default().to_owned())
     };
-    let nobody = Uuid::now_v7();
-    assert_eq!(asked(&|body| body["tenant_id"] = json!(nobody)).await.0, StatusCode::NOT_FOUND);
-    assert_eq!(asked(&|body| body["user_id"] = json!(nobody)).await.0, StatusCode::NOT_FOUND);
+    let unknown = Uuid::now_v7();
+    assert_eq!(asked(&|body| body["tenant_id"] = json!(unknown)).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(asked(&|body| body["user_id"] = json!(unknown)).await.0, StatusCode::NOT_FOUND);
     assert_eq!(asked(&|body| body["user_id"] = json!(other.admin)).await.0, StatusCode::NOT_FOUND, "another tenant's");
     stage.inside(&tenant).await.batch_execute("UPDATE users SET status = 'deactivated'").await.unwrap();
     let (status, detail) = asked(&|_| {}).await;
@@ -156,12 +156,12 @@ async fn nobody_acts_in_the_name_of_someone_who_is_unknown_elsewhere_or_may_not_
 }
 
 #[tokio::test]
-async fn only_an_owner_acts_with_write_access_and_a_viewer_not_at_all() {
-    let stage = Stage::new().await;
+async fn write_access_needs_an_owner_and_a_viewer_cannot_impersonate() {
+    let stage = ImpersonationStage::new().await;
     let tenant = stage.tenant().await;
     let write = request_with(&tenant, |body| body["access"] = json!("write"));
-    let (operator, operators) = stage.operator(SuperAdminRole::Operator).await;
-    let (_, viewers) = stage.operator(SuperAdminRole::Viewer).await;
+    let (super_admin, operators) = stage.super_admin(SuperAdminRole::Operator).await;
+    let (_, viewers) = stage.super_admin(SuperAdminRole::Viewer).await;
 
     let refused = stage.ask_as(&operators, &write).await;
     assert_eq!(refused.status, StatusCode::FORBIDDEN, "{}", refused.text);
@@ -171,7 +171,7 @@ async fn only_an_owner_acts_with_write_access_and_a_viewer_not_at_all() {
 
     let started = stage.ask_as(&operators, &request(&tenant)).await;
     assert_eq!(started.status, StatusCode::CREATED, "{}", started.text);
-    assert_eq!(claims(started.json["token"].as_str().unwrap())["act"]["sub"], json!(operator));
+    assert_eq!(claims(started.json["token"].as_str().unwrap())["act"]["sub"], json!(super_admin));
     let owners = stage.ask(&write).await;
     assert_eq!(owners.status, StatusCode::CREATED, "{}", owners.text);
     assert_eq!(owners.json["access"], "write");

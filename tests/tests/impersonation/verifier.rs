@@ -1,5 +1,5 @@
-//! A service of the platform that is shown tokens of impersonations: it verifies them against the published keys, follows
-//! the events, and may ask the deny list.
+//! A service of the platform that receives tokens of impersonations. It verifies them with the published keys, follows the
+//! events, and can query the deny list.
 
 use std::{
     collections::HashSet,
@@ -45,7 +45,7 @@ pub(crate) struct Verifier {
 }
 
 impl Verifier {
-    /// Begins to follow the topic; the keys are those that the API publishes.
+    /// Creates the topic and follows it. The keys are those that the API publishes.
     pub(crate) async fn follow(api: &Api, kafka: &KafkaConfig) -> Self {
         let keys = api.anonymous_root(reqwest::Method::GET, "/.well-known/jwks.json");
         let keys: JwkSet = keys.send().await.unwrap().json().await.unwrap();
@@ -61,7 +61,7 @@ impl Verifier {
         verifier
     }
 
-    /// Whether a token would be accepted by a service that follows the events.
+    /// Whether a service that follows the events accepts a token.
     pub(crate) fn accepts(&self, token: &str) -> bool {
         verified(&self.keys, token).is_some_and(|claims| {
             let sid = claims["sid"].as_str().unwrap();
@@ -69,14 +69,14 @@ impl Verifier {
         })
     }
 
-    /// Whether it would be by one that asks the deny list.
+    /// Whether a service that queries the deny list accepts it.
     pub(crate) async fn accepts_by_deny_list(&self, token: &str) -> bool {
         let Some(claims) = verified(&self.keys, token) else { return false };
         denied(claims["sid"].as_str().unwrap()).await.is_none()
     }
 
-    /// Whether the start of an impersonation was told.
-    pub(crate) fn knows(&self, sid: &str) -> bool {
+    /// Whether the event of an impersonation's start has arrived.
+    pub(crate) fn has_started(&self, sid: &str) -> bool {
         self.started.lock().unwrap().contains(sid)
     }
 }
@@ -87,7 +87,7 @@ impl Drop for Verifier {
     }
 }
 
-/// The claims of a token, if one of the keys has signed it for the platform's services and it has not expired.
+/// The claims of a token, if it is signed by one of the keys for the platform's services and has not expired.
 pub(crate) fn verified(keys: &JwkSet, token: &str) -> Option<Value> {
     let header = decode_header(token).ok()?;
     if header.typ.as_deref() != Some("impersonation+jwt") {
@@ -110,7 +110,7 @@ fn read(kafka: &KafkaConfig, ended: &Mutex<HashSet<String>>, started: &Mutex<Has
     }
     consumer.assign(&assignment).unwrap();
     while !stop.load(Ordering::Relaxed) {
-        // The ends of partitions, and of a topic that is just being made, are no messages.
+        // Ends of partitions, and errors while the topic is being created, are no messages.
         let Some(Ok(message)) = consumer.poll(Duration::from_millis(100)) else { continue };
         let event: Value = serde_json::from_slice(message.payload().unwrap()).unwrap();
         let sid = || event["data"]["id"].as_str().unwrap().to_owned();
@@ -122,7 +122,7 @@ fn read(kafka: &KafkaConfig, ended: &Mutex<HashSet<String>>, started: &Mutex<Has
     }
 }
 
-/// A topic of one test's own.
+/// The topic of one test.
 pub(crate) fn topic() -> KafkaConfig {
     KafkaConfig { topic: format!("test-impersonation-{}", Uuid::now_v7().simple()), ..KafkaConfig::from_env().unwrap() }
 }
@@ -139,14 +139,14 @@ pub(crate) fn relay(world: &World, kafka: &KafkaConfig) -> App {
     )
 }
 
-/// A relay that runs whenever it is poked, as AWS does it, until this is dropped.
+/// Runs the relay for every poke, as AWS does, until it is dropped.
 pub(crate) struct Relaying(Arc<AtomicBool>);
 
 impl Relaying {
     pub(crate) fn start(world: &World, app: App) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let (url, stopped) = (world.relay_queue_url.clone(), Arc::clone(&stop));
-        // A process of its own, almost.
+        // A thread with its own runtime, in place of a process.
         thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(relay_until(&stopped, &url, &app));
@@ -182,7 +182,7 @@ pub(crate) fn poke() -> LambdaEvent<Value> {
     LambdaEvent::new(json!({ "Records": [record] }), Context::default())
 }
 
-/// The clock of the relay.
+/// An invocation by the relay's schedule.
 pub(crate) fn tick() -> LambdaEvent<Value> {
     LambdaEvent::new(json!({ "source": "aws.scheduler" }), Context::default())
 }

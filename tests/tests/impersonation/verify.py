@@ -1,7 +1,7 @@
-"""Verifies a token of an impersonation as a service of the platform would: with PyJWT, against the published keys.
+"""Verifies the token of an impersonation with PyJWT and the published keys, as a service of the platform would.
 
-Arguments: URL of the keys, issuer, audience, by how many seconds this service's clock is off, token. Prints the claims as
-JSON, or fails with what is wrong.
+Arguments: URL of the keys, issuer, audience, offset of this service's clock in seconds, token. Prints the claims as JSON, or
+fails with the reason.
 """
 
 import datetime
@@ -11,15 +11,15 @@ import sys
 import jwt
 import jwt.api_jwt
 
-url, issuer, audience, off, token = sys.argv[1:]
+url, issuer, audience, offset, token = sys.argv[1:]
 
 
 class Clock(datetime.datetime):
-    """A clock that is off."""
+    """A clock with an offset."""
 
     @classmethod
     def now(cls, tz=None):
-        return datetime.datetime.now(tz) + datetime.timedelta(seconds=int(off))
+        return datetime.datetime.now(tz) + datetime.timedelta(seconds=int(offset))
 
 
 jwt.api_jwt.datetime = Clock
@@ -30,7 +30,7 @@ claims = jwt.decode(
     algorithms=["EdDSA", "ES256"],
     issuer=issuer,
     audience=audience,
-    # Clocks may be two minutes apart.
+    # Clocks may differ by two minutes.
     leeway=120,
     options={"require": ["iss", "aud", "sub", "exp", "iat", "jti", "sid", "act", "tenant_id", "scope"]},
 )

@@ -1,4 +1,4 @@
-//! Adding users: seats, addresses, and what a good request is.
+//! Creating users: seats, e-mail addresses, and validation.
 
 use std::collections::BTreeSet;
 
@@ -8,11 +8,11 @@ use serde_json::json;
 use shared::passwords;
 use tests::{Api, api::Parts};
 
-use crate::stage::{PASSWORD, Stage, request};
+use crate::stage::{PASSWORD, UsersStage, request};
 
 #[tokio::test]
-async fn a_user_is_added_with_a_hash_of_the_password() {
-    let stage = Stage::new().await;
+async fn a_user_is_created_with_a_hash_of_the_password() {
+    let stage = UsersStage::new().await;
     let tenant = stage.tenant(Some(2)).await;
     let mut body = request(&tenant, " Budi.Santoso@Kopi.example ".trim());
     body["full_name"] = json!("  Budi Santoso ");
@@ -35,17 +35,17 @@ async fn a_user_is_added_with_a_hash_of_the_password() {
 }
 
 #[tokio::test]
-async fn fifty_at_once_into_three_free_seats_are_three_users_and_forty_seven_conflicts() {
-    let stage = Stage::new().await;
+async fn of_fifty_concurrent_requests_for_three_free_seats_three_succeed() {
+    let stage = UsersStage::new().await;
     let tenant = stage.tenant(Some(4)).await;
-    // Two instances of the function, as Lambda would have more than one.
+    // Two instances, because Lambda runs more than one.
     let other = Api::with(&Parts::of(&stage.world)).await;
-    let asked = (0..50).map(|number| {
+    let requests = (0..50).map(|number| {
         let api = if number % 2 == 0 { &stage.api } else { &other };
         let body = request(&tenant, &format!("user{number}@kopi.example"));
         async move { api.post("/users", &body).await }
     });
-    let answers = join_all(asked).await;
+    let answers = join_all(requests).await;
     let count = |status| answers.iter().filter(|answer| answer.status == status).count();
     assert_eq!((count(StatusCode::CREATED), count(StatusCode::CONFLICT)), (3, 47));
     let refused = answers.iter().find(|answer| answer.status == StatusCode::CONFLICT).unwrap();
@@ -53,13 +53,13 @@ async fn fifty_at_once_into_three_free_seats_are_three_users_and_forty_seven_con
     assert_eq!(stage.count(&tenant, "SELECT FROM users WHERE status = 'active'").await, 4);
     assert_eq!(stage.event_types(&tenant).await, ["user.created"; 3]);
     let outcomes = stage.outcomes(&tenant).await;
-    let told = |outcome: &str| outcomes.iter().filter(|told| *told == outcome).count();
-    assert_eq!((told("intended"), told("done"), told("failed")), (50, 3, 47));
+    let count = |outcome: &str| outcomes.iter().filter(|entry| *entry == outcome).count();
+    assert_eq!((count("intended"), count("done"), count("failed")), (50, 3, 47));
 }
 
 #[tokio::test]
-async fn a_tenant_without_a_limit_takes_everyone_and_one_with_none_takes_nobody() {
-    let stage = Stage::new().await;
+async fn a_tenant_without_a_limit_accepts_every_user_and_a_limit_of_zero_accepts_none() {
+    let stage = UsersStage::new().await;
     let (open, closed) = (stage.tenant(None).await, stage.tenant(Some(0)).await);
     for number in 0..5 {
         assert_eq!(stage.add(&open, &format!("user{number}@kopi.example")).await.status, StatusCode::CREATED);
@@ -68,8 +68,8 @@ async fn a_tenant_without_a_limit_takes_everyone_and_one_with_none_takes_nobody(
 }
 
 #[tokio::test]
-async fn an_address_is_unique_in_its_tenant_whatever_its_case() {
-    let stage = Stage::new().await;
+async fn an_e_mail_address_is_unique_in_its_tenant_regardless_of_case() {
+    let stage = UsersStage::new().await;
     let (tenant, other) = (stage.tenant(None).await, stage.tenant(None).await);
     let refused = stage.add(&tenant, "SARI@Kopi.example").await;
     assert_eq!(refused.status, StatusCode::CONFLICT, "{}", refused.text);
@@ -82,8 +82,8 @@ async fn an_address_is_unique_in_its_tenant_whatever_its_case() {
 }
 
 #[tokio::test]
-async fn every_fault_of_a_request_is_told_at_once() {
-    let stage = Stage::new().await;
+async fn a_response_lists_every_invalid_field() {
+    let stage = UsersStage::new().await;
     let tenant = stage.tenant(None).await;
     let empty = stage.api.post("/users", &json!({})).await;
     assert_eq!(empty.status, StatusCode::UNPROCESSABLE_ENTITY);

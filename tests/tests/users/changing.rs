@@ -1,15 +1,15 @@
-//! Changes of users: name and role, leaving and coming back, a new password.
+//! Updating users: name, role, status, password.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use shared::passwords;
 use tests::{Tenant, api::answer};
 
-use crate::stage::{PASSWORD, Stage};
+use crate::stage::{PASSWORD, UsersStage};
 
 const NEW_PASSWORD: &str = "quiet-lemon-harbor-17";
 
-async fn secrets(stage: &Stage, tenant: &Tenant, user: &Value) -> (String, i32) {
+async fn secrets(stage: &UsersStage, tenant: &Tenant, user: &Value) -> (String, i32) {
     let sql = "SELECT password_hash, session_epoch FROM users WHERE id::text = $1";
     let row = stage.inside(tenant).await.query_one(sql, &[&user["id"].as_str().unwrap()]).await.unwrap();
     (row.get(0), row.get(1))
@@ -20,8 +20,8 @@ fn id(user: &Value) -> &str {
 }
 
 #[tokio::test]
-async fn a_name_and_a_role_are_changed_and_what_is_left_out_stays() {
-    let stage = Stage::new().await;
+async fn a_patch_changes_the_name_and_the_role_and_absent_fields_stay() {
+    let stage = UsersStage::new().await;
     let tenant = stage.tenant(None).await;
     let user = stage.added(&tenant, "budi@kopi.example", "agent").await;
     let before = secrets(&stage, &tenant, &user).await;
@@ -39,7 +39,7 @@ async fn a_name_and_a_role_are_changed_and_what_is_left_out_stays() {
 
 #[tokio::test]
 async fn a_patch_that_changes_nothing_writes_nothing() {
-    let stage = Stage::new().await;
+    let stage = UsersStage::new().await;
     let tenant = stage.tenant(None).await;
     let user = stage.added(&tenant, "budi@kopi.example", "agent").await;
     for patch in [json!({}), json!({"full_name": "Budi Santoso", "role": "agent", "status": "active"})] {
@@ -51,8 +51,8 @@ async fn a_patch_that_changes_nothing_writes_nothing() {
 }
 
 #[tokio::test]
-async fn a_change_for_another_revision_is_refused() {
-    let stage = Stage::new().await;
+async fn an_update_of_another_revision_is_refused() {
+    let stage = UsersStage::new().await;
     let tenant = stage.tenant(None).await;
     let user = stage.added(&tenant, "budi@kopi.example", "agent").await;
     let change = async |tag: &str, name: &str| {
@@ -68,16 +68,16 @@ async fn a_change_for_another_revision_is_refused() {
 }
 
 #[tokio::test]
-async fn whoever_is_deactivated_leaves_a_seat_and_every_session_and_needs_a_seat_to_come_back() {
-    let stage = Stage::new().await;
+async fn deactivation_frees_a_seat_and_ends_sessions_and_reactivation_needs_a_seat() {
+    let stage = UsersStage::new().await;
     let tenant = stage.tenant(Some(2)).await;
     let user = stage.added(&tenant, "budi@kopi.example", "agent").await;
     stage.inside(&tenant).await.batch_execute("UPDATE users SET online_until = now() + interval '1 h'").await.unwrap();
-    let gone = stage.change(&tenant, id(&user), &json!({"status": "deactivated"})).await;
-    assert_eq!(gone.status, StatusCode::OK, "{}", gone.text);
-    assert_eq!((&gone.json["status"], &gone.json["is_online"]), (&json!("deactivated"), &json!(false)));
+    let deactivated = stage.change(&tenant, id(&user), &json!({"status": "deactivated"})).await;
+    assert_eq!(deactivated.status, StatusCode::OK, "{}", deactivated.text);
+    assert_eq!((&deactivated.json["status"], &deactivated.json["is_online"]), (&json!("deactivated"), &json!(false)));
     assert_eq!(secrets(&stage, &tenant, &user).await.1, 1);
-    assert_eq!(stage.list(&tenant, &[]).await.len(), 2, "the user is still known");
+    assert_eq!(stage.list(&tenant, &[]).await.len(), 2, "the user still exists");
 
     let other = stage.added(&tenant, "siti@kopi.example", "agent").await;
     let full = stage.change(&tenant, id(&user), &json!({"status": "active"})).await;
@@ -86,7 +86,7 @@ async fn whoever_is_deactivated_leaves_a_seat_and_every_session_and_needs_a_seat
     stage.change(&tenant, id(&other), &json!({"status": "deactivated"})).await;
     let back = stage.change(&tenant, id(&user), &json!({"status": "active"})).await;
     assert_eq!((back.status, &back.json["status"]), (StatusCode::OK, &json!("active")));
-    assert_eq!(secrets(&stage, &tenant, &user).await.1, 1, "the sessions have ended already");
+    assert_eq!(secrets(&stage, &tenant, &user).await.1, 1, "the sessions had ended before");
     assert_eq!(
         stage.event_types(&tenant).await,
         ["user.created", "user.deactivated", "user.created", "user.deactivated", "user.reactivated"]
@@ -94,8 +94,8 @@ async fn whoever_is_deactivated_leaves_a_seat_and_every_session_and_needs_a_seat
 }
 
 #[tokio::test]
-async fn a_new_password_takes_the_place_of_the_old_one_and_ends_every_session() {
-    let stage = Stage::new().await;
+async fn a_new_password_replaces_the_old_one_and_ends_every_session() {
+    let stage = UsersStage::new().await;
     let tenant = stage.tenant(None).await;
     let user = stage.added(&tenant, "budi@kopi.example", "agent").await;
     let reset = stage.change(&tenant, id(&user), &json!({"password": NEW_PASSWORD})).await;
@@ -104,14 +104,14 @@ async fn a_new_password_takes_the_place_of_the_old_one_and_ends_every_session() 
     assert!(passwords::verify(&NEW_PASSWORD.into(), Some(&hash)).await.unwrap());
     assert!(!passwords::verify(&PASSWORD.into(), Some(&hash)).await.unwrap());
     assert_eq!(epoch, 1);
-    // The same password again is a reset too: nobody can tell from the answer what it was before.
+    // The same password again is a reset too, so that the response does not reveal whether it was the same.
     assert_eq!(stage.change(&tenant, id(&user), &json!({"password": NEW_PASSWORD})).await.header("etag"), "\"3\"");
     assert_eq!(stage.event_types(&tenant).await, ["user.created", "user.password_reset", "user.password_reset"]);
 }
 
 #[tokio::test]
-async fn every_fault_of_a_patch_is_told_at_once() {
-    let stage = Stage::new().await;
+async fn a_response_lists_every_invalid_field_of_a_patch() {
+    let stage = UsersStage::new().await;
     let tenant = stage.tenant(None).await;
     let bad =
         json!({"full_name": null, "role": "owner", "status": "gone", "password": "short", "email": "new@kopi.example"});

@@ -1,4 +1,4 @@
-//! However many tenants one instance of a function is asked about, its connections stay under a cap.
+//! The number of connections of a function to tenants' databases has a limit, regardless of the number of tenants.
 
 use std::time::{Duration, Instant};
 
@@ -11,13 +11,13 @@ use shared::{
 use tests::{Tenant, api::Parts};
 use tokio::time::sleep;
 
-use crate::stage::Stage;
+use crate::stage::UsersStage;
 
 const CAP: usize = 6;
 
-/// A stage whose functions have at most so many connections to tenants' databases, and keep idle ones for so long.
-async fn stage(cap: usize, idle: Duration) -> Stage {
-    Stage::with(|parts| Parts { databases: databases(&parts, cap, idle), ..parts }).await
+/// A stage whose functions have at most `cap` connections to tenants' databases, and close them after `idle`.
+async fn stage(cap: usize, idle: Duration) -> UsersStage {
+    UsersStage::with(|parts| Parts { databases: databases(&parts, cap, idle), ..parts }).await
 }
 
 fn databases(parts: &Parts, cap: usize, idle: Duration) -> TenantDatabases {
@@ -25,13 +25,13 @@ fn databases(parts: &Parts, cap: usize, idle: Duration) -> TenantDatabases {
     TenantDatabases::connect(&Clusters::single(config.url.clone()), &config).unwrap()
 }
 
-async fn tenants(stage: &Stage, count: usize) -> Vec<Tenant> {
+async fn tenants(stage: &UsersStage, count: usize) -> Vec<Tenant> {
     stream::iter(0..count).map(|_| stage.tenant(None)).buffered(4).collect().await
 }
 
-/// Connections that the functions have to the databases of tenants. One that was closed just now may still be seen, as the
-/// server takes a moment to notice.
-async fn open(stage: &Stage, tenants: &[Tenant]) -> usize {
+/// The number of open connections to the databases of tenants. The lowest of three counts, because the server takes a moment to
+/// notice that a connection was closed.
+async fn open(stage: &UsersStage, tenants: &[Tenant]) -> usize {
     let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = ANY($1) AND usename <> current_user";
     let names: Vec<&str> = tenants.iter().map(|tenant| &*tenant.database).collect();
     let mut least = usize::MAX;
@@ -47,7 +47,7 @@ async fn open(stage: &Stage, tenants: &[Tenant]) -> usize {
 }
 
 #[tokio::test]
-async fn a_hundred_tenants_in_turn_and_all_at_once_take_no_more_connections_than_the_cap() {
+async fn requests_for_a_hundred_tenants_use_no_more_connections_than_the_limit() {
     let stage = stage(CAP, Duration::from_mins(1)).await;
     let tenants = tenants(&stage, 100).await;
     let mut most = 0;
@@ -55,7 +55,7 @@ async fn a_hundred_tenants_in_turn_and_all_at_once_take_no_more_connections_than
         assert_eq!(stage.list(tenant, &[]).await.len(), 1);
         most = most.max(open(&stage, &tenants).await);
     }
-    assert_eq!(most, CAP, "idle connections are kept, up to the cap");
+    assert_eq!(most, CAP, "idle connections are kept, up to the limit");
     let done = std::sync::atomic::AtomicBool::new(false);
     let watch = async {
         let mut most = 0;
@@ -65,12 +65,12 @@ async fn a_hundred_tenants_in_turn_and_all_at_once_take_no_more_connections_than
         }
         most
     };
-    let ask = async {
+    let requests = async {
         let answers = join_all(tenants.iter().map(|tenant| stage.ask(tenant, &[]))).await;
         done.store(true, std::sync::atomic::Ordering::Relaxed);
         answers
     };
-    let (answers, most) = tokio::join!(ask, watch);
+    let (answers, most) = tokio::join!(requests, watch);
     for answer in &answers {
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
     }
@@ -79,7 +79,7 @@ async fn a_hundred_tenants_in_turn_and_all_at_once_take_no_more_connections_than
 }
 
 #[tokio::test]
-async fn a_tenant_that_is_asked_about_again_is_answered_on_the_same_connection() {
+async fn requests_for_one_tenant_reuse_its_connection() {
     let stage = stage(CAP, Duration::from_mins(1)).await;
     let tenants = tenants(&stage, 2).await;
     let pids = async || {
@@ -98,7 +98,7 @@ async fn a_tenant_that_is_asked_about_again_is_answered_on_the_same_connection()
 }
 
 #[tokio::test]
-async fn connections_that_nobody_uses_are_closed_by_the_function_and_if_it_is_frozen_by_the_server() {
+async fn idle_connections_are_closed_by_the_function_or_by_the_server_if_it_is_frozen() {
     let stage = stage(CAP, Duration::from_secs(1)).await;
     let tenants = tenants(&stage, 3).await;
     for tenant in &tenants {
@@ -106,26 +106,26 @@ async fn connections_that_nobody_uses_are_closed_by_the_function_and_if_it_is_fr
     }
     assert_eq!(open(&stage, &tenants).await, 3);
     sleep(Duration::from_millis(1200)).await;
-    // Whoever is asked about next clears away those of the others.
+    // The next request closes the idle connections to other databases.
     stage.list(&tenants[0], &[]).await;
     sleep(Duration::from_millis(50)).await;
     assert_eq!(open(&stage, &tenants).await, 1);
-    // Nobody is asked about any more: the server ends what is left.
+    // Without further requests, as in a frozen process, the server closes the last one.
     let begun = Instant::now();
     while open(&stage, &tenants).await > 0 {
-        assert!(begun.elapsed() < Duration::from_secs(5), "it is never closed");
+        assert!(begun.elapsed() < Duration::from_secs(5), "the connection was not closed");
         sleep(Duration::from_millis(50)).await;
     }
-    assert_eq!(stage.list(&tenants[0], &[]).await.len(), 1, "it is opened again");
+    assert_eq!(stage.list(&tenants[0], &[]).await.len(), 1, "a new connection is opened");
 }
 
 #[tokio::test]
-async fn requests_about_one_tenant_leave_half_of_the_connections_to_the_others() {
+async fn requests_for_one_tenant_leave_half_of_the_connections_to_other_tenants() {
     let stage = stage(CAP, Duration::from_mins(1)).await;
     let tenants = tenants(&stage, 2).await;
     let inside = stage.inside(&tenants[0]).await;
     inside.batch_execute("BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE").await.unwrap();
-    let held_up = join_all((0..12).map(|_| stage.ask(&tenants[0], &[])));
+    let delayed = join_all((0..12).map(|_| stage.ask(&tenants[0], &[])));
     let others = async {
         sleep(Duration::from_millis(500)).await;
         let begun = Instant::now();
@@ -136,13 +136,13 @@ async fn requests_about_one_tenant_leave_half_of_the_connections_to_the_others()
         inside.batch_execute("ROLLBACK").await.unwrap();
         took
     };
-    let (held_up, took) = tokio::join!(held_up, others);
-    assert!(took < Duration::from_secs(2), "the others took {took:?}");
-    assert!(held_up.iter().all(|answer| answer.status == StatusCode::OK));
+    let (delayed, took) = tokio::join!(delayed, others);
+    assert!(took < Duration::from_secs(2), "the other tenant took {took:?}");
+    assert!(delayed.iter().all(|answer| answer.status == StatusCode::OK));
 }
 
 #[tokio::test]
-async fn a_cap_of_one_still_answers_everyone() {
+async fn a_limit_of_one_connection_still_serves_every_request() {
     let stage = stage(1, Duration::from_mins(1)).await;
     let tenants = tenants(&stage, 4).await;
     let answers = join_all(tenants.iter().chain(&tenants).map(|tenant| stage.ask(tenant, &[]))).await;

@@ -1,4 +1,4 @@
-//! A tenant's database that is gone or hangs is that tenant's matter alone.
+//! A tenant's database that is missing or hangs affects only that tenant.
 
 use std::time::{Duration, Instant};
 
@@ -16,19 +16,19 @@ use tests::{
     variable,
 };
 
-use crate::stage::{Stage, assert_unavailable, request as user};
+use crate::stage::{UsersStage, assert_unavailable, request as user};
 
-/// No request takes longer than this, whatever hangs.
+/// The longest that a request may take when a server hangs.
 const IN_TIME: Duration = Duration::from_secs(7);
 
-/// A stage on which the cluster `far` is reached through a proxy.
-async fn far_stage() -> (Stage, Proxy) {
+/// A stage whose cluster `far` is behind a proxy.
+async fn far_stage() -> (UsersStage, Proxy) {
     let url = variable("POSTGRES_API_URL");
     let host = url.rsplit_once('@').unwrap().1.split('/').next().unwrap().to_owned();
     let proxy = Proxy::to(&host).await;
     let far = SecretString::from(url.replace(&host, &proxy.address));
-    let stage = Stage::with(|parts| {
-        // As in a deployment: other tests are more patient.
+    let stage = UsersStage::with(|parts| {
+        // The timeout of a deployment; other tests use a longer one.
         let config = PostgresConfig { connect_timeout: Duration::from_secs(2), ..parts.health.postgres.clone() };
         let mut clusters = Clusters::single(config.url.clone());
         clusters.0.push(Cluster { name: "far".to_owned(), url: far, ..clusters.0[0].clone() });
@@ -38,7 +38,7 @@ async fn far_stage() -> (Stage, Proxy) {
     (stage, proxy)
 }
 
-async fn move_far(stage: &Stage, tenant: &Tenant) {
+async fn move_far(stage: &UsersStage, tenant: &Tenant) {
     let sql = "UPDATE tenants SET postgres_cluster = 'far' WHERE id = $1";
     stage.owner.execute(sql, &[&tenant.id.0]).await.unwrap();
 }
@@ -50,10 +50,10 @@ async fn timed(request: impl Future<Output = Answer>) -> (Answer, Duration) {
 }
 
 #[tokio::test]
-async fn a_database_that_is_gone_is_503_for_its_tenant_alone() {
-    let stage = Stage::new().await;
+async fn a_missing_database_is_503_for_its_tenant_only() {
+    let stage = UsersStage::new().await;
     let (gone, other) = (stage.tenant(None).await, stage.tenant(None).await);
-    // With a connection that is open, and without one.
+    // With an open connection, and without one.
     stage.list(&gone, &[]).await;
     for api in [&stage.api, &Api::of(&stage.world).await] {
         stage.drop_database(&gone).await;
@@ -66,13 +66,13 @@ async fn a_database_that_is_gone_is_503_for_its_tenant_alone() {
         assert_eq!(api.get(&format!("/users?tenant_id={}", other.id)).await.status, StatusCode::OK);
         assert_eq!(api.get("/tenants").await.status, StatusCode::OK);
     }
-    // Nothing was changed, and that is known.
+    // The audit log records that nothing was changed.
     assert_eq!(stage.outcomes(&gone).await, ["intended", "failed", "intended", "failed"]);
 }
 
 #[tokio::test]
-async fn a_cluster_that_is_not_configured_is_503_for_its_tenants_alone() {
-    let stage = Stage::new().await;
+async fn a_cluster_that_is_not_configured_is_503_for_its_tenants_only() {
+    let stage = UsersStage::new().await;
     let (lost, other) = (stage.tenant(None).await, stage.tenant(None).await);
     let sql = "UPDATE tenants SET postgres_cluster = 'nowhere' WHERE id = $1";
     stage.owner.execute(sql, &[&lost.id.0]).await.unwrap();
@@ -81,7 +81,7 @@ async fn a_cluster_that_is_not_configured_is_503_for_its_tenants_alone() {
 }
 
 #[tokio::test]
-async fn a_server_that_stops_answering_is_503_in_time_and_holds_up_no_tenant_of_another() {
+async fn a_hanging_server_is_503_in_time_and_does_not_delay_tenants_of_another_server() {
     let (stage, proxy) = far_stage().await;
     let (warm, cold, other) = (stage.tenant(None).await, stage.tenant(None).await, stage.tenant(None).await);
     for tenant in [&warm, &cold] {
@@ -110,14 +110,14 @@ async fn a_server_that_stops_answering_is_503_in_time_and_holds_up_no_tenant_of_
         }
         proxy.set(Mode::Pass);
         assert_eq!(stage.list(&warm, &[]).await.len(), 1);
-        // One that had no connection may have to wait until those who still try have given up.
+        // A tenant without a connection may have to wait until earlier attempts to connect have failed.
         assert_eq!(stage.list(&cold, &[]).await.len(), 1);
     }
 }
 
 #[tokio::test]
 async fn a_table_that_is_locked_is_503_in_time() {
-    let stage = Stage::new().await;
+    let stage = UsersStage::new().await;
     let (locked, other) = (stage.tenant(None).await, stage.tenant(None).await);
     let holder = stage.inside(&locked).await;
     holder.batch_execute("SET idle_in_transaction_session_timeout = 0; BEGIN; LOCK TABLE users").await.unwrap();
@@ -130,7 +130,7 @@ async fn a_table_that_is_locked_is_503_in_time() {
 }
 
 #[tokio::test]
-async fn a_connection_that_was_cut_while_it_was_idle_is_nobodys_matter() {
+async fn a_connection_that_was_cut_while_idle_is_replaced() {
     let (stage, proxy) = far_stage().await;
     let tenant = stage.tenant(None).await;
     move_far(&stage, &tenant).await;
@@ -142,7 +142,7 @@ async fn a_connection_that_was_cut_while_it_was_idle_is_nobodys_matter() {
 }
 
 #[tokio::test]
-async fn a_commit_that_is_not_answered_leaves_an_intent_without_an_outcome() {
+async fn a_commit_whose_response_is_lost_leaves_an_intent_without_an_outcome() {
     let (stage, proxy) = far_stage().await;
     let tenant = stage.tenant(None).await;
     move_far(&stage, &tenant).await;
@@ -151,7 +151,7 @@ async fn a_commit_that_is_not_answered_leaves_an_intent_without_an_outcome() {
     let (added, took) = timed(stage.add(&tenant, "budi@kopi.example")).await;
     assert_unavailable(&added);
     assert!(took < IN_TIME, "it took {took:?}");
-    // It was done, and nobody claims that it was not.
+    // The commit succeeded, so no outcome claims that it failed.
     assert_eq!(stage.count(&tenant, "SELECT FROM users WHERE email = 'budi@kopi.example'").await, 1);
     assert_eq!(stage.outcomes(&tenant).await, ["intended"]);
     proxy.set(Mode::Pass);
@@ -159,7 +159,7 @@ async fn a_commit_that_is_not_answered_leaves_an_intent_without_an_outcome() {
 }
 
 #[tokio::test]
-async fn a_request_that_was_cut_off_after_its_commit_is_finished_by_the_same_request() {
+async fn a_request_cut_off_after_its_commit_is_finished_by_its_repetition() {
     let (stage, proxy) = far_stage().await;
     let tenant = stage.tenant(Some(2)).await;
     move_far(&stage, &tenant).await;
@@ -172,7 +172,7 @@ async fn a_request_that_was_cut_off_after_its_commit_is_finished_by_the_same_req
     assert_unavailable(&add("budi@kopi.example").await);
     assert_eq!(stage.outcomes(&tenant).await, ["intended"]);
     proxy.set(Mode::Pass);
-    // Another body is another request, and the seat is taken.
+    // Another body is another request, and no seat is free.
     assert_eq!(add("siti@kopi.example").await.status, StatusCode::CONFLICT);
     let finished = add("budi@kopi.example").await;
     assert_eq!(
@@ -189,7 +189,7 @@ async fn a_request_that_was_cut_off_after_its_commit_is_finished_by_the_same_req
 }
 
 #[tokio::test]
-async fn a_commit_that_is_never_sent_changes_nothing() {
+async fn a_request_cut_off_before_its_commit_changes_nothing() {
     let (stage, proxy) = far_stage().await;
     let tenant = stage.tenant(None).await;
     move_far(&stage, &tenant).await;

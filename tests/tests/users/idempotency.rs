@@ -1,19 +1,19 @@
-//! The same request twice adds one user.
+//! A repeated request creates one user.
 
 use futures::future::join_all;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tests::{Answer, api::answer};
 
-use crate::stage::{Stage, request};
+use crate::stage::{UsersStage, request};
 
-async fn add(stage: &Stage, key: &str, body: &Value) -> Answer {
+async fn add(stage: &UsersStage, key: &str, body: &Value) -> Answer {
     answer(stage.api.request(Method::POST, "/users").header("idempotency-key", key).json(body)).await
 }
 
 #[tokio::test]
-async fn a_request_with_the_same_key_is_answered_again_and_done_once() {
-    let stage = Stage::new().await;
+async fn a_repeated_request_gets_the_stored_response_and_creates_one_user() {
+    let stage = UsersStage::new().await;
     let tenant = stage.tenant(None).await;
     let body = request(&tenant, "budi@kopi.example");
     let first = add(&stage, "key-1", &body).await;
@@ -29,8 +29,8 @@ async fn a_request_with_the_same_key_is_answered_again_and_done_once() {
 }
 
 #[tokio::test]
-async fn of_several_at_once_with_the_same_key_one_is_done() {
-    let stage = Stage::new().await;
+async fn of_concurrent_requests_with_the_same_key_one_is_executed() {
+    let stage = UsersStage::new().await;
     let tenant = stage.tenant(None).await;
     let body = request(&tenant, "budi@kopi.example");
     let answers = join_all((0..8).map(|_| add(&stage, "key-1", &body))).await;
@@ -45,8 +45,8 @@ async fn of_several_at_once_with_the_same_key_one_is_done() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_not_kept_and_the_key_is_free_again() {
-    let stage = Stage::new().await;
+async fn a_refusal_is_not_stored_and_the_key_can_be_used_again() {
+    let stage = UsersStage::new().await;
     let tenant = stage.tenant(Some(1)).await;
     let body = request(&tenant, "budi@kopi.example");
     assert_eq!(add(&stage, "key-1", &body).await.status, StatusCode::CONFLICT);

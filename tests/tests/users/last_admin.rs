@@ -1,16 +1,16 @@
-//! A tenant is never left without an active admin.
+//! A tenant always keeps an active admin.
 
 use futures::future::join_all;
 use reqwest::StatusCode;
 use serde_json::json;
 
-use crate::stage::Stage;
+use crate::stage::UsersStage;
 
 const ACTIVE_ADMINS: &str = "SELECT FROM users WHERE role = 'admin' AND status = 'active'";
 
 #[tokio::test]
-async fn the_last_active_admin_can_be_neither_demoted_nor_deactivated() {
-    let stage = Stage::new().await;
+async fn the_last_active_admin_cannot_be_demoted_or_deactivated() {
+    let stage = UsersStage::new().await;
     let tenant = stage.tenant(None).await;
     stage.added(&tenant, "budi@kopi.example", "supervisor").await;
     let former = stage.added(&tenant, "siti@kopi.example", "admin").await;
@@ -23,7 +23,7 @@ async fn the_last_active_admin_can_be_neither_demoted_nor_deactivated() {
         assert_eq!(refused.status, StatusCode::CONFLICT, "{patch}: {}", refused.text);
         assert!(refused.text.contains("last active admin"), "{}", refused.text);
     }
-    // Whoever is deactivated is no admin to anyone, and may be made something else.
+    // A deactivated admin does not count as an active one, so their role can change.
     assert_eq!(stage.change(&tenant, former, &json!({"role": "agent"})).await.status, StatusCode::OK);
     assert_eq!(stage.change(&tenant, tenant.admin, &json!({"full_name": "Sari"})).await.status, StatusCode::OK);
     assert_eq!(
@@ -35,8 +35,8 @@ async fn the_last_active_admin_can_be_neither_demoted_nor_deactivated() {
 }
 
 #[tokio::test]
-async fn of_admins_who_are_all_removed_at_once_one_stays() {
-    let stage = Stage::new().await;
+async fn when_all_admins_are_removed_concurrently_one_stays() {
+    let stage = UsersStage::new().await;
     let tenant = stage.tenant(None).await;
     let mut admins = vec![tenant.admin.to_string()];
     for number in 0..7 {

@@ -1,14 +1,14 @@
-//! The list: its order, its pages, its filters, and whose it is.
+//! Listing users: order, pages, filters, and the tenants whose users can be listed.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use shared::types::TenantId;
 use tests::{Tenant, api::answer};
 
-use crate::stage::{PASSWORD, Stage, emails};
+use crate::stage::{PASSWORD, UsersStage, emails};
 
-/// 24 users after the admin, a minute each after the one before, of every role and status, and with every kind of presence.
-async fn crowd(stage: &Stage, tenant: &Tenant) {
+/// Inserts 24 users, a minute apart, with every role, status and kind of presence.
+async fn crowd(stage: &UsersStage, tenant: &Tenant) {
     stage
         .inside(tenant)
         .await
@@ -18,7 +18,7 @@ async fn crowd(stage: &Stage, tenant: &Tenant) {
                     (ARRAY['admin', 'supervisor', 'agent'])[1 + n % 3],
                     CASE WHEN n % 4 = 0 THEN 'deactivated' ELSE 'active' END,
                     CASE WHEN n % 2 = 0 THEN now() - interval '1 hour' END,
-                    -- None, one that has expired, one that lasts.
+                    -- No presence, an expired one, a current one.
                     (ARRAY[NULL, now() - interval '1 s', now() + interval '1 hour'])[1 + n / 8],
                     timestamptz '2026-02-01' + n * interval '1 min'
              FROM generate_series(0, 23) AS n",
@@ -28,8 +28,8 @@ async fn crowd(stage: &Stage, tenant: &Tenant) {
 }
 
 #[tokio::test]
-async fn users_are_listed_newest_first_page_by_page_with_all_that_is_known_of_them() {
-    let stage = Stage::new().await;
+async fn users_are_listed_newest_first_in_pages_with_all_fields() {
+    let stage = UsersStage::new().await;
     let tenant = stage.tenant(None).await;
     crowd(&stage, &tenant).await;
     let all = stage.list(&tenant, &[]).await;
@@ -64,8 +64,8 @@ async fn users_are_listed_newest_first_page_by_page_with_all_that_is_known_of_th
 }
 
 #[tokio::test]
-async fn filters_narrow_the_list_and_presence_expires() {
-    let stage = Stage::new().await;
+async fn filters_restrict_the_list_and_presence_expires() {
+    let stage = UsersStage::new().await;
     let tenant = stage.tenant(None).await;
     crowd(&stage, &tenant).await;
     let all = stage.list(&tenant, &[]).await;
@@ -77,7 +77,7 @@ async fn filters_narrow_the_list_and_presence_expires() {
     for status in ["active", "deactivated"] {
         assert_eq!(stage.list(&tenant, &[("status", status)]).await, matching(&|user| user["status"] == status));
     }
-    // Of those whose presence lasts, numbers 16 to 23, two are deactivated.
+    // Numbers 16 to 23 have a current presence; two of them are deactivated.
     let online = stage.list(&tenant, &[("is_online", "true")]).await;
     assert_eq!(online, matching(&|user| user["is_online"] == true));
     assert_eq!(emails(&online), [23, 22, 21, 19, 18, 17].map(|n| format!("user{n}@kopi.example")),);
@@ -89,8 +89,8 @@ async fn filters_narrow_the_list_and_presence_expires() {
 }
 
 #[tokio::test]
-async fn every_fault_of_the_parameters_is_told_at_once() {
-    let stage = Stage::new().await;
+async fn a_response_lists_every_invalid_parameter() {
+    let stage = UsersStage::new().await;
     let tenant = stage.tenant(None).await;
     let none = stage.api.get("/users").await;
     assert_eq!((none.status, none.faults()), (StatusCode::BAD_REQUEST, vec!["tenant_id".to_owned()]));
@@ -101,7 +101,7 @@ async fn every_fault_of_the_parameters_is_told_at_once() {
     assert_eq!(bad.faults(), places);
     let page = stage.api.get("/tenants?limit=1").await;
     let other = page.header("link").split("cursor=").nth(1).map(|rest| rest.split('>').next().unwrap().to_owned());
-    // One tenant has no next page, so a cursor of that list is made of another.
+    // A list of one tenant has no next page. With a second tenant it has one, and a cursor.
     assert_eq!(other, None);
     stage.tenant(None).await;
     let page = stage.api.get("/tenants?limit=1").await;
@@ -112,7 +112,7 @@ async fn every_fault_of_the_parameters_is_told_at_once() {
 
 #[tokio::test]
 async fn a_tenant_that_is_unknown_is_404_and_one_that_is_not_active_is_409_naming_its_status() {
-    let stage = Stage::new().await;
+    let stage = UsersStage::new().await;
     let tenant = stage.tenant(None).await;
     let unknown = Tenant::of(TenantId::generate());
     let requests = async |tenant: &Tenant| {
@@ -146,14 +146,14 @@ async fn a_tenant_that_is_unknown_is_404_and_one_that_is_not_active_is_409_namin
         assert_eq!(refused.status, StatusCode::CONFLICT, "{}", refused.text);
         assert!(refused.text.contains("no databases"), "{}", refused.text);
     }
-    // Refused before anything was begun, so nothing is told of it.
+    // Refused before the intent, so the audit log contains nothing.
     assert_eq!(stage.audit(&tenant).await, []);
     assert_eq!(stage.count(&tenant, "SELECT FROM users").await, 1);
 }
 
 #[tokio::test]
 async fn a_user_of_another_tenant_is_not_found() {
-    let stage = Stage::new().await;
+    let stage = UsersStage::new().await;
     let (ours, theirs) = (stage.tenant(None).await, stage.tenant(None).await);
     let refused = stage.change(&ours, theirs.admin, &json!({"full_name": "Someone"})).await;
     assert_eq!(refused.status, StatusCode::NOT_FOUND, "{}", refused.text);
@@ -161,9 +161,12 @@ async fn a_user_of_another_tenant_is_not_found() {
     assert_eq!(stage.audit(&ours).await, []);
     let malformed = stage.change(&ours, "sari", &json!({"full_name": "Someone"})).await;
     assert_eq!((malformed.status, malformed.faults()), (StatusCode::BAD_REQUEST, vec!["id".to_owned()]));
-    let nobodys = answer(
+    let without_tenant = answer(
         stage.api.request(Method::PATCH, &format!("/users/{}", ours.admin)).json(&json!({"full_name": "Someone"})),
     )
     .await;
-    assert_eq!((nobodys.status, nobodys.faults()), (StatusCode::BAD_REQUEST, vec!["tenant_id".to_owned()]));
+    assert_eq!(
+        (without_tenant.status, without_tenant.faults()),
+        (StatusCode::BAD_REQUEST, vec!["tenant_id".to_owned()])
+    );
 }

@@ -1,7 +1,7 @@
-//! Users of tenants on the real servers: how they are listed and searched, added and changed, what is told of it, and what
-//! cannot hold anyone else up.
+//! Users of tenants, on real servers: listing, searching, creating, updating, the events and audit entries about it, and faults
+//! of a tenant's database.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod adding;
 mod changing;
@@ -11,6 +11,6 @@ mod idempotency;
 mod last_admin;
 mod listing;
 mod migrating;
+mod recording;
 mod searching;
 mod stage;
-mod telling;

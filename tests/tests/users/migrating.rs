@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use tests::Tenant;
 
-use crate::stage::{Stage, emails};
+use crate::stage::{UsersStage, emails};
 
 /// The current schema and one more version, which adds a table, and a column to a table in use.
 fn next_schema() -> TenantSchema {
@@ -23,7 +23,7 @@ fn next_schema() -> TenantSchema {
 }
 
 /// Recreates the database of a tenant, as of the current schema.
-async fn recreate_database(stage: &Stage, tenant: &Tenant) {
+async fn recreate_database(stage: &UsersStage, tenant: &Tenant) {
     let template = tenant_template(TENANT_SCHEMA_VERSION);
     stage.sql(&format!("CREATE DATABASE {} TEMPLATE {template} OWNER landlord_provisioner", tenant.database)).await;
     let first = "INSERT INTO users (id, email, full_name, role)
@@ -32,24 +32,24 @@ async fn recreate_database(stage: &Stage, tenant: &Tenant) {
 }
 
 /// Whether the database of a tenant has the table that the next schema adds.
-async fn has_notes(stage: &Stage, tenant: &Tenant) -> bool {
+async fn has_notes(stage: &UsersStage, tenant: &Tenant) -> bool {
     let sql = "SELECT to_regclass('notes') IS NOT NULL";
     tenant.inside(&stage.world).await.query_one(sql, &[]).await.unwrap().get(0)
 }
 
-async fn migrate(stage: &Stage) -> migrate_platform::TenantMigrations {
+async fn migrate(stage: &UsersStage) -> migrate_platform::TenantMigrations {
     let owner = PostgresConfig { connect_timeout: std::time::Duration::from_secs(5), ..stage.world.owner() };
     migrate_platform::run(&owner, &Clusters::single(owner.url.clone()), &next_schema(), None).await.unwrap().tenants
 }
 
-async fn versions(stage: &Stage) -> BTreeMap<Uuid, (i32, i64)> {
+async fn versions(stage: &UsersStage) -> BTreeMap<Uuid, (i32, i64)> {
     let rows = stage.owner.query("SELECT id, schema_version, revision FROM tenants", &[]).await.unwrap();
     rows.iter().map(|row| (row.get(0), (row.get(1), row.get(2)))).collect()
 }
 
 #[tokio::test]
 async fn outdated_tenants_are_migrated_and_an_unreachable_one_is_reported_and_migrated_by_the_next_run() {
-    let stage = Stage::new().await;
+    let stage = UsersStage::new().await;
     let (one, lost, two) = (stage.tenant(Some(5)).await, stage.tenant(Some(5)).await, stage.tenant(Some(5)).await);
     let new = stage.tenant(None).await;
     stage.sql(&format!("UPDATE tenants SET schema_version = 2 WHERE id = '{}'", new.id)).await;
@@ -83,7 +83,7 @@ async fn outdated_tenants_are_migrated_and_an_unreachable_one_is_reported_and_mi
 
 #[tokio::test]
 async fn a_database_migrated_by_an_interrupted_run_only_gets_its_version_recorded() {
-    let stage = Stage::new().await;
+    let stage = UsersStage::new().await;
     let tenant = stage.tenant(Some(5)).await;
     assert_eq!(migrate(&stage).await.migrated, 1);
     stage.sql("UPDATE tenants SET schema_version = 1").await;
@@ -95,7 +95,7 @@ async fn a_database_migrated_by_an_interrupted_run_only_gets_its_version_recorde
 
 #[tokio::test]
 async fn a_locked_database_is_left_for_the_next_run_and_does_not_delay_the_others() {
-    let stage = Stage::new().await;
+    let stage = UsersStage::new().await;
     let (busy, idle) = (stage.tenant(Some(5)).await, stage.tenant(Some(5)).await);
     let worker = stage.inside(&busy).await;
     worker

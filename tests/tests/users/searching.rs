@@ -1,4 +1,4 @@
-//! The search: a literal substring, without regard to case, and without reading everyone.
+//! Searching users: a literal substring, regardless of case, without reading the whole table.
 
 use std::time::{Duration, Instant};
 
@@ -12,11 +12,11 @@ use shared::{
 
 use tests::Tenant;
 
-use crate::stage::{Stage, emails};
+use crate::stage::{UsersStage, emails};
 
 #[tokio::test]
-async fn a_search_is_a_literal_substring_of_address_or_name_without_regard_to_case() {
-    let stage = Stage::new().await;
+async fn a_search_finds_a_literal_substring_of_e_mail_address_or_name_regardless_of_case() {
+    let stage = UsersStage::new().await;
     let tenant = stage.tenant(None).await;
     let names = [
         "Ana 100% Kopi",
@@ -68,7 +68,7 @@ async fn a_search_is_a_literal_substring_of_address_or_name_without_regard_to_ca
         "nobody at all",
         "adm",
         "example",
-        // No match reaches from the address into the name.
+        // No match spans the e-mail address and the name.
         "exampleana",
         "example ana",
     ];
@@ -85,7 +85,7 @@ async fn a_search_is_a_literal_substring_of_address_or_name_without_regard_to_ca
 
 #[tokio::test]
 async fn a_search_that_is_too_long_or_invisible_is_refused() {
-    let stage = Stage::new().await;
+    let stage = UsersStage::new().await;
     let tenant = stage.tenant(None).await;
     for bad in [&*"x".repeat(10 * 1024), &*"%".repeat(10 * 1024), &*"x".repeat(121), "a\nb", "a\u{202e}b", "\0", "   "]
     {
@@ -96,10 +96,10 @@ async fn a_search_that_is_too_long_or_invisible_is_refused() {
     assert_eq!(stage.list(&tenant, &[("search", "")]).await.len(), 1);
 }
 
-/// 100,000 users, whose names are of letters that random hexadecimal digits are mapped to.
-async fn crowd(stage: &Stage, tenant: &Tenant) {
+/// Inserts 100,000 users whose names are random letters.
+async fn crowd(stage: &UsersStage, tenant: &Tenant) {
     let inside = stage.inside(tenant).await;
-    // It may take longer than a request may.
+    // The statement may take longer than the timeout of a request.
     inside.batch_execute("SET statement_timeout = 0").await.unwrap();
     inside
         .batch_execute(
@@ -112,11 +112,11 @@ async fn crowd(stage: &Stage, tenant: &Tenant) {
         )
         .await
         .unwrap();
-    inside.batch_execute("VACUUM (ANALYZE) agents").await.unwrap();
+    inside.batch_execute("VACUUM (ANALYZE) users").await.unwrap();
 }
 
-/// The plan of the very statement that gives a page, with the settings of the very session.
-async fn plan(stage: &Stage, tenant: &Tenant, search: Option<&str>) -> String {
+/// The plan of the statement that reads a page, in a session with the function's settings.
+async fn plan(stage: &UsersStage, tenant: &Tenant, search: Option<&str>) -> String {
     let databases = TenantDatabases::connect(&Clusters::single(stage.world.api().url), &stage.world.api()).unwrap();
     let connection = databases.get("main", &tenant.database).await.unwrap();
     let filter = UserFilter { search: search.map(|text| SearchText::parse(text).unwrap()), ..UserFilter::default() };
@@ -131,8 +131,8 @@ async fn plan(stage: &Stage, tenant: &Tenant, search: Option<&str>) -> String {
 }
 
 #[tokio::test]
-async fn among_100_000_users_a_search_reads_an_index_and_a_short_one_is_answered_in_time() {
-    let stage = Stage::new().await;
+async fn among_100_000_users_a_search_uses_an_index_and_a_short_text_is_fast_enough() {
+    let stage = UsersStage::new().await;
     let tenant = stage.tenant(None).await;
     crowd(&stage, &tenant).await;
     for rare in ["xyl", "Quartz", "user77777", "XYLIA q"] {
@@ -140,7 +140,7 @@ async fn among_100_000_users_a_search_reads_an_index_and_a_short_one_is_answered
         assert!(plan.contains("Bitmap Index Scan on users_search"), "{rare}\n{plan}");
         assert!(!plan.contains("Seq Scan"), "{rare}\n{plan}");
     }
-    // What everyone has is found among the newest.
+    // A text that all users contain is found among the newest.
     for common in [Some("kopi"), Some("ser"), None] {
         let plan = plan(&stage, &tenant, common).await;
         assert!(plan.contains("Index Scan using users_newest"), "{common:?}\n{plan}");
@@ -157,7 +157,7 @@ async fn among_100_000_users_a_search_reads_an_index_and_a_short_one_is_answered
         assert_eq!(users.len(), found, "{search:?}");
         assert!(took < Duration::from_secs(2), "{search:?} took {took:?}");
     }
-    // Nobody, or hardly anybody, is any of these.
+    // No user, or a single one, matches these.
     for (filter, found) in [(("role", "admin"), 1), (("status", "deactivated"), 0), (("is_online", "true"), 0)] {
         let begun = Instant::now();
         assert_eq!(stage.list(&tenant, &[filter]).await.len(), found, "{filter:?}");

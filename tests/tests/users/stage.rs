@@ -1,4 +1,4 @@
-//! What every test of users needs: tenants with a PostgreSQL database each, cloned as a provisioned one is.
+//! The fixture of these tests: tenants with PostgreSQL databases, cloned as for a provisioned tenant.
 
 use std::time::Duration;
 
@@ -8,37 +8,37 @@ use shared::{clients::postgres::connect_once, config::PostgresConfig};
 use tests::{Answer, Api, Tenant, World, api::Parts};
 use tokio_postgres::Client;
 
-/// A password that nobody guesses.
+/// A password that passes the strength check.
 pub(crate) const PASSWORD: &str = "tidal-mango-orbit-42";
 
-/// One test's stage.
-pub(crate) struct Stage {
+/// The servers, API and database connection of one test.
+pub(crate) struct UsersStage {
     pub(crate) world: World,
     pub(crate) api: Api,
     pub(crate) owner: Client,
 }
 
-impl Stage {
+impl UsersStage {
     pub(crate) async fn new() -> Self {
         Self::with(|parts| parts).await
     }
 
-    /// With other parts in some places.
+    /// With some parts replaced.
     pub(crate) async fn with(change: impl FnOnce(Parts) -> Parts) -> Self {
         shared::telemetry::init();
         let world = Box::pin(World::new()).await;
         let api = Api::with(&change(Parts::of(&world))).await;
-        // A busy machine takes its time to make a database, and to drop one.
+        // Creating or dropping a database takes long on a busy machine.
         let patient = PostgresConfig { statement_timeout: Duration::from_mins(5), ..world.owner() };
         Self { api, owner: connect_once(&patient, None).await.unwrap(), world }
     }
 
-    /// An active tenant that may have so many users, with one: an admin.
+    /// Creates an active tenant with one user, an admin.
     pub(crate) async fn tenant(&self, max_agents: Option<i64>) -> Tenant {
         Tenant::new(&self.world, &self.owner, max_agents).await
     }
 
-    /// Drops a tenant's database, whoever is connected to it.
+    /// Drops a tenant's database, after ending all connections to it.
     pub(crate) async fn drop_database(&self, tenant: &Tenant) {
         let sessions = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = $1";
         let functions = connect_once(&self.world.api(), None).await.unwrap();
@@ -46,12 +46,12 @@ impl Stage {
         self.sql(&format!("DROP DATABASE IF EXISTS {}", tenant.database)).await;
     }
 
-    /// A connection to a tenant's database, with every right.
+    /// A connection to a tenant's database with all privileges.
     pub(crate) async fn inside(&self, tenant: &Tenant) -> Client {
         tenant.inside(&self.world).await
     }
 
-    /// The one number that a query gives in a tenant's database.
+    /// The number of rows that a query returns in a tenant's database.
     pub(crate) async fn count(&self, tenant: &Tenant, sql: &str) -> i64 {
         let sql = format!("SELECT count(*) FROM ({sql}) AS rows");
         self.inside(tenant).await.query_one(&sql, &[]).await.unwrap().get(0)
@@ -62,26 +62,26 @@ impl Stage {
         self.owner.batch_execute(sql).await.unwrap();
     }
 
-    /// What is asked of a tenant's users.
+    /// Lists a tenant's users.
     pub(crate) async fn ask(&self, tenant: &Tenant, query: &[(&str, &str)]) -> Answer {
         let mut url = Url::parse("http://landlord.example/users").unwrap();
         url.query_pairs_mut().append_pair("tenant_id", &tenant.id.to_string()).extend_pairs(query);
         self.api.get(&format!("/users?{}", url.query().unwrap())).await
     }
 
-    /// The same, which must be there.
+    /// Lists a tenant's users, and expects success.
     pub(crate) async fn list(&self, tenant: &Tenant, query: &[(&str, &str)]) -> Vec<Value> {
         let answer = self.ask(tenant, query).await;
         assert_eq!(answer.status, StatusCode::OK, "{query:?}: {}", answer.text);
         answer.json.as_array().unwrap().clone()
     }
 
-    /// Asks for another user.
+    /// Creates a user.
     pub(crate) async fn add(&self, tenant: &Tenant, email: &str) -> Answer {
         self.api.post("/users", &request(tenant, email)).await
     }
 
-    /// Adds a user, who must be accepted.
+    /// Creates a user, and expects success.
     pub(crate) async fn added(&self, tenant: &Tenant, email: &str, role: &str) -> Value {
         let mut body = request(tenant, email);
         body["role"] = json!(role);
@@ -90,12 +90,12 @@ impl Stage {
         answer.json
     }
 
-    /// Asks for a change of a user.
+    /// Updates a user.
     pub(crate) async fn change(&self, tenant: &Tenant, user: impl std::fmt::Display, patch: &Value) -> Answer {
         self.api.patch(&format!("/users/{user}?tenant_id={}", tenant.id), patch).await
     }
 
-    /// The audit entries of a tenant, oldest first: action, outcome, whether it names the intent before it, details.
+    /// The audit entries of a tenant, oldest first: action, outcome, whether it refers to the intent before it, details.
     pub(crate) async fn audit(&self, tenant: &Tenant) -> Vec<(String, String, bool, Value)> {
         let sql = "SELECT action, outcome, intent_id IS NOT NULL AND intent_id = lag(id) OVER (ORDER BY id), details
                    FROM audit WHERE tenant_id = $1 ORDER BY id";
@@ -108,7 +108,7 @@ impl Stage {
         self.audit(tenant).await.into_iter().map(|(_, outcome, _, _)| outcome).collect()
     }
 
-    /// The events of a tenant that wait in the outbox: type and data.
+    /// The pending events of a tenant in the outbox: type and data.
     pub(crate) async fn events(&self, tenant: &Tenant) -> Vec<(String, Value)> {
         let sql = "SELECT payload ->> 'type', payload -> 'data' FROM outbox
                    WHERE destination = 'event' AND key = $1 ORDER BY id";
@@ -122,7 +122,7 @@ impl Stage {
     }
 }
 
-/// A good request for a user.
+/// A valid request for a user.
 pub(crate) fn request(tenant: &Tenant, email: &str) -> Value {
     json!({
         "tenant_id": tenant.id, "email": email, "full_name": "Budi Santoso", "role": "agent", "password": PASSWORD,
@@ -134,7 +134,7 @@ pub(crate) fn emails(users: &[Value]) -> Vec<&str> {
     users.iter().map(|user| user["email"].as_str().unwrap()).collect()
 }
 
-/// A problem that tells when to come back.
+/// Expects 503 with Retry-After, and no internal details in the text.
 pub(crate) fn assert_unavailable(answer: &Answer) {
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{}", answer.text);
     assert!(!answer.header("retry-after").is_empty(), "{:?}", answer.headers);

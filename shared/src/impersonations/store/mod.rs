@@ -1,33 +1,28 @@
-//! Impersonations: operators who act in the name of agents.
+//! Impersonations in the platform database. All times are the database's, so a function with a wrong clock does no harm.
 //!
-//! One has a row in the platform database and one in the tenant's own ([`record`]). It is live from when both are written
-//! ([`confirm`]) until it ends or expires. All times are the database's: a function whose clock is wrong changes nothing.
-//!
-//! Locks are taken in this order: the operator, tenants by their ids, impersonations. Whoever changes an impersonation holds
-//! the lock on its tenant, so that its events come in order with the tenant's own.
+//! Locks are taken in this order: the super-admin, tenants by their ids, impersonations. A transaction that changes an
+//! impersonation holds the lock on its tenant, so that the events of both are ordered.
 
-pub mod record;
-mod start;
+pub mod start;
+pub mod tenant_record;
 
-use deadpool_postgres::GenericClient;
-pub use start::{Begun, NewImpersonation, START, abandon, begin, confirm};
+use deadpool_postgres::{GenericClient, Transaction};
 use tokio_postgres::Row;
 
 use crate::{
     error::{Error, Result},
     impersonations::{Access, Impersonation},
     revocations::EndReason,
-    types::{Cursor, ImpersonationId, PageLimit, TenantId, UserId},
-};
-use crate::{
     sql::Conditions,
     super_admins::{
         self,
         store::{SuperAdminKey, WithSuperAdminState},
     },
+    types::{Cursor, ImpersonationId, PageLimit, TenantId, UserId},
 };
 
-/// What is shown of an impersonation, whether or not anyone has written down yet that it is over.
+/// The fields of an impersonation. An end that no row records yet (by expiry, by the tenant's status, by the super-admin's)
+/// is derived here.
 macro_rules! columns {
     () => {
         "i.id, i.tenant_id, i.user_id, i.user_email, i.admin_id, i.admin_email, i.access, i.reason, i.ticket, \
@@ -35,7 +30,7 @@ macro_rules! columns {
          coalesce(i.ended_at, CASE WHEN i.expires_at <= now() THEN i.expires_at END), \
          coalesce(i.ended_by, CASE WHEN i.expires_at <= now() THEN 'system' END), i.end_reason, \
          CASE WHEN i.expires_at > now() THEN \
-             CASE WHEN o.status <> 'active' THEN 'tenant_not_active' \
+             CASE WHEN t.status <> 'active' THEN 'tenant_not_active' \
                   WHEN i.admin_id IN (SELECT id::text FROM super_admins WHERE disabled_at IS NOT NULL \
                                       UNION ALL \
                                       SELECT subject FROM super_admins \
@@ -47,28 +42,26 @@ macro_rules! columns {
     };
 }
 
-/// What a list is narrowed to.
+/// Conditions on a list; all must hold.
 #[derive(Debug, Clone, Default)]
 pub struct ImpersonationFilter {
-    /// Only of this tenant.
     pub tenant_id: Option<TenantId>,
-    /// Only by this operator.
+    /// The super-admin.
     pub admin_id: Option<String>,
-    /// Only in the name of this agent.
+    /// The impersonated user.
     pub user_id: Option<UserId>,
-    /// Only those that are live, or that are not.
     pub live: Option<bool>,
 }
 
-/// Those that are live, as far as an index knows.
-const LIVE: &str = "i.ended_at IS NULL AND i.recorded_at IS NOT NULL AND i.expires_at > now() AND o.status = 'active'
+/// The condition for a live impersonation, written so that the partial index serves it.
+const LIVE: &str = "i.ended_at IS NULL AND i.recorded_at IS NOT NULL AND i.expires_at > now() AND t.status = 'active'
                     AND NOT EXISTS (SELECT FROM super_admins
                                     WHERE disabled_at IS NOT NULL AND (id::text = i.admin_id OR subject = i.admin_id))";
 
 const BY_ID: &str =
-    concat!("SELECT ", columns!(), " FROM impersonations i JOIN tenants o ON o.id = i.tenant_id WHERE i.id = $1");
+    concat!("SELECT ", columns!(), " FROM impersonations i JOIN tenants t ON t.id = i.tenant_id WHERE i.id = $1");
 
-/// The impersonation of an id, and what the operator who asks is.
+/// An impersonation, together with the state of the super-admin who requests it.
 pub async fn find_with_super_admin_state(
     client: &impl GenericClient,
     by: SuperAdminKey<'_>,
@@ -77,14 +70,23 @@ pub async fn find_with_super_admin_state(
     super_admins::store::find_with_super_admin_state(client, by, BY_ID, id.0, NOT_FOUND, read).await
 }
 
-/// The impersonation of an id.
 pub async fn find(client: &impl GenericClient, id: ImpersonationId) -> Result<Impersonation> {
     let statement = client.prepare_cached(BY_ID).await?;
     client.query_opt(&statement, &[&id.0]).await?.map_or(Err(NOT_FOUND), |row| read(&row))
 }
 
-/// A page of impersonations, newest first, after `cursor` (by the time at which each started); and one more where the list
-/// goes on.
+/// Locks the tenant of an impersonation.
+pub async fn lock_tenant_of(transaction: &Transaction<'_>, id: ImpersonationId) -> Result<()> {
+    let statement = transaction
+        .prepare_cached(
+            "SELECT FROM tenants WHERE id = (SELECT tenant_id FROM impersonations WHERE id = $1) FOR UPDATE",
+        )
+        .await?;
+    transaction.query_opt(&statement, &[&id.0]).await?.map(drop).ok_or(NOT_FOUND)
+}
+
+/// A page of impersonations after `cursor`, ordered by start, newest first; one row more than `limit` when another page
+/// follows.
 pub async fn list(
     client: &impl GenericClient,
     filter: &ImpersonationFilter,
@@ -120,7 +122,7 @@ pub async fn list(
             concat!(
                 "SELECT ",
                 columns!(),
-                " FROM impersonations i JOIN tenants o ON o.id = i.tenant_id {}
+                " FROM impersonations i JOIN tenants t ON t.id = i.tenant_id {}
                   ORDER BY i.started_at DESC, i.id DESC LIMIT $1"
             ),
             conditions.clause()
@@ -129,13 +131,13 @@ pub async fn list(
     conditions.query(client, &statement, read).await
 }
 
-pub(crate) const NOT_FOUND: Error = Error::NotFound { what: "impersonation" };
+const NOT_FOUND: Error = Error::NotFound { what: "impersonation" };
 
 fn read(row: &Row) -> Result<Impersonation> {
-    let written: Option<EndReason> = row.try_get::<_, Option<&str>>(14)?.map(read_end_reason).transpose()?;
-    let told: Option<EndReason> = row.try_get::<_, Option<&str>>(15)?.map(read_end_reason).transpose()?;
+    let recorded: Option<EndReason> = row.try_get::<_, Option<&str>>(14)?.map(read_end_reason).transpose()?;
+    let derived: Option<EndReason> = row.try_get::<_, Option<&str>>(15)?.map(read_end_reason).transpose()?;
     let recorded_at: Option<time::OffsetDateTime> = row.try_get(11)?;
-    let end_reason = written.or(told);
+    let end_reason = recorded.or(derived);
     let revision: i64 = row.try_get(16)?;
     Ok(Impersonation {
         id: ImpersonationId(row.try_get(0)?),
@@ -154,15 +156,16 @@ fn read(row: &Row) -> Result<Impersonation> {
         ended_at: row.try_get(12)?,
         ended_by: row.try_get(13)?,
         end_reason,
-        // What ends without a change of its row is shown otherwise than before, too.
-        revision: revision * 2 + i64::from(written.is_none() && told.is_some()),
+        // An end that is only derived changes the fields as well, so it has a revision of its own.
+        revision: revision * 2 + i64::from(recorded.is_none() && derived.is_some()),
     })
 }
 
 fn read_access(text: &str) -> Result<Access> {
-    Access::from_text(text).ok_or_else(|| Error::internal(format!("unknown access `{text}`")))
+    Access::from_text(text).ok_or_else(|| Error::internal(format!("unknown access `{text}` of an impersonation")))
 }
 
 fn read_end_reason(text: &str) -> Result<EndReason> {
-    EndReason::from_text(text).ok_or_else(|| Error::internal(format!("unknown end of an impersonation `{text}`")))
+    EndReason::from_text(text)
+        .ok_or_else(|| Error::internal(format!("unknown end reason `{text}` of an impersonation")))
 }

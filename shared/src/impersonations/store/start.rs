@@ -1,157 +1,59 @@
-//! Starts of impersonations, in two transactions of the platform database with the tenant's own record between them:
-//! [`begin`] writes down what is about to be done; [`confirm`], that it is done. A start that was cut off between the two is
-//! seen as one that was never recorded: it is not live, and no token was given.
+//! The statements of a start.
 
 use deadpool_postgres::Transaction;
-use serde_json::{Value, json};
-use uuid::Uuid;
+use tokio_postgres::types::ToSql;
 
-use crate::impersonations::store::find;
 use crate::{
-    audit::{self, AuditEntry, AuditOutcome},
     error::{Error, Result},
-    events,
-    impersonations::{Access, Impersonation, ImpersonationMinutes},
+    impersonations::{Access, ImpersonationMinutes},
     revocations::EndReason,
-    tenants::{self, TenantStatus},
     types::{Actor, ImpersonationId, SuperAdminRole, TenantId, UserId},
 };
 
-/// The action of the audit log.
-pub const START: &str = "impersonation.start";
-
-/// How many one operator may start in a minute.
-const MAX_STARTS_PER_MINUTE: i64 = 10;
-
-/// What is asked for.
+/// An impersonation to be inserted.
 #[derive(Debug, Clone, Copy)]
 pub struct NewImpersonation<'a> {
-    /// Who acts, and by which request.
     pub actor: Actor<'a>,
-    /// The operator's e-mail, where it is known.
     pub admin_email: Option<&'a str>,
-    /// The tenant.
     pub tenant_id: TenantId,
-    /// The agent in whose name is acted.
     pub user_id: UserId,
-    /// The agent's e-mail.
     pub user_email: &'a str,
-    /// What may be done.
     pub access: Access,
-    /// Why.
     pub reason: &'a str,
-    /// The case in the help desk.
     pub ticket: Option<&'a str>,
-    /// How long it lasts.
     pub minutes: ImpersonationMinutes,
 }
 
-/// An impersonation that is written down, and not recorded by the tenant yet.
-#[derive(Debug, Clone)]
-pub struct Begun {
-    /// What was written down.
-    pub impersonation: Impersonation,
-    /// The entry of the intent in the audit log.
-    pub intent_id: Uuid,
+/// The rights of a super-admin now.
+#[derive(Debug, Clone, Copy)]
+pub struct CurrentRights {
+    pub role: SuperAdminRole,
+    pub is_disabled: bool,
 }
 
-/// Writes down that an impersonation is about to begin. At most ten may begin a minute by one operator
-/// ([`Error::TooManyRequests`]) and one may be live by an operator in the name of an agent ([`Error::Conflict`]), exactly,
-/// however many ask at once; nor may the tenant have left `active`, or the operator have been disabled, meanwhile.
-pub async fn begin(transaction: &Transaction<'_>, new: &NewImpersonation<'_>) -> Result<Begun> {
-    lock_operator(transaction, new).await?;
-    let tenant = tenants::store::find_for_update(transaction, new.tenant_id).await?;
-    if tenant.status != TenantStatus::Active {
-        return Err(Error::Conflict(format!(
-            "The tenant is {}; only an active one has users to act for",
-            tenant.status
-        )));
-    }
-    check_rate_limit(transaction, new.actor.id).await?;
-    check_none_live(transaction, new).await?;
-    let id = insert(transaction, new).await?;
-    let impersonation = find(transaction, id).await?;
-    let intent_id = audit::store::insert(transaction, &entry(new.actor, &impersonation).intended()).await?;
-    Ok(Begun { impersonation, intent_id })
-}
-
-/// The tenant has recorded it: from the commit on it is live. [`Error::Conflict`] when it was ended meanwhile.
-pub async fn confirm(transaction: &Transaction<'_>, begun: &Begun, actor: Actor<'_>) -> Result<Impersonation> {
-    let (id, tenant_id) = (begun.impersonation.id, begun.impersonation.tenant_id);
-    // Its events come in order with the tenant's own.
-    tenants::store::find_for_update(transaction, tenant_id).await?;
-    let statement = transaction
-        .prepare_cached(
-            "UPDATE impersonations
-             SET recorded_at = greatest(clock_timestamp(), started_at), revision = revision + 1
-             WHERE id = $1 AND recorded_at IS NULL AND ended_at IS NULL AND expires_at > now()",
-        )
-        .await?;
-    if transaction.execute(&statement, &[&id.0]).await? == 0 {
-        return Err(Error::Conflict(format!("The impersonation {id} was ended before it began")));
-    }
-    let impersonation = find(transaction, id).await?;
-    events::store::enqueue_event(transaction, &crate::impersonations::events::started(&impersonation)).await?;
-    let entry = entry(actor, &impersonation).outcome_of(begun.intent_id, AuditOutcome::Done);
-    audit::store::insert(transaction, &entry).await?;
-    Ok(impersonation)
-}
-
-/// It did not begin, and never will: `true`. `false` when it was confirmed after all, by a commit whose answer was lost.
-/// `why` is for the audit log.
-pub async fn abandon(
-    transaction: &Transaction<'_>,
-    begun: &Begun,
-    reason: EndReason,
-    actor: Actor<'_>,
-    why: &str,
-) -> Result<bool> {
-    let id = begun.impersonation.id;
-    let statement = transaction
-        .prepare_cached(
-            "UPDATE impersonations
-             SET ended_at = greatest(clock_timestamp(), started_at), ended_by = 'system', end_reason = $2,
-                 revision = revision + 1
-             WHERE id = $1 AND recorded_at IS NULL AND ended_at IS NULL",
-        )
-        .await?;
-    if transaction.execute(&statement, &[&id.0, &reason.as_str()]).await? == 0 {
-        let now = find(transaction, id).await?;
-        if now.recorded_at.is_some() {
-            return Ok(false);
-        }
-    }
-    let mut entry = entry(actor, &begun.impersonation).outcome_of(begun.intent_id, AuditOutcome::Failed);
-    if let Value::Object(details) = &mut entry.details {
-        details.insert("end_reason".to_owned(), json!(reason));
-        details.insert("error".to_owned(), json!(why));
-    }
-    audit::store::insert(transaction, &entry).await?;
-    Ok(true)
-}
-
-/// One start of an operator at a time, and none beside a change of what the operator may do.
-async fn lock_operator(transaction: &Transaction<'_>, new: &NewImpersonation<'_>) -> Result<()> {
+/// Serializes the starts of one super-admin until the transaction ends.
+pub async fn lock_starts_of(transaction: &Transaction<'_>, admin_id: &str) -> Result<()> {
     let statement = transaction
         .prepare_cached("SELECT pg_advisory_xact_lock(hashtextextended('impersonations ' || $1, 0))")
         .await?;
-    transaction.query_one(&statement, &[&new.actor.id]).await?;
+    transaction.query_one(&statement, &[&admin_id]).await?;
+    Ok(())
+}
+
+/// The rights of a super-admin, locked against changes until the transaction ends. `None` when no row exists for them.
+pub async fn lock_rights(transaction: &Transaction<'_>, admin_id: &str) -> Result<Option<CurrentRights>> {
     let statement = transaction
         .prepare_cached(
             "SELECT role, disabled_at IS NOT NULL FROM super_admins WHERE id::text = $1 OR subject = $1 FOR SHARE",
         )
         .await?;
-    // The identity provider vouches for those whom nobody here has said anything about.
-    let Some(row) = transaction.query_opt(&statement, &[&new.actor.id]).await? else { return Ok(()) };
-    let role: SuperAdminRole = row.try_get::<_, &str>(0)?.parse().map_err(Error::internal)?;
-    if row.try_get(1)? {
-        return Err(Error::Unauthenticated("The operator is disabled"));
-    }
-    let needed = if new.access == Access::Write { SuperAdminRole::Owner } else { SuperAdminRole::Operator };
-    if role.allows(needed) { Ok(()) } else { Err(Error::Forbidden("The operator has another role by now")) }
+    let Some(row) = transaction.query_opt(&statement, &[&admin_id]).await? else { return Ok(None) };
+    let role = row.try_get::<_, &str>(0)?.parse().map_err(Error::internal)?;
+    Ok(Some(CurrentRights { role, is_disabled: row.try_get(1)? }))
 }
 
-async fn check_rate_limit(transaction: &Transaction<'_>, admin_id: &str) -> Result<()> {
+/// If a super-admin has started `limit` impersonations or more in the last minute: the seconds until the number falls below.
+pub async fn seconds_until_below(transaction: &Transaction<'_>, admin_id: &str, limit: i64) -> Result<Option<i64>> {
     let statement = transaction
         .prepare_cached(
             "SELECT ceil(extract(epoch FROM started_at + interval '1 minute' - statement_timestamp()))::bigint
@@ -161,19 +63,20 @@ async fn check_rate_limit(transaction: &Transaction<'_>, admin_id: &str) -> Resu
              OFFSET $2 LIMIT 1",
         )
         .await?;
-    let Some(row) = transaction.query_opt(&statement, &[&admin_id, &(MAX_STARTS_PER_MINUTE - 1)]).await? else {
-        return Ok(());
-    };
-    let seconds: i64 = row.try_get(0)?;
-    Err(Error::TooManyRequests { retry_after_seconds: u64::try_from(seconds).unwrap_or(0).max(1) })
+    let row = transaction.query_opt(&statement, &[&admin_id, &(limit - 1)]).await?;
+    Ok(row.map(|row| row.try_get(0)).transpose()?)
 }
 
-/// Ends those before it that are over, and refuses it beside one that is not.
-async fn check_none_live(transaction: &Transaction<'_>, new: &NewImpersonation<'_>) -> Result<()> {
-    let key: [&(dyn tokio_postgres::types::ToSql + Sync); 3] = [&new.actor.id, &new.tenant_id.0, &new.user_id.0];
+/// Records the ends of a super-admin's impersonations of a user that expired, or whose start was cut off. A start that is
+/// not recorded after 30 seconds was cut off, because no request takes that long.
+pub async fn close_finished(
+    transaction: &Transaction<'_>,
+    admin_id: &str,
+    tenant_id: TenantId,
+    user_id: UserId,
+) -> Result<()> {
     let statement = transaction
         .prepare_cached(
-            // One that is not recorded long after any request has ended was cut off.
             "UPDATE impersonations
              SET ended_at = CASE WHEN recorded_at IS NULL THEN statement_timestamp() ELSE expires_at END,
                  end_reason = CASE WHEN recorded_at IS NULL THEN 'not_recorded' ELSE 'expired' END,
@@ -183,22 +86,32 @@ async fn check_none_live(transaction: &Transaction<'_>, new: &NewImpersonation<'
                   OR (recorded_at IS NULL AND started_at <= statement_timestamp() - interval '30 seconds'))",
         )
         .await?;
-    transaction.execute(&statement, &key).await?;
+    transaction.execute(&statement, &[&admin_id, &tenant_id.0, &user_id.0]).await?;
+    Ok(())
+}
+
+/// A super-admin's impersonation of a user that has not ended.
+pub async fn find_open(
+    transaction: &Transaction<'_>,
+    admin_id: &str,
+    tenant_id: TenantId,
+    user_id: UserId,
+) -> Result<Option<ImpersonationId>> {
     let statement = transaction
         .prepare_cached(
             "SELECT id FROM impersonations
              WHERE admin_id = $1 AND tenant_id = $2 AND user_id = $3 AND ended_at IS NULL",
         )
         .await?;
-    let Some(row) = transaction.query_opt(&statement, &key).await? else { return Ok(()) };
-    let id = ImpersonationId(row.try_get(0)?);
-    Err(Error::Conflict(format!("The impersonation {id} of this user by this operator has not ended; end it first")))
+    let row = transaction.query_opt(&statement, &[&admin_id, &tenant_id.0, &user_id.0]).await?;
+    row.map(|row| Ok(ImpersonationId(row.try_get(0)?))).transpose()
 }
 
-async fn insert(transaction: &Transaction<'_>, new: &NewImpersonation<'_>) -> Result<ImpersonationId> {
+/// Inserts an impersonation that is not live yet.
+pub async fn insert(transaction: &Transaction<'_>, new: &NewImpersonation<'_>) -> Result<ImpersonationId> {
     let statement = transaction
         .prepare_cached(
-            // To the second, as the token says it.
+            // It expires at a full second, because the token's `exp` is one.
             "INSERT INTO impersonations
                  (id, admin_id, admin_email, tenant_id, user_id, user_email, access, reason, ticket, request_id,
                   source_address, started_at, expires_at)
@@ -207,37 +120,45 @@ async fn insert(transaction: &Transaction<'_>, new: &NewImpersonation<'_>) -> Re
         )
         .await?;
     let id = ImpersonationId::generate();
-    transaction
-        .execute(
-            &statement,
-            &[
-                &id.0,
-                &new.actor.id,
-                &new.admin_email,
-                &new.tenant_id.0,
-                &new.user_id.0,
-                &new.user_email,
-                &new.access.as_str(),
-                &new.reason,
-                &new.ticket,
-                &new.actor.request_id,
-                &new.actor.source_address,
-                &new.minutes.get(),
-            ],
-        )
-        .await?;
+    let values: [&(dyn ToSql + Sync); 12] = [
+        &id.0,
+        &new.actor.id,
+        &new.admin_email,
+        &new.tenant_id.0,
+        &new.user_id.0,
+        &new.user_email,
+        &new.access.as_str(),
+        &new.reason,
+        &new.ticket,
+        &new.actor.request_id,
+        &new.actor.source_address,
+        &new.minutes.get(),
+    ];
+    transaction.execute(&statement, &values).await?;
     Ok(id)
 }
 
-fn entry<'a>(actor: Actor<'a>, impersonation: &Impersonation) -> AuditEntry<'a> {
-    let details = json!({
-        "impersonation_id": impersonation.id,
-        "user_id": impersonation.user_id,
-        "user_email": impersonation.user_email,
-        "access": impersonation.access,
-        "reason": impersonation.reason,
-        "ticket": impersonation.ticket,
-        "expires_at": impersonation.expires_at.unix_timestamp(),
-    });
-    AuditEntry::done(actor, START, impersonation.tenant_id, details)
+/// Makes an impersonation live. `false` when it has ended or expired before.
+pub async fn mark_recorded(transaction: &Transaction<'_>, id: ImpersonationId) -> Result<bool> {
+    let statement = transaction
+        .prepare_cached(
+            "UPDATE impersonations
+             SET recorded_at = greatest(clock_timestamp(), started_at), revision = revision + 1
+             WHERE id = $1 AND recorded_at IS NULL AND ended_at IS NULL AND expires_at > now()",
+        )
+        .await?;
+    Ok(transaction.execute(&statement, &[&id.0]).await? == 1)
+}
+
+/// Ends an impersonation that is not live yet. `false` when it is live, or has ended.
+pub async fn end_unrecorded(transaction: &Transaction<'_>, id: ImpersonationId, reason: EndReason) -> Result<bool> {
+    let statement = transaction
+        .prepare_cached(
+            "UPDATE impersonations
+             SET ended_at = greatest(clock_timestamp(), started_at), ended_by = 'system', end_reason = $2,
+                 revision = revision + 1
+             WHERE id = $1 AND recorded_at IS NULL AND ended_at IS NULL",
+        )
+        .await?;
+    Ok(transaction.execute(&statement, &[&id.0, &reason.as_str()]).await? == 1)
 }

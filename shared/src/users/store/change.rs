@@ -1,67 +1,52 @@
-//! Changes of users. What must hold for all of them together, the seats and the last admin, is decided under one lock.
+//! Changes of users.
 
 use deadpool_postgres::Transaction;
 use tokio_postgres::error::SqlState;
 
-use crate::users::store::{columns, is_online, read};
 use crate::{
     error::{Error, Result},
-    types::{EmailAddress, Limit, UserId},
-    users::{FullName, User, UserRole, UserStatus},
+    types::{EmailAddress, UserId},
+    users::{
+        FullName, User, UserRole, UserStatus,
+        store::{columns, is_online, read},
+    },
 };
 
-/// Serialises changes of a tenant's users until the transaction ends.
+/// Serializes changes of a tenant's users until the transaction ends.
 pub async fn lock(transaction: &Transaction<'_>) -> Result<()> {
     let statement = transaction.prepare_cached("SELECT pg_advisory_xact_lock(hashtext('landlord users'))").await?;
     transaction.execute(&statement, &[]).await?;
     Ok(())
 }
 
-/// Fails with [`Error::Conflict`] unless one more user can be active. The caller holds the lock.
-pub async fn require_seat(transaction: &Transaction<'_>, limit: Limit) -> Result<()> {
-    let Some(limit) = limit else { return Ok(()) };
+/// The number of active users, counted up to `limit`.
+pub async fn count_active(transaction: &Transaction<'_>, limit: i64) -> Result<i64> {
     let statement = transaction
         .prepare_cached("SELECT count(*) FROM (SELECT FROM users WHERE status = 'active' LIMIT $1) AS taken")
         .await?;
-    let taken: i64 = transaction.query_one(&statement, &[&limit]).await?.try_get(0)?;
-    if taken < limit {
-        return Ok(());
-    }
-    Err(Error::Conflict(format!(
-        "All of the tenant's seats are taken: max_agents is {limit}. Deactivate a user, or raise the limit"
-    )))
+    Ok(transaction.query_one(&statement, &[&limit]).await?.try_get(0)?)
 }
 
-/// Fails with [`Error::Conflict`] unless someone else than this user is an active admin. The caller holds the lock.
-pub async fn require_admin(transaction: &Transaction<'_>, beside: UserId) -> Result<()> {
+/// Whether a user other than `id` is an active admin.
+pub async fn has_other_admin(transaction: &Transaction<'_>, id: UserId) -> Result<bool> {
     let statement = transaction
         .prepare_cached("SELECT EXISTS (SELECT FROM users WHERE role = 'admin' AND status = 'active' AND id <> $1)")
         .await?;
-    if transaction.query_one(&statement, &[&beside.0]).await?.try_get(0)? {
-        return Ok(());
-    }
-    Err(Error::Conflict(
-        "The user is the tenant's last active admin, and has to stay one; make someone else an admin first".to_owned(),
-    ))
+    Ok(transaction.query_one(&statement, &[&id.0]).await?.try_get(0)?)
 }
 
-/// A user to be inserted, who is active.
+/// An active user to be inserted.
 #[derive(Debug, Clone)]
 pub struct NewUser<'a> {
-    /// Their id.
     pub id: UserId,
-    /// Their e-mail address.
     pub email: &'a EmailAddress,
-    /// Their name.
     pub full_name: &'a FullName,
-    /// Their role.
     pub role: UserRole,
     /// Argon2id in the PHC string format.
     pub password_hash: &'a str,
 }
 
-/// Inserts a user. The unique index on addresses decides who of several gets one; the others get [`Error::Conflict`], and
-/// their transaction is lost.
+/// Inserts a user. [`Error::Conflict`] when the unique index finds the e-mail address taken; the transaction is aborted then.
 pub async fn insert(transaction: &Transaction<'_>, user: &NewUser<'_>) -> Result<User> {
     let statement = transaction
         .prepare_cached(concat!(
@@ -88,34 +73,18 @@ fn is_taken_email(error: &tokio_postgres::Error) -> bool {
         .is_some_and(|error| *error.code() == SqlState::UNIQUE_VIOLATION && error.constraint() == Some("users_email"))
 }
 
-/// What a user is changed to.
+/// The new values of a user's fields.
 #[derive(Debug, Clone)]
 pub struct UserChange<'a> {
-    /// Their name.
     pub full_name: &'a str,
-    /// Their role.
     pub role: UserRole,
-    /// Whether they may work.
     pub status: UserStatus,
     /// A new password, as Argon2id in the PHC string format.
     pub password_hash: Option<&'a str>,
-    /// Whether every session of theirs ends.
     pub ends_sessions: bool,
 }
 
-impl UserChange<'_> {
-    /// Whether the user then runs the workplace, and may do so.
-    pub fn is_active_admin(&self) -> bool {
-        self.role == UserRole::Admin && self.status == UserStatus::Active
-    }
-
-    /// Whether one who was `status` needs a seat for it.
-    pub fn takes_seat(&self, status: UserStatus) -> bool {
-        status == UserStatus::Deactivated && self.status == UserStatus::Active
-    }
-}
-
-/// Sets what an operator may change, and raises the revision.
+/// Updates a user, and increments the revision.
 pub async fn update(transaction: &Transaction<'_>, id: UserId, change: &UserChange<'_>) -> Result<User> {
     let statement = transaction
         .prepare_cached(concat!(

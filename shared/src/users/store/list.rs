@@ -2,28 +2,27 @@
 
 use deadpool_postgres::GenericClient;
 
-use crate::users::store::{columns, is_online, read};
 use crate::{
     error::{Error, Result},
     sql::Conditions,
     types::{Cursor, PageLimit, SearchText},
-    users::{User, UserRole, UserStatus},
+    users::{
+        User, UserRole, UserStatus,
+        store::{columns, is_online, read},
+    },
 };
 
-/// What a list is narrowed to.
+/// Conditions on a list; all must hold.
 #[derive(Debug, Clone, Default)]
 pub struct UserFilter {
-    /// Only where this is in the e-mail address or the name.
+    /// A substring of the e-mail address or the name.
     pub search: Option<SearchText>,
-    /// Only this role.
     pub role: Option<UserRole>,
-    /// Only this status.
     pub status: Option<UserStatus>,
-    /// Only those that are online, or only those that are not.
     pub is_online: Option<bool>,
 }
 
-/// A page of users, newest first, after `cursor`; and one more where the list goes on.
+/// A page of users after `cursor`, newest first; one row more than `limit` when another page follows.
 pub async fn list(
     client: &impl GenericClient,
     filter: &UserFilter,
@@ -36,7 +35,7 @@ pub async fn list(
     let mut conditions = Conditions::after(vec![&limit]);
     if let Some(pattern) = &pattern {
         let number = conditions.number(pattern);
-        // Both sides are in lower case by the database's own rules, whatever those are.
+        // The database lowers both sides, so that both follow the rules of its locale.
         conditions.add(format!("search_text LIKE lower(${number})"));
     }
     if let Some(role) = &role {

@@ -1,4 +1,4 @@
-//! The users of a tenant: the table `agents` of the tenant's own database.
+//! The table `users` of a tenant's own database.
 
 mod change;
 mod list;
@@ -6,8 +6,8 @@ mod list;
 use deadpool_postgres::{GenericClient, Transaction};
 use tokio_postgres::Row;
 
-pub use crate::users::store::{
-    change::{NewUser, UserChange, insert, lock, require_admin, require_seat, update},
+pub use self::{
+    change::{NewUser, UserChange, count_active, has_other_admin, insert, lock, update},
     list::{UserFilter, list},
 };
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     users::{User, UserRole, UserStatus},
 };
 
-/// A presence that is not renewed expires, and whoever may not work is not there.
+/// A presence that is not renewed expires. A deactivated user is never online.
 macro_rules! is_online {
     () => {
         "(status = 'active' AND coalesce(online_until > now(), false))"
@@ -37,13 +37,12 @@ use columns;
 
 const NOT_FOUND: Error = Error::NotFound { what: "user" };
 
-/// The user of an id.
 pub async fn find(client: &impl GenericClient, id: UserId) -> Result<User> {
     let statement = client.prepare_cached(concat!("SELECT ", columns!(), " FROM users WHERE id = $1")).await?;
     client.query_opt(&statement, &[&id.0]).await?.map_or(Err(NOT_FOUND), |row| read(&row))
 }
 
-/// The user of an id, locked until the transaction ends.
+/// The user, locked until the transaction ends.
 pub async fn find_for_update(transaction: &Transaction<'_>, id: UserId) -> Result<User> {
     let statement =
         transaction.prepare_cached(concat!("SELECT ", columns!(), " FROM users WHERE id = $1 FOR UPDATE")).await?;

@@ -1,13 +1,13 @@
-//! What is told of a change, in the audit log and in events; and what never is.
+//! The audit entries and events of a change, and secrets that they never contain.
 
 use reqwest::StatusCode;
 use serde_json::json;
 
-use crate::stage::{PASSWORD, Stage, request};
+use crate::stage::{PASSWORD, UsersStage, request};
 
 #[tokio::test]
-async fn a_change_is_told_as_intended_and_then_as_done_with_before_and_after() {
-    let stage = Stage::new().await;
+async fn a_change_has_an_intent_and_an_outcome_with_the_user_before_and_after() {
+    let stage = UsersStage::new().await;
     let tenant = stage.tenant(None).await;
     let user = stage.added(&tenant, "budi@kopi.example", "agent").await;
     let patch = json!({"full_name": "Budi", "role": "supervisor", "status": "deactivated", "password": "quiet-lemon-harbor-17"});
@@ -43,13 +43,13 @@ async fn a_change_is_told_as_intended_and_then_as_done_with_before_and_after() {
 }
 
 #[tokio::test]
-async fn a_change_that_is_refused_is_told_as_failed_with_the_reason() {
-    let stage = Stage::new().await;
+async fn a_refused_change_has_a_failed_outcome_with_the_reason() {
+    let stage = UsersStage::new().await;
     let tenant = stage.tenant(Some(1)).await;
     assert_eq!(stage.add(&tenant, "budi@kopi.example").await.status, StatusCode::CONFLICT);
     assert_eq!(stage.change(&tenant, tenant.admin, &json!({"role": "agent"})).await.status, StatusCode::CONFLICT);
-    let told: Vec<_> = stage.audit(&tenant).await;
-    let outcomes: Vec<_> = told.iter().map(|(action, outcome, names, _)| (&**action, &**outcome, *names)).collect();
+    let entries = stage.audit(&tenant).await;
+    let outcomes: Vec<_> = entries.iter().map(|(action, outcome, names, _)| (&**action, &**outcome, *names)).collect();
     assert_eq!(
         outcomes,
         [
@@ -59,14 +59,14 @@ async fn a_change_that_is_refused_is_told_as_failed_with_the_reason() {
             ("user.update", "failed", true),
         ]
     );
-    assert!(told[1].3["error"].as_str().unwrap().contains("max_agents is 1"), "{}", told[1].3);
-    assert!(told[3].3["error"].as_str().unwrap().contains("last active admin"), "{}", told[3].3);
+    assert!(entries[1].3["error"].as_str().unwrap().contains("max_agents is 1"), "{}", entries[1].3);
+    assert!(entries[3].3["error"].as_str().unwrap().contains("last active admin"), "{}", entries[3].3);
     assert_eq!(stage.events(&tenant).await, []);
 }
 
 #[tokio::test]
-async fn no_password_and_no_hash_is_ever_kept_outside_of_the_users_own_row() {
-    let stage = Stage::new().await;
+async fn a_password_or_its_hash_is_stored_only_in_the_users_row() {
+    let stage = UsersStage::new().await;
     let tenant = stage.tenant(Some(2)).await;
     let body = request(&tenant, "budi@kopi.example");
     let add = stage.api.request(reqwest::Method::POST, "/users").header("idempotency-key", "key-1").json(&body);

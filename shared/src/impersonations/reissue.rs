@@ -1,0 +1,54 @@
+//! Issuing the token of a running impersonation again, for a repeated idempotent request. No token is stored, so it is
+//! signed anew.
+
+use crate::{
+    audit::{self, AuditEntry},
+    clients::postgres::Postgres,
+    error::{Error, Result},
+    http::Problem,
+    impersonations::{ImpersonationSigner, start::StartImpersonation, store},
+    types::ImpersonationId,
+};
+
+/// Signs the token of the impersonation that an earlier request with the same key started. [`Error::Conflict`] when it is
+/// not live. A refusal is written to the audit log.
+pub async fn reissue_token(
+    platform: &Postgres,
+    signer: &ImpersonationSigner,
+    command: &StartImpersonation<'_>,
+    id: ImpersonationId,
+) -> Result<String, Problem> {
+    match sign(platform, signer, command, id).await {
+        Ok(token) => Ok(token),
+        Err(error) => {
+            let problem = Problem::from(error);
+            command.record_refusal(platform, &problem).await;
+            Err(problem)
+        }
+    }
+}
+
+async fn sign(
+    platform: &Postgres,
+    signer: &ImpersonationSigner,
+    command: &StartImpersonation<'_>,
+    id: ImpersonationId,
+) -> Result<String> {
+    let platform = platform.get().await?;
+    let impersonation = store::find(&platform, id).await?;
+    if !impersonation.live {
+        let state = match impersonation.end_reason {
+            Some(reason) => format!("is no longer live ({})", reason.as_str()),
+            None => "has not begun".to_owned(),
+        };
+        return Err(Error::Conflict(format!(
+            "Impersonation {id}, which this Idempotency-Key requested, {state}; use a new key to start another"
+        )));
+    }
+    let token = signer.sign(&impersonation)?;
+    let mut details = command.details();
+    details["impersonation_id"] = id.to_string().into();
+    let entry = AuditEntry::done(command.actor, "impersonation.repeat", command.tenant_id, details);
+    audit::store::insert(&platform, &entry).await?;
+    Ok(token)
+}

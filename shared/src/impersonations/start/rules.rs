@@ -1,0 +1,77 @@
+//! The rules of a start. The first is checked before any store is used, the others in the transaction that commits the
+//! intent, under locks that hold until then.
+
+use deadpool_postgres::Transaction;
+
+use crate::{
+    error::{Error, Result},
+    impersonations::{
+        Access,
+        start::command::StartImpersonation,
+        store::{self, start::CurrentRights},
+    },
+    tenants::{self, TenantStatus},
+    types::{SuperAdminRole, TenantId},
+};
+
+/// Per super-admin.
+const MAX_STARTS_PER_MINUTE: i64 = 10;
+
+/// Checks the role that the super-admin had when the request was authorized.
+pub(super) fn check_role(command: &StartImpersonation<'_>) -> Result<()> {
+    if command.role.allows(needed_role(command.access)) {
+        Ok(())
+    } else {
+        Err(Error::Forbidden("Write access needs the role owner"))
+    }
+}
+
+fn needed_role(access: Access) -> SuperAdminRole {
+    match access {
+        Access::Read => SuperAdminRole::Operator,
+        Access::Write => SuperAdminRole::Owner,
+    }
+}
+
+/// Admits one start of a super-admin at a time, and checks their rights again: they may have changed since the request was
+/// authorized, and stay as they are until the commit.
+pub(super) async fn check_rights(transaction: &Transaction<'_>, command: &StartImpersonation<'_>) -> Result<()> {
+    store::start::lock_starts_of(transaction, command.actor.id).await?;
+    match store::start::lock_rights(transaction, command.actor.id).await? {
+        // A super-admin without a row has their role from the identity provider.
+        None => Ok(()),
+        Some(CurrentRights { is_disabled: true, .. }) => Err(Error::Unauthenticated("The super-admin is disabled")),
+        Some(CurrentRights { role, .. }) if role.allows(needed_role(command.access)) => Ok(()),
+        Some(_) => Err(Error::Forbidden("The super-admin's role has changed and does not allow this any more")),
+    }
+}
+
+/// Locks the tenant, which may have left `active` since its location was read.
+pub(super) async fn check_tenant(transaction: &Transaction<'_>, id: TenantId) -> Result<()> {
+    let tenant = tenants::store::find_for_update(transaction, id).await?;
+    if tenant.status == TenantStatus::Active {
+        return Ok(());
+    }
+    Err(Error::Conflict(format!("The tenant is {}; only users of an active tenant can be impersonated", tenant.status)))
+}
+
+pub(super) async fn check_rate_limit(transaction: &Transaction<'_>, admin_id: &str) -> Result<()> {
+    match store::start::seconds_until_below(transaction, admin_id, MAX_STARTS_PER_MINUTE).await? {
+        None => Ok(()),
+        Some(seconds) => {
+            Err(Error::TooManyRequests { retry_after_seconds: u64::try_from(seconds).unwrap_or(0).max(1) })
+        }
+    }
+}
+
+/// A super-admin has at most one impersonation of a user that has not ended.
+pub(super) async fn check_none_open(transaction: &Transaction<'_>, command: &StartImpersonation<'_>) -> Result<()> {
+    let StartImpersonation { actor, tenant_id, user_id, .. } = *command;
+    store::start::close_finished(transaction, actor.id, tenant_id, user_id).await?;
+    match store::start::find_open(transaction, actor.id, tenant_id, user_id).await? {
+        None => Ok(()),
+        Some(id) => Err(Error::Conflict(format!(
+            "Impersonation {id} of this user by this super-admin has not ended; end it first"
+        ))),
+    }
+}

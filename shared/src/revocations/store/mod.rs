@@ -1,0 +1,119 @@
+//! Ends of impersonations in the platform database. The tenant's own record: [`tenant_record`].
+
+pub mod tenant_record;
+
+use deadpool_postgres::Transaction;
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use crate::{
+    error::Result,
+    revocations::{EndReason, EndedImpersonation},
+    types::{ImpersonationId, SuperAdminId, TenantId, UserId},
+};
+
+/// What is written about an end.
+#[derive(Debug, Clone, Copy)]
+pub struct End<'a> {
+    /// The id of the actor.
+    pub by: &'a str,
+    pub reason: EndReason,
+}
+
+/// The common part of all ends. An expired impersonation keeps its row as it is: it ended when it expired.
+macro_rules! update {
+    ($condition:literal) => {
+        concat!(
+            "UPDATE impersonations
+             SET ended_at = greatest(clock_timestamp(), started_at), ended_by = $1, end_reason = $2,
+                 revision = revision + 1
+             WHERE ended_at IS NULL AND expires_at > now() AND ",
+            $condition,
+            " RETURNING id, tenant_id, user_id, admin_id, expires_at, ended_at, recorded_at IS NOT NULL"
+        )
+    };
+}
+
+/// Ends one impersonation, unless it has ended or expired.
+pub async fn end_one(
+    transaction: &Transaction<'_>,
+    id: ImpersonationId,
+    end: End<'_>,
+) -> Result<Option<EndedImpersonation>> {
+    let statement = transaction.prepare_cached(update!("id = $3")).await?;
+    let row = transaction.query_opt(&statement, &[&end.by, &end.reason.as_str(), &id.0]).await?;
+    row.map(|row| read(&row, end.reason)).transpose()
+}
+
+/// Ends the impersonations of a user.
+pub async fn end_of_user(
+    transaction: &Transaction<'_>,
+    tenant_id: TenantId,
+    user_id: UserId,
+    end: End<'_>,
+) -> Result<Vec<EndedImpersonation>> {
+    let statement = transaction.prepare_cached(update!("tenant_id = $3 AND user_id = $4")).await?;
+    let rows = transaction.query(&statement, &[&end.by, &end.reason.as_str(), &tenant_id.0, &user_id.0]).await?;
+    rows.iter().map(|row| read(row, end.reason)).collect()
+}
+
+/// Ends the impersonations in a tenant.
+pub async fn end_of_tenant(
+    transaction: &Transaction<'_>,
+    tenant_id: TenantId,
+    end: End<'_>,
+) -> Result<Vec<EndedImpersonation>> {
+    let statement = transaction.prepare_cached(update!("tenant_id = $3")).await?;
+    let rows = transaction.query(&statement, &[&end.by, &end.reason.as_str(), &tenant_id.0]).await?;
+    rows.iter().map(|row| read(row, end.reason)).collect()
+}
+
+/// Ends the impersonations by a super-admin, by all ids that they are known by.
+pub async fn end_of_super_admin(
+    transaction: &Transaction<'_>,
+    admin_ids: &[String],
+    end: End<'_>,
+) -> Result<Vec<EndedImpersonation>> {
+    let statement = transaction.prepare_cached(update!("admin_id = ANY($3)")).await?;
+    let rows = transaction.query(&statement, &[&end.by, &end.reason.as_str(), &admin_ids]).await?;
+    rows.iter().map(|row| read(row, end.reason)).collect()
+}
+
+/// Locks a super-admin's row. Returns the ids under which impersonations may name them: their own, and their subject at the
+/// identity provider. `None` when no such super-admin exists.
+pub async fn lock_super_admin(transaction: &Transaction<'_>, id: SuperAdminId) -> Result<Option<Vec<String>>> {
+    let statement = transaction.prepare_cached("SELECT subject FROM super_admins WHERE id = $1 FOR UPDATE").await?;
+    let Some(row) = transaction.query_opt(&statement, &[&id.0]).await? else { return Ok(None) };
+    let mut ids = vec![id.to_string()];
+    ids.extend(row.try_get::<_, Option<String>>(0)?);
+    Ok(Some(ids))
+}
+
+/// The tenants in which a super-admin has impersonations that have not ended.
+pub async fn list_tenants_of(transaction: &Transaction<'_>, admin_ids: &[String]) -> Result<Vec<Uuid>> {
+    let statement = transaction
+        .prepare_cached("SELECT DISTINCT tenant_id FROM impersonations WHERE admin_id = ANY($1) AND ended_at IS NULL")
+        .await?;
+    let rows = transaction.query(&statement, &[&admin_ids]).await?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+}
+
+/// Locks tenants in the order of their ids, as every transaction that inserts their events does.
+pub async fn lock_tenants(transaction: &Transaction<'_>, ids: &[Uuid]) -> Result<()> {
+    let statement = transaction.prepare_cached("SELECT FROM tenants WHERE id = ANY($1) ORDER BY id FOR UPDATE").await?;
+    transaction.query(&statement, &[&ids]).await?;
+    Ok(())
+}
+
+fn read(row: &Row, reason: EndReason) -> Result<EndedImpersonation> {
+    Ok(EndedImpersonation {
+        id: ImpersonationId(row.try_get(0)?),
+        tenant_id: TenantId(row.try_get(1)?),
+        user_id: UserId(row.try_get(2)?),
+        admin_id: row.try_get(3)?,
+        expires_at: row.try_get(4)?,
+        ended_at: row.try_get(5)?,
+        end_reason: reason,
+        had_begun: row.try_get(6)?,
+    })
+}
