@@ -14,11 +14,12 @@
 //! | `config` | plumbing | `types` |
 //! | `sql` | plumbing | `error`, `types` |
 //! | `passwords` | plumbing | `error`, `types` |
+//! | `precondition` | plumbing | `error` |
 //! | `telemetry` | plumbing | `config` |
 //! | `clients` | plumbing | `config`, `error`, `types` |
 //! | `auth` | plumbing | `clients`, `config`, `error`, `types` |
 //! | `idempotency` | plumbing | `error`, `sql`, `types` |
-//! | `http` | plumbing | `auth`, `clients`, `config`, `error`, `idempotency`, `telemetry`, `types`, `worker` |
+//! | `http` | plumbing | `auth`, `clients`, `config`, `error`, `idempotency`, `precondition`, `telemetry`, `types`, `worker` |
 //! | `worker` | plumbing | `clients`, `config`, `error`, `telemetry`, `types` |
 //! | `query_parameters` | plumbing | `http`, `types` |
 //! | `audit` | noun | |
@@ -64,9 +65,11 @@ pub mod health;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod idempotency;
+#[cfg(feature = "http")]
 pub mod impersonations;
 pub mod operations;
 pub mod passwords;
+pub mod precondition;
 #[cfg(feature = "provisioning")]
 pub mod provisioning;
 pub mod revocations;
@@ -76,5 +79,6 @@ pub mod telemetry;
 pub mod tenants;
 #[cfg(feature = "redis")]
 pub mod usage;
+#[cfg(feature = "http")]
 pub mod users;
 pub mod worker;

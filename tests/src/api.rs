@@ -12,11 +12,11 @@ use shared::{
         Clusters, DefaultLimits, FromEnv, IdempotencyConfig, ImpersonationSigningConfig, QueueConfig, RedisConfig,
         SigningConfig, TokenConfig,
     },
-    events::Dispatcher,
+    events::dispatch::Dispatcher,
     health::checks::HealthTargets,
     http::{Fingerprints, Routes, finish},
     impersonations::ImpersonationSigner,
-    revocations::DenyList,
+    revocations::deny_list::DenyList,
     super_admins::{AuthContext, SignInRateLimiter},
     usage::live_counters::LiveCounters,
 };

@@ -29,7 +29,7 @@ pub use platform::World;
 use shared::{
     clients::redis::Redis,
     config::{FromEnv, RedisConfig},
-    revocations::DenyList,
+    revocations::deny_list::DenyList,
 };
 pub use tenant::Tenant;
 use tokio::time::{Instant, sleep};

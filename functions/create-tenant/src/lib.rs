@@ -10,7 +10,7 @@ use deserr::Deserr;
 use shared::{
     config::{ConfigError, DefaultLimits, FromEnv, IdempotencyConfig, QueueConfig},
     error::Error,
-    events::Dispatcher,
+    events::dispatch::Dispatcher,
     http::{
         BASE_PATH, BodyErrors, Created, Field, Fingerprints, IdempotencyKey, IdempotentRequest, IdempotentResponse,
         JsonBody, LimitsBody, Result, Routes,

@@ -10,7 +10,7 @@ use deserr::Deserr;
 use shared::{
     clients::tenant_databases::TenantDatabases,
     config::{ConfigError, FromEnv, IdempotencyConfig, QueueConfig},
-    events::Dispatcher,
+    events::dispatch::Dispatcher,
     http::{
         BASE_PATH, BodyErrors, Created, Fingerprints, IdempotencyKey, IdempotentRequest, IdempotentResponse, JsonBody,
         JsonResponse, Result, Routes,

@@ -9,10 +9,10 @@ use axum::{
 use shared::{
     clients::{redis::Redis, tenant_databases::TenantDatabases},
     config::{ConfigError, FromEnv, QueueConfig, RedisConfig},
-    events::Dispatcher,
+    events::dispatch::Dispatcher,
     http::{IdPath, IfMatch, Result, Routes},
     impersonations::{self, EndImpersonation, ImpersonationContext},
-    revocations::DenyList,
+    revocations::deny_list::DenyList,
     routes,
     super_admins::{AuthContext, MayOperate},
     types::ImpersonationId,

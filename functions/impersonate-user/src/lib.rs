@@ -14,10 +14,10 @@ use axum::{
 use shared::{
     clients::{redis::Redis, tenant_databases::TenantDatabases},
     config::{ConfigError, FromEnv, IdempotencyConfig, ImpersonationSigningConfig, QueueConfig, RedisConfig},
-    events::Dispatcher,
+    events::dispatch::Dispatcher,
     http::{BASE_PATH, Fingerprints, IdempotencyKey, IdempotentRequest, JsonBody, Result, Routes},
     impersonations::{self, ImpersonationContext, ImpersonationSigner, StartOutcome},
-    revocations::DenyList,
+    revocations::deny_list::DenyList,
     routes,
     super_admins::{AuthContext, MayOperate},
 };

@@ -17,7 +17,7 @@ use shared::{
     clients::{postgres::Postgres, s3::Bucket},
     config::{Clusters, ConfigError, FromEnv, MongoConfig, PostgresConfig, ProvisioningConfig, QueueConfig, S3Config},
     error::{Error, Result},
-    events::Dispatcher,
+    events::dispatch::Dispatcher,
     provisioning::{Delivery, OperationOutcome, Provisioner, Stores},
     types::OperationId,
     worker::{Batch, Invocation, Trigger, Worker},

@@ -33,7 +33,7 @@ use shared::{
     clients::{postgres::Postgres, redis::Redis, sqs::Sqs},
     config::{ConfigError, FromEnv, KafkaConfig, PostgresConfig, ProvisioningConfig, QueueConfig, RedisConfig},
     error::{Error, Result},
-    revocations::DenyList,
+    revocations::deny_list::DenyList,
     worker::{Batch, Deadline, Invocation, Trigger, Worker},
 };
 use tokio::sync::Mutex;

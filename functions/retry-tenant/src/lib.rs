@@ -8,7 +8,7 @@ use axum::{
 };
 use shared::{
     config::{ConfigError, FromEnv, IdempotencyConfig, QueueConfig},
-    events::Dispatcher,
+    events::dispatch::Dispatcher,
     http::{
         Accepted, BASE_PATH, Fingerprints, IdempotencyKey, IdempotentRequest, IdempotentResponse, Result, Routes,
         TenantPath,

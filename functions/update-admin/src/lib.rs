@@ -14,9 +14,9 @@ use shared::{
     clients::redis::Redis,
     config::{ConfigError, FromEnv, QueueConfig, RedisConfig},
     error::Error,
-    events::Dispatcher,
+    events::dispatch::Dispatcher,
     http::{BodyErrors, Field, IdPath, IfMatch, JsonBody, Result, Routes, etag},
-    revocations::DenyList,
+    revocations::deny_list::DenyList,
     routes,
     super_admins::{
         self, AuthContext, MayAdminister, SuperAdmin, SuperAdminStatus, UpdateSuperAdmin, UpdatedSuperAdmin,

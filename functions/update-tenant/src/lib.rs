@@ -7,9 +7,9 @@ use deserr::Deserr;
 use shared::{
     clients::redis::Redis,
     config::{ConfigError, FromEnv, QueueConfig, RedisConfig},
-    events::Dispatcher,
+    events::dispatch::Dispatcher,
     http::{BodyErrors, Field, IfMatch, JsonBody, LimitsBody, Result, Routes, Tagged, TenantPath},
-    revocations::DenyList,
+    revocations::deny_list::DenyList,
     routes,
     super_admins::{AuthContext, MayOperate},
     tenants::{self, Tenant, TenantName, TenantStatus, TenantUpdate, UpdateTenant},

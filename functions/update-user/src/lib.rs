@@ -8,9 +8,9 @@ use deserr::Deserr;
 use shared::{
     clients::{redis::Redis, tenant_databases::TenantDatabases},
     config::{ConfigError, FromEnv, QueueConfig, RedisConfig},
-    events::Dispatcher,
+    events::dispatch::Dispatcher,
     http::{BodyErrors, Field, IdPath, IfMatch, JsonBody, QueryReader, Result, Routes, Tagged},
-    revocations::DenyList,
+    revocations::deny_list::DenyList,
     routes,
     super_admins::{AuthContext, MayOperate},
     types::{NewPassword, TenantId, UserId},

@@ -5,11 +5,8 @@
 //! a duplicate by its `id`.
 
 #[cfg(feature = "sqs")]
-mod dispatch;
+pub mod dispatch;
 pub mod store;
-
-#[cfg(feature = "sqs")]
-pub use dispatch::Dispatcher;
 
 use std::fmt::Display;
 

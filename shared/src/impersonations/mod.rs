@@ -4,27 +4,19 @@
 //! written ([`start`]) until it expires, a super-admin ends it ([`end`]), or another change ends it
 //! ([`revocations`](crate::revocations)).
 
-#[cfg(all(feature = "http", feature = "redis", feature = "sqs"))]
-mod context;
-#[cfg(all(feature = "http", feature = "redis", feature = "sqs"))]
+#[cfg(all(feature = "redis", feature = "sqs"))]
 mod end;
 pub mod events;
-#[cfg(all(feature = "http", feature = "redis", feature = "sqs"))]
-mod reissue;
-#[cfg(all(feature = "http", feature = "redis", feature = "sqs"))]
+#[cfg(all(feature = "redis", feature = "sqs"))]
 mod start;
 pub mod store;
-#[cfg(feature = "http")]
 mod token;
 
-#[cfg(all(feature = "http", feature = "redis", feature = "sqs"))]
+#[cfg(all(feature = "redis", feature = "sqs"))]
 pub use self::{
-    context::ImpersonationContext,
     end::{EndImpersonation, end},
-    reissue::reissue_token,
-    start::{StartImpersonation, StartOutcome, StartedImpersonation, start},
+    start::{ImpersonationContext, StartImpersonation, StartOutcome, StartedImpersonation, reissue_token, start},
 };
-#[cfg(feature = "http")]
 pub use token::{IMPERSONATION_TYPE, ImpersonationSigner};
 
 use serde::Serialize;
@@ -96,7 +88,6 @@ impl ImpersonationMinutes {
     }
 }
 
-#[cfg(feature = "http")]
 impl<E: deserr::DeserializeError> deserr::Deserr<E> for ImpersonationMinutes {
     fn deserialize_from_value<V: deserr::IntoValue>(
         value: deserr::Value<V>,

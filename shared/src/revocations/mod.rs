@@ -9,8 +9,6 @@ pub mod deny_list;
 mod end;
 pub mod store;
 
-#[cfg(feature = "redis")]
-pub use deny_list::{Denial, DenyList};
 pub use end::{end_of_super_admin, end_of_tenant, end_of_user, end_one};
 
 use serde::Serialize;

@@ -8,7 +8,6 @@ mod new_password;
 #[cfg(all(feature = "http", feature = "redis"))]
 mod sign_in;
 pub mod store;
-#[cfg(feature = "http")]
 mod update;
 
 #[cfg(feature = "http")]
@@ -18,7 +17,6 @@ pub use create_first::create_first;
 pub use new_password::check_new_password;
 #[cfg(all(feature = "http", feature = "redis"))]
 pub use sign_in::{ChangePassword, SignIn, SignInRateLimiter, change_password, sign_in};
-#[cfg(feature = "http")]
 pub use update::{UpdateSuperAdmin, UpdatedSuperAdmin, update};
 
 use serde::Serialize;

@@ -7,14 +7,12 @@ mod filter;
 mod location;
 mod retry;
 pub mod store;
-#[cfg(feature = "http")]
 mod update;
 
 pub use create::{CreateTenant, CreatedTenant, create};
 pub use filter::TenantFilter;
 pub use location::{OutdatedTenant, TenantLocation};
 pub use retry::{RetriedTenant, RetryTenant, retry};
-#[cfg(feature = "http")]
 pub use update::{TenantUpdate, UpdateTenant, update};
 
 use std::{fmt, str::FromStr};

@@ -1,15 +1,11 @@
 //! The users of a tenant: the people who work in it. They are stored in the tenant's own database.
 
-#[cfg(feature = "http")]
 pub mod create;
 mod events;
-#[cfg(feature = "http")]
 mod rules;
 pub mod store;
-#[cfg(feature = "http")]
 mod update;
 
-#[cfg(feature = "http")]
 pub use self::{
     create::CreateUser,
     update::{UpdateUser, UpdatedUser, update},

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use shared::{
     clients::sqs::Sqs,
     config::{FromEnv, KafkaConfig, ProvisioningConfig, QueueConfig},
-    events::{self, Dispatcher},
+    events::{self, dispatch::Dispatcher},
     operations::StepName,
     provisioning::Moment,
     tenants::TenantStatus,

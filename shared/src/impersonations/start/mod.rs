@@ -8,9 +8,13 @@
 //! an intent without an outcome. A start that fails in between is closed by [`abandon`].
 
 mod command;
+mod context;
+mod reissue;
 mod rules;
 
 pub use command::StartImpersonation;
+pub use context::ImpersonationContext;
+pub use reissue::reissue_token;
 
 use deadpool_postgres::Transaction;
 use serde_json::json;
@@ -23,7 +27,7 @@ use crate::{
     events,
     http::{self, IdempotentRequest, IdempotentResponse, JsonResponse, Replayable},
     impersonations::{
-        Impersonation, ImpersonationContext, ImpersonationSigner, Ticket,
+        Impersonation, ImpersonationSigner, Ticket,
         events::started,
         store::{self, start::NewImpersonation, tenant_record},
     },

@@ -2,8 +2,8 @@
 
 use crate::{
     clients::{postgres::Postgres, tenant_databases::TenantDatabases},
-    events::Dispatcher,
-    revocations::DenyList,
+    events::dispatch::Dispatcher,
+    revocations::deny_list::DenyList,
 };
 
 /// The stores that a start and an end write to.

@@ -1,0 +1,25 @@
+//! Preconditions of a change.
+
+use crate::error::{Error, Result};
+
+/// `If-Match` (RFC 9110, section 13.1.1): the entity tags of the revisions to which a change may apply. Without tags it applies
+/// to any revision.
+#[derive(Debug, Clone, Default)]
+pub struct IfMatch(Vec<String>);
+
+impl IfMatch {
+    /// `tags` are entity tags with their quotes, or `*`.
+    pub fn new(tags: impl IntoIterator<Item = String>) -> Self {
+        Self(tags.into_iter().collect())
+    }
+
+    /// Fails with [`Error::PreconditionFailed`] if there are tags and none is that of `revision`.
+    pub fn check(&self, revision: i64, what: &'static str) -> Result<()> {
+        let own = format!("\"{revision}\"");
+        if self.0.is_empty() || self.0.iter().any(|tag| tag == "*" || *tag == own) {
+            Ok(())
+        } else {
+            Err(Error::PreconditionFailed { what })
+        }
+    }
+}
