@@ -110,7 +110,7 @@ impl IdempotentRequest {
     /// Runs `work` in a transaction, stores the response to its outcome in the same transaction, and commits. A request that
     /// was processed before gets its stored response, and `work` does not run.
     ///
-    /// ```ignore
+    /// ```text
     /// let answer = request
     ///     .run(&mut platform, async |transaction| tenants::create(transaction, &command).await, |created| Created { … })
     ///     .await?;

@@ -2,7 +2,7 @@
 //! tenant or its super-admin changed.
 //!
 //! The use cases ([`end_one`], [`end_of_user`], [`end_of_tenant`], [`end_of_super_admin`]) run in the transaction of the
-//! change that causes them. After its commit the caller passes what they returned to [`DenyList::deny`] and pokes the relay.
+//! change that causes them. After its commit the caller passes what they returned to `deny_list::DenyList::deny` and pokes the relay.
 
 #[cfg(feature = "redis")]
 pub mod deny_list;

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The sender of a request whose token is valid. What the caller may do is not checked yet: see the extractors in
-/// [`authorization`](super::authorization).
+/// the module `authorization`.
 #[derive(Debug, Clone)]
 pub struct Caller {
     pub(super) identity: Identity,

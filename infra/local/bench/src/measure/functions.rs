@@ -93,11 +93,14 @@ impl Workspace {
         Ok(Self { functions: functions.into_values().collect(), floors })
     }
 
-    /// The floor whose crates differ least from the function's; of several, the one that links most. Functions that do not
-    /// serve HTTP have no floor.
+    /// The function's own floor, or else the one whose crates differ least from the function's; of several, the one that links
+    /// most. Functions that do not serve HTTP have no floor.
     pub(crate) fn floor_of(&self, function: &FunctionPackage) -> Option<&StartFloor> {
         let difference = |floor: &StartFloor| floor.crates.symmetric_difference(&function.crates).count();
-        let rank = |floor: &&StartFloor| (difference(floor), Reverse(floor.crates.len()), floor.binary.clone());
+        let own = format!("floor-{}", function.name);
+        let rank = |floor: &&StartFloor| {
+            (floor.binary != own, difference(floor), Reverse(floor.crates.len()), floor.binary.clone())
+        };
         self.floors.iter().filter(|_| function.serves_http()).min_by_key(rank)
     }
 
