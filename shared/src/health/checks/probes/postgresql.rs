@@ -16,7 +16,7 @@ use crate::{
             probe::{Check, Probe},
             readings::{PostgreSqlReading, StoreReading},
         },
-        store::{self, PostgresServer},
+        store::{self, PostgresServerInfo},
     },
 };
 
@@ -70,13 +70,13 @@ struct PostgreSqlCheck(Postgres);
 
 impl Check for PostgreSqlCheck {
     type Connection = Session;
-    type Response = PostgresServer;
+    type Response = PostgresServerInfo;
 
     async fn open(&self) -> Result<Session, ProbeError> {
         Ok(self.0.session().await?)
     }
 
-    async fn query(&self, session: &mut Session, _: ProbeDeadline) -> Result<PostgresServer, ProbeError> {
+    async fn query(&self, session: &mut Session, _: ProbeDeadline) -> Result<PostgresServerInfo, ProbeError> {
         Ok(store::find_server(&**session).await?)
     }
 }

@@ -51,7 +51,7 @@ struct RedisCheck {
     keys: Vec<String>,
 }
 
-struct RedisServer {
+struct RedisServerInfo {
     version: Option<String>,
     /// In the order of the channels.
     successes: Vec<Option<OffsetDateTime>>,
@@ -59,13 +59,17 @@ struct RedisServer {
 
 impl Check for RedisCheck {
     type Connection = MultiplexedConnection;
-    type Response = RedisServer;
+    type Response = RedisServerInfo;
 
     async fn open(&self) -> Result<MultiplexedConnection, ProbeError> {
         Ok(self.client.open().await?)
     }
 
-    async fn query(&self, connection: &mut MultiplexedConnection, _: ProbeDeadline) -> Result<RedisServer, ProbeError> {
+    async fn query(
+        &self,
+        connection: &mut MultiplexedConnection,
+        _: ProbeDeadline,
+    ) -> Result<RedisServerInfo, ProbeError> {
         let mut pipeline = redis::pipe();
         pipeline.cmd("PING").cmd("INFO").arg("server");
         if !self.keys.is_empty() {
@@ -82,7 +86,7 @@ impl Check for RedisCheck {
             info.lines().find_map(|line| line.strip_prefix("redis_version:")).map(|text| text.trim().to_owned());
         let texts = replies.next().and_then(|texts| Vec::<Option<String>>::from_redis_value(texts).ok());
         let successes = texts.unwrap_or_default().iter().map(|text| parse_time(text.as_deref()?)).collect();
-        Ok(RedisServer { version, successes })
+        Ok(RedisServerInfo { version, successes })
     }
 }
 
