@@ -30,7 +30,7 @@ use shared::{
         Clusters, ConfigError, FromEnv, MeasuringConfig, MongoConfig, PostgresConfig, QueueConfig, RedisConfig,
         S3Config,
     },
-    error::{Error, Result},
+    error::Result,
     usage::{
         self, MeasurementIntervals,
         live_counters::LiveCounters,
