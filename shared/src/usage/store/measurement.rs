@@ -79,16 +79,16 @@ pub async fn claim_due(client: &impl GenericClient, limit: i64, hold: Duration) 
     Ok(claim)
 }
 
-/// The databases of a tenant, without their placement.
-struct TenantDatabases {
+/// A tenant to measure, without the placement of its databases.
+struct TargetRow {
     tenant_id: TenantId,
-    name: String,
+    database: String,
 }
 
 sql::columns! {
-    DatabasesColumns -> TenantDatabases {
+    TargetColumns -> TargetRow {
         tenant_id: "id",
-        name: "database_name",
+        database: "database_name",
     }
 }
 
@@ -97,7 +97,7 @@ pub async fn find_targets(client: &impl GenericClient, tenant_ids: &[TenantId]) 
     let statement = client
         .prepare_cached(sql::text!(
             "SELECT ",
-            DatabasesColumns::LIST,
+            TargetColumns::LIST,
             ", ",
             PlacementColumns::LIST,
             " FROM tenants WHERE id = ANY($1) AND status IN ('active', 'suspended')"
@@ -107,8 +107,8 @@ pub async fn find_targets(client: &impl GenericClient, tenant_ids: &[TenantId]) 
 }
 
 fn read_target(row: &Row) -> Result<MeasurementTarget> {
-    let TenantDatabases { tenant_id, name: database } = DatabasesColumns::read(row)?;
-    let placement = PlacementColumns::read_optional_at(row, DatabasesColumns::COUNT)?;
+    let TargetRow { tenant_id, database } = TargetColumns::read(row)?;
+    let placement = PlacementColumns::read_optional_at(row, TargetColumns::COUNT)?;
     Ok(MeasurementTarget { tenant_id, database, placement })
 }
 
