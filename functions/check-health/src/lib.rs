@@ -12,22 +12,18 @@ use serde::Serialize;
 use shared::{
     config::{ConfigError, FromEnv},
     error::{self, Error},
-    health::checks::{Freshness, HealthChecker, HealthReport, HealthStatus, HealthTargets, RecordedHealth, Recorder},
-    http::{QueryReader, Result, Routes, availability},
-    routes,
+    health::checks::{
+        Freshness, HealthChecker, HealthReport, HealthStatus, HealthTargets, MaxAge, RecordedHealth, Recorder,
+    },
+    http::{Query, Result, Routes, availability},
+    query_parameters, routes,
     super_admins::{AuthContext, Caller},
     worker::{Invocation, Worker},
 };
 use utoipa::ToSchema;
 
-/// How old a report may be by default.
-const MAX_AGE: Duration = Duration::from_secs(30);
-
 /// How long the check of the caller's rights may take. The report is needed most when the platform database is down.
 const AUTHORIZATION_TIMEOUT: Duration = Duration::from_millis(500);
-
-/// The greatest `max_age` in seconds.
-const MAX_AGE_LIMIT: u64 = 3600;
 
 /// The dependencies of the function.
 #[derive(Clone, FromRef)]
@@ -66,6 +62,16 @@ pub fn routes(app: App) -> Routes {
     routes!(app: App => check_health)
 }
 
+query_parameters! {
+    /// Which report is requested.
+    struct HealthParameters {
+        /// `true`: probe all components now, even if a recent report exists
+        live: Option<bool>,
+        /// The greatest age of the report in seconds, 30 by default
+        max_age: Option<MaxAge>,
+    }
+}
+
 /// The body of the response.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Told)]
@@ -93,11 +99,7 @@ struct PublicHealth {
 #[utoipa::path(
     get,
     path = "/api/super-admin/health",
-    params(
-        ("live" = Option<bool>, Query, description = "`true`: probe all components now, even if a recent report exists"),
-        ("max_age" = Option<u16>, Query, minimum = 0, maximum = 3600,
-            description = "The greatest age of the report in seconds, 30 by default"),
-    ),
+    params(HealthParameters),
     responses(
         (status = 200, description = "`healthy` or `degraded`. Without a bearer token, the response contains `status` only", body = HealthResponse),
         (status = 503, description = "`unhealthy`: a store or queue is down; the same report", body = HealthResponse),
@@ -106,16 +108,16 @@ struct PublicHealth {
 )]
 async fn check_health(
     caller: Option<Caller>,
-    query: QueryReader,
+    Query(parameters): Query<HealthParameters>,
     State(auth): State<AuthContext>,
     State(checker): State<HealthChecker>,
 ) -> Result<Response> {
-    let freshness = read(query)?;
+    let freshness = parameters.freshness();
     // Probing is expensive, so an anonymous caller gets the latest report only.
     if caller.is_none() && freshness.is_some() {
         return Err(Error::NoCredentials.into());
     }
-    let freshness = freshness.unwrap_or(Freshness::Within(MAX_AGE));
+    let freshness = freshness.unwrap_or_default();
     let authorize = async {
         match &caller {
             Some(caller) => caller.refuse_if_known(&auth.platform, AUTHORIZATION_TIMEOUT).await,
@@ -132,18 +134,14 @@ async fn check_health(
     Ok(availability(report.is_available(), &response)?)
 }
 
-/// How fresh the report must be, if the request specifies it.
-fn read(mut query: QueryReader) -> Result<Option<Freshness>, Error> {
-    let live = query.take("live", str::parse::<bool>);
-    let max_age = query.take("max_age", |text| match text.parse() {
-        Ok(seconds) if seconds <= MAX_AGE_LIMIT => Ok(Duration::from_secs(seconds)),
-        _ => Err(format!("must be an integer from 0 to {MAX_AGE_LIMIT}")),
-    });
-    query.finish()?;
-    Ok(match (live, max_age) {
-        (Some(true), _) => Some(Freshness::Live),
-        (_, Some(max_age)) => Some(Freshness::Within(max_age)),
-        (Some(false), None) => Some(Freshness::Within(MAX_AGE)),
-        (None, None) => None,
-    })
+impl HealthParameters {
+    /// How fresh the report must be, if the request specifies it.
+    fn freshness(&self) -> Option<Freshness> {
+        match (self.live, self.max_age) {
+            (Some(true), _) => Some(Freshness::Live),
+            (_, Some(max_age)) => Some(Freshness::Within(max_age.duration())),
+            (Some(false), None) => Some(Freshness::default()),
+            (None, None) => None,
+        }
+    }
 }

@@ -1,28 +1,32 @@
 //! `GET /api/super-admin/health/history`: the states, changes and uptime of the platform's components.
 
-use axum::{
-    http::header,
-    response::{IntoResponse, Response},
-};
 use serde::Serialize;
 use shared::{
-    error::Error,
-    health::{self, Component, ComponentChange, ComponentRecord, ComponentStatus, ListHistory, SampleRow, Uptime},
-    http::{QueryReader, Result, Routes},
-    routes,
+    health::{
+        self, Component, ComponentChange, ComponentRecord, ComponentStatus, HistoryHours, ListHistory, SampleRow,
+        Uptime,
+    },
+    http::{Json, Query, Result, Routes},
+    query_parameters, routes,
     super_admins::{AuthContext, MayRead},
     types::{optional_timestamp, timestamp},
 };
-use time::{Duration, OffsetDateTime};
+use time::OffsetDateTime;
 use utoipa::ToSchema;
-
-/// The default and the greatest length of the history. Samples are kept for 30 days.
-const DEFAULT_HOURS: i64 = 24;
-const MAX_HOURS: i64 = 720;
 
 /// The function's one route.
 pub fn routes(auth: AuthContext) -> Routes {
     routes!(auth: AuthContext => list_health_history)
+}
+
+query_parameters! {
+    /// Which history is requested.
+    struct HistoryParameters {
+        /// Only this component, with its samples
+        component: Option<Component>,
+        /// The length of the history in hours, 24 by default
+        hours: Option<HistoryHours>,
+    }
 }
 
 /// The history of the components over a period.
@@ -102,33 +106,20 @@ impl From<ComponentChange> for StateChange {
 #[utoipa::path(
     get,
     path = "/api/super-admin/health/history",
-    params(
-        ("component" = Option<Component>, Query, description = "Only this component, with its samples"),
-        ("hours" = Option<u16>, Query, minimum = 1, maximum = 720, description = "The length of the history in hours, 24 by default"),
-    ),
+    params(HistoryParameters),
     responses(
         (status = 200, description = "States, changes and uptime of each component", body = HealthHistory),
     ),
     security(("bearer" = []))
 )]
-async fn list_health_history(reader: MayRead, query: QueryReader) -> Result<Response> {
-    let (component, hours) = read(query)?;
+async fn list_health_history(
+    reader: MayRead,
+    Query(HistoryParameters { component, hours }): Query<HistoryParameters>,
+) -> Result<Json<HealthHistory>> {
     let to = OffsetDateTime::now_utc();
-    let from = to - Duration::hours(hours);
+    let from = to - hours.unwrap_or_default().duration();
     let query = ListHistory { component, from };
     let records = reader.admit(health::list_history(reader.client(), &query)).await?;
     let components = records.into_iter().map(ComponentHistory::from);
-    let history = HealthHistory { from, to, components: components.collect() };
-    let body = serde_json::to_vec(&history).map_err(Error::internal)?;
-    Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
-}
-
-fn read(mut query: QueryReader) -> Result<(Option<Component>, i64), Error> {
-    let component = query.take("component", str::parse);
-    let hours = query.take("hours", |text| match text.parse() {
-        Ok(hours) if (1..=MAX_HOURS).contains(&hours) => Ok(hours),
-        _ => Err(format!("must be an integer from 1 to {MAX_HOURS}")),
-    });
-    query.finish()?;
-    Ok((component, hours.unwrap_or(DEFAULT_HOURS)))
+    Ok(Json(HealthHistory { from, to, components: components.collect() }))
 }

@@ -14,16 +14,15 @@ use shared::{
     clients::redis::Redis,
     config::{ConfigError, FromEnv, RedisConfig},
     error::Error,
-    http::{Page, Paging, QueryParameters, QueryReader, Result, Routes},
-    routes,
+    http::{Page, Paging, Query, QueryField, QueryReader, Result, Routes},
+    query_parameters, routes,
     super_admins::{AuthContext, MayRead},
-    tenants::TenantFilter,
-    types::{Cursor, Month, PageLimit, ParameterValue, ValueCursor},
-    usage::{
-        self, TenantUsage, UsagePage, UsageSort,
-        live_counters::LiveCounters,
-        store::{UsageFilter, UsageOrder},
-    },
+    types::{Cursor, Month, PageLimit, ValueCursor},
+    usage::{self, TenantUsage, UsageFilter, UsagePage, UsageSort, live_counters::LiveCounters, store::UsageOrder},
+};
+use utoipa::{
+    IntoParams,
+    openapi::path::{Parameter, ParameterBuilder},
 };
 
 /// The name of the list in its cursors. Each sort order has a name of its own, because a cursor is valid for one order only.
@@ -54,20 +53,57 @@ pub fn routes(app: App) -> Routes {
     routes!(app: App => list_tenant_usage)
 }
 
+query_parameters! {
+    /// Which tenants are requested.
+    struct UsageParameters {
+        filter: UsageFilter,
+        page: UsagePageRequest,
+    }
+}
+
+/// A page of the list, in one of its orders: the parameters `sort`, `limit` and `cursor`.
+struct UsagePageRequest {
+    order: UsageOrder,
+    limit: PageLimit,
+}
+
+impl QueryField for UsagePageRequest {
+    fn take(query: &mut QueryReader, _: &'static str) -> Option<Self> {
+        let mut unknown = false;
+        let sort = query.take("sort", |text| text.parse::<UsageSort>().inspect_err(|_| unknown = true));
+        let limit = query.take("limit", PageLimit::parse).unwrap_or_default();
+        let order = match sort {
+            Some(sort) => {
+                let after = query.take("cursor", |text| ValueCursor::decode(text, &list_by(sort)));
+                UsageOrder::Figure { sort, after }
+            }
+            // The cursor of an unknown order cannot be checked.
+            None if unknown => {
+                query.take("cursor", |_| Ok::<_, Error>(()));
+                UsageOrder::Newest { after: None }
+            }
+            None => UsageOrder::Newest { after: query.take("cursor", |text| Cursor::decode(text, LIST)) },
+        };
+        Some(Self { order, limit })
+    }
+
+    fn describe(_: &str, _: &str) -> Vec<Parameter> {
+        let sort = Option::<UsageSort>::describe(
+            "sort",
+            "Sort by a figure, in descending order with a leading -. Tenants without the figure come last. Newest first by default",
+        );
+        let example = |sort| ParameterBuilder::from(sort).example(Some("-messages_month".into())).build();
+        sort.into_iter().map(example).chain(Paging::into_params(|| None)).collect()
+    }
+}
+
 /// List all tenants with usage statistics
 ///
 /// `sort` and `over_limit` use the figures in the platform database, which include the live counters of the last minute.
 #[utoipa::path(
     get,
     path = "/api/super-admin/tenants/usage",
-    params(
-        TenantFilter,
-        ("over_limit" = Option<bool>, Query, description = "`true`: only tenants that exceed a limit; `false`: only the others"),
-        ("sort" = Option<String>, Query, example = "-messages_month",
-            pattern = "^-?(agents|agents_online|contacts|messages_month|storage_bytes)$",
-            description = "Sort by a figure, in descending order with a leading -. Tenants without the figure come last. Newest first by default"),
-        Paging,
-    ),
+    params(UsageParameters),
     responses(
         (status = 200, description = "Array of organizations with their usage", body = Vec<TenantUsage>, headers(
             ("link" = String, description = "The next page, RFC 8288 rel=\"next\""),
@@ -78,11 +114,11 @@ pub fn routes(app: App) -> Routes {
 )]
 async fn list_tenant_usage(
     reader: MayRead,
-    query: QueryReader,
+    Query(UsageParameters { filter, page: request }): Query<UsageParameters>,
     uri: Uri,
     State(counters): State<Arc<LiveCounters>>,
 ) -> Result<Response> {
-    let (filter, order, limit) = read(query)?;
+    let UsagePageRequest { order, limit } = request;
     let month = Month::current();
     let rows = reader.admit(usage::store::list(reader.client(), &filter, month, order, limit)).await?;
     // Releases the connection during the request to Redis, which may take half a second.
@@ -108,27 +144,4 @@ fn page(tenants: &[TenantUsage], order: UsageOrder, limit: PageLimit) -> Result<
 
 fn list_by(sort: UsageSort) -> String {
     format!("{LIST}:{sort}")
-}
-
-fn read(mut query: QueryReader) -> Result<(UsageFilter, UsageOrder, PageLimit), Error> {
-    let tenants = TenantFilter::take_all(&mut query).unwrap_or_default();
-    let over_limit = query.take("over_limit", bool::parse_parameter);
-    let filter = UsageFilter { tenants, over_limit };
-    let mut unknown = false;
-    let sort = query.take("sort", |text| text.parse::<UsageSort>().inspect_err(|_| unknown = true));
-    let limit = query.take("limit", PageLimit::parse).unwrap_or_default();
-    let order = match sort {
-        Some(sort) => {
-            let after = query.take("cursor", |text| ValueCursor::decode(text, &list_by(sort)));
-            UsageOrder::Figure { sort, after }
-        }
-        // The cursor of an unknown order cannot be checked.
-        None if unknown => {
-            query.take("cursor", |_| Ok::<_, Error>(()));
-            UsageOrder::Newest { after: None }
-        }
-        None => UsageOrder::Newest { after: query.take("cursor", |text| Cursor::decode(text, LIST)) },
-    };
-    query.finish()?;
-    Ok((filter, order, limit))
 }

@@ -28,6 +28,8 @@ pub enum Component {
 }
 
 keyword_schema!(Component, Component::ALL.map(Component::as_str), "postgresql", "A monitored part of the platform.");
+named_parameter!(Component);
+text_in_sql!(Component);
 
 impl Component {
     pub const ALL: [Self; 15] = [
@@ -87,38 +89,17 @@ impl Serialize for Component {
     }
 }
 
-/// The status of a component.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema), schema(as = Condition))]
-#[serde(rename_all = "lowercase")]
-pub enum ComponentStatus {
-    Up,
-    /// It works, but with a problem.
-    Degraded,
-    Down,
-}
-
-impl ComponentStatus {
-    /// The name in JSON and in the database.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Up => "up",
-            Self::Degraded => "degraded",
-            Self::Down => "down",
-        }
+keyword_enum!(
+    /// The status of a component.
+    #[derive(Deserialize)]
+    #[cfg_attr(feature = "http", schema(as = Condition))]
+    ComponentStatus {
+        Up = "up",
+        /// It works, but with a problem.
+        Degraded = "degraded",
+        Down = "down",
     }
-}
-
-impl FromStr for ComponentStatus {
-    type Err = InvalidValue;
-
-    fn from_str(text: &str) -> Result<Self, InvalidValue> {
-        [Self::Up, Self::Degraded, Self::Down]
-            .into_iter()
-            .find(|status| status.as_str() == text)
-            .ok_or_else(|| InvalidValue::new("must be one of up, degraded, down"))
-    }
-}
+);
 
 #[cfg(test)]
 mod tests {

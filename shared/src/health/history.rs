@@ -1,15 +1,44 @@
 //! Use case: list the history of components.
 
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use crate::{
     clients::postgres::Connection,
     error::Result,
     health::{Component, ComponentChange, ComponentState, SampleRow, Uptime, store},
+    types::InvalidValue,
 };
 
 /// The greatest number of returned changes, the newest: more than a component has that changes every other minute.
 const MAX_CHANGES: i64 = 20_000;
+
+/// The length of a history in hours: 1–720, by default 24. Samples are kept for 30 days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HistoryHours(u16);
+
+inline_schema!(HistoryHours, Integer { format: "int32", minimum: 1, maximum: HistoryHours::MAX });
+inline_parameter!(HistoryHours, HistoryHours::parse);
+
+impl HistoryHours {
+    pub const MAX: u16 = 720;
+
+    pub fn parse(text: &str) -> Result<Self, InvalidValue> {
+        match text.parse() {
+            Ok(hours) if (1..=Self::MAX).contains(&hours) => Ok(Self(hours)),
+            _ => Err(InvalidValue::new(format!("must be an integer from 1 to {}", Self::MAX))),
+        }
+    }
+
+    pub fn duration(self) -> Duration {
+        Duration::hours(self.0.into())
+    }
+}
+
+impl Default for HistoryHours {
+    fn default() -> Self {
+        Self(24)
+    }
+}
 
 /// Which history to list.
 #[derive(Debug, Clone, Copy)]

@@ -17,7 +17,7 @@ mod tenant_counts;
 mod thin;
 
 pub use component::{Component, ComponentStatus};
-pub use history::{ComponentRecord, ListHistory, list_history};
+pub use history::{ComponentRecord, HistoryHours, ListHistory, list_history};
 pub use record::{RecordedSamples, record_samples};
 pub use sample::{ComponentSample, MinuteSamples, SampleRow, Uptime};
 pub use state::{ComponentChange, ComponentState};

@@ -44,6 +44,9 @@ pub struct UsageSort {
     pub descending: bool,
 }
 
+inline_schema!(UsageSort, String { pattern: "^-?(agents|agents_online|contacts|messages_month|storage_bytes)$" });
+inline_parameter!(UsageSort, str::parse);
+
 impl FromStr for UsageSort {
     type Err = InvalidValue;
 

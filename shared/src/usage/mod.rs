@@ -13,6 +13,7 @@ pub mod store;
 mod announce;
 mod count;
 mod figure;
+mod filter;
 mod forget;
 mod list;
 mod measurement;
@@ -22,6 +23,7 @@ mod threshold;
 
 pub use count::count_messages;
 pub use figure::{Figure, UsageSort};
+pub use filter::UsageFilter;
 pub use forget::forget_thresholds;
 pub use list::{UsagePage, add_live_counters};
 pub use measurement::{Measurement, MeasurementError, MeasurementIntervals, MeasurementTarget};

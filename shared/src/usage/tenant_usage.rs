@@ -1,6 +1,6 @@
 //! Usage as the API returns it: stored figures, the live counter and the limits combined.
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use time::OffsetDateTime;
 
 use crate::usage::{Figure, MeasurementError};
@@ -36,7 +36,7 @@ keyword_enum!(
 );
 
 /// Usage of a tenant. A figure that was never measured is `null`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Usage {
     /// Users that are not deactivated.
@@ -55,7 +55,6 @@ pub struct Usage {
     #[cfg_attr(feature = "http", schema(required = true, minimum = 0, example = 73_400_320))]
     pub storage_bytes: Option<i64>,
     /// The current calendar month, UTC.
-    #[cfg_attr(feature = "http", schema(value_type = String, pattern = "^[0-9]{4}-[0-9]{2}$", example = "2026-11"))]
     pub month: Month,
     /// The figures as shares of their limits.
     pub shares: Shares,
@@ -76,36 +75,29 @@ pub struct Usage {
 
 /// Shares of the limits, where 1 is the whole limit, rounded down to four decimals. `null` when the figure is unlimited, the
 /// limit is 0, or the figure is missing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Shares {
     /// `agents` as a share of `max_agents`.
-    #[serde(serialize_with = "share")]
-    #[cfg_attr(feature = "http", schema(required = true, value_type = Option<f64>, minimum = 0, example = 0.48))]
-    pub agents: Option<i64>,
+    #[cfg_attr(feature = "http", schema(required = true, minimum = 0, example = 0.48))]
+    pub agents: Option<f64>,
     /// `contacts` as a share of `max_contacts`.
-    #[serde(serialize_with = "share")]
-    #[cfg_attr(feature = "http", schema(required = true, value_type = Option<f64>, minimum = 0, example = 0.82))]
-    pub contacts: Option<i64>,
+    #[cfg_attr(feature = "http", schema(required = true, minimum = 0, example = 0.82))]
+    pub contacts: Option<f64>,
     /// `messages_month` as a share of `max_messages_month`.
-    #[serde(serialize_with = "share")]
-    #[cfg_attr(feature = "http", schema(required = true, value_type = Option<f64>, minimum = 0, example = 0.82))]
-    pub messages_month: Option<i64>,
+    #[cfg_attr(feature = "http", schema(required = true, minimum = 0, example = 0.82))]
+    pub messages_month: Option<f64>,
 }
 
-/// Shares are stored in ten-thousandths.
+/// Shares are calculated in ten-thousandths.
 const WHOLE: i64 = 10_000;
 
-#[expect(clippy::ref_option, reason = "serde passes a reference to the field")]
 #[expect(clippy::cast_precision_loss, reason = "a share that large need not be exact")]
-fn share<S: Serializer>(share: &Option<i64>, serializer: S) -> Result<S::Ok, S::Error> {
-    match share {
-        Some(parts) => serializer.serialize_f64(*parts as f64 / WHOLE as f64),
-        None => serializer.serialize_none(),
-    }
+fn share_of(figure: Option<i64>, limit: Limit) -> Option<f64> {
+    Some(parts_of(figure, limit)? as f64 / WHOLE as f64)
 }
 
-fn share_of(figure: Option<i64>, limit: Limit) -> Option<i64> {
+fn parts_of(figure: Option<i64>, limit: Limit) -> Option<i64> {
     let parts = i128::from(figure?) * i128::from(WHOLE) / i128::from(limit.filter(|limit| *limit > 0)?);
     Some(i64::try_from(parts).unwrap_or(i64::MAX))
 }
@@ -205,9 +197,9 @@ mod tests {
         let usage = to_value(Usage::new(record(Month::current(), None), &LIMITS, Month::current(), Some(2))).unwrap();
         assert_eq!(usage["shares"], json!({"agents": 0.3333, "contacts": null, "messages_month": null}));
         assert_eq!(usage["over_limit"], json!(["contacts"]));
-        assert_eq!(share_of(Some(2999), Some(3000)), Some(9996));
-        assert_eq!(share_of(Some(29), Some(100)), Some(2900));
-        assert_eq!(share_of(Some(i64::MAX), Some(1)), Some(i64::MAX));
-        assert_eq!(share_of(None, Some(1)), None);
+        assert_eq!(parts_of(Some(2999), Some(3000)), Some(9996));
+        assert_eq!(parts_of(Some(29), Some(100)), Some(2900));
+        assert_eq!(parts_of(Some(i64::MAX), Some(1)), Some(i64::MAX));
+        assert_eq!(parts_of(None, Some(1)), None);
     }
 }

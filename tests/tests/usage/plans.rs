@@ -7,10 +7,7 @@ use mongodb::bson::{Document, doc};
 use shared::{
     clients::postgres::Postgres,
     types::{Cursor, Month, PageLimit, ValueCursor},
-    usage::{
-        self, Figure, UsageSort,
-        store::{UsageFilter, UsageOrder},
-    },
+    usage::{self, Figure, UsageFilter, UsageSort, store::UsageOrder},
 };
 use tests::platform::mongo;
 use uuid::Uuid;

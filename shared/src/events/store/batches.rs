@@ -4,7 +4,10 @@
 use deadpool_postgres::GenericClient;
 use uuid::Uuid;
 
-use crate::error::Result;
+use crate::{
+    error::Result,
+    sql::{self, Columns},
+};
 
 /// The relay's progress on a topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,16 +27,26 @@ pub struct OpenBatch {
     pub message_ids: Vec<Uuid>,
 }
 
+sql::columns! {
+    OpenBatchColumns -> OpenBatch {
+        offsets: "offsets",
+        message_ids: "message_ids",
+    }
+}
+
 /// The last checkpoint of a topic.
 pub async fn find_checkpoint(client: &impl GenericClient, topic: &str) -> Result<Option<Checkpoint>> {
-    let statement =
-        client.prepare_cached("SELECT producer, offsets, message_ids FROM outbox_checkpoints WHERE topic = $1").await?;
+    let statement = client
+        .prepare_cached(sql::text!(
+            "SELECT ",
+            OpenBatchColumns::LIST,
+            ", producer FROM outbox_checkpoints WHERE topic = $1"
+        ))
+        .await?;
     let Some(row) = client.query_opt(&statement, &[&topic]).await? else { return Ok(None) };
-    let open = match (row.try_get(1)?, row.try_get(2)?) {
-        (Some(offsets), Some(message_ids)) => Some(OpenBatch { offsets, message_ids }),
-        _ => None,
-    };
-    Ok(Some(Checkpoint { producer: row.try_get(0)?, open }))
+    // Both columns of a batch are null where none is open.
+    let open = OpenBatchColumns::read_optional_at(&row, 0)?;
+    Ok(Some(Checkpoint { producer: row.try_get(OpenBatchColumns::COUNT)?, open }))
 }
 
 /// Records which events are about to be sent, and by which producer.

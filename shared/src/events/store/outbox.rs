@@ -5,12 +5,12 @@ use std::time::Duration;
 use deadpool_postgres::{GenericClient, Transaction};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
-use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::{
     error::Result,
     events::{Event, provision_message},
+    sql::{self, Columns},
     types::{ImpersonationId, OperationId, TenantId},
 };
 
@@ -39,7 +39,7 @@ pub async fn enqueue_provision(
         )
         .await?;
     let (key, payload) = (tenant_id.to_string(), provision_message(operation_id));
-    transaction.execute(&statement, &[&operation_id.0, &key, &payload, &HEAD_START.as_secs_f64()]).await?;
+    transaction.execute(&statement, &[&operation_id, &key, &payload, &HEAD_START.as_secs_f64()]).await?;
     Ok(())
 }
 
@@ -47,7 +47,7 @@ pub async fn enqueue_provision(
 pub async fn delete_provision(client: &impl GenericClient, operation_id: OperationId) -> Result<()> {
     let statement =
         client.prepare_cached("DELETE FROM outbox WHERE destination = 'provision' AND message_id = $1").await?;
-    client.execute(&statement, &[&operation_id.0]).await?;
+    client.execute(&statement, &[&operation_id]).await?;
     Ok(())
 }
 
@@ -65,7 +65,7 @@ pub async fn enqueue_denial(
         .await?;
     let payload = json!({ "expires_at": expires_at.unix_timestamp() });
     let key = impersonation_id.to_string();
-    transaction.execute(&statement, &[&impersonation_id.0, &key, &payload, &HEAD_START.as_secs_f64()]).await?;
+    transaction.execute(&statement, &[&impersonation_id, &key, &payload, &HEAD_START.as_secs_f64()]).await?;
     Ok(())
 }
 
@@ -91,6 +91,16 @@ pub struct OutboxMessage {
     pub attempts: i32,
 }
 
+sql::columns! {
+    MessageColumns -> OutboxMessage {
+        id: "id",
+        message_id: "message_id",
+        key: "key",
+        payload: "payload",
+        attempts: "attempts",
+    }
+}
+
 /// The pending messages, for a super-admin.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Backlog {
@@ -102,18 +112,18 @@ pub struct Backlog {
     pub oldest_seconds: f64,
 }
 
+sql::columns! {
+    BacklogColumns -> Backlog {
+        rows: "count(*)",
+        refused: "count(*) FILTER (WHERE destination = 'event' AND attempts > 0)",
+        oldest_seconds: "coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8",
+    }
+}
+
 /// Counts the pending messages.
 pub async fn count_backlog(client: &impl GenericClient) -> Result<Backlog> {
-    let statement = client
-        .prepare_cached(
-            "SELECT count(*),
-                    count(*) FILTER (WHERE destination = 'event' AND attempts > 0),
-                    coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8
-             FROM outbox",
-        )
-        .await?;
-    let row = client.query_one(&statement, &[]).await?;
-    Ok(Backlog { rows: row.try_get(0)?, refused: row.try_get(1)?, oldest_seconds: row.try_get(2)? })
+    let statement = client.prepare_cached(sql::text!("SELECT ", BacklogColumns::LIST, " FROM outbox")).await?;
+    BacklogColumns::read(&client.query_one(&statement, &[]).await?)
 }
 
 /// Where messages are delivered at least once.
@@ -154,11 +164,12 @@ pub async fn lease_due(
                  LIMIT $1
                  FOR UPDATE SKIP LOCKED
              )
-             RETURNING id, message_id, key, payload, attempts",
-            destination.as_str()
+             RETURNING {}",
+            destination.as_str(),
+            MessageColumns::LIST
         ))
         .await?;
-    client.query(&statement, &[&limit, &lease.as_secs_f64()]).await?.iter().map(read_message).collect()
+    client.query(&statement, &[&limit, &lease.as_secs_f64()]).await?.iter().map(MessageColumns::read).collect()
 }
 
 /// Deletes rows whose messages were delivered.
@@ -175,9 +186,10 @@ pub async fn delete_messages(client: &impl GenericClient, ids: &[i64]) -> Result
 /// subject: the tenant's row, or the states of health.
 pub async fn list_due_events(client: &impl GenericClient, limit: i64) -> Result<Vec<OutboxMessage>> {
     let statement = client
-        .prepare_cached(
-            "SELECT id, message_id, key, payload, attempts
-             FROM outbox o
+        .prepare_cached(sql::text!(
+            "SELECT ",
+            MessageColumns::LIST,
+            " FROM outbox o
              WHERE destination = 'event'
              AND available_at <= now()
              AND NOT EXISTS (
@@ -189,10 +201,10 @@ pub async fn list_due_events(client: &impl GenericClient, limit: i64) -> Result<
                  AND refused.id < o.id
              )
              ORDER BY id
-             LIMIT $1",
-        )
+             LIMIT $1"
+        ))
         .await?;
-    client.query(&statement, &[&limit]).await?.iter().map(read_message).collect()
+    client.query(&statement, &[&limit]).await?.iter().map(MessageColumns::read).collect()
 }
 
 /// Defers an event that Kafka refused.
@@ -204,14 +216,4 @@ pub async fn defer_event(client: &impl GenericClient, id: i64, delay: Duration) 
         .await?;
     client.execute(&statement, &[&id, &delay.as_secs_f64()]).await?;
     Ok(())
-}
-
-fn read_message(row: &Row) -> Result<OutboxMessage> {
-    Ok(OutboxMessage {
-        id: row.try_get(0)?,
-        message_id: row.try_get(1)?,
-        key: row.try_get(2)?,
-        payload: row.try_get(3)?,
-        attempts: row.try_get(4)?,
-    })
 }

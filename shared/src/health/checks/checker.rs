@@ -14,6 +14,7 @@ use crate::{
         checks::{
             deadline::ProbeDeadline,
             latest::{LatestReport, ReportClaim},
+            max_age::MaxAge,
             probes::HealthProbes,
             report::HealthReport,
             single_flight::SingleFlight,
@@ -29,6 +30,12 @@ pub enum Freshness {
     Live,
     /// No older than this.
     Within(Duration),
+}
+
+impl Default for Freshness {
+    fn default() -> Self {
+        Self::Within(MaxAge::default().duration())
+    }
 }
 
 /// Makes reports. Cheap to clone.

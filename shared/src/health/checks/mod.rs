@@ -17,6 +17,7 @@ mod checker;
 mod deadline;
 mod error;
 mod latest;
+mod max_age;
 mod probe;
 mod probes;
 mod readings;
@@ -26,6 +27,7 @@ mod single_flight;
 mod targets;
 
 pub use checker::{Freshness, HealthChecker};
+pub use max_age::MaxAge;
 pub use readings::{
     Infrastructure, IntegrationReading, IntegrationStatus, Integrations, KafkaReading, MongoDbReading,
     PostgreSqlReading, QueueReading, ServiceReading, ServiceStatus, Services, SqsReading, StoreReading,

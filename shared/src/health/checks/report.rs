@@ -24,7 +24,6 @@ pub struct HealthReport {
     pub status: HealthStatus,
     /// When the probes began.
     #[serde(serialize_with = "timestamp", deserialize_with = "time::serde::rfc3339::deserialize")]
-    #[cfg_attr(feature = "http", schema(value_type = String, format = DateTime))]
     pub checked_at: OffsetDateTime,
     /// Milliseconds until the last probe had ended.
     pub duration_ms: f64,

@@ -11,7 +11,13 @@ pub use samples::{insert_samples, list_samples, list_uptimes};
 pub use states::{insert_changes, list_changes, list_states, lock, upsert_states};
 pub use thinning::{delete_changes, delete_samples, merge_samples};
 
-use crate::{error::Result, health::TenantCounts, types::Channel};
+use crate::{
+    error::Result,
+    health::TenantCounts,
+    sql::{self, Columns},
+    tenants::TenantStatus,
+    types::Channel,
+};
 
 /// What a PostgreSQL server reports of itself.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,59 +28,89 @@ pub struct PostgresServerInfo {
     pub replication_lag_seconds: Option<f64>,
 }
 
+sql::columns! {
+    ServerColumns -> PostgresServerInfo {
+        version: "split_part(current_setting('server_version'), ' ', 1)",
+        // A replica that has caught up has no replay_lag. One that may not be seen has neither a lag nor a state. The lag of a
+        // replica that is behind and silent is the time since its last reply.
+        replication_lag_seconds: "CASE
+            WHEN NOT pg_is_in_recovery() THEN (
+                SELECT extract(epoch FROM max(greatest(
+                    replay_lag,
+                    CASE WHEN replay_lsn < pg_current_wal_lsn() THEN now() - reply_time END,
+                    '0'
+                )))
+                FROM pg_stat_replication
+                WHERE state = 'streaming'
+            )
+            WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
+            ELSE extract(epoch FROM now() - pg_last_xact_replay_timestamp())
+        END::float8",
+    }
+}
+
 /// Queries a server's version and replication lag.
 pub async fn find_server(client: &impl GenericClient) -> Result<PostgresServerInfo> {
-    let statement = client
-        .prepare_cached(
-            // A replica that has caught up has no replay_lag. One that may not be seen has neither a lag nor a state. The lag
-            // of a replica that is behind and silent is the time since its last reply.
-            "SELECT split_part(current_setting('server_version'), ' ', 1),
-                    CASE WHEN NOT pg_is_in_recovery() THEN (
-                             SELECT extract(epoch FROM max(greatest(
-                                 replay_lag,
-                                 CASE WHEN replay_lsn < pg_current_wal_lsn() THEN now() - reply_time END,
-                                 '0'
-                             )))
-                             FROM pg_stat_replication
-                             WHERE state = 'streaming'
-                         )
-                         WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
-                         ELSE extract(epoch FROM now() - pg_last_xact_replay_timestamp())
-                    END::float8",
-        )
-        .await?;
-    let row = client.query_one(&statement, &[]).await?;
-    Ok(PostgresServerInfo { version: row.try_get(0)?, replication_lag_seconds: row.try_get(1)? })
+    let statement = client.prepare_cached(sql::text!("SELECT ", ServerColumns::LIST)).await?;
+    ServerColumns::read(&client.query_one(&statement, &[]).await?)
+}
+
+/// The number of tenants with a status.
+struct StatusCount {
+    status: TenantStatus,
+    tenants: i64,
+}
+
+sql::columns! {
+    StatusCountColumns -> StatusCount {
+        status: "status",
+        tenants: "count(*)",
+    }
 }
 
 /// Counts the tenants by status.
 pub async fn count_tenants(client: &impl GenericClient) -> Result<TenantCounts> {
-    let statement = client.prepare_cached("SELECT status, count(*) FROM tenants GROUP BY status").await?;
+    let statement =
+        client.prepare_cached(sql::text!("SELECT ", StatusCountColumns::LIST, " FROM tenants GROUP BY status")).await?;
     let mut counts = TenantCounts::default();
     for row in client.query(&statement, &[]).await? {
-        let status: &str = row.try_get(0)?;
-        counts.add(status.parse().map_err(crate::error::Error::internal)?, row.try_get(1)?);
+        let StatusCount { status, tenants } = StatusCountColumns::read(&row)?;
+        counts.add(status, tenants);
     }
     Ok(counts)
+}
+
+/// The number of tenants with a connected channel of a kind.
+struct ChannelCount {
+    /// `None` for a kind that this version does not know.
+    channel: Option<Channel>,
+    tenants: i64,
+}
+
+sql::columns! {
+    ChannelCountColumns -> ChannelCount {
+        channel: "channel" via |name: &str| Ok(Channel::ALL.into_iter().find(|channel| channel.as_str() == name)),
+        tenants: "count(DISTINCT tenant_id)",
+    }
 }
 
 /// Counts the active tenants that have a connected channel, by kind of channel.
 pub async fn count_by_channel(client: &impl GenericClient) -> Result<HashMap<Channel, i64>> {
     let statement = client
-        .prepare_cached(
-            "SELECT channel, count(DISTINCT tenant_id)
-             FROM tenant_usage
+        .prepare_cached(sql::text!(
+            "SELECT ",
+            ChannelCountColumns::LIST,
+            " FROM tenant_usage
              JOIN tenants ON tenants.id = tenant_id
              CROSS JOIN unnest(channels) AS channel
              WHERE status = 'active'
-             GROUP BY channel",
-        )
+             GROUP BY channel"
+        ))
         .await?;
     let mut counts: HashMap<_, _> = Channel::ALL.into_iter().map(|channel| (channel, 0)).collect();
     for row in client.query(&statement, &[]).await? {
-        let name: &str = row.try_get(0)?;
-        if let Some(channel) = Channel::ALL.into_iter().find(|channel| channel.as_str() == name) {
-            counts.insert(channel, row.try_get(1)?);
+        if let ChannelCount { channel: Some(channel), tenants } = ChannelCountColumns::read(&row)? {
+            counts.insert(channel, tenants);
         }
     }
     Ok(counts)

@@ -2,11 +2,11 @@
 
 use deadpool_postgres::{GenericClient, Transaction};
 use time::OffsetDateTime;
-use tokio_postgres::Row;
 
 use crate::{
     error::Result,
     health::{Component, ComponentSample, SampleRow, Uptime},
+    sql::{self, Columns},
 };
 
 /// Inserts the samples of one moment, and returns those that did not exist before.
@@ -25,13 +25,26 @@ pub async fn insert_samples(
              RETURNING component",
         )
         .await?;
-    let components: Vec<_> = samples.iter().map(|sample| sample.component.as_str()).collect();
-    let statuses: Vec<_> = samples.iter().map(|sample| sample.status.as_str()).collect();
+    let components: Vec<_> = samples.iter().map(|sample| sample.component).collect();
+    let statuses: Vec<_> = samples.iter().map(|sample| sample.status).collect();
     let latencies: Vec<_> = samples.iter().map(|sample| sample.latency_ms).collect();
     let errors: Vec<_> = samples.iter().map(|sample| sample.error.as_deref()).collect();
     let rows = transaction.query(&statement, &[&at, &components, &statuses, &latencies, &errors]).await?;
-    let inserted = rows.iter().map(|row| row.try_get::<_, &str>(0)).collect::<Result<Vec<_>, _>>()?;
-    Ok(samples.iter().filter(|sample| inserted.contains(&sample.component.as_str())).cloned().collect())
+    let inserted = rows.iter().map(|row| row.try_get::<_, Component>(0)).collect::<Result<Vec<_>, _>>()?;
+    Ok(samples.iter().filter(|sample| inserted.contains(&sample.component)).cloned().collect())
+}
+
+/// The uptime of a component, which this version may not know.
+struct UptimeRow {
+    component: Option<Component>,
+    uptime: Uptime,
+}
+
+sql::columns! {
+    UptimeColumns -> UptimeRow {
+        component: "component" via |name: &str| Ok(name.parse().ok()),
+        uptime: Uptime { available: "sum(up + degraded)", total: "sum(up + degraded + down)" },
+    }
 }
 
 /// The uptime since `from` of one component or of all.
@@ -41,20 +54,29 @@ pub async fn list_uptimes(
     from: OffsetDateTime,
 ) -> Result<Vec<(Component, Uptime)>> {
     let statement = client
-        .prepare_cached(
-            "SELECT component, sum(up + degraded), sum(up + degraded + down)
-             FROM health_samples
+        .prepare_cached(sql::text!(
+            "SELECT ",
+            UptimeColumns::LIST,
+            " FROM health_samples
              WHERE at >= $1 AND ($2::text IS NULL OR component = $2)
-             GROUP BY component",
-        )
+             GROUP BY component"
+        ))
         .await?;
-    let rows = client.query(&statement, &[&from, &component.map(Component::as_str)]).await?;
-    let uptimes = rows.iter().filter_map(|row| {
-        let component = row.try_get::<_, &str>(0).ok()?.parse().ok()?;
-        let read = || Ok(Uptime { available: row.try_get(1)?, total: row.try_get(2)? });
-        Some(read().map(|uptime| (component, uptime)))
-    });
-    uptimes.collect()
+    let rows = client.query(&statement, &[&from, &component]).await?;
+    let read = |row| UptimeColumns::read(row).map(|UptimeRow { component, uptime }| Some((component?, uptime)));
+    rows.iter().filter_map(|row| read(row).transpose()).collect()
+}
+
+sql::columns! {
+    SampleColumns -> SampleRow {
+        at: "at",
+        span_seconds: "span_seconds",
+        up: "up",
+        degraded: "degraded",
+        down: "down",
+        latency_ms: "latency_ms",
+        error: "error",
+    }
 }
 
 /// The samples of a component since `from`, oldest first.
@@ -64,25 +86,14 @@ pub async fn list_samples(
     from: OffsetDateTime,
 ) -> Result<Vec<SampleRow>> {
     let statement = client
-        .prepare_cached(
-            "SELECT at, span_seconds, up, degraded, down, latency_ms, error
-             FROM health_samples
+        .prepare_cached(sql::text!(
+            "SELECT ",
+            SampleColumns::LIST,
+            " FROM health_samples
              WHERE component = $1 AND at >= $2
-             ORDER BY at",
-        )
+             ORDER BY at"
+        ))
         .await?;
-    let rows = client.query(&statement, &[&component.as_str(), &from]).await?;
-    rows.iter().map(read_sample).collect()
-}
-
-fn read_sample(row: &Row) -> Result<SampleRow> {
-    Ok(SampleRow {
-        at: row.try_get(0)?,
-        span_seconds: row.try_get(1)?,
-        up: row.try_get(2)?,
-        degraded: row.try_get(3)?,
-        down: row.try_get(4)?,
-        latency_ms: row.try_get(5)?,
-        error: row.try_get(6)?,
-    })
+    let rows = client.query(&statement, &[&component, &from]).await?;
+    rows.iter().map(SampleColumns::read).collect()
 }

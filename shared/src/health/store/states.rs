@@ -2,11 +2,11 @@
 
 use deadpool_postgres::{GenericClient, Transaction};
 use time::OffsetDateTime;
-use tokio_postgres::Row;
 
 use crate::{
-    error::{Error, Result},
+    error::Result,
     health::{Component, ComponentChange, ComponentState, ComponentStatus},
+    sql::{self, Columns},
 };
 
 /// Locks the history until the transaction ends: no other transaction changes a state or thins the samples.
@@ -16,17 +16,26 @@ pub async fn lock(transaction: &Transaction<'_>) -> Result<()> {
     Ok(())
 }
 
+/// The state of a component.
+struct StateRow {
+    /// `None` if the component is no longer monitored. Such a row is skipped.
+    component: Option<Component>,
+    state: ComponentState,
+}
+
+sql::columns! {
+    StateColumns -> StateRow {
+        component: "component" via |name: &str| Ok(name.parse().ok()),
+        state: ComponentState { status: "state", since: "since", recent: "recent", sampled_at: "sampled_at" },
+    }
+}
+
 /// The state of each component that was ever sampled.
 pub async fn list_states(client: &impl GenericClient) -> Result<Vec<(Component, ComponentState)>> {
-    let statement =
-        client.prepare_cached("SELECT component, state, since, recent, sampled_at FROM health_states").await?;
+    let statement = client.prepare_cached(sql::text!("SELECT ", StateColumns::LIST, " FROM health_states")).await?;
     let rows = client.query(&statement, &[]).await?;
-    let states = rows.iter().filter_map(|row| {
-        // A component that is no longer monitored is skipped.
-        let component = row.try_get::<_, &str>(0).ok()?.parse().ok()?;
-        Some(read_state(row).map(|state| (component, state)))
-    });
-    states.collect()
+    let read = |row| StateColumns::read(row).map(|StateRow { component, state }| Some((component?, state)));
+    rows.iter().filter_map(|row| read(row).transpose()).collect()
 }
 
 /// Inserts or replaces the states of components.
@@ -41,9 +50,8 @@ pub async fn upsert_states(transaction: &Transaction<'_>, states: &[(Component, 
         )
         .await?;
     for (component, state) in states {
-        let recent: Vec<_> = state.recent.iter().map(|status| status.as_str()).collect();
-        let (component, status) = (component.as_str(), state.status.as_str());
-        transaction.execute(&statement, &[&component, &status, &state.since, &recent, &state.sampled_at]).await?;
+        let ComponentState { status, since, recent, sampled_at } = state;
+        transaction.execute(&statement, &[component, status, since, recent, sampled_at]).await?;
     }
     Ok(())
 }
@@ -55,9 +63,36 @@ pub async fn insert_changes(transaction: &Transaction<'_>, changes: &[ComponentC
         )
         .await?;
     for ComponentChange { component, at, from, to, error } in changes {
-        transaction.execute(&statement, &[&component.as_str(), at, &from.as_str(), &to.as_str(), error]).await?;
+        transaction.execute(&statement, &[component, at, from, to, error]).await?;
     }
     Ok(())
+}
+
+/// A change of a component, which may no longer be monitored.
+struct ChangeRow {
+    component: Option<Component>,
+    at: OffsetDateTime,
+    from: ComponentStatus,
+    to: ComponentStatus,
+    error: Option<String>,
+}
+
+sql::columns! {
+    ChangeColumns -> ChangeRow {
+        component: "component" via |name: &str| Ok(name.parse().ok()),
+        at: "at",
+        from: "from_state",
+        to: "to_state",
+        error: "error",
+    }
+}
+
+impl ChangeRow {
+    /// `None` if the component is no longer monitored.
+    fn monitored(self) -> Option<ComponentChange> {
+        let Self { component, at, from, to, error } = self;
+        Some(ComponentChange { component: component?, at, from, to, error })
+    }
 }
 
 /// The changes since `from` of one component or of all, newest first.
@@ -68,37 +103,15 @@ pub async fn list_changes(
     limit: i64,
 ) -> Result<Vec<ComponentChange>> {
     let statement = client
-        .prepare_cached(
-            "SELECT component, at, from_state, to_state, error
-             FROM health_changes
+        .prepare_cached(sql::text!(
+            "SELECT ",
+            ChangeColumns::LIST,
+            " FROM health_changes
              WHERE at >= $1 AND ($2::text IS NULL OR component = $2)
              ORDER BY at DESC, id DESC
-             LIMIT $3",
-        )
+             LIMIT $3"
+        ))
         .await?;
-    let rows = client.query(&statement, &[&from, &component.map(Component::as_str), &limit]).await?;
-    let changes = rows.iter().filter_map(|row| {
-        let component = row.try_get::<_, &str>(0).ok()?.parse().ok()?;
-        Some(read_change(row, component))
-    });
-    changes.collect()
-}
-
-fn read_state(row: &Row) -> Result<ComponentState> {
-    let recent = row.try_get::<_, Vec<&str>>(3)?;
-    Ok(ComponentState {
-        status: status(row.try_get(1)?)?,
-        since: row.try_get(2)?,
-        recent: recent.into_iter().map(status).collect::<Result<_>>()?,
-        sampled_at: row.try_get(4)?,
-    })
-}
-
-fn read_change(row: &Row, component: Component) -> Result<ComponentChange> {
-    let (from, to) = (status(row.try_get(2)?)?, status(row.try_get(3)?)?);
-    Ok(ComponentChange { component, at: row.try_get(1)?, from, to, error: row.try_get(4)? })
-}
-
-fn status(text: &str) -> Result<ComponentStatus> {
-    text.parse().map_err(Error::internal)
+    let rows = client.query(&statement, &[&from, &component, &limit]).await?;
+    rows.iter().filter_map(|row| ChangeColumns::read(row).map(ChangeRow::monitored).transpose()).collect()
 }

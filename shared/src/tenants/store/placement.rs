@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 
 use deadpool_postgres::{GenericClient, Transaction};
+use tokio_postgres::Row;
 
 use crate::{
     error::Result,
+    sql::{self, Columns, RowReader},
     types::{Placement, TenantId},
 };
 
@@ -16,20 +18,29 @@ pub async fn lock(transaction: &Transaction<'_>) -> Result<()> {
     Ok(())
 }
 
+sql::columns! {
+    /// The columns of a placement, which are null until the tenant is placed: read them with `read_optional_at`.
+    pub(crate) PlacementColumns -> Placement {
+        postgres_cluster: "postgres_cluster",
+        mongo_cluster: "mongo_cluster",
+    }
+}
+
 /// The placement of a tenant, if it is placed.
 pub async fn find(client: &impl GenericClient, tenant_id: TenantId) -> Result<Option<Placement>> {
-    let statement = client.prepare_cached("SELECT postgres_cluster, mongo_cluster FROM tenants WHERE id = $1").await?;
+    let statement =
+        client.prepare_cached(sql::text!("SELECT ", PlacementColumns::LIST, " FROM tenants WHERE id = $1")).await?;
     let row = client.query_one(&statement, &[&tenant_id]).await?;
-    Ok(Placement::read(row.try_get(0)?, row.try_get(1)?))
+    PlacementColumns::read_optional_at(&row, 0)
 }
 
 /// The placement of a tenant, if it is placed. Locks the tenant's row until the transaction ends.
 pub async fn find_for_update(transaction: &Transaction<'_>, tenant_id: TenantId) -> Result<Option<Placement>> {
     let statement = transaction
-        .prepare_cached("SELECT postgres_cluster, mongo_cluster FROM tenants WHERE id = $1 FOR UPDATE")
+        .prepare_cached(sql::text!("SELECT ", PlacementColumns::LIST, " FROM tenants WHERE id = $1 FOR UPDATE"))
         .await?;
     let row = transaction.query_one(&statement, &[&tenant_id]).await?;
-    Ok(Placement::read(row.try_get(0)?, row.try_get(1)?))
+    PlacementColumns::read_optional_at(&row, 0)
 }
 
 pub async fn update(transaction: &Transaction<'_>, tenant_id: TenantId, placement: &Placement) -> Result<()> {
@@ -52,5 +63,9 @@ pub async fn count_by_mongo_cluster(client: &impl GenericClient) -> Result<HashM
 
 async fn count(client: &impl GenericClient, query: &str) -> Result<HashMap<String, i64>> {
     let statement = client.prepare_cached(query).await?;
-    client.query(&statement, &[]).await?.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+    let read = |row: &Row| {
+        let mut columns = RowReader::new(row, 0);
+        Ok((columns.take()?, columns.take()?))
+    };
+    client.query(&statement, &[]).await?.iter().map(read).collect()
 }

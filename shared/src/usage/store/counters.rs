@@ -4,6 +4,7 @@ use deadpool_postgres::{GenericClient, Transaction};
 
 use crate::{
     error::Result,
+    sql::{self, Columns},
     types::{Limit, Month, TenantId},
 };
 
@@ -16,8 +17,8 @@ pub async fn list_active(client: &impl GenericClient, after: Option<TenantId>, l
              ORDER BY id LIMIT $2",
         )
         .await?;
-    let rows = client.query(&statement, &[&after.map(|id| id.0), &limit]).await?;
-    rows.iter().map(|row| Ok(TenantId(row.try_get(0)?))).collect()
+    let rows = client.query(&statement, &[&after, &limit]).await?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
 /// A number that no other advisory lock of the platform database uses.
@@ -39,6 +40,14 @@ pub struct ChangedCounter {
     pub limit: Limit,
 }
 
+sql::columns! {
+    ChangedCounterColumns -> ChangedCounter {
+        tenant_id: "u.tenant_id",
+        messages: "greatest(u.messages_measured, u.messages_counted)",
+        limit: "t.max_messages_month",
+    }
+}
+
 /// Stores the counters of `month` and returns those that changed. `None` is a counter that does not exist: nothing was
 /// counted, or the counter was lost.
 pub async fn update_counters(
@@ -47,7 +56,7 @@ pub async fn update_counters(
     counters: &[(TenantId, Option<i64>)],
 ) -> Result<Vec<ChangedCounter>> {
     let statement = transaction
-        .prepare_cached(
+        .prepare_cached(sql::text!(
             "UPDATE tenant_usage u
              SET messages_measured = CASE
                      WHEN u.month = $1 THEN u.messages_measured
@@ -63,13 +72,11 @@ pub async fn update_counters(
                      WHEN u.month = $1 THEN u.messages_counted IS DISTINCT FROM counter.messages
                      ELSE counter.messages IS NOT NULL AND (u.month IS NULL OR u.month < $1)
                  END
-             RETURNING u.tenant_id, greatest(u.messages_measured, u.messages_counted), t.max_messages_month",
-        )
+             RETURNING ",
+            ChangedCounterColumns::LIST
+        ))
         .await?;
-    let (ids, messages): (Vec<_>, Vec<_>) = counters.iter().map(|(id, messages)| (id.0, *messages)).unzip();
+    let (ids, messages): (Vec<_>, Vec<_>) = counters.iter().copied().unzip();
     let rows = transaction.query(&statement, &[&month.first_day(), &ids, &messages]).await?;
-    let read = |row: &tokio_postgres::Row| {
-        Ok(ChangedCounter { tenant_id: TenantId(row.try_get(0)?), messages: row.try_get(1)?, limit: row.try_get(2)? })
-    };
-    rows.iter().map(read).collect()
+    rows.iter().map(ChangedCounterColumns::read).collect()
 }

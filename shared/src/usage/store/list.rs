@@ -7,18 +7,10 @@ use tokio_postgres::Row;
 use crate::{
     error::{Error, Result},
     sql::{self, Columns, Conditions},
-    tenants::{Tenant, TenantFilter, store::TenantColumns},
+    tenants::{Tenant, store::TenantColumns},
     types::{Cursor, Month, PageLimit, ValueCursor},
-    usage::{Figure, MeasurementError, UsageRecord, UsageSort},
+    usage::{Figure, MeasurementError, UsageFilter, UsageRecord, UsageSort},
 };
-
-/// Which tenants a list contains.
-#[derive(Debug, Clone, Default)]
-pub struct UsageFilter {
-    pub tenants: TenantFilter,
-    /// Only tenants whose stored figures exceed a limit (`true`), or only the others (`false`).
-    pub over_limit: Option<bool>,
-}
 
 /// The order of a list, and the tenant after which a page begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,7 +8,9 @@ use tokio_postgres::Row;
 
 use crate::{
     error::Result,
-    types::{Limits, Month, Placement, TenantId},
+    sql::{self, Columns},
+    tenants::store::placement::PlacementColumns,
+    types::{Limits, Month, TenantId},
     usage::{Measurement, MeasurementError, MeasurementIntervals, MeasurementTarget},
 };
 
@@ -21,11 +23,24 @@ pub struct DueTenants {
     pub more: bool,
 }
 
+/// A tenant that is due, with or without databases to measure.
+struct DueTenant {
+    id: TenantId,
+    has_databases: bool,
+}
+
+sql::columns! {
+    DueColumns -> DueTenant {
+        id: "tenant_id",
+        has_databases: "status IN ('active', 'suspended')",
+    }
+}
+
 /// Claims up to `limit` due tenants, the longest overdue first, so that no other run claims them during `hold`. A tenant that
 /// is not measured by then is due again. Tenants without databases are not returned.
 pub async fn claim_due(client: &impl GenericClient, limit: i64, hold: Duration) -> Result<DueTenants> {
     let statement = client
-        .prepare_cached(
+        .prepare_cached(sql::text!(
             "WITH due AS (
                  SELECT u.tenant_id, u.due_at, t.status
                  FROM tenant_usage u
@@ -47,39 +62,54 @@ pub async fn claim_due(client: &impl GenericClient, limit: i64, hold: Duration) 
                  FROM due
                  WHERE u.tenant_id = due.tenant_id
              )
-             SELECT tenant_id, status IN ('active', 'suspended') FROM due ORDER BY due_at",
-        )
+             SELECT ",
+            DueColumns::LIST,
+            " FROM due ORDER BY due_at"
+        ))
         .await?;
     let rows = client.query(&statement, &[&limit, &hold.as_secs_f64()]).await?;
     let mut claim =
         DueTenants { more: i64::try_from(rows.len()).is_ok_and(|count| count == limit), ..DueTenants::default() };
     for row in &rows {
-        if row.try_get(1)? {
-            claim.tenant_ids.push(TenantId(row.try_get(0)?));
+        let due = DueColumns::read(row)?;
+        if due.has_databases {
+            claim.tenant_ids.push(due.id);
         }
     }
     Ok(claim)
 }
 
+/// A tenant to measure, without the placement of its databases.
+struct TargetRow {
+    tenant_id: TenantId,
+    database: String,
+}
+
+sql::columns! {
+    TargetColumns -> TargetRow {
+        tenant_id: "id",
+        database: "database_name",
+    }
+}
+
 /// Finds the databases of tenants. A tenant that has no databases at present is left out.
 pub async fn find_targets(client: &impl GenericClient, tenant_ids: &[TenantId]) -> Result<Vec<MeasurementTarget>> {
     let statement = client
-        .prepare_cached(
-            "SELECT id, database_name, postgres_cluster, mongo_cluster FROM tenants
-             WHERE id = ANY($1) AND status IN ('active', 'suspended')",
-        )
+        .prepare_cached(sql::text!(
+            "SELECT ",
+            TargetColumns::LIST,
+            ", ",
+            PlacementColumns::LIST,
+            " FROM tenants WHERE id = ANY($1) AND status IN ('active', 'suspended')"
+        ))
         .await?;
-    let ids: Vec<_> = tenant_ids.iter().map(|id| id.0).collect();
-    let rows = client.query(&statement, &[&ids]).await?;
-    rows.iter()
-        .map(|row| {
-            Ok(MeasurementTarget {
-                tenant_id: TenantId(row.try_get(0)?),
-                database: row.try_get(1)?,
-                placement: Placement::read(row.try_get(2)?, row.try_get(3)?),
-            })
-        })
-        .collect()
+    client.query(&statement, &[&tenant_ids]).await?.iter().map(read_target).collect()
+}
+
+fn read_target(row: &Row) -> Result<MeasurementTarget> {
+    let TargetRow { tenant_id, database } = TargetColumns::read(row)?;
+    let placement = PlacementColumns::read_optional_at(row, TargetColumns::COUNT)?;
+    Ok(MeasurementTarget { tenant_id, database, placement })
 }
 
 /// A tenant's recorded messages, and its limits.
@@ -92,6 +122,18 @@ pub struct RecordedFigures {
     pub limits: Limits,
 }
 
+sql::columns! {
+    RecordedColumns -> RecordedFigures {
+        month: "u.month" via |first: Date| Ok(Month::with(first)),
+        messages: "greatest(u.messages_measured, u.messages_counted)",
+        limits: Limits {
+            max_agents: "t.max_agents",
+            max_contacts: "t.max_contacts",
+            max_messages_month: "t.max_messages_month",
+        },
+    }
+}
+
 /// Records a measurement, unless one that began later is recorded already: then it returns `None`.
 pub async fn update_figures(
     transaction: &Transaction<'_>,
@@ -100,7 +142,7 @@ pub async fn update_figures(
     intervals: MeasurementIntervals,
 ) -> Result<Option<RecordedFigures>> {
     let statement = transaction
-        .prepare_cached(
+        .prepare_cached(sql::text!(
             "UPDATE tenant_usage u
              SET agents = $2, agents_online = $3, contacts = $4, storage_bytes = $5, channels = $6,
                  -- A measurement that began in the previous month may arrive when messages of the new month are counted.
@@ -111,15 +153,15 @@ pub async fn update_figures(
                  due_at = now() + make_interval(secs => CASE t.status WHEN 'active' THEN $10::float8 ELSE $11::float8 END)
              FROM tenants t
              WHERE u.tenant_id = $1 AND t.id = $1 AND (u.measured_at IS NULL OR u.measured_at < $9)
-             RETURNING u.month, greatest(u.messages_measured, u.messages_counted),
-                       t.max_agents, t.max_contacts, t.max_messages_month",
-        )
+             RETURNING ",
+            RecordedColumns::LIST
+        ))
         .await?;
     let row = transaction
         .query_opt(
             &statement,
             &[
-                &tenant_id.0,
+                &tenant_id,
                 &measurement.agents,
                 &measurement.agents_online,
                 &measurement.contacts,
@@ -133,18 +175,7 @@ pub async fn update_figures(
             ],
         )
         .await?;
-    let read = |row: Row| {
-        Ok(RecordedFigures {
-            month: Month::with(row.try_get::<_, Date>(0)?),
-            messages: row.try_get(1)?,
-            limits: Limits {
-                max_agents: row.try_get(2)?,
-                max_contacts: row.try_get(3)?,
-                max_messages_month: row.try_get(4)?,
-            },
-        })
-    };
-    row.map(read).transpose()
+    row.as_ref().map(RecordedColumns::read).transpose()
 }
 
 /// Records why a measurement that began at `at` failed; the next one is due after `pause`. Changes nothing when a later
@@ -164,6 +195,6 @@ pub async fn update_failure(
                  AND EXISTS (SELECT FROM tenants WHERE id = $1 AND status IN ('active', 'suspended'))",
         )
         .await?;
-    client.execute(&statement, &[&tenant_id.0, &error.as_str(), &at, &pause.as_secs_f64()]).await?;
+    client.execute(&statement, &[&tenant_id, &error, &at, &pause.as_secs_f64()]).await?;
     Ok(())
 }

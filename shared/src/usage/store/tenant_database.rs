@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use tokio_postgres::Client;
 
-use crate::error::Result;
+use crate::{
+    error::Result,
+    sql::{self, Columns},
+};
 
 /// The users of a tenant, and the size of its PostgreSQL database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,15 +19,17 @@ pub struct UserCounts {
     pub database_bytes: i64,
 }
 
+sql::columns! {
+    UserCountColumns -> UserCounts {
+        active: "count(*)",
+        online: "count(*) FILTER (WHERE online_until > now())",
+        database_bytes: "pg_database_size(current_database())",
+    }
+}
+
 /// Counts over a connection to the tenant's database. The server cancels the query after `timeout`.
 pub async fn count_users(client: &Client, timeout: Duration) -> Result<UserCounts> {
     client.batch_execute(&format!("SET statement_timeout = {}", timeout.as_millis())).await?;
-    let row = client
-        .query_one(
-            "SELECT count(*), count(*) FILTER (WHERE online_until > now()), pg_database_size(current_database())
-             FROM users WHERE status = 'active'",
-            &[],
-        )
-        .await?;
-    Ok(UserCounts { active: row.try_get(0)?, online: row.try_get(1)?, database_bytes: row.try_get(2)? })
+    let query = sql::text!("SELECT ", UserCountColumns::LIST, " FROM users WHERE status = 'active'");
+    UserCountColumns::read(&client.query_one(query, &[]).await?)
 }

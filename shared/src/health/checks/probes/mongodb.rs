@@ -77,7 +77,7 @@ fn combine(clusters: &BTreeMap<String, StoreReading>) -> StoreReading {
 
 struct MongoDbCheck(MongoConfig);
 
-struct MongoDbServer {
+struct MongoDbServerInfo {
     version: Option<String>,
     primary: bool,
 }
@@ -85,7 +85,7 @@ struct MongoDbServer {
 impl Check for MongoDbCheck {
     /// A client, and the server's version once it is known.
     type Connection = (Client, Option<String>);
-    type Response = MongoDbServer;
+    type Response = MongoDbServerInfo;
 
     async fn open(&self) -> Result<(Client, Option<String>), ProbeError> {
         Ok((mongo::connect(&self.0).await?, None))
@@ -95,14 +95,14 @@ impl Check for MongoDbCheck {
         &self,
         (client, version): &mut (Client, Option<String>),
         _: ProbeDeadline,
-    ) -> Result<MongoDbServer, ProbeError> {
+    ) -> Result<MongoDbServerInfo, ProbeError> {
         let hello = run(client, doc! { "hello": 1 }).await?;
         let primary = hello.get_bool("isWritablePrimary").unwrap_or(false) || hello.get_str("primary").is_ok();
         if version.is_none() {
             let build = run(client, doc! { "buildInfo": 1 }).await?;
             *version = build.get_str("version").ok().map(ToOwned::to_owned);
         }
-        Ok(MongoDbServer { version: version.clone(), primary })
+        Ok(MongoDbServerInfo { version: version.clone(), primary })
     }
 }
 

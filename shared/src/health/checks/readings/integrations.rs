@@ -46,7 +46,6 @@ pub struct IntegrationReading {
         serialize_with = "optional_timestamp",
         deserialize_with = "time::serde::rfc3339::option::deserialize"
     )]
-    #[cfg_attr(feature = "http", schema(value_type = Option<String>, format = DateTime))]
     pub last_success_at: Option<OffsetDateTime>,
     /// Why the status is not `operational`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
