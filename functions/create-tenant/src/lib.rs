@@ -76,7 +76,11 @@ struct TenantRequest {
     post,
     path = "/api/super-admin/tenants",
     params(IdempotencyKey),
-    request_body = TenantRequest,
+    request_body(content = TenantRequest, example = json!({
+        "admin_email": "sari@kopikenangan.example", "admin_password": "tidal-mango-orbit-42", "country": "ID",
+        "limits": {"max_agents": 25, "max_contacts": 10_000, "max_messages_month": 50_000},
+        "name": "Kopi Kenangan", "slug": "kopi-kenangan",
+    })),
     responses(
         (status = 201, description = "Created organization (provisioning in background)", body = Tenant,
             headers(

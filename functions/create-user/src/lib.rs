@@ -70,7 +70,10 @@ struct UserRequest {
     post,
     path = "/api/super-admin/users",
     params(IdempotencyKey),
-    request_body = UserRequest,
+    request_body(content = UserRequest, example = json!({
+        "email": "budi@kopikenangan.example", "full_name": "Budi Santoso", "password": "tidal-mango-orbit-42",
+        "role": "admin", "tenant_id": "0190a0c4-8f6e-7c3a-9d2b-5e1f00c0ffee",
+    })),
     responses(
         (status = 201, description = "The created user, who is active", body = User,
             headers(("etag" = String, description = "The revision, for If-Match"))),

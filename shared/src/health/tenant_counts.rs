@@ -8,13 +8,17 @@ use crate::tenants::TenantStatus;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct TenantCounts {
+    /// Their databases are being created.
     pub provisioning: i64,
+    /// In use.
     pub active: i64,
     /// Suspended by a super-admin.
     pub suspended: i64,
     /// Provisioning failed.
     pub failed: i64,
+    /// Their databases are being removed.
     pub deleting: i64,
+    /// Kept for the record.
     pub deleted: i64,
     /// Tenants of all statuses.
     pub total: i64,
