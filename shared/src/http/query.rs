@@ -6,7 +6,10 @@ use axum::{
     extract::FromRequestParts,
     http::{Uri, request::Parts},
 };
-use utoipa::openapi::{Required as IsRequired, path::Parameter};
+use utoipa::openapi::{
+    Required as IsRequired,
+    path::{Parameter, ParameterBuilder},
+};
 
 use crate::error::{Error, InputError, Location};
 use crate::http::{Problem, openapi::query_parameter};
@@ -137,6 +140,13 @@ impl<T: ParameterValue> QueryField for Required<T> {
         parameter.required = IsRequired::True;
         vec![parameter]
     }
+}
+
+/// Adds an example to the description of a parameter, for [`query_parameters!`](crate::query_parameters).
+pub fn with_example(parameters: Vec<Parameter>, example: Option<&str>) -> Vec<Parameter> {
+    let Some(example) = example else { return parameters };
+    let add = |parameter| ParameterBuilder::from(parameter).example(Some(example.into())).build();
+    parameters.into_iter().map(add).collect()
 }
 
 /// A struct of query parameters, defined with [`query_parameters!`](crate::query_parameters).
