@@ -184,6 +184,7 @@ mod tests {
         #[derive(Debug)]
         struct CountryParameters {
             /// Only this country
+            #[example = "ID"]
             country: Option<Country>,
         }
     }
@@ -237,5 +238,12 @@ mod tests {
         assert_eq!(names, ["tenant_id", "live", "country"]);
         assert_eq!(described[0].description.as_deref(), Some("The tenant\nof the things"));
         assert!(described[0].required == IsRequired::True && described[1].required == IsRequired::False);
+    }
+
+    #[test]
+    fn a_parameter_has_its_example() {
+        let described = serde_json::to_value(ThingParameters::describe_all()).unwrap();
+        assert_eq!(described[1].get("example"), None);
+        assert_eq!(described[2]["example"], "ID");
     }
 }

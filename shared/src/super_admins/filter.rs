@@ -5,7 +5,7 @@ use crate::{super_admins::SuperAdminStatus, types::SuperAdminRole};
 query_parameters! {
     #![cfg(feature = "http")]
     /// The filters of a list of super-admins.
-    #[derive(Debug, Clone, Copy, Default)]
+    #[derive(Debug, Clone, Default)]
     pub struct SuperAdminFilter {
         /// Only this role
         pub role: Option<SuperAdminRole>,
