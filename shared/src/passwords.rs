@@ -10,7 +10,10 @@ use argon2::{
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    types::SuppliedPassword,
+};
 
 /// Hashes that one process computes at once, at 19 MiB each.
 pub const CONCURRENT_HASHES: usize = 2;
@@ -33,11 +36,11 @@ pub async fn hash(password: &str) -> Result<String> {
 }
 
 /// Whether `password` matches the hash `stored`. If `stored` is `None`, returns `false` after the same time.
-pub async fn verify(password: &SecretString, stored: Option<&str>) -> Result<bool> {
+pub async fn verify(password: &SuppliedPassword, stored: Option<&str>) -> Result<bool> {
     let password = password.clone();
     let exists = stored.is_some();
     let stored = stored.unwrap_or(DUMMY_HASH).to_owned();
-    blocking(move || match Argon2::default().verify_password(password.expose_secret().as_bytes(), stored.as_str()) {
+    blocking(move || match Argon2::default().verify_password(password.expose().as_bytes(), stored.as_str()) {
         Ok(()) => Ok(exists),
         Err(HashError::PasswordInvalid) => Ok(false),
         Err(error) => Err(Error::internal(error)),

@@ -16,7 +16,7 @@
 /// }
 /// ```
 ///
-/// The doc comments of the fields are their descriptions in the API. Inside this crate the definition begins with
+/// The doc comments of the fields are their descriptions in the API, `#[example = "…"]` after them is their example. Inside this crate the definition begins with
 /// `#![cfg(feature = "http")]` where the struct is used without the feature too. Types of parameters implement
 /// [`ParameterValue`](crate::types::ParameterValue). The struct is read with
 /// [`Query<TenantFilter>`](crate::http::Query), or as the filter of a [`ListRequest`](crate::http::ListRequest) after
@@ -27,7 +27,7 @@ macro_rules! query_parameters {
         $(#![$condition:meta])?
         $(#[$($meta:tt)*])*
         $visibility:vis struct $name:ident {
-            $($(#[doc = $doc:literal])* $field_visibility:vis $field:ident: $kind:ty),* $(,)?
+            $($(#[doc = $doc:literal])* $(#[example = $example:literal])? $field_visibility:vis $field:ident: $kind:ty),* $(,)?
         }
     ) => {
         $(#[$($meta)*])*
@@ -45,9 +45,12 @@ macro_rules! query_parameters {
 
             fn describe_all() -> Vec<utoipa::openapi::path::Parameter> {
                 let all: Vec<Vec<utoipa::openapi::path::Parameter>> = vec![
-                    $(<$kind as $crate::http::QueryField>::describe(
-                        stringify!($field),
-                        concat!($($doc, "\n"),*).trim().replace("\n ", "\n").as_str(),
+                    $($crate::http::with_example(
+                        <$kind as $crate::http::QueryField>::describe(
+                            stringify!($field),
+                            concat!($($doc, "\n"),*).trim().replace("\n ", "\n").as_str(),
+                        ),
+                        None$(.or(Some($example)))?,
                     )),*
                 ];
                 all.into_iter().flatten().collect()

@@ -2,22 +2,16 @@
 
 use std::sync::Arc;
 
-use axum::{
-    extract::{FromRef, State},
-    http::header,
-    response::{IntoResponse, Response},
-};
+use axum::extract::{FromRef, State};
 use deserr::Deserr;
-use secrecy::SecretString;
 use shared::{
     auth::{IssuedToken, TokenSigner},
     clients::redis::Redis,
     config::{ConfigError, FromEnv, RedisConfig, SigningConfig, TokenConfig},
-    error::Error,
-    http::{BodyErrors, JsonBody, Result, Routes},
+    http::{BodyErrors, Json, JsonBody, Result, Routes},
     routes,
     super_admins::{self, AnySuperAdmin, AuthContext, ChangePassword, SignInRateLimiter},
-    types::NewPassword,
+    types::{NewPassword, SuppliedPassword},
 };
 use utoipa::ToSchema;
 
@@ -48,9 +42,7 @@ pub fn routes(app: App) -> Routes {
 #[deserr(error = BodyErrors, deny_unknown_fields)]
 struct PasswordChange {
     /// The current password.
-    #[deserr(from(String) = SecretString::from)]
-    #[schema(value_type = String, format = Password, example = "correct horse battery staple")]
-    current_password: SecretString,
+    current_password: SuppliedPassword,
     /// The new password. It must be long and hard to guess; no kinds of characters are required.
     new_password: NewPassword,
 }
@@ -73,13 +65,12 @@ async fn change_password(
     AnySuperAdmin(principal): AnySuperAdmin,
     State(app): State<App>,
     JsonBody { value: change, .. }: JsonBody<PasswordChange>,
-) -> Result<Response> {
+) -> Result<Json<IssuedToken>> {
     let command = ChangePassword {
         principal: &principal,
         current_password: &change.current_password,
         new_password: &change.new_password,
     };
     let token = super_admins::change_password(&app.auth.platform, &app.rate_limiter, &app.signer, &command).await?;
-    let body = serde_json::to_vec(&token).map_err(Error::internal)?;
-    Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
+    Ok(Json(token))
 }

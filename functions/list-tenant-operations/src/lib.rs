@@ -1,20 +1,26 @@
 //! `GET /api/super-admin/tenants/{id}/operations`: list the operations on a tenant, newest first.
 
-use axum::{http::Uri, response::Response};
+use axum::response::Response;
 use shared::{
-    http::{Page, Paging, QueryReader, Result, Routes, TenantPath},
+    http::{ListParameters, ListRequest, Result, Routes, TenantPath},
     operations::{self, Operation},
-    routes,
+    query_parameters, routes,
     super_admins::{AuthContext, MayRead},
     tenants,
-    types::{Cursor, PageLimit},
+    types::Cursor,
 };
-
-/// Name of the list in its cursors.
-const LIST: &str = "operations";
 
 pub fn routes(auth: AuthContext) -> Routes {
     routes!(auth: AuthContext => list_tenant_operations)
+}
+
+query_parameters! {
+    /// The list has no filters.
+    struct OperationFilter {}
+}
+
+impl ListParameters for OperationFilter {
+    const LIST: &str = "operations";
 }
 
 /// List a tenant's operations
@@ -23,7 +29,7 @@ pub fn routes(auth: AuthContext) -> Routes {
 #[utoipa::path(
     get,
     path = "/api/super-admin/tenants/{id}/operations",
-    params(TenantPath, Paging),
+    params(TenantPath, ListRequest<OperationFilter>),
     responses(
         (status = 200, description = "Array of operations with their steps, newest first", body = Vec<Operation>,
             headers(("link" = String, description = "The next page, RFC 8288 rel=\"next\""))),
@@ -34,17 +40,9 @@ pub fn routes(auth: AuthContext) -> Routes {
 async fn list_tenant_operations(
     reader: MayRead,
     TenantPath(id): TenantPath,
-    mut query: QueryReader,
-    uri: Uri,
+    request: ListRequest<OperationFilter>,
 ) -> Result<Response> {
-    let limit = query.take("limit", PageLimit::parse).unwrap_or_default();
-    let cursor = query.take("cursor", |text| Cursor::decode(text, LIST));
-    query.finish()?;
     reader.admit(tenants::store::find(reader.client(), id)).await?;
-    let operations = operations::store::list(reader.client(), id, cursor, limit).await?;
-    let page = Page::new(LIST, &operations, limit, |operation: &Operation| Cursor {
-        created_at: operation.created_at,
-        id: operation.id.0,
-    })?;
-    Ok(page.into_response(&uri))
+    let operations = operations::store::list(reader.client(), id, request.cursor, request.limit).await?;
+    request.page(&operations, |operation| Cursor { created_at: operation.created_at, id: operation.id.0 })
 }

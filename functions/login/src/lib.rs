@@ -2,21 +2,16 @@
 
 use std::sync::Arc;
 
-use axum::{
-    extract::{FromRef, State},
-    http::header,
-    response::{IntoResponse, Response},
-};
+use axum::extract::{FromRef, State};
 use deserr::Deserr;
-use secrecy::SecretString;
 use shared::{
     auth::{IssuedToken, TokenSigner},
     clients::{postgres::Postgres, redis::Redis},
     config::{ConfigError, FromEnv, PostgresConfig, RedisConfig, SigningConfig, TokenConfig},
-    error::Error,
-    http::{BodyErrors, JsonBody, RequestInfo, Result, Routes},
+    http::{BodyErrors, Json, JsonBody, RequestInfo, Result, Routes},
     routes,
     super_admins::{SignIn, SignInRateLimiter, sign_in},
+    types::SuppliedPassword,
 };
 use utoipa::ToSchema;
 
@@ -49,9 +44,7 @@ struct Credentials {
     #[schema(format = Email, example = "owner@landlord.example")]
     email: String,
     /// Password.
-    #[deserr(from(String) = SecretString::from)]
-    #[schema(value_type = String, format = Password, example = "correct horse battery staple")]
-    password: SecretString,
+    password: SuppliedPassword,
 }
 
 /// Sign in
@@ -73,9 +66,8 @@ async fn login(
     request: RequestInfo,
     State(app): State<App>,
     JsonBody { value: credentials, .. }: JsonBody<Credentials>,
-) -> Result<Response> {
+) -> Result<Json<IssuedToken>> {
     let command = SignIn { email: &credentials.email, password: &credentials.password, request: &request };
     let token = sign_in(&app.platform, &app.rate_limiter, &app.signer, &command).await?;
-    let body = serde_json::to_vec(&token).map_err(Error::internal)?;
-    Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
+    Ok(Json(token))
 }

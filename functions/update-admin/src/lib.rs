@@ -4,18 +4,13 @@
 
 use std::sync::Arc;
 
-use axum::{
-    extract::{FromRef, State},
-    http::{HeaderValue, header},
-    response::{IntoResponse, Response},
-};
+use axum::extract::{FromRef, State};
 use deserr::Deserr;
 use shared::{
     clients::redis::Redis,
     config::{ConfigError, FromEnv, QueueConfig, RedisConfig},
-    error::Error,
     events::dispatch::Dispatcher,
-    http::{BodyErrors, Field, IdPath, IfMatch, JsonBody, Result, Routes, etag},
+    http::{BodyErrors, Field, IdPath, IfMatch, JsonBody, Result, Routes, Tagged},
     revocations::deny_list::DenyList,
     routes,
     super_admins::{
@@ -84,7 +79,7 @@ async fn update_admin(
     if_match: IfMatch,
     State(app): State<App>,
     JsonBody { value: patch, .. }: JsonBody<OperatorPatch>,
-) -> Result<Response> {
+) -> Result<Tagged<SuperAdmin>> {
     let command = UpdateSuperAdmin {
         actor: principal.actor(),
         id,
@@ -99,7 +94,6 @@ async fn update_admin(
         let platform = app.auth.platform.get().await?;
         tokio::join!(app.dispatcher.poke_relay(), app.deny_list.deny(&platform, &ended_impersonations));
     }
-    let body = serde_json::to_vec(&super_admin).map_err(Error::internal)?;
-    let json = HeaderValue::from_static("application/json");
-    Ok(([(header::CONTENT_TYPE, json), (header::ETAG, etag(super_admin.revision))], body).into_response())
+    let revision = super_admin.revision;
+    Ok(Tagged(super_admin, revision))
 }

@@ -4,16 +4,18 @@
 //! the intent, committed before the change, and the outcome, which refers to the intent.
 
 mod audited_change;
+mod filter;
 pub mod store;
 
 pub use audited_change::AuditedChange;
+pub use filter::{AuditFilter, AuditName, parse_audit_name};
 
 use serde::Serialize;
 use serde_json::Value;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::types::{Actor, InvalidValue, TenantId, timestamp};
+use crate::types::{Actor, TenantId, timestamp};
 
 keyword_enum!(
     /// The outcome of an audited action.
@@ -63,28 +65,6 @@ pub struct AuditRecord {
     /// Details of the action, for a change the values before and after. Never contains a secret.
     #[cfg_attr(feature = "http", schema(value_type = Object, example = json!({"before": {"status": "active"}, "after": {"status": "suspended"}})))]
     pub details: Value,
-}
-
-/// Conditions of a list of entries.
-#[derive(Debug, Clone, Default)]
-pub struct AuditFilter {
-    pub tenant_id: Option<TenantId>,
-    pub actor: Option<String>,
-    pub action: Option<String>,
-    pub outcome: Option<AuditOutcome>,
-    /// Only entries at or after this time.
-    pub since: Option<OffsetDateTime>,
-    /// Only entries before this time.
-    pub until: Option<OffsetDateTime>,
-}
-
-/// Validates the name of an actor or an action: at most 255 visible characters.
-pub fn parse_audit_name(text: &str) -> Result<String, InvalidValue> {
-    if text.chars().count() <= 255 && text.chars().all(|character| !character.is_control() && character != ' ') {
-        Ok(text.to_owned())
-    } else {
-        Err(InvalidValue::new("must be 1 to 255 visible characters"))
-    }
 }
 
 /// An entry to write.

@@ -2,15 +2,31 @@
 
 use deadpool_postgres::GenericClient;
 use serde_json::Value;
-use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::{
-    audit::{AuditEntry, AuditFilter, AuditOutcome, AuditRecord},
+    audit::{AuditEntry, AuditFilter, AuditRecord},
     error::{Error, Result},
-    sql::Conditions,
+    sql::{self, Columns, Conditions},
     types::{Cursor, PageLimit, TenantId},
 };
+
+sql::columns! {
+    RecordColumns -> AuditRecord {
+        id: "id",
+        at: "at",
+        actor: "actor",
+        // A column of the joined super-admin.
+        actor_email: "actor_email",
+        action: "action",
+        outcome: "outcome",
+        intent_id: "intent_id",
+        tenant_id: "tenant_id",
+        request_id: "request_id",
+        source_address: "source_address",
+        details: "details",
+    }
+}
 
 /// Inserts an entry and returns its id.
 pub async fn insert(client: &impl GenericClient, entry: &AuditEntry<'_>) -> Result<Uuid> {
@@ -29,10 +45,10 @@ pub async fn insert(client: &impl GenericClient, entry: &AuditEntry<'_>) -> Resu
                 &id,
                 &entry.actor.id,
                 &entry.action,
-                &entry.tenant_id.map(|id| id.0),
+                &entry.tenant_id,
                 &entry.actor.request_id,
                 &entry.actor.source_address,
-                &entry.outcome.as_str(),
+                &entry.outcome,
                 &entry.intent_id,
                 &entry.details,
             ],
@@ -65,7 +81,7 @@ pub async fn find_unfinished_intent(
              LIMIT 1",
         )
         .await?;
-    let Some(row) = client.query_opt(&statement, &[&tenant_id.0, &actor, &action, &request]).await? else {
+    let Some(row) = client.query_opt(&statement, &[&tenant_id, &actor, &action, &request]).await? else {
         return Ok(None);
     };
     Ok(Some((row.try_get(0)?, row.try_get(1)?)))
@@ -79,9 +95,8 @@ pub async fn list(
     limit: PageLimit,
 ) -> Result<Vec<AuditRecord>> {
     let limit = i64::try_from(limit.get() + 1).map_err(Error::internal)?;
-    let (tenant_id, outcome) = (filter.tenant_id.map(|id| id.0), filter.outcome.map(AuditOutcome::as_str));
     let mut conditions = Conditions::after(vec![&limit]);
-    if let Some(tenant_id) = &tenant_id {
+    if let Some(tenant_id) = &filter.tenant_id {
         let number = conditions.number(tenant_id);
         conditions.add(format!("tenant_id = ${number}"));
     }
@@ -93,7 +108,7 @@ pub async fn list(
         let number = conditions.number(action);
         conditions.add(format!("action = ${number}"));
     }
-    if let Some(outcome) = &outcome {
+    if let Some(outcome) = &filter.outcome {
         let number = conditions.number(outcome);
         conditions.add(format!("outcome = ${number}"));
     }
@@ -113,33 +128,14 @@ pub async fn list(
     // without an account here is no UUID.
     let statement = client
         .prepare_cached(&format!(
-            "SELECT page.*, super_admin.email
-             FROM (
-                 SELECT id, at, actor, action, outcome, intent_id, tenant_id, request_id, source_address, details
-                 FROM audit {} ORDER BY at DESC, id DESC LIMIT $1
-             ) page
-             LEFT JOIN super_admins super_admin ON super_admin.id::text = page.actor
+            "SELECT {}
+             FROM (SELECT * FROM audit {} ORDER BY at DESC, id DESC LIMIT $1) page
+             LEFT JOIN (SELECT id AS actor_id, email AS actor_email FROM super_admins) super_admin
+                 ON super_admin.actor_id::text = page.actor
              ORDER BY page.at DESC, page.id DESC",
+            RecordColumns::LIST,
             conditions.clause()
         ))
         .await?;
-    conditions.query(client, &statement, read).await
-}
-
-fn read(row: &Row) -> Result<AuditRecord> {
-    let outcome: &str = row.try_get(4)?;
-    Ok(AuditRecord {
-        id: row.try_get(0)?,
-        at: row.try_get(1)?,
-        actor: row.try_get(2)?,
-        action: row.try_get(3)?,
-        outcome: AuditOutcome::from_text(outcome)
-            .ok_or_else(|| Error::internal(format!("unknown outcome `{outcome}` in the audit log")))?,
-        intent_id: row.try_get(5)?,
-        tenant_id: row.try_get::<_, Option<Uuid>>(6)?.map(TenantId),
-        request_id: row.try_get(7)?,
-        source_address: row.try_get(8)?,
-        details: row.try_get(9)?,
-        actor_email: row.try_get(10)?,
-    })
+    conditions.query(client, &statement, RecordColumns::read).await
 }

@@ -31,7 +31,7 @@ pub use openapi::{Paging, document, exactly_one, named, query_parameter, single_
 pub use page::Page;
 pub use path::{IdPath, TenantPath};
 pub use problem::{InputFault, Problem, ProblemDetails};
-pub use query::{Query, QueryField, QueryParameters, QueryReader, Required};
+pub use query::{Query, QueryField, QueryParameters, QueryReader, Required, with_example};
 pub use request::RequestInfo;
 pub use response::{Accepted, Created, Json, JsonResponse, Replayable, Tagged};
 pub use routes::{Routes, on_methods};

@@ -6,7 +6,10 @@ use axum::{
     extract::FromRequestParts,
     http::{Uri, request::Parts},
 };
-use utoipa::openapi::{Required as IsRequired, path::Parameter};
+use utoipa::openapi::{
+    Required as IsRequired,
+    path::{Parameter, ParameterBuilder},
+};
 
 use crate::error::{Error, InputError, Location};
 use crate::http::{Problem, openapi::query_parameter};
@@ -139,6 +142,13 @@ impl<T: ParameterValue> QueryField for Required<T> {
     }
 }
 
+/// Adds an example to the description of a parameter, for [`query_parameters!`](crate::query_parameters).
+pub fn with_example(parameters: Vec<Parameter>, example: Option<&str>) -> Vec<Parameter> {
+    let Some(example) = example else { return parameters };
+    let add = |parameter| ParameterBuilder::from(parameter).example(Some(example.into())).build();
+    parameters.into_iter().map(add).collect()
+}
+
 /// A struct of query parameters, defined with [`query_parameters!`](crate::query_parameters).
 pub trait QueryParameters: Sized {
     /// Takes the parameters. `None` where an error was recorded.
@@ -174,6 +184,7 @@ mod tests {
         #[derive(Debug)]
         struct CountryParameters {
             /// Only this country
+            #[example = "ID"]
             country: Option<Country>,
         }
     }
@@ -227,5 +238,12 @@ mod tests {
         assert_eq!(names, ["tenant_id", "live", "country"]);
         assert_eq!(described[0].description.as_deref(), Some("The tenant\nof the things"));
         assert!(described[0].required == IsRequired::True && described[1].required == IsRequired::False);
+    }
+
+    #[test]
+    fn a_parameter_has_its_example() {
+        let described = serde_json::to_value(ThingParameters::describe_all()).unwrap();
+        assert_eq!(described[1].get("example"), None);
+        assert_eq!(described[2]["example"], "ID");
     }
 }

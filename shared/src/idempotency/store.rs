@@ -3,7 +3,10 @@
 use deadpool_postgres::{GenericClient, Transaction};
 use serde_json::Value;
 
-use crate::error::Result;
+use crate::{
+    error::Result,
+    sql::{self, Columns},
+};
 
 /// Identifies a request with an idempotency key.
 #[derive(Debug, Clone, Copy)]
@@ -26,46 +29,48 @@ pub struct StoredResponse {
     pub body: String,
 }
 
+sql::columns! {
+    ResponseColumns -> StoredResponse {
+        fingerprint: "fingerprint",
+        status_code: "status_code",
+        headers: "headers",
+        body: "body",
+    }
+}
+
+/// The number of a key's advisory lock.
+const LOCK: &str = "hashtextextended($1 || ' ' || $2 || ' ' || $3, 0)";
+
 /// The stored response of a request in the last 24 hours.
 pub async fn find(client: &impl GenericClient, request: RequestKey<'_>) -> Result<Option<StoredResponse>> {
     let statement = client
-        .prepare_cached(
-            "SELECT fingerprint, status_code, headers, body
-             FROM idempotency_keys
-             WHERE admin_id = $1 AND route = $2 AND key = $3 AND created_at > now() - interval '24 hours'",
-        )
+        .prepare_cached(sql::text!(
+            "SELECT ",
+            ResponseColumns::LIST,
+            " FROM idempotency_keys
+             WHERE admin_id = $1 AND route = $2 AND key = $3 AND created_at > now() - interval '24 hours'"
+        ))
         .await?;
-    let Some(row) = client.query_opt(&statement, &[&request.admin_id, &request.route, &request.key]).await? else {
-        return Ok(None);
-    };
-    Ok(Some(StoredResponse {
-        fingerprint: row.try_get(0)?,
-        status_code: row.try_get(1)?,
-        headers: row.try_get(2)?,
-        body: row.try_get(3)?,
-    }))
+    let row = client.query_opt(&statement, &[&request.admin_id, &request.route, &request.key]).await?;
+    row.map(|row| ResponseColumns::read(&row)).transpose()
 }
 
 /// Locks the key until the transaction ends. Returns `false` if another session or transaction holds the lock.
 pub async fn try_claim(transaction: &Transaction<'_>, request: RequestKey<'_>) -> Result<bool> {
-    let statement = transaction
-        .prepare_cached("SELECT pg_try_advisory_xact_lock(hashtextextended($1 || ' ' || $2 || ' ' || $3, 0))")
-        .await?;
+    let statement = transaction.prepare_cached(sql::text!("SELECT pg_try_advisory_xact_lock(", LOCK, ")")).await?;
     Ok(transaction.query_one(&statement, &[&request.admin_id, &request.route, &request.key]).await?.try_get(0)?)
 }
 
 /// Locks the key until [`release`] or the end of the session. Returns `false` if another session or transaction holds the
 /// lock.
 pub async fn try_hold(client: &impl GenericClient, request: RequestKey<'_>) -> Result<bool> {
-    let statement =
-        client.prepare_cached("SELECT pg_try_advisory_lock(hashtextextended($1 || ' ' || $2 || ' ' || $3, 0))").await?;
+    let statement = client.prepare_cached(sql::text!("SELECT pg_try_advisory_lock(", LOCK, ")")).await?;
     Ok(client.query_one(&statement, &[&request.admin_id, &request.route, &request.key]).await?.try_get(0)?)
 }
 
 /// Releases a lock that the session holds.
 pub async fn release(client: &impl GenericClient, request: RequestKey<'_>) -> Result<()> {
-    let statement =
-        client.prepare_cached("SELECT pg_advisory_unlock(hashtextextended($1 || ' ' || $2 || ' ' || $3, 0))").await?;
+    let statement = client.prepare_cached(sql::text!("SELECT pg_advisory_unlock(", LOCK, ")")).await?;
     client.query_one(&statement, &[&request.admin_id, &request.route, &request.key]).await?;
     Ok(())
 }
@@ -106,7 +111,7 @@ pub async fn insert(transaction: &Transaction<'_>, request: RequestKey<'_>, resp
     Ok(())
 }
 
-/// Deletes at most `limit` responses that are older than 24 hours. Returns how many.
+/// Deletes at most `limit` responses that are older than 24 hours. Returns their number.
 pub async fn delete_expired(client: &impl GenericClient, limit: i64) -> Result<u64> {
     let statement = client
         .prepare_cached(

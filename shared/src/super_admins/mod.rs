@@ -4,6 +4,7 @@
 mod authorization;
 mod create;
 mod create_first;
+mod filter;
 mod new_password;
 #[cfg(all(feature = "http", feature = "redis"))]
 mod sign_in;
@@ -14,6 +15,7 @@ mod update;
 pub use authorization::{AnySuperAdmin, AuthContext, Caller, MayAdminister, MayOperate, MayRead, Principal};
 pub use create::{CreateSuperAdmin, create};
 pub use create_first::create_first;
+pub use filter::SuperAdminFilter;
 pub use new_password::check_new_password;
 #[cfg(all(feature = "http", feature = "redis"))]
 pub use sign_in::{ChangePassword, SignIn, SignInRateLimiter, change_password, sign_in};
@@ -34,13 +36,6 @@ keyword_enum!(
         Disabled = "disabled",
     }
 );
-
-/// Conditions of a list of super-admins.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct SuperAdminFilter {
-    pub role: Option<SuperAdminRole>,
-    pub status: Option<SuperAdminStatus>,
-}
 
 /// A super-admin: an account that may use this API.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

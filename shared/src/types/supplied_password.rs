@@ -4,8 +4,14 @@ use secrecy::{ExposeSecret, SecretString};
 #[derive(Debug, Clone)]
 pub struct SuppliedPassword(SecretString);
 
-parsed_from_string!(SuppliedPassword, |text| Ok(SuppliedPassword(SecretString::from(text))));
+parsed_from_string!(SuppliedPassword, |text| Ok(text.into()));
 inline_schema!(SuppliedPassword, String { format: "password", example: "correct horse battery staple" });
+
+impl From<&str> for SuppliedPassword {
+    fn from(text: &str) -> Self {
+        Self(text.into())
+    }
+}
 
 impl SuppliedPassword {
     pub fn expose(&self) -> &str {

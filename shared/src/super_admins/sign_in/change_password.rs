@@ -1,6 +1,5 @@
 //! A super-admin changes the own password.
 
-use secrecy::SecretString;
 use serde_json::json;
 
 use crate::{
@@ -10,14 +9,14 @@ use crate::{
     error::{Error, Result},
     passwords,
     super_admins::{Principal, SignInRateLimiter, check_new_password, store},
-    types::{NewPassword, SuperAdminId},
+    types::{NewPassword, SuperAdminId, SuppliedPassword},
 };
 
 const ACTION: &str = "admin.change_password";
 
 pub struct ChangePassword<'a> {
     pub principal: &'a Principal,
-    pub current_password: &'a SecretString,
+    pub current_password: &'a SuppliedPassword,
     pub new_password: &'a NewPassword,
 }
 

@@ -3,7 +3,6 @@
 mod change_password;
 mod rate_limit;
 
-use secrecy::SecretString;
 use serde_json::json;
 
 use crate::{
@@ -14,6 +13,7 @@ use crate::{
     http::RequestInfo,
     passwords,
     super_admins::store,
+    types::SuppliedPassword,
 };
 
 pub use self::{
@@ -25,7 +25,7 @@ const ACTION: &str = "admin.login";
 
 pub struct SignIn<'a> {
     pub email: &'a str,
-    pub password: &'a SecretString,
+    pub password: &'a SuppliedPassword,
     pub request: &'a RequestInfo,
 }
 

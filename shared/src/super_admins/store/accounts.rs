@@ -1,32 +1,40 @@
 //! The accounts.
 
 use deadpool_postgres::{GenericClient, Transaction};
-use tokio_postgres::{Row, error::SqlState};
+use tokio_postgres::error::SqlState;
 
 use crate::{
     error::{Error, Result},
-    sql::Conditions,
-    super_admins::{ProviderSubject, SuperAdmin, SuperAdminFilter, SuperAdminStatus, store::read_role},
+    sql::{self, Columns, Conditions},
+    super_admins::{ProviderSubject, SuperAdmin, SuperAdminFilter, SuperAdminStatus},
     types::{Cursor, EmailAddress, PageLimit, SuperAdminId, SuperAdminRole},
 };
 
-macro_rules! columns {
-    () => {
-        "id, email, role, disabled_at IS NOT NULL, subject, created_at, updated_at, revision"
-    };
+sql::columns! {
+    AccountColumns -> SuperAdmin {
+        id: "id",
+        email: "email",
+        role: "role",
+        status: "disabled_at IS NOT NULL" via |is_disabled| {
+            Ok(if is_disabled { SuperAdminStatus::Disabled } else { SuperAdminStatus::Active })
+        },
+        subject: "subject",
+        created_at: "created_at",
+        updated_at: "updated_at",
+        revision: "revision",
+    }
 }
 
 /// A page of super-admins after `cursor`, newest first. It has one more than `limit` if another page follows.
 pub async fn list(
     client: &impl GenericClient,
-    filter: SuperAdminFilter,
+    filter: &SuperAdminFilter,
     cursor: Option<Cursor>,
     limit: PageLimit,
 ) -> Result<Vec<SuperAdmin>> {
     let limit = i64::try_from(limit.get() + 1).map_err(Error::internal)?;
-    let role = filter.role.map(SuperAdminRole::as_str);
     let mut conditions = Conditions::after(vec![&limit]);
-    if let Some(role) = &role {
+    if let Some(role) = &filter.role {
         let number = conditions.number(role);
         conditions.add(format!("role = ${number}"));
     }
@@ -40,11 +48,12 @@ pub async fn list(
     }
     let statement = client
         .prepare_cached(&format!(
-            concat!("SELECT ", columns!(), " FROM super_admins {} ORDER BY created_at DESC, id DESC LIMIT $1"),
+            "SELECT {} FROM super_admins {} ORDER BY created_at DESC, id DESC LIMIT $1",
+            AccountColumns::LIST,
             conditions.clause()
         ))
         .await?;
-    conditions.query(client, &statement, read).await
+    conditions.query(client, &statement, AccountColumns::read).await
 }
 
 /// A super-admin to insert. Exactly one of `password_hash` and `subject` is `Some`.
@@ -62,17 +71,16 @@ pub struct NewSuperAdmin<'a> {
 /// aborted then.
 pub async fn insert(transaction: &Transaction<'_>, new: &NewSuperAdmin<'_>) -> Result<SuperAdmin> {
     let statement = transaction
-        .prepare_cached(concat!(
+        .prepare_cached(sql::text!(
             "INSERT INTO super_admins (id, email, role, password_hash, subject) VALUES ($1, $2, $3, $4, $5) RETURNING ",
-            columns!()
+            AccountColumns::LIST
         ))
         .await?;
-    let subject = new.subject.map(ProviderSubject::as_str);
-    let (id, role) = (SuperAdminId::generate(), new.role.as_str());
+    let id = SuperAdminId::generate();
     let inserted =
-        transaction.query_one(&statement, &[&id.0, &new.email.as_str(), &role, &new.password_hash, &subject]).await;
+        transaction.query_one(&statement, &[&id, new.email, &new.role, &new.password_hash, &new.subject]).await;
     match inserted {
-        Ok(row) => read(&row),
+        Ok(row) => AccountColumns::read(&row),
         Err(error) => Err(match violated_unique_constraint(&error) {
             Some("super_admins_email") => {
                 Error::Conflict(format!("Another super-admin has the e-mail `{}`", new.email))
@@ -91,10 +99,10 @@ fn violated_unique_constraint(error: &tokio_postgres::Error) -> Option<&str> {
 /// The super-admin with this id. The row is locked until the transaction ends.
 pub async fn find_for_update(transaction: &Transaction<'_>, id: SuperAdminId) -> Result<SuperAdmin> {
     let statement = transaction
-        .prepare_cached(concat!("SELECT ", columns!(), " FROM super_admins WHERE id = $1 FOR UPDATE"))
+        .prepare_cached(sql::text!("SELECT ", AccountColumns::LIST, " FROM super_admins WHERE id = $1 FOR UPDATE"))
         .await?;
-    let row = transaction.query_opt(&statement, &[&id.0]).await?;
-    row.map_or(Err(Error::NotFound { what: "super-admin" }), |row| read(&row))
+    let row = transaction.query_opt(&statement, &[&id]).await?;
+    row.map_or(Err(Error::NotFound { what: "super-admin" }), |row| AccountColumns::read(&row))
 }
 
 /// The owners who are not disabled. Other callers of this function wait until the transaction ends, so that two transactions
@@ -105,7 +113,7 @@ pub async fn lock_owners(transaction: &Transaction<'_>) -> Result<Vec<SuperAdmin
     let statement =
         transaction.prepare_cached("SELECT id FROM super_admins WHERE role = 'owner' AND disabled_at IS NULL").await?;
     let rows = transaction.query(&statement, &[]).await?;
-    rows.iter().map(|row| Ok(SuperAdminId(row.try_get(0)?))).collect()
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
 /// Updates role and status. Disabling a super-admin ends every session; enabling the super-admin later restores none.
@@ -116,18 +124,18 @@ pub async fn update(
     status: SuperAdminStatus,
 ) -> Result<SuperAdmin> {
     let statement = transaction
-        .prepare_cached(concat!(
+        .prepare_cached(sql::text!(
             "UPDATE super_admins
              SET role = $2, disabled_at = CASE WHEN $3 THEN coalesce(disabled_at, now()) END,
                  session_epoch = session_epoch + CASE WHEN $3 AND disabled_at IS NULL THEN 1 ELSE 0 END,
                  updated_at = greatest(now(), updated_at), revision = revision + 1
              WHERE id = $1
              RETURNING ",
-            columns!()
+            AccountColumns::LIST
         ))
         .await?;
     let is_disabled = status == SuperAdminStatus::Disabled;
-    read(&transaction.query_one(&statement, &[&id.0, &role.as_str(), &is_disabled]).await?)
+    AccountColumns::read(&transaction.query_one(&statement, &[&id, &role, &is_disabled]).await?)
 }
 
 /// Sets the password and ends every session. Returns the epoch of new sessions.
@@ -141,19 +149,5 @@ pub async fn set_password(transaction: &Transaction<'_>, id: SuperAdminId, passw
              RETURNING session_epoch",
         )
         .await?;
-    Ok(transaction.query_one(&statement, &[&id.0, &password_hash]).await?.try_get(0)?)
-}
-
-fn read(row: &Row) -> Result<SuperAdmin> {
-    let is_disabled: bool = row.try_get(3)?;
-    Ok(SuperAdmin {
-        id: SuperAdminId(row.try_get(0)?),
-        email: row.try_get(1)?,
-        role: read_role(row.try_get(2)?)?,
-        status: if is_disabled { SuperAdminStatus::Disabled } else { SuperAdminStatus::Active },
-        subject: row.try_get(4)?,
-        created_at: row.try_get(5)?,
-        updated_at: row.try_get(6)?,
-        revision: row.try_get(7)?,
-    })
+    Ok(transaction.query_one(&statement, &[&id, &password_hash]).await?.try_get(0)?)
 }

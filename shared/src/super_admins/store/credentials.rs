@@ -1,10 +1,10 @@
 //! Credentials, and the first account.
 
 use deadpool_postgres::GenericClient;
-use tokio_postgres::Row;
 
 use crate::{
     error::Result,
+    sql::{self, Columns},
     types::{EmailAddress, SuperAdminId},
 };
 
@@ -17,37 +17,39 @@ pub struct StoredCredentials {
     pub session_epoch: i32,
 }
 
+sql::columns! {
+    CredentialsColumns -> StoredCredentials {
+        id: "id",
+        password_hash: "password_hash",
+        session_epoch: "session_epoch",
+    }
+}
+
 /// The credentials of the active super-admin with this e-mail address, regardless of case. `None` also for a super-admin
 /// who signs in at the identity provider.
 pub async fn find_credentials(client: &impl GenericClient, email: &str) -> Result<Option<StoredCredentials>> {
     let statement = client
-        .prepare_cached(
-            "SELECT id, password_hash, session_epoch
-             FROM super_admins
-             WHERE lower(email) = lower($1) AND disabled_at IS NULL AND password_hash IS NOT NULL",
-        )
+        .prepare_cached(sql::text!(
+            "SELECT ",
+            CredentialsColumns::LIST,
+            " FROM super_admins
+             WHERE lower(email) = lower($1) AND disabled_at IS NULL AND password_hash IS NOT NULL"
+        ))
         .await?;
-    client.query_opt(&statement, &[&email]).await?.map(|row| read_credentials(&row)).transpose()
+    client.query_opt(&statement, &[&email]).await?.map(|row| CredentialsColumns::read(&row)).transpose()
 }
 
 /// The credentials of an active super-admin. `None` also for one who signs in at the identity provider.
 pub async fn find_own_credentials(client: &impl GenericClient, id: SuperAdminId) -> Result<Option<StoredCredentials>> {
     let statement = client
-        .prepare_cached(
-            "SELECT id, password_hash, session_epoch
-             FROM super_admins
-             WHERE id = $1 AND disabled_at IS NULL AND password_hash IS NOT NULL",
-        )
+        .prepare_cached(sql::text!(
+            "SELECT ",
+            CredentialsColumns::LIST,
+            " FROM super_admins
+             WHERE id = $1 AND disabled_at IS NULL AND password_hash IS NOT NULL"
+        ))
         .await?;
-    client.query_opt(&statement, &[&id.0]).await?.map(|row| read_credentials(&row)).transpose()
-}
-
-fn read_credentials(row: &Row) -> Result<StoredCredentials> {
-    Ok(StoredCredentials {
-        id: SuperAdminId(row.try_get(0)?),
-        password_hash: row.try_get(1)?,
-        session_epoch: row.try_get(2)?,
-    })
+    client.query_opt(&statement, &[&id]).await?.map(|row| CredentialsColumns::read(&row)).transpose()
 }
 
 /// Whether any super-admin exists.
@@ -63,6 +65,6 @@ pub async fn insert_first(client: &impl GenericClient, email: &EmailAddress, pas
              SELECT $1, $2, $3, 'owner' WHERE NOT EXISTS (SELECT FROM super_admins)",
         )
         .await?;
-    let inserted = client.execute(&statement, &[&SuperAdminId::generate().0, &email.as_str(), &password_hash]).await?;
+    let inserted = client.execute(&statement, &[&SuperAdminId::generate(), email, &password_hash]).await?;
     Ok(inserted == 1)
 }

@@ -7,12 +7,3 @@ mod state;
 pub use accounts::{NewSuperAdmin, find_for_update, insert, list, lock_owners, set_password, update};
 pub use credentials::{StoredCredentials, exists, find_credentials, find_own_credentials, insert_first};
 pub use state::{SuperAdminKey, SuperAdminState, WithSuperAdminState, find_state, find_with_super_admin_state};
-
-use crate::{
-    error::{Error, Result},
-    types::SuperAdminRole,
-};
-
-fn read_role(text: &str) -> Result<SuperAdminRole> {
-    SuperAdminRole::from_text(text).ok_or_else(|| Error::internal(format!("unknown role `{text}` of a super-admin")))
-}

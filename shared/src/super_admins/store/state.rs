@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::{
     error::{Error, Result},
-    super_admins::store::read_role,
+    sql::{self, Columns},
     types::{SuperAdminId, SuperAdminRole},
 };
 
@@ -29,7 +29,7 @@ impl SuperAdminKey<'_> {
 
     fn value(&self) -> &(dyn ToSql + Sync) {
         match self {
-            Self::Id(id) => &id.0,
+            Self::Id(id) => id,
             Self::Subject(subject) => subject,
         }
     }
@@ -45,9 +45,18 @@ pub struct SuperAdminState {
     pub session_epoch: i32,
 }
 
-const COLUMNS: &str = "super_admin.id, super_admin.email, super_admin.role, super_admin.disabled_at IS NOT NULL, \
-                       super_admin.session_epoch";
-const COLUMN_COUNT: usize = 5;
+sql::columns! {
+    StateColumns -> SuperAdminState {
+        id: "id",
+        email: "email",
+        role: "role",
+        is_disabled: "disabled_at IS NOT NULL",
+        session_epoch: "session_epoch",
+    }
+}
+
+/// The columns in a query that calls the table `super_admin`.
+const COLUMNS: &str = sql::qualified!("super_admin", StateColumns);
 
 /// The state of a super-admin; `None` if no such super-admin exists.
 pub async fn find_state(client: &impl GenericClient, key: SuperAdminKey<'_>) -> Result<Option<SuperAdminState>> {
@@ -55,7 +64,7 @@ pub async fn find_state(client: &impl GenericClient, key: SuperAdminKey<'_>) -> 
     let statement =
         client.prepare_cached(&format!("SELECT {COLUMNS} FROM super_admins super_admin WHERE {column} = $1")).await?;
     let row = client.query_opt(&statement, &[key.value()]).await?;
-    row.map_or(Ok(None), |row| read(&row, 0))
+    row.map(|row| StateColumns::read(&row)).transpose()
 }
 
 /// The result of a query for one row, and the state of the super-admin who reads it.
@@ -90,23 +99,11 @@ pub async fn find_with_super_admin_state<T>(
     if let Some(row) = client.query_opt(&statement, &[&id, key.value()]).await? {
         let is_found = row.try_get::<_, Option<Uuid>>(0)?.is_some();
         return Ok(WithSuperAdminState {
-            state: read(&row, row.len() - COLUMN_COUNT)?,
+            state: StateColumns::read_optional_at(&row, row.len() - StateColumns::COUNT)?,
             found: if is_found { read_found(&row) } else { Err(missing) },
         });
     }
     // A super-admin of the identity provider may read without a row in `super_admins`.
     let row = client.query_opt(&client.prepare_cached(query).await?, &[&id]).await?;
     Ok(WithSuperAdminState { state: None, found: row.map_or(Err(missing), |row| read_found(&row)) })
-}
-
-/// Reads the columns that begin at `first`.
-fn read(row: &Row, first: usize) -> Result<Option<SuperAdminState>> {
-    let Some(id) = row.try_get(first)? else { return Ok(None) };
-    Ok(Some(SuperAdminState {
-        id: SuperAdminId(id),
-        email: row.try_get(first + 1)?,
-        role: read_role(row.try_get(first + 2)?)?,
-        is_disabled: row.try_get(first + 3)?,
-        session_epoch: row.try_get(first + 4)?,
-    }))
 }
