@@ -9,7 +9,10 @@ use shared::{
     clients::{redis::Redis, tenant_databases::TenantDatabases},
     config::{ConfigError, FromEnv, QueueConfig, RedisConfig},
     events::dispatch::Dispatcher,
-    http::{BodyErrors, Field, IdPath, IfMatch, JsonBody, QueryReader, Result, Routes, Tagged},
+    http::{
+        BodyErrors, Field, IdPath, IfMatch, JsonBody, QueryParameters, QueryReader, Required, Result, Routes, Tagged,
+    },
+    query_parameters,
     revocations::deny_list::DenyList,
     routes,
     super_admins::{AuthContext, MayOperate},
@@ -62,6 +65,14 @@ struct UserPatch {
     password: Field<NewPassword>,
 }
 
+query_parameters! {
+    #[derive(Debug, Clone, Copy)]
+    struct TenantOfUser {
+        /// The tenant of the user
+        tenant_id: Required<TenantId>,
+    }
+}
+
 /// Update a user of a tenant
 ///
 /// Changes the name, role, status or password. A deactivated user keeps their history, frees their seat, and loses their
@@ -69,11 +80,7 @@ struct UserPatch {
 #[utoipa::path(
     patch,
     path = "/api/super-admin/users/{id}",
-    params(
-        IdPath<UserId>,
-        ("tenant_id" = TenantId, Query, description = "The tenant of the user"),
-        IfMatch,
-    ),
+    params(IdPath<UserId>, TenantOfUser, IfMatch),
     request_body(content = UserPatch, example = json!({"full_name": "Sari Wulandari", "role": "supervisor"})),
     responses(
         (status = 200, description = "The updated user", body = User,
@@ -86,13 +93,12 @@ struct UserPatch {
 async fn update_user(
     MayOperate(admin): MayOperate,
     IdPath(id): IdPath<UserId>,
-    mut query: QueryReader,
+    query: QueryReader,
     if_match: IfMatch,
     State(app): State<App>,
     JsonBody { value: patch, .. }: JsonBody<UserPatch>,
 ) -> Result<Tagged<User>> {
-    let tenant_id = query.require("tenant_id", str::parse::<TenantId>);
-    let tenant_id = query.finish_with(tenant_id)?;
+    let TenantOfUser { tenant_id: Required(tenant_id) } = TenantOfUser::read(query)?;
     tracing::Span::current().record("tenant.id", tracing::field::display(tenant_id));
     let command = UpdateUser {
         actor: admin.actor(),

@@ -7,6 +7,7 @@
 #[cfg(all(feature = "redis", feature = "sqs"))]
 mod end;
 pub mod events;
+mod filter;
 #[cfg(all(feature = "redis", feature = "sqs"))]
 mod start;
 pub mod store;
@@ -17,6 +18,7 @@ pub use self::{
     end::{EndImpersonation, end},
     start::{ImpersonationContext, StartImpersonation, StartOutcome, StartedImpersonation, reissue_token, start},
 };
+pub use filter::{ImpersonationFilter, ImpersonatorId};
 pub use token::{IMPERSONATION_TYPE, ImpersonationSigner};
 
 use serde::Serialize;

@@ -2,12 +2,14 @@
 
 pub mod create;
 mod events;
+mod filter;
 mod rules;
 pub mod store;
 mod update;
 
 pub use self::{
     create::CreateUser,
+    filter::UserFilter,
     update::{UpdateUser, UpdatedUser, update},
 };
 pub use events::UserEvent;

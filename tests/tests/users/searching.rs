@@ -7,7 +7,7 @@ use shared::{
     clients::tenant_databases::TenantDatabases,
     config::Clusters,
     types::{PageLimit, SearchText},
-    users::{self, store::UserFilter},
+    users::{self, UserFilter},
 };
 
 use tests::Tenant;

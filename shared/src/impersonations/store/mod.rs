@@ -7,13 +7,14 @@ pub mod start;
 pub mod tenant_record;
 
 use deadpool_postgres::{GenericClient, Transaction};
+use time::OffsetDateTime;
 use tokio_postgres::Row;
 
 use crate::{
     error::{Error, Result},
-    impersonations::{Access, Impersonation},
+    impersonations::{Access, Impersonation, ImpersonationFilter},
     revocations::EndReason,
-    sql::Conditions,
+    sql::{self, Columns, Conditions},
     super_admins::{
         self,
         store::{SuperAdminKey, WithSuperAdminState},
@@ -21,15 +22,47 @@ use crate::{
     types::{Cursor, ImpersonationId, PageLimit, TenantId, UserId},
 };
 
-/// The fields of an impersonation. An end that no row records yet (by expiry, by the tenant's status, by the super-admin's)
-/// is derived here.
-macro_rules! columns {
-    () => {
-        "i.id, i.tenant_id, i.user_id, i.user_email, i.admin_id, i.admin_email, i.access, i.reason, i.ticket, \
-         i.started_at, i.expires_at, i.recorded_at, \
-         coalesce(i.ended_at, CASE WHEN i.expires_at <= now() THEN i.expires_at END), \
-         coalesce(i.ended_by, CASE WHEN i.expires_at <= now() THEN 'system' END), i.end_reason, \
-         CASE WHEN i.expires_at > now() THEN \
+/// A row of an impersonation, from which an [`Impersonation`] is derived.
+struct ImpersonationRow {
+    id: ImpersonationId,
+    tenant_id: TenantId,
+    user_id: UserId,
+    user_email: String,
+    admin_id: String,
+    admin_email: Option<String>,
+    access: Access,
+    reason: String,
+    ticket: Option<String>,
+    started_at: OffsetDateTime,
+    expires_at: OffsetDateTime,
+    recorded_at: Option<OffsetDateTime>,
+    ended_at: Option<OffsetDateTime>,
+    ended_by: Option<String>,
+    recorded_reason: Option<EndReason>,
+    derived_reason: Option<EndReason>,
+    revision: i64,
+}
+
+// An end that no row records yet (by expiry, by the tenant's status, by the super-admin's) is derived here.
+sql::columns! {
+    /// The columns of an impersonation `i` and its tenant `t`.
+    ImpersonationColumns -> ImpersonationRow {
+        id: "i.id",
+        tenant_id: "i.tenant_id",
+        user_id: "i.user_id",
+        user_email: "i.user_email",
+        admin_id: "i.admin_id",
+        admin_email: "i.admin_email",
+        access: "i.access",
+        reason: "i.reason",
+        ticket: "i.ticket",
+        started_at: "i.started_at",
+        expires_at: "i.expires_at",
+        recorded_at: "i.recorded_at",
+        ended_at: "coalesce(i.ended_at, CASE WHEN i.expires_at <= now() THEN i.expires_at END)",
+        ended_by: "coalesce(i.ended_by, CASE WHEN i.expires_at <= now() THEN 'system' END)",
+        recorded_reason: "i.end_reason",
+        derived_reason: "CASE WHEN i.expires_at > now() THEN \
              CASE WHEN t.status <> 'active' THEN 'tenant_not_active' \
                   WHEN i.admin_id IN (SELECT id::text FROM super_admins WHERE disabled_at IS NOT NULL \
                                       UNION ALL \
@@ -37,20 +70,9 @@ macro_rules! columns {
                                       WHERE disabled_at IS NOT NULL AND subject IS NOT NULL) \
                   THEN 'operator_disabled' END \
              WHEN i.recorded_at IS NULL THEN 'not_recorded' \
-             ELSE 'expired' END, \
-         i.revision"
-    };
-}
-
-/// Conditions on a list; all must hold.
-#[derive(Debug, Clone, Default)]
-pub struct ImpersonationFilter {
-    pub tenant_id: Option<TenantId>,
-    /// The super-admin.
-    pub admin_id: Option<String>,
-    /// The impersonated user.
-    pub user_id: Option<UserId>,
-    pub live: Option<bool>,
+             ELSE 'expired' END",
+        revision: "i.revision",
+    }
 }
 
 /// The condition for a live impersonation, written so that the partial index serves it.
@@ -58,8 +80,11 @@ const LIVE: &str = "i.ended_at IS NULL AND i.recorded_at IS NOT NULL AND i.expir
                     AND NOT EXISTS (SELECT FROM super_admins
                                     WHERE disabled_at IS NOT NULL AND (id::text = i.admin_id OR subject = i.admin_id))";
 
-const BY_ID: &str =
-    concat!("SELECT ", columns!(), " FROM impersonations i JOIN tenants t ON t.id = i.tenant_id WHERE i.id = $1");
+const BY_ID: &str = sql::text!(
+    "SELECT ",
+    ImpersonationColumns::LIST,
+    " FROM impersonations i JOIN tenants t ON t.id = i.tenant_id WHERE i.id = $1"
+);
 
 /// An impersonation, together with the state of the super-admin who requests it.
 pub async fn find_with_super_admin_state(
@@ -72,7 +97,7 @@ pub async fn find_with_super_admin_state(
 
 pub async fn find(client: &impl GenericClient, id: ImpersonationId) -> Result<Impersonation> {
     let statement = client.prepare_cached(BY_ID).await?;
-    client.query_opt(&statement, &[&id.0]).await?.map_or(Err(NOT_FOUND), |row| read(&row))
+    client.query_opt(&statement, &[&id]).await?.map_or(Err(NOT_FOUND), |row| read(&row))
 }
 
 /// Locks the tenant of an impersonation.
@@ -82,7 +107,7 @@ pub async fn lock_tenant_of(transaction: &Transaction<'_>, id: ImpersonationId) 
             "SELECT FROM tenants WHERE id = (SELECT tenant_id FROM impersonations WHERE id = $1) FOR UPDATE",
         )
         .await?;
-    transaction.query_opt(&statement, &[&id.0]).await?.map(drop).ok_or(NOT_FOUND)
+    transaction.query_opt(&statement, &[&id]).await?.map(drop).ok_or(NOT_FOUND)
 }
 
 /// A page of impersonations after `cursor`, ordered by start, newest first; one row more than `limit` when another page
@@ -94,9 +119,8 @@ pub async fn list(
     limit: PageLimit,
 ) -> Result<Vec<Impersonation>> {
     let limit = i64::try_from(limit.get() + 1).map_err(Error::internal)?;
-    let (tenant_id, user_id) = (filter.tenant_id.map(|id| id.0), filter.user_id.map(|id| id.0));
     let mut conditions = Conditions::after(vec![&limit]);
-    if let Some(tenant_id) = &tenant_id {
+    if let Some(tenant_id) = &filter.tenant_id {
         let number = conditions.number(tenant_id);
         conditions.add(format!("i.tenant_id = ${number}"));
     }
@@ -104,7 +128,7 @@ pub async fn list(
         let number = conditions.number(admin_id);
         conditions.add(format!("i.admin_id = ${number}"));
     }
-    if let Some(user_id) = &user_id {
+    if let Some(user_id) = &filter.user_id {
         let number = conditions.number(user_id);
         conditions.add(format!("i.user_id = ${number}"));
     }
@@ -119,12 +143,9 @@ pub async fn list(
     }
     let statement = client
         .prepare_cached(&format!(
-            concat!(
-                "SELECT ",
-                columns!(),
-                " FROM impersonations i JOIN tenants t ON t.id = i.tenant_id {}
-                  ORDER BY i.started_at DESC, i.id DESC LIMIT $1"
-            ),
+            "SELECT {} FROM impersonations i JOIN tenants t ON t.id = i.tenant_id {}
+             ORDER BY i.started_at DESC, i.id DESC LIMIT $1",
+            ImpersonationColumns::LIST,
             conditions.clause()
         ))
         .await?;
@@ -134,38 +155,32 @@ pub async fn list(
 const NOT_FOUND: Error = Error::NotFound { what: "impersonation" };
 
 fn read(row: &Row) -> Result<Impersonation> {
-    let recorded: Option<EndReason> = row.try_get::<_, Option<&str>>(14)?.map(read_end_reason).transpose()?;
-    let derived: Option<EndReason> = row.try_get::<_, Option<&str>>(15)?.map(read_end_reason).transpose()?;
-    let recorded_at: Option<time::OffsetDateTime> = row.try_get(11)?;
-    let end_reason = recorded.or(derived);
-    let revision: i64 = row.try_get(16)?;
-    Ok(Impersonation {
-        id: ImpersonationId(row.try_get(0)?),
-        live: recorded_at.is_some() && end_reason.is_none(),
-        tenant_id: TenantId(row.try_get(1)?),
-        user_id: UserId(row.try_get(2)?),
-        user_email: row.try_get(3)?,
-        admin_id: row.try_get(4)?,
-        admin_email: row.try_get(5)?,
-        access: read_access(row.try_get(6)?)?,
-        reason: row.try_get(7)?,
-        ticket: row.try_get(8)?,
-        started_at: row.try_get(9)?,
-        expires_at: row.try_get(10)?,
-        recorded_at,
-        ended_at: row.try_get(12)?,
-        ended_by: row.try_get(13)?,
-        end_reason,
+    Ok(ImpersonationColumns::read(row)?.into())
+}
+
+impl From<ImpersonationRow> for Impersonation {
+    fn from(row: ImpersonationRow) -> Self {
+        let end_reason = row.recorded_reason.or(row.derived_reason);
         // An end that is only derived changes the fields as well, so it has a revision of its own.
-        revision: revision * 2 + i64::from(recorded.is_none() && derived.is_some()),
-    })
-}
-
-fn read_access(text: &str) -> Result<Access> {
-    Access::from_text(text).ok_or_else(|| Error::internal(format!("unknown access `{text}` of an impersonation")))
-}
-
-fn read_end_reason(text: &str) -> Result<EndReason> {
-    EndReason::from_text(text)
-        .ok_or_else(|| Error::internal(format!("unknown end reason `{text}` of an impersonation")))
+        let has_derived_end = row.recorded_reason.is_none() && row.derived_reason.is_some();
+        Self {
+            id: row.id,
+            live: row.recorded_at.is_some() && end_reason.is_none(),
+            tenant_id: row.tenant_id,
+            user_id: row.user_id,
+            user_email: row.user_email,
+            admin_id: row.admin_id,
+            admin_email: row.admin_email,
+            access: row.access,
+            reason: row.reason,
+            ticket: row.ticket,
+            started_at: row.started_at,
+            expires_at: row.expires_at,
+            recorded_at: row.recorded_at,
+            ended_at: row.ended_at,
+            ended_by: row.ended_by,
+            end_reason,
+            revision: row.revision * 2 + i64::from(has_derived_end),
+        }
+    }
 }

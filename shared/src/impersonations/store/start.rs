@@ -4,9 +4,10 @@ use deadpool_postgres::Transaction;
 use tokio_postgres::types::ToSql;
 
 use crate::{
-    error::{Error, Result},
+    error::Result,
     impersonations::{Access, ImpersonationMinutes},
     revocations::EndReason,
+    sql::{self, Columns},
     types::{Actor, ImpersonationId, SuperAdminRole, TenantId, UserId},
 };
 
@@ -31,6 +32,13 @@ pub struct CurrentRights {
     pub is_disabled: bool,
 }
 
+sql::columns! {
+    RightsColumns -> CurrentRights {
+        role: "role",
+        is_disabled: "disabled_at IS NOT NULL",
+    }
+}
+
 /// Serializes the starts of one super-admin until the transaction ends.
 pub async fn lock_starts_of(transaction: &Transaction<'_>, admin_id: &str) -> Result<()> {
     let statement = transaction
@@ -43,13 +51,13 @@ pub async fn lock_starts_of(transaction: &Transaction<'_>, admin_id: &str) -> Re
 /// The rights of a super-admin, locked against changes until the transaction ends. `None` when no row exists for them.
 pub async fn lock_rights(transaction: &Transaction<'_>, admin_id: &str) -> Result<Option<CurrentRights>> {
     let statement = transaction
-        .prepare_cached(
-            "SELECT role, disabled_at IS NOT NULL FROM super_admins WHERE id::text = $1 OR subject = $1 FOR SHARE",
-        )
+        .prepare_cached(sql::text!(
+            "SELECT ",
+            RightsColumns::LIST,
+            " FROM super_admins WHERE id::text = $1 OR subject = $1 FOR SHARE"
+        ))
         .await?;
-    let Some(row) = transaction.query_opt(&statement, &[&admin_id]).await? else { return Ok(None) };
-    let role = row.try_get::<_, &str>(0)?.parse().map_err(Error::internal)?;
-    Ok(Some(CurrentRights { role, is_disabled: row.try_get(1)? }))
+    transaction.query_opt(&statement, &[&admin_id]).await?.map(|row| RightsColumns::read(&row)).transpose()
 }
 
 /// If a super-admin has started `limit` impersonations or more in the last minute: the seconds until the number falls below.
@@ -86,7 +94,7 @@ pub async fn close_finished(
                   OR (recorded_at IS NULL AND started_at <= statement_timestamp() - interval '30 seconds'))",
         )
         .await?;
-    transaction.execute(&statement, &[&admin_id, &tenant_id.0, &user_id.0]).await?;
+    transaction.execute(&statement, &[&admin_id, &tenant_id, &user_id]).await?;
     Ok(())
 }
 
@@ -103,8 +111,8 @@ pub async fn find_open(
              WHERE admin_id = $1 AND tenant_id = $2 AND user_id = $3 AND ended_at IS NULL",
         )
         .await?;
-    let row = transaction.query_opt(&statement, &[&admin_id, &tenant_id.0, &user_id.0]).await?;
-    row.map(|row| Ok(ImpersonationId(row.try_get(0)?))).transpose()
+    let row = transaction.query_opt(&statement, &[&admin_id, &tenant_id, &user_id]).await?;
+    Ok(row.map(|row| row.try_get(0)).transpose()?)
 }
 
 /// Inserts an impersonation that is not live yet.
@@ -121,13 +129,13 @@ pub async fn insert(transaction: &Transaction<'_>, new: &NewImpersonation<'_>) -
         .await?;
     let id = ImpersonationId::generate();
     let values: [&(dyn ToSql + Sync); 12] = [
-        &id.0,
+        &id,
         &new.actor.id,
         &new.admin_email,
-        &new.tenant_id.0,
-        &new.user_id.0,
+        &new.tenant_id,
+        &new.user_id,
         &new.user_email,
-        &new.access.as_str(),
+        &new.access,
         &new.reason,
         &new.ticket,
         &new.actor.request_id,
@@ -147,7 +155,7 @@ pub async fn mark_recorded(transaction: &Transaction<'_>, id: ImpersonationId) -
              WHERE id = $1 AND recorded_at IS NULL AND ended_at IS NULL AND expires_at > now()",
         )
         .await?;
-    Ok(transaction.execute(&statement, &[&id.0]).await? == 1)
+    Ok(transaction.execute(&statement, &[&id]).await? == 1)
 }
 
 /// Ends an impersonation that is not live yet. `false` when it is live, or has ended.
@@ -160,5 +168,5 @@ pub async fn end_unrecorded(transaction: &Transaction<'_>, id: ImpersonationId, 
              WHERE id = $1 AND recorded_at IS NULL AND ended_at IS NULL",
         )
         .await?;
-    Ok(transaction.execute(&statement, &[&id.0, &reason.as_str()]).await? == 1)
+    Ok(transaction.execute(&statement, &[&id, &reason]).await? == 1)
 }

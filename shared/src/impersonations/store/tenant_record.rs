@@ -17,12 +17,12 @@ pub async fn insert(client: &impl GenericClient, impersonation: &Impersonation) 
         .execute(
             &statement,
             &[
-                &impersonation.id.0,
-                &impersonation.user_id.0,
+                &impersonation.id,
+                &impersonation.user_id,
                 &impersonation.admin_email.as_ref().unwrap_or(&impersonation.admin_id),
                 &impersonation.reason,
                 &impersonation.ticket,
-                &impersonation.access.as_str(),
+                &impersonation.access,
                 &impersonation.started_at,
                 &impersonation.expires_at,
             ],

@@ -3,16 +3,16 @@
 pub mod tenant_record;
 
 use deadpool_postgres::Transaction;
-use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::{
     error::Result,
     revocations::{EndReason, EndedImpersonation},
+    sql::{self, Columns},
     types::{ImpersonationId, SuperAdminId, TenantId, UserId},
 };
 
-/// What is written about an end.
+/// The actor and the reason of an end.
 #[derive(Debug, Clone, Copy)]
 pub struct End<'a> {
     /// The id of the actor.
@@ -20,16 +20,30 @@ pub struct End<'a> {
     pub reason: EndReason,
 }
 
+sql::columns! {
+    EndedColumns -> EndedImpersonation {
+        id: "id",
+        tenant_id: "tenant_id",
+        user_id: "user_id",
+        admin_id: "admin_id",
+        expires_at: "expires_at",
+        ended_at: "ended_at",
+        end_reason: "end_reason",
+        had_begun: "recorded_at IS NOT NULL",
+    }
+}
+
 /// The common part of all ends. An expired impersonation keeps its row as it is: it ended when it expired.
 macro_rules! update {
     ($condition:literal) => {
-        concat!(
+        sql::text!(
             "UPDATE impersonations
              SET ended_at = greatest(clock_timestamp(), started_at), ended_by = $1, end_reason = $2,
                  revision = revision + 1
              WHERE ended_at IS NULL AND expires_at > now() AND ",
             $condition,
-            " RETURNING id, tenant_id, user_id, admin_id, expires_at, ended_at, recorded_at IS NOT NULL"
+            " RETURNING ",
+            EndedColumns::LIST
         )
     };
 }
@@ -41,8 +55,8 @@ pub async fn end_one(
     end: End<'_>,
 ) -> Result<Option<EndedImpersonation>> {
     let statement = transaction.prepare_cached(update!("id = $3")).await?;
-    let row = transaction.query_opt(&statement, &[&end.by, &end.reason.as_str(), &id.0]).await?;
-    row.map(|row| read(&row, end.reason)).transpose()
+    let row = transaction.query_opt(&statement, &[&end.by, &end.reason, &id]).await?;
+    row.map(|row| EndedColumns::read(&row)).transpose()
 }
 
 /// Ends the impersonations of a user.
@@ -53,8 +67,8 @@ pub async fn end_of_user(
     end: End<'_>,
 ) -> Result<Vec<EndedImpersonation>> {
     let statement = transaction.prepare_cached(update!("tenant_id = $3 AND user_id = $4")).await?;
-    let rows = transaction.query(&statement, &[&end.by, &end.reason.as_str(), &tenant_id.0, &user_id.0]).await?;
-    rows.iter().map(|row| read(row, end.reason)).collect()
+    let rows = transaction.query(&statement, &[&end.by, &end.reason, &tenant_id, &user_id]).await?;
+    rows.iter().map(EndedColumns::read).collect()
 }
 
 /// Ends the impersonations in a tenant.
@@ -64,8 +78,8 @@ pub async fn end_of_tenant(
     end: End<'_>,
 ) -> Result<Vec<EndedImpersonation>> {
     let statement = transaction.prepare_cached(update!("tenant_id = $3")).await?;
-    let rows = transaction.query(&statement, &[&end.by, &end.reason.as_str(), &tenant_id.0]).await?;
-    rows.iter().map(|row| read(row, end.reason)).collect()
+    let rows = transaction.query(&statement, &[&end.by, &end.reason, &tenant_id]).await?;
+    rows.iter().map(EndedColumns::read).collect()
 }
 
 /// Ends the impersonations by a super-admin, by all ids that they are known by.
@@ -75,15 +89,15 @@ pub async fn end_of_super_admin(
     end: End<'_>,
 ) -> Result<Vec<EndedImpersonation>> {
     let statement = transaction.prepare_cached(update!("admin_id = ANY($3)")).await?;
-    let rows = transaction.query(&statement, &[&end.by, &end.reason.as_str(), &admin_ids]).await?;
-    rows.iter().map(|row| read(row, end.reason)).collect()
+    let rows = transaction.query(&statement, &[&end.by, &end.reason, &admin_ids]).await?;
+    rows.iter().map(EndedColumns::read).collect()
 }
 
 /// Locks a super-admin's row. Returns the ids under which impersonations may name them: their own, and their subject at the
 /// identity provider. `None` when no such super-admin exists.
 pub async fn lock_super_admin(transaction: &Transaction<'_>, id: SuperAdminId) -> Result<Option<Vec<String>>> {
     let statement = transaction.prepare_cached("SELECT subject FROM super_admins WHERE id = $1 FOR UPDATE").await?;
-    let Some(row) = transaction.query_opt(&statement, &[&id.0]).await? else { return Ok(None) };
+    let Some(row) = transaction.query_opt(&statement, &[&id]).await? else { return Ok(None) };
     let mut ids = vec![id.to_string()];
     ids.extend(row.try_get::<_, Option<String>>(0)?);
     Ok(Some(ids))
@@ -103,17 +117,4 @@ pub async fn lock_tenants(transaction: &Transaction<'_>, ids: &[Uuid]) -> Result
     let statement = transaction.prepare_cached("SELECT FROM tenants WHERE id = ANY($1) ORDER BY id FOR UPDATE").await?;
     transaction.query(&statement, &[&ids]).await?;
     Ok(())
-}
-
-fn read(row: &Row, reason: EndReason) -> Result<EndedImpersonation> {
-    Ok(EndedImpersonation {
-        id: ImpersonationId(row.try_get(0)?),
-        tenant_id: TenantId(row.try_get(1)?),
-        user_id: UserId(row.try_get(2)?),
-        admin_id: row.try_get(3)?,
-        expires_at: row.try_get(4)?,
-        ended_at: row.try_get(5)?,
-        end_reason: reason,
-        had_begun: row.try_get(6)?,
-    })
 }

@@ -15,7 +15,7 @@ pub async fn end_one(client: &impl GenericClient, id: ImpersonationId, ended_at:
             "UPDATE impersonations SET ended_at = greatest($2, started_at) WHERE id = $1 AND ended_at IS NULL",
         )
         .await?;
-    client.execute(&statement, &[&id.0, &ended_at]).await?;
+    client.execute(&statement, &[&id, &ended_at]).await?;
     Ok(())
 }
 
@@ -27,6 +27,6 @@ pub async fn end_of_user(client: &impl GenericClient, user_id: UserId) -> Result
              WHERE user_id = $1 AND ended_at IS NULL AND expires_at > now()",
         )
         .await?;
-    client.execute(&statement, &[&user_id.0]).await?;
+    client.execute(&statement, &[&user_id]).await?;
     Ok(())
 }

@@ -5,11 +5,9 @@ use tokio_postgres::error::SqlState;
 
 use crate::{
     error::{Error, Result},
+    sql::{self, Columns},
     types::{EmailAddress, UserId},
-    users::{
-        FullName, User, UserRole, UserStatus,
-        store::{columns, is_online, read},
-    },
+    users::{FullName, User, UserRole, UserStatus, store::UserColumns},
 };
 
 /// Serializes changes of a tenant's users until the transaction ends.
@@ -32,7 +30,7 @@ pub async fn has_other_admin(transaction: &Transaction<'_>, id: UserId) -> Resul
     let statement = transaction
         .prepare_cached("SELECT EXISTS (SELECT FROM users WHERE role = 'admin' AND status = 'active' AND id <> $1)")
         .await?;
-    Ok(transaction.query_one(&statement, &[&id.0]).await?.try_get(0)?)
+    Ok(transaction.query_one(&statement, &[&id]).await?.try_get(0)?)
 }
 
 /// An active user to be inserted.
@@ -49,17 +47,17 @@ pub struct NewUser<'a> {
 /// Inserts a user. [`Error::Conflict`] when the unique index finds the e-mail address taken; the transaction is aborted then.
 pub async fn insert(transaction: &Transaction<'_>, user: &NewUser<'_>) -> Result<User> {
     let statement = transaction
-        .prepare_cached(concat!(
+        .prepare_cached(sql::text!(
             "INSERT INTO users (id, email, full_name, role, password_hash)
              VALUES ($1, $2, $3, $4, $5)
              RETURNING ",
-            columns!()
+            UserColumns::LIST
         ))
         .await?;
     let values: [&(dyn tokio_postgres::types::ToSql + Sync); 5] =
-        [&user.id.0, &user.email.as_str(), &user.full_name.as_str(), &user.role.as_str(), &user.password_hash];
+        [&user.id, user.email, user.full_name, &user.role, &user.password_hash];
     match transaction.query_one(&statement, &values).await {
-        Ok(row) => read(&row),
+        Ok(row) => UserColumns::read(&row),
         Err(error) if is_taken_email(&error) => {
             Err(Error::Conflict(format!("Another user of the tenant has the e-mail address {}", user.email)))
         }
@@ -87,28 +85,21 @@ pub struct UserChange<'a> {
 /// Updates a user, and increments the revision.
 pub async fn update(transaction: &Transaction<'_>, id: UserId, change: &UserChange<'_>) -> Result<User> {
     let statement = transaction
-        .prepare_cached(concat!(
+        .prepare_cached(sql::text!(
             "UPDATE users
              SET full_name = $2, role = $3, status = $4, password_hash = coalesce($5, password_hash),
                  session_epoch = session_epoch + $6::boolean::integer,
                  updated_at = greatest(now(), updated_at), revision = revision + 1
              WHERE id = $1
              RETURNING ",
-            columns!()
+            UserColumns::LIST
         ))
         .await?;
     let row = transaction
         .query_one(
             &statement,
-            &[
-                &id.0,
-                &change.full_name,
-                &change.role.as_str(),
-                &change.status.as_str(),
-                &change.password_hash,
-                &change.ends_sessions,
-            ],
+            &[&id, &change.full_name, &change.role, &change.status, &change.password_hash, &change.ends_sessions],
         )
         .await?;
-    read(&row)
+    UserColumns::read(&row)
 }

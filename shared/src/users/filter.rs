@@ -1,0 +1,21 @@
+//! The filters of lists of users.
+
+use crate::{
+    types::SearchText,
+    users::{UserRole, UserStatus},
+};
+
+query_parameters! {
+    /// The filters of a list of users; all must hold.
+    #[derive(Debug, Clone, Default)]
+    pub struct UserFilter {
+        /// Only users whose e-mail address or name contains this text, regardless of case
+        pub search: Option<SearchText>,
+        /// Only users with this role
+        pub role: Option<UserRole>,
+        /// Only users with this status
+        pub status: Option<UserStatus>,
+        /// Only users who are online (`true`), or who are not (`false`)
+        pub is_online: Option<bool>,
+    }
+}
