@@ -16,7 +16,7 @@ string_type! {
 }
 
 /// Validates the name of an actor or an action: at most 255 visible characters.
-pub fn parse_audit_name(text: &str) -> Result<String, InvalidValue> {
+fn parse_audit_name(text: &str) -> Result<String, InvalidValue> {
     if text.chars().count() <= 255 && text.chars().all(|character| !character.is_control() && character != ' ') {
         Ok(text.to_owned())
     } else {

@@ -8,7 +8,7 @@ mod filter;
 pub mod store;
 
 pub use audited_change::AuditedChange;
-pub use filter::{AuditFilter, AuditName, parse_audit_name};
+pub use filter::{AuditFilter, AuditName};
 
 use serde::Serialize;
 use serde_json::Value;

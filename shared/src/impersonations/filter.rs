@@ -1,17 +1,9 @@
 //! The filters of lists of impersonations.
 
 use crate::{
-    audit::parse_audit_name,
+    audit::AuditName,
     types::{TenantId, UserId},
 };
-
-string_type! {
-    /// The id of a super-admin, or their subject at the identity provider.
-    ImpersonatorId {
-        parse: parse_audit_name,
-        schema: { max_length: 255, pattern: r"^[^\x00-\x20\x7f-\x9f]*$" },
-    }
-}
 
 query_parameters! {
     /// The filters of a list of impersonations; all must hold.
@@ -20,7 +12,7 @@ query_parameters! {
         /// Only impersonations in this tenant
         pub tenant_id: Option<TenantId>,
         /// Only impersonations by this super-admin
-        pub admin_id: Option<ImpersonatorId>,
+        pub admin_id: Option<AuditName>,
         /// Only impersonations of this user
         pub user_id: Option<UserId>,
         /// Only impersonations that are live (`true`), or that are not (`false`)

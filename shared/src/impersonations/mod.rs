@@ -18,7 +18,7 @@ pub use self::{
     end::{EndImpersonation, end},
     start::{ImpersonationContext, StartImpersonation, StartOutcome, StartedImpersonation, reissue_token, start},
 };
-pub use filter::{ImpersonationFilter, ImpersonatorId};
+pub use filter::ImpersonationFilter;
 pub use token::{IMPERSONATION_TYPE, ImpersonationSigner};
 
 use serde::Serialize;
