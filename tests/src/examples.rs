@@ -5,13 +5,13 @@ use shared::{
     types::{ImpersonationId, SuperAdminId, SuperAdminRole, TenantId, UserId},
 };
 
-use crate::{Tenant, World};
+use crate::{TestTenant, World};
 
 /// Inserts them into a world: an active tenant with two users, a super-admin who impersonates one of them, and a super-admin
 /// who can sign in.
 pub async fn furnish(world: &World) {
     let owner = world.client().await;
-    let tenant = Tenant::of(TenantId::EXAMPLE.parse().unwrap());
+    let tenant = TestTenant::of(TenantId::EXAMPLE.parse().unwrap());
     tenant.clone_database(&owner).await;
     tenant.register(&owner, TENANT_SCHEMA_VERSION, None).await;
     let users = format!(

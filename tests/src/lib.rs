@@ -31,7 +31,7 @@ use shared::{
     config::{FromEnv, RedisConfig},
     revocations::deny_list::DenyList,
 };
-pub use tenant::Tenant;
+pub use tenant::TestTenant;
 use tokio::time::{Instant, sleep};
 
 /// The password of every super-admin that a test creates.

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::World;
 
 /// A tenant. It exists as far as the test has created it.
-pub struct Tenant {
+pub struct TestTenant {
     pub id: TenantId,
     /// Name of the tenant's database.
     pub database: String,
@@ -22,7 +22,7 @@ pub struct Tenant {
     pub admin: Uuid,
 }
 
-impl Tenant {
+impl TestTenant {
     /// A tenant with this id that does not exist anywhere yet.
     pub fn of(id: TenantId) -> Self {
         Self { id, database: format!("tenant_{}", Uuid::now_v7().simple()), admin: Uuid::now_v7() }

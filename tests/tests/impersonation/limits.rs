@@ -4,12 +4,12 @@ use futures::future::join_all;
 use reqwest::StatusCode;
 use serde_json::json;
 use shared::types::SuperAdminRole;
-use tests::Tenant;
+use tests::TestTenant;
 use uuid::Uuid;
 
 use super::stage::{ImpersonationStage, id, request, request_with};
 
-async fn users(stage: &ImpersonationStage, tenant: &Tenant, count: usize) -> Vec<Uuid> {
+async fn users(stage: &ImpersonationStage, tenant: &TestTenant, count: usize) -> Vec<Uuid> {
     let ids: Vec<Uuid> = (0..count).map(|_| Uuid::now_v7()).collect();
     for user in &ids {
         stage.add_user(tenant, *user, &format!("{user}@kopi.example")).await;

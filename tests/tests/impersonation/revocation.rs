@@ -11,7 +11,7 @@ use shared::{
     types::{Actor, SuperAdminRole},
 };
 use tests::{
-    Tenant,
+    TestTenant,
     api::{OPEN, Parts, all_routes, answer},
     deny_list, until,
 };
@@ -24,7 +24,7 @@ use super::{
 /// The longest delay until every service refuses the token.
 const SOON: Duration = Duration::from_secs(1);
 
-async fn started(stage: &ImpersonationStage, verifier: &Verifier, tenant: &Tenant) -> (String, String) {
+async fn started(stage: &ImpersonationStage, verifier: &Verifier, tenant: &TestTenant) -> (String, String) {
     let started = stage.start(tenant).await;
     let (sid, token) = (id(&started), started["token"].as_str().unwrap().to_owned());
     until("the event of the start", Duration::from_secs(30), async || verifier.has_started(&sid)).await;

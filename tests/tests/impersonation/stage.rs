@@ -9,7 +9,7 @@ use shared::{
     types::{SuperAdminId, SuperAdminRole},
 };
 use tests::{
-    Answer, Api, Tenant, World,
+    Answer, Api, TestTenant, World,
     api::{Parts, answer},
     tokens,
 };
@@ -40,18 +40,18 @@ impl ImpersonationStage {
     }
 
     /// An active tenant with one user, an admin: `sari@kopi.example`.
-    pub(crate) async fn tenant(&self) -> Tenant {
-        Tenant::new(&self.world, &self.owner, None).await
+    pub(crate) async fn tenant(&self) -> TestTenant {
+        TestTenant::new(&self.world, &self.owner, None).await
     }
 
     /// Adds a user to a tenant.
-    pub(crate) async fn add_user(&self, tenant: &Tenant, id: Uuid, email: &str) {
+    pub(crate) async fn add_user(&self, tenant: &TestTenant, id: Uuid, email: &str) {
         let row = "INSERT INTO users (id, email, full_name, role) VALUES ($1, $2, 'Sari Wulandari', 'admin')";
         self.inside(tenant).await.execute(row, &[&id, &email]).await.unwrap();
     }
 
     /// A connection to a tenant's database with all privileges.
-    pub(crate) async fn inside(&self, tenant: &Tenant) -> Client {
+    pub(crate) async fn inside(&self, tenant: &TestTenant) -> Client {
         tenant.inside(&self.world).await
     }
 
@@ -72,7 +72,7 @@ impl ImpersonationStage {
     }
 
     /// Starts an impersonation of the tenant's user as the owner, and expects success.
-    pub(crate) async fn start(&self, tenant: &Tenant) -> Value {
+    pub(crate) async fn start(&self, tenant: &TestTenant) -> Value {
         let started = self.ask(&request(tenant)).await;
         assert_eq!(started.status, StatusCode::CREATED, "{}", started.text);
         started.json
@@ -123,7 +123,7 @@ impl ImpersonationStage {
     /// The tenant's own record: super-admin, reason, ticket, access, and whether it has ended.
     pub(crate) async fn record(
         &self,
-        tenant: &Tenant,
+        tenant: &TestTenant,
         id: &str,
     ) -> Option<(String, String, Option<String>, String, bool)> {
         let sql = "SELECT super_admin, reason, ticket, access, ended_at IS NOT NULL FROM impersonations WHERE id = $1";
@@ -133,12 +133,12 @@ impl ImpersonationStage {
 }
 
 /// A valid request.
-pub(crate) fn request(tenant: &Tenant) -> Value {
+pub(crate) fn request(tenant: &TestTenant) -> Value {
     json!({ "tenant_id": tenant.id, "user_id": tenant.admin, "reason": REASON })
 }
 
 /// A valid request, modified by `change`.
-pub(crate) fn request_with(tenant: &Tenant, change: impl FnOnce(&mut Value)) -> Value {
+pub(crate) fn request_with(tenant: &TestTenant, change: impl FnOnce(&mut Value)) -> Value {
     let mut body = request(tenant);
     change(&mut body);
     body

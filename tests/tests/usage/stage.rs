@@ -105,7 +105,7 @@ impl UsageStage {
         self.owner
             .execute(
                 "INSERT INTO tenants (id, name, slug, status, database_name, country, created_at, updated_at)
-                 SELECT gen_random_uuid(), 'Tenant ' || n, 't-' || n, 'active', 'tenant_' || n,
+                 SELECT gen_random_uuid(), 'TestTenant ' || n, 't-' || n, 'active', 'tenant_' || n,
                         (ARRAY['ID', 'US'])[1 + n % 2], t, t
                  FROM generate_series(1, $1) AS n, LATERAL (SELECT timestamptz '2026-01-01' - n * interval '1 s') AS x (t)",
                 &[&count],

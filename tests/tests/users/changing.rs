@@ -3,13 +3,13 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use shared::passwords;
-use tests::{Tenant, api::answer};
+use tests::{TestTenant, api::answer};
 
 use crate::stage::{PASSWORD, UsersStage};
 
 const NEW_PASSWORD: &str = "quiet-lemon-harbor-17";
 
-async fn secrets(stage: &UsersStage, tenant: &Tenant, user: &Value) -> (String, i32) {
+async fn secrets(stage: &UsersStage, tenant: &TestTenant, user: &Value) -> (String, i32) {
     let sql = "SELECT password_hash, session_epoch FROM users WHERE id::text = $1";
     let row = stage.inside(tenant).await.query_one(sql, &[&user["id"].as_str().unwrap()]).await.unwrap();
     (row.get(0), row.get(1))

@@ -8,7 +8,7 @@ use shared::{
     clients::tenant_databases::TenantDatabases,
     config::{Clusters, PostgresConfig},
 };
-use tests::{Tenant, api::Parts};
+use tests::{TestTenant, api::Parts};
 use tokio::time::sleep;
 
 use crate::stage::UsersStage;
@@ -25,13 +25,13 @@ fn databases(parts: &Parts, cap: usize, idle: Duration) -> TenantDatabases {
     TenantDatabases::connect(&Clusters::single(config.url.clone()), &config).unwrap()
 }
 
-async fn tenants(stage: &UsersStage, count: usize) -> Vec<Tenant> {
+async fn tenants(stage: &UsersStage, count: usize) -> Vec<TestTenant> {
     stream::iter(0..count).map(|_| stage.tenant(None)).buffered(4).collect().await
 }
 
 /// The number of open connections to the databases of tenants. The lowest of three counts, because the server takes a moment to
 /// notice that a connection was closed.
-async fn open(stage: &UsersStage, tenants: &[Tenant]) -> usize {
+async fn open(stage: &UsersStage, tenants: &[TestTenant]) -> usize {
     let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = ANY($1) AND usename <> current_user";
     let names: Vec<&str> = tenants.iter().map(|tenant| &*tenant.database).collect();
     let mut least = usize::MAX;

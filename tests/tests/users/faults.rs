@@ -10,7 +10,7 @@ use shared::{
     config::{Cluster, Clusters, PostgresConfig},
 };
 use tests::{
-    Answer, Api, Tenant,
+    Answer, Api, TestTenant,
     api::{Parts, answer},
     proxy::{Held, Mode, Proxy},
     variable,
@@ -38,7 +38,7 @@ async fn far_stage() -> (UsersStage, Proxy) {
     (stage, proxy)
 }
 
-async fn move_far(stage: &UsersStage, tenant: &Tenant) {
+async fn move_far(stage: &UsersStage, tenant: &TestTenant) {
     let sql = "UPDATE tenants SET postgres_cluster = 'far' WHERE id = $1";
     stage.owner.execute(sql, &[&tenant.id.0]).await.unwrap();
 }

@@ -3,12 +3,12 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use shared::types::TenantId;
-use tests::{Tenant, api::answer};
+use tests::{TestTenant, api::answer};
 
 use crate::stage::{PASSWORD, UsersStage, emails};
 
 /// Inserts 24 users, a minute apart, with every role, status and kind of presence.
-async fn crowd(stage: &UsersStage, tenant: &Tenant) {
+async fn crowd(stage: &UsersStage, tenant: &TestTenant) {
     stage
         .inside(tenant)
         .await
@@ -114,8 +114,8 @@ async fn a_response_lists_every_invalid_parameter() {
 async fn a_tenant_that_is_unknown_is_404_and_one_that_is_not_active_is_409_naming_its_status() {
     let stage = UsersStage::new().await;
     let tenant = stage.tenant(None).await;
-    let unknown = Tenant::of(TenantId::generate());
-    let requests = async |tenant: &Tenant| {
+    let unknown = TestTenant::of(TenantId::generate());
+    let requests = async |tenant: &TestTenant| {
         let add = json!({
             "tenant_id": tenant.id, "email": "budi@kopi.example", "full_name": "Budi", "role": "agent", "password": PASSWORD,
         });

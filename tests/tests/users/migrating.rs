@@ -12,7 +12,7 @@ use shared::{
 };
 use uuid::Uuid;
 
-use tests::Tenant;
+use tests::TestTenant;
 
 use crate::stage::{UsersStage, emails};
 
@@ -23,7 +23,7 @@ fn next_schema() -> TenantSchema {
 }
 
 /// Recreates the database of a tenant, as of the current schema.
-async fn recreate_database(stage: &UsersStage, tenant: &Tenant) {
+async fn recreate_database(stage: &UsersStage, tenant: &TestTenant) {
     let template = tenant_template(TENANT_SCHEMA_VERSION);
     stage.sql(&format!("CREATE DATABASE {} TEMPLATE {template} OWNER landlord_provisioner", tenant.database)).await;
     let first = "INSERT INTO users (id, email, full_name, role)
@@ -32,7 +32,7 @@ async fn recreate_database(stage: &UsersStage, tenant: &Tenant) {
 }
 
 /// Whether the database of a tenant has the table that the next schema adds.
-async fn has_notes(stage: &UsersStage, tenant: &Tenant) -> bool {
+async fn has_notes(stage: &UsersStage, tenant: &TestTenant) -> bool {
     let sql = "SELECT to_regclass('notes') IS NOT NULL";
     tenant.inside(&stage.world).await.query_one(sql, &[]).await.unwrap().get(0)
 }
@@ -63,7 +63,7 @@ async fn outdated_tenants_are_migrated_and_an_unreachable_one_is_reported_and_mi
     let cause = &report.failed[0].error;
     assert!(cause.contains("does not exist"), "{cause}");
     let found = versions(&stage).await;
-    let at = |tenant: &Tenant| found[&tenant.id.0];
+    let at = |tenant: &TestTenant| found[&tenant.id.0];
     assert_eq!([at(&one), at(&lost), at(&two), at(&new)], [(2, 2), (1, 1), (2, 2), (2, 1)]);
     assert!(has_notes(&stage, &one).await && has_notes(&stage, &two).await && !has_notes(&stage, &new).await);
 

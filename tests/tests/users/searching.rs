@@ -10,7 +10,7 @@ use shared::{
     users::{self, UserFilter},
 };
 
-use tests::Tenant;
+use tests::TestTenant;
 
 use crate::stage::{UsersStage, emails};
 
@@ -97,7 +97,7 @@ async fn a_search_that_is_too_long_or_invisible_is_refused() {
 }
 
 /// Inserts 100,000 users whose names are random letters.
-async fn crowd(stage: &UsersStage, tenant: &Tenant) {
+async fn crowd(stage: &UsersStage, tenant: &TestTenant) {
     let inside = stage.inside(tenant).await;
     // The statement may take longer than the timeout of a request.
     inside.batch_execute("SET statement_timeout = 0").await.unwrap();
@@ -116,7 +116,7 @@ async fn crowd(stage: &UsersStage, tenant: &Tenant) {
 }
 
 /// The plan of the statement that reads a page, in a session with the function's settings.
-async fn plan(stage: &UsersStage, tenant: &Tenant, search: Option<&str>) -> String {
+async fn plan(stage: &UsersStage, tenant: &TestTenant, search: Option<&str>) -> String {
     let databases = TenantDatabases::connect(&Clusters::single(stage.world.api().url), &stage.world.api()).unwrap();
     let connection = databases.get("main", &tenant.database).await.unwrap();
     let filter = UserFilter { search: search.map(|text| SearchText::parse(text).unwrap()), ..UserFilter::default() };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::{StatusCode, Url};
 use serde_json::{Value, json};
 use shared::{clients::postgres::connect_once, config::PostgresConfig};
-use tests::{Answer, Api, Tenant, World, api::Parts};
+use tests::{Answer, Api, TestTenant, World, api::Parts};
 use tokio_postgres::Client;
 
 /// A password that passes the strength check.
@@ -34,12 +34,12 @@ impl UsersStage {
     }
 
     /// Creates an active tenant with one user, an admin.
-    pub(crate) async fn tenant(&self, max_agents: Option<i64>) -> Tenant {
-        Tenant::new(&self.world, &self.owner, max_agents).await
+    pub(crate) async fn tenant(&self, max_agents: Option<i64>) -> TestTenant {
+        TestTenant::new(&self.world, &self.owner, max_agents).await
     }
 
     /// Drops a tenant's database, after ending all connections to it.
-    pub(crate) async fn drop_database(&self, tenant: &Tenant) {
+    pub(crate) async fn drop_database(&self, tenant: &TestTenant) {
         let sessions = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = $1";
         let functions = connect_once(&self.world.api(), None).await.unwrap();
         functions.query(sessions, &[&tenant.database]).await.unwrap();
@@ -47,12 +47,12 @@ impl UsersStage {
     }
 
     /// A connection to a tenant's database with all privileges.
-    pub(crate) async fn inside(&self, tenant: &Tenant) -> Client {
+    pub(crate) async fn inside(&self, tenant: &TestTenant) -> Client {
         tenant.inside(&self.world).await
     }
 
     /// The number of rows that a query returns in a tenant's database.
-    pub(crate) async fn count(&self, tenant: &Tenant, sql: &str) -> i64 {
+    pub(crate) async fn count(&self, tenant: &TestTenant, sql: &str) -> i64 {
         let sql = format!("SELECT count(*) FROM ({sql}) AS rows");
         self.inside(tenant).await.query_one(&sql, &[]).await.unwrap().get(0)
     }
@@ -63,26 +63,26 @@ impl UsersStage {
     }
 
     /// Lists a tenant's users.
-    pub(crate) async fn ask(&self, tenant: &Tenant, query: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn ask(&self, tenant: &TestTenant, query: &[(&str, &str)]) -> Answer {
         let mut url = Url::parse("http://landlord.example/users").unwrap();
         url.query_pairs_mut().append_pair("tenant_id", &tenant.id.to_string()).extend_pairs(query);
         self.api.get(&format!("/users?{}", url.query().unwrap())).await
     }
 
     /// Lists a tenant's users, and expects success.
-    pub(crate) async fn list(&self, tenant: &Tenant, query: &[(&str, &str)]) -> Vec<Value> {
+    pub(crate) async fn list(&self, tenant: &TestTenant, query: &[(&str, &str)]) -> Vec<Value> {
         let answer = self.ask(tenant, query).await;
         assert_eq!(answer.status, StatusCode::OK, "{query:?}: {}", answer.text);
         answer.json.as_array().unwrap().clone()
     }
 
     /// Creates a user.
-    pub(crate) async fn add(&self, tenant: &Tenant, email: &str) -> Answer {
+    pub(crate) async fn add(&self, tenant: &TestTenant, email: &str) -> Answer {
         self.api.post("/users", &request(tenant, email)).await
     }
 
     /// Creates a user, and expects success.
-    pub(crate) async fn added(&self, tenant: &Tenant, email: &str, role: &str) -> Value {
+    pub(crate) async fn added(&self, tenant: &TestTenant, email: &str, role: &str) -> Value {
         let mut body = request(tenant, email);
         body["role"] = json!(role);
         let answer = self.api.post("/users", &body).await;
@@ -91,12 +91,12 @@ impl UsersStage {
     }
 
     /// Updates a user.
-    pub(crate) async fn change(&self, tenant: &Tenant, user: impl std::fmt::Display, patch: &Value) -> Answer {
+    pub(crate) async fn change(&self, tenant: &TestTenant, user: impl std::fmt::Display, patch: &Value) -> Answer {
         self.api.patch(&format!("/users/{user}?tenant_id={}", tenant.id), patch).await
     }
 
     /// The audit entries of a tenant, oldest first: action, outcome, whether it refers to the intent before it, details.
-    pub(crate) async fn audit(&self, tenant: &Tenant) -> Vec<(String, String, bool, Value)> {
+    pub(crate) async fn audit(&self, tenant: &TestTenant) -> Vec<(String, String, bool, Value)> {
         let sql = "SELECT action, outcome, intent_id IS NOT NULL AND intent_id = lag(id) OVER (ORDER BY id), details
                    FROM audit WHERE tenant_id = $1 ORDER BY id";
         let rows = self.owner.query(sql, &[&tenant.id.0]).await.unwrap();
@@ -104,12 +104,12 @@ impl UsersStage {
     }
 
     /// The outcomes in the audit log of a tenant, oldest first.
-    pub(crate) async fn outcomes(&self, tenant: &Tenant) -> Vec<String> {
+    pub(crate) async fn outcomes(&self, tenant: &TestTenant) -> Vec<String> {
         self.audit(tenant).await.into_iter().map(|(_, outcome, _, _)| outcome).collect()
     }
 
     /// The pending events of a tenant in the outbox: type and data.
-    pub(crate) async fn events(&self, tenant: &Tenant) -> Vec<(String, Value)> {
+    pub(crate) async fn events(&self, tenant: &TestTenant) -> Vec<(String, Value)> {
         let sql = "SELECT payload ->> 'type', payload -> 'data' FROM outbox
                    WHERE destination = 'event' AND key = $1 ORDER BY id";
         let rows = self.owner.query(sql, &[&tenant.id.to_string()]).await.unwrap();
@@ -117,13 +117,13 @@ impl UsersStage {
     }
 
     /// The types of these events.
-    pub(crate) async fn event_types(&self, tenant: &Tenant) -> Vec<String> {
+    pub(crate) async fn event_types(&self, tenant: &TestTenant) -> Vec<String> {
         self.events(tenant).await.into_iter().map(|(kind, _)| kind).collect()
     }
 }
 
 /// A valid request for a user.
-pub(crate) fn request(tenant: &Tenant, email: &str) -> Value {
+pub(crate) fn request(tenant: &TestTenant, email: &str) -> Value {
     json!({
         "tenant_id": tenant.id, "email": email, "full_name": "Budi Santoso", "role": "agent", "password": PASSWORD,
     })
