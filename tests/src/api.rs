@@ -110,6 +110,8 @@ pub fn routes(parts: &Parts) -> Routes {
     })
     .merge(get_openapi::routes(get_openapi::App::new()))
     .merge(get_docs::routes(get_docs::App::new()))
+    .merge(get_problem_type::routes())
+    .merge(reject_request::routes())
     .merge(change_password::routes(change_password::App { auth: gate(), rate_limiter, signer }))
     .merge(list_admins::routes(gate()))
     .merge(create_admin::routes(create_admin::App { auth: gate(), fingerprints: fingerprints.clone() }))

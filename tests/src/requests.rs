@@ -42,12 +42,13 @@ pub fn of_examples(document: &Value) -> Vec<ExampleRequest> {
     requests
 }
 
-/// The example of a parameter, which its schema contains or refers to.
+/// The example of a parameter: its own, or that of its schema.
 fn example<'a>(document: &'a Value, parameter: &'a Value) -> &'a str {
     let schema = &parameter["schema"];
     let schema = match schema["$ref"].as_str() {
         Some(reference) => document.pointer(reference.trim_start_matches('#')).unwrap(),
         None => schema,
     };
-    schema["examples"][0].as_str().unwrap_or_else(|| panic!("no example: {parameter}"))
+    let example = parameter["example"].as_str().or(schema["examples"][0].as_str());
+    example.unwrap_or_else(|| panic!("no example: {parameter}"))
 }

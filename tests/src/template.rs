@@ -29,13 +29,27 @@ pub fn routes(template: &Value) -> BTreeSet<String> {
     let mut routes = BTreeSet::new();
     for (function, properties) in functions(template) {
         for event in properties["Events"].as_object().into_iter().flat_map(serde_json::Map::values) {
-            if event["Type"] == "HttpApi" {
+            if event["Type"] == "HttpApi" && !is_default_route(event) {
                 let [method, path] = ["Method", "Path"].map(|key| event["Properties"][key].as_str().unwrap());
                 routes.insert(format!("{} {path} {function}", method.to_uppercase()));
             }
         }
     }
     routes
+}
+
+/// Whether an event of the HTTP API is the route `$default`: the requests that match no other route.
+pub fn is_default_route(event: &Value) -> bool {
+    event["Type"] == "HttpApi" && event["Properties"]["Path"].is_null()
+}
+
+/// The function behind the route `$default`.
+pub fn default_function(template: &Value) -> String {
+    let mut functions = functions(template).into_iter();
+    let is_default = |properties: &Value| {
+        properties["Events"].as_object().into_iter().flat_map(serde_json::Map::values).any(is_default_route)
+    };
+    functions.find(|(_, properties)| is_default(properties)).expect("no function has the route $default").0
 }
 
 /// Removes the short tags of CloudFormation, which a YAML parser does not know.

@@ -95,7 +95,7 @@ async fn all_errors_of_a_body_are_reported_at_once_and_nothing_is_written() {
             "/slug"
         ]
     );
-    assert_eq!(rejected.json["type"], "urn:landlord:problem:invalid-input");
+    assert_eq!(rejected.json["type"], "/api/super-admin/problems/invalid-input");
     assert!(rejected.json["instance"].as_str().unwrap().ends_with(rejected.header("x-request-id")));
     let nothing = api.post("/tenants", &json!({})).await;
     assert_eq!(nothing.faults(), ["/admin_email", "/admin_password", "/country", "/name", "/slug"]);
@@ -252,7 +252,7 @@ async fn concurrent_requests_with_the_same_key_create_one_tenant() {
     for answer in &answers {
         assert!([StatusCode::CREATED, StatusCode::CONFLICT].contains(&answer.status), "{}", answer.text);
         if answer.status == StatusCode::CONFLICT {
-            assert_eq!(answer.json["type"], "urn:landlord:problem:request-in-progress", "{}", answer.text);
+            assert_eq!(answer.json["type"], "/api/super-admin/problems/request-in-progress", "{}", answer.text);
         }
     }
     assert!(answers.iter().any(|answer| answer.status == StatusCode::CREATED));

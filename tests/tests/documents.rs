@@ -235,6 +235,7 @@ fn table_of_functions() -> String {
 fn trigger(template: &Value, event: &Value) -> String {
     let properties = &event["Properties"];
     match event["Type"].as_str().unwrap() {
+        "HttpApi" if template::is_default_route(event) => "requests without a route".to_owned(),
         "HttpApi" => format!("`{} {}`", properties["Method"].as_str().unwrap(), properties["Path"].as_str().unwrap()),
         "SQS" => {
             let resource = properties["Queue"].as_str().unwrap().trim_end_matches(".Arn");

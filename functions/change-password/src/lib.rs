@@ -56,9 +56,9 @@ struct PasswordChange {
     request_body = PasswordChange,
     responses(
         (status = 200, description = "A bearer token for a new session", body = IssuedToken),
-        (status = 409, description = "You sign in at the identity provider and have no password here"),
         (status = 429, description = "Too many attempts"),
     ),
+    extensions(("x-conflicts" = json!(["no-password"]))),
     security(("bearer" = []))
 )]
 async fn change_password(

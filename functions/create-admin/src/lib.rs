@@ -17,7 +17,7 @@ use shared::{
         self, AuthContext, CreateSuperAdmin, MayAdminister, ProviderSubject, SuperAdmin, check_new_password,
         store::NewSuperAdmin,
     },
-    types::{EmailAddress, NewPassword, SuperAdminRole},
+    types::{EmailAddress, FaultCode, InvalidValue, NewPassword, SuperAdminRole},
 };
 use utoipa::{
     PartialSchema, ToSchema,
@@ -75,8 +75,14 @@ impl OperatorRequest {
     /// Checks the rules that involve more than one field.
     fn check(&self) -> Result<(), Error> {
         match (&self.password.0, &self.subject.0) {
-            (None, None) => Err(Error::invalid_body("", "must have either a password or a subject")),
-            (Some(_), Some(_)) => Err(Error::invalid_body("", "must have either a password or a subject, not both")),
+            (None, None) => Err(Error::invalid_body(
+                "",
+                InvalidValue::new(FaultCode::ConflictingFields, "must have either a password or a subject"),
+            )),
+            (Some(_), Some(_)) => Err(Error::invalid_body(
+                "",
+                InvalidValue::new(FaultCode::ConflictingFields, "must have either a password or a subject, not both"),
+            )),
             (Some(password), None) => check_new_password(password, self.email.as_str(), "/password"),
             (None, Some(_)) => Ok(()),
         }
@@ -98,8 +104,8 @@ impl OperatorRequest {
             ("location" = String, description = "The path of the super-admin"),
             ("etag" = String, description = "The revision, for If-Match"),
         )),
-        (status = 409, description = "Another super-admin has the e-mail or the subject"),
     ),
+    extensions(("x-conflicts" = json!(["email-taken", "subject-taken"]))),
     security(("bearer" = []))
 )]
 async fn create_admin(

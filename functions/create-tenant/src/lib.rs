@@ -18,7 +18,7 @@ use shared::{
     passwords, routes,
     super_admins::{AuthContext, MayOperate},
     tenants::{self, CreateTenant, CreatedTenant, Tenant, TenantName},
-    types::{Country, EmailAddress, LimitsPatch, NewPassword, Slug},
+    types::{Country, EmailAddress, FaultCode, InvalidValue, LimitsPatch, NewPassword, Slug},
 };
 use utoipa::ToSchema;
 
@@ -87,8 +87,8 @@ struct TenantRequest {
                 ("location" = String, description = "URL of the tenant"),
                 ("etag" = String, description = "The revision, for If-Match"),
             )),
-        (status = 409, description = "The slug is already used"),
     ),
+    extensions(("x-conflicts" = json!(["slug-taken"]))),
     security(("bearer" = []))
 )]
 async fn create_tenant(
@@ -99,7 +99,11 @@ async fn create_tenant(
 ) -> Result<Response> {
     let words = [request.name.as_str(), request.slug.as_str(), request.admin_email.as_str()];
     if request.admin_password.is_guessable_from(&words) {
-        return Err(Error::invalid_body("/admin_password", "is too easy to guess from the tenant's own name").into());
+        return Err(Error::invalid_body(
+            "/admin_password",
+            InvalidValue::new(FaultCode::WeakPassword, "is too easy to guess from the tenant's own name"),
+        )
+        .into());
     }
     let route = format!("POST {BASE_PATH}/tenants");
     let idempotent = IdempotentRequest::new(&app.fingerprints, &principal.id, route, key, &bytes)?;

@@ -78,8 +78,8 @@ struct UserRequest {
         (status = 201, description = "The created user, who is active", body = User,
             headers(("etag" = String, description = "The revision, for If-Match"))),
         (status = 404, description = "No such tenant"),
-        (status = 409, description = "The tenant is not active, all of its seats are taken, or the e-mail address is taken"),
     ),
+    extensions(("x-conflicts" = json!(["tenant-not-active", "tenant-schema-outdated", "tenant-not-placed", "seats-exhausted", "email-taken"]))),
     security(("bearer" = []))
 )]
 async fn create_user(

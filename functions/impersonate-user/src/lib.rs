@@ -78,9 +78,9 @@ pub fn routes(app: App) -> Routes {
         (status = 201, description = "A token for the platform's services; this API never accepts it",
             body = ImpersonationResponse, headers(("location" = String, description = "The impersonation"))),
         (status = 404, description = "No such tenant, or no such user in it"),
-        (status = 409, description = "The tenant is not active, the user is deactivated, or the super-admin has a live impersonation of this user"),
         (status = 429, description = "The super-admin started ten impersonations in the last minute"),
     ),
+    extensions(("x-conflicts" = json!(["tenant-not-active", "tenant-schema-outdated", "tenant-not-placed", "user-deactivated", "impersonation-live", "impersonation-not-live"]))),
     security(("bearer" = []))
 )]
 async fn impersonate_user(

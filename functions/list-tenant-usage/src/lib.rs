@@ -79,7 +79,7 @@ impl QueryField for UsagePageRequest {
             }
             // The cursor of an unknown order cannot be checked.
             None if unknown => {
-                query.take("cursor", |_| Ok::<_, Error>(()));
+                query.take("cursor", |_| Ok(()));
                 UsageOrder::Newest { after: None }
             }
             None => UsageOrder::Newest { after: query.take("cursor", |text| Cursor::decode(text, LIST)) },

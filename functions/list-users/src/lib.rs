@@ -60,8 +60,8 @@ impl ListParameters for TenantUserFilter {
         (status = 200, description = "Array of users, newest first", body = Vec<User>,
             headers(("link" = String, description = "The next page, RFC 8288 rel=\"next\""))),
         (status = 404, description = "No such tenant"),
-        (status = 409, description = "The tenant is not active"),
     ),
+    extensions(("x-conflicts" = json!(["tenant-not-active", "tenant-schema-outdated", "tenant-not-placed"]))),
     security(("bearer" = []))
 )]
 async fn list_users(reader: MayRead, query: QueryReader, State(databases): State<TenantDatabases>) -> Result<Response> {

@@ -54,8 +54,8 @@ pub fn routes(app: App) -> Routes {
                 ("etag" = String, description = "The revision, for If-Match"),
             )),
         (status = 404, description = "No such tenant"),
-        (status = 409, description = "The tenant has not failed, or an operation is running"),
     ),
+    extensions(("x-conflicts" = json!(["tenant-not-failed", "operation-running"]))),
     security(("bearer" = []))
 )]
 async fn retry_tenant(

@@ -69,8 +69,8 @@ struct OperatorPatch {
         (status = 200, description = "The updated super-admin", body = SuperAdmin,
             headers(("etag" = String, description = "The revision, for If-Match"))),
         (status = 404, description = "No such super-admin"),
-        (status = 409, description = "The last owner cannot be demoted or disabled; or the super-admin signs in at the identity provider and has no password here"),
     ),
+    extensions(("x-conflicts" = json!(["last-owner", "no-password"]))),
     security(("bearer" = []))
 )]
 async fn update_admin(

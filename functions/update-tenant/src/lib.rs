@@ -68,8 +68,8 @@ struct TenantPatch {
         (status = 200, description = "Updated organization", body = Tenant,
             headers(("etag" = String, description = "The revision, for If-Match"))),
         (status = 404, description = "No such tenant"),
-        (status = 409, description = "The status cannot be set, or an operation is running"),
     ),
+    extensions(("x-conflicts" = json!(["tenant-status-not-settable", "operation-running"]))),
     security(("bearer" = []))
 )]
 async fn update_tenant(

@@ -86,8 +86,8 @@ query_parameters! {
         (status = 200, description = "The updated user", body = User,
             headers(("etag" = String, description = "The revision, for If-Match"))),
         (status = 404, description = "No such tenant, or no such user in it"),
-        (status = 409, description = "The tenant is not active, all of its seats are taken, or it would have no active admin"),
     ),
+    extensions(("x-conflicts" = json!(["tenant-not-active", "tenant-schema-outdated", "tenant-not-placed", "seats-exhausted", "last-admin"]))),
     security(("bearer" = []))
 )]
 async fn update_user(

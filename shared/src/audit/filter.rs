@@ -20,7 +20,7 @@ fn parse_audit_name(text: &str) -> Result<String, InvalidValue> {
     if text.chars().count() <= 255 && text.chars().all(|character| !character.is_control() && character != ' ') {
         Ok(text.to_owned())
     } else {
-        Err(InvalidValue::new("must be 1 to 255 visible characters"))
+        Err(InvalidValue::format("must be 1 to 255 visible characters"))
     }
 }
 

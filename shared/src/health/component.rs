@@ -79,7 +79,7 @@ impl FromStr for Component {
         Self::ALL
             .into_iter()
             .find(|component| component.as_str() == text)
-            .ok_or_else(|| InvalidValue::new(format!("must be one of {}", Self::ALL.map(Self::as_str).join(", "))))
+            .ok_or_else(|| InvalidValue::one_of(&Self::ALL.map(Self::as_str)))
     }
 }
 
@@ -110,7 +110,7 @@ mod tests {
         for component in Component::ALL {
             assert_eq!(component.as_str().parse(), Ok(component));
         }
-        let InvalidValue(text) = "mysql".parse::<Component>().unwrap_err();
+        let InvalidValue { detail: text, .. } = "mysql".parse::<Component>().unwrap_err();
         assert!(Component::ALL.iter().all(|component| text.contains(component.as_str())), "{text}");
     }
 }

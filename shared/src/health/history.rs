@@ -6,7 +6,7 @@ use crate::{
     clients::postgres::Connection,
     error::Result,
     health::{Component, ComponentChange, ComponentState, SampleRow, Uptime, store},
-    types::InvalidValue,
+    types::{FaultCode, InvalidValue},
 };
 
 /// The greatest number of returned changes, the newest: more than a component has that changes every other minute.
@@ -25,7 +25,7 @@ impl HistoryHours {
     pub fn parse(text: &str) -> Result<Self, InvalidValue> {
         match text.parse() {
             Ok(hours) if (1..=Self::MAX).contains(&hours) => Ok(Self(hours)),
-            _ => Err(InvalidValue::new(format!("must be an integer from 1 to {}", Self::MAX))),
+            _ => Err(InvalidValue::new(FaultCode::OutOfRange, format!("must be an integer from 1 to {}", Self::MAX))),
         }
     }
 

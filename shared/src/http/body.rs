@@ -20,6 +20,7 @@ use utoipa::{
 use crate::{
     error::{Error, InputError, Location},
     http::Problem,
+    types::{FaultCode, InvalidValue, ValueErrors},
 };
 
 /// The maximum size of a body.
@@ -88,8 +89,14 @@ async fn read(body: Body) -> Result<bytes::Bytes, Problem> {
 pub struct BodyErrors(Vec<InputError>);
 
 impl BodyErrors {
-    pub(super) fn at(location: ValuePointerRef<'_>, detail: impl Into<String>) -> Self {
-        Self(vec![InputError { location: Location::Body(pointer(location)), detail: detail.into() }])
+    pub(super) fn at(location: ValuePointerRef<'_>, error: InvalidValue) -> Self {
+        Self(vec![InputError::new(Location::Body(pointer(location)), error)])
+    }
+}
+
+impl ValueErrors for BodyErrors {
+    fn invalid(error: InvalidValue, location: ValuePointerRef<'_>) -> Self {
+        Self::at(location, error)
     }
 }
 
@@ -111,20 +118,21 @@ impl DeserializeError for BodyErrors {
         location: ValuePointerRef<'_>,
     ) -> ControlFlow<Self, Self> {
         let new = match error {
-            ErrorKind::MissingField { field } => Self::at(location.push_key(field), "is required"),
+            ErrorKind::MissingField { field } => Self::at(location.push_key(field), required()),
             ErrorKind::UnknownKey { key, accepted } => {
                 let shown: String = key.chars().take(64).collect();
                 Self::at(location.push_key(&shown), unknown_field(accepted))
             }
             ErrorKind::IncorrectValueKind { actual, accepted } => {
                 let accepted: Vec<_> = accepted.iter().map(|kind| kind_name(*kind)).collect();
-                Self::at(location, format!("must be {}, not {}", accepted.join(" or "), kind_name(actual.kind())))
+                Self::at(location, wrong_type(&accepted.join(" or "), actual.kind()))
             }
-            ErrorKind::UnknownValue { accepted, .. } => {
-                Self::at(location, format!("must be one of {}", accepted.join(", ")))
+            ErrorKind::UnknownValue { accepted, .. } => Self::at(location, InvalidValue::one_of(accepted)),
+            ErrorKind::BadSequenceLen { expected, .. } => {
+                let detail = format!("must have {expected} elements");
+                Self::at(location, InvalidValue::new(FaultCode::InvalidLength, detail))
             }
-            ErrorKind::BadSequenceLen { expected, .. } => Self::at(location, format!("must have {expected} elements")),
-            ErrorKind::Unexpected { msg } => Self::at(location, msg),
+            ErrorKind::Unexpected { msg } => Self::at(location, InvalidValue::format(msg)),
         };
         let mut all = errors.unwrap_or(Self(Vec::new()));
         all.0.extend(new.0);
@@ -132,12 +140,22 @@ impl DeserializeError for BodyErrors {
     }
 }
 
-/// The message about a field that the body's type does not have.
-pub(super) fn unknown_field(expected: &[&str]) -> String {
-    format!("unknown field; expected one of {}", expected.join(", "))
+/// A field or parameter that is missing.
+pub(super) fn required() -> InvalidValue {
+    InvalidValue::new(FaultCode::Required, "is required")
 }
 
-pub(super) fn kind_name(kind: ValueKind) -> &'static str {
+/// A field that the body's type does not have.
+pub(super) fn unknown_field(expected: &[&str]) -> InvalidValue {
+    InvalidValue::new(FaultCode::UnknownName, format!("unknown field; expected one of {}", expected.join(", ")))
+}
+
+/// A value of another JSON type; `expected` is such as "a string or null".
+pub(super) fn wrong_type(expected: &str, actual: ValueKind) -> InvalidValue {
+    InvalidValue::new(FaultCode::WrongType, format!("must be {expected}, not {}", kind_name(actual)))
+}
+
+fn kind_name(kind: ValueKind) -> &'static str {
     match kind {
         ValueKind::Null => "null",
         ValueKind::Boolean => "a boolean",

@@ -27,8 +27,7 @@ const DEADLINE: Duration = Duration::from_secs(8);
 pub fn finish(function: Routes) -> Router {
     function
         .into_router()
-        .fallback(|| async { Problem::no_route(StatusCode::NOT_FOUND) })
-        .method_not_allowed_fallback(|| async { Problem::no_route(StatusCode::METHOD_NOT_ALLOWED) })
+        .fallback(|| async { Problem::unknown_path() })
         .layer(from_fn(envelope))
         // A tenant has a few hundred bytes, which are not worth compressing; a page of a thousand tenants is.
         .layer(CompressionLayer::new().compress_when(SizeAbove::new(4096).and(NotTagged)))

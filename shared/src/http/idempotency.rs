@@ -22,6 +22,7 @@ use crate::{
         self,
         store::{RequestKey, StoredResponse},
     },
+    types::InvalidValue,
 };
 
 /// The header of a request: 1–255 visible ASCII characters. `None` where the request has no such header.
@@ -38,7 +39,11 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
         let text = value.to_str().unwrap_or_default().trim();
         let visible = (1..=255).contains(&text.len()) && text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
         if !visible || values.next().is_some() {
-            return Err(Error::invalid_header(NAME, "must be one value of 1 to 255 visible ASCII characters").into());
+            return Err(Error::invalid_header(
+                NAME,
+                InvalidValue::format("must be one value of 1 to 255 visible ASCII characters"),
+            )
+            .into());
         }
         Ok(Self(Some(text.to_owned())))
     }

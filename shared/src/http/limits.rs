@@ -4,8 +4,8 @@ use deserr::{Deserr, IntoValue, Value, ValuePointerRef};
 use utoipa::ToSchema;
 
 use crate::{
-    http::{BodyErrors, Field, body::kind_name},
-    types::{InvalidValue, Limit, LimitsPatch, MAX_LIMIT, parse_limit},
+    http::{BodyErrors, Field, body::wrong_type},
+    types::{Limit, LimitsPatch, MAX_LIMIT, parse_limit},
 };
 
 /// Limits, each of which may be absent, an integer, or `null` for unlimited.
@@ -53,11 +53,10 @@ impl Deserr<BodyErrors> for LimitValue {
             Value::Integer(number) => i64::try_from(number).unwrap_or(i64::MAX),
             Value::NegativeInteger(number) => number,
             other => {
-                let kind = kind_name(other.kind());
-                return Err(BodyErrors::at(location, format!("must be an integer or null, not {kind}")));
+                return Err(BodyErrors::at(location, wrong_type("an integer or null", other.kind())));
             }
         };
-        let number = parse_limit(number).map_err(|InvalidValue(detail)| BodyErrors::at(location, detail))?;
+        let number = parse_limit(number).map_err(|error| BodyErrors::at(location, error))?;
         Ok(Self(Some(number)))
     }
 }

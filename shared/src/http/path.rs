@@ -21,11 +21,11 @@ impl<S: Send + Sync, T: FromStr<Err = InvalidValue>> FromRequestParts<S> for IdP
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let invalid = |detail: String| Error::Invalid(vec![InputError { location: Location::Path("id"), detail }]);
+        let invalid = |error| Error::Invalid(vec![InputError::new(Location::Path("id"), error)]);
         let Path(text) = Path::<String>::from_request_parts(parts, state)
             .await
-            .map_err(|_| invalid("must be a UUID in UTF-8".to_owned()))?;
-        Ok(Self(text.parse().map_err(|error: InvalidValue| invalid(error.to_string()))?))
+            .map_err(|_| invalid(InvalidValue::format("must be a UUID in UTF-8")))?;
+        Ok(Self(text.parse().map_err(invalid)?))
     }
 }
 

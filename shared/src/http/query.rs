@@ -1,6 +1,6 @@
 //! Query parameters, read strictly: unknown, repeated and invalid ones are rejected, all at once.
 
-use std::{convert::Infallible, fmt::Display};
+use std::convert::Infallible;
 
 use axum::{
     extract::FromRequestParts,
@@ -12,8 +12,8 @@ use utoipa::openapi::{
 };
 
 use crate::error::{Error, InputError, Location};
-use crate::http::{Problem, openapi::query_parameter};
-use crate::types::ParameterValue;
+use crate::http::{Problem, body::required, openapi::query_parameter};
+use crate::types::{FaultCode, InvalidValue, ParameterValue};
 
 /// The query of a request. A handler takes the parameters that it accepts; [`QueryReader::finish`] rejects the rest.
 #[derive(Debug)]
@@ -37,14 +37,14 @@ impl QueryReader {
     }
 
     /// Parses a parameter, if the query has it. An empty one counts as absent.
-    pub fn take<T, E: Display>(&mut self, name: &'static str, parse: impl FnOnce(&str) -> Result<T, E>) -> Option<T> {
+    pub fn take<T>(&mut self, name: &'static str, parse: impl FnOnce(&str) -> Result<T, InvalidValue>) -> Option<T> {
         self.known.push(name);
         let mut values = self.pairs.extract_if(.., |(key, _)| key == name).map(|(_, value)| value);
         let value = values.next()?;
         let is_repeated = values.next().is_some();
         drop(values);
         if is_repeated {
-            self.reject(name, "is given more than once");
+            self.reject(name, InvalidValue::new(FaultCode::Repeated, "is given more than once"));
             return None;
         }
         if value.is_empty() {
@@ -53,22 +53,18 @@ impl QueryReader {
         match parse(&value) {
             Ok(value) => Some(value),
             Err(error) => {
-                self.reject(name, error.to_string());
+                self.reject(name, error);
                 None
             }
         }
     }
 
     /// As [`Self::take`], and rejects a query without the parameter. [`Self::finish_with`] unwraps the result.
-    pub fn require<T, E: Display>(
-        &mut self,
-        name: &'static str,
-        parse: impl FnOnce(&str) -> Result<T, E>,
-    ) -> Option<T> {
+    pub fn require<T>(&mut self, name: &'static str, parse: impl FnOnce(&str) -> Result<T, InvalidValue>) -> Option<T> {
         let errors = self.errors.len();
         let value = self.take(name, parse);
         if value.is_none() && self.errors.len() == errors {
-            self.reject(name, "is required");
+            self.reject(name, required());
         }
         value
     }
@@ -89,13 +85,13 @@ impl QueryReader {
             } else {
                 format!("unknown parameter; expected one of {known}")
             };
-            self.reject(name, detail);
+            self.reject(name, InvalidValue::new(FaultCode::UnknownName, detail));
         }
         if self.errors.is_empty() { Ok(()) } else { Err(Error::Invalid(self.errors)) }
     }
 
-    fn reject(&mut self, name: impl Into<String>, detail: impl Into<String>) {
-        self.errors.push(InputError { location: Location::Query(name.into()), detail: detail.into() });
+    fn reject(&mut self, name: impl Into<String>, error: InvalidValue) {
+        self.errors.push(InputError::new(Location::Query(name.into()), error));
     }
 }
 

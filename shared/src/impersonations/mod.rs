@@ -26,7 +26,10 @@ use time::OffsetDateTime;
 
 use crate::{
     revocations::EndReason,
-    types::{ImpersonationId, InvalidValue, TenantId, UserId, optional_timestamp, single_line, timestamp},
+    types::{
+        FaultCode, ImpersonationId, InvalidValue, TenantId, UserId, ValueErrors, optional_timestamp, single_line,
+        timestamp,
+    },
 };
 
 keyword_enum!(
@@ -82,7 +85,7 @@ impl ImpersonationMinutes {
             .ok()
             .filter(|minutes| (1..=Self::MAX).contains(minutes))
             .map(Self)
-            .ok_or_else(|| InvalidValue::new("must be an integer from 1 to 60"))
+            .ok_or_else(|| InvalidValue::new(FaultCode::OutOfRange, "must be an integer from 1 to 60"))
     }
 
     pub fn get(self) -> i32 {
@@ -90,13 +93,13 @@ impl ImpersonationMinutes {
     }
 }
 
-impl<E: deserr::DeserializeError> deserr::Deserr<E> for ImpersonationMinutes {
+impl<E: ValueErrors> deserr::Deserr<E> for ImpersonationMinutes {
     fn deserialize_from_value<V: deserr::IntoValue>(
         value: deserr::Value<V>,
         location: deserr::ValuePointerRef<'_>,
     ) -> Result<Self, E> {
         let minutes = <i64 as deserr::Deserr<E>>::deserialize_from_value(value, location)?;
-        Self::new(minutes).map_err(|error| crate::types::json_error::<E, V>(error, location))
+        Self::new(minutes).map_err(|error| E::invalid(error, location))
     }
 }
 

@@ -9,7 +9,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 use crate::{
-    error::Error,
+    error::{Conflict, Error},
     types::{OperationId, Placement, TenantId, optional_timestamp, timestamp},
 };
 
@@ -152,15 +152,13 @@ pub struct OpenOperation {
     pub status: OperationStatus,
 }
 
-/// Fails with [`Error::Conflict`] if the tenant has an open operation. The caller holds the lock on the tenant's row.
-pub fn require_none_open(open: Option<OpenOperation>) -> Result<(), Error> {
+/// Fails with [`Conflict::OperationRunning`] if the tenant has an open operation. The caller holds the lock on the tenant's row.
+pub fn require_none_open(open: Option<OpenOperation>) -> Result<(), Conflict> {
     match open {
         None => Ok(()),
-        Some(OpenOperation { id, kind, status }) => Err(Error::Conflict(format!(
-            "Operation {id} ({kind}, {status}) is running on this tenant; wait until it ends",
-            kind = kind.as_str(),
-            status = status.as_str()
-        ))),
+        Some(OpenOperation { id, kind, status }) => {
+            Err(Conflict::OperationRunning { operation_id: id, kind: kind.as_str(), status: status.as_str() })
+        }
     }
 }
 

@@ -18,7 +18,7 @@ pub struct CreateSuperAdmin<'a> {
     pub account: NewSuperAdmin<'a>,
 }
 
-/// Inserts the super-admin and the audit entry. [`Error::Conflict`](crate::error::Error::Conflict) if another super-admin
+/// Inserts the super-admin and the audit entry. [`Conflict`](crate::error::Conflict) if another super-admin
 /// has the e-mail address or the subject; the transaction is aborted then.
 pub async fn create(transaction: &Transaction<'_>, command: &CreateSuperAdmin<'_>) -> Result<SuperAdmin> {
     let super_admin = store::insert(transaction, &command.account).await?;

@@ -76,6 +76,6 @@ fn parse_subject(text: &str) -> Result<String, InvalidValue> {
     if (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()) {
         Ok(text.to_owned())
     } else {
-        Err(InvalidValue::new("must be 1 to 255 visible ASCII characters"))
+        Err(InvalidValue::format("must be 1 to 255 visible ASCII characters"))
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::{
     audit::{self, AuditEntry},
     clients::postgres::Postgres,
-    error::{Error, Result},
+    error::{Conflict, Result},
     passwords,
     precondition::IfMatch,
     revocations::{self, EndReason, EndedImpersonation},
@@ -48,12 +48,11 @@ pub async fn update(platform: &Postgres, command: &UpdateSuperAdmin<'_>) -> Resu
     let status = command.status.unwrap_or(before.status);
     let remains_owner = role == SuperAdminRole::Owner && status == SuperAdminStatus::Active;
     if owners == [id] && !remains_owner {
-        return Err(Error::Conflict("Cannot demote or disable the last owner".to_owned()));
+        return Err(Conflict::LastOwner.into());
     }
     if let Some(password) = command.password {
         if before.subject.is_some() {
-            let detail = "The super-admin signs in at the identity provider and has no password here";
-            return Err(Error::Conflict(detail.to_owned()));
+            return Err(Conflict::NoPassword.into());
         }
         check_new_password(password, &before.email, "/password")?;
     }

@@ -39,7 +39,7 @@ pub struct CreatedTenant {
 }
 
 /// Inserts the tenant, its first user (until the tenant's own database exists), the operation, the message to the worker, the
-/// event and the audit entry. Fails with [`Error::Conflict`](crate::error::Error::Conflict) if the slug is already used.
+/// event and the audit entry. Fails with [`Conflict::SlugTaken`](crate::error::Conflict::SlugTaken) if the slug is already used.
 ///
 /// The caller commits the transaction together with the idempotency record, and then sends the message to the queue.
 pub async fn create(transaction: &Transaction<'_>, command: &CreateTenant<'_>) -> Result<CreatedTenant> {

@@ -1,7 +1,7 @@
 //! Where a tenant's PostgreSQL database is, and when it may be used.
 
 use crate::{
-    error::{Error, Result},
+    error::{Conflict, Result},
     tenants::{TENANT_SCHEMA_VERSION, TenantStatus},
     types::{Limits, TenantId},
 };
@@ -20,23 +20,16 @@ pub struct TenantLocation {
 }
 
 impl TenantLocation {
-    /// The cluster and the name of the database. Fails with [`Error::Conflict`] unless the tenant is active and its databases
+    /// The cluster and the name of the database. Fails with [`Conflict`] unless the tenant is active and its databases
     /// have the newest schema.
     pub fn require_active(&self) -> Result<(&str, &str)> {
-        if self.status != TenantStatus::Active {
-            return Err(Error::Conflict(format!("The tenant is {}; it must be active", self.status)));
+        self.status.require_active()?;
+        let (found, required) = (self.schema_version, TENANT_SCHEMA_VERSION);
+        if found < required {
+            return Err(Conflict::TenantSchemaOutdated { found, required }.into());
         }
-        if self.schema_version < TENANT_SCHEMA_VERSION {
-            return Err(Error::Conflict(format!(
-                "The tenant's databases have schema version {}, and version {TENANT_SCHEMA_VERSION} is required; run \
-                 migrate-platform",
-                self.schema_version
-            )));
-        }
-        let cluster = self.postgres_cluster.as_deref();
-        cluster
-            .map(|cluster| (cluster, &*self.database))
-            .ok_or_else(|| Error::Conflict("The tenant has no databases: it is not placed on a cluster".to_owned()))
+        let cluster = self.postgres_cluster.as_deref().ok_or(Conflict::TenantNotPlaced)?;
+        Ok((cluster, &self.database))
     }
 }
 

@@ -21,7 +21,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 use crate::{
-    error::Error,
+    error::{Conflict, Error},
     events::Event,
     types::{Country, InvalidValue, Limits, TenantId, single_line, timestamp},
 };
@@ -78,17 +78,23 @@ impl TenantStatus {
         }
     }
 
-    /// Fails with [`Error::Conflict`] if a super-admin may not change this status to `wanted`.
+    /// Fails with [`Conflict::TenantNotActive`] in every other status.
+    pub fn require_active(self) -> Result<(), Error> {
+        match self {
+            Self::Active => Ok(()),
+            other => Err(Conflict::TenantNotActive { tenant_status: other.as_str() }.into()),
+        }
+    }
+
+    /// Fails with [`Conflict::TenantStatusNotSettable`] if a super-admin may not change this status to `wanted`.
     pub fn require_settable(self, wanted: Self) -> Result<(), Error> {
         let settable = self.settable();
         if settable.contains(&wanted) {
             return Ok(());
         }
-        let allowed = match settable {
-            [] => "no status can be set".to_owned(),
-            some => format!("it can only be set to {}", some.iter().map(|s| s.as_str()).collect::<Vec<_>>().join(", ")),
-        };
-        Err(Error::Conflict(format!("Cannot set the status to {wanted}: the tenant is {self}, and {allowed}")))
+        let allowed = settable.iter().map(|status| status.as_str()).collect();
+        let (tenant_status, wanted) = (self.as_str(), wanted.as_str());
+        Err(Conflict::TenantStatusNotSettable { tenant_status, wanted, allowed }.into())
     }
 }
 
@@ -109,7 +115,7 @@ impl FromStr for TenantStatus {
         Self::ALL
             .into_iter()
             .find(|status| status.as_str() == text)
-            .ok_or_else(|| InvalidValue::one_of(Self::ALL.map(Self::as_str)))
+            .ok_or_else(|| InvalidValue::one_of(&Self::ALL.map(Self::as_str)))
     }
 }
 

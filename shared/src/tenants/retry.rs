@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 
 use crate::{
     audit::{self, AuditEntry},
-    error::{Error, Result},
+    error::{Conflict, Result},
     events,
     operations::{self, OperationKind},
     tenants::{Tenant, TenantStatus, store},
@@ -29,7 +29,7 @@ pub struct RetriedTenant {
 }
 
 /// Changes the status, and inserts a new operation, the message to the worker and the audit entry. Fails with
-/// [`Error::Conflict`] if an operation is open or the tenant has not failed.
+/// [`Conflict`] if an operation is open or the tenant has not failed.
 ///
 /// The caller commits the transaction together with the idempotency record, and then sends the message to the queue.
 pub async fn retry(transaction: &Transaction<'_>, command: &RetryTenant<'_>) -> Result<RetriedTenant> {
@@ -37,7 +37,7 @@ pub async fn retry(transaction: &Transaction<'_>, command: &RetryTenant<'_>) -> 
     let before = store::find_for_update(transaction, id).await?;
     operations::require_none_open(operations::store::find_open(transaction, id).await?)?;
     if before.status != TenantStatus::Failed {
-        return Err(Error::Conflict(format!("The tenant is {}; only a failed tenant can be retried", before.status)));
+        return Err(Conflict::TenantNotFailed { tenant_status: before.status.as_str() }.into());
     }
     let tenant = store::set_status(transaction, id, TenantStatus::Provisioning).await?;
     let now = OffsetDateTime::now_utc();

@@ -2,7 +2,7 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
-use crate::types::InvalidValue;
+use crate::types::{FaultCode, InvalidValue};
 
 /// An assigned ISO 3166-1 alpha-2 code, in upper case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -21,7 +21,12 @@ impl Country {
         rust_iso3166::from_alpha2(text)
             .filter(|country| country.alpha2 == text)
             .map(|country| Self(country.alpha2))
-            .ok_or_else(|| InvalidValue::new("must be the ISO 3166-1 alpha-2 code of a country, such as ID or US"))
+            .ok_or_else(|| {
+                InvalidValue::new(
+                    FaultCode::UnknownValue,
+                    "must be the ISO 3166-1 alpha-2 code of a country, such as ID or US",
+                )
+            })
     }
 
     pub fn as_str(self) -> &'static str {

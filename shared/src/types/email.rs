@@ -13,7 +13,7 @@ fn parse(text: &str) -> Result<String, InvalidValue> {
     let options = email_address::Options::default().without_display_text().without_domain_literal().with_required_tld();
     let is_plain = text.len() <= 254 && !text.chars().any(|c| c.is_control() || c.is_whitespace() || c == '"');
     if !is_plain || email_address::EmailAddress::parse_with_options(text, options).is_err() {
-        return Err(InvalidValue::new("must be an e-mail address such as ada@example.com, of at most 254 bytes"));
+        return Err(InvalidValue::format("must be an e-mail address such as ada@example.com, of at most 254 bytes"));
     }
     Ok(text.to_lowercase())
 }

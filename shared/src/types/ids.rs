@@ -90,7 +90,7 @@ macro_rules! id {
             fn from_str(text: &str) -> Result<Self, InvalidValue> {
                 match Uuid::try_parse(text) {
                     Ok(id) if text.len() == uuid::fmt::Hyphenated::LENGTH => Ok(Self(id)),
-                    _ => Err(InvalidValue::new("must be a UUID such as 0190a0c4-8f6e-7c3a-9d2b-5e1f00c0ffee")),
+                    _ => Err(InvalidValue::format("must be a UUID such as 0190a0c4-8f6e-7c3a-9d2b-5e1f00c0ffee")),
                 }
             }
         }

@@ -33,7 +33,7 @@ macro_rules! keyword_enum {
             type Err = crate::types::InvalidValue;
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
-                Self::from_text(text).ok_or_else(|| crate::types::InvalidValue::one_of([$($text),+]))
+                Self::from_text(text).ok_or_else(|| crate::types::InvalidValue::one_of(&[$($text),+]))
             }
         }
 
@@ -108,14 +108,14 @@ macro_rules! string_type {
 macro_rules! parsed_from_string {
     ($name:ty, $parse:expr) => {
         cfg_http! {
-            impl<E: deserr::DeserializeError> deserr::Deserr<E> for $name {
+            impl<E: $crate::types::ValueErrors> deserr::Deserr<E> for $name {
                 fn deserialize_from_value<V: deserr::IntoValue>(
                     value: deserr::Value<V>,
                     location: deserr::ValuePointerRef<'_>,
                 ) -> Result<Self, E> {
                     let text = <String as deserr::Deserr<E>>::deserialize_from_value(value, location)?;
                     let parse: fn(&str) -> Result<Self, crate::types::InvalidValue> = $parse;
-                    parse(&text).map_err(|error| $crate::types::json_error::<E, V>(error, location))
+                    parse(&text).map_err(|error| E::invalid(error, location))
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::types::InvalidValue;
+use crate::types::{FaultCode, InvalidValue};
 
 /// The number of something that a tenant may have; `None` is unlimited.
 pub type Limit = Option<i64>;
@@ -35,7 +35,10 @@ pub fn parse_limit(number: i64) -> Result<i64, InvalidValue> {
     if (0..=MAX_LIMIT).contains(&number) {
         Ok(number)
     } else {
-        Err(InvalidValue::new(format!("must be an integer from 0 to {MAX_LIMIT}, or null for unlimited")))
+        Err(InvalidValue::new(
+            FaultCode::OutOfRange,
+            format!("must be an integer from 0 to {MAX_LIMIT}, or null for unlimited"),
+        ))
     }
 }
 

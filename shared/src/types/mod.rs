@@ -7,6 +7,7 @@ mod actor;
 mod channel;
 mod country;
 mod email;
+mod fault_code;
 mod ids;
 mod limits;
 mod month;
@@ -25,12 +26,13 @@ pub use actor::Actor;
 pub use channel::{Channel, Microservice};
 pub use country::Country;
 pub use email::EmailAddress;
+pub use fault_code::FaultCode;
 pub use ids::{ImpersonationId, OperationId, SuperAdminId, TenantId, UserId};
 pub use limits::{Limit, Limits, LimitsPatch, MAX_LIMIT, parse_limit};
 pub use month::Month;
 pub use page::{Cursor, PageCursor, PageLimit, ValueCursor};
 #[cfg(feature = "http")]
-pub use parameter::{INLINE, ParameterValue, inline, json_error};
+pub use parameter::{INLINE, ParameterValue, ValueErrors, inline};
 pub use password::NewPassword;
 pub use placement::Placement;
 pub use role::SuperAdminRole;
@@ -41,17 +43,25 @@ pub use timestamp::{optional_timestamp, timestamp};
 
 /// The rule that an input breaks. The text is shown to the caller: it states the rule and never repeats a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct InvalidValue(pub String);
+#[error("{detail}")]
+pub struct InvalidValue {
+    pub code: FaultCode,
+    pub detail: String,
+}
 
 impl InvalidValue {
-    /// `text` states the rule, such as "must be 2 to 48 characters long".
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+    /// `detail` states the rule, such as "must be 2 to 48 characters long".
+    pub fn new(code: FaultCode, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into() }
+    }
+
+    /// The value does not have the form that its type needs.
+    pub fn format(detail: impl Into<String>) -> Self {
+        Self::new(FaultCode::InvalidFormat, detail)
     }
 
     /// The rule of an enumeration: lists its values.
-    pub fn one_of<const N: usize>(words: [&str; N]) -> Self {
-        Self(format!("must be one of {}", words.join(", ")))
+    pub fn one_of(words: &[&str]) -> Self {
+        Self::new(FaultCode::UnknownValue, format!("must be one of {}", words.join(", ")))
     }
 }

@@ -4,7 +4,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::types::InvalidValue;
+use crate::types::{FaultCode, InvalidValue};
 
 /// The maximum number of items of a page: 1–10000, by default 1000.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,7 +16,7 @@ impl PageLimit {
     pub fn parse(text: &str) -> Result<Self, InvalidValue> {
         match text.parse::<u16>() {
             Ok(number) if (1..=Self::MAX).contains(&number) => Ok(Self(number)),
-            _ => Err(InvalidValue::new("must be an integer from 1 to 10000")),
+            _ => Err(InvalidValue::new(FaultCode::OutOfRange, "must be an integer from 1 to 10000")),
         }
     }
 
@@ -91,7 +91,7 @@ impl ValueCursor {
 const MISSING: &str = "-";
 
 fn invalid_cursor() -> InvalidValue {
-    InvalidValue::new("must be a cursor from a page of this list")
+    InvalidValue::format("must be a cursor from a page of this list")
 }
 
 /// The value and the id.
@@ -102,7 +102,7 @@ fn open(text: &str, list: &str) -> Result<(String, Uuid), InvalidValue> {
         let without_order = |name: &str| name.split(':').next().map(str::to_owned);
         let other =
             if without_order(name) == without_order(list) { "another order of this list" } else { "another list" };
-        return Err(InvalidValue::new(format!("is a cursor of {other}")));
+        return Err(InvalidValue::format(format!("is a cursor of {other}")));
     }
     let (value, id) = rest.split_once(' ').ok_or_else(invalid_cursor)?;
     Ok((value.to_owned(), Uuid::try_parse(id).map_err(|_| invalid_cursor())?))

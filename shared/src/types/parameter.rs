@@ -14,7 +14,7 @@ pub trait ParameterValue: Sized {
 
 impl ParameterValue for bool {
     fn parse_parameter(text: &str) -> Result<Self, InvalidValue> {
-        text.parse().map_err(|_| InvalidValue::new("must be true or false"))
+        text.parse().map_err(|_| InvalidValue::one_of(&["true", "false"]))
     }
 
     fn parameter_schema() -> RefOr<Schema> {
@@ -24,7 +24,7 @@ impl ParameterValue for bool {
 
 impl ParameterValue for OffsetDateTime {
     fn parse_parameter(text: &str) -> Result<Self, InvalidValue> {
-        Self::parse(text, &Rfc3339).map_err(|_| InvalidValue::new("must be a time such as 2026-11-24T09:30:00Z"))
+        Self::parse(text, &Rfc3339).map_err(|_| InvalidValue::format("must be a time such as 2026-11-24T09:30:00Z"))
     }
 
     fn parameter_schema() -> RefOr<Schema> {
@@ -43,10 +43,8 @@ pub fn inline(schema: ObjectBuilder) -> RefOr<Schema> {
     RefOr::T(Schema::Object(object))
 }
 
-/// The error about a value of a JSON body.
-pub fn json_error<E: deserr::DeserializeError, V: deserr::IntoValue>(
-    error: InvalidValue,
-    location: deserr::ValuePointerRef<'_>,
-) -> E {
-    deserr::take_cf_content(E::error::<V>(None, deserr::ErrorKind::Unexpected { msg: error.0 }, location))
+/// The errors of a JSON body, as the plumbing of HTTP collects them.
+pub trait ValueErrors: deserr::DeserializeError {
+    /// The error about a value that its type rejects.
+    fn invalid(error: InvalidValue, location: deserr::ValuePointerRef<'_>) -> Self;
 }

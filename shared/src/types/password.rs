@@ -1,6 +1,6 @@
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::types::InvalidValue;
+use crate::types::{FaultCode, InvalidValue};
 
 /// A new password: 12 to 128 characters, and not easy to guess. `Debug` hides it.
 #[derive(Debug, Clone)]
@@ -18,14 +18,17 @@ impl NewPassword {
     pub fn parse(text: &str) -> Result<Self, InvalidValue> {
         let length = text.chars().count();
         if !(12..=128).contains(&length) {
-            return Err(InvalidValue::new("must be 12 to 128 characters long"));
+            return Err(InvalidValue::new(FaultCode::InvalidLength, "must be 12 to 128 characters long"));
         }
         if text.contains('\0') {
-            return Err(InvalidValue::new("must not contain the character U+0000"));
+            return Err(InvalidValue::new(FaultCode::InvalidCharacter, "must not contain the character U+0000"));
         }
         let password = Self(SecretString::from(text));
         if password.is_guessable_from(&[]) {
-            return Err(InvalidValue::new("is too easy to guess; a few unrelated words are better"));
+            return Err(InvalidValue::new(
+                FaultCode::WeakPassword,
+                "is too easy to guess; a few unrelated words are better",
+            ));
         }
         Ok(password)
     }

@@ -1,4 +1,4 @@
-use crate::types::InvalidValue;
+use crate::types::{FaultCode, InvalidValue};
 
 /// Names that the platform uses in host names and paths, sorted.
 const RESERVED: &[&str] = &[
@@ -82,14 +82,16 @@ string_type! {
 
 fn parse(text: &str) -> Result<String, InvalidValue> {
     if text.len() < 2 || text.len() > 48 {
-        return Err(InvalidValue::new("must be 2 to 48 characters long"));
+        return Err(InvalidValue::new(FaultCode::InvalidLength, "must be 2 to 48 characters long"));
     }
     let is_allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if !text.bytes().all(is_allowed) || text.starts_with('-') || text.ends_with('-') || text.contains("--") {
-        return Err(InvalidValue::new("must be lower-case letters a-z and digits, with single hyphens between them"));
+        return Err(InvalidValue::format(
+            "must be lower-case letters a-z and digits, with single hyphens between them",
+        ));
     }
     if RESERVED.binary_search(&text).is_ok() {
-        return Err(InvalidValue::new("is reserved by the platform"));
+        return Err(InvalidValue::new(FaultCode::Reserved, "is reserved by the platform"));
     }
     Ok(text.to_owned())
 }

@@ -2,20 +2,24 @@
 
 use unicode_general_category::{GeneralCategory, get_general_category};
 
-use crate::types::InvalidValue;
+use crate::types::{FaultCode, InvalidValue};
 
 /// Trims `text` and rejects invisible characters, which make one name look like another: control characters, line
 /// separators, bidirectional marks and other format characters (Unicode categories Cc, Cf, Zl, Zp, Co, Cn, Cs).
 pub fn single_line(text: &str, min: usize, max: usize) -> Result<String, InvalidValue> {
     let text = text.trim();
     if let Some(bad) = text.chars().find(|character| !is_readable(*character)) {
-        return Err(InvalidValue::new(format!("must not contain the invisible character U+{:04X}", u32::from(bad))));
+        return Err(InvalidValue::new(
+            FaultCode::InvalidCharacter,
+            format!("must not contain the invisible character U+{:04X}", u32::from(bad)),
+        ));
     }
     let length = text.chars().count();
     if length < min || length > max {
-        return Err(InvalidValue::new(format!(
-            "must be {min} to {max} characters long after trimming, and is {length}"
-        )));
+        return Err(InvalidValue::new(
+            FaultCode::InvalidLength,
+            format!("must be {min} to {max} characters long after trimming, and is {length}"),
+        ));
     }
     Ok(text.to_owned())
 }

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use serde::Serialize;
 
-use crate::types::{InvalidValue, Limit, Limits};
+use crate::types::{FaultCode, InvalidValue, Limit, Limits};
 
 keyword_enum!(
     /// A figure of a tenant's usage.
@@ -54,7 +54,10 @@ impl FromStr for UsageSort {
         let (name, descending) = text.strip_prefix('-').map_or((text, false), |name| (name, true));
         Figure::from_text(name).map(|figure| Self { figure, descending }).ok_or_else(|| {
             let names: Vec<_> = Figure::ALL.iter().map(|figure| figure.as_str()).collect();
-            InvalidValue::new(format!("must be one of {}; a leading - sorts in descending order", names.join(", ")))
+            InvalidValue::new(
+                FaultCode::UnknownValue,
+                format!("must be one of {}; a leading - sorts in descending order", names.join(", ")),
+            )
         })
     }
 }

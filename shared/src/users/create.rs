@@ -12,7 +12,7 @@ use crate::{
     error::{Error, Result},
     events, passwords,
     tenants::{self, store::TenantLocation},
-    types::{Actor, EmailAddress, NewPassword, TenantId, UserId},
+    types::{Actor, EmailAddress, FaultCode, InvalidValue, NewPassword, TenantId, UserId},
     users::{
         FullName, User, UserEvent, UserRole, rules,
         store::{self, NewUser},
@@ -38,7 +38,10 @@ impl CreateUser<'_> {
     /// Refuses a password that can be guessed from the e-mail address or the name.
     pub fn check_password(&self) -> Result<()> {
         if self.password.is_guessable_from(&[self.email.as_str(), self.full_name.as_str()]) {
-            return Err(Error::invalid_body("/password", "is too easy to guess from the user's own name"));
+            return Err(Error::invalid_body(
+                "/password",
+                InvalidValue::new(FaultCode::WeakPassword, "is too easy to guess from the user's own name"),
+            ));
         }
         Ok(())
     }

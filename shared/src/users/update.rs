@@ -16,7 +16,7 @@ use crate::{
     precondition::IfMatch,
     revocations::{self, EndedImpersonation, store::tenant_record},
     tenants::{self, store::TenantLocation},
-    types::{Actor, NewPassword, TenantId, UserId},
+    types::{Actor, FaultCode, InvalidValue, NewPassword, TenantId, UserId},
     users::{
         FullName, User, UserEvent, UserRole, UserStatus, rules,
         store::{self, UserChange},
@@ -175,9 +175,10 @@ impl UpdateUser<'_> {
     fn check_password(&self, user: &User) -> Result<()> {
         let name = self.full_name.map_or(&*user.full_name, FullName::as_str);
         match self.password {
-            Some(password) if password.is_guessable_from(&[&user.email, name]) => {
-                Err(Error::invalid_body("/password", "is too easy to guess from the user's own name"))
-            }
+            Some(password) if password.is_guessable_from(&[&user.email, name]) => Err(Error::invalid_body(
+                "/password",
+                InvalidValue::new(FaultCode::WeakPassword, "is too easy to guess from the user's own name"),
+            )),
             _ => Ok(()),
         }
     }

@@ -96,7 +96,7 @@ async fn every_route_of_this_api_refuses_the_token_of_an_impersonation() {
         let refused = answer(stage.api.anonymous(method.clone(), &path).bearer_auth(token)).await;
         assert_eq!(refused.status, StatusCode::UNAUTHORIZED, "{method} {path}: {}", refused.text);
         let problem: &Value = &refused.json["type"];
-        assert_eq!(*problem, "urn:landlord:problem:unauthenticated");
+        assert_eq!(*problem, "/api/super-admin/problems/unauthenticated");
     }
     assert!(walked >= 15, "only {walked} routes were found");
 }

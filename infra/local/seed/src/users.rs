@@ -44,15 +44,15 @@ impl TargetTenant {
         let query = "SELECT slug, country::text, database_name, postgres_cluster, max_agents, status
                      FROM tenants WHERE id = $1";
         let Some(row) = platform.query_opt(query, &[&id.0]).await? else {
-            return Err(Error::Conflict(format!("The tenant {id} does not exist")));
+            return Err(Error::Malformed(format!("The tenant {id} does not exist")));
         };
         let status: String = row.try_get(5)?;
         if status != TenantStatus::Active.as_str() {
-            return Err(Error::Conflict(format!("The tenant {id} is {status}; only an active tenant can get users")));
+            return Err(Error::Malformed(format!("The tenant {id} is {status}; only an active tenant can get users")));
         }
         let Some(cluster) = row.try_get(3)? else {
             let reason = "has no databases because it was generated; use a provisioned tenant";
-            return Err(Error::Conflict(format!("The tenant {id} {reason}")));
+            return Err(Error::Malformed(format!("The tenant {id} {reason}")));
         };
         Ok(Self {
             id,
@@ -67,7 +67,7 @@ impl TargetTenant {
     async fn connect(&self, clusters: &Clusters, config: &PostgresConfig) -> Result<Client> {
         let cluster = clusters.find(&self.cluster);
         let cluster = cluster.ok_or_else(|| {
-            Error::Conflict(format!("The tenant is placed on the cluster `{}`, which is not configured", self.cluster))
+            Error::Malformed(format!("The tenant is placed on the cluster `{}`, which is not configured", self.cluster))
         })?;
         let url = cluster.url.expose_secret();
         connect_once(&PostgresConfig { url: url.into(), ..config.clone() }, Some(&self.database)).await

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::types::InvalidValue;
+use crate::types::{FaultCode, InvalidValue};
 
 /// The greatest accepted age of a report in seconds: 0–3600, by default 30.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +17,7 @@ impl MaxAge {
     pub fn parse(text: &str) -> Result<Self, InvalidValue> {
         match text.parse() {
             Ok(seconds) if seconds <= Self::LIMIT => Ok(Self(seconds)),
-            _ => Err(InvalidValue::new(format!("must be an integer from 0 to {}", Self::LIMIT))),
+            _ => Err(InvalidValue::new(FaultCode::OutOfRange, format!("must be an integer from 0 to {}", Self::LIMIT))),
         }
     }
 

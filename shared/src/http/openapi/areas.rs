@@ -41,8 +41,8 @@ const SECTIONS: [ApiSection; 8] = [
     },
     ApiSection {
         name: "Documentation",
-        description: "This document, as JSON and as a page.",
-        paths: &["/openapi.json", "/docs"],
+        description: "This document, as JSON and as a page, and the types of problems.",
+        paths: &["/openapi.json", "/docs", "/problems"],
     },
 ];
 

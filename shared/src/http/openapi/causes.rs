@@ -4,20 +4,25 @@ use axum::http::StatusCode;
 
 use crate::{
     error::{Dependency, Error, InputError, Location},
-    http::{Problem, body::unknown_field},
-    types::{PageLimit, TenantId},
+    http::{
+        Problem,
+        body::{required, unknown_field},
+        problem_types::ProblemType,
+    },
+    types::{InvalidValue, PageLimit, TenantId},
 };
 
 /// The cause of an error response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Cause {
+    /// The current state forbids the request.
+    Conflict(&'static ProblemType),
     MalformedBody,
     InvalidId,
     InvalidParameter,
     Unauthenticated,
     Forbidden,
     NotFound,
-    Conflict,
     RequestInProgress,
     PreconditionFailed,
     BodyTooLarge,
@@ -31,26 +36,6 @@ pub(super) enum Cause {
 }
 
 impl Cause {
-    pub(super) const ALL: [Self; 17] = [
-        Self::MalformedBody,
-        Self::InvalidId,
-        Self::InvalidParameter,
-        Self::Unauthenticated,
-        Self::Forbidden,
-        Self::NotFound,
-        Self::Conflict,
-        Self::RequestInProgress,
-        Self::PreconditionFailed,
-        Self::BodyTooLarge,
-        Self::UnsupportedMediaType,
-        Self::InvalidBody,
-        Self::KeyReused,
-        Self::TooManyRequests,
-        Self::Internal,
-        Self::Unavailable,
-        Self::DeadlineExceeded,
-    ];
-
     /// The cause that a function means by a status in its own description.
     pub(super) fn of_status(status: StatusCode) -> Option<Self> {
         let cause = match status {
@@ -58,7 +43,6 @@ impl Cause {
             StatusCode::UNAUTHORIZED => Self::Unauthenticated,
             StatusCode::FORBIDDEN => Self::Forbidden,
             StatusCode::NOT_FOUND => Self::NotFound,
-            StatusCode::CONFLICT => Self::Conflict,
             StatusCode::PRECONDITION_FAILED => Self::PreconditionFailed,
             StatusCode::PAYLOAD_TOO_LARGE => Self::BodyTooLarge,
             StatusCode::UNSUPPORTED_MEDIA_TYPE => Self::UnsupportedMediaType,
@@ -71,6 +55,14 @@ impl Cause {
         Some(cause)
     }
 
+    /// The name of the response that several operations share.
+    pub(super) fn name(self) -> String {
+        match self {
+            Self::Conflict(kind) => kind.title.split(' ').map(capitalized).collect(),
+            other => format!("{other:?}"),
+        }
+    }
+
     /// A sentence that applies to every operation.
     pub(super) fn description(self) -> &'static str {
         match self {
@@ -80,7 +72,7 @@ impl Cause {
             Self::Unauthenticated => "The request has no valid bearer token.",
             Self::Forbidden => "The caller may not do this.",
             Self::NotFound => "No resource has this id.",
-            Self::Conflict => "The current state forbids the request.",
+            Self::Conflict(kind) => kind.meaning,
             Self::RequestInProgress => "Another request with this Idempotency-Key is being processed.",
             Self::PreconditionFailed => "If-Match contains another revision.",
             Self::BodyTooLarge => "The body is larger than 64 KiB.",
@@ -96,26 +88,26 @@ impl Cause {
 
     /// Whether the text of [`Cause::problem`] is the same for every operation with this cause.
     pub(super) fn is_the_same_everywhere(self) -> bool {
-        !matches!(self, Self::Conflict | Self::NotFound)
+        !matches!(self, Self::Conflict(_) | Self::NotFound)
     }
 
     /// An example of the problem.
     pub(super) fn problem(self) -> Problem {
-        let parameter = |location, detail: String| Error::Invalid(vec![InputError { location, detail }]);
+        let parameter = |location, error| Error::Invalid(vec![InputError::new(location, error)]);
         let error = match self {
             Self::MalformedBody => {
                 Error::Malformed("The body is not JSON: EOF while parsing an object at line 1 column 1".to_owned())
             }
-            Self::InvalidId => parameter(Location::Path("id"), message(&"42".parse::<TenantId>())),
-            Self::InvalidParameter => parameter(Location::Query("limit".to_owned()), message(&PageLimit::parse("0"))),
+            Self::InvalidId => parameter(Location::Path("id"), rejected("42".parse::<TenantId>())),
+            Self::InvalidParameter => parameter(Location::Query("limit".to_owned()), rejected(PageLimit::parse("0"))),
             Self::Unauthenticated => Error::NoCredentials,
             Self::Forbidden => Error::Forbidden("This requires the role operator"),
             Self::NotFound => Error::NotFound { what: "tenant" },
-            Self::Conflict => Error::Conflict(String::new()),
+            Self::Conflict(kind) => return Problem::new(StatusCode::CONFLICT, kind, kind.meaning),
             Self::PreconditionFailed => Error::PreconditionFailed { what: "tenant" },
             Self::InvalidBody => Error::Invalid(vec![
-                InputError { location: Location::Body("/name".to_owned()), detail: "is required".to_owned() },
-                InputError { location: Location::Body("/colour".to_owned()), detail: unknown_field(&["name"]) },
+                InputError::new(Location::Body("/name".to_owned()), required()),
+                InputError::new(Location::Body("/colour".to_owned()), unknown_field(&["name"])),
             ]),
             Self::TooManyRequests => Error::TooManyRequests { retry_after_seconds: 30 },
             Self::Internal => Error::internal("an example"),
@@ -130,7 +122,12 @@ impl Cause {
     }
 }
 
-/// The message of a parser about an invalid value.
-fn message<T>(parsed: &Result<T, crate::types::InvalidValue>) -> String {
-    parsed.as_ref().err().map(ToString::to_string).unwrap_or_default()
+/// The error of a parser about an invalid value.
+fn rejected<T>(parsed: Result<T, InvalidValue>) -> InvalidValue {
+    parsed.err().unwrap_or_else(|| InvalidValue::format("is valid"))
+}
+
+fn capitalized(word: &str) -> String {
+    let letters = word.chars().filter(|character| character.is_alphanumeric());
+    letters.enumerate().map(|(index, letter)| if index == 0 { letter.to_ascii_uppercase() } else { letter }).collect()
 }

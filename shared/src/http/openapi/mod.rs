@@ -9,12 +9,8 @@ mod inline;
 mod parameters;
 mod problems;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt::Write,
-};
+use std::fmt::Write;
 
-use axum::http::StatusCode;
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
@@ -26,9 +22,8 @@ use utoipa::{
 };
 
 pub use crate::http::openapi::bodies::exactly_one;
-use crate::http::openapi::causes::Cause;
 pub use crate::http::openapi::parameters::{Paging, named, query_parameter, single_line_text};
-use crate::http::{Problem, ProblemDetails};
+use crate::http::{ProblemDetails, problem_types};
 use crate::types::{Country, ImpersonationId, SuperAdminId, TenantId, UserId};
 
 /// A header of every response.
@@ -134,23 +129,18 @@ The link to the next page is in `Link: <…>; rel=\"next\"` (RFC 8288).
 `Idempotency-Key` can be repeated within 24 hours and is processed only once: the repeated request gets the first response, with \
 `Idempotent-Replayed: true`.
 
-**Problems** are returned as `application/problem+json` (RFC 9457). In addition to the problems of each operation, an unknown \
-path is 404, an unsupported method is 405 with `Allow`, and the gateway returns 429 above the rate limit of the API.";
+**Problems** are returned as `application/problem+json` (RFC 9457). Their `type` is a URL of this API that describes the problem \
+and what to do, and each item of `errors` has a `code`, so that a client need not read the texts. In addition to the problems of \
+each operation, an unknown path is 404, an unsupported method is 405 with `Allow`, and the gateway returns 429 above the rate \
+limit of the API.";
 
 /// A table of the types of problems.
 fn kinds_of_problems() -> String {
-    let problems = Cause::ALL.into_iter().map(Cause::problem);
-    let unrouted = [StatusCode::METHOD_NOT_ALLOWED];
-    let mut kinds = BTreeMap::<String, (BTreeSet<u16>, &str)>::new();
-    for problem in problems.chain(unrouted.map(Problem::no_route)) {
-        let kind = kinds.entry(problem.details.kind).or_insert((BTreeSet::new(), problem.details.title));
-        kind.0.insert(problem.details.status);
-    }
     let mut table = "| `type` | status | |\n| --- | --- | --- |\n".to_owned();
-    for (kind, (statuses, title)) in kinds {
-        let statuses: Vec<_> = statuses.iter().map(u16::to_string).collect();
+    for kind in problem_types::ALL {
+        let statuses: Vec<_> = kind.statuses.iter().map(u16::to_string).collect();
         // Writing to a string cannot fail.
-        let _ = writeln!(table, "| `{kind}` | {} | {title} |", statuses.join(", "));
+        let _ = writeln!(table, "| [`{}`]({}) | {} | {} |", kind.name, kind.url(), statuses.join(", "), kind.meaning);
     }
     table
 }

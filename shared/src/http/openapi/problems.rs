@@ -11,7 +11,7 @@ use utoipa::openapi::{
     schema::Schema,
 };
 
-use crate::http::openapi::causes::Cause;
+use crate::http::{openapi::causes::Cause, problem_types::ProblemType};
 
 const MEDIA_TYPE: &str = "application/problem+json";
 
@@ -22,7 +22,7 @@ pub(super) type Shared = BTreeMap<String, RefOr<Response>>;
 pub(super) fn complete(operation: &mut Operation, shared: &mut Shared) {
     let mut causes = BTreeMap::<StatusCode, BTreeSet<Cause>>::new();
     let mut add = |cause: Cause| causes.entry(cause.problem().status).or_default().insert(cause);
-    for cause in implied(operation) {
+    for cause in implied(operation).into_iter().chain(declared_conflicts(operation)) {
         add(cause);
     }
     let own = operation.responses.responses.keys().filter_map(|status| status.parse::<StatusCode>().ok());
@@ -38,13 +38,23 @@ pub(super) fn complete(operation: &mut Operation, shared: &mut Shared) {
             Some(RefOr::T(own)) => RefOr::T(own_response(own, status, &causes)),
             Some(reference) => reference,
             None => {
-                let name = causes.iter().map(|cause| format!("{cause:?}")).collect::<Vec<_>>().join("Or");
+                let name = causes.iter().map(|cause| cause.name()).collect::<Vec<_>>().join("Or");
                 shared.entry(name.clone()).or_insert_with(|| RefOr::T(response(description(&causes), status, &causes)));
                 RefOr::Ref(Ref::from_response_name(name))
             }
         };
         operation.responses.responses.insert(status.as_str().to_owned(), response);
     }
+}
+
+/// The extension by which an operation declares the types of its conflicts: `extensions(("x-conflicts" = json!(["…"])))`.
+/// The document does not contain it, because the schema of the response lists the types.
+const CONFLICTS: &str = "x-conflicts";
+
+fn declared_conflicts(operation: &mut Operation) -> Vec<Cause> {
+    let declared = operation.extensions.as_mut().and_then(|extensions| extensions.remove(CONFLICTS));
+    let names = declared.as_ref().and_then(|names| names.as_array()).into_iter().flatten();
+    names.filter_map(|name| ProblemType::find(name.as_str()?)).map(Cause::Conflict).collect()
 }
 
 /// The causes that follow from an operation's parameters, body and security.
@@ -143,7 +153,7 @@ fn content(status: StatusCode, causes: &BTreeSet<Cause>) -> Content {
         let mut details = cause.problem().details;
         details.instance = Some("urn:landlord:request:0190a0c4-8f6e-7c3a-9d2b-5e1f00c0ffee".to_owned());
         let value = serde_json::to_value(details).ok();
-        (format!("{cause:?}"), ExampleBuilder::new().summary(cause.description()).value(value).build())
+        (cause.name(), ExampleBuilder::new().summary(cause.description()).value(value).build())
     });
     ContentBuilder::new().schema(Some(schema)).examples_from_iter(examples).build()
 }

@@ -23,7 +23,7 @@ use uuid::Uuid;
 use crate::{
     audit::{self, AuditOutcome},
     clients::tenant_databases::TenantDatabases,
-    error::{Dependency, Error, Result},
+    error::{Conflict, Dependency, Error, Result},
     events,
     http::{self, IdempotentRequest, IdempotentResponse, JsonResponse, Replayable},
     impersonations::{
@@ -181,7 +181,7 @@ async fn find_active_user(databases: &TenantDatabases, location: &TenantLocation
 }
 
 fn deactivated() -> Error {
-    Error::Conflict("The user is deactivated and cannot be impersonated".to_owned())
+    Conflict::UserDeactivated.into()
 }
 
 /// Writes the tenant's own record. Without it the tenant could not see the impersonation, so it must not begin.
@@ -196,7 +196,7 @@ async fn record_in_tenant(databases: &TenantDatabases, begun: &Begun) -> Result<
     }
 }
 
-/// Makes the impersonation live. [`Error::Conflict`] when another change has ended it in the meantime.
+/// Makes the impersonation live. [`Conflict::ImpersonationNotLive`] when another change has ended it in the meantime.
 async fn confirm(context: ImpersonationContext<'_>, actor: Actor<'_>, begun: &Begun) -> Result<Impersonation> {
     let Impersonation { id, tenant_id, .. } = begun.impersonation;
     let mut platform = context.platform.get().await?;
@@ -204,7 +204,11 @@ async fn confirm(context: ImpersonationContext<'_>, actor: Actor<'_>, begun: &Be
     // The lock orders the event among those of the tenant.
     tenants::store::find_for_update(&transaction, tenant_id).await?;
     if !store::start::mark_recorded(&transaction, id).await? {
-        return Err(Error::Conflict(format!("Impersonation {id} was ended before it began")));
+        return Err(Conflict::ImpersonationNotLive {
+            impersonation_id: id,
+            state: "was ended before it began".to_owned(),
+        }
+        .into());
     }
     let impersonation = store::find(&transaction, id).await?;
     events::store::enqueue_event(&transaction, &started(&impersonation)).await?;

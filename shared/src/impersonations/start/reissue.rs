@@ -4,13 +4,13 @@
 use crate::{
     audit::{self, AuditEntry},
     clients::postgres::Postgres,
-    error::{Error, Result},
+    error::{Conflict, Result},
     http::Problem,
     impersonations::{ImpersonationSigner, start::StartImpersonation, store},
     types::ImpersonationId,
 };
 
-/// Signs the token of the impersonation that an earlier request with the same key started. [`Error::Conflict`] when it is
+/// Signs the token of the impersonation that an earlier request with the same key started. [`Conflict::ImpersonationNotLive`] when it is
 /// not live. A refusal is written to the audit log.
 pub async fn reissue_token(
     platform: &Postgres,
@@ -41,9 +41,7 @@ async fn sign(
             Some(reason) => format!("is no longer live ({})", reason.as_str()),
             None => "has not begun".to_owned(),
         };
-        return Err(Error::Conflict(format!(
-            "Impersonation {id}, which this Idempotency-Key requested, {state}; use a new key to start another"
-        )));
+        return Err(Conflict::ImpersonationNotLive { impersonation_id: id, state }.into());
     }
     let token = signer.sign(&impersonation)?;
     let mut details = command.details();

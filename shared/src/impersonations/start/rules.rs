@@ -4,13 +4,13 @@
 use deadpool_postgres::Transaction;
 
 use crate::{
-    error::{Error, Result},
+    error::{Conflict, Error, Result},
     impersonations::{
         Access,
         start::command::StartImpersonation,
         store::{self, start::CurrentRights},
     },
-    tenants::{self, TenantStatus},
+    tenants,
     types::{SuperAdminRole, TenantId},
 };
 
@@ -49,10 +49,7 @@ pub(super) async fn check_rights(transaction: &Transaction<'_>, command: &StartI
 /// Locks the tenant, which may have left `active` since its location was read.
 pub(super) async fn check_tenant(transaction: &Transaction<'_>, id: TenantId) -> Result<()> {
     let tenant = tenants::store::find_for_update(transaction, id).await?;
-    if tenant.status == TenantStatus::Active {
-        return Ok(());
-    }
-    Err(Error::Conflict(format!("The tenant is {}; only users of an active tenant can be impersonated", tenant.status)))
+    tenant.status.require_active()
 }
 
 pub(super) async fn check_rate_limit(transaction: &Transaction<'_>, admin_id: &str) -> Result<()> {
@@ -70,8 +67,6 @@ pub(super) async fn check_none_open(transaction: &Transaction<'_>, command: &Sta
     store::start::close_finished(transaction, actor.id, tenant_id, user_id).await?;
     match store::start::find_open(transaction, actor.id, tenant_id, user_id).await? {
         None => Ok(()),
-        Some(id) => Err(Error::Conflict(format!(
-            "Impersonation {id} of this user by this super-admin has not ended; end it first"
-        ))),
+        Some(impersonation_id) => Err(Conflict::ImpersonationLive { impersonation_id }.into()),
     }
 }

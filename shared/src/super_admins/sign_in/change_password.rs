@@ -6,10 +6,10 @@ use crate::{
     audit::{self, AuditEntry},
     auth::{IssuedToken, TokenSigner},
     clients::postgres::Postgres,
-    error::{Error, Result},
+    error::{Conflict, Error, Result},
     passwords,
     super_admins::{Principal, SignInRateLimiter, check_new_password, store},
-    types::{NewPassword, SuperAdminId, SuppliedPassword},
+    types::{FaultCode, InvalidValue, NewPassword, SuperAdminId, SuppliedPassword},
 };
 
 const ACTION: &str = "admin.change_password";
@@ -37,7 +37,10 @@ pub async fn change_password(
     let entry = AuditEntry::done(principal.actor(), ACTION, None, json!({}));
     if !passwords::verify(current_password, Some(&credentials.password_hash)).await? {
         audit::store::insert(&platform.get().await?, &entry.refused()).await?;
-        return Err(Error::invalid_body("/current_password", "is not your password"));
+        return Err(Error::invalid_body(
+            "/current_password",
+            InvalidValue::new(FaultCode::WrongPassword, "is not your password"),
+        ));
     }
     rate_limiter.reset(&principal.id).await;
     let password_hash = passwords::hash(new_password.expose()).await?;
@@ -50,5 +53,5 @@ pub async fn change_password(
 }
 
 fn no_password() -> Error {
-    Error::Conflict("You sign in at the identity provider and have no password here".to_owned())
+    Conflict::NoPassword.into()
 }

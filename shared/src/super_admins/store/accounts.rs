@@ -4,7 +4,7 @@ use deadpool_postgres::{GenericClient, Transaction};
 use tokio_postgres::error::SqlState;
 
 use crate::{
-    error::{Error, Result},
+    error::{Conflict, Error, Result},
     sql::{self, Columns, Conditions},
     super_admins::{ProviderSubject, SuperAdmin, SuperAdminFilter, SuperAdminStatus},
     types::{Cursor, EmailAddress, PageLimit, SuperAdminId, SuperAdminRole},
@@ -67,7 +67,7 @@ pub struct NewSuperAdmin<'a> {
     pub subject: Option<&'a ProviderSubject>,
 }
 
-/// Inserts a super-admin. [`Error::Conflict`] if another one has the e-mail address or the subject; the transaction is
+/// Inserts a super-admin. [`Conflict`] if another one has the e-mail address or the subject; the transaction is
 /// aborted then.
 pub async fn insert(transaction: &Transaction<'_>, new: &NewSuperAdmin<'_>) -> Result<SuperAdmin> {
     let statement = transaction
@@ -83,9 +83,9 @@ pub async fn insert(transaction: &Transaction<'_>, new: &NewSuperAdmin<'_>) -> R
         Ok(row) => AccountColumns::read(&row),
         Err(error) => Err(match violated_unique_constraint(&error) {
             Some("super_admins_email") => {
-                Error::Conflict(format!("Another super-admin has the e-mail `{}`", new.email))
+                Conflict::EmailTaken { holder: "super-admin", email: new.email.to_string() }.into()
             }
-            Some(_) => Error::Conflict("Another super-admin has this subject".to_owned()),
+            Some(_) => Conflict::SubjectTaken.into(),
             None => error.into(),
         }),
     }

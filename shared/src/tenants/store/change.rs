@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use tokio_postgres::error::SqlState;
 
 use crate::{
-    error::{Error, Result},
+    error::{Conflict, Result},
     sql::{self, Columns},
     tenants::{Tenant, TenantName, TenantStatus, store::TenantColumns},
     types::{Country, Limits, Slug, TenantId, UserId},
@@ -24,7 +24,7 @@ pub struct NewTenant<'a> {
 }
 
 /// Inserts a tenant. If several requests insert the same slug at once, a unique index lets one of them succeed. The others
-/// fail with [`Error::Conflict`], and PostgreSQL aborts their transactions.
+/// fail with [`Conflict::SlugTaken`], and PostgreSQL aborts their transactions.
 pub async fn insert(transaction: &Transaction<'_>, tenant: &NewTenant<'_>, now: OffsetDateTime) -> Result<Tenant> {
     let statement = transaction
         .prepare_cached(sql::text!(
@@ -53,9 +53,7 @@ pub async fn insert(transaction: &Transaction<'_>, tenant: &NewTenant<'_>, now: 
         .await;
     match inserted {
         Ok(row) => TenantColumns::read(&row),
-        Err(error) if is_taken_slug(&error) => {
-            Err(Error::Conflict(format!("The slug `{}` is already used by another tenant", tenant.slug)))
-        }
+        Err(error) if is_taken_slug(&error) => Err(Conflict::SlugTaken { slug: tenant.slug.to_string() }.into()),
         Err(error) => Err(error.into()),
     }
 }

@@ -4,7 +4,7 @@ use deadpool_postgres::Transaction;
 use tokio_postgres::error::SqlState;
 
 use crate::{
-    error::{Error, Result},
+    error::{Conflict, Result},
     sql::{self, Columns},
     types::{EmailAddress, UserId},
     users::{FullName, User, UserRole, UserStatus, store::UserColumns},
@@ -44,7 +44,7 @@ pub struct NewUser<'a> {
     pub password_hash: &'a str,
 }
 
-/// Inserts a user. [`Error::Conflict`] when the unique index finds the e-mail address taken; the transaction is aborted then.
+/// Inserts a user. [`Conflict::EmailTaken`] when the unique index finds the e-mail address taken; the transaction is aborted then.
 pub async fn insert(transaction: &Transaction<'_>, user: &NewUser<'_>) -> Result<User> {
     let statement = transaction
         .prepare_cached(sql::text!(
@@ -59,7 +59,7 @@ pub async fn insert(transaction: &Transaction<'_>, user: &NewUser<'_>) -> Result
     match transaction.query_one(&statement, &values).await {
         Ok(row) => UserColumns::read(&row),
         Err(error) if is_taken_email(&error) => {
-            Err(Error::Conflict(format!("Another user of the tenant has the e-mail address {}", user.email)))
+            Err(Conflict::EmailTaken { holder: "user of the tenant", email: user.email.to_string() }.into())
         }
         Err(error) => Err(error.into()),
     }

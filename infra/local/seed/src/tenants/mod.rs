@@ -151,7 +151,7 @@ async fn lock(client: &Client) -> Result<()> {
     if client.query_one(lock, &[]).await?.try_get(0)? {
         return Ok(());
     }
-    Err(Error::Conflict("Another `cargo dev seed` is running on this database; wait until it has ended".to_owned()))
+    Err(Error::Malformed("Another `cargo dev seed` is running on this database; wait until it has ended".to_owned()))
 }
 
 fn is_conflict(error: &Error) -> bool {

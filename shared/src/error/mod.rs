@@ -1,6 +1,12 @@
 //! Errors, independent of HTTP. The message of an [`Error`] is for the caller; its source is for the log. The two never mix.
 
+mod conflict;
+
 use std::fmt;
+
+use crate::types::{FaultCode, InvalidValue};
+
+pub use self::conflict::Conflict;
 
 /// A store, queue or service that the platform depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,8 +42,16 @@ impl fmt::Display for Dependency {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InputError {
     pub location: Location,
+    /// The rule that the value breaks, for programs.
+    pub code: FaultCode,
     /// The message for the caller.
     pub detail: String,
+}
+
+impl InputError {
+    pub fn new(location: Location, error: InvalidValue) -> Self {
+        Self { location, code: error.code, detail: error.detail }
+    }
 }
 
 /// The place of an error in a request.
@@ -68,9 +82,9 @@ pub enum Error {
         /// A noun, such as `tenant`.
         what: &'static str,
     },
-    /// The current state forbids the request. The message names the state and what is possible.
-    #[error("{0}")]
-    Conflict(String),
+    /// The current state forbids the request.
+    #[error(transparent)]
+    Conflict(#[from] Conflict),
     /// `If-Match` contains another revision.
     #[error("The {what} has changed since the revision in If-Match; fetch it again")]
     PreconditionFailed {
@@ -121,18 +135,13 @@ impl Error {
     }
 
     /// An error in the body, at a JSON pointer.
-    pub fn invalid_body(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self::Invalid(vec![InputError { location: Location::Body(pointer.into()), detail: detail.into() }])
-    }
-
-    /// An error in a query parameter.
-    pub fn invalid_query(name: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self::Invalid(vec![InputError { location: Location::Query(name.into()), detail: detail.into() }])
+    pub fn invalid_body(pointer: impl Into<String>, error: InvalidValue) -> Self {
+        Self::Invalid(vec![InputError::new(Location::Body(pointer.into()), error)])
     }
 
     /// An error in a header.
-    pub fn invalid_header(name: &'static str, detail: impl Into<String>) -> Self {
-        Self::Invalid(vec![InputError { location: Location::Header(name), detail: detail.into() }])
+    pub fn invalid_header(name: &'static str, error: InvalidValue) -> Self {
+        Self::Invalid(vec![InputError::new(Location::Header(name), error)])
     }
 
     /// Whether the same call may succeed later.

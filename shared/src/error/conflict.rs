@@ -1,0 +1,55 @@
+//! The states that forbid a request.
+
+use crate::types::{ImpersonationId, OperationId};
+
+/// Why the current state forbids a request. The message names the state and what is possible. Each variant has a problem type
+/// of its own in the API, so that a client need not read the message.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Conflict {
+    #[error("The slug `{slug}` is already used by another tenant")]
+    SlugTaken { slug: String },
+    #[error("The tenant is {tenant_status}; it must be active")]
+    TenantNotActive { tenant_status: &'static str },
+    #[error("The tenant is {tenant_status}; only a failed tenant can be retried")]
+    TenantNotFailed { tenant_status: &'static str },
+    /// `allowed` contains the statuses that a super-admin can set now.
+    #[error("Cannot set the status to {wanted}: the tenant is {tenant_status}, and {}", settable(allowed))]
+    TenantStatusNotSettable { tenant_status: &'static str, wanted: &'static str, allowed: Vec<&'static str> },
+    /// The tenant's databases are older than the code.
+    #[error(
+        "The tenant's databases have schema version {found}, and version {required} is required; run migrate-platform"
+    )]
+    TenantSchemaOutdated { found: i32, required: i32 },
+    #[error("The tenant has no databases: it is not placed on a cluster")]
+    TenantNotPlaced,
+    #[error("Operation {operation_id} ({kind}, {status}) is running on this tenant; wait until it ends")]
+    OperationRunning { operation_id: OperationId, kind: &'static str, status: &'static str },
+    /// `limit` is the tenant's `max_agents`; `used` counts the active users.
+    #[error("All seats of the tenant are taken: max_agents is {limit}. Deactivate a user, or raise the limit")]
+    SeatsExhausted { limit: i64, used: i64 },
+    /// `holder` is a noun, such as "user of the tenant".
+    #[error("Another {holder} has the e-mail address {email}")]
+    EmailTaken { holder: &'static str, email: String },
+    #[error("Another super-admin has this subject")]
+    SubjectTaken,
+    #[error("Cannot demote or deactivate the tenant's last active admin; make another user an admin first")]
+    LastAdmin,
+    #[error("Cannot demote or disable the last owner")]
+    LastOwner,
+    #[error("The super-admin signs in at the identity provider and has no password here")]
+    NoPassword,
+    #[error("The user is deactivated and cannot be impersonated")]
+    UserDeactivated,
+    #[error("Impersonation {impersonation_id} of this user by this super-admin has not ended; end it first")]
+    ImpersonationLive { impersonation_id: ImpersonationId },
+    /// `state` says why, such as "was ended before it began".
+    #[error("Impersonation {impersonation_id} {state}; use a new Idempotency-Key to start another")]
+    ImpersonationNotLive { impersonation_id: ImpersonationId, state: String },
+}
+
+fn settable(allowed: &[&str]) -> String {
+    match allowed {
+        [] => "no status can be set".to_owned(),
+        some => format!("it can only be set to {}", some.join(", ")),
+    }
+}

@@ -1,0 +1,199 @@
+//! Examples of responses in the description of the API: recorded from real answers, so that they cannot differ from what the API
+//! returns. What changes from run to run, such as ids and times, is replaced.
+
+use std::collections::BTreeMap;
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Map, Value};
+use shared::types::{ImpersonationId, SuperAdminRole, TenantId};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use utoipa::openapi::{Content, OpenApi, RefOr, Response, example::ExampleBuilder};
+use uuid::Uuid;
+
+use crate::{
+    Answer, Api, World,
+    api::answer,
+    examples::furnish,
+    problems::{Produced, produce_all},
+    requests::{ExampleRequest, of_examples},
+    tokens,
+};
+
+const TIME: &str = "2026-01-15T09:30:00.000Z";
+const TOKEN: &str = "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJleGFtcGxlIn0.c2lnbmF0dXJl";
+/// A list shows this many items.
+const MAX_ITEMS: usize = 1;
+
+/// Adds an example to every success and to every conflict in the description of the API.
+pub async fn add_examples(document: &mut OpenApi) {
+    let successes = record_successes(&serde_json::to_value(&*document).unwrap()).await;
+    let problems = Box::pin(produce_all()).await;
+    for item in document.paths.paths.values_mut() {
+        let operations = [&mut item.get, &mut item.post, &mut item.patch, &mut item.put, &mut item.delete];
+        for operation in operations.into_iter().flatten() {
+            let name = operation.operation_id.clone().unwrap();
+            for (status, response) in &mut operation.responses.responses {
+                let answer = successes.get(&name).filter(|answer| answer.status.as_str() == status);
+                add_to(response, answer, &problems);
+            }
+        }
+    }
+    for response in document.components.as_mut().unwrap().responses.values_mut() {
+        add_to(response, None, &problems);
+    }
+}
+
+fn add_to(response: &mut RefOr<Response>, answer: Option<&Answer>, problems: &Produced) {
+    let RefOr::T(response) = response else { return };
+    for (media_type, content) in &mut response.content {
+        let RefOr::T(content) = content else { continue };
+        if media_type == "application/problem+json" {
+            add_problems(content, problems);
+        } else if let Some(answer) = answer.filter(|answer| is_example(&answer.json)) {
+            content.example = Some(normalized(&answer.json));
+        }
+    }
+}
+
+/// The document itself is no example in the document.
+fn is_example(body: &Value) -> bool {
+    !body.is_null() && body.get("openapi").is_none()
+}
+
+/// The answer of each operation to the example of its request.
+async fn record_successes(document: &Value) -> BTreeMap<String, Answer> {
+    let world = World::new().await;
+    furnish(&world).await;
+    let api = Api::of(&world).await;
+    let mut answers = BTreeMap::new();
+    // What reads comes before what changes, and a change whose result depends on the state comes last.
+    let (reads, changes): (Vec<_>, Vec<_>) =
+        of_examples(document).into_iter().partition(|request| request.method == Method::GET);
+    let (last, first): (Vec<_>, Vec<_>) = changes.into_iter().partition(|request| request.body.is_none());
+    for request in reads.into_iter().chain(first).chain(last) {
+        prepare(&world, &request).await;
+        let answer = send(&world, &api, &request).await;
+        assert!(answer.status.is_success(), "{}: {} {}", request.operation, answer.status, answer.text);
+        answers.insert(request.operation, answer);
+    }
+    world.drop_tenants().await;
+    answers
+}
+
+/// Brings a resource into the state that a request without a body needs.
+async fn prepare(world: &World, request: &ExampleRequest) {
+    let sql = match request.operation.as_str() {
+        "retry_tenant" => format!("UPDATE tenants SET status = 'failed' WHERE id = '{}'", TenantId::EXAMPLE),
+        "end_impersonation" => {
+            format!(
+                "UPDATE impersonations SET ended_at = NULL, end_reason = NULL WHERE id = '{}'",
+                ImpersonationId::EXAMPLE
+            )
+        }
+        _ => return,
+    };
+    world.client().await.batch_execute(&sql).await.unwrap();
+}
+
+/// Sends a request, each with another super-admin, because some requests end the caller's sessions.
+async fn send(world: &World, api: &Api, request: &ExampleRequest) -> Answer {
+    let admin = world.operator(SuperAdminRole::Owner).await;
+    let token = tokens::sign(&tokens::claims(&admin.to_string()));
+    let mut builder = api.anonymous_root(request.method.clone(), &request.path).bearer_auth(token);
+    if let Some(body) = &request.body {
+        builder = builder.json(body);
+    }
+    answer(builder).await
+}
+
+/// Adds an example of each conflict that the schema allows. Other problems are the same for every operation, and have examples.
+fn add_problems(content: &mut Content, problems: &Produced) {
+    let schema = serde_json::to_value(&content.schema).unwrap();
+    let kinds = schema.pointer("/allOf/1/properties/type/enum").and_then(Value::as_array);
+    for name in kinds.into_iter().flatten().map(|kind| kind.as_str().unwrap().rsplit('/').next().unwrap()) {
+        let problem = &problems[name];
+        if problem.status == StatusCode::CONFLICT {
+            let value = normalized(&problem.json);
+            let example = ExampleBuilder::new().summary(value["title"].as_str().unwrap()).value(Some(value)).build();
+            content.examples.insert(name.to_owned(), RefOr::T(example));
+        }
+    }
+}
+
+/// Replaces what changes from run to run.
+pub fn normalized(value: &Value) -> Value {
+    let mut ids = BTreeMap::new();
+    replace("", value, &mut ids)
+}
+
+fn replace(key: &str, value: &Value, ids: &mut BTreeMap<Uuid, String>) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let fields = fields.iter().map(|(key, field)| (public_name(key), replace(key, field, ids)));
+            fields.collect::<Map<_, _>>().into()
+        }
+        Value::Array(items) => {
+            // The steps of an operation and the members of a key set belong together.
+            let shown = if ["steps", "keys", "errors"].contains(&key) { items.len() } else { MAX_ITEMS };
+            items.iter().take(shown).map(|item| replace(key, item, ids)).collect()
+        }
+        Value::String(_) if key == "version" => "1.0".into(),
+        // The keys of this machine.
+        Value::String(_) if key == "kid" => "2026-01-15".into(),
+        Value::String(_) if key == "x" => "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo".into(),
+        Value::Number(_) if key.ends_with("_ms") || key.ends_with("_seconds") => 1.into(),
+        Value::String(text) => replace_text(text, ids).into(),
+        other => other.clone(),
+    }
+}
+
+/// The names of this run's queues are keys of the health report.
+fn public_name(key: &str) -> String {
+    match key.strip_prefix("test_").and_then(|name| name.rsplit('-').next()) {
+        Some(name) => format!("landlord-{name}"),
+        None => key.to_owned(),
+    }
+}
+
+fn replace_text(text: &str, ids: &mut BTreeMap<Uuid, String>) -> String {
+    if OffsetDateTime::parse(text, &Rfc3339).is_ok() {
+        return TIME.to_owned();
+    }
+    if text.len() > 100 && text.split('.').count() == 3 && !text.contains(' ') {
+        return TOKEN.to_owned();
+    }
+    let is_part_of_id = |c: char| c.is_ascii_hexdigit() || c == '-';
+    let mut replaced = text.to_owned();
+    for word in text.split(|c: char| !is_part_of_id(c)).map(|word| word.trim_matches('-')) {
+        let hexadecimal = word.len() >= 32 && word.parse::<Uuid>().is_ok();
+        // A name may end with letters that are hexadecimal digits too, before the digits of an id.
+        let word = if hexadecimal { word } else { word.get(word.len().saturating_sub(32)..).unwrap_or_default() };
+        let Some(id) = Some(word).filter(|word| word.len() >= 32).and_then(|word| word.parse::<Uuid>().ok()) else {
+            continue;
+        };
+        let next = format!("0190a0c4-8f6e-7c3a-9d2b-{:012x}", ids.len() + 1);
+        let example = ids.entry(id).or_insert(next);
+        let example = if word.contains('-') { example.clone() } else { example.replace('-', "") };
+        replaced = replaced.replace(word, &example);
+    }
+    replaced
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn ids_times_and_tokens_are_replaced_and_equal_ids_stay_equal() {
+        let id = Uuid::now_v7();
+        let value = json!({ "id": id, "again": format!("Operation {id} runs"), "database": format!("tenant_{}", id.simple()),
+                            "at": "2026-11-28T17:00:00.123Z", "latency_ms": 17.5, "name": "Kopi" });
+        let example = "0190a0c4-8f6e-7c3a-9d2b-000000000001";
+        let expected = json!({ "id": example, "again": format!("Operation {example} runs"),
+                               "database": format!("tenant_{}", example.replace('-', "")),
+                               "at": TIME, "latency_ms": 1, "name": "Kopi" });
+        assert_eq!(normalized(&value), expected);
+    }
+}
