@@ -57,7 +57,9 @@ pub fn declarations() -> BTreeMap<String, Declaration> {
         .filter(|package| Path::new(package["manifest_path"].as_str().unwrap()).starts_with(&functions))
         .map(|package| {
             let name = package["name"].as_str().unwrap();
-            let declaration = serde_json::from_value(package["metadata"]["landlord"].clone())
+            let declaration = &package["metadata"]["landlord"];
+            assert!(!declaration.is_null(), "functions/{name}/Cargo.toml: add the table [package.metadata.landlord]");
+            let declaration = serde_json::from_value(declaration.clone())
                 .unwrap_or_else(|error| panic!("functions/{name}/Cargo.toml: [package.metadata.landlord]: {error}"));
             (name.to_owned(), declaration)
         })

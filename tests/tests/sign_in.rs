@@ -4,7 +4,11 @@ use std::time::{Duration, Instant};
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use shared::passwords;
+use shared::{
+    auth::TokenSigner,
+    config::{FromEnv, ImpersonationSigningConfig, SigningConfig, TokenConfig},
+    passwords,
+};
 use tests::{Api, World, api::answer};
 use uuid::Uuid;
 
@@ -119,4 +123,20 @@ async fn a_disabled_super_admin_cannot_sign_in_and_invalid_bodies_are_refused() 
         assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
         assert_eq!(refused.faults(), errors);
     }
+}
+
+/// Otherwise a super-admin could sign in after a wrong rotation, and every later request would be refused.
+#[test]
+fn no_token_is_signed_with_a_key_that_the_api_does_not_accept() {
+    let tokens = TokenConfig::from_env().unwrap();
+    let signing = SigningConfig::from_env().unwrap();
+    let refusal = |signing: &SigningConfig| TokenSigner::new(signing, &tokens).err().map(|error| error.to_string());
+    assert_eq!(refusal(&signing), None);
+
+    let unknown = refusal(&SigningConfig { key_id: "next".to_owned(), ..signing.clone() }).unwrap();
+    assert!(unknown.contains("JWT_SIGNING_KEY_ID") && unknown.contains("no key in JWT_PUBLIC_KEYS"), "{unknown}");
+
+    let key = ImpersonationSigningConfig::from_env().unwrap().key;
+    let mismatched = refusal(&SigningConfig { key, ..signing }).unwrap();
+    assert!(mismatched.contains("JWT_PUBLIC_KEYS does not match the private key"), "{mismatched}");
 }

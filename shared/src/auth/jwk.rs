@@ -3,9 +3,12 @@
 use std::collections::HashMap;
 
 use jsonwebtoken::{
-    Algorithm, DecodingKey,
+    Algorithm, DecodingKey, Validation, decode,
     jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyAlgorithm, PublicKeyUse},
 };
+use serde::{Deserialize, Serialize};
+
+use crate::{auth::PrivateKey, config::ConfigError};
 
 /// A key and its only accepted algorithm, whatever algorithm a token's header names (RFC 8725, section 3.1).
 pub(super) struct VerifyingKey {
@@ -30,7 +33,7 @@ impl KeySet {
         Ok(Self::new(&JwkSet { keys }))
     }
 
-    fn new(set: &JwkSet) -> Self {
+    pub(super) fn new(set: &JwkSet) -> Self {
         let usable = set.keys.iter().filter_map(|jwk| {
             let id = jwk.common.key_id.clone()?;
             if matches!(jwk.common.public_key_use, Some(PublicKeyUse::Encryption)) {
@@ -50,6 +53,38 @@ impl KeySet {
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+
+    /// Checks that the set contains the public key of `private`, because otherwise nobody could verify its tokens. The
+    /// environment variable `set_variable` holds the set, and `id_variable` the `kid` of the private key.
+    pub(super) fn check_contains(
+        &self,
+        private: &PrivateKey,
+        set_variable: &str,
+        id_variable: &'static str,
+    ) -> Result<(), ConfigError> {
+        let public = self
+            .find(private.id())
+            .ok_or_else(|| ConfigError::invalid(id_variable, format!("no key in {set_variable} has this kid")))?;
+        if is_pair(private, public) {
+            Ok(())
+        } else {
+            let reason = format!("the key with this kid in {set_variable} does not match the private key");
+            Err(ConfigError::invalid(id_variable, reason))
+        }
+    }
+}
+
+/// The claims of a token that only checks whether two keys form a pair.
+#[derive(Serialize, Deserialize)]
+struct ProbeClaims {}
+
+fn is_pair(private: &PrivateKey, public: &VerifyingKey) -> bool {
+    let mut validation = Validation::new(public.algorithm);
+    validation.set_required_spec_claims::<&str>(&[]);
+    validation.validate_exp = false;
+    private
+        .sign("JWT", &ProbeClaims {})
+        .is_ok_and(|probe| decode::<ProbeClaims>(&probe, &public.key, &validation).is_ok())
 }
 
 /// Only asymmetric algorithms: with a shared secret, every verifier could also sign.

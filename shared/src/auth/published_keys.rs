@@ -1,14 +1,13 @@
 //! Public keys that the platform publishes for its services.
 
-use jsonwebtoken::{
-    DecodingKey, Validation, decode,
-    jwk::{Jwk, JwkSet, PublicKeyUse},
-};
-use serde::{Deserialize, Serialize};
+use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse};
 use serde_json::Value;
 
 use crate::{
-    auth::{PrivateKey, jwk::algorithm_of},
+    auth::{
+        PrivateKey,
+        jwk::{KeySet, algorithm_of},
+    },
     config::{ConfigError, ImpersonationKeysConfig},
 };
 
@@ -20,10 +19,6 @@ const PRIVATE: [&str; 3] = ["d", "k", "p"];
 /// The keys that verify the tokens of impersonations, as a JWK Set (RFC 7517).
 #[derive(Debug, Clone)]
 pub struct PublishedKeys(JwkSet);
-
-/// The claims of a token that only checks whether two keys form a pair.
-#[derive(Serialize, Deserialize)]
-struct ProbeClaims {}
 
 impl PublishedKeys {
     /// Reads the keys. A key that cannot be published is an error, above all a private key.
@@ -62,27 +57,8 @@ impl PublishedKeys {
     /// Checks that the public key of `private` is published, because otherwise no service could verify its tokens.
     /// `id_variable` is the environment variable that holds the `kid`.
     pub fn check_contains(&self, private: &PrivateKey, id_variable: &'static str) -> Result<(), ConfigError> {
-        let public = self
-            .0
-            .find(private.id())
-            .ok_or_else(|| ConfigError::invalid(id_variable, format!("no key in {NAME} has this kid")))?;
-        if is_pair(private, public) {
-            Ok(())
-        } else {
-            let reason = format!("the key with this kid in {NAME} does not match the private key");
-            Err(ConfigError::invalid(id_variable, reason))
-        }
+        KeySet::new(&self.0).check_contains(private, NAME, id_variable)
     }
-}
-
-fn is_pair(private: &PrivateKey, public: &Jwk) -> bool {
-    let (Some(algorithm), Ok(verifying)) = (algorithm_of(public), DecodingKey::from_jwk(public)) else { return false };
-    let mut validation = Validation::new(algorithm);
-    validation.set_required_spec_claims::<&str>(&[]);
-    validation.validate_exp = false;
-    private
-        .sign("JWT", &ProbeClaims {})
-        .is_ok_and(|probe| decode::<ProbeClaims>(&probe, &verifying, &validation).is_ok())
 }
 
 #[cfg(test)]

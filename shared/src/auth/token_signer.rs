@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
-    auth::{PrivateKey, SUPER_ADMIN_ROLE},
+    auth::{PrivateKey, SUPER_ADMIN_ROLE, jwk::KeySet},
     config::{ConfigError, SigningConfig, TokenConfig},
     error::Result,
     types::SuperAdminId,
@@ -46,9 +46,18 @@ struct TokenClaims<'a> {
 }
 
 impl TokenSigner {
+    /// Reads the private key. Fails unless its public key is among those that verify tokens, because a super-admin could
+    /// otherwise sign in, and every later request would be refused.
     pub fn new(signing: &SigningConfig, tokens: &TokenConfig) -> Result<Self, ConfigError> {
+        const PUBLIC_KEYS: &str = "JWT_PUBLIC_KEYS";
+        let key = PrivateKey::read("JWT_SIGNING_KEY", &signing.key, &signing.key_id)?;
+        KeySet::parse(&tokens.public_keys).map_err(|error| ConfigError::invalid(PUBLIC_KEYS, error))?.check_contains(
+            &key,
+            PUBLIC_KEYS,
+            "JWT_SIGNING_KEY_ID",
+        )?;
         Ok(Self {
-            key: PrivateKey::read("JWT_SIGNING_KEY", &signing.key, &signing.key_id)?,
+            key,
             issuer: tokens.issuer.clone(),
             audience: tokens.audience.clone(),
             ttl: signing.ttl.try_into().map_err(|error| ConfigError::invalid("JWT_TTL_SECONDS", error))?,

@@ -26,14 +26,14 @@ pub enum Dependency {
 impl fmt::Display for Dependency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::IdentityProvider => "the identity provider",
+            Self::IdentityProvider => "The identity provider",
             Self::Kafka => "Kafka",
             Self::MongoDb => "MongoDB",
             Self::PostgreSql => "PostgreSQL",
             Self::Redis => "Redis",
-            Self::S3 => "object storage",
+            Self::S3 => "Object storage",
             Self::Sqs => "SQS",
-            Self::TenantDatabase => "the tenant's database",
+            Self::TenantDatabase => "The tenant's database",
         })
     }
 }

@@ -2,20 +2,16 @@
 
 use std::sync::Arc;
 
-use secrecy::ExposeSecret;
 use shared::{
-    config::Clusters,
     operations::{OperationStatus, StepName},
-    provisioning::{Moment, OperationOutcome, Stores},
+    provisioning::{Moment, OperationOutcome},
 };
-use tests::{
-    proxy::{Held, Mode, Proxy},
-    variable,
-};
+use tests::proxy::{Held, Mode};
 
 use crate::{
+    outages::ProxiedStores,
     saboteur::{Sabotage, Saboteur},
-    stage::{ProvisioningStage, Requested, each, minute, start, stores},
+    stage::{ProvisioningStage, Requested, each, minute, start},
 };
 
 /// Moments at which a worker freezes, before or after the effect of a step.
@@ -171,29 +167,4 @@ async fn a_late_request_to_a_store_blocks_no_other_worker_and_has_no_effect() {
         }
     })
     .await;
-}
-
-/// Stores behind proxies.
-struct ProxiedStores {
-    stores: Arc<Stores>,
-    postgres: Proxy,
-    mongo: Proxy,
-}
-
-impl ProxiedStores {
-    async fn new(stage: &ProvisioningStage) -> Self {
-        let config = stage.world.provisioner();
-        let (postgres, postgres_url) = Proxy::before(&config.url).await;
-        // The members of a replica set announce their own addresses. Without a direct connection, the driver would bypass the
-        // proxy.
-        let (mongo, mongo_url) = Proxy::before(&variable("MONGODB_URL").into()).await;
-        let mongo_url = mongo_url.expose_secret().replace("replicaSet=rs0", "directConnection=true");
-        let stores = stores(&config, Clusters::single(postgres_url), Clusters::single(mongo_url));
-        Self { stores, postgres, mongo }
-    }
-
-    /// The proxy in front of the store of a step.
-    fn before(&self, step: StepName) -> &Proxy {
-        if step == StepName::MongodbDatabase { &self.mongo } else { &self.postgres }
-    }
 }

@@ -6,5 +6,6 @@
 mod batch;
 mod boundaries;
 mod frozen;
+mod outages;
 mod saboteur;
 mod stage;

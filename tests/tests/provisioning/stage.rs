@@ -9,7 +9,7 @@ use shared::{
     clients::{postgres::Postgres, s3::Bucket},
     config::{Clusters, FromEnv, PostgresConfig, ProvisioningConfig, S3Config},
     error::Result,
-    operations::OperationStatus,
+    operations::{OperationStatus, StepName},
     provisioning::{Delivery, OperationOutcome, Provisioner, SagaObserver, Stores},
     tenants::{self, CreateTenant, RetryTenant, TENANT_SCHEMA_VERSION, TenantName, TenantStatus},
     types::{Actor, Country, EmailAddress, Limits, OperationId, Slug, TenantId},
@@ -128,6 +128,13 @@ impl ProvisioningStage {
     pub(crate) async fn begin_rollback(&self, operation: OperationId) {
         let sql = "UPDATE operations SET status = 'undoing', reason = 'rolled back by another worker' WHERE id = $1";
         self.owner.get().await.unwrap().execute(sql, &[&operation.0]).await.unwrap();
+    }
+
+    /// The error of the last attempt at a step.
+    pub(crate) async fn step_error(&self, operation: OperationId, step: StepName) -> String {
+        let sql = "SELECT error FROM operation_steps WHERE operation_id = $1 AND name = $2";
+        let client = self.owner.get().await.unwrap();
+        client.query_one(sql, &[&operation.0, &step.as_str()]).await.unwrap().get(0)
     }
 
     /// Checks that no PostgreSQL or MongoDB database has this name.

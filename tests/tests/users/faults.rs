@@ -59,7 +59,7 @@ async fn a_missing_database_is_503_for_its_tenant_only() {
         stage.drop_database(&gone).await;
         let list = api.get(&format!("/users?tenant_id={}", gone.id)).await;
         assert_unavailable(&list);
-        assert!(list.text.contains("the tenant's database is temporarily unavailable"), "{}", list.text);
+        assert!(list.text.contains("The tenant's database is temporarily unavailable"), "{}", list.text);
         assert_unavailable(&api.post("/users", &user(&gone, "budi@kopi.example")).await);
         let path = format!("/users/{}?tenant_id={}", gone.admin, gone.id);
         assert_unavailable(&api.patch(&path, &json!({"full_name": "Sari"})).await);

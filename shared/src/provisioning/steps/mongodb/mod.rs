@@ -32,7 +32,7 @@ use mongodb::{
 use tokio::time::{sleep, timeout};
 
 use crate::{
-    error::Result,
+    error::{Dependency, Error, Result},
     operations::StepName,
     provisioning::step::{Step, StepContext, StepError},
 };
@@ -203,11 +203,20 @@ async fn raise_fence(
         let raised = fences.find_one_and_update(filter.clone(), update.clone()).upsert(true);
         match timeout(RAISE_TIMEOUT, raised).await {
             Ok(raised) => return Ok(raised.map(drop)?),
-            // Another worker's transaction began after the session was looked up.
-            Err(_elapsed) => {}
+            // Either MongoDB is down, or another worker's transaction began after the session was looked up.
+            Err(_elapsed) => check_answers(client).await?,
         }
     }
     Err(StepError::transient("An earlier worker's transaction with MongoDB has not ended yet").into())
+}
+
+/// Fails if MongoDB does not answer. Without this check, the error of a step would blame an earlier worker for an outage.
+async fn check_answers(client: &Client) -> Result<(), StepError> {
+    let admin = client.database("admin");
+    match timeout(RAISE_TIMEOUT, admin.run_command(doc! { "ping": 1 })).await {
+        Ok(answer) => Ok(answer.map(drop)?),
+        Err(elapsed) => Err(Error::unavailable(Dependency::MongoDb, elapsed).into()),
+    }
 }
 
 /// Raises the fence as part of a transaction, and removes the session from it.
