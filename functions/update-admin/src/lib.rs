@@ -51,7 +51,7 @@ struct OperatorPatch {
     /// `disabled` ends the super-admin's sessions and impersonations.
     #[deserr(default)]
     status: Field<SuperAdminStatus>,
-    /// A new password. It ends the super-admin's sessions.
+    /// A new password for another super-admin. It ends their sessions. Your own is changed by `POST /auth/change-password`.
     #[deserr(default)]
     password: Field<NewPassword>,
 }
@@ -68,6 +68,7 @@ struct OperatorPatch {
     responses(
         (status = 200, description = "The updated super-admin", body = SuperAdmin,
             headers(("etag" = String, description = "The revision, for If-Match"))),
+        (status = 403, description = "You are not an owner; or the password is your own, which `POST /auth/change-password` changes"),
         (status = 404, description = "No such super-admin"),
         (status = 409, description = "The last owner cannot be demoted or disabled; or the super-admin signs in at the identity provider and has no password here"),
     ),

@@ -2,7 +2,7 @@
 
 use reqwest::{Method, StatusCode};
 use serde_json::json;
-use shared::types::SuperAdminRole::{Operator, Viewer};
+use shared::types::SuperAdminRole::{Operator, Owner, Viewer};
 use tests::{Api, PASSWORD, World, api::answer};
 
 use crate::SignedIn;
@@ -77,4 +77,31 @@ async fn a_password_set_by_an_owner_ends_the_super_admins_sessions() {
     let set = api.patch(&format!("/admins/{}", super_admin.id), &json!({"password": NEW})).await;
     assert_eq!(set.status, StatusCode::OK, "{}", set.text);
     assert_eq!(super_admin.get("/tenants").await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn the_own_password_is_changed_with_the_current_one_only() {
+    let world = World::new().await;
+    let api = Api::of(&world).await;
+    let owner = SignedIn::with(&world, &api, Owner).await;
+    let path = format!("/admins/{}", owner.id);
+    for patch in [json!({"password": NEW}), json!({"password": NEW, "role": "viewer"})] {
+        let refused = owner.patch(&path, &patch).await;
+        assert_eq!(refused.status, StatusCode::FORBIDDEN, "{}", refused.text);
+        assert!(refused.json["detail"].as_str().unwrap().contains("POST /auth/change-password"), "{}", refused.text);
+    }
+    // Nothing has changed: the session, the role and the password are those of before.
+    assert_eq!(owner.get("/tenants").await.status, StatusCode::OK);
+    let changed =
+        owner.post("/auth/change-password", &json!({"current_password": PASSWORD, "new_password": NEW})).await;
+    assert_eq!(changed.status, StatusCode::OK, "{}", changed.text);
+    let refusals = "SELECT FROM audit WHERE action = 'admin.update' AND outcome = 'refused'
+                    AND details ->> 'reason' = 'own_password'";
+    assert_eq!(world.count(refusals).await, 2);
+    // The role and the status of oneself keep their rules.
+    let other = SignedIn::with(&world, &api, Owner).await;
+    assert_eq!(
+        other.patch(&format!("/admins/{}", other.id), &json!({"role": "operator"})).await.status,
+        StatusCode::OK
+    );
 }
