@@ -51,7 +51,7 @@ struct OperatorPatch {
     /// `disabled` ends the super-admin's sessions and impersonations.
     #[deserr(default)]
     status: Field<SuperAdminStatus>,
-    /// A new password for another super-admin. It ends their sessions. Your own is changed by `POST /auth/change-password`.
+    /// A new password for another super-admin, who must replace it after signing in. It ends their sessions. Your own is changed by `POST /auth/change-password`.
     #[deserr(default)]
     password: Field<NewPassword>,
 }

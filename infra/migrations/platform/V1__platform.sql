@@ -174,6 +174,8 @@ CREATE TABLE super_admins (
     email         text        NOT NULL,
     -- Argon2id in the PHC string format. NULL for super-admins who sign in at the identity provider.
     password_hash text,
+    -- The password was set by somebody else. Until the super-admin has replaced it, a session can do nothing else.
+    must_change_password boolean NOT NULL DEFAULT false,
     -- The subject at the platform's identity provider, for super-admins who sign in there.
     subject       text        UNIQUE,
     role          text        NOT NULL CHECK (role IN ('owner', 'operator', 'viewer')),
@@ -350,7 +352,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON idempotency_keys TO landlord_api;
 GRANT INSERT ON audit TO landlord_api, landlord_provisioner;
 GRANT SELECT ON audit TO landlord_api;
 GRANT SELECT, INSERT ON super_admins TO landlord_api;
-GRANT UPDATE (password_hash, role, disabled_at, session_epoch, revision, updated_at) ON super_admins TO landlord_api;
+GRANT UPDATE (password_hash, must_change_password, role, disabled_at, session_epoch, revision, updated_at) ON super_admins TO landlord_api;
 GRANT SELECT, INSERT, UPDATE ON impersonations TO landlord_api;
 GRANT SELECT, INSERT, UPDATE ON tenant_usage TO landlord_api;
 -- The trigger on tenants inserts with the privileges of the session.

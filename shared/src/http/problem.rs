@@ -174,6 +174,9 @@ impl From<Error> for Problem {
                 )
             }
             Error::Forbidden(_) => Self::new(StatusCode::FORBIDDEN, "forbidden", "Forbidden", detail),
+            Error::PasswordChangeRequired => {
+                Self::new(StatusCode::FORBIDDEN, "password-change-required", "Password change required", detail)
+            }
             Error::TooManyRequests { retry_after_seconds } => {
                 Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many-requests", "Too many requests", detail)
                     .with_header(header::RETRY_AFTER, retry_after_seconds)

@@ -12,7 +12,9 @@ pub mod store;
 mod update;
 
 #[cfg(feature = "http")]
-pub use authorization::{AnySuperAdmin, AuthContext, Caller, MayAdminister, MayOperate, MayRead, Principal};
+pub use authorization::{
+    AnySuperAdmin, AuthContext, Caller, MayAdminister, MayChangePassword, MayOperate, MayRead, Principal,
+};
 pub use create::{CreateSuperAdmin, create};
 pub use create_first::create_first;
 pub use filter::SuperAdminFilter;
@@ -50,6 +52,9 @@ pub struct SuperAdmin {
     pub role: SuperAdminRole,
     /// Whether the super-admin may use the API.
     pub status: SuperAdminStatus,
+    /// Whether the password was set by somebody else. Until the super-admin has replaced it, a session can do nothing else.
+    #[cfg_attr(feature = "http", schema(example = false))]
+    pub must_change_password: bool,
     /// Subject at the platform's identity provider; `null` for a super-admin who signs in with a password.
     #[cfg_attr(feature = "http", schema(required = true, example = json!(null)))]
     pub subject: Option<String>,

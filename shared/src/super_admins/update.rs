@@ -9,7 +9,10 @@ use crate::{
     passwords,
     precondition::IfMatch,
     revocations::{self, EndReason, EndedImpersonation},
-    super_admins::{SuperAdmin, SuperAdminStatus, check_new_password, store},
+    super_admins::{
+        SuperAdmin, SuperAdminStatus, check_new_password,
+        store::{self, PasswordToSet},
+    },
     types::{Actor, NewPassword, SuperAdminId, SuperAdminRole},
 };
 
@@ -22,6 +25,7 @@ pub struct UpdateSuperAdmin<'a> {
     pub if_match: &'a IfMatch,
     pub role: Option<SuperAdminRole>,
     pub status: Option<SuperAdminStatus>,
+    /// It is temporary: the super-admin must replace it.
     pub password: Option<&'a NewPassword>,
 }
 
@@ -63,7 +67,8 @@ pub async fn update(platform: &Postgres, command: &UpdateSuperAdmin<'_>) -> Resu
         check_new_password(password, &before.email, "/password")?;
     }
     if let Some(password_hash) = &password_hash {
-        store::set_password(&transaction, id, password_hash).await?;
+        let password = PasswordToSet { hash: password_hash, is_temporary: true };
+        store::set_password(&transaction, id, password).await?;
     }
     if role == before.role && status == before.status && password_hash.is_none() {
         return Ok(UpdatedSuperAdmin { super_admin: before, ended_impersonations: Vec::new() });

@@ -25,7 +25,8 @@ async fn a_new_super_admin_can_sign_in_and_is_listed() {
     let signed_in = answer(api.anonymous(Method::POST, "/auth/login").json(&login)).await;
     assert_eq!(signed_in.status, StatusCode::OK, "{}", signed_in.text);
     let token = signed_in.json["access_token"].as_str().unwrap();
-    assert_eq!(answer(api.anonymous(Method::GET, "/tenants").bearer_auth(token)).await.status, StatusCode::OK);
+    // The password is temporary.
+    assert_eq!(answer(api.anonymous(Method::GET, "/tenants").bearer_auth(token)).await.status, StatusCode::FORBIDDEN);
     let listed = api.get("/admins?role=operator&status=active").await;
     assert_eq!(listed.json, json!([created.json]));
     let first = api.get("/admins?limit=1").await;

@@ -5,6 +5,7 @@ mod audit;
 mod matrix;
 mod passwords;
 mod state;
+mod temporary_passwords;
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;

@@ -16,6 +16,7 @@ pub(super) enum Cause {
     InvalidParameter,
     Unauthenticated,
     Forbidden,
+    PasswordChangeRequired,
     NotFound,
     Conflict,
     RequestInProgress,
@@ -31,12 +32,13 @@ pub(super) enum Cause {
 }
 
 impl Cause {
-    pub(super) const ALL: [Self; 17] = [
+    pub(super) const ALL: [Self; 18] = [
         Self::MalformedBody,
         Self::InvalidId,
         Self::InvalidParameter,
         Self::Unauthenticated,
         Self::Forbidden,
+        Self::PasswordChangeRequired,
         Self::NotFound,
         Self::Conflict,
         Self::RequestInProgress,
@@ -79,6 +81,7 @@ impl Cause {
             Self::InvalidParameter => "A parameter is unknown, repeated or invalid; all errors are listed.",
             Self::Unauthenticated => "The request has no valid bearer token.",
             Self::Forbidden => "The caller may not do this.",
+            Self::PasswordChangeRequired => "The caller's password is temporary and must be changed first.",
             Self::NotFound => "No resource has this id.",
             Self::Conflict => "The current state forbids the request.",
             Self::RequestInProgress => "Another request with this Idempotency-Key is being processed.",
@@ -110,6 +113,7 @@ impl Cause {
             Self::InvalidParameter => parameter(Location::Query("limit".to_owned()), message(&PageLimit::parse("0"))),
             Self::Unauthenticated => Error::NoCredentials,
             Self::Forbidden => Error::Forbidden("This requires the role operator"),
+            Self::PasswordChangeRequired => Error::PasswordChangeRequired,
             Self::NotFound => Error::NotFound { what: "tenant" },
             Self::Conflict => Error::Conflict(String::new()),
             Self::PreconditionFailed => Error::PreconditionFailed { what: "tenant" },

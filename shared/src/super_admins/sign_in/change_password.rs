@@ -8,7 +8,10 @@ use crate::{
     clients::postgres::Postgres,
     error::{Error, Result},
     passwords,
-    super_admins::{Principal, SignInRateLimiter, check_new_password, store},
+    super_admins::{
+        Principal, SignInRateLimiter, check_new_password,
+        store::{self, PasswordToSet},
+    },
     types::{NewPassword, SuperAdminId, SuppliedPassword},
 };
 
@@ -31,6 +34,10 @@ pub async fn change_password(
     let (Some(email), Ok(id)) = (&principal.email, principal.id.parse::<SuperAdminId>()) else {
         return Err(no_password());
     };
+    // Otherwise a temporary password could stay.
+    if new_password.expose() == current_password.expose() {
+        return Err(Error::invalid_body("/new_password", "must differ from the current password"));
+    }
     check_new_password(new_password, email, "/new_password")?;
     rate_limiter.check(&principal.id, principal.actor().source_address).await?;
     let credentials = store::find_own_credentials(&platform.get().await?, id).await?.ok_or_else(no_password)?;
@@ -43,10 +50,11 @@ pub async fn change_password(
     let password_hash = passwords::hash(new_password.expose()).await?;
     let mut connection = platform.get().await?;
     let transaction = connection.transaction().await?;
-    let session_epoch = store::set_password(&transaction, id, &password_hash).await?;
+    let password = PasswordToSet { hash: &password_hash, is_temporary: false };
+    let session_epoch = store::set_password(&transaction, id, password).await?;
     audit::store::insert(&transaction, &entry).await?;
     transaction.commit().await?;
-    signer.sign(id, session_epoch)
+    signer.sign(id, session_epoch, false)
 }
 
 fn no_password() -> Error {

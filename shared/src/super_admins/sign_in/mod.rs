@@ -50,7 +50,7 @@ pub async fn sign_in(
         return Err(Error::Unauthenticated("E-mail or password is wrong"));
     };
     rate_limiter.reset(email).await;
-    let token = signer.sign(credentials.id, credentials.session_epoch)?;
+    let token = signer.sign(credentials.id, credentials.session_epoch, credentials.must_change_password)?;
     audit::store::insert(&platform.get().await?, &entry).await?;
     Ok(token)
 }

@@ -18,6 +18,7 @@ sql::columns! {
         status: "disabled_at IS NOT NULL" via |is_disabled| {
             Ok(if is_disabled { SuperAdminStatus::Disabled } else { SuperAdminStatus::Active })
         },
+        must_change_password: "must_change_password",
         subject: "subject",
         created_at: "created_at",
         updated_at: "updated_at",
@@ -56,7 +57,7 @@ pub async fn list(
     conditions.query(client, &statement, AccountColumns::read).await
 }
 
-/// A super-admin to insert. Exactly one of `password_hash` and `subject` is `Some`.
+/// A super-admin to insert. Exactly one of `password_hash` and `subject` is `Some`. The password is temporary.
 #[derive(Debug, Clone)]
 pub struct NewSuperAdmin<'a> {
     pub email: &'a EmailAddress,
@@ -72,7 +73,9 @@ pub struct NewSuperAdmin<'a> {
 pub async fn insert(transaction: &Transaction<'_>, new: &NewSuperAdmin<'_>) -> Result<SuperAdmin> {
     let statement = transaction
         .prepare_cached(sql::text!(
-            "INSERT INTO super_admins (id, email, role, password_hash, subject) VALUES ($1, $2, $3, $4, $5) RETURNING ",
+            "INSERT INTO super_admins (id, email, role, password_hash, must_change_password, subject)
+             VALUES ($1, $2, $3, $4::text, $4::text IS NOT NULL, $5)
+             RETURNING ",
             AccountColumns::LIST
         ))
         .await?;
@@ -138,16 +141,29 @@ pub async fn update(
     AccountColumns::read(&transaction.query_one(&statement, &[&id, &role, &is_disabled]).await?)
 }
 
+/// A password to store.
+#[derive(Debug, Clone, Copy)]
+pub struct PasswordToSet<'a> {
+    /// Argon2id in the PHC string format.
+    pub hash: &'a str,
+    /// Whether the super-admin must replace it, because somebody else has set it.
+    pub is_temporary: bool,
+}
+
 /// Sets the password and ends every session. Returns the epoch of new sessions.
-pub async fn set_password(transaction: &Transaction<'_>, id: SuperAdminId, password_hash: &str) -> Result<i32> {
+pub async fn set_password(
+    transaction: &Transaction<'_>,
+    id: SuperAdminId,
+    password: PasswordToSet<'_>,
+) -> Result<i32> {
     let statement = transaction
         .prepare_cached(
             "UPDATE super_admins
-             SET password_hash = $2, session_epoch = session_epoch + 1,
+             SET password_hash = $2, must_change_password = $3, session_epoch = session_epoch + 1,
                  updated_at = greatest(now(), updated_at), revision = revision + 1
              WHERE id = $1
              RETURNING session_epoch",
         )
         .await?;
-    Ok(transaction.query_one(&statement, &[&id, &password_hash]).await?.try_get(0)?)
+    Ok(transaction.query_one(&statement, &[&id, &password.hash, &password.is_temporary]).await?.try_get(0)?)
 }

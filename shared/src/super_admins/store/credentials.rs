@@ -13,6 +13,7 @@ pub struct StoredCredentials {
     pub id: SuperAdminId,
     /// Argon2id in the PHC string format.
     pub password_hash: String,
+    pub must_change_password: bool,
     /// The epoch of new sessions.
     pub session_epoch: i32,
 }
@@ -21,6 +22,7 @@ sql::columns! {
     CredentialsColumns -> StoredCredentials {
         id: "id",
         password_hash: "password_hash",
+        must_change_password: "must_change_password",
         session_epoch: "session_epoch",
     }
 }
@@ -57,7 +59,7 @@ pub async fn exists(client: &impl GenericClient) -> Result<bool> {
     Ok(client.query_one("SELECT EXISTS (SELECT FROM super_admins)", &[]).await?.try_get(0)?)
 }
 
-/// Inserts an owner, unless a super-admin exists. Returns whether it did.
+/// Inserts an owner, unless a super-admin exists. The password is not temporary. Returns whether it did.
 pub async fn insert_first(client: &impl GenericClient, email: &EmailAddress, password_hash: &str) -> Result<bool> {
     let statement = client
         .prepare_cached(

@@ -41,6 +41,7 @@ pub struct SuperAdminState {
     pub email: String,
     pub role: SuperAdminRole,
     pub is_disabled: bool,
+    pub must_change_password: bool,
     /// Sessions of another epoch have ended.
     pub session_epoch: i32,
 }
@@ -51,6 +52,7 @@ sql::columns! {
         email: "email",
         role: "role",
         is_disabled: "disabled_at IS NOT NULL",
+        must_change_password: "must_change_password",
         session_epoch: "session_epoch",
     }
 }
