@@ -6,6 +6,7 @@ mod create;
 mod create_first;
 mod filter;
 mod new_password;
+mod recover;
 #[cfg(all(feature = "http", feature = "redis"))]
 mod sign_in;
 pub mod store;
@@ -19,11 +20,13 @@ pub use create::{CreateSuperAdmin, create};
 pub use create_first::create_first;
 pub use filter::SuperAdminFilter;
 pub use new_password::check_new_password;
+pub use recover::{RecoverOwner, RecoveredOwner, RecoveryReason, recover_owner};
 #[cfg(all(feature = "http", feature = "redis"))]
 pub use sign_in::{ChangePassword, SignIn, SignInRateLimiter, change_password, sign_in};
 pub use update::{UpdateSuperAdmin, UpdatedSuperAdmin, update};
 
 use serde::Serialize;
+use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use crate::types::{InvalidValue, SuperAdminId, SuperAdminRole, timestamp};
@@ -67,6 +70,11 @@ pub struct SuperAdmin {
     /// Increases by one with every change.
     #[serde(skip)]
     pub revision: i64,
+}
+
+/// What the audit entry of a change contains: the values that a change can set, and the e-mail address.
+fn audited(super_admin: &SuperAdmin) -> Value {
+    json!({ "email": super_admin.email, "role": super_admin.role, "status": super_admin.status })
 }
 
 string_type! {

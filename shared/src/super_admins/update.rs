@@ -1,6 +1,6 @@
 //! An owner changes, disables or enables a super-admin, or sets the password of another one.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
     audit::{self, AuditEntry},
@@ -10,7 +10,7 @@ use crate::{
     precondition::IfMatch,
     revocations::{self, EndReason, EndedImpersonation},
     super_admins::{
-        SuperAdmin, SuperAdminStatus, check_new_password,
+        SuperAdmin, SuperAdminStatus, audited, check_new_password,
         store::{self, PasswordToSet},
     },
     types::{Actor, NewPassword, SuperAdminId, SuperAdminRole},
@@ -106,9 +106,4 @@ fn end_reason(before: &SuperAdmin, after: &SuperAdmin) -> Option<EndReason> {
     } else {
         (!after.role.allows(before.role)).then_some(EndReason::OperatorRoleChanged)
     }
-}
-
-/// The values that a command can change, and the e-mail address.
-fn audited(super_admin: &SuperAdmin) -> Value {
-    json!({ "email": super_admin.email, "role": super_admin.role, "status": super_admin.status })
 }

@@ -20,13 +20,14 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// The batch in an event; `None` for an event of another kind.
-    pub(super) fn of(payload: Value) -> Result<Option<Self>> {
-        if !payload.get("Records").is_some_and(Value::is_array) {
-            return Ok(None);
-        }
-        let event: SqsEvent = serde_json::from_value(payload).map_err(Error::internal)?;
-        Ok(Some(Self { messages: event.records }))
+    /// Whether an event contains messages.
+    pub(super) fn is_in(event: &Value) -> bool {
+        event.get("Records").is_some_and(Value::is_array)
+    }
+
+    pub(super) fn of(event: Value) -> Result<Self> {
+        let event: SqsEvent = serde_json::from_value(event).map_err(Error::internal)?;
+        Ok(Self { messages: event.records })
     }
 
     /// The messages, in the order of delivery.

@@ -4,6 +4,7 @@ mod accounts;
 mod audit;
 mod matrix;
 mod passwords;
+mod recovery;
 mod state;
 mod temporary_passwords;
 

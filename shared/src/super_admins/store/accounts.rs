@@ -108,6 +108,17 @@ pub async fn find_for_update(transaction: &Transaction<'_>, id: SuperAdminId) ->
     row.map_or(Err(Error::NotFound { what: "super-admin" }), |row| AccountColumns::read(&row))
 }
 
+/// The super-admin with this e-mail address, locked until the transaction ends.
+pub async fn find_by_email_for_update(
+    transaction: &Transaction<'_>,
+    email: &EmailAddress,
+) -> Result<Option<SuperAdmin>> {
+    let statement = transaction
+        .prepare_cached(sql::text!("SELECT ", AccountColumns::LIST, " FROM super_admins WHERE email = $1 FOR UPDATE"))
+        .await?;
+    transaction.query_opt(&statement, &[email]).await?.map(|row| AccountColumns::read(&row)).transpose()
+}
+
 /// The owners who are not disabled. Other callers of this function wait until the transaction ends, so that two transactions
 /// cannot remove the last two owners at the same time.
 pub async fn lock_owners(transaction: &Transaction<'_>) -> Result<Vec<SuperAdminId>> {
