@@ -7,6 +7,7 @@ mod passwords;
 mod recovery;
 mod state;
 mod temporary_passwords;
+mod throttling;
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;

@@ -48,7 +48,8 @@ async fn a_wrong_current_password_is_refused_and_attempts_are_limited() {
     assert!(refused.header("retry-after").parse::<u64>().unwrap() > 0);
     assert_eq!(viewer.get("/tenants").await.status, StatusCode::OK);
     let refusals = "SELECT FROM audit WHERE action = 'admin.change_password' AND outcome = 'refused'";
-    assert_eq!(world.count(refusals).await, 10);
+    assert_eq!(world.count(refusals).await, 11);
+    assert_eq!(world.count(&format!("{refusals} AND details ? 'limit'")).await, 1);
 }
 
 #[tokio::test]

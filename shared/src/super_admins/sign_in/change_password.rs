@@ -10,6 +10,7 @@ use crate::{
     passwords,
     super_admins::{
         Principal, SignInRateLimiter, check_new_password,
+        sign_in::{Attempt, record_excess},
         store::{self, PasswordToSet},
     },
     types::{NewPassword, SuperAdminId, SuppliedPassword},
@@ -39,14 +40,20 @@ pub async fn change_password(
         return Err(Error::invalid_body("/new_password", "must differ from the current password"));
     }
     check_new_password(new_password, email, "/new_password")?;
-    rate_limiter.check(&principal.id, principal.actor().source_address).await?;
+    let attempt = Attempt { account: &principal.id, address: principal.actor().source_address };
+    if let Some(excess) = rate_limiter.count(attempt).await? {
+        if excess.is_first {
+            record_excess(platform, principal.actor(), ACTION, excess).await;
+        }
+        return Err(excess.into());
+    }
     let credentials = store::find_own_credentials(&platform.get().await?, id).await?.ok_or_else(no_password)?;
     let entry = AuditEntry::done(principal.actor(), ACTION, None, json!({}));
     if !passwords::verify(current_password, Some(&credentials.password_hash)).await? {
         audit::store::insert(&platform.get().await?, &entry.refused()).await?;
         return Err(Error::invalid_body("/current_password", "is not your password"));
     }
-    rate_limiter.reset(&principal.id).await;
+    rate_limiter.record_success(attempt).await;
     let password_hash = passwords::hash(new_password.expose()).await?;
     let mut connection = platform.get().await?;
     let transaction = connection.transaction().await?;

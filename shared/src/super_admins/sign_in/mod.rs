@@ -13,15 +13,17 @@ use crate::{
     http::RequestInfo,
     passwords,
     super_admins::store,
-    types::SuppliedPassword,
+    types::{Actor, SuppliedPassword},
 };
 
+use self::rate_limit::{Attempt, Excess};
 pub use self::{
     change_password::{ChangePassword, change_password},
     rate_limit::SignInRateLimiter,
 };
 
 const ACTION: &str = "admin.login";
+const ANONYMOUS: &str = "anonymous";
 
 pub struct SignIn<'a> {
     pub email: &'a str,
@@ -37,20 +39,49 @@ pub async fn sign_in(
     signer: &TokenSigner,
     SignIn { email, password, request }: &SignIn<'_>,
 ) -> Result<IssuedToken> {
-    rate_limiter.check(email, request.source_address.as_deref()).await?;
+    let attempt = Attempt { account: email, address: request.source_address.as_deref() };
+    if let Some(excess) = rate_limiter.count(attempt).await? {
+        if excess.is_first {
+            let id = find_id(platform, email).await;
+            record_excess(platform, request.actor(id.as_deref().unwrap_or(ANONYMOUS)), ACTION, excess).await;
+        }
+        return Err(excess.into());
+    }
     // No connection is held while the password is verified, because that takes longer than all other work together.
     let found = store::find_credentials(&platform.get().await?, email).await?;
     let password_hash = found.as_ref().map(|credentials| credentials.password_hash.as_str());
     let is_verified = passwords::verify(password, password_hash).await?;
     let id = found.as_ref().map(|credentials| credentials.id.to_string());
     // The entry omits the e-mail address that was sent: it may be anything, even a mistyped password.
-    let entry = AuditEntry::done(request.actor(id.as_deref().unwrap_or("anonymous")), ACTION, None, json!({}));
+    let entry = AuditEntry::done(request.actor(id.as_deref().unwrap_or(ANONYMOUS)), ACTION, None, json!({}));
     let Some(credentials) = found.filter(|_| is_verified) else {
         audit::store::insert(&platform.get().await?, &entry.refused()).await?;
         return Err(Error::Unauthenticated("E-mail or password is wrong"));
     };
-    rate_limiter.reset(email).await;
+    rate_limiter.record_success(attempt).await;
     let token = signer.sign(credentials.id, credentials.session_epoch, credentials.must_change_password)?;
     audit::store::insert(&platform.get().await?, &entry).await?;
     Ok(token)
+}
+
+/// The id of the account, for an audit entry. An error is only logged.
+async fn find_id(platform: &Postgres, email: &str) -> Option<String> {
+    let found = async { store::find_credentials(&platform.get().await?, email).await }.await;
+    match found {
+        Ok(credentials) => credentials.map(|credentials| credentials.id.to_string()),
+        Err(error) => {
+            tracing::error!(error = error.chain(), "reading the account of an attempt over the limit failed");
+            None
+        }
+    }
+}
+
+/// Records an attempt over a limit. An error is only logged, because the attempt is refused in any case.
+async fn record_excess(platform: &Postgres, actor: Actor<'_>, action: &str, excess: Excess) {
+    let details = json!({ "limit": excess.limit, "retry_after_seconds": excess.retry_after_seconds });
+    let entry = AuditEntry::done(actor, action, None, details).refused();
+    let inserted = async { audit::store::insert(&platform.get().await?, &entry).await }.await;
+    if let Err(error) = inserted {
+        tracing::error!(error = error.chain(), "recording an attempt over the limit in the audit log failed");
+    }
 }
