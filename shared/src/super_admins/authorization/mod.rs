@@ -177,10 +177,15 @@ impl MayRead {
 
     /// The result of `work`, if the caller may read.
     pub async fn admit<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let (_, result) = self.admit_principal(work).await?;
+        Ok(result)
+    }
+
+    /// As [`Self::admit`], with the caller.
+    pub async fn admit_principal<T>(&self, work: impl Future<Output = Result<T>>) -> Result<(Principal, T)> {
         // In this order, so that the server runs the authorization query first.
         let (principal, result) = futures::join!(self.caller.authorize(&self.connection, Requirement::VIEWER), work);
-        principal?;
-        result
+        Ok((principal?, result?))
     }
 
     /// The row that `work` found together with the caller's state, if the caller may read.
