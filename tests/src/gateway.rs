@@ -9,7 +9,10 @@ use lambda_http::{
 };
 use rand::random_range;
 use serde_json::{Value, json};
-use shared::http::finish;
+use shared::{
+    config::HttpConfig,
+    http::{finish, finish_with},
+};
 use uuid::Uuid;
 
 use crate::{
@@ -26,6 +29,11 @@ impl Gateway {
 
     pub fn with(parts: &Parts) -> Self {
         Self(finish(routes(parts)))
+    }
+
+    /// With another configuration than the default.
+    pub fn configured(world: &World, config: HttpConfig) -> Self {
+        Self(finish_with(routes(&Parts::of(world)), config))
     }
 
     /// A request for a path below `/api/super-admin`, from an address that no other test uses.

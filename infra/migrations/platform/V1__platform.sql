@@ -156,7 +156,9 @@ CREATE TABLE audit (
     outcome         text        NOT NULL DEFAULT 'done' CHECK (outcome IN ('intended', 'done', 'failed', 'refused')),
     intent_id       uuid,
     tenant_id       uuid,
+    -- API Gateway's id of the request, and beside it the one that the client sent.
     request_id      text,
+    client_request_id text,
     source_address  text,
     -- The changed values, before and after. Never a secret.
     details         jsonb       NOT NULL DEFAULT '{}'

@@ -17,19 +17,27 @@ use tower_http::compression::{
 };
 use tracing::{Instrument, Span, error, field::Empty, info, info_span, warn};
 
-use crate::error::Error;
-use crate::http::{problem::Problem, request::RequestInfo, routes::Routes};
+use crate::{
+    config::HttpConfig,
+    error::Error,
+    http::{problem::Problem, request::RequestInfo, routes::Routes},
+};
 
 /// The deadline of a response. It is shorter than the 30 s of API Gateway and than the timeout of the functions.
 const DEADLINE: Duration = Duration::from_secs(8);
 
-/// Puts the envelope around a function's routes. Lambda runs the result; tests mount it on a socket.
+/// [`finish_with`] the defaults.
 pub fn finish(function: Routes) -> Router {
+    finish_with(function, HttpConfig::default())
+}
+
+/// Puts the envelope around a function's routes. Lambda runs the result; tests mount it on a socket.
+pub fn finish_with(function: Routes, config: HttpConfig) -> Router {
     function
         .into_router()
         .fallback(|| async { Problem::no_route(StatusCode::NOT_FOUND) })
         .method_not_allowed_fallback(|| async { Problem::no_route(StatusCode::METHOD_NOT_ALLOWED) })
-        .layer(from_fn(envelope))
+        .layer(from_fn(move |request: Request, next: Next| envelope(config, request, next)))
         // A tenant has a few hundred bytes, which are not worth compressing; a page of a thousand tenants is.
         .layer(CompressionLayer::new().compress_when(SizeAbove::new(4096).and(NotTagged)))
 }
@@ -44,11 +52,12 @@ impl Predicate for NotTagged {
     }
 }
 
-async fn envelope(mut request: Request, next: Next) -> Response {
-    let info = RequestInfo::of(&request);
+async fn envelope(config: HttpConfig, mut request: Request, next: Next) -> Response {
+    let info = RequestInfo::of(&request, config);
     let span = info_span!(
         "request",
         request.id = %info.id,
+        request.client_id = info.client_id,
         http.method = %request.method(),
         http.path = %request.uri().path(),
         admin.id = Empty,

@@ -5,6 +5,7 @@ mod audit;
 mod matrix;
 mod passwords;
 mod recovery;
+mod request_ids;
 mod state;
 mod temporary_passwords;
 mod throttling;
