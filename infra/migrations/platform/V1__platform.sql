@@ -173,6 +173,7 @@ CREATE INDEX audit_of_action ON audit (action, at DESC, id DESC);
 
 CREATE TABLE super_admins (
     id            uuid        PRIMARY KEY,
+    -- Normalized by the application, so that equal addresses are equal strings.
     email         text        NOT NULL,
     -- Argon2id in the PHC string format. NULL for super-admins who sign in at the identity provider.
     password_hash text,
@@ -191,7 +192,7 @@ CREATE TABLE super_admins (
     CONSTRAINT super_admins_sign_in CHECK (password_hash IS NOT NULL OR subject IS NOT NULL)
 );
 
-CREATE UNIQUE INDEX super_admins_email ON super_admins (lower(email));
+CREATE UNIQUE INDEX super_admins_email ON super_admins (email);
 CREATE INDEX super_admins_newest ON super_admins (created_at DESC, id DESC);
 
 -- A super-admin who acts in a user's name. The user's data are those at the start.

@@ -12,7 +12,7 @@ use utoipa::openapi::{
 };
 
 use crate::error::{Error, InputError, Location};
-use crate::http::{Problem, openapi::query_parameter};
+use crate::http::{Problem, body::NULL_CHARACTER, openapi::query_parameter};
 use crate::types::ParameterValue;
 
 /// The query of a request. A handler takes the parameters that it accepts; [`QueryReader::finish`] rejects the rest.
@@ -48,6 +48,10 @@ impl QueryReader {
             return None;
         }
         if value.is_empty() {
+            return None;
+        }
+        if value.contains('\0') {
+            self.reject(name, NULL_CHARACTER);
             return None;
         }
         match parse(&value) {

@@ -123,3 +123,22 @@ async fn an_update_obeys_if_match_and_an_update_without_changes_writes_nothing()
     let viewer = SignedIn::with(&world, &api, Viewer).await;
     assert_eq!(viewer.get("/admins").await.json.as_array().unwrap().len(), 3);
 }
+
+#[tokio::test]
+async fn an_e_mail_is_compared_regardless_of_case_and_of_how_its_characters_are_composed() {
+    let world = World::new().await;
+    let api = Api::of(&world).await;
+    let id = uuid::Uuid::now_v7().simple().to_string();
+    // PostgreSQL lowers `İ` to `i`, Unicode to `i` with a dot above. `é` is one character or two.
+    let spellings = [format!("İpek-é-{id}@landlord.example"), format!("İPEK-E\u{301}-{id}@LANDLORD.example")];
+    let body = |email: &str| json!({"email": email, "role": "viewer", "password": "tidal-mango-orbit-42"});
+    let created = api.post("/admins", &body(&spellings[0])).await;
+    assert_eq!(created.status, StatusCode::CREATED, "{}", created.text);
+    assert_eq!(created.json["email"], format!("i\u{307}pek-é-{id}@landlord.example"));
+    for email in &spellings {
+        let login = json!({"email": email, "password": "tidal-mango-orbit-42"});
+        let signed_in = answer(api.anonymous(Method::POST, "/auth/login").json(&login)).await;
+        assert_eq!(signed_in.status, StatusCode::OK, "{email}: {}", signed_in.text);
+        assert_eq!(api.post("/admins", &body(email)).await.status, StatusCode::CONFLICT, "{email}");
+    }
+}

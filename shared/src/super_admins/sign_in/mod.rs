@@ -12,8 +12,8 @@ use crate::{
     error::{Error, Result},
     http::RequestInfo,
     passwords,
-    super_admins::store,
-    types::{Actor, SuppliedPassword},
+    super_admins::store::{self, StoredCredentials},
+    types::{Actor, EmailAddress, SuppliedPassword},
 };
 
 use self::rate_limit::{Attempt, Excess};
@@ -39,16 +39,19 @@ pub async fn sign_in(
     signer: &TokenSigner,
     SignIn { email, password, request }: &SignIn<'_>,
 ) -> Result<IssuedToken> {
-    let attempt = Attempt { account: email, address: request.source_address.as_deref() };
+    // Text that is not an e-mail address belongs to no account. It is refused like a wrong password.
+    let address = EmailAddress::parse(email).ok();
+    let account = address.as_ref().map_or(*email, EmailAddress::as_str);
+    let attempt = Attempt { account, address: request.source_address.as_deref() };
     if let Some(excess) = rate_limiter.count(attempt).await? {
         if excess.is_first {
-            let id = find_id(platform, email).await;
+            let id = find_id(platform, address.as_ref()).await;
             record_excess(platform, request.actor(id.as_deref().unwrap_or(ANONYMOUS)), ACTION, excess).await;
         }
         return Err(excess.into());
     }
     // No connection is held while the password is verified, because that takes longer than all other work together.
-    let found = store::find_credentials(&platform.get().await?, email).await?;
+    let found = find_credentials(platform, address.as_ref()).await?;
     let password_hash = found.as_ref().map(|credentials| credentials.password_hash.as_str());
     let is_verified = passwords::verify(password, password_hash).await?;
     let id = found.as_ref().map(|credentials| credentials.id.to_string());
@@ -64,10 +67,14 @@ pub async fn sign_in(
     Ok(token)
 }
 
+async fn find_credentials(platform: &Postgres, email: Option<&EmailAddress>) -> Result<Option<StoredCredentials>> {
+    let Some(email) = email else { return Ok(None) };
+    store::find_credentials(&platform.get().await?, email).await
+}
+
 /// The id of the account, for an audit entry. An error is only logged.
-async fn find_id(platform: &Postgres, email: &str) -> Option<String> {
-    let found = async { store::find_credentials(&platform.get().await?, email).await }.await;
-    match found {
+async fn find_id(platform: &Postgres, email: Option<&EmailAddress>) -> Option<String> {
+    match find_credentials(platform, email).await {
         Ok(credentials) => credentials.map(|credentials| credentials.id.to_string()),
         Err(error) => {
             tracing::error!(error = error.chain(), "reading the account of an attempt over the limit failed");

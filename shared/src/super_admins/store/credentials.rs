@@ -27,18 +27,18 @@ sql::columns! {
     }
 }
 
-/// The credentials of the active super-admin with this e-mail address, regardless of case. `None` also for a super-admin
-/// who signs in at the identity provider.
-pub async fn find_credentials(client: &impl GenericClient, email: &str) -> Result<Option<StoredCredentials>> {
+/// The credentials of the active super-admin with this e-mail address. `None` also for a super-admin who signs in at the
+/// identity provider.
+pub async fn find_credentials(client: &impl GenericClient, email: &EmailAddress) -> Result<Option<StoredCredentials>> {
     let statement = client
         .prepare_cached(sql::text!(
             "SELECT ",
             CredentialsColumns::LIST,
             " FROM super_admins
-             WHERE lower(email) = lower($1) AND disabled_at IS NULL AND password_hash IS NOT NULL"
+             WHERE email = $1 AND disabled_at IS NULL AND password_hash IS NOT NULL"
         ))
         .await?;
-    client.query_opt(&statement, &[&email]).await?.map(|row| CredentialsColumns::read(&row)).transpose()
+    client.query_opt(&statement, &[email]).await?.map(|row| CredentialsColumns::read(&row)).transpose()
 }
 
 /// The credentials of an active super-admin. `None` also for one who signs in at the identity provider.
