@@ -185,6 +185,8 @@ CREATE TABLE super_admins (
     -- Incremented to end every session at once: a token names the epoch in which it was issued.
     session_epoch integer     NOT NULL DEFAULT 0,
     disabled_at   timestamptz,
+    -- Tokens of the identity provider from before this time are refused: they have no epoch.
+    sessions_ended_at timestamptz,
     -- Incremented by every visible change of the row; the entity tag is derived from it.
     revision      bigint      NOT NULL DEFAULT 1,
     created_at    timestamptz NOT NULL DEFAULT now(),
@@ -355,7 +357,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON idempotency_keys TO landlord_api;
 GRANT INSERT ON audit TO landlord_api, landlord_provisioner;
 GRANT SELECT ON audit TO landlord_api;
 GRANT SELECT, INSERT ON super_admins TO landlord_api;
-GRANT UPDATE (password_hash, must_change_password, role, disabled_at, session_epoch, revision, updated_at) ON super_admins TO landlord_api;
+GRANT UPDATE (password_hash, must_change_password, role, disabled_at, session_epoch, sessions_ended_at, revision, updated_at)
+    ON super_admins TO landlord_api;
 GRANT SELECT, INSERT, UPDATE ON impersonations TO landlord_api;
 GRANT SELECT, INSERT, UPDATE ON tenant_usage TO landlord_api;
 -- The trigger on tenants inserts with the privileges of the session.

@@ -109,11 +109,10 @@ impl Caller {
         let principal = match (state, &self.identity) {
             (Some(state), identity) => {
                 let id = state.id.to_string();
-                let has_ended = |session_epoch: i32| session_epoch != state.session_epoch;
                 if state.is_disabled {
                     return Decision::Refused(Error::Unauthenticated("The super-admin is disabled"), id);
                 }
-                if matches!(identity, Identity::Own { session_epoch, .. } if has_ended(*session_epoch)) {
+                if has_ended(identity, &state) {
                     return Decision::Refused(Error::Unauthenticated("The session has ended; sign in again"), id);
                 }
                 if state.must_change_password && !needed.accepts_temporary_password {
@@ -122,7 +121,7 @@ impl Caller {
                 Principal { id, email: Some(state.email), role: state.role, request }
             }
             // A super-admin of the identity provider needs no row in the platform database.
-            (None, Identity::Provider { subject, role }) => {
+            (None, Identity::Provider { subject, role, .. }) => {
                 Principal { id: subject.clone(), email: None, role: *role, request }
             }
             (None, Identity::Own { id, .. }) => {
@@ -150,6 +149,16 @@ impl Caller {
         };
         tracing::warn!(error, "reading the super-admin's state failed, accepting the token alone");
         Ok(())
+    }
+}
+
+/// Whether the session of a token has ended before the token expires.
+fn has_ended(identity: &Identity, state: &SuperAdminState) -> bool {
+    match identity {
+        Identity::Own { session_epoch, .. } => *session_epoch != state.session_epoch,
+        Identity::Provider { issued_at, .. } => {
+            state.sessions_ended_at.is_some_and(|ended_at| *issued_at <= ended_at.unix_timestamp())
+        }
     }
 }
 

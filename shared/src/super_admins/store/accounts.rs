@@ -130,7 +130,8 @@ pub async fn lock_owners(transaction: &Transaction<'_>) -> Result<Vec<SuperAdmin
     rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
-/// Updates role and status. Disabling a super-admin ends every session; enabling the super-admin later restores none.
+/// Updates role and status. Disabling a super-admin ends every session; enabling the super-admin later restores none. Enabling
+/// also ends sessions, because the identity provider may have issued tokens in the meantime.
 pub async fn update(
     transaction: &Transaction<'_>,
     id: SuperAdminId,
@@ -142,6 +143,7 @@ pub async fn update(
             "UPDATE super_admins
              SET role = $2, disabled_at = CASE WHEN $3 THEN coalesce(disabled_at, now()) END,
                  session_epoch = session_epoch + CASE WHEN $3 AND disabled_at IS NULL THEN 1 ELSE 0 END,
+                 sessions_ended_at = CASE WHEN $3 = (disabled_at IS NULL) THEN now() ELSE sessions_ended_at END,
                  updated_at = greatest(now(), updated_at), revision = revision + 1
              WHERE id = $1
              RETURNING ",
