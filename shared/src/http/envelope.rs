@@ -87,6 +87,8 @@ async fn envelope(config: HttpConfig, mut request: Request, next: Next) -> Respo
     // The default; a handler may set another value.
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    // For two years. Without `includeSubDomains`, because this code does not know what else is below the host.
+    headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=63072000"));
     response
 }
 

@@ -155,3 +155,21 @@ async fn a_token_with_a_critical_header_or_of_another_type_is_refused() {
         assert_eq!(refused.status, StatusCode::UNAUTHORIZED, "{other}");
     }
 }
+
+#[tokio::test]
+async fn every_response_requires_https_from_then_on() {
+    let world = World::new().await;
+    let parts = Parts::of(&world);
+    let api = Api::with(&parts).await;
+    let mut paths: Vec<_> = all_routes(&parts);
+    paths.push((Method::GET, "/api/super-admin/nothing".to_owned()));
+    paths.push((Method::DELETE, "/api/super-admin/tenants".to_owned()));
+    for (method, path) in paths {
+        let path = path.replace("{id}", tokens::UNKNOWN);
+        for token in ["", api.token.as_str()] {
+            let answer = answer(api.anonymous_root(method.clone(), &path).bearer_auth(token)).await;
+            let policy = answer.header("strict-transport-security");
+            assert_eq!(policy, "max-age=63072000", "{method} {path}: {}", answer.status);
+        }
+    }
+}
