@@ -10,7 +10,7 @@ use crate::{
     passwords,
     super_admins::{
         SuperAdmin, SuperAdminStatus, audited,
-        store::{self, NewSuperAdmin, PasswordToSet},
+        store::{self, NewSuperAdmin},
     },
     types::{Actor, EmailAddress, NewPassword, SuperAdminRole, single_line},
 };
@@ -76,6 +76,6 @@ async fn reset(transaction: &Transaction<'_>, before: &SuperAdmin, password_hash
         let detail = "This super-admin signs in at the identity provider; recover with another e-mail address";
         return Err(Error::Conflict(detail.to_owned()));
     }
-    store::set_password(transaction, before.id, PasswordToSet { hash: password_hash, is_temporary: true }).await?;
+    store::set_temporary_password(transaction, before.id, password_hash).await?;
     store::update(transaction, before.id, SuperAdminRole::Owner, SuperAdminStatus::Active).await
 }

@@ -9,10 +9,7 @@ use crate::{
     passwords,
     precondition::IfMatch,
     revocations::{self, EndReason, EndedImpersonation},
-    super_admins::{
-        SuperAdmin, SuperAdminStatus, audited, check_new_password,
-        store::{self, PasswordToSet},
-    },
+    super_admins::{SuperAdmin, SuperAdminStatus, audited, check_new_password, store},
     types::{Actor, NewPassword, SuperAdminId, SuperAdminRole},
 };
 
@@ -67,8 +64,7 @@ pub async fn update(platform: &Postgres, command: &UpdateSuperAdmin<'_>) -> Resu
         check_new_password(password, &before.email, "/password")?;
     }
     if let Some(password_hash) = &password_hash {
-        let password = PasswordToSet { hash: password_hash, is_temporary: true };
-        store::set_password(&transaction, id, password).await?;
+        store::set_temporary_password(&transaction, id, password_hash).await?;
     }
     if role == before.role && status == before.status && password_hash.is_none() {
         return Ok(UpdatedSuperAdmin { super_admin: before, ended_impersonations: Vec::new() });

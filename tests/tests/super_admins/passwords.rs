@@ -1,9 +1,11 @@
 //! `POST /auth/change-password`, and a password that an owner sets.
 
+use std::time::Duration;
+
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 use shared::types::SuperAdminRole::{Operator, Owner, Viewer};
-use tests::{Api, PASSWORD, World, api::answer};
+use tests::{Api, PASSWORD, World, api::answer, until};
 
 use crate::SignedIn;
 
@@ -50,6 +52,33 @@ async fn a_wrong_current_password_is_refused_and_attempts_are_limited() {
     let refusals = "SELECT FROM audit WHERE action = 'admin.change_password' AND outcome = 'refused'";
     assert_eq!(world.count(refusals).await, 11);
     assert_eq!(world.count(&format!("{refusals} AND details ? 'limit'")).await, 1);
+}
+
+#[tokio::test]
+async fn a_password_that_an_owner_sets_meanwhile_is_not_overwritten() {
+    let world = World::new().await;
+    let api = Api::of(&world).await;
+    let viewer = SignedIn::with(&world, &api, Viewer).await;
+    let other = world.client().await;
+    let pid: i32 = other.query_one("SELECT pg_backend_pid()", &[]).await.unwrap().get(0);
+    other.batch_execute("BEGIN").await.unwrap();
+    let set =
+        "UPDATE super_admins SET password_hash = 'set by an owner', session_epoch = session_epoch + 1 WHERE id = $1";
+    other.execute(set, &[&viewer.id.0]).await.unwrap();
+    let body = json!({"current_password": PASSWORD, "new_password": NEW});
+    let change = async { viewer.post("/auth/change-password", &body).await };
+    let commit = async {
+        // The request has verified the current password, and waits for the row.
+        let waits = format!(
+            "SELECT FROM pg_locks held JOIN pg_locks waiting ON waiting.transactionid = held.transactionid
+             WHERE held.granted AND NOT waiting.granted AND held.pid = {pid}"
+        );
+        until("the request waits", Duration::from_secs(10), async || world.count(&waits).await == 1).await;
+        other.batch_execute("COMMIT").await.unwrap();
+    };
+    let (changed, ()) = tokio::join!(change, commit);
+    assert_eq!(changed.status, StatusCode::UNAUTHORIZED, "{}", changed.text);
+    assert_eq!(world.count("SELECT FROM super_admins WHERE password_hash = 'set by an owner'").await, 1);
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use crate::{
     super_admins::{
         Principal, SignInRateLimiter, check_new_password,
         sign_in::{Attempt, record_excess},
-        store::{self, PasswordToSet},
+        store,
     },
     types::{NewPassword, SuperAdminId, SuppliedPassword},
 };
@@ -57,8 +57,10 @@ pub async fn change_password(
     let password_hash = passwords::hash(new_password.expose()).await?;
     let mut connection = platform.get().await?;
     let transaction = connection.transaction().await?;
-    let password = PasswordToSet { hash: &password_hash, is_temporary: false };
-    let session_epoch = store::set_password(&transaction, id, password).await?;
+    // An owner may have set a password or disabled the account since the current password was verified.
+    let session_epoch = store::set_own_password(&transaction, id, &password_hash, credentials.session_epoch)
+        .await?
+        .ok_or(Error::Unauthenticated("The session has ended; sign in again"))?;
     audit::store::insert(&transaction, &entry).await?;
     transaction.commit().await?;
     signer.sign(id, session_epoch, false)

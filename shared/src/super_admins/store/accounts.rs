@@ -154,29 +154,41 @@ pub async fn update(
     AccountColumns::read(&transaction.query_one(&statement, &[&id, &role, &is_disabled]).await?)
 }
 
-/// A password to store.
-#[derive(Debug, Clone, Copy)]
-pub struct PasswordToSet<'a> {
-    /// Argon2id in the PHC string format.
-    pub hash: &'a str,
-    /// Whether the super-admin must replace it, because somebody else has set it.
-    pub is_temporary: bool,
-}
-
-/// Sets the password and ends every session. Returns the epoch of new sessions.
-pub async fn set_password(
+/// Sets the password of a super-admin and ends every session, unless sessions have ended since `session_epoch`. Returns the epoch
+/// of new sessions.
+pub async fn set_own_password(
     transaction: &Transaction<'_>,
     id: SuperAdminId,
-    password: PasswordToSet<'_>,
-) -> Result<i32> {
+    password_hash: &str,
+    session_epoch: i32,
+) -> Result<Option<i32>> {
     let statement = transaction
         .prepare_cached(
             "UPDATE super_admins
-             SET password_hash = $2, must_change_password = $3, session_epoch = session_epoch + 1,
+             SET password_hash = $2, must_change_password = false, session_epoch = session_epoch + 1,
                  updated_at = greatest(now(), updated_at), revision = revision + 1
-             WHERE id = $1
+             WHERE id = $1 AND session_epoch = $3
              RETURNING session_epoch",
         )
         .await?;
-    Ok(transaction.query_one(&statement, &[&id, &password.hash, &password.is_temporary]).await?.try_get(0)?)
+    let row = transaction.query_opt(&statement, &[&id, &password_hash, &session_epoch]).await?;
+    Ok(row.map(|row| row.try_get(0)).transpose()?)
+}
+
+/// Sets a temporary password, which the super-admin must replace, and ends every session.
+pub async fn set_temporary_password(
+    transaction: &Transaction<'_>,
+    id: SuperAdminId,
+    password_hash: &str,
+) -> Result<()> {
+    let statement = transaction
+        .prepare_cached(
+            "UPDATE super_admins
+             SET password_hash = $2, must_change_password = true, session_epoch = session_epoch + 1,
+                 updated_at = greatest(now(), updated_at), revision = revision + 1
+             WHERE id = $1",
+        )
+        .await?;
+    transaction.execute(&statement, &[&id, &password_hash]).await?;
+    Ok(())
 }
