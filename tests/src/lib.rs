@@ -12,6 +12,7 @@
 
 pub mod api;
 pub mod examples;
+pub mod gateway;
 pub mod manifests;
 pub mod platform;
 pub mod problems;
@@ -27,6 +28,7 @@ pub mod tokens;
 use std::time::Duration;
 
 pub use api::{Answer, Api};
+pub use gateway::Gateway;
 pub use platform::World;
 use shared::{
     clients::redis::Redis,

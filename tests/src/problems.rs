@@ -105,6 +105,12 @@ impl ProblemStage {
         let token = tokens::sign(&tokens::claims(&viewer.to_string()));
         let request = self.api.anonymous(Method::POST, "/tenants").bearer_auth(token).json(&tenant_request("kopi"));
         self.produce("forbidden", StatusCode::FORBIDDEN, request).await;
+        let operator = self.world.operator(SuperAdminRole::Operator).await;
+        let temporary = "UPDATE super_admins SET must_change_password = true WHERE id = $1";
+        self.owner.execute(temporary, &[&operator.0]).await.unwrap();
+        let token = tokens::sign(&tokens::claims(&operator.to_string()));
+        let request = self.api.anonymous(Method::GET, "/tenants").bearer_auth(token);
+        self.produce("password-change-required", StatusCode::FORBIDDEN, request).await;
     }
 
     async fn produce_conflicts_of_tenants(&mut self) {

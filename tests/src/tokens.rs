@@ -25,10 +25,16 @@ pub fn claims(subject: &str) -> Value {
 
 /// Signs claims with the platform's own key.
 pub fn sign(claims: &Value) -> String {
+    sign_with(claims, |_| {})
+}
+
+/// Signs claims with the platform's own key, with a header that `change` has modified.
+pub fn sign_with(claims: &Value, change: impl FnOnce(&mut Header)) -> String {
     let config = SigningConfig::from_env().unwrap();
     let der = URL_SAFE_NO_PAD.decode(config.key.expose_secret()).unwrap();
     let mut header = Header::new(Algorithm::EdDSA);
     header.kid = Some(config.key_id);
+    change(&mut header);
     encode(&header, claims, &EncodingKey::from_ed_der(&der)).unwrap()
 }
 

@@ -145,6 +145,70 @@ fn every_success_and_every_conflict_has_an_example() {
     }
 }
 
+/// The strings in a value, each replaced by one with a character that PostgreSQL cannot store, by JSON pointer.
+fn with_null_characters(body: &Value) -> Vec<(String, Value)> {
+    fn pointers(value: &Value, at: &str, found: &mut Vec<String>) {
+        match value {
+            Value::Object(fields) => {
+                fields.iter().for_each(|(name, value)| pointers(value, &format!("{at}/{name}"), found));
+            }
+            Value::Array(items) => {
+                items.iter().enumerate().for_each(|(index, value)| pointers(value, &format!("{at}/{index}"), found));
+            }
+            Value::String(_) => found.push(at.to_owned()),
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    pointers(body, "", &mut found);
+    found
+        .into_iter()
+        .map(|pointer| {
+            let mut changed = body.clone();
+            let text = changed.pointer_mut(&pointer).unwrap();
+            *text = format!("{}\u{0}", text.as_str().unwrap()).into();
+            (pointer, changed)
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn a_null_character_anywhere_in_a_body_or_a_parameter_is_an_invalid_value() {
+    let world = World::new().await;
+    examples::furnish(&world).await;
+    let api = Api::of(&world).await;
+    let document = checked_in();
+    let mut sent = 0;
+    for example in tests::requests::of_examples(&document) {
+        let request = |path: &str| api.anonymous_root(example.method.clone(), path).bearer_auth(&api.token);
+        for (pointer, body) in example.body.iter().flat_map(with_null_characters) {
+            let refused = answer(request(&example.path).json(&body)).await;
+            assert_eq!(
+                refused.status,
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "{} {pointer}: {}",
+                example.operation,
+                refused.text
+            );
+            assert_eq!(refused.faults(), [pointer], "{}: {}", example.operation, refused.text);
+            sent += 1;
+        }
+    }
+    for (route, operation) in operations(&document) {
+        let Some(path) = route.strip_prefix("get ") else { continue };
+        let parameters = operation["parameters"].as_array().into_iter().flatten();
+        for name in parameters.filter(|one| one["in"] == "query").filter_map(|one| one["name"].as_str()) {
+            let path = path.replace("{id}", tokens::OWNER);
+            let refused =
+                answer(api.anonymous_root(Method::GET, &format!("{path}?{name}=a%00b")).bearer_auth(&api.token)).await;
+            assert!(refused.status.is_client_error(), "{route} {name}: {} {}", refused.status, refused.text);
+            sent += 1;
+        }
+    }
+    assert!(sent > 40, "only {sent} values were tried");
+    world.drop_tenants().await;
+}
+
 #[tokio::test]
 async fn the_document_and_its_page_are_public_and_cacheable() {
     let api = Api::of(&World::new().await).await;

@@ -10,7 +10,7 @@ use shared::{
     config::{ConfigError, FromEnv, RedisConfig, SigningConfig, TokenConfig},
     http::{BodyErrors, Json, JsonBody, Result, Routes},
     routes,
-    super_admins::{self, AnySuperAdmin, AuthContext, ChangePassword, SignInRateLimiter},
+    super_admins::{self, AuthContext, ChangePassword, MayChangePassword, SignInRateLimiter},
     types::{NewPassword, SuppliedPassword},
 };
 use utoipa::ToSchema;
@@ -43,13 +43,14 @@ pub fn routes(app: App) -> Routes {
 struct PasswordChange {
     /// The current password.
     current_password: SuppliedPassword,
-    /// The new password. It must be long and hard to guess; no kinds of characters are required.
+    /// The new password. It must differ from the current one, be long and hard to guess; no kinds of characters are required.
     new_password: NewPassword,
 }
 
 /// Change your own password
 ///
-/// All your sessions end. The response contains a token for a new session.
+/// All your sessions end. The response contains a token for a new session. After somebody else has set your password, this is
+/// the only operation that your session may use.
 #[utoipa::path(
     post,
     path = "/api/super-admin/auth/change-password",
@@ -62,7 +63,7 @@ struct PasswordChange {
     security(("bearer" = []))
 )]
 async fn change_password(
-    AnySuperAdmin(principal): AnySuperAdmin,
+    MayChangePassword(principal): MayChangePassword,
     State(app): State<App>,
     JsonBody { value: change, .. }: JsonBody<PasswordChange>,
 ) -> Result<Json<IssuedToken>> {

@@ -48,7 +48,8 @@ struct OperatorRequest {
     email: EmailAddress,
     /// What the super-admin may do.
     role: SuperAdminRole,
-    /// The first password. It must be long and hard to guess; no kinds of characters are required.
+    /// The first password, which the super-admin must replace after signing in. It must be long and hard to guess; no kinds of
+    /// characters are required.
     #[deserr(default)]
     password: Field<NewPassword>,
     /// Subject at the identity provider.

@@ -13,7 +13,7 @@ use shared::{
     super_admins::{AuthContext, MayRead},
     tenants,
     types::{Cursor, TenantId},
-    users::{self, User, UserFilter},
+    users::{self, User, UserFilter, UsersRead},
 };
 
 /// The stores and settings of the function.
@@ -51,7 +51,7 @@ impl ListParameters for TenantUserFilter {
 /// List tenant users
 ///
 /// Lists the users of one tenant, newest first, from the tenant's own database. A user is online if a client of theirs
-/// reported its presence recently.
+/// reported its presence recently. Each request is recorded in the audit log, without the text of the search.
 #[utoipa::path(
     get,
     path = "/api/super-admin/users",
@@ -64,7 +64,11 @@ impl ListParameters for TenantUserFilter {
     extensions(("x-conflicts" = json!(["tenant-not-active", "tenant-schema-outdated", "tenant-not-placed"]))),
     security(("bearer" = []))
 )]
-async fn list_users(reader: MayRead, query: QueryReader, State(databases): State<TenantDatabases>) -> Result<Response> {
+async fn list_users(
+    reader: MayRead,
+    query: QueryReader,
+    State(App { auth, databases }): State<App>,
+) -> Result<Response> {
     // Errors in the parameters are reported only to callers who may read.
     let find_location = async {
         let request = ListRequest::<TenantUserFilter>::read(query)?;
@@ -73,7 +77,7 @@ async fn list_users(reader: MayRead, query: QueryReader, State(databases): State
         let location = tenants::store::find_location(reader.client(), tenant_id).await?;
         Ok::<_, Error>((request, location))
     };
-    let (request, location) = reader.admit(find_location).await?;
+    let (principal, (request, location)) = reader.admit_principal(find_location).await?;
     drop(reader);
     let (cluster, database) = location.require_active()?;
     let list = async {
@@ -81,5 +85,12 @@ async fn list_users(reader: MayRead, query: QueryReader, State(databases): State
         users::store::list(&database, &request.filter.users, request.cursor, request.limit).await
     };
     let users = databases.within(list).await?;
+    let read = UsersRead {
+        actor: principal.actor(),
+        tenant_id: request.filter.tenant_id.0,
+        filter: &request.filter.users,
+        rows: users.len().min(request.limit.get()),
+    };
+    users::record_read(&auth.platform, &read).await;
     request.page(&users, |user| Cursor { created_at: user.created_at, id: user.id.0 })
 }

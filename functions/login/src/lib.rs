@@ -50,7 +50,8 @@ struct Credentials {
 /// Sign in
 ///
 /// Returns a bearer token for the e-mail address and password of a super-admin. If the platform has an identity provider,
-/// its tokens are accepted too.
+/// its tokens are accepted too. With a password that somebody else has set, the token is only accepted for changing it:
+/// `must_change_password` is `true` then.
 #[utoipa::path(
     post,
     path = "/api/super-admin/auth/login",

@@ -98,7 +98,7 @@ impl Worker for App {
 pub async fn handle(app: &Arc<App>, Invocation { trigger, deadline }: Invocation) -> Result<Value> {
     match trigger {
         Trigger::Queue(batch) => Ok(json!(batch::work(app, batch, deadline).await)),
-        Trigger::Event => schedule(app, deadline).await.map(|report| json!(report)),
+        Trigger::Event(_) => schedule(app, deadline).await.map(|report| json!(report)),
     }
 }
 

@@ -1,8 +1,12 @@
 //! `migrate-platform` runs at each deployment. It migrates the platform database, creates the template database on every
 //! PostgreSQL cluster, migrates the databases of existing tenants, and creates the first super-admin. It is idempotent, and
 //! concurrent runs are serialized.
+//!
+//! Invoked with the event `recover_owner`, it does none of that and lets an owner in again. Only the operator of the deployment
+//! can invoke it: it has no route and no queue.
 
 mod platform;
+mod recovery;
 mod roles;
 mod schema;
 mod template;
@@ -11,14 +15,16 @@ mod tenants;
 use std::time::Duration;
 
 use serde::Serialize;
+use serde_json::Value;
 use shared::{
     clients::postgres::Postgres,
     config::{Clusters, ConfigError, FirstAdminConfig, FromEnv, PostgresConfig},
     error::{Error, Result},
     super_admins,
-    worker::{Invocation, Worker},
+    worker::{Invocation, Trigger, Worker},
 };
 
+pub use recovery::Recovery;
 pub use schema::TenantSchema;
 pub use tenants::{FailedMigration, TenantMigrations};
 
@@ -56,11 +62,30 @@ impl Worker for App {
     }
 }
 
-/// Migrates everything, whatever the event.
-pub async fn handle(app: &App, _: Invocation) -> Result<Summary> {
+/// What an invocation did.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub enum Outcome {
+    Migrated(Summary),
+    Recovered(Recovery),
+}
+
+/// Handles one invocation, as [`handle_event`] does.
+pub async fn handle(app: &App, invocation: Invocation) -> Result<Outcome> {
+    match invocation.trigger {
+        Trigger::Event(event) => handle_event(app, &event).await,
+        Trigger::Queue(_) => Err(Error::Malformed("This function has no queue".to_owned())),
+    }
+}
+
+/// Recovers an owner if the event contains a recovery, and otherwise migrates everything, whatever the event.
+pub async fn handle_event(app: &App, event: &Value) -> Result<Outcome> {
+    if let Some(recovery) = recovery::in_event(event) {
+        return recovery::run(app, recovery).await.map(Outcome::Recovered);
+    }
     let summary = app.run().await?;
     tracing::info!(?summary, "migrated");
-    Ok(summary)
+    Ok(Outcome::Migrated(summary))
 }
 
 /// The result of a run.

@@ -118,13 +118,13 @@ impl Worker for App {
 
 /// Runs the relay once.
 pub async fn handle(app: &App, Invocation { trigger, deadline }: Invocation) -> Result<Value> {
-    let is_scheduled = matches!(trigger, Trigger::Event);
+    let is_scheduled = matches!(trigger, Trigger::Event(_));
     let result = match tokio::time::timeout(deadline.remaining(), run(app, is_scheduled, deadline)).await {
         Ok(result) => result,
         Err(_) => Err(Error::DeadlineExceeded),
     };
     match (trigger, result) {
-        (Trigger::Event, result) => result.map(|report| json!(report)),
+        (Trigger::Event(_), result) => result.map(|report| json!(report)),
         (Trigger::Queue(_), result) => {
             if let Err(error) = result {
                 tracing::error!(error = %error.chain(), "the relay could not deliver all messages");

@@ -51,7 +51,7 @@ struct OperatorPatch {
     /// `disabled` ends the super-admin's sessions and impersonations.
     #[deserr(default)]
     status: Field<SuperAdminStatus>,
-    /// A new password. It ends the super-admin's sessions.
+    /// A new password for another super-admin, who must replace it after signing in. It ends their sessions. Your own is changed by `POST /auth/change-password`.
     #[deserr(default)]
     password: Field<NewPassword>,
 }
@@ -68,6 +68,7 @@ struct OperatorPatch {
     responses(
         (status = 200, description = "The updated super-admin", body = SuperAdmin,
             headers(("etag" = String, description = "The revision, for If-Match"))),
+        (status = 403, description = "You are not an owner; or the password is your own, which `POST /auth/change-password` changes"),
         (status = 404, description = "No such super-admin"),
     ),
     extensions(("x-conflicts" = json!(["last-owner", "no-password"]))),

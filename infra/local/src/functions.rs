@@ -6,6 +6,8 @@ use std::{
     process::{Command, Stdio},
 };
 
+use serde_json::{Value, json};
+
 use crate::{
     cargo::{binary, with_shell_environment},
     checkout::Checkout,
@@ -51,6 +53,25 @@ pub(crate) fn migrate(stack: &LocalStack) -> Result<()> {
     }
     Err(DevError::new(action, format!("{MIGRATION} ended with {}: {}", output.status, tail(&text)))
         .remedy("Its whole output: cargo dev logs migrations"))
+}
+
+/// Makes a super-admin an active owner and returns the temporary password.
+pub(crate) fn recover_owner(stack: &LocalStack, email: &str) -> Result<String> {
+    let reason = "cargo dev token: signing in with the configured password failed";
+    let event = json!({ "recover_owner": { "email": email, "reason": reason } });
+    let mut command = Command::new(binary(&stack.checkout, MIGRATION)?);
+    set_environment(&mut command, stack);
+    let action = "The super-admin cannot be recovered";
+    let output = command.arg(event.to_string()).stdin(Stdio::null()).output().context(|| action.to_owned())?;
+    // The result is the last line, after the log.
+    let text = String::from_utf8_lossy(&output.stdout);
+    let result: Option<Value> = text.lines().next_back().and_then(|line| serde_json::from_str(line).ok());
+    match result.as_ref().and_then(|result| result.get("temporary_password")?.as_str()) {
+        Some(password) if output.status.success() => Ok(password.to_owned()),
+        // The output is not shown, because it may contain the password.
+        _ => Err(DevError::new(action, format!("{MIGRATION} ended with {}", output.status))
+            .remedy("Build it anew and migrate the platform database: cargo dev up --detach")),
+    }
 }
 
 /// `cargo lambda watch` on the API's port.

@@ -156,7 +156,9 @@ CREATE TABLE audit (
     outcome         text        NOT NULL DEFAULT 'done' CHECK (outcome IN ('intended', 'done', 'failed', 'refused')),
     intent_id       uuid,
     tenant_id       uuid,
+    -- API Gateway's id of the request, and beside it the one that the client sent.
     request_id      text,
+    client_request_id text,
     source_address  text,
     -- The changed values, before and after. Never a secret.
     details         jsonb       NOT NULL DEFAULT '{}'
@@ -171,15 +173,20 @@ CREATE INDEX audit_of_action ON audit (action, at DESC, id DESC);
 
 CREATE TABLE super_admins (
     id            uuid        PRIMARY KEY,
+    -- Normalized by the application, so that equal addresses are equal strings.
     email         text        NOT NULL,
     -- Argon2id in the PHC string format. NULL for super-admins who sign in at the identity provider.
     password_hash text,
+    -- The password was set by somebody else. Until the super-admin has replaced it, a session can do nothing else.
+    must_change_password boolean NOT NULL DEFAULT false,
     -- The subject at the platform's identity provider, for super-admins who sign in there.
     subject       text        UNIQUE,
     role          text        NOT NULL CHECK (role IN ('owner', 'operator', 'viewer')),
     -- Incremented to end every session at once: a token names the epoch in which it was issued.
     session_epoch integer     NOT NULL DEFAULT 0,
     disabled_at   timestamptz,
+    -- Tokens of the identity provider from before this time are refused: they have no epoch.
+    sessions_ended_at timestamptz,
     -- Incremented by every visible change of the row; the entity tag is derived from it.
     revision      bigint      NOT NULL DEFAULT 1,
     created_at    timestamptz NOT NULL DEFAULT now(),
@@ -187,7 +194,7 @@ CREATE TABLE super_admins (
     CONSTRAINT super_admins_sign_in CHECK (password_hash IS NOT NULL OR subject IS NOT NULL)
 );
 
-CREATE UNIQUE INDEX super_admins_email ON super_admins (lower(email));
+CREATE UNIQUE INDEX super_admins_email ON super_admins (email);
 CREATE INDEX super_admins_newest ON super_admins (created_at DESC, id DESC);
 
 -- A super-admin who acts in a user's name. The user's data are those at the start.
@@ -350,7 +357,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON idempotency_keys TO landlord_api;
 GRANT INSERT ON audit TO landlord_api, landlord_provisioner;
 GRANT SELECT ON audit TO landlord_api;
 GRANT SELECT, INSERT ON super_admins TO landlord_api;
-GRANT UPDATE (password_hash, role, disabled_at, session_epoch, revision, updated_at) ON super_admins TO landlord_api;
+GRANT UPDATE (password_hash, must_change_password, role, disabled_at, session_epoch, sessions_ended_at, revision, updated_at)
+    ON super_admins TO landlord_api;
 GRANT SELECT, INSERT, UPDATE ON impersonations TO landlord_api;
 GRANT SELECT, INSERT, UPDATE ON tenant_usage TO landlord_api;
 -- The trigger on tenants inserts with the privileges of the session.

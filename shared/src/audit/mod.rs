@@ -56,9 +56,12 @@ pub struct AuditRecord {
     /// The tenant that the action concerns.
     #[cfg_attr(feature = "http", schema(required = true))]
     pub tenant_id: Option<TenantId>,
-    /// The `x-request-id` of the request.
+    /// The `x-request-id` of the response to the request.
     #[cfg_attr(feature = "http", schema(required = true))]
     pub request_id: Option<String>,
+    /// The `x-request-id` that the client sent.
+    #[cfg_attr(feature = "http", schema(required = true))]
+    pub client_request_id: Option<String>,
     /// The address that the request came from.
     #[cfg_attr(feature = "http", schema(required = true, example = "203.0.113.7"))]
     pub source_address: Option<String>,

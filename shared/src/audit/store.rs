@@ -23,6 +23,7 @@ sql::columns! {
         intent_id: "intent_id",
         tenant_id: "tenant_id",
         request_id: "request_id",
+        client_request_id: "client_request_id",
         source_address: "source_address",
         details: "details",
     }
@@ -33,8 +34,9 @@ pub async fn insert(client: &impl GenericClient, entry: &AuditEntry<'_>) -> Resu
     let statement = client
         .prepare_cached(
             "INSERT INTO audit
-                 (id, actor, action, tenant_id, request_id, source_address, outcome, intent_id, details)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+                 (id, actor, action, tenant_id, request_id, client_request_id, source_address, outcome, intent_id,
+                  details)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         )
         .await?;
     let id = Uuid::now_v7();
@@ -47,6 +49,7 @@ pub async fn insert(client: &impl GenericClient, entry: &AuditEntry<'_>) -> Resu
                 &entry.action,
                 &entry.tenant_id,
                 &entry.actor.request_id,
+                &entry.actor.client_request_id,
                 &entry.actor.source_address,
                 &entry.outcome,
                 &entry.intent_id,

@@ -15,6 +15,8 @@ pub enum Identity {
         subject: String,
         /// From the token, or the configured default. A role in the platform database takes precedence.
         role: SuperAdminRole,
+        /// Unix time. A token from before the end of the super-admin's sessions is refused.
+        issued_at: i64,
     },
 }
 

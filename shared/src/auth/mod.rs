@@ -8,6 +8,7 @@ mod private_key;
 mod published_keys;
 mod token_cache;
 mod token_signer;
+mod token_type;
 mod verifier;
 
 pub use identity::Identity;

@@ -1,16 +1,18 @@
 //! The keys of the platform's identity provider, fetched on demand and cached.
 
 use std::{
+    net::IpAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use reqwest::Client;
+use reqwest::{Client, Url};
 use tokio::sync::{Mutex, RwLock};
 
 use crate::{
     auth::jwk::KeySet,
     clients::web,
+    config::ConfigError,
     error::{Dependency, Error, Result},
 };
 
@@ -31,7 +33,7 @@ struct Fetched {
 
 /// The provider's key set.
 pub(super) struct RemoteKeys {
-    url: String,
+    url: Url,
     client: Mutex<Option<Client>>,
     fetched: RwLock<Option<Fetched>>,
     /// Time of the last fetch. Its lock lets one request fetch the keys for all that wait.
@@ -39,8 +41,15 @@ pub(super) struct RemoteKeys {
 }
 
 impl RemoteKeys {
-    pub(super) fn new(url: String) -> Self {
-        Self { url, client: Mutex::new(None), fetched: RwLock::new(None), last_fetch: Mutex::new(None) }
+    /// The URL must be https, because a change of the keys on their way would let anybody sign in. Only on this machine, for local use and
+    /// tests, it may be http.
+    pub(super) fn new(url: &str) -> Result<Self, ConfigError> {
+        let invalid = |reason: String| ConfigError::invalid("OIDC_JWKS_URL", reason);
+        let url = Url::parse(url).map_err(|error| invalid(error.to_string()))?;
+        if url.scheme() != "https" && !(url.scheme() == "http" && is_loopback(&url)) {
+            return Err(invalid("neither https nor http on a loopback address".to_owned()));
+        }
+        Ok(Self { url, client: Mutex::new(None), fetched: RwLock::new(None), last_fetch: Mutex::new(None) })
     }
 
     /// A key set that contains `key_id` if the provider publishes it.
@@ -86,8 +95,12 @@ impl RemoteKeys {
                 slot.insert(web::client(FETCH_TIMEOUT).map_err(Error::internal)?).clone()
             }
         };
-        let response =
-            client.get(&self.url).send().await.and_then(reqwest::Response::error_for_status).map_err(unavailable)?;
+        let response = client
+            .get(self.url.clone())
+            .send()
+            .await
+            .and_then(reqwest::Response::error_for_status)
+            .map_err(unavailable)?;
         let body = web::read(response, MAX_BYTES).await.map_err(unavailable)?;
         let body = body.ok_or_else(|| Error::unavailable(Dependency::IdentityProvider, "its key set is too large"))?;
         let text = String::from_utf8(body).map_err(|error| Error::unavailable(Dependency::IdentityProvider, error))?;
@@ -97,4 +110,10 @@ impl RemoteKeys {
         }
         Ok(keys)
     }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    address.map_or(host == "localhost", |address| address.is_loopback())
 }

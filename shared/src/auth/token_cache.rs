@@ -54,7 +54,7 @@ mod tests {
     use crate::types::SuperAdminRole;
 
     fn owner() -> Identity {
-        Identity::Provider { subject: "owner".to_owned(), role: SuperAdminRole::Owner }
+        Identity::Provider { subject: "owner".to_owned(), role: SuperAdminRole::Owner, issued_at: 0 }
     }
 
     #[test]

@@ -31,6 +31,9 @@ pub struct IssuedToken {
     /// Seconds until it expires.
     #[schema(example = 28_800)]
     pub expires_in: i64,
+    /// Whether the password was set by somebody else. Then the token is only accepted for changing it.
+    #[schema(example = false)]
+    pub must_change_password: bool,
 }
 
 #[derive(Serialize)]
@@ -65,7 +68,12 @@ impl TokenSigner {
     }
 
     /// A token for a super-admin who signs in now. It is valid until it expires or the super-admin's session epoch changes.
-    pub fn sign(&self, super_admin: SuperAdminId, session_epoch: i32) -> Result<IssuedToken> {
+    pub fn sign(
+        &self,
+        super_admin: SuperAdminId,
+        session_epoch: i32,
+        must_change_password: bool,
+    ) -> Result<IssuedToken> {
         let now = OffsetDateTime::now_utc().unix_timestamp();
         let expires_in = self.ttl.whole_seconds();
         let claims = TokenClaims {
@@ -79,6 +87,6 @@ impl TokenSigner {
             epoch: session_epoch,
         };
         let access_token = self.key.sign("JWT", &claims)?;
-        Ok(IssuedToken { access_token, token_type: "Bearer", expires_in })
+        Ok(IssuedToken { access_token, token_type: "Bearer", expires_in, must_change_password })
     }
 }

@@ -13,6 +13,7 @@ use crate::{
         jwk::{KeySet, VerifyingKey},
         oidc::RemoteKeys,
         token_cache::TokenCache,
+        token_type,
     },
     config::{ConfigError, TokenConfig},
     error::{Error, Result},
@@ -58,7 +59,7 @@ struct VerifiedClaims {
     other: Map<String, Value>,
 }
 
-const INVALID: Error = Error::Unauthenticated("The bearer token is not valid");
+pub(super) const INVALID: Error = Error::Unauthenticated("The bearer token is not valid");
 
 impl TokenVerifier {
     /// Reads the platform's own keys. The identity provider's keys are fetched on first use.
@@ -70,15 +71,18 @@ impl TokenVerifier {
         }
         let own =
             Party { issuer: config.issuer.clone(), audience: config.audience.clone(), role_claim: "role".to_owned() };
-        let provider = config.oidc.as_ref().map(|oidc| Provider {
-            party: Party {
-                issuer: oidc.issuer.clone(),
-                audience: oidc.audience.clone(),
-                role_claim: oidc.role_claim.clone(),
-            },
-            keys: RemoteKeys::new(oidc.jwks_url.clone()),
-            default_role: oidc.default_role,
+        let provider = config.oidc.as_ref().map(|oidc| {
+            Ok::<_, ConfigError>(Provider {
+                party: Party {
+                    issuer: oidc.issuer.clone(),
+                    audience: oidc.audience.clone(),
+                    role_claim: oidc.role_claim.clone(),
+                },
+                keys: RemoteKeys::new(&oidc.jwks_url)?,
+                default_role: oidc.default_role,
+            })
         });
+        let provider = provider.transpose()?;
         Ok(Self(Arc::new(VerifierParts { own, own_keys, cache: TokenCache::default(), provider })))
     }
 
@@ -92,19 +96,23 @@ impl TokenVerifier {
         if let Some(identity) = self.0.cache.find(token, now - i64::from(LEEWAY)) {
             return Ok(identity);
         }
-        let key_id = decode_header(token).ok().and_then(|header| header.kid).ok_or(INVALID)?;
-        if let Some(key) = self.0.own_keys.find(&key_id) {
+        let header = decode_header(token).map_err(|_| INVALID)?;
+        token_type::check_header(&header)?;
+        let key_id = header.kid.as_deref().ok_or(INVALID)?;
+        if let Some(key) = self.0.own_keys.find(key_id) {
             let claims = check(token, key, &self.0.own)?;
             let identity = claims.own_identity()?;
             self.0.cache.insert(token, identity.clone(), claims.expires_at());
             return Ok(identity);
         }
         let Some(provider) = &self.0.provider else { return Err(INVALID) };
-        let keys = provider.keys.with_key(&key_id).await?;
+        let keys = provider.keys.with_key(key_id).await?;
         // Not cached, because the provider may withdraw a key.
-        let claims = check(token, keys.find(&key_id).ok_or(INVALID)?, &provider.party)?;
+        let claims = check(token, keys.find(key_id).ok_or(INVALID)?, &provider.party)?;
+        token_type::check_provider_claims(&header, &claims.other)?;
         let role = claims.provider_role(&provider.party).unwrap_or(provider.default_role);
-        Ok(Identity::Provider { subject: claims.sub, role })
+        let issued_at = claims.issued_at();
+        Ok(Identity::Provider { subject: claims.sub, role, issued_at })
     }
 }
 
@@ -132,6 +140,11 @@ impl VerifiedClaims {
     fn expires_at(&self) -> i64 {
         self.other.get("exp").and_then(Value::as_i64).unwrap_or_default()
     }
+
+    /// Unix time; 0 for a token without it, which is then older than every end of a session.
+    fn issued_at(&self) -> i64 {
+        self.other.get("iat").and_then(Value::as_i64).unwrap_or_default()
+    }
 }
 
 /// Verifies the signature, the registered claims and the role.
@@ -144,7 +157,8 @@ fn check(token: &str, key: &VerifyingKey, party: &Party) -> Result<VerifiedClaim
     validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
     let claims = decode::<VerifiedClaims>(token, &key.key, &validation).map_err(|_| INVALID)?.claims;
     // A delegated token (RFC 8693), such as that of an impersonation, is for the platform's services, never for this API.
-    if claims.other.contains_key("act") || claims.sub.is_empty() || claims.sub.len() > 255 {
+    let is_subject = (1..=255).contains(&claims.sub.len()) && !claims.sub.contains(char::is_control);
+    if claims.other.contains_key("act") || !is_subject {
         return Err(INVALID);
     }
     let has_role = match claims.other.get(&party.role_claim) {

@@ -3,6 +3,7 @@
 
 mod clusters;
 mod health;
+mod http;
 mod impersonation;
 mod measuring;
 mod stores;
@@ -12,6 +13,7 @@ use std::{env, fmt::Display, str::FromStr};
 
 pub use clusters::{Cluster, Clusters};
 pub use health::HealthConfig;
+pub use http::HttpConfig;
 pub use impersonation::{ImpersonationKeysConfig, ImpersonationSigningConfig};
 pub use measuring::MeasuringConfig;
 use secrecy::SecretString;

@@ -29,12 +29,12 @@ pub struct OidcConfig {
     pub issuer: String,
     /// `OIDC_AUDIENCE`: the `aud` of its tokens for this API.
     pub audience: String,
-    /// `OIDC_JWKS_URL`: the URL of its JWK Set.
+    /// `OIDC_JWKS_URL`: the URL of its JWK Set, https.
     pub jwks_url: String,
     /// `OIDC_ROLE_CLAIM` (`role`): the claim that holds `super_admin`, as a string or in an array. An array may also contain
     /// `super_admin:owner`, `super_admin:operator` or `super_admin:viewer`.
     pub role_claim: String,
-    /// `OIDC_DEFAULT_ROLE` (`operator`): the role of a super-admin for whom neither the platform database nor the token
+    /// `OIDC_DEFAULT_ROLE` (`viewer`): the role of a super-admin for whom neither the platform database nor the token
     /// contains one.
     pub default_role: SuperAdminRole,
 }
@@ -48,7 +48,7 @@ impl FromEnv for TokenConfig {
                 audience: required("OIDC_AUDIENCE")?,
                 jwks_url: required("OIDC_JWKS_URL")?,
                 role_claim: optional("OIDC_ROLE_CLAIM").unwrap_or_else(|| "role".to_owned()),
-                default_role: parsed("OIDC_DEFAULT_ROLE", SuperAdminRole::Operator)?,
+                default_role: parsed("OIDC_DEFAULT_ROLE", SuperAdminRole::Viewer)?,
             }),
         };
         let public_keys = match (jwk_set("JWT_PUBLIC_KEYS")?, &oidc) {

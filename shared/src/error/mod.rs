@@ -100,6 +100,9 @@ pub enum Error {
     /// The caller is authenticated but not authorized.
     #[error("{0}")]
     Forbidden(&'static str),
+    /// The caller's password was set by somebody else.
+    #[error("Your password is temporary; choose your own before anything else: POST /auth/change-password")]
+    PasswordChangeRequired,
     #[error("Too many attempts; try again in {retry_after_seconds} s")]
     TooManyRequests {
         /// Seconds until another attempt may succeed.

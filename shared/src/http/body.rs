@@ -26,6 +26,11 @@ use crate::{
 /// The maximum size of a body.
 pub(super) const MAX_BYTES: usize = 64 * 1024;
 
+/// The error about text that PostgreSQL cannot store.
+pub(super) fn null_character() -> InvalidValue {
+    InvalidValue::new(FaultCode::InvalidCharacter, "must not contain the character U+0000")
+}
+
 /// A JSON body of a type that derives [`Deserr`] with [`BodyErrors`] as its error.
 #[derive(Debug, Clone)]
 pub struct JsonBody<T> {
@@ -52,8 +57,17 @@ impl<S: Send + Sync, T: Deserr<BodyErrors>> FromRequest<S> for JsonBody<T> {
         let mut json: serde_json::Value = serde_json::from_slice(&bytes)
             .map_err(|error| Error::Malformed(format!("The body is not JSON: {error}")))?;
         convert_whole_numbers(&mut json);
-        let value = deserr::deserialize::<T, _, BodyErrors>(json).map_err(|errors| Error::Invalid(errors.0))?;
-        Ok(Self { value, bytes })
+        let null_characters = null_characters(&json);
+        match deserr::deserialize::<T, _, BodyErrors>(json) {
+            Ok(value) if null_characters.is_empty() => Ok(Self { value, bytes }),
+            parsed => {
+                let mut errors = parsed.err().map(|errors| errors.0).unwrap_or_default();
+                // The value is invalid in any case; one error about it is enough.
+                errors.retain(|error| null_characters.iter().all(|other| other.location != error.location));
+                errors.extend(null_characters);
+                Err(Error::Invalid(errors).into())
+            }
+        }
     }
 }
 
@@ -74,6 +88,32 @@ fn convert_whole_numbers(json: &mut serde_json::Value) {
         serde_json::Value::Object(fields) => fields.values_mut().for_each(convert_whole_numbers),
         _ => {}
     }
+}
+
+/// Errors about the strings with a character that PostgreSQL stores neither in `text` nor in `jsonb`. They are found here and not
+/// in the types of the fields, so that no type can forget them.
+fn null_characters(json: &serde_json::Value) -> Vec<InputError> {
+    fn collect(value: &serde_json::Value, location: ValuePointerRef<'_>, errors: &mut Vec<InputError>) {
+        match value {
+            serde_json::Value::String(text) if text.contains('\0') => {
+                errors.extend(BodyErrors::at(location, null_character()).0);
+            }
+            serde_json::Value::Array(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    collect(item, location.push_index(index), errors);
+                }
+            }
+            serde_json::Value::Object(fields) => {
+                for (name, value) in fields {
+                    collect(value, location.push_key(name), errors);
+                }
+            }
+            _ => {}
+        }
+    }
+    let mut errors = Vec::new();
+    collect(json, ValuePointerRef::Origin, &mut errors);
+    errors
 }
 
 async fn read(body: Body) -> Result<bytes::Bytes, Problem> {

@@ -17,18 +17,26 @@ use tower_http::compression::{
 };
 use tracing::{Instrument, Span, error, field::Empty, info, info_span, warn};
 
-use crate::error::Error;
-use crate::http::{problem::Problem, request::RequestInfo, routes::Routes};
+use crate::{
+    config::HttpConfig,
+    error::Error,
+    http::{problem::Problem, request::RequestInfo, routes::Routes},
+};
 
 /// The deadline of a response. It is shorter than the 30 s of API Gateway and than the timeout of the functions.
 const DEADLINE: Duration = Duration::from_secs(8);
 
-/// Puts the envelope around a function's routes. Lambda runs the result; tests mount it on a socket.
+/// [`finish_with`] the defaults.
 pub fn finish(function: Routes) -> Router {
+    finish_with(function, HttpConfig::default())
+}
+
+/// Puts the envelope around a function's routes. Lambda runs the result; tests mount it on a socket.
+pub fn finish_with(function: Routes, config: HttpConfig) -> Router {
     function
         .into_router()
         .fallback(|| async { Problem::unknown_path() })
-        .layer(from_fn(envelope))
+        .layer(from_fn(move |request: Request, next: Next| envelope(config, request, next)))
         // A tenant has a few hundred bytes, which are not worth compressing; a page of a thousand tenants is.
         .layer(CompressionLayer::new().compress_when(SizeAbove::new(4096).and(NotTagged)))
 }
@@ -43,11 +51,12 @@ impl Predicate for NotTagged {
     }
 }
 
-async fn envelope(mut request: Request, next: Next) -> Response {
-    let info = RequestInfo::of(&request);
+async fn envelope(config: HttpConfig, mut request: Request, next: Next) -> Response {
+    let info = RequestInfo::of(&request, config);
     let span = info_span!(
         "request",
         request.id = %info.id,
+        request.client_id = info.client_id,
         http.method = %request.method(),
         http.path = %request.uri().path(),
         admin.id = Empty,
@@ -77,6 +86,8 @@ async fn envelope(mut request: Request, next: Next) -> Response {
     // The default; a handler may set another value.
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    // For two years. Without `includeSubDomains`, because this code does not know what else is below the host.
+    headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=63072000"));
     response
 }
 

@@ -22,7 +22,7 @@ mod serve;
 
 pub use availability::availability;
 pub use body::{BodyErrors, Field, JsonBody};
-pub use envelope::finish;
+pub use envelope::{finish, finish_with};
 pub use etag::{IfMatch, etag};
 pub use fixed::Fixed;
 pub use idempotency::{Fingerprints, IdempotencyKey, IdempotentRequest, IdempotentResponse};

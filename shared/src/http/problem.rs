@@ -244,6 +244,9 @@ impl From<Error> for Problem {
                 Self::unauthenticated(detail, r#"Bearer realm="landlord", error="invalid_token""#)
             }
             Error::Forbidden(_) => Self::new(StatusCode::FORBIDDEN, &problem_types::FORBIDDEN, detail),
+            Error::PasswordChangeRequired => {
+                Self::new(StatusCode::FORBIDDEN, &problem_types::PASSWORD_CHANGE_REQUIRED, detail)
+            }
             Error::TooManyRequests { retry_after_seconds } => {
                 Self::new(StatusCode::TOO_MANY_REQUESTS, &problem_types::TOO_MANY_REQUESTS, detail)
                     .with_header(header::RETRY_AFTER, retry_after_seconds)

@@ -69,6 +69,9 @@ problem_types! {
     FORBIDDEN = "forbidden", [403], "Forbidden", [],
         "The caller is known, but may not do this.",
         "Ask a super-admin with the role that the detail names.";
+    PASSWORD_CHANGE_REQUIRED = "password-change-required", [403], "Password change required", [],
+        "The caller's password is temporary, because someone else set it.",
+        "Set a password of your own with `POST /auth/change-password`, and use the token that it returns.";
     NOT_FOUND = "not-found", [404], "Not found", [],
         "No resource has this id.",
         "Check the id; list the resources to find it.";

@@ -12,7 +12,11 @@ use utoipa::openapi::{
 };
 
 use crate::error::{Error, InputError, Location};
-use crate::http::{Problem, body::required, openapi::query_parameter};
+use crate::http::{
+    Problem,
+    body::{null_character, required},
+    openapi::query_parameter,
+};
 use crate::types::{FaultCode, InvalidValue, ParameterValue};
 
 /// The query of a request. A handler takes the parameters that it accepts; [`QueryReader::finish`] rejects the rest.
@@ -48,6 +52,10 @@ impl QueryReader {
             return None;
         }
         if value.is_empty() {
+            return None;
+        }
+        if value.contains('\0') {
+            self.reject(name, null_character());
             return None;
         }
         match parse(&value) {

@@ -5,10 +5,10 @@ use lambda_http::{Adapter, LambdaEvent, Service, lambda_runtime, request::Lambda
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::http::{Routes, finish};
 use crate::{
-    config::ConfigError,
+    config::{ConfigError, FromEnv, HttpConfig},
     error,
+    http::{Routes, finish_with},
     worker::{self, Invocation, Worker},
 };
 
@@ -18,8 +18,8 @@ pub async fn serve<A>(
     app: impl FnOnce() -> Result<A, ConfigError>,
     routes: impl FnOnce(A) -> Routes,
 ) -> Result<(), lambda_http::Error> {
-    let app = worker::start(app)?;
-    lambda_http::run(finish(routes(app))).await
+    let (app, config) = worker::start(|| Ok((app()?, HttpConfig::from_env()?)))?;
+    lambda_http::run(finish_with(routes(app), config)).await
 }
 
 /// As [`serve`], for a function that a schedule invokes too. Events that are no requests of the HTTP API go to `scheduled`; its
@@ -29,8 +29,8 @@ pub async fn serve_scheduled<A: Clone + Worker, T: Serialize>(
     routes: impl FnOnce(A) -> Routes,
     scheduled: impl AsyncFn(&A, Invocation) -> error::Result<T>,
 ) -> Result<(), lambda_http::Error> {
-    let app = worker::start(app)?;
-    let requests = Adapter::from(finish(routes(app.clone())));
+    let (app, config) = worker::start(|| Ok((app()?, HttpConfig::from_env()?)))?;
+    let requests = Adapter::from(finish_with(routes(app.clone()), config));
     let (app, scheduled) = (&app, &scheduled);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| {
         let mut requests = requests.clone();

@@ -13,6 +13,9 @@ use crate::{
 
 /// Creates an owner if no super-admin exists. Returns whether it did. The configuration is validated only then, so that a
 /// later deployment does not fail because of values that are no longer used.
+///
+/// The password is not temporary. It comes from the operator of the deployment, who has the login of the platform database and
+/// needs no password to act as an owner; and an unattended deployment can continue with it.
 pub async fn create_first(client: &impl GenericClient, config: &FirstAdminConfig) -> Result<bool> {
     if store::exists(client).await? {
         return Ok(false);

@@ -6,22 +6,27 @@ mod create;
 mod create_first;
 mod filter;
 mod new_password;
+mod recover;
 #[cfg(all(feature = "http", feature = "redis"))]
 mod sign_in;
 pub mod store;
 mod update;
 
 #[cfg(feature = "http")]
-pub use authorization::{AnySuperAdmin, AuthContext, Caller, MayAdminister, MayOperate, MayRead, Principal};
+pub use authorization::{
+    AnySuperAdmin, AuthContext, Caller, MayAdminister, MayChangePassword, MayOperate, MayRead, Principal,
+};
 pub use create::{CreateSuperAdmin, create};
 pub use create_first::create_first;
 pub use filter::SuperAdminFilter;
 pub use new_password::check_new_password;
+pub use recover::{RecoverOwner, RecoveredOwner, RecoveryReason, recover_owner};
 #[cfg(all(feature = "http", feature = "redis"))]
 pub use sign_in::{ChangePassword, SignIn, SignInRateLimiter, change_password, sign_in};
 pub use update::{UpdateSuperAdmin, UpdatedSuperAdmin, update};
 
 use serde::Serialize;
+use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use crate::types::{InvalidValue, SuperAdminId, SuperAdminRole, timestamp};
@@ -50,6 +55,9 @@ pub struct SuperAdmin {
     pub role: SuperAdminRole,
     /// Whether the super-admin may use the API.
     pub status: SuperAdminStatus,
+    /// Whether the password was set by somebody else. Until the super-admin has replaced it, a session can do nothing else.
+    #[cfg_attr(feature = "http", schema(example = false))]
+    pub must_change_password: bool,
     /// Subject at the platform's identity provider; `null` for a super-admin who signs in with a password.
     #[cfg_attr(feature = "http", schema(required = true, example = json!(null)))]
     pub subject: Option<String>,
@@ -62,6 +70,11 @@ pub struct SuperAdmin {
     /// Increases by one with every change.
     #[serde(skip)]
     pub revision: i64,
+}
+
+/// What the audit entry of a change contains: the values that a change can set, and the e-mail address.
+fn audited(super_admin: &SuperAdmin) -> Value {
+    json!({ "email": super_admin.email, "role": super_admin.role, "status": super_admin.status })
 }
 
 string_type! {

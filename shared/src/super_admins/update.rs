@@ -1,17 +1,19 @@
-//! An owner changes, disables or enables a super-admin, or sets another password.
+//! An owner changes, disables or enables a super-admin, or sets the password of another one.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
     audit::{self, AuditEntry},
     clients::postgres::Postgres,
-    error::{Conflict, Result},
+    error::{Conflict, Error, Result},
     passwords,
     precondition::IfMatch,
     revocations::{self, EndReason, EndedImpersonation},
-    super_admins::{SuperAdmin, SuperAdminStatus, check_new_password, store},
+    super_admins::{SuperAdmin, SuperAdminStatus, audited, check_new_password, store},
     types::{Actor, NewPassword, SuperAdminId, SuperAdminRole},
 };
+
+const ACTION: &str = "admin.update";
 
 /// `None` leaves a value unchanged.
 pub struct UpdateSuperAdmin<'a> {
@@ -20,6 +22,7 @@ pub struct UpdateSuperAdmin<'a> {
     pub if_match: &'a IfMatch,
     pub role: Option<SuperAdminRole>,
     pub status: Option<SuperAdminStatus>,
+    /// It is temporary: the super-admin must replace it.
     pub password: Option<&'a NewPassword>,
 }
 
@@ -32,6 +35,9 @@ pub struct UpdatedSuperAdmin {
 /// Commits the change, the end of impersonations that the super-admin may no longer hold, and the audit entry together.
 /// A command that changes nothing writes nothing.
 pub async fn update(platform: &Postgres, command: &UpdateSuperAdmin<'_>) -> Result<UpdatedSuperAdmin> {
+    if command.password.is_some() && command.actor.id == command.id.to_string() {
+        return Err(refuse_own_password(platform, command).await?);
+    }
     // No connection is held while the password is hashed, because that takes longer than all other work together.
     let password_hash = match command.password {
         Some(password) => Some(passwords::hash(password.expose()).await?),
@@ -57,7 +63,7 @@ pub async fn update(platform: &Postgres, command: &UpdateSuperAdmin<'_>) -> Resu
         check_new_password(password, &before.email, "/password")?;
     }
     if let Some(password_hash) = &password_hash {
-        store::set_password(&transaction, id, password_hash).await?;
+        store::set_temporary_password(&transaction, id, password_hash).await?;
     }
     if role == before.role && status == before.status && password_hash.is_none() {
         return Ok(UpdatedSuperAdmin { super_admin: before, ended_impersonations: Vec::new() });
@@ -73,9 +79,18 @@ pub async fn update(platform: &Postgres, command: &UpdateSuperAdmin<'_>) -> Resu
         "after": audited(&after),
         "password_set": password_hash.is_some(),
     });
-    audit::store::insert(&transaction, &AuditEntry::done(command.actor, "admin.update", None, details)).await?;
+    audit::store::insert(&transaction, &AuditEntry::done(command.actor, ACTION, None, details)).await?;
     transaction.commit().await?;
     Ok(UpdatedSuperAdmin { super_admin: after, ended_impersonations })
+}
+
+/// Records the attempt in the audit log. The holder of a stolen session must not be able to take over the account, so the own
+/// password needs the current one: see [`change_password`](super::change_password).
+async fn refuse_own_password(platform: &Postgres, command: &UpdateSuperAdmin<'_>) -> Result<Error> {
+    let details = json!({ "admin_id": command.id, "reason": "own_password" });
+    let entry = AuditEntry::done(command.actor, ACTION, None, details).refused();
+    audit::store::insert(&platform.get().await?, &entry).await?;
+    Ok(Error::Forbidden("Your own password can only be changed with the current one: POST /auth/change-password"))
 }
 
 /// Why the super-admin's impersonations end, if they do. A demotion ends them all, because each may have been started with
@@ -86,9 +101,4 @@ fn end_reason(before: &SuperAdmin, after: &SuperAdmin) -> Option<EndReason> {
     } else {
         (!after.role.allows(before.role)).then_some(EndReason::OperatorRoleChanged)
     }
-}
-
-/// The values that a command can change, and the e-mail address.
-fn audited(super_admin: &SuperAdmin) -> Value {
-    json!({ "email": super_admin.email, "role": super_admin.role, "status": super_admin.status })
 }

@@ -2,7 +2,7 @@
 
 use unicode_general_category::{GeneralCategory, get_general_category};
 
-use crate::types::{FaultCode, InvalidValue};
+use crate::types::{FaultCode, InvalidValue, email::normalize as normalize_email};
 
 /// Trims `text` and rejects invisible characters, which make one name look like another: control characters, line
 /// separators, bidirectional marks and other format characters (Unicode categories Cc, Cf, Zl, Zp, Co, Cn, Cs).
@@ -52,9 +52,18 @@ string_type! {
 impl SearchText {
     /// The pattern for SQL's `ILIKE`, with `%`, `_` and `\` of the text escaped.
     pub fn like_pattern(&self) -> String {
-        let mut pattern = String::with_capacity(self.0.len() + 2);
+        Self::pattern_of(&self.0)
+    }
+
+    /// The pattern for `LIKE` on normalized e-mail addresses, where it can differ from [`Self::like_pattern`] in lower case.
+    pub fn email_pattern(&self) -> Option<String> {
+        (!self.0.is_ascii()).then(|| Self::pattern_of(&normalize_email(&self.0)))
+    }
+
+    fn pattern_of(text: &str) -> String {
+        let mut pattern = String::with_capacity(text.len() + 2);
         pattern.push('%');
-        for character in self.0.chars() {
+        for character in text.chars() {
             if matches!(character, '%' | '_' | '\\') {
                 pattern.push('\\');
             }

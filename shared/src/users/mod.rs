@@ -3,6 +3,7 @@
 pub mod create;
 mod events;
 mod filter;
+mod reading;
 mod rules;
 pub mod store;
 mod update;
@@ -10,6 +11,7 @@ mod update;
 pub use self::{
     create::CreateUser,
     filter::UserFilter,
+    reading::{UsersRead, record_read},
     update::{UpdateUser, UpdatedUser, update},
 };
 pub use events::UserEvent;

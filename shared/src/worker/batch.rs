@@ -20,13 +20,14 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// The batch in an event; `None` for an event of another kind.
-    pub(super) fn of(payload: Value) -> Result<Option<Self>> {
-        if !payload.get("Records").is_some_and(Value::is_array) {
-            return Ok(None);
-        }
-        let event: SqsEvent = serde_json::from_value(payload).map_err(Error::internal)?;
-        Ok(Some(Self { messages: event.records }))
+    /// Whether an event contains messages.
+    pub(super) fn is_in(event: &Value) -> bool {
+        event.get("Records").is_some_and(Value::is_array)
+    }
+
+    pub(super) fn of(event: Value) -> Result<Self> {
+        let event: SqsEvent = serde_json::from_value(event).map_err(Error::internal)?;
+        Ok(Self { messages: event.records })
     }
 
     /// The messages, in the order of delivery.
@@ -105,16 +106,17 @@ mod tests {
     #[test]
     fn only_an_event_with_records_is_a_batch() {
         let event = json!({ "Records": [{ "messageId": "1", "body": "{}" }] });
-        assert_eq!(Batch::of(event).unwrap().unwrap().messages().len(), 1);
+        assert!(Batch::is_in(&event));
+        assert_eq!(Batch::of(event).unwrap().messages().len(), 1);
         for other in [json!({ "source": "aws.scheduler" }), json!({}), json!(null), json!({ "Records": 1 })] {
-            assert!(Batch::of(other.clone()).unwrap().is_none(), "{other}");
+            assert!(!Batch::is_in(&other), "{other}");
         }
     }
 
     #[tokio::test]
     async fn failed_and_panicked_messages_are_delivered_again_and_no_others() {
         let records: Vec<_> = ["done", "failed", "panic"].map(|id| json!({ "messageId": id, "body": id })).into();
-        let batch = Batch::of(json!({ "Records": records })).unwrap().unwrap();
+        let batch = Batch::of(json!({ "Records": records })).unwrap();
         let response = batch
             .process(2, |message| async move {
                 match message.body.as_deref() {

@@ -46,8 +46,14 @@ impl<A: Worker> Worker for std::sync::Arc<A> {
 pub enum Trigger {
     /// Messages of its queue.
     Queue(Batch),
-    /// A schedule, a deployment, or a person.
-    Event,
+    /// A schedule, a deployment, or a person, with the event that they sent.
+    Event(Value),
+}
+
+impl Trigger {
+    fn of(event: Value) -> Result<Self> {
+        if Batch::is_in(&event) { Batch::of(event).map(Self::Queue) } else { Ok(Self::Event(event)) }
+    }
 }
 
 /// One invocation of a worker.
@@ -83,11 +89,7 @@ pub async fn invoke<A: Worker, T: Serialize>(
     event: LambdaEvent<Value>,
 ) -> Result<Value> {
     let deadline = Deadline::of(&event.context, app.default_timeout());
-    let trigger = match Batch::of(event.payload) {
-        Ok(Some(batch)) => Trigger::Queue(batch),
-        Ok(None) => Trigger::Event,
-        Err(error) => return Err(error),
-    };
+    let trigger = Trigger::of(event.payload)?;
     // Boxed, because the futures of workers are large.
     let work = AssertUnwindSafe(Box::pin(handle(app, Invocation { trigger, deadline }))).catch_unwind();
     let result = match tokio::time::timeout(deadline.remaining() + GRACE, work).await {

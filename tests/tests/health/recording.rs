@@ -188,7 +188,14 @@ async fn samples_of_a_postgresql_outage_are_recorded_when_it_is_over() {
 
 /// Invokes the function as its schedule does.
 async fn scheduled(app: &App) -> shared::error::Result<RecordedHealth> {
-    record(app, Invocation { trigger: Trigger::Event, deadline: Deadline::after(Duration::from_secs(15)) }).await
+    record(
+        app,
+        Invocation {
+            trigger: Trigger::Event(serde_json::Value::Null),
+            deadline: Deadline::after(Duration::from_secs(15)),
+        },
+    )
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -34,7 +34,7 @@ pub(crate) struct ProvisioningStage {
 }
 
 /// The super-admin who requests tenants.
-const ACTOR: Actor<'static> = Actor { id: "super-admin", request_id: None, source_address: None };
+const ACTOR: Actor<'static> = Actor { id: "super-admin", ..Actor::SYSTEM };
 
 /// A tenant and its open operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

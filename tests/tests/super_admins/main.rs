@@ -4,7 +4,11 @@ mod accounts;
 mod audit;
 mod matrix;
 mod passwords;
+mod recovery;
+mod request_ids;
 mod state;
+mod temporary_passwords;
+mod throttling;
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;

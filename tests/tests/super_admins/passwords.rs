@@ -1,9 +1,11 @@
 //! `POST /auth/change-password`, and a password that an owner sets.
 
+use std::time::Duration;
+
 use reqwest::{Method, StatusCode};
 use serde_json::json;
-use shared::types::SuperAdminRole::{Operator, Viewer};
-use tests::{Api, PASSWORD, World, api::answer};
+use shared::types::SuperAdminRole::{Operator, Owner, Viewer};
+use tests::{Api, PASSWORD, World, api::answer, until};
 
 use crate::SignedIn;
 
@@ -48,7 +50,35 @@ async fn a_wrong_current_password_is_refused_and_attempts_are_limited() {
     assert!(refused.header("retry-after").parse::<u64>().unwrap() > 0);
     assert_eq!(viewer.get("/tenants").await.status, StatusCode::OK);
     let refusals = "SELECT FROM audit WHERE action = 'admin.change_password' AND outcome = 'refused'";
-    assert_eq!(world.count(refusals).await, 10);
+    assert_eq!(world.count(refusals).await, 11);
+    assert_eq!(world.count(&format!("{refusals} AND details ? 'limit'")).await, 1);
+}
+
+#[tokio::test]
+async fn a_password_that_an_owner_sets_meanwhile_is_not_overwritten() {
+    let world = World::new().await;
+    let api = Api::of(&world).await;
+    let viewer = SignedIn::with(&world, &api, Viewer).await;
+    let other = world.client().await;
+    let pid: i32 = other.query_one("SELECT pg_backend_pid()", &[]).await.unwrap().get(0);
+    other.batch_execute("BEGIN").await.unwrap();
+    let set =
+        "UPDATE super_admins SET password_hash = 'set by an owner', session_epoch = session_epoch + 1 WHERE id = $1";
+    other.execute(set, &[&viewer.id.0]).await.unwrap();
+    let body = json!({"current_password": PASSWORD, "new_password": NEW});
+    let change = async { viewer.post("/auth/change-password", &body).await };
+    let commit = async {
+        // The request has verified the current password, and waits for the row.
+        let waits = format!(
+            "SELECT FROM pg_locks held JOIN pg_locks waiting ON waiting.transactionid = held.transactionid
+             WHERE held.granted AND NOT waiting.granted AND held.pid = {pid}"
+        );
+        until("the request waits", Duration::from_secs(10), async || world.count(&waits).await == 1).await;
+        other.batch_execute("COMMIT").await.unwrap();
+    };
+    let (changed, ()) = tokio::join!(change, commit);
+    assert_eq!(changed.status, StatusCode::UNAUTHORIZED, "{}", changed.text);
+    assert_eq!(world.count("SELECT FROM super_admins WHERE password_hash = 'set by an owner'").await, 1);
 }
 
 #[tokio::test]
@@ -77,4 +107,31 @@ async fn a_password_set_by_an_owner_ends_the_super_admins_sessions() {
     let set = api.patch(&format!("/admins/{}", super_admin.id), &json!({"password": NEW})).await;
     assert_eq!(set.status, StatusCode::OK, "{}", set.text);
     assert_eq!(super_admin.get("/tenants").await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn the_own_password_is_changed_with_the_current_one_only() {
+    let world = World::new().await;
+    let api = Api::of(&world).await;
+    let owner = SignedIn::with(&world, &api, Owner).await;
+    let path = format!("/admins/{}", owner.id);
+    for patch in [json!({"password": NEW}), json!({"password": NEW, "role": "viewer"})] {
+        let refused = owner.patch(&path, &patch).await;
+        assert_eq!(refused.status, StatusCode::FORBIDDEN, "{}", refused.text);
+        assert!(refused.json["detail"].as_str().unwrap().contains("POST /auth/change-password"), "{}", refused.text);
+    }
+    // Nothing has changed: the session, the role and the password are those of before.
+    assert_eq!(owner.get("/tenants").await.status, StatusCode::OK);
+    let changed =
+        owner.post("/auth/change-password", &json!({"current_password": PASSWORD, "new_password": NEW})).await;
+    assert_eq!(changed.status, StatusCode::OK, "{}", changed.text);
+    let refusals = "SELECT FROM audit WHERE action = 'admin.update' AND outcome = 'refused'
+                    AND details ->> 'reason' = 'own_password'";
+    assert_eq!(world.count(refusals).await, 2);
+    // The role and the status of oneself keep their rules.
+    let other = SignedIn::with(&world, &api, Owner).await;
+    assert_eq!(
+        other.patch(&format!("/admins/{}", other.id), &json!({"role": "operator"})).await.status,
+        StatusCode::OK
+    );
 }

@@ -11,6 +11,7 @@ mod idempotency;
 mod last_admin;
 mod listing;
 mod migrating;
+mod reading;
 mod recording;
 mod searching;
 mod stage;

@@ -166,3 +166,16 @@ async fn among_100_000_users_a_search_uses_an_index_and_a_short_text_is_fast_eno
         assert!(took < Duration::from_secs(2), "{filter:?} took {took:?}");
     }
 }
+
+#[tokio::test]
+async fn a_search_finds_an_e_mail_address_as_it_was_typed() {
+    let stage = UsersStage::new().await;
+    let tenant = stage.tenant(None).await;
+    let user = stage.added(&tenant, "İpek@Kopi.example", "agent").await;
+    assert_eq!(user["email"], "i\u{307}pek@kopi.example");
+    for text in ["İpek@Kopi", "i\u{307}pek", "İPEK", "PEK@KOPI"] {
+        assert_eq!(emails(&stage.list(&tenant, &[("search", text)]).await), ["i\u{307}pek@kopi.example"], "{text}");
+    }
+    // Another spelling of the same address is taken.
+    assert_eq!(stage.add(&tenant, "i\u{307}PEK@KOPI.example").await.status, StatusCode::CONFLICT);
+}

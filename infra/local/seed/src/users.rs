@@ -86,7 +86,7 @@ pub async fn fill(
     mut progress: impl FnMut(usize),
 ) -> Result<(WrittenRows, i64)> {
     let mut tenant = target.connect(clusters, config).await?;
-    let rows = tenant.query("SELECT lower(email) FROM users", &[]).await?;
+    let rows = tenant.query("SELECT email FROM users", &[]).await?;
     let mut emails = UniqueNames::new(rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<String>, _>>()?);
     let place = Place::of(&target.country);
     let now = OffsetDateTime::now_utc();

@@ -29,6 +29,7 @@ CREATE TABLE role_permissions (
 
 CREATE TABLE users (
     id            uuid        PRIMARY KEY,
+    -- Normalized by the application, so that equal addresses are equal strings.
     email         text        NOT NULL,
     full_name     text        NOT NULL,
     role          text        NOT NULL REFERENCES roles (name),
@@ -51,7 +52,7 @@ CREATE TABLE users (
     search_text   text        GENERATED ALWAYS AS (lower(email) || E'\n' || lower(full_name)) STORED
 );
 
-CREATE UNIQUE INDEX users_email ON users (lower(email));
+CREATE UNIQUE INDEX users_email ON users (email);
 CREATE INDEX users_newest ON users (created_at DESC, id DESC);
 CREATE INDEX users_search ON users USING gin (search_text gin_trgm_ops);
 -- For counting the users that use a seat, and those that are online.

@@ -90,8 +90,8 @@ fn request_id() -> Header {
     let mut header =
         Header::new(ObjectBuilder::new().schema_type(Type::String).min_length(Some(8)).max_length(Some(64)));
     header.description = Some(
-        "Identifies the request in the log. It is the caller's own if the request has this header with 8 to 64 letters, \
-         digits, `-`, `_` and `=`"
+        "Identifies the request in the log, in the audit log and in the `instance` of a problem. The client's own \
+         `x-request-id`, if the request has one of 8 to 64 letters, digits, `-`, `_` and `=`, is recorded beside it"
             .to_owned(),
     );
     header.example = Some("0190a0c4-8f6e-7c3a-9d2b-5e1f00c0ffee".into());

@@ -66,7 +66,7 @@ fn implied(operation: &Operation) -> Vec<Cause> {
     let has_a_body = operation.request_body.is_some();
     let mut causes = Vec::new();
     if needs_token {
-        causes.extend([Cause::Unauthenticated, Cause::Forbidden]);
+        causes.extend([Cause::Unauthenticated, Cause::Forbidden, Cause::PasswordChangeRequired]);
     }
     if takes(&ParameterIn::Path) {
         causes.extend([Cause::InvalidId, Cause::NotFound]);

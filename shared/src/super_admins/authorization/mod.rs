@@ -1,7 +1,8 @@
 //! Authorization. Each request reads the caller's current state from the platform database. So disabling a super-admin,
 //! changing the role, or changing the password has an effect at once, whatever the token contains.
 //!
-//! A handler states what it needs by its extractor: [`MayRead`], [`AnySuperAdmin`], [`MayOperate`] or [`MayAdminister`].
+//! A handler states what it needs by its extractor: [`MayRead`], [`AnySuperAdmin`], [`MayOperate`] or [`MayAdminister`]. A
+//! super-admin with a temporary password may only replace it, which is [`MayChangePassword`].
 //! Every refusal is recorded in the audit log.
 
 mod caller;
@@ -45,6 +46,24 @@ impl Principal {
     }
 }
 
+/// What a route requires of its caller.
+#[derive(Debug, Clone, Copy)]
+struct Requirement {
+    role: SuperAdminRole,
+    accepts_temporary_password: bool,
+}
+
+impl Requirement {
+    const VIEWER: Self = Self::role(SuperAdminRole::Viewer);
+    const OPERATOR: Self = Self::role(SuperAdminRole::Operator);
+    const OWNER: Self = Self::role(SuperAdminRole::Owner);
+    const CHANGE_PASSWORD: Self = Self { accepts_temporary_password: true, ..Self::VIEWER };
+
+    const fn role(role: SuperAdminRole) -> Self {
+        Self { role, accepts_temporary_password: false }
+    }
+}
+
 enum Decision {
     Allowed(Principal),
     /// With the id of the refused caller.
@@ -52,23 +71,23 @@ enum Decision {
 }
 
 impl Caller {
-    /// Checks that the caller may do now what requires the role `needed`.
-    async fn authorize(&self, client: &Connection, needed: SuperAdminRole) -> Result<Principal> {
+    /// Checks that the caller meets the requirement now.
+    async fn authorize(&self, client: &Connection, needed: Requirement) -> Result<Principal> {
         let state = store::find_state(client, self.key()).await?;
         self.check(client, state, needed).await
     }
 
-    /// Checks that a caller in this state may do what requires the role `needed`. Records a refusal in the audit log.
+    /// Checks that a caller in this state meets the requirement. Records a refusal in the audit log.
     async fn check(
         &self,
         client: &Connection,
         state: Option<SuperAdminState>,
-        needed: SuperAdminRole,
+        needed: Requirement,
     ) -> Result<Principal> {
         match self.decide(state, needed) {
             Decision::Allowed(principal) => Ok(principal),
             Decision::Refused(error, id) => {
-                let details = json!({ "method": self.method.as_str(), "path": self.path, "needed": needed });
+                let details = json!({ "method": self.method.as_str(), "path": self.path, "needed": needed.role });
                 let entry = AuditEntry::done(self.request.actor(&id), "access.refused", None, details).refused();
                 if let Err(error) = audit::store::insert(client, &entry).await {
                     tracing::error!(error = error.chain(), "recording a refusal in the audit log failed");
@@ -85,47 +104,61 @@ impl Caller {
         }
     }
 
-    fn decide(&self, state: Option<SuperAdminState>, needed: SuperAdminRole) -> Decision {
+    fn decide(&self, state: Option<SuperAdminState>, needed: Requirement) -> Decision {
         let request = self.request.clone();
         let principal = match (state, &self.identity) {
             (Some(state), identity) => {
                 let id = state.id.to_string();
-                let has_ended = |session_epoch: i32| session_epoch != state.session_epoch;
                 if state.is_disabled {
                     return Decision::Refused(Error::Unauthenticated("The super-admin is disabled"), id);
                 }
-                if matches!(identity, Identity::Own { session_epoch, .. } if has_ended(*session_epoch)) {
+                if has_ended(identity, &state) {
                     return Decision::Refused(Error::Unauthenticated("The session has ended; sign in again"), id);
+                }
+                if state.must_change_password && !needed.accepts_temporary_password {
+                    return Decision::Refused(Error::PasswordChangeRequired, id);
                 }
                 Principal { id, email: Some(state.email), role: state.role, request }
             }
             // A super-admin of the identity provider needs no row in the platform database.
-            (None, Identity::Provider { subject, role }) => {
+            (None, Identity::Provider { subject, role, .. }) => {
                 Principal { id: subject.clone(), email: None, role: *role, request }
             }
             (None, Identity::Own { id, .. }) => {
                 return Decision::Refused(Error::Unauthenticated("The super-admin does not exist"), id.to_string());
             }
         };
-        if principal.role.allows(needed) {
+        if principal.role.allows(needed.role) {
             Decision::Allowed(principal)
         } else {
-            Decision::Refused(Error::Forbidden(missing_role(needed)), principal.id)
+            Decision::Refused(Error::Forbidden(missing_role(needed.role)), principal.id)
         }
     }
 
     /// Refuses callers whom the platform database refuses, for a route that must also work while that database is down.
     /// If their state cannot be read within `limit`, the valid token is enough.
     pub async fn refuse_if_known(&self, platform: &Postgres, limit: Duration) -> Result<()> {
-        let authorized = async { self.authorize(&platform.get().await?, SuperAdminRole::Viewer).await };
+        let authorized = async { self.authorize(&platform.get().await?, Requirement::VIEWER).await };
         let error = match tokio::time::timeout(limit, authorized).await {
             Ok(Ok(_)) => return Ok(()),
-            Ok(Err(error @ (Error::Unauthenticated(_) | Error::Forbidden(_)))) => return Err(error),
+            Ok(Err(error @ (Error::Unauthenticated(_) | Error::Forbidden(_) | Error::PasswordChangeRequired))) => {
+                return Err(error);
+            }
             Ok(Err(error)) => error.chain(),
             Err(elapsed) => elapsed.to_string(),
         };
         tracing::warn!(error, "reading the super-admin's state failed, accepting the token alone");
         Ok(())
+    }
+}
+
+/// Whether the session of a token has ended before the token expires.
+fn has_ended(identity: &Identity, state: &SuperAdminState) -> bool {
+    match identity {
+        Identity::Own { session_epoch, .. } => *session_epoch != state.session_epoch,
+        Identity::Provider { issued_at, .. } => {
+            state.sessions_ended_at.is_some_and(|ended_at| *issued_at <= ended_at.unix_timestamp())
+        }
     }
 }
 
@@ -153,10 +186,15 @@ impl MayRead {
 
     /// The result of `work`, if the caller may read.
     pub async fn admit<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let (_, result) = self.admit_principal(work).await?;
+        Ok(result)
+    }
+
+    /// As [`Self::admit`], with the caller.
+    pub async fn admit_principal<T>(&self, work: impl Future<Output = Result<T>>) -> Result<(Principal, T)> {
         // In this order, so that the server runs the authorization query first.
-        let (principal, result) = futures::join!(self.caller.authorize(&self.connection, SuperAdminRole::Viewer), work);
-        principal?;
-        result
+        let (principal, result) = futures::join!(self.caller.authorize(&self.connection, Requirement::VIEWER), work);
+        Ok((principal?, result?))
     }
 
     /// The row that `work` found together with the caller's state, if the caller may read.
@@ -168,7 +206,7 @@ impl MayRead {
         F: Future<Output = Result<WithSuperAdminState<T>>>,
     {
         let WithSuperAdminState { state, found } = work(&self.connection, self.caller.key()).await?;
-        self.caller.check(&self.connection, state, SuperAdminRole::Viewer).await?;
+        self.caller.check(&self.connection, state, Requirement::VIEWER).await?;
         found
     }
 }
@@ -212,15 +250,20 @@ macro_rules! principal_extractor {
 principal_extractor!(
     /// For a route that every super-admin may use and that needs the principal.
     AnySuperAdmin,
-    SuperAdminRole::Viewer
+    Requirement::VIEWER
+);
+principal_extractor!(
+    /// For the route by which super-admins change their own password, also a temporary one.
+    MayChangePassword,
+    Requirement::CHANGE_PASSWORD
 );
 principal_extractor!(
     /// For a route that changes a tenant or what belongs to it.
     MayOperate,
-    SuperAdminRole::Operator
+    Requirement::OPERATOR
 );
 principal_extractor!(
     /// For a route that manages super-admins.
     MayAdminister,
-    SuperAdminRole::Owner
+    Requirement::OWNER
 );

@@ -12,16 +12,18 @@ use crate::{
     error::{Error, Result},
     http::RequestInfo,
     passwords,
-    super_admins::store,
-    types::SuppliedPassword,
+    super_admins::store::{self, StoredCredentials},
+    types::{Actor, EmailAddress, SuppliedPassword},
 };
 
+use self::rate_limit::{Attempt, Excess};
 pub use self::{
     change_password::{ChangePassword, change_password},
     rate_limit::SignInRateLimiter,
 };
 
 const ACTION: &str = "admin.login";
+const ANONYMOUS: &str = "anonymous";
 
 pub struct SignIn<'a> {
     pub email: &'a str,
@@ -37,20 +39,56 @@ pub async fn sign_in(
     signer: &TokenSigner,
     SignIn { email, password, request }: &SignIn<'_>,
 ) -> Result<IssuedToken> {
-    rate_limiter.check(email, request.source_address.as_deref()).await?;
+    // Text that is not an e-mail address belongs to no account. It is refused like a wrong password.
+    let address = EmailAddress::parse(email).ok();
+    let account = address.as_ref().map_or(*email, EmailAddress::as_str);
+    let attempt = Attempt { account, address: request.source_address.as_deref() };
+    if let Some(excess) = rate_limiter.count(attempt).await? {
+        if excess.is_first {
+            let id = find_id(platform, address.as_ref()).await;
+            record_excess(platform, request.actor(id.as_deref().unwrap_or(ANONYMOUS)), ACTION, excess).await;
+        }
+        return Err(excess.into());
+    }
     // No connection is held while the password is verified, because that takes longer than all other work together.
-    let found = store::find_credentials(&platform.get().await?, email).await?;
+    let found = find_credentials(platform, address.as_ref()).await?;
     let password_hash = found.as_ref().map(|credentials| credentials.password_hash.as_str());
     let is_verified = passwords::verify(password, password_hash).await?;
     let id = found.as_ref().map(|credentials| credentials.id.to_string());
     // The entry omits the e-mail address that was sent: it may be anything, even a mistyped password.
-    let entry = AuditEntry::done(request.actor(id.as_deref().unwrap_or("anonymous")), ACTION, None, json!({}));
+    let entry = AuditEntry::done(request.actor(id.as_deref().unwrap_or(ANONYMOUS)), ACTION, None, json!({}));
     let Some(credentials) = found.filter(|_| is_verified) else {
         audit::store::insert(&platform.get().await?, &entry.refused()).await?;
         return Err(Error::Unauthenticated("E-mail or password is wrong"));
     };
-    rate_limiter.reset(email).await;
-    let token = signer.sign(credentials.id, credentials.session_epoch)?;
+    rate_limiter.record_success(attempt).await;
+    let token = signer.sign(credentials.id, credentials.session_epoch, credentials.must_change_password)?;
     audit::store::insert(&platform.get().await?, &entry).await?;
     Ok(token)
+}
+
+async fn find_credentials(platform: &Postgres, email: Option<&EmailAddress>) -> Result<Option<StoredCredentials>> {
+    let Some(email) = email else { return Ok(None) };
+    store::find_credentials(&platform.get().await?, email).await
+}
+
+/// The id of the account, for an audit entry. An error is only logged.
+async fn find_id(platform: &Postgres, email: Option<&EmailAddress>) -> Option<String> {
+    match find_credentials(platform, email).await {
+        Ok(credentials) => credentials.map(|credentials| credentials.id.to_string()),
+        Err(error) => {
+            tracing::error!(error = error.chain(), "reading the account of an attempt over the limit failed");
+            None
+        }
+    }
+}
+
+/// Records an attempt over a limit. An error is only logged, because the attempt is refused in any case.
+async fn record_excess(platform: &Postgres, actor: Actor<'_>, action: &str, excess: Excess) {
+    let details = json!({ "limit": excess.limit, "retry_after_seconds": excess.retry_after_seconds });
+    let entry = AuditEntry::done(actor, action, None, details).refused();
+    let inserted = async { audit::store::insert(&platform.get().await?, &entry).await }.await;
+    if let Err(error) = inserted {
+        tracing::error!(error = error.chain(), "recording an attempt over the limit in the audit log failed");
+    }
 }

@@ -1,7 +1,14 @@
-//! The limit of password attempts, per account and per source address, counted in Redis.
+//! The limits of password attempts, counted in Redis.
+//!
+//! The tight limit is per account and address together, so that bad passwords from elsewhere lock nobody out. The ceilings per
+//! address and per account stop guesses that are spread over accounts or over addresses. An attempt over one limit does not
+//! count against the next, so that one address alone cannot reach the ceiling of an account. That ceiling does not apply to an
+//! address from which the account has signed in before: otherwise many addresses together could still lock its owner out.
 //!
 //! While Redis is unavailable, signing in and changing a password fail with 503, because unlimited guessing would be worse.
 //! Super-admins who are signed in can continue to work: verifying their tokens does not need Redis.
+
+use std::net::{IpAddr, Ipv6Addr};
 
 use redis::Script;
 use sha2::{Digest, Sha256};
@@ -11,67 +18,163 @@ use crate::{
     error::{Error, Result},
 };
 
-/// Attempts per window on one account. A successful attempt resets the count.
-const MAX_ATTEMPTS_PER_ACCOUNT: i64 = 10;
+/// Attempts per window on one account from one address. A successful attempt resets the count.
+const MAX_ATTEMPTS_PER_ACCOUNT_AND_ADDRESS: i64 = 10;
 /// Attempts per window from one address. It is higher because the super-admins of one office share an address.
 const MAX_ATTEMPTS_PER_ADDRESS: i64 = 100;
+/// Attempts per window on one account, from all addresses without an earlier success.
+const MAX_ATTEMPTS_PER_ACCOUNT: i64 = 100;
 /// A window starts with its first attempt.
 const WINDOW_SECONDS: i64 = 15 * 60;
+/// How long an address stays known after the last success.
+const KNOWN_SECONDS: i64 = 30 * 24 * 60 * 60;
 
-/// Counts one attempt for every key. Returns the longest wait in seconds of the keys that are over their limit, or 0.
+/// Counts an attempt until a limit is exceeded. Returns the number of that limit, the attempts over it, and the seconds until the
+/// window ends; or zeros. `KEYS` are a counter per limit, in order, and the mark of a known address, which lifts the last limit.
 const COUNT_ATTEMPT: &str = r"
-local wait = 0
-for i, key in ipairs(KEYS) do
-    local count = redis.call('INCR', key)
-    local left = redis.call('TTL', key)
+for limit = 1, 3 do
+    if limit == 3 and redis.call('EXISTS', KEYS[4]) == 1 then
+        break
+    end
+    local count = redis.call('INCR', KEYS[limit])
+    local left = redis.call('TTL', KEYS[limit])
     if left < 0 then
-        redis.call('EXPIRE', key, ARGV[1])
+        redis.call('EXPIRE', KEYS[limit], ARGV[1])
         left = tonumber(ARGV[1])
     end
-    if count > tonumber(ARGV[1 + i]) and left > wait then
-        wait = left
+    local over = count - tonumber(ARGV[1 + limit])
+    if over > 0 then
+        return {limit, over, left}
     end
 end
-return wait
+return {0, 0, 0}
 ";
+
+/// Resets the count of `KEYS[1]`, and marks the address as known.
+const RECORD_SUCCESS: &str = r"
+redis.call('DEL', KEYS[1])
+redis.call('SET', KEYS[2], '1', 'EX', ARGV[1])
+";
+
+/// An attempt on an account, which is an e-mail address or an id.
+#[derive(Debug, Clone, Copy)]
+pub struct Attempt<'a> {
+    pub account: &'a str,
+    /// The address that the request came from.
+    pub address: Option<&'a str>,
+}
+
+/// An attempt that exceeds a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Excess {
+    pub limit: &'static str,
+    pub retry_after_seconds: u64,
+    /// Whether it is the first one in the window of the limit. Only this one is audited, so that a flood of attempts does not fill
+    /// the audit log.
+    pub is_first: bool,
+}
+
+impl From<Excess> for Error {
+    fn from(excess: Excess) -> Self {
+        Self::TooManyRequests { retry_after_seconds: excess.retry_after_seconds }
+    }
+}
 
 pub struct SignInRateLimiter {
     redis: Redis,
     count_attempt: Script,
-    reset: Script,
+    record_success: Script,
 }
 
 impl SignInRateLimiter {
     pub fn new(redis: Redis) -> Self {
-        Self {
-            redis,
-            count_attempt: Script::new(COUNT_ATTEMPT),
-            reset: Script::new("return redis.call('DEL', KEYS[1])"),
-        }
+        Self { redis, count_attempt: Script::new(COUNT_ATTEMPT), record_success: Script::new(RECORD_SUCCESS) }
     }
 
-    /// Counts an attempt on `account`, an e-mail address or an id. [`Error::TooManyRequests`] if a limit is exceeded,
-    /// [`Error::Unavailable`] if Redis cannot be reached.
-    pub async fn check(&self, account: &str, address: Option<&str>) -> Result<()> {
-        let mut call = self.count_attempt.key(account_key(account));
-        call.key(format!("login:address:{}", address.unwrap_or("unknown")));
-        call.arg(WINDOW_SECONDS).arg(MAX_ATTEMPTS_PER_ACCOUNT).arg(MAX_ATTEMPTS_PER_ADDRESS);
-        match u64::try_from(self.redis.run::<i64>(&call).await?) {
-            Ok(0) | Err(_) => Ok(()),
-            Ok(retry_after_seconds) => Err(Error::TooManyRequests { retry_after_seconds }),
-        }
+    /// Counts an attempt, and returns the limit that it exceeds. [`Error::Unavailable`] if Redis cannot be reached.
+    pub async fn count(&self, attempt: Attempt<'_>) -> Result<Option<Excess>> {
+        let Keys { address, account_and_address, account, known } = attempt.keys();
+        let mut call = self.count_attempt.key(address);
+        call.key(account_and_address).key(account).key(known);
+        call.arg(WINDOW_SECONDS)
+            .arg(MAX_ATTEMPTS_PER_ADDRESS)
+            .arg(MAX_ATTEMPTS_PER_ACCOUNT_AND_ADDRESS)
+            .arg(MAX_ATTEMPTS_PER_ACCOUNT);
+        let (limit, over, left): (i64, i64, u64) = self.redis.run(&call).await?;
+        let limit = match limit {
+            1 => "address",
+            2 => "account_and_address",
+            3 => "account",
+            _ => return Ok(None),
+        };
+        Ok(Some(Excess { limit, retry_after_seconds: left.max(1), is_first: over == 1 }))
     }
 
-    /// Resets the count of an account after a successful attempt. A failure is only logged.
-    pub async fn reset(&self, account: &str) {
-        if let Err(error) = self.redis.run::<i64>(&self.reset.key(account_key(account))).await {
-            tracing::warn!(error = %error.chain(), "resetting the count of sign-in attempts failed");
+    /// Resets the count of the account and address. A failure is only logged.
+    pub async fn record_success(&self, attempt: Attempt<'_>) {
+        let Keys { account_and_address, known, .. } = attempt.keys();
+        let mut call = self.record_success.key(account_and_address);
+        call.key(known).arg(KNOWN_SECONDS);
+        if let Err(error) = self.redis.run::<()>(&call).await {
+            tracing::warn!(error = %error.chain(), "recording a successful attempt to sign in failed");
         }
     }
 }
 
-/// The Redis key of an account. It contains a digest, because the e-mail field may contain a mistyped password.
-fn account_key(account: &str) -> String {
-    let digest = Sha256::digest(account.trim().to_lowercase().as_bytes());
-    digest.iter().take(16).fold("login:account:".to_owned(), |key, byte| format!("{key}{byte:02x}"))
+/// Keys in Redis.
+struct Keys {
+    address: String,
+    account_and_address: String,
+    account: String,
+    known: String,
+}
+
+impl Attempt<'_> {
+    fn keys(&self) -> Keys {
+        let (account, address) = (digest(self.account), network(self.address));
+        Keys {
+            account_and_address: format!("login:account:{account}:{address}"),
+            account: format!("login:account:{account}"),
+            known: format!("login:known:{account}:{address}"),
+            address: format!("login:address:{address}"),
+        }
+    }
+}
+
+/// Keys contain a digest of the account, because the e-mail field may contain a mistyped password.
+fn digest(account: &str) -> String {
+    let digest = Sha256::digest(account.as_bytes());
+    digest.iter().take(16).fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+}
+
+/// The address, or for IPv6 the network of 64 bits, because a subscriber gets at least that many addresses.
+fn network(address: Option<&str>) -> String {
+    let Some(address) = address else { return "unknown".to_owned() };
+    match address.parse::<IpAddr>().map(|address| address.to_canonical()) {
+        Ok(IpAddr::V6(address)) => {
+            let [a, b, c, d, ..] = address.segments();
+            format!("{}/64", Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+        }
+        Ok(IpAddr::V4(address)) => address.to_string(),
+        Err(_) => address.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_counted_by_the_network_of_one_subscriber() {
+        for (address, counted) in [
+            ("203.0.113.7", "203.0.113.7"),
+            ("::ffff:203.0.113.7", "203.0.113.7"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+            ("2001:db8:1:2::", "2001:db8:1:2::/64"),
+            ("fe80::1%eth0", "fe80::1%eth0"),
+        ] {
+            assert_eq!(network(Some(address)), counted);
+        }
+        assert_eq!(network(None), "unknown");
+    }
 }

@@ -18,6 +18,7 @@ sql::columns! {
         status: "disabled_at IS NOT NULL" via |is_disabled| {
             Ok(if is_disabled { SuperAdminStatus::Disabled } else { SuperAdminStatus::Active })
         },
+        must_change_password: "must_change_password",
         subject: "subject",
         created_at: "created_at",
         updated_at: "updated_at",
@@ -56,7 +57,7 @@ pub async fn list(
     conditions.query(client, &statement, AccountColumns::read).await
 }
 
-/// A super-admin to insert. Exactly one of `password_hash` and `subject` is `Some`.
+/// A super-admin to insert. Exactly one of `password_hash` and `subject` is `Some`. The password is temporary.
 #[derive(Debug, Clone)]
 pub struct NewSuperAdmin<'a> {
     pub email: &'a EmailAddress,
@@ -72,7 +73,9 @@ pub struct NewSuperAdmin<'a> {
 pub async fn insert(transaction: &Transaction<'_>, new: &NewSuperAdmin<'_>) -> Result<SuperAdmin> {
     let statement = transaction
         .prepare_cached(sql::text!(
-            "INSERT INTO super_admins (id, email, role, password_hash, subject) VALUES ($1, $2, $3, $4, $5) RETURNING ",
+            "INSERT INTO super_admins (id, email, role, password_hash, must_change_password, subject)
+             VALUES ($1, $2, $3, $4::text, $4::text IS NOT NULL, $5)
+             RETURNING ",
             AccountColumns::LIST
         ))
         .await?;
@@ -105,6 +108,17 @@ pub async fn find_for_update(transaction: &Transaction<'_>, id: SuperAdminId) ->
     row.map_or(Err(Error::NotFound { what: "super-admin" }), |row| AccountColumns::read(&row))
 }
 
+/// The super-admin with this e-mail address, locked until the transaction ends.
+pub async fn find_by_email_for_update(
+    transaction: &Transaction<'_>,
+    email: &EmailAddress,
+) -> Result<Option<SuperAdmin>> {
+    let statement = transaction
+        .prepare_cached(sql::text!("SELECT ", AccountColumns::LIST, " FROM super_admins WHERE email = $1 FOR UPDATE"))
+        .await?;
+    transaction.query_opt(&statement, &[email]).await?.map(|row| AccountColumns::read(&row)).transpose()
+}
+
 /// The owners who are not disabled. Other callers of this function wait until the transaction ends, so that two transactions
 /// cannot remove the last two owners at the same time.
 pub async fn lock_owners(transaction: &Transaction<'_>) -> Result<Vec<SuperAdminId>> {
@@ -116,7 +130,8 @@ pub async fn lock_owners(transaction: &Transaction<'_>) -> Result<Vec<SuperAdmin
     rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
-/// Updates role and status. Disabling a super-admin ends every session; enabling the super-admin later restores none.
+/// Updates role and status. Disabling a super-admin ends every session; enabling the super-admin later restores none. Enabling
+/// also ends sessions, because the identity provider may have issued tokens in the meantime.
 pub async fn update(
     transaction: &Transaction<'_>,
     id: SuperAdminId,
@@ -128,6 +143,7 @@ pub async fn update(
             "UPDATE super_admins
              SET role = $2, disabled_at = CASE WHEN $3 THEN coalesce(disabled_at, now()) END,
                  session_epoch = session_epoch + CASE WHEN $3 AND disabled_at IS NULL THEN 1 ELSE 0 END,
+                 sessions_ended_at = CASE WHEN $3 = (disabled_at IS NULL) THEN now() ELSE sessions_ended_at END,
                  updated_at = greatest(now(), updated_at), revision = revision + 1
              WHERE id = $1
              RETURNING ",
@@ -138,16 +154,41 @@ pub async fn update(
     AccountColumns::read(&transaction.query_one(&statement, &[&id, &role, &is_disabled]).await?)
 }
 
-/// Sets the password and ends every session. Returns the epoch of new sessions.
-pub async fn set_password(transaction: &Transaction<'_>, id: SuperAdminId, password_hash: &str) -> Result<i32> {
+/// Sets the password of a super-admin and ends every session, unless sessions have ended since `session_epoch`. Returns the epoch
+/// of new sessions.
+pub async fn set_own_password(
+    transaction: &Transaction<'_>,
+    id: SuperAdminId,
+    password_hash: &str,
+    session_epoch: i32,
+) -> Result<Option<i32>> {
     let statement = transaction
         .prepare_cached(
             "UPDATE super_admins
-             SET password_hash = $2, session_epoch = session_epoch + 1,
+             SET password_hash = $2, must_change_password = false, session_epoch = session_epoch + 1,
                  updated_at = greatest(now(), updated_at), revision = revision + 1
-             WHERE id = $1
+             WHERE id = $1 AND session_epoch = $3
              RETURNING session_epoch",
         )
         .await?;
-    Ok(transaction.query_one(&statement, &[&id, &password_hash]).await?.try_get(0)?)
+    let row = transaction.query_opt(&statement, &[&id, &password_hash, &session_epoch]).await?;
+    Ok(row.map(|row| row.try_get(0)).transpose()?)
+}
+
+/// Sets a temporary password, which the super-admin must replace, and ends every session.
+pub async fn set_temporary_password(
+    transaction: &Transaction<'_>,
+    id: SuperAdminId,
+    password_hash: &str,
+) -> Result<()> {
+    let statement = transaction
+        .prepare_cached(
+            "UPDATE super_admins
+             SET password_hash = $2, must_change_password = true, session_epoch = session_epoch + 1,
+                 updated_at = greatest(now(), updated_at), revision = revision + 1
+             WHERE id = $1",
+        )
+        .await?;
+    transaction.execute(&statement, &[&id, &password_hash]).await?;
+    Ok(())
 }

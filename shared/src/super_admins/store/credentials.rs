@@ -13,6 +13,7 @@ pub struct StoredCredentials {
     pub id: SuperAdminId,
     /// Argon2id in the PHC string format.
     pub password_hash: String,
+    pub must_change_password: bool,
     /// The epoch of new sessions.
     pub session_epoch: i32,
 }
@@ -21,22 +22,23 @@ sql::columns! {
     CredentialsColumns -> StoredCredentials {
         id: "id",
         password_hash: "password_hash",
+        must_change_password: "must_change_password",
         session_epoch: "session_epoch",
     }
 }
 
-/// The credentials of the active super-admin with this e-mail address, regardless of case. `None` also for a super-admin
-/// who signs in at the identity provider.
-pub async fn find_credentials(client: &impl GenericClient, email: &str) -> Result<Option<StoredCredentials>> {
+/// The credentials of the active super-admin with this e-mail address. `None` also for a super-admin who signs in at the
+/// identity provider.
+pub async fn find_credentials(client: &impl GenericClient, email: &EmailAddress) -> Result<Option<StoredCredentials>> {
     let statement = client
         .prepare_cached(sql::text!(
             "SELECT ",
             CredentialsColumns::LIST,
             " FROM super_admins
-             WHERE lower(email) = lower($1) AND disabled_at IS NULL AND password_hash IS NOT NULL"
+             WHERE email = $1 AND disabled_at IS NULL AND password_hash IS NOT NULL"
         ))
         .await?;
-    client.query_opt(&statement, &[&email]).await?.map(|row| CredentialsColumns::read(&row)).transpose()
+    client.query_opt(&statement, &[email]).await?.map(|row| CredentialsColumns::read(&row)).transpose()
 }
 
 /// The credentials of an active super-admin. `None` also for one who signs in at the identity provider.
@@ -57,7 +59,7 @@ pub async fn exists(client: &impl GenericClient) -> Result<bool> {
     Ok(client.query_one("SELECT EXISTS (SELECT FROM super_admins)", &[]).await?.try_get(0)?)
 }
 
-/// Inserts an owner, unless a super-admin exists. Returns whether it did.
+/// Inserts an owner, unless a super-admin exists. The password is not temporary. Returns whether it did.
 pub async fn insert_first(client: &impl GenericClient, email: &EmailAddress, password_hash: &str) -> Result<bool> {
     let statement = client
         .prepare_cached(

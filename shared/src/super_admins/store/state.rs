@@ -1,6 +1,7 @@
 //! The current state of a super-admin, for authorization.
 
 use deadpool_postgres::GenericClient;
+use time::OffsetDateTime;
 use tokio_postgres::{Row, types::ToSql};
 use uuid::Uuid;
 
@@ -41,8 +42,11 @@ pub struct SuperAdminState {
     pub email: String,
     pub role: SuperAdminRole,
     pub is_disabled: bool,
+    pub must_change_password: bool,
     /// Sessions of another epoch have ended.
     pub session_epoch: i32,
+    /// Tokens of the identity provider from before have ended.
+    pub sessions_ended_at: Option<OffsetDateTime>,
 }
 
 sql::columns! {
@@ -51,7 +55,9 @@ sql::columns! {
         email: "email",
         role: "role",
         is_disabled: "disabled_at IS NOT NULL",
+        must_change_password: "must_change_password",
         session_epoch: "session_epoch",
+        sessions_ended_at: "sessions_ended_at",
     }
 }
 

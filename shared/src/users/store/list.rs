@@ -21,11 +21,21 @@ pub async fn list(
 ) -> Result<Vec<User>> {
     let limit = i64::try_from(limit.get() + 1).map_err(Error::internal)?;
     let pattern = filter.search.as_ref().map(SearchText::like_pattern);
+    let email_pattern = filter.search.as_ref().and_then(SearchText::email_pattern);
     let mut conditions = Conditions::after(vec![&limit]);
     if let Some(pattern) = &pattern {
         let number = conditions.number(pattern);
-        // The database lowers both sides, so that both follow the rules of its locale.
-        conditions.add(format!("search_text LIKE lower(${number})"));
+        // The database lowers both sides, so that both follow the rules of its locale. E-mail addresses follow those of Unicode,
+        // which differ for a few letters.
+        let in_lower_case = format!("search_text LIKE lower(${number})");
+        let condition = match &email_pattern {
+            None => in_lower_case,
+            Some(pattern) => {
+                let number = conditions.number(pattern);
+                format!("({in_lower_case} OR search_text LIKE ${number})")
+            }
+        };
+        conditions.add(condition);
     }
     if let Some(role) = &filter.role {
         let number = conditions.number(role);

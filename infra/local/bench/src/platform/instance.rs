@@ -174,5 +174,5 @@ impl BenchPlatform {
 
 fn sign(super_admin: SuperAdminId) -> Result<String> {
     let signer = TokenSigner::new(&SigningConfig::from_env()?, &TokenConfig::from_env()?)?;
-    Ok(signer.sign(super_admin, 0).map_err(|error| error.chain())?.access_token)
+    Ok(signer.sign(super_admin, 0, false).map_err(|error| error.chain())?.access_token)
 }

@@ -4,15 +4,14 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
-use shared::{
-    config::{FromEnv, TokenConfig},
-    types::SuperAdminRole,
-};
+use shared::config::{FromEnv, TokenConfig};
 use tests::{
     Api, World,
     api::{OPEN, Parts, all_routes, answer},
     tokens,
 };
+
+mod identity_provider;
 
 /// Routes that return a summary without a token, and everything with one.
 const SUMMARY_WITHOUT_TOKEN: [(&str, &str); 1] = [("GET", "/api/super-admin/health")];
@@ -137,102 +136,40 @@ async fn tokens_of_the_old_and_the_new_key_are_accepted_during_rotation() {
     );
 }
 
-mod identity_provider {
-    //! The platform's identity provider, played by an HTTP server that publishes keys.
-
-    use std::sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
+#[tokio::test]
+async fn a_token_with_a_critical_header_or_of_another_type_is_refused() {
+    let world = World::new().await;
+    let api = Api::of(&world).await;
+    let claims = tokens::claims(tokens::OWNER);
+    let status = async |change: fn(&mut Header)| {
+        let token = tokens::sign_with(&claims, change);
+        answer(api.anonymous(Method::GET, "/tenants").bearer_auth(token)).await.status
     };
+    assert_eq!(status(|_| {}).await, StatusCode::OK);
+    // RFC 7515, section 4.1.11: a verifier refuses extensions that it does not know.
+    assert_eq!(status(|header| header.crit = Some(vec!["exp".to_owned()])).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(status(|header| header.crit = Some(vec![])).await, StatusCode::UNAUTHORIZED);
+    for other in ["impersonation+jwt", "logout+jwt", "dpop+jwt", "JOSE"] {
+        let token = tokens::sign_with(&claims, |header| header.typ = Some(other.to_owned()));
+        let refused = answer(api.anonymous(Method::GET, "/tenants").bearer_auth(token)).await;
+        assert_eq!(refused.status, StatusCode::UNAUTHORIZED, "{other}");
+    }
+}
 
-    use aws_lc_rs::{
-        encoding::AsDer,
-        rsa::{KeySize, PrivateDecryptingKey},
-        signature::{KeyPair, RsaKeyPair},
-    };
-    use axum::{Json, Router, routing::get};
-    use shared::config::OidcConfig;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn tokens_are_checked_by_issuer_audience_key_and_role_and_keys_are_fetched_once() {
-        let der = PrivateDecryptingKey::generate(KeySize::Rsa2048).unwrap();
-        let der: Vec<u8> = AsDer::as_der(&der).unwrap().as_ref().to_vec();
-        let pair = RsaKeyPair::from_pkcs8(&der).unwrap();
-        let public = pair.public_key();
-        let keys = json!({"keys": [
-            {"kty": "oct", "kid": "secret", "k": "c2VjcmV0"},
-            {"kty": "RSA", "use": "sig", "kid": "idp-1", "alg": "RS256",
-             "n": URL_SAFE_NO_PAD.encode(public.modulus().big_endian_without_leading_zero()),
-             "e": URL_SAFE_NO_PAD.encode(public.exponent().big_endian_without_leading_zero())},
-        ]});
-        let fetched = Arc::new(AtomicUsize::new(0));
-        let counter = Arc::clone(&fetched);
-        let provider = Api::serve(Router::new().route(
-            "/keys",
-            get(move || {
-                counter.fetch_add(1, Ordering::SeqCst);
-                let keys = keys.clone();
-                async move { Json(keys) }
-            }),
-        ))
-        .await;
-        let world = World::new().await;
-        let mut parts = Parts::of(&world);
-        parts.tokens.oidc = Some(OidcConfig {
-            issuer: "https://idp.example".to_owned(),
-            audience: "landlord".to_owned(),
-            jwks_url: provider.base.replace("/api/super-admin", "/keys"),
-            role_claim: "groups".to_owned(),
-            default_role: SuperAdminRole::Viewer,
-        });
-        let api = Api::with(&parts).await;
-        let token = |change: fn(&mut serde_json::Value)| {
-            let mut claims = tokens::claims("idp|42");
-            claims["iss"] = json!("https://idp.example");
-            claims["aud"] = json!(["landlord", "other"]);
-            claims["groups"] = json!(["staff", "super_admin"]);
-            claims.as_object_mut().unwrap().remove("role");
-            change(&mut claims);
-            let mut header = Header::new(Algorithm::RS256);
-            header.kid = Some("idp-1".to_owned());
-            // The encoder needs PKCS#1, which is the last element of PKCS#8.
-            let start = der.windows(4).skip(1).position(|window| window[..2] == [0x30, 0x82]).unwrap() + 1;
-            encode(&header, &claims, &EncodingKey::from_rsa_der(&der[start..])).unwrap()
-        };
-        let status =
-            async |token: String| answer(api.anonymous(Method::GET, "/tenants").bearer_auth(token)).await.status;
-        for _ in 0..3 {
-            assert_eq!(status(token(|_| {})).await, StatusCode::OK);
+#[tokio::test]
+async fn every_response_requires_https_from_then_on() {
+    let world = World::new().await;
+    let parts = Parts::of(&world);
+    let api = Api::with(&parts).await;
+    let mut paths: Vec<_> = all_routes(&parts);
+    paths.push((Method::GET, "/api/super-admin/nothing".to_owned()));
+    paths.push((Method::DELETE, "/api/super-admin/tenants".to_owned()));
+    for (method, path) in paths {
+        let path = path.replace("{id}", tokens::UNKNOWN);
+        for token in ["", api.token.as_str()] {
+            let answer = answer(api.anonymous_root(method.clone(), &path).bearer_auth(token)).await;
+            let policy = answer.header("strict-transport-security");
+            assert_eq!(policy, "max-age=63072000", "{method} {path}: {}", answer.status);
         }
-        assert_eq!(fetched.load(Ordering::SeqCst), 1);
-        // A single tenant is read together with the caller's state.
-        let one = format!("/tenants/{}", api.create_tenant("kopi-kenangan").await["id"].as_str().unwrap());
-        let read = async |token: String| answer(api.anonymous(Method::GET, &one).bearer_auth(token)).await.status;
-        assert_eq!(read(token(|_| {})).await, StatusCode::OK);
-        assert_eq!(status(token(|claims| claims["groups"] = json!(["staff"]))).await, StatusCode::FORBIDDEN);
-        assert_eq!(status(token(|claims| claims["aud"] = json!("other"))).await, StatusCode::UNAUTHORIZED);
-        assert_eq!(status(token(|claims| claims["iss"] = json!("landlord"))).await, StatusCode::UNAUTHORIZED);
-        assert_eq!(status(tokens::good()).await, StatusCode::OK);
-        // The role comes from the platform database, else from the token, else from the configuration.
-        let write = async |token: String| {
-            let request = api.anonymous(Method::POST, "/tenants").bearer_auth(token).body("{}");
-            answer(request.header("content-type", "application/json")).await.status
-        };
-        assert_eq!(write(token(|_| {})).await, StatusCode::FORBIDDEN);
-        let with_roles = |claims: &mut serde_json::Value| {
-            claims["groups"] = json!(["super_admin", "super_admin:viewer", "super_admin:operator"]);
-        };
-        assert_eq!(write(token(with_roles)).await, StatusCode::UNPROCESSABLE_ENTITY);
-        let account = json!({"email": "ada@landlord.example", "role": "viewer", "subject": "idp|42"});
-        let account = api.post("/admins", &account).await;
-        assert_eq!(account.status, StatusCode::CREATED, "{}", account.text);
-        assert_eq!(write(token(with_roles)).await, StatusCode::FORBIDDEN);
-        assert_eq!(read(token(with_roles)).await, StatusCode::OK);
-        let path = format!("/admins/{}", account.json["id"].as_str().unwrap());
-        assert_eq!(api.patch(&path, &json!({"status": "disabled"})).await.status, StatusCode::OK);
-        assert_eq!(status(token(|_| {})).await, StatusCode::UNAUTHORIZED);
-        assert_eq!(read(token(|_| {})).await, StatusCode::UNAUTHORIZED);
     }
 }

@@ -1,0 +1,69 @@
+//! The audit entry of a read of users, whose data are personal.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+use tokio::time::timeout;
+
+use crate::{
+    audit::{self, AuditEntry},
+    clients::postgres::{Postgres, Session},
+    error::{Error, Result},
+    types::{Actor, TenantId},
+    users::UserFilter,
+};
+
+/// How long a response waits for its entry.
+const TIME_LIMIT: Duration = Duration::from_millis(500);
+
+/// A page of users that was read.
+#[derive(Debug)]
+pub struct UsersRead<'a> {
+    pub actor: Actor<'a>,
+    pub tenant_id: TenantId,
+    pub filter: &'a UserFilter,
+    pub rows: usize,
+}
+
+/// Writes the entry, after the page was read and before it is sent.
+///
+/// Where that fails or takes too long, the page is sent nevertheless: reading is what support needs while something is broken,
+/// and an entry guards nothing that was not authorized before. The log then contains the entry, so that the read is on record.
+///
+/// The entry states whether the list was searched but not for what, because that is usually a name or an e-mail address, and
+/// the audit log keeps everything.
+pub async fn record_read(platform: &Postgres, read: &UsersRead<'_>) {
+    let details = json!({ "rows": read.rows, "filter": filter(read.filter) });
+    let entry = AuditEntry::done(read.actor, "user.list", read.tenant_id, details);
+    let error = match timeout(TIME_LIMIT, insert(platform, &entry)).await {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => error.chain(),
+        Err(elapsed) => elapsed.to_string(),
+    };
+    tracing::error!(
+        error,
+        audit.actor = entry.actor.id,
+        audit.action = entry.action,
+        audit.details = %entry.details,
+        tenant.id = %read.tenant_id,
+        "a read of users could not be recorded in the audit log"
+    );
+}
+
+async fn insert(platform: &Postgres, entry: &AuditEntry<'_>) -> Result<(), Error> {
+    // If the time is over, the session ends with this future. In its pool it would delay another request.
+    let session = Session::of(platform.get().await?);
+    audit::store::insert(&*session, entry).await?;
+    session.give_back();
+    Ok(())
+}
+
+fn filter(filter: &UserFilter) -> Value {
+    let fields = [
+        ("search", filter.search.as_ref().map(|_| json!(true))),
+        ("role", filter.role.map(|role| json!(role))),
+        ("status", filter.status.map(|status| json!(status))),
+        ("is_online", filter.is_online.map(|is_online| json!(is_online))),
+    ];
+    fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect::<Map<_, _>>().into()
+}
