@@ -33,6 +33,12 @@ impl TenantLocation {
                 self.schema_version
             )));
         }
+        self.require_placed()
+    }
+
+    /// The cluster and the name of the database, whatever the tenant's status. Fails with [`Error::Conflict`] if the tenant is
+    /// not placed.
+    pub fn require_placed(&self) -> Result<(&str, &str)> {
         let cluster = self.postgres_cluster.as_deref();
         cluster
             .map(|cluster| (cluster, &*self.database))

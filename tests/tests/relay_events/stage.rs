@@ -107,11 +107,11 @@ impl RelayStage {
     }
 
     pub(crate) fn relay_to(&self, kafka: KafkaConfig) -> App {
-        app(self.world.api_pool(), kafka, self.world.provision_queue_url.clone())
+        app(&self.world, self.world.api_pool(), kafka, self.world.provision_queue_url.clone())
     }
 
     pub(crate) fn relay_with_queue(&self, queue_url: &str) -> App {
-        app(self.world.api_pool(), self.kafka.clone(), queue_url.to_owned())
+        app(&self.world, self.world.api_pool(), self.kafka.clone(), queue_url.to_owned())
     }
 
     /// A relay that connects to PostgreSQL, at `server`, through a proxy.
@@ -119,7 +119,7 @@ impl RelayStage {
         let mut config = self.world.api();
         config.url = SecretString::from(config.url.expose_secret().replace(server, &proxy.address));
         let platform = Postgres::connect(&config).unwrap();
-        app(platform, self.kafka.clone(), self.world.provision_queue_url.clone())
+        app(&self.world, platform, self.kafka.clone(), self.world.provision_queue_url.clone())
     }
 
     pub(crate) fn stopping_relay(&self) -> (App, StopPoint) {
@@ -298,9 +298,9 @@ impl ForeignTransaction {
     }
 }
 
-fn app(platform: Postgres, kafka: KafkaConfig, queue_url: String) -> App {
+fn app(world: &World, platform: Postgres, kafka: KafkaConfig, queue_url: String) -> App {
     let provisioning = ProvisioningConfig { function_timeout: Duration::from_mins(1), max_attempts: 5 };
-    App::new(platform, kafka, Sqs::new(), deny_list(), queue_url, provisioning)
+    App::new(platform, world.tenant_databases(), kafka, Sqs::new(), deny_list(), queue_url, provisioning)
 }
 
 async fn delete_old_topics(kafka: &KafkaConfig) {
