@@ -41,23 +41,30 @@ pub(crate) async fn settle_due(app: &App, deadline: Deadline, report: &mut Relay
     }
 }
 
-/// Settles the changes of one tenant, in their order. Stops at the first one that fails, because the others would probably
-/// fail as well. Returns how many were settled, and how many were not.
+/// Settles the changes of one tenant, in their order. Stops when the tenant's database is unavailable. Returns how many were
+/// settled, and how many were not.
 async fn settle_of_tenant(app: &App, changes: Vec<DueChange>, until: Instant) -> (usize, usize) {
-    let count = changes.len();
-    for (settled, change) in changes.iter().enumerate() {
+    let mut settled = 0;
+    for change in &changes {
         if Instant::now() >= until {
-            return (settled, count - settled);
+            break;
         }
         let (id, tenant_id) = (change.id(), change.tenant_id());
-        if let Err(error) = settle(app, change).await {
-            let error = error.chain();
-            tracing::warn!(change.id = %id, tenant.id = %tenant_id, error, "a change could not be settled and is retried");
-            return (settled, count - settled);
+        match settle(app, change).await {
+            Ok(()) => {
+                settled += 1;
+                tracing::warn!(change.id = %id, tenant.id = %tenant_id, "settled a change that its request had left open");
+            }
+            Err(error) => {
+                let cause = error.chain();
+                tracing::warn!(change.id = %id, tenant.id = %tenant_id, error = cause, "a change is not settled yet");
+                if error.is_transient() {
+                    break;
+                }
+            }
         }
-        tracing::warn!(change.id = %id, tenant.id = %tenant_id, "settled a change that its request had left open");
     }
-    (count, 0)
+    (settled, changes.len() - settled)
 }
 
 async fn settle(app: &App, change: &DueChange) -> Result<()> {

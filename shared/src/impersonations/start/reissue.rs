@@ -38,12 +38,11 @@ async fn sign(
     let impersonation = store::find(&platform, id).await?;
     if !impersonation.live {
         let state = match impersonation.end_reason {
-            Some(reason) => format!("is no longer live ({})", reason.as_str()),
-            None => "has not begun".to_owned(),
+            Some(reason) => format!("is no longer live ({}); use a new key to start another", reason.as_str()),
+            // Its request is still running, or the relay will settle it.
+            None => "has not begun yet; repeat the request in a minute".to_owned(),
         };
-        return Err(Error::Conflict(format!(
-            "Impersonation {id}, which this Idempotency-Key requested, {state}; use a new key to start another"
-        )));
+        return Err(Error::Conflict(format!("Impersonation {id}, which this Idempotency-Key requested, {state}")));
     }
     let token = signer.sign(&impersonation)?;
     let mut details = command.details();
