@@ -50,10 +50,8 @@ async fn commit(
     command.if_match.check(before.revision, "impersonation")?;
     let Some(ended) = revocations::end_one(&transaction, command.id, command.actor).await? else { return Ok(None) };
     // One that had not begun may not have its record yet. The settlement of its start records the end.
-    let to_record = match ended.had_begun {
-        true => Some(tenant_changes::store::insert_end(&transaction, ended.id).await?),
-        false => None,
-    };
+    let to_record =
+        if ended.had_begun { Some(tenant_changes::store::insert_end(&transaction, ended.id).await?) } else { None };
     transaction.commit().await?;
     Ok(Some((ended, to_record)))
 }

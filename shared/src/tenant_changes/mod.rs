@@ -97,7 +97,7 @@ pub struct ImpersonationEnd {
 /// What the relay settles.
 #[derive(Debug, Clone)]
 pub enum DueChange {
-    Change(OpenChange),
+    Change(Box<OpenChange>),
     End(ImpersonationEnd),
 }
 

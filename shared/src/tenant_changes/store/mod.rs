@@ -203,7 +203,7 @@ pub async fn lease_due(client: &impl GenericClient, limit: i64) -> Result<Vec<Du
 
 fn read_due(row: &Row) -> Result<DueChange> {
     Ok(match ChangeColumns::read_optional_at(row, 0)? {
-        Some(change) => DueChange::Change(change.into()),
+        Some(change) => DueChange::Change(Box::new(change.into())),
         None => DueChange::End(EndColumns::read_at(row, ChangeColumns::COUNT)?),
     })
 }
