@@ -28,8 +28,9 @@
 //! | `revocations` | noun | `audit`, `events` |
 //! | `super_admins` | noun | `audit`, `events`, `revocations` |
 //! | `tenants` | noun | `audit`, `events`, `operations`, `revocations`, `super_admins` |
-//! | `users` | noun | `audit`, `events`, `revocations`, `super_admins`, `tenants` |
-//! | `impersonations` | noun | `audit`, `events`, `revocations`, `super_admins`, `tenants`, `users` |
+//! | `tenant_changes` | noun | `audit`, `events`, `revocations`, `tenants` |
+//! | `users` | noun | `audit`, `revocations`, `super_admins`, `tenant_changes`, `tenants` |
+//! | `impersonations` | noun | `audit`, `events`, `revocations`, `super_admins`, `tenant_changes`, `tenants`, `users` |
 //! | `usage` | noun | `events`, `super_admins`, `tenants` |
 //! | `health` | noun | `events`, `operations`, `tenants`, `usage` |
 //! | `provisioning` | noun | `audit`, `events`, `operations`, `tenants`, `users` |
@@ -76,6 +77,7 @@ pub mod revocations;
 pub mod sql;
 pub mod super_admins;
 pub mod telemetry;
+pub mod tenant_changes;
 pub mod tenants;
 #[cfg(feature = "redis")]
 pub mod usage;

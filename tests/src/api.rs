@@ -9,8 +9,8 @@ use shared::{
     auth::{TokenSigner, TokenVerifier},
     clients::{postgres::Postgres, redis::Redis, tenant_databases::TenantDatabases},
     config::{
-        Clusters, DefaultLimits, FromEnv, IdempotencyConfig, ImpersonationSigningConfig, QueueConfig, RedisConfig,
-        SigningConfig, TokenConfig,
+        DefaultLimits, FromEnv, IdempotencyConfig, ImpersonationSigningConfig, QueueConfig, RedisConfig, SigningConfig,
+        TokenConfig,
     },
     events::dispatch::Dispatcher,
     health::checks::HealthTargets,
@@ -80,7 +80,7 @@ impl Parts {
     pub fn of(world: &World) -> Self {
         Self {
             platform: world.api_pool(),
-            databases: TenantDatabases::connect(&Clusters::single(world.api().url), &world.api()).unwrap(),
+            databases: world.tenant_databases(),
             redis: RedisConfig::from_env().unwrap(),
             tokens: TokenConfig::from_env().unwrap(),
             impersonation: ImpersonationSigningConfig::from_env().unwrap(),
@@ -220,7 +220,12 @@ impl Api {
         let address = listener.local_addr().unwrap();
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(async move { axum::serve(listener, service).await });
-        Self { base: format!("http://{address}/api/super-admin"), token: tokens::good(), client: Client::new() }
+        Self::at(format!("http://{address}/api/super-admin"))
+    }
+
+    /// The API that another process serves.
+    pub fn at(base: String) -> Self {
+        Self { base, token: tokens::good(), client: Client::new() }
     }
 
     /// A request with the bearer token.

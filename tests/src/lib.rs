@@ -24,6 +24,7 @@ pub mod stack;
 pub mod template;
 pub mod tenant;
 pub mod tokens;
+pub mod topic;
 
 use std::time::Duration;
 

@@ -9,6 +9,7 @@ use shared::{
     clients::{
         postgres::{Postgres, connect_once},
         redis::Redis,
+        tenant_databases::TenantDatabases,
     },
     config::{Clusters, FromEnv, HealthConfig, MongoConfig, PostgresConfig, QueueConfig, RedisConfig},
     health::checks::HealthTargets,
@@ -66,6 +67,11 @@ impl World {
     /// A pool with the privileges of the HTTP functions.
     pub fn api_pool(&self) -> Postgres {
         Postgres::connect(&self.api()).unwrap()
+    }
+
+    /// The databases of tenants, with the privileges of the HTTP functions.
+    pub fn tenant_databases(&self) -> TenantDatabases {
+        TenantDatabases::connect(&Clusters::single(self.api().url), &self.api()).unwrap()
     }
 
     /// The targets of the health probes: this world's database and queues, and the servers of the environment. No services and

@@ -13,8 +13,9 @@ use shared::http::document;
 use tests::{
     Api, World,
     api::{Parts, answer, routes},
-    is_set,
+    examples, is_set,
     recorded::add_examples,
+    tokens,
 };
 
 fn file() -> PathBuf {

@@ -97,7 +97,7 @@ async fn create_user(
         full_name: &body.full_name,
         role: body.role,
         password: &body.password,
-        request: request.mark(),
+        request: request.identity(),
     };
     command.check_password()?;
     let platform = app.auth.platform.get().await?;
@@ -107,12 +107,8 @@ async fn create_user(
     let prepared = create::prepare(platform, &command).await?;
     let response = request
         .run_in_session(app.auth.platform.get().await?, async |session| {
-            create::create(session, &app.databases, &command, &prepared, async |transaction, user| {
-                let response = created(user).to_replayable()?;
-                request.complete(transaction, &response).await?;
-                Ok(response)
-            })
-            .await
+            let respond = |user: &User| request.stored(&created(user).to_replayable()?);
+            create::create(session, &app.databases, &command, &prepared, respond).await
         })
         .await?;
     if let IdempotentResponse::First(..) = &response {

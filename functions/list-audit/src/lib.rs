@@ -16,7 +16,8 @@ pub fn routes(auth: AuthContext) -> Routes {
 /// Read the audit log
 ///
 /// A change in a tenant's own database has two entries: the intent, written before the change, and the outcome, which refers
-/// to the intent. An intent without an outcome means that the change was interrupted.
+/// to the intent. An intent without an outcome means that the change is running, or was
+/// interrupted and is not settled yet.
 #[utoipa::path(
     get,
     path = "/api/super-admin/audit",

@@ -5,11 +5,12 @@
 //!
 //! 1. on the schedule, deletes stored responses that are too old to be replayed, and enqueues a new message for each
 //!    operation whose message was lost,
-//! 2. writes denials of impersonations to the deny list, at least once ([`denials`]),
-//! 3. sends messages to the queue of `provision-tenant`, at least once ([`provisions`]),
-//! 4. sends events to the Kafka topic, in order and exactly once ([`events`]),
+//! 2. settles changes in tenants' databases that their requests have left open, which may enqueue messages ([`settlement`]),
+//! 3. writes denials of impersonations to the deny list, at least once ([`denials`]),
+//! 4. sends messages to the queue of `provision-tenant`, at least once ([`provisions`]),
+//! 5. sends events to the Kafka topic, in order and exactly once ([`events`]),
 //!
-//! until no message is due or its time is up. An unavailable store does not stop the messages to the others.
+//! until nothing is due or its time is up. An unavailable store does not stop the messages to the others.
 //!
 //! A scheduled run returns a [`RelayReport`], or the first error, which Lambda's error metric counts. A poke always succeeds,
 //! and its error is logged: the schedule retries within a minute, long before the queue would, and a poke in the
@@ -23,6 +24,7 @@ pub mod events;
 mod maintenance;
 mod observer;
 pub mod provisions;
+pub mod settlement;
 
 use std::time::Duration;
 
@@ -30,7 +32,7 @@ use event_sender::EventSender;
 use serde::Serialize;
 use serde_json::{Value, json};
 use shared::{
-    clients::{postgres::Postgres, redis::Redis, sqs::Sqs},
+    clients::{postgres::Postgres, redis::Redis, sqs::Sqs, tenant_databases::TenantDatabases},
     config::{ConfigError, FromEnv, KafkaConfig, PostgresConfig, ProvisioningConfig, QueueConfig, RedisConfig},
     error::{Error, Result},
     revocations::deny_list::DenyList,
@@ -45,6 +47,7 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(26);
 
 pub struct App {
     postgres: Postgres,
+    databases: TenantDatabases,
     kafka: KafkaConfig,
     sqs: Sqs,
     deny_list: DenyList,
@@ -61,6 +64,7 @@ impl App {
         let queue = QueueConfig::from_env()?.provision.ok_or(ConfigError::Missing("PROVISION_QUEUE_URL"))?;
         Ok(Self::new(
             Postgres::connect(&PostgresConfig::from_env()?)?,
+            TenantDatabases::from_env()?,
             KafkaConfig::from_env()?,
             Sqs::new(),
             DenyList::new(Redis::connect(&RedisConfig::from_env()?)?),
@@ -72,6 +76,7 @@ impl App {
     /// `provision_queue` is the URL of the queue of `provision-tenant`.
     pub fn new(
         postgres: Postgres,
+        databases: TenantDatabases,
         kafka: KafkaConfig,
         sqs: Sqs,
         deny_list: DenyList,
@@ -79,7 +84,7 @@ impl App {
         provisioning: ProvisioningConfig,
     ) -> Self {
         let (sender, observer) = (Mutex::new(None), None);
-        Self { postgres, kafka, sqs, deny_list, provision_queue, provisioning, sender, observer }
+        Self { postgres, databases, kafka, sqs, deny_list, provision_queue, provisioning, sender, observer }
     }
 
     /// Calls and awaits `observer` at every [`Boundary`].
@@ -100,6 +105,10 @@ impl App {
 pub struct RelayReport {
     /// Lost operations for which a new message was enqueued.
     pub operations_requeued: u64,
+    /// Changes in tenants' databases that were settled.
+    pub changes_settled: usize,
+    /// Changes that could not be settled, mostly because the tenant's database was unavailable. They are retried.
+    pub changes_deferred: usize,
     /// Denials written to the deny list.
     pub denials_written: usize,
     /// Messages sent to the queue of `provision-tenant`.
@@ -142,15 +151,19 @@ async fn run(app: &App, is_scheduled: bool, deadline: Deadline) -> Result<RelayR
         failures.extend(maintenance::prune_responses(app, deadline, &mut report.responses_deleted).await.err());
         failures.extend(maintenance::requeue_operations(app, &mut report.operations_requeued).await.err());
     }
+    failures.extend(settlement::settle_due(app, deadline, &mut report).await.err());
     failures.extend(denials::write_due(app, deadline, &mut report.denials_written).await.err());
     failures.extend(provisions::send_due(app, deadline, &mut report.provisions_sent).await.err());
     failures.extend(events::send_due(app, deadline, &mut report.events_sent).await.err());
     if is_scheduled {
         failures.extend(maintenance::log_backlog(app).await.err());
+        failures.extend(maintenance::log_deferred_changes(app).await.err());
     }
     if report != RelayReport::default() {
         tracing::info!(
             operations_requeued = report.operations_requeued,
+            changes_settled = report.changes_settled,
+            changes_deferred = report.changes_deferred,
             denials_written = report.denials_written,
             provisions_sent = report.provisions_sent,
             events_sent = report.events_sent,

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use shared::{
-    config::ProvisioningConfig, error::Result, events, idempotency, operations::store::journal, worker::Deadline,
+    config::ProvisioningConfig, error::Result, events, idempotency, operations::store::journal, tenant_changes,
+    worker::Deadline,
 };
 
 use crate::App;
@@ -52,6 +53,19 @@ pub(crate) async fn log_backlog(app: &App) -> Result<()> {
             outbox.rows = rows,
             outbox.oldest_seconds = oldest_seconds,
             "messages are pending in the outbox"
+        );
+    }
+    Ok(())
+}
+
+/// Logs the changes in tenants' databases that could not be settled.
+pub(crate) async fn log_deferred_changes(app: &App) -> Result<()> {
+    let (count, oldest_seconds) = tenant_changes::store::count_deferred(&app.postgres.get().await?).await?;
+    if count > 0 {
+        tracing::warn!(
+            changes.deferred = count,
+            changes.oldest_seconds = oldest_seconds,
+            "changes in tenants' databases are not settled"
         );
     }
     Ok(())

@@ -146,8 +146,8 @@ CREATE TABLE idempotency_keys (
 CREATE INDEX idempotency_keys_age ON idempotency_keys (created_at);
 
 -- The audit log is append-only. A change in this database has one entry, in the same transaction. A change in another
--- database has two: the intent, committed before the change, and the outcome, which refers to the intent. An intent
--- without an outcome was interrupted and must be investigated.
+-- database has two: the intent, committed before the change, and the outcome, which refers to the intent. As long as the
+-- outcome is missing, the change has a row in tenant_changes, and the relay settles it.
 CREATE TABLE audit (
     id              uuid        PRIMARY KEY,
     at              timestamptz NOT NULL DEFAULT now(),
@@ -168,6 +168,38 @@ CREATE INDEX audit_newest ON audit (at DESC, id DESC);
 CREATE INDEX audit_of_tenant ON audit (tenant_id, at DESC, id DESC);
 CREATE INDEX audit_of_actor ON audit (actor, at DESC, id DESC);
 CREATE INDEX audit_of_action ON audit (action, at DESC, id DESC);
+
+-- ------------------------------------------------------------------------------------------------------- Settlement
+
+-- Open changes in tenants' own databases: begun, and not settled. A row is inserted with the intent of its change, and
+-- deleted in the transaction that writes what follows from the change. A marker in the tenant's database, which commits
+-- with the change and has the same id, decides whether the change was made.
+CREATE TABLE tenant_changes (
+    id               uuid        PRIMARY KEY,
+    -- No foreign key, which would wait for whoever has locked the tenant's row.
+    tenant_id        uuid        NOT NULL,
+    -- 'impersonation.end' is the only change that this database has decided: the tenant's database must follow.
+    kind             text        NOT NULL
+        CHECK (kind IN ('user.create', 'user.update', 'impersonation.start', 'impersonation.end')),
+    -- The audit entry of the intent. It contains the actor, the request and the action of the outcome's entry.
+    intent_id        uuid,
+    -- The impersonation that starts with the change, or that has ended.
+    impersonation_id uuid,
+    -- The idempotent request of the change, whose response is stored with the outcome.
+    route            text,
+    idempotency_key  text,
+    fingerprint      bytea,
+    created_at       timestamptz NOT NULL DEFAULT now(),
+    attempts         integer     NOT NULL DEFAULT 0,
+    -- The relay leaves the change to its request until then.
+    due_at           timestamptz NOT NULL,
+    CHECK ((intent_id IS NULL) = (kind = 'impersonation.end')),
+    CHECK ((impersonation_id IS NULL) = (kind IN ('user.create', 'user.update'))),
+    CHECK ((idempotency_key IS NULL) = (route IS NULL) AND (idempotency_key IS NULL) = (fingerprint IS NULL))
+);
+
+CREATE INDEX tenant_changes_due ON tenant_changes (due_at);
+CREATE INDEX tenant_changes_of_tenant ON tenant_changes (tenant_id);
 
 -- ----------------------------------------------------------------------------------- Super-admins and impersonations
 
@@ -356,6 +388,7 @@ GRANT SELECT, INSERT, UPDATE ON outbox_checkpoints TO landlord_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON idempotency_keys TO landlord_api;
 GRANT INSERT ON audit TO landlord_api, landlord_provisioner;
 GRANT SELECT ON audit TO landlord_api;
+GRANT SELECT, INSERT, DELETE, UPDATE (attempts, due_at) ON tenant_changes TO landlord_api;
 GRANT SELECT, INSERT ON super_admins TO landlord_api;
 GRANT UPDATE (password_hash, must_change_password, role, disabled_at, session_epoch, sessions_ended_at, revision, updated_at)
     ON super_admins TO landlord_api;

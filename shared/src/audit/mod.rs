@@ -1,13 +1,12 @@
 //! The audit log: who did what. Entries are only ever added.
 //!
 //! A change in the platform database has one entry, in the transaction of the change. A change in another database has two:
-//! the intent, committed before the change, and the outcome, which refers to the intent.
+//! the intent, committed before the change, and the outcome, which refers to the intent
+//! ([`tenant_changes`](crate::tenant_changes)).
 
-mod audited_change;
 mod filter;
 pub mod store;
 
-pub use audited_change::AuditedChange;
 pub use filter::{AuditFilter, AuditName};
 
 use serde::Serialize;

@@ -1,14 +1,14 @@
 //! SQL of the table `audit`.
 
 use deadpool_postgres::GenericClient;
-use serde_json::Value;
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use crate::{
     audit::{AuditEntry, AuditFilter, AuditRecord},
     error::{Error, Result},
     sql::{self, Columns, Conditions},
-    types::{Cursor, PageLimit, TenantId},
+    types::{Cursor, PageLimit},
 };
 
 sql::columns! {
@@ -29,65 +29,33 @@ sql::columns! {
     }
 }
 
-/// Inserts an entry and returns its id.
-pub async fn insert(client: &impl GenericClient, entry: &AuditEntry<'_>) -> Result<Uuid> {
-    let statement = client
-        .prepare_cached(
-            "INSERT INTO audit
-                 (id, actor, action, tenant_id, request_id, client_request_id, source_address, outcome, intent_id,
-                  details)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-        )
-        .await?;
-    let id = Uuid::now_v7();
-    client
-        .execute(
-            &statement,
-            &[
-                &id,
-                &entry.actor.id,
-                &entry.action,
-                &entry.tenant_id,
-                &entry.actor.request_id,
-                &entry.actor.client_request_id,
-                &entry.actor.source_address,
-                &entry.outcome,
-                &entry.intent_id,
-                &entry.details,
-            ],
-        )
-        .await?;
-    Ok(id)
+/// Inserts an entry with the parameters [`values`].
+pub(crate) const INSERT: &str = "INSERT INTO audit
+         (id, actor, action, tenant_id, request_id, client_request_id, source_address, outcome, intent_id, details)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+
+/// The parameters of [`INSERT`].
+pub(crate) fn values<'a>(id: &'a Uuid, entry: &'a AuditEntry<'_>) -> [&'a (dyn ToSql + Sync); 10] {
+    [
+        id,
+        &entry.actor.id,
+        &entry.action,
+        &entry.tenant_id,
+        &entry.actor.request_id,
+        &entry.actor.client_request_id,
+        &entry.actor.source_address,
+        &entry.outcome,
+        &entry.intent_id,
+        &entry.details,
+    ]
 }
 
-/// The latest intent of the last 24 hours that has no outcome, because its request was interrupted. `request` is the mark
-/// that identifies the request, in the entry's details. Returns id and details.
-pub async fn find_unfinished_intent(
-    client: &impl GenericClient,
-    actor: &str,
-    action: &str,
-    tenant_id: TenantId,
-    request: &str,
-) -> Result<Option<(Uuid, Value)>> {
-    let statement = client
-        .prepare_cached(
-            "SELECT id, details
-             FROM audit AS intent
-             WHERE tenant_id = $1 AND actor = $2 AND action = $3 AND outcome = 'intended'
-             AND at > now() - interval '24 hours'
-             AND details ->> 'request' = $4
-             AND NOT EXISTS (
-                 SELECT FROM audit AS outcome
-                 WHERE outcome.tenant_id = $1 AND outcome.at >= intent.at AND outcome.intent_id = intent.id
-             )
-             ORDER BY at DESC
-             LIMIT 1",
-        )
-        .await?;
-    let Some(row) = client.query_opt(&statement, &[&tenant_id, &actor, &action, &request]).await? else {
-        return Ok(None);
-    };
-    Ok(Some((row.try_get(0)?, row.try_get(1)?)))
+/// Inserts an entry and returns its id.
+pub async fn insert(client: &impl GenericClient, entry: &AuditEntry<'_>) -> Result<Uuid> {
+    let statement = client.prepare_cached(INSERT).await?;
+    let id = Uuid::now_v7();
+    client.execute(&statement, &values(&id, entry)).await?;
+    Ok(id)
 }
 
 /// A page of entries after `cursor`, newest first. It has one more than `limit` if another page follows.

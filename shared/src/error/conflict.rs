@@ -42,8 +42,8 @@ pub enum Conflict {
     UserDeactivated,
     #[error("Impersonation {impersonation_id} of this user by this super-admin has not ended; end it first")]
     ImpersonationLive { impersonation_id: ImpersonationId },
-    /// `state` says why, such as "was ended before it began".
-    #[error("Impersonation {impersonation_id} {state}; use a new Idempotency-Key to start another")]
+    /// `state` names the reason and what to do.
+    #[error("Impersonation {impersonation_id} {state}")]
     ImpersonationNotLive { impersonation_id: ImpersonationId, state: String },
 }
 

@@ -6,7 +6,6 @@ use axum::{
     http::{HeaderValue, StatusCode, request::Parts},
     response::{IntoResponse, Response},
 };
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use deadpool_postgres::{GenericClient, Transaction};
 use hmac::{Hmac, Mac};
 use secrecy::{ExposeSecret, SecretSlice};
@@ -19,7 +18,7 @@ use crate::{
     config::IdempotencyConfig,
     error::{Error, Result},
     idempotency::{
-        self,
+        self, RequestIdentity,
         store::{RequestKey, StoredResponse},
     },
     types::InvalidValue,
@@ -107,9 +106,10 @@ impl IdempotentRequest {
         Ok(Self { caller_id: caller_id.to_owned(), route: route.into(), key, fingerprint })
     }
 
-    /// Identifies the key and the body, for work that must recognize a repeated request before a response is stored.
-    pub fn mark(&self) -> Option<String> {
-        self.key.as_ref().map(|key| format!("{key} {}", URL_SAFE_NO_PAD.encode(&self.fingerprint)))
+    /// Identifies the request; `None` for a request without a key.
+    pub fn identity(&self) -> Option<RequestIdentity> {
+        let key = self.key.clone()?;
+        Some(RequestIdentity { route: self.route.clone(), key, fingerprint: self.fingerprint.clone() })
     }
 
     /// Runs `work` in a transaction, stores the response to its outcome in the same transaction, and commits. A request that
@@ -142,20 +142,20 @@ impl IdempotentRequest {
     }
 
     /// Runs `work` while a session holds the key: for work in another database, which no transaction of the platform database
-    /// can cover. `work` calls [`Self::complete`] in its last transaction and returns the response that it stored there.
+    /// can cover. `work` returns the response, which it has stored with the outcome of its change
+    /// ([`tenant_changes`](crate::tenant_changes)).
     ///
     /// When the returned future is dropped, the session ends and with it the hold on the key.
-    pub async fn run_in_session<T>(
+    pub async fn run_in_session(
         &self,
         platform: Connection,
-        work: impl AsyncFnOnce(&mut Connection) -> Result<(T, Replayable)>,
-    ) -> super::Result<IdempotentResponse<T>> {
+        work: impl AsyncFnOnce(&mut Connection) -> Result<StoredResponse>,
+    ) -> super::Result<IdempotentResponse<()>> {
         let mut session = Session::of(platform);
         let Some(request) = self.request() else {
             let done = work(&mut session).await;
             session.give_back();
-            let (outcome, response) = done?;
-            return Ok(IdempotentResponse::First(outcome, response));
+            return Ok(IdempotentResponse::First((), replayable(done?)?));
         };
         if !idempotency::store::try_hold(&*session, request).await? {
             session.give_back();
@@ -167,8 +167,7 @@ impl IdempotentRequest {
         }
         let done = work(&mut session).await;
         self.release(session, request).await?;
-        let (outcome, response) = done?;
-        Ok(IdempotentResponse::First(outcome, response))
+        Ok(IdempotentResponse::First((), replayable(done?)?))
     }
 
     /// Releases the key, and returns the connection to its pool.
@@ -194,21 +193,25 @@ impl IdempotentRequest {
     }
 
     /// Stores the response in the transaction of the work.
-    pub async fn complete(&self, transaction: &Transaction<'_>, response: &Replayable) -> Result<()> {
+    async fn complete(&self, transaction: &Transaction<'_>, response: &Replayable) -> Result<()> {
         let Some(request) = self.request() else { return Ok(()) };
+        idempotency::store::insert(transaction, request, &self.stored(response)?).await
+    }
+
+    /// The response as it is stored.
+    pub fn stored(&self, response: &Replayable) -> Result<StoredResponse> {
         let headers: Map<String, Value> = response
             .headers
             .iter()
             .map(|(name, value)| (name.to_string(), Value::from(value.to_str().unwrap_or_default())))
             .collect();
         let status_code = i16::try_from(response.status.as_u16()).map_err(Error::internal)?;
-        let stored = StoredResponse {
+        Ok(StoredResponse {
             fingerprint: self.fingerprint.clone(),
             status_code,
             headers: Value::Object(headers),
             body: response.body.clone(),
-        };
-        idempotency::store::insert(transaction, request, &stored).await
+        })
     }
 
     fn request(&self) -> Option<RequestKey<'_>> {
@@ -219,17 +222,22 @@ impl IdempotentRequest {
         if stored.fingerprint != self.fingerprint {
             return Err(Problem::key_reused());
         }
-        let status = u16::try_from(stored.status_code).ok().and_then(|code| StatusCode::from_u16(code).ok());
-        let headers = stored
-            .headers
-            .as_object()
-            .into_iter()
-            .flatten()
-            .filter_map(|(name, value)| Some((name.parse().ok()?, HeaderValue::from_str(value.as_str()?).ok()?)));
-        Ok(Replayable {
-            status: status.ok_or_else(|| Error::internal("a stored response has an impossible status"))?,
-            headers: headers.collect(),
-            body: stored.body,
-        })
+        Ok(replayable(stored)?)
     }
+}
+
+/// The response that was stored.
+fn replayable(stored: StoredResponse) -> Result<Replayable> {
+    let status = u16::try_from(stored.status_code).ok().and_then(|code| StatusCode::from_u16(code).ok());
+    let headers = stored
+        .headers
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter_map(|(name, value)| Some((name.parse().ok()?, HeaderValue::from_str(value.as_str()?).ok()?)));
+    Ok(Replayable {
+        status: status.ok_or_else(|| Error::internal("a stored response has an impossible status"))?,
+        headers: headers.collect(),
+        body: stored.body,
+    })
 }

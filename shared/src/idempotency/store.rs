@@ -1,6 +1,7 @@
 //! SQL of the table `idempotency_keys`. A response is stored in the transaction of the work that it reports.
 
 use deadpool_postgres::{GenericClient, Transaction};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
@@ -19,9 +20,11 @@ pub struct RequestKey<'a> {
     pub key: &'a str,
 }
 
-#[derive(Debug, Clone)]
+/// A response. Serialized, it does not contain the fingerprint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredResponse {
     /// Keyed digest of the request body.
+    #[serde(skip)]
     pub fingerprint: Vec<u8>,
     pub status_code: i16,
     /// Headers, as an object of strings.

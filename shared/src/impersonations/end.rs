@@ -7,8 +7,8 @@ use crate::{
     error::Result,
     http::IfMatch,
     impersonations::{ImpersonationContext, store},
-    revocations::{self, EndedImpersonation, store::tenant_record},
-    tenants,
+    revocations::{self, EndedImpersonation},
+    tenant_changes::{self, DueChange, ImpersonationEnd},
     types::{Actor, ImpersonationId},
 };
 
@@ -24,36 +24,47 @@ pub struct EndImpersonation<'a> {
 }
 
 /// Ends an impersonation: commits the end, then denies its token, pokes the relay and updates the tenant's own record. These
-/// three are best effort, because the outbox has the first two, and the record has the time of expiry. An impersonation that
-/// has ended or expired stays as it is.
+/// three are best effort, because the relay does what they could not. An impersonation that has ended or expired stays as it
+/// is.
 pub async fn end(context: ImpersonationContext<'_>, command: &EndImpersonation<'_>) -> Result<()> {
     let mut platform = context.platform.get().await?;
-    let Some(ended) = commit(&mut platform, command).await? else { return Ok(()) };
+    let Some((ended, to_record)) = commit(&mut platform, command).await? else { return Ok(()) };
     let deny = context.deny_list.deny(&platform, slice::from_ref(&ended));
-    tokio::join!(context.dispatcher.poke_relay(), deny, record_in_tenant(context, &ended));
+    let record = async {
+        if let Some(end) = to_record {
+            record_end(context, end).await;
+        }
+    };
+    tokio::join!(context.dispatcher.poke_relay(), deny, record);
     Ok(())
 }
 
-async fn commit(platform: &mut Connection, command: &EndImpersonation<'_>) -> Result<Option<EndedImpersonation>> {
+/// Commits the end in the platform database, and the open change in the tenant's.
+async fn commit(
+    platform: &mut Connection,
+    command: &EndImpersonation<'_>,
+) -> Result<Option<(EndedImpersonation, Option<ImpersonationEnd>)>> {
     let transaction = platform.transaction().await?;
     store::lock_tenant_of(&transaction, command.id).await?;
     let before = store::find(&transaction, command.id).await?;
     command.if_match.check(before.revision, "impersonation")?;
-    let ended = revocations::end_one(&transaction, command.id, command.actor).await?;
+    let Some(ended) = revocations::end_one(&transaction, command.id, command.actor).await? else { return Ok(None) };
+    // One that had not begun may not have its record yet. The settlement of its start records the end.
+    let to_record =
+        if ended.had_begun { Some(tenant_changes::store::insert_end(&transaction, ended.id).await?) } else { None };
     transaction.commit().await?;
-    Ok(ended)
+    Ok(Some((ended, to_record)))
 }
 
-async fn record_in_tenant(context: ImpersonationContext<'_>, ended: &EndedImpersonation) {
-    let work = context.databases.within(async {
-        let location = tenants::store::find_location(&context.platform.get().await?, ended.tenant_id).await?;
-        let (cluster, database) = location.require_active()?;
-        tenant_record::end_one(&context.databases.get(cluster, database).await?, ended.id, ended.ended_at).await
-    });
-    let failure = match tokio::time::timeout(RECORD_TIMEOUT, work).await {
-        Ok(Ok(())) => return,
+/// Records a committed end in the tenant's database. When this fails, the relay does it.
+pub(super) async fn record_end(context: ImpersonationContext<'_>, end: ImpersonationEnd) {
+    let id = end.impersonation_id;
+    let change = DueChange::End(end);
+    let settle = tenant_changes::settle(context.platform, context.databases, &change);
+    let failure = match tokio::time::timeout(RECORD_TIMEOUT, settle).await {
+        Ok(Ok(_)) => return,
         Ok(Err(error)) => error.chain(),
         Err(elapsed) => elapsed.to_string(),
     };
-    tracing::warn!(impersonation.id = %ended.id, error = failure, "recording an end in the tenant's database failed");
+    tracing::warn!(impersonation.id = %id, error = failure, "recording an end failed; the relay will record it");
 }

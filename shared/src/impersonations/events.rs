@@ -4,13 +4,14 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 use crate::{
-    events::Event,
+    error::{Error, Result},
     impersonations::{Access, Impersonation},
+    tenant_changes::ChangeEvent,
     types::{ImpersonationId, TenantId, UserId, timestamp},
 };
 
 /// An impersonation is live: services may receive its token from now on.
-pub fn started(impersonation: &Impersonation) -> Event {
+pub fn started(impersonation: &Impersonation) -> Result<ChangeEvent> {
     #[derive(Serialize)]
     struct Data<'a> {
         id: ImpersonationId,
@@ -32,5 +33,6 @@ pub fn started(impersonation: &Impersonation) -> Event {
         started_at: impersonation.started_at,
         expires_at: impersonation.expires_at,
     };
-    Event::new("impersonation.started", impersonation.tenant_id, data)
+    let data = serde_json::to_value(data).map_err(Error::internal)?;
+    Ok(ChangeEvent { kind: "impersonation.started".to_owned(), data })
 }

@@ -28,6 +28,12 @@ impl TenantLocation {
         if found < required {
             return Err(Conflict::TenantSchemaOutdated { found, required }.into());
         }
+        self.require_placed()
+    }
+
+    /// The cluster and the name of the database, whatever the tenant's status. Fails with [`Conflict::TenantNotPlaced`] if the
+    /// tenant is not placed.
+    pub fn require_placed(&self) -> Result<(&str, &str)> {
         let cluster = self.postgres_cluster.as_deref().ok_or(Conflict::TenantNotPlaced)?;
         Ok((cluster, &self.database))
     }

@@ -1,16 +1,15 @@
-//! Creating a user in a tenant's own database.
-//!
-//! The intent is committed in the platform database, then the user in the tenant's, then the event and the outcome in the
-//! platform's. A request that was cut off in between is finished when it is repeated with the same idempotency key.
+//! Creating a user in a tenant's own database ([`tenant_changes`]). A request that was cut off is finished when it is repeated
+//! with the same idempotency key.
 
-use deadpool_postgres::Transaction;
 use serde_json::json;
 
 use crate::{
-    audit::{self, AuditEntry, AuditedChange},
+    audit::AuditEntry,
     clients::{postgres::Connection, tenant_databases::TenantDatabases},
     error::{Error, Result},
-    events, passwords,
+    idempotency::{RequestIdentity, store::StoredResponse},
+    passwords,
+    tenant_changes::{self, ChangeResult, NewChange, Outcome},
     tenants::{self, store::TenantLocation},
     types::{Actor, EmailAddress, FaultCode, InvalidValue, NewPassword, TenantId, UserId},
     users::{
@@ -30,8 +29,8 @@ pub struct CreateUser<'a> {
     pub full_name: &'a FullName,
     pub role: UserRole,
     pub password: &'a NewPassword,
-    /// Identifies an idempotent request in the audit entry of its intent, so that a repetition finds it.
-    pub request: Option<String>,
+    /// `None` for a request without an idempotency key.
+    pub request: Option<RequestIdentity>,
 }
 
 impl CreateUser<'_> {
@@ -44,6 +43,16 @@ impl CreateUser<'_> {
             ));
         }
         Ok(())
+    }
+
+    fn new_user<'a>(&'a self, id: UserId, prepared: &'a PreparedUser) -> NewUser<'a> {
+        NewUser {
+            id,
+            email: self.email,
+            full_name: self.full_name,
+            role: self.role,
+            password_hash: &prepared.password_hash,
+        }
     }
 }
 
@@ -65,78 +74,70 @@ pub async fn prepare(platform: Connection, command: &CreateUser<'_>) -> Result<P
     Ok(PreparedUser { location, password_hash })
 }
 
-/// Creates the user if the tenant has a free seat. `complete` runs in the transaction that writes the event and the outcome,
-/// before its commit; it stores the response of an idempotent request, and its result is returned with the user.
-pub async fn create<R>(
+/// Creates the user if the tenant has a free seat. Returns the response, which `respond` builds, and which is stored with the
+/// outcome if the request is idempotent.
+pub async fn create(
     platform: &mut Connection,
     databases: &TenantDatabases,
     command: &CreateUser<'_>,
     prepared: &PreparedUser,
-    complete: impl AsyncFnOnce(&Transaction<'_>, &User) -> Result<R>,
-) -> Result<(User, R)> {
-    let cut_off = match &command.request {
-        Some(request) => {
-            audit::store::find_unfinished_intent(platform, command.actor.id, ACTION, command.tenant_id, request).await?
-        }
-        None => None,
-    };
-    let id = cut_off.as_ref().and_then(|(_, details)| details["user_id"].as_str()?.parse().ok());
-    let id = id.unwrap_or_else(UserId::generate);
-    let mut details = json!({
+    respond: impl FnOnce(&User) -> Result<StoredResponse>,
+) -> Result<StoredResponse> {
+    if let Some(response) = finish_earlier(platform, databases, command, prepared).await? {
+        return Ok(response);
+    }
+    let id = UserId::generate();
+    let details = json!({
         "user_id": id,
         "after": { "email": command.email.as_str(), "full_name": command.full_name.as_str(), "role": command.role },
     });
-    if let Some(request) = &command.request {
-        details["request"] = json!(request);
-    }
     let entry = AuditEntry::done(command.actor, ACTION, command.tenant_id, details.clone());
-    let change = match cut_off {
-        Some((intent_id, _)) => AuditedChange::resume(entry, intent_id),
-        None => AuditedChange::begin(platform, entry).await?,
+    let new = NewChange { request: command.request.as_ref(), ..NewChange::new(command.tenant_id, entry) };
+    let change = tenant_changes::begin(platform, &new).await?;
+    let insert = async {
+        let (cluster, database) = prepared.location.require_active()?;
+        let mut connection = databases.get(cluster, database).await?;
+        let transaction = connection.transaction().await?;
+        store::lock(&transaction).await?;
+        rules::require_seat(&transaction, prepared.location.limits.max_agents).await?;
+        let user = store::insert(&transaction, &command.new_user(id, prepared)).await?;
+        let response = respond(&user)?;
+        let result = ChangeResult {
+            details,
+            events: vec![UserEvent::Created.of(command.tenant_id, &user)],
+            deactivated_user: None,
+            response: command.request.is_some().then(|| response.clone()),
+        };
+        change.commit(transaction, &result).await?;
+        Ok((response, result))
     };
-    let user = match databases.within(insert(databases, command, prepared, id, &change)).await {
-        Ok(user) => user,
-        Err(error) => {
-            change.fail(platform, &error).await;
-            return Err(error);
+    match databases.within(insert).await {
+        Ok((response, result)) => {
+            change.complete(platform, result).await?;
+            Ok(response)
         }
-    };
-    let transaction = platform.transaction().await?;
-    // The lock orders the event among those of the tenant.
-    tenants::store::find_for_update(&transaction, command.tenant_id).await?;
-    events::store::enqueue_event(&transaction, &UserEvent::Created.of(command.tenant_id, &user)).await?;
-    change.complete(&transaction, details).await?;
-    let completed = complete(&transaction, &user).await?;
-    transaction.commit().await?;
-    Ok((user, completed))
+        Err(error) => {
+            change.fail(platform, &error, None).await;
+            Err(error)
+        }
+    }
 }
 
-async fn insert(
+/// Settles an earlier attempt of the same idempotent request that was cut off. Returns its response if it created the user.
+async fn finish_earlier(
+    platform: &mut Connection,
     databases: &TenantDatabases,
     command: &CreateUser<'_>,
     prepared: &PreparedUser,
-    id: UserId,
-    change: &AuditedChange<'_>,
-) -> Result<User> {
-    let (cluster, database) = prepared.location.require_active()?;
-    let mut connection = databases.get(cluster, database).await?;
-    let transaction = connection.transaction().await?;
-    store::lock(&transaction).await?;
-    match store::find(&transaction, id).await {
-        // An earlier attempt of this request committed the user, and was cut off before the outcome.
-        Ok(user) => return Ok(user),
-        Err(Error::NotFound { .. }) => {}
-        Err(error) => return Err(error),
-    }
-    rules::require_seat(&transaction, prepared.location.limits.max_agents).await?;
-    let new = NewUser {
-        id,
-        email: command.email,
-        full_name: command.full_name,
-        role: command.role,
-        password_hash: &prepared.password_hash,
+) -> Result<Option<StoredResponse>> {
+    let Some(request) = &command.request else { return Ok(None) };
+    let (tenant_id, actor) = (command.tenant_id, command.actor.id);
+    let Some(open) = tenant_changes::store::find_of_request(platform, tenant_id, actor, request).await? else {
+        return Ok(None);
     };
-    let user = store::insert(&transaction, &new).await?;
-    change.commit(transaction).await?;
-    Ok(user)
+    let outcome = tenant_changes::settle_at(platform, databases, &prepared.location, &open).await?;
+    Ok(match outcome {
+        Outcome::Made(result) => result.response,
+        Outcome::NotMade { .. } => None,
+    })
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::{events::Event, types::TenantId, users::User};
+use crate::{tenant_changes::ChangeEvent, types::TenantId, users::User};
 
 /// A change of a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,8 +20,9 @@ pub enum UserEvent {
 
 impl UserEvent {
     /// The event, with the user after the change. `revision` orders the events of one user.
-    pub fn of(self, tenant_id: TenantId, user: &User) -> Event {
-        Event::new(self.name(), tenant_id, json!({ "tenant_id": tenant_id, "revision": user.revision, "user": user }))
+    pub fn of(self, tenant_id: TenantId, user: &User) -> ChangeEvent {
+        let data = json!({ "tenant_id": tenant_id, "revision": user.revision, "user": user });
+        ChangeEvent { kind: self.name().to_owned(), data }
     }
 
     /// The `type` of the event.

@@ -1,20 +1,18 @@
-//! Updating a user in a tenant's own database.
-//!
-//! The intent is committed in the platform database, then the change in the tenant's, then the outcome in the platform's: the
-//! events, the audit entry, and the ends of impersonations of a deactivated user.
+//! Updating a user in a tenant's own database ([`tenant_changes`]).
 
 use serde_json::{Map, Value, json};
 
 use crate::{
-    audit::{AuditEntry, AuditedChange},
+    audit::AuditEntry,
     clients::{
         postgres::{Connection, Postgres},
         tenant_databases::TenantDatabases,
     },
     error::{Error, Result},
-    events, passwords,
+    passwords,
     precondition::IfMatch,
     revocations::{self, EndedImpersonation, store::tenant_record},
+    tenant_changes::{self, Change, ChangeResult, NewChange},
     tenants::{self, store::TenantLocation},
     types::{Actor, FaultCode, InvalidValue, NewPassword, TenantId, UserId},
     users::{
@@ -49,8 +47,8 @@ pub struct UpdatedUser {
 /// Updates a user. A change that deactivates the user also ends their sessions and impersonations; a new password ends their
 /// sessions. The tenant keeps one active admin.
 ///
-/// A request to deactivate a user who is deactivated already still ends impersonations, because an earlier request may have
-/// been cut off before it did so.
+/// A request to deactivate a user who is deactivated already still ends impersonations. If an earlier request was cut off
+/// before it did so, this is faster than waiting until the relay settles that one.
 pub async fn update(platform: &Postgres, databases: &TenantDatabases, command: &UpdateUser<'_>) -> Result<UpdatedUser> {
     let location = tenants::store::find_location(&platform.get().await?, command.tenant_id).await?;
     let current = databases.within(find(databases, &location, command.user_id)).await?;
@@ -82,27 +80,28 @@ async fn change(
     let mut platform = platform.get().await?;
     let details = json!({ "user_id": command.user_id, "wanted": command.details() });
     let entry = AuditEntry::done(command.actor, "user.update", command.tenant_id, details);
-    let change = AuditedChange::begin(&platform, entry).await?;
+    let change = tenant_changes::begin(&platform, &NewChange::new(command.tenant_id, entry)).await?;
     let apply = apply(databases, location, command, password_hash.as_deref(), &change);
-    let (before, after) = match databases.within(apply).await {
-        Ok(changed) => changed,
-        Err(error) => {
-            change.fail(&platform, &error).await;
-            return Err(error);
+    match databases.within(apply).await {
+        Ok((user, result)) => {
+            let ended = change.complete(&mut platform, result).await?.ended;
+            Ok(UpdatedUser { user, is_changed: true, ended })
         }
-    };
-    let ended = record_outcome(&mut platform, command, &before, &after, change).await?;
-    Ok(UpdatedUser { user: after, is_changed: true, ended })
+        Err(error) => {
+            change.fail(&mut platform, &error, None).await;
+            Err(error)
+        }
+    }
 }
 
-/// Commits the change in the tenant's database. Returns the user before and after.
+/// Commits the change in the tenant's database. Returns the user after it, and what follows from it.
 async fn apply(
     databases: &TenantDatabases,
     location: &TenantLocation,
     command: &UpdateUser<'_>,
     password_hash: Option<&str>,
-    change: &AuditedChange<'_>,
-) -> Result<(User, User)> {
+    change: &Change,
+) -> Result<(User, ChangeResult)> {
     let (cluster, database) = location.require_active()?;
     let mut connection = databases.get(cluster, database).await?;
     let transaction = connection.transaction().await?;
@@ -120,36 +119,22 @@ async fn apply(
     if after.status == UserStatus::Deactivated {
         tenant_record::end_of_user(&transaction, before.id).await?;
     }
-    change.commit(transaction).await?;
-    Ok((before, after))
+    let result = result_of(command, &before, &after);
+    change.commit(transaction, &result).await?;
+    Ok((after, result))
 }
 
-/// Commits the outcome in the platform database.
-async fn record_outcome(
-    platform: &mut Connection,
-    command: &UpdateUser<'_>,
-    before: &User,
-    after: &User,
-    change: AuditedChange<'_>,
-) -> Result<Vec<EndedImpersonation>> {
-    let transaction = platform.transaction().await?;
-    // The lock orders the events among those of the tenant.
-    tenants::store::find_for_update(&transaction, command.tenant_id).await?;
+fn result_of(command: &UpdateUser<'_>, before: &User, after: &User) -> ChangeResult {
     let password_reset = command.password.is_some();
-    for event in events_of(before, after, password_reset) {
-        events::store::enqueue_event(&transaction, &event.of(command.tenant_id, after)).await?;
+    let events = events_of(before, after, password_reset);
+    ChangeResult {
+        details: json!({
+            "user_id": after.id, "before": shown(before), "after": shown(after), "password_reset": password_reset,
+        }),
+        events: events.into_iter().map(|event| event.of(command.tenant_id, after)).collect(),
+        deactivated_user: command.deactivates().then_some(after.id),
+        response: None,
     }
-    let details = json!({
-        "user_id": after.id, "before": shown(before), "after": shown(after), "password_reset": password_reset,
-    });
-    change.complete(&transaction, details).await?;
-    let ended = if command.deactivates() {
-        revocations::end_of_user(&transaction, command.tenant_id, after.id, command.actor).await?
-    } else {
-        Vec::new()
-    };
-    transaction.commit().await?;
-    Ok(ended)
 }
 
 async fn end_impersonations(platform: &mut Connection, command: &UpdateUser<'_>) -> Result<Vec<EndedImpersonation>> {

@@ -131,6 +131,7 @@ pub(crate) fn topic() -> KafkaConfig {
 pub(crate) fn relay(world: &World, kafka: &KafkaConfig) -> App {
     App::new(
         Postgres::connect(&world.api()).unwrap(),
+        world.tenant_databases(),
         kafka.clone(),
         Sqs::new(),
         deny_list(),

@@ -211,6 +211,7 @@ async fn relay(stage: &ProvisioningStage, queue: &Queue) -> serde_json::Value {
     let provisioning = ProvisioningConfig { function_timeout: Duration::from_mins(1), max_attempts: DELIVERIES };
     let app = relay_events::App::new(
         stage.world.api_pool(),
+        stage.world.tenant_databases(),
         KafkaConfig::from_env().unwrap(),
         Sqs::new(),
         tests::deny_list(),

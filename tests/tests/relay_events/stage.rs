@@ -1,18 +1,11 @@
 //! A platform database, a queue and a topic for one test, and relays that use them.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use futures::FutureExt;
 use rdkafka::{
-    ClientConfig, Message as _, Offset, TopicPartitionList,
     admin::{AdminOptions, NewTopic, TopicReplication},
-    consumer::{BaseConsumer, Consumer},
-    error::KafkaError,
-    message::Headers,
+    consumer::Consumer,
     producer::{FutureProducer, FutureRecord, Producer},
 };
 use relay_events::{App, BatchObserver, Boundary};
@@ -24,7 +17,11 @@ use shared::{
     events::{self, Event},
     types::{OperationId, TenantId},
 };
-use tests::{World, deny_list, proxy::Proxy};
+use tests::{
+    World, deny_list,
+    proxy::Proxy,
+    topic::{self, ReceivedMessage},
+};
 use tokio::{
     sync::{OnceCell, watch},
     time::timeout,
@@ -48,14 +45,6 @@ pub(crate) struct RelayStage {
 pub(crate) struct EnqueuedEvent {
     pub(crate) id: Uuid,
     pub(crate) tenant: TenantId,
-}
-
-/// A message on the topic.
-#[derive(Debug)]
-pub(crate) struct ReceivedMessage {
-    pub(crate) key: String,
-    pub(crate) headers: HashMap<String, String>,
-    pub(crate) payload: Value,
 }
 
 /// Stops a relay at a boundary.
@@ -118,11 +107,11 @@ impl RelayStage {
     }
 
     pub(crate) fn relay_to(&self, kafka: KafkaConfig) -> App {
-        app(self.world.api_pool(), kafka, self.world.provision_queue_url.clone())
+        app(&self.world, self.world.api_pool(), kafka, self.world.provision_queue_url.clone())
     }
 
     pub(crate) fn relay_with_queue(&self, queue_url: &str) -> App {
-        app(self.world.api_pool(), self.kafka.clone(), queue_url.to_owned())
+        app(&self.world, self.world.api_pool(), self.kafka.clone(), queue_url.to_owned())
     }
 
     /// A relay that connects to PostgreSQL, at `server`, through a proxy.
@@ -130,7 +119,7 @@ impl RelayStage {
         let mut config = self.world.api();
         config.url = SecretString::from(config.url.expose_secret().replace(server, &proxy.address));
         let platform = Postgres::connect(&config).unwrap();
-        app(platform, self.kafka.clone(), self.world.provision_queue_url.clone())
+        app(&self.world, platform, self.kafka.clone(), self.world.provision_queue_url.clone())
     }
 
     pub(crate) fn stopping_relay(&self) -> (App, StopPoint) {
@@ -260,45 +249,11 @@ impl RelayStage {
 
     /// All messages of the topic, as another service reads them: with a separate consumer, committed messages only.
     pub(crate) fn read(&self) -> Vec<ReceivedMessage> {
-        let consumer: BaseConsumer = ClientConfig::new()
-            .set("bootstrap.servers", &self.kafka.brokers)
-            .set("group.id", "a-reader")
-            .set("enable.auto.commit", "false")
-            .set("enable.partition.eof", "true")
-            .set("isolation.level", "read_committed")
-            .create()
-            .unwrap();
-        let mut assignment = TopicPartitionList::new();
-        for partition in 0..self.partitions() {
-            assignment
-                .add_partition_offset(&self.kafka.topic, i32::try_from(partition).unwrap(), Offset::Beginning)
-                .unwrap();
-        }
-        consumer.assign(&assignment).unwrap();
-        let (mut messages, mut ended) = (Vec::new(), HashSet::new());
-        while ended.len() < assignment.count() {
-            match consumer.poll(TIMEOUT).expect("the topic can be read") {
-                Ok(message) => messages.push(ReceivedMessage {
-                    key: text(message.key().unwrap()),
-                    headers: message
-                        .headers()
-                        .unwrap()
-                        .iter()
-                        .map(|header| (header.key.to_owned(), text(header.value.unwrap())))
-                        .collect(),
-                    payload: serde_json::from_slice(message.payload().unwrap()).unwrap(),
-                }),
-                Err(KafkaError::PartitionEOF(partition)) => drop(ended.insert(partition)),
-                Err(error) => panic!("{error}"),
-            }
-        }
-        messages
+        topic::read(&self.kafka)
     }
 
     pub(crate) fn partitions(&self) -> usize {
-        let client = kafka::consumer(&self.kafka, kafka::Isolation::Committed).unwrap();
-        let metadata = client.fetch_metadata(Some(&self.kafka.topic), TIMEOUT).unwrap();
-        metadata.topics()[0].partitions().len()
+        topic::partitions(&self.kafka)
     }
 
     /// Creates the topic with these settings.
@@ -343,13 +298,9 @@ impl ForeignTransaction {
     }
 }
 
-fn app(platform: Postgres, kafka: KafkaConfig, queue_url: String) -> App {
+fn app(world: &World, platform: Postgres, kafka: KafkaConfig, queue_url: String) -> App {
     let provisioning = ProvisioningConfig { function_timeout: Duration::from_mins(1), max_attempts: 5 };
-    App::new(platform, kafka, Sqs::new(), deny_list(), queue_url, provisioning)
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
+    App::new(platform, world.tenant_databases(), kafka, Sqs::new(), deny_list(), queue_url, provisioning)
 }
 
 async fn delete_old_topics(kafka: &KafkaConfig) {

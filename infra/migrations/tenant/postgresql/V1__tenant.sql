@@ -95,6 +95,18 @@ CREATE TABLE impersonations (
 CREATE INDEX impersonations_newest ON impersonations (started_at DESC, id DESC);
 CREATE INDEX impersonations_of_user ON impersonations (user_id, started_at DESC, id DESC);
 
+-- Markers of changes that a super-admin made in this database. A marker commits with its change, and the platform database
+-- contains an open change with the same id, so that the platform can find out whether the change was made.
+CREATE TABLE changes (
+    id         uuid        PRIMARY KEY,
+    -- What follows from the change in the platform database; never a secret. NULL: the change was abandoned, and because
+    -- this row takes its id, it can never commit.
+    result     jsonb,
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE INDEX changes_age ON changes (created_at);
+
 CREATE TABLE settings (
     name       text        PRIMARY KEY,
     value      jsonb       NOT NULL,
@@ -138,3 +150,5 @@ INSERT INTO settings (name, value) VALUES
 
 GRANT SELECT ON roles, permissions, role_permissions, divisions, user_divisions, settings TO landlord_api;
 GRANT SELECT, INSERT, UPDATE ON users, impersonations TO landlord_api;
+-- Locking the rows that are to be deleted needs the privilege to update one column.
+GRANT SELECT, INSERT, DELETE, UPDATE (created_at) ON changes TO landlord_api;

@@ -56,7 +56,12 @@ impl StartImpersonation<'_> {
 
 /// The audit entry of an impersonation's start.
 pub(super) fn entry<'a>(actor: Actor<'a>, impersonation: &Impersonation) -> AuditEntry<'a> {
-    let details = json!({
+    AuditEntry::done(actor, ACTION, impersonation.tenant_id, details(impersonation))
+}
+
+/// The details of that entry.
+pub(super) fn details(impersonation: &Impersonation) -> Value {
+    json!({
         "impersonation_id": impersonation.id,
         "user_id": impersonation.user_id,
         "user_email": impersonation.user_email,
@@ -64,6 +69,5 @@ pub(super) fn entry<'a>(actor: Actor<'a>, impersonation: &Impersonation) -> Audi
         "reason": impersonation.reason,
         "ticket": impersonation.ticket,
         "expires_at": impersonation.expires_at.unix_timestamp(),
-    });
-    AuditEntry::done(actor, ACTION, impersonation.tenant_id, details)
+    })
 }

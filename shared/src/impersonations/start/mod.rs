@@ -1,11 +1,12 @@
-//! Starting an impersonation. Two databases cannot commit together, so a start has three commits:
+//! Starting an impersonation. It is a change in the tenant's database ([`tenant_changes`]), with three commits:
 //!
-//! 1. [`begin`]: the intent in the platform database, with the response of an idempotent request;
-//! 2. [`record_in_tenant`]: the record in the tenant's own database;
+//! 1. [`begin`]: the impersonation and the intent in the platform database, with the response of an idempotent request;
+//! 2. [`record_in_tenant`]: the record in the tenant's own database, with the marker;
 //! 3. [`confirm`]: the outcome in the platform database, with its event. From here on the impersonation is live.
 //!
-//! Only then a token is signed. A start that is cut off in between is not live and has issued no token; its audit entry stays
-//! an intent without an outcome. A start that fails in between is closed by [`abandon`].
+//! Only then a token is signed. A start that is cut off before its record never becomes live; one that is cut off after it
+//! becomes live when the relay settles it, and a repetition of the idempotent request gets the token. If the request itself
+//! cannot find out whether the record was written, it ends the impersonation, so that the super-admin can start another.
 
 mod command;
 mod context;
@@ -17,27 +18,25 @@ pub use context::ImpersonationContext;
 pub use reissue::reissue_token;
 
 use deadpool_postgres::Transaction;
-use serde_json::json;
-use uuid::Uuid;
 
 use crate::{
-    audit::{self, AuditOutcome},
-    clients::tenant_databases::TenantDatabases,
+    clients::{postgres::Connection, tenant_databases::TenantDatabases},
     error::{Conflict, Dependency, Error, Result},
-    events,
     http::{self, IdempotentRequest, IdempotentResponse, JsonResponse, Replayable},
     impersonations::{
         Impersonation, ImpersonationSigner, Ticket,
+        end::record_end,
         events::started,
         store::{self, start::NewImpersonation, tenant_record},
     },
-    revocations::{self, EndReason},
+    revocations::EndReason,
+    tenant_changes::{self, Change, ChangeResult, NewChange},
     tenants::{self, store::TenantLocation},
-    types::{Actor, UserId},
+    types::{ImpersonationId, UserId},
     users::{self, User, UserStatus},
 };
 
-use self::command::entry;
+use self::command::{details, entry};
 
 /// The outcome of a start.
 #[derive(Debug)]
@@ -60,8 +59,7 @@ struct Begun {
     impersonation: Impersonation,
     user: User,
     location: TenantLocation,
-    /// The audit entry of the intent.
-    intent_id: Uuid,
+    change: Change,
 }
 
 enum Begin {
@@ -87,26 +85,16 @@ pub async fn start<R: JsonResponse>(
             return Err(problem);
         }
     };
-    if let Err(error) = record_in_tenant(context.databases, &begun).await {
-        let reason = match error {
-            Error::Conflict(_) => EndReason::UserDeactivated,
-            _ => EndReason::NotRecorded,
-        };
-        abandon(context, command.actor, &begun, reason, &error).await;
+    let Begun { impersonation, user, location, change } = *begun;
+    let result = result_of(&impersonation)?;
+    if let Err(error) = record_in_tenant(context.databases, &location, &impersonation, &change, &result).await {
+        abandon(context, &impersonation, change, &error).await;
         return Err(error.into());
     }
-    let impersonation = match confirm(context, command.actor, &begun).await {
-        Ok(impersonation) => impersonation,
-        Err(error) => {
-            if abandon(context, command.actor, &begun, EndReason::NotRecorded, &error).await {
-                end_tenant_record(context.databases, &begun).await;
-            }
-            return Err(error.into());
-        }
-    };
+    let impersonation = confirm(context, &impersonation, change, result).await?;
     context.dispatcher.poke_relay().await;
     let token = signer.sign(&impersonation)?;
-    Ok(StartOutcome::Started(Box::new(StartedImpersonation { impersonation, user: begun.user, token })))
+    Ok(StartOutcome::Started(Box::new(StartedImpersonation { impersonation, user, token })))
 }
 
 /// Checks the rules and commits the intent.
@@ -133,27 +121,28 @@ async fn begin<R: JsonResponse>(
         )
         .await?;
     Ok(match response {
-        IdempotentResponse::First((impersonation, intent_id), _) => {
-            Begin::New(Box::new(Begun { impersonation, user, location, intent_id }))
+        IdempotentResponse::First((impersonation, change), _) => {
+            Begin::New(Box::new(Begun { impersonation, user, location, change }))
         }
         IdempotentResponse::Replayed(stored) => Begin::Replayed(stored),
     })
 }
 
-/// Returns the impersonation, and the id of the audit entry of its intent.
 async fn record_intent(
     transaction: &Transaction<'_>,
     command: &StartImpersonation<'_>,
     user: &User,
-) -> Result<(Impersonation, Uuid)> {
+) -> Result<(Impersonation, Change)> {
     rules::check_rights(transaction, command).await?;
     rules::check_tenant(transaction, command.tenant_id).await?;
     rules::check_rate_limit(transaction, command.actor.id).await?;
     rules::check_none_open(transaction, command).await?;
     let id = store::start::insert(transaction, &new_impersonation(command, user)).await?;
     let impersonation = store::find(transaction, id).await?;
-    let intent_id = audit::store::insert(transaction, &entry(command.actor, &impersonation).intended()).await?;
-    Ok((impersonation, intent_id))
+    let entry = entry(command.actor, &impersonation);
+    let new = NewChange { impersonation_id: Some(id), ..NewChange::new(command.tenant_id, entry) };
+    let change = tenant_changes::begin(transaction, &new).await?;
+    Ok((impersonation, change))
 }
 
 fn new_impersonation<'a>(command: &StartImpersonation<'a>, user: &'a User) -> NewImpersonation<'a> {
@@ -184,82 +173,88 @@ fn deactivated() -> Error {
     Conflict::UserDeactivated.into()
 }
 
+/// What follows once the tenant's own record is written.
+fn result_of(impersonation: &Impersonation) -> Result<ChangeResult> {
+    let events = vec![started(impersonation)?];
+    Ok(ChangeResult { details: details(impersonation), events, deactivated_user: None, response: None })
+}
+
 /// Writes the tenant's own record. Without it the tenant could not see the impersonation, so it must not begin.
-async fn record_in_tenant(databases: &TenantDatabases, begun: &Begun) -> Result<()> {
-    let (cluster, database) = begun.location.require_active()?;
-    let insert = async { tenant_record::insert(&databases.get(cluster, database).await?, &begun.impersonation).await };
+async fn record_in_tenant(
+    databases: &TenantDatabases,
+    location: &TenantLocation,
+    impersonation: &Impersonation,
+    change: &Change,
+    result: &ChangeResult,
+) -> Result<()> {
+    let (cluster, database) = location.require_active()?;
+    let marker = change.marker(result)?;
+    let insert = async {
+        let tenant = databases.get(cluster, database).await?;
+        change.commit_with(tenant_record::insert(&tenant, impersonation, &marker)).await
+    };
     match databases.within(insert).await {
         Ok(true) => Ok(()),
-        Ok(false) => Err(deactivated()),
-        Err(error @ Error::Unavailable { .. }) => Err(error),
+        Ok(false) => {
+            change.is_rolled_back();
+            Err(deactivated())
+        }
+        Err(error @ (Error::Unavailable { .. } | Error::DeadlineExceeded)) => Err(error),
         Err(error) => Err(Error::unavailable(Dependency::TenantDatabase, error)),
     }
 }
 
 /// Makes the impersonation live. [`Conflict::ImpersonationNotLive`] when another change has ended it in the meantime.
-async fn confirm(context: ImpersonationContext<'_>, actor: Actor<'_>, begun: &Begun) -> Result<Impersonation> {
-    let Impersonation { id, tenant_id, .. } = begun.impersonation;
-    let mut platform = context.platform.get().await?;
-    let transaction = platform.transaction().await?;
-    // The lock orders the event among those of the tenant.
-    tenants::store::find_for_update(&transaction, tenant_id).await?;
-    if !store::start::mark_recorded(&transaction, id).await? {
-        return Err(Conflict::ImpersonationNotLive {
-            impersonation_id: id,
-            state: "was ended before it began".to_owned(),
-        }
-        .into());
-    }
-    let impersonation = store::find(&transaction, id).await?;
-    events::store::enqueue_event(&transaction, &started(&impersonation)).await?;
-    let entry = entry(actor, &impersonation).outcome_of(begun.intent_id, AuditOutcome::Done);
-    audit::store::insert(&transaction, &entry).await?;
-    transaction.commit().await?;
-    Ok(impersonation)
-}
-
-/// Ends an impersonation that never became live, and writes the failure to the audit log. `false` when it is live after all,
-/// because the response to a commit was lost, or when this failed as well; then the intent keeps no outcome.
-async fn abandon(
+async fn confirm(
     context: ImpersonationContext<'_>,
-    actor: Actor<'_>,
-    begun: &Begun,
-    reason: EndReason,
-    cause: &Error,
-) -> bool {
-    let id = begun.impersonation.id;
-    let work = async {
-        let mut platform = context.platform.get().await?;
-        let transaction = platform.transaction().await?;
-        if !store::start::end_unrecorded(&transaction, id, reason).await?
-            && store::find(&transaction, id).await?.recorded_at.is_some()
-        {
-            return Ok(false);
+    begun: &Impersonation,
+    change: Change,
+    result: ChangeResult,
+) -> Result<Impersonation> {
+    let id = begun.id;
+    let mut platform = context.platform.get().await?;
+    let consequences = match change.complete(&mut platform, result).await {
+        Ok(consequences) => consequences,
+        Err(error) => {
+            end_unrecorded(&platform, id).await;
+            return Err(error);
         }
-        let mut entry = entry(actor, &begun.impersonation).outcome_of(begun.intent_id, AuditOutcome::Failed);
-        entry.details["end_reason"] = json!(reason);
-        entry.details["error"] = json!(cause.to_string());
-        audit::store::insert(&transaction, &entry).await?;
-        transaction.commit().await?;
-        Ok::<_, Error>(true)
     };
-    work.await.unwrap_or_else(|failure| {
-        tracing::error!(impersonation.id = %id, error = failure.chain(), "abandoning a start failed");
-        false
-    })
+    let impersonation = store::find(&platform, id).await?;
+    drop(platform);
+    if let Some(end) = consequences.to_record {
+        record_end(context, end).await;
+    }
+    if impersonation.live {
+        return Ok(impersonation);
+    }
+    let state = "was ended before it began; use a new key to start another".to_owned();
+    Err(Conflict::ImpersonationNotLive { impersonation_id: id, state }.into())
 }
 
-/// Records the end of an abandoned impersonation in the tenant's database. Best effort, because the record has the time of
-/// expiry as well.
-async fn end_tenant_record(databases: &TenantDatabases, begun: &Begun) {
-    let Impersonation { id, started_at, .. } = begun.impersonation;
-    let end = async {
-        let (cluster, database) = begun.location.require_active()?;
-        let tenant = databases.get(cluster, database).await?;
-        revocations::store::tenant_record::end_one(&tenant, id, started_at).await
+/// Writes that nothing was recorded. If that is unknown, ends the impersonation, and leaves the outcome to the relay.
+async fn abandon(context: ImpersonationContext<'_>, impersonation: &Impersonation, change: Change, cause: &Error) {
+    let reason = match cause {
+        Error::Conflict(_) => EndReason::UserDeactivated,
+        _ => EndReason::NotRecorded,
     };
-    if let Err(error) = databases.within(end).await {
-        let error = error.chain();
-        tracing::warn!(impersonation.id = %id, error, "recording an end in the tenant's database failed");
+    match context.platform.get().await {
+        Ok(mut platform) => {
+            if !change.fail(&mut platform, cause, Some(reason)).await {
+                end_unrecorded(&platform, impersonation.id).await;
+            }
+        }
+        Err(error) => {
+            let error = error.chain();
+            tracing::error!(impersonation.id = %impersonation.id, error, "abandoning a start failed; the relay will settle it");
+        }
+    }
+}
+
+/// Ends an impersonation whose start may still be settled, so that it does not become live. Best effort.
+async fn end_unrecorded(platform: &Connection, id: ImpersonationId) {
+    let end = tenant_changes::store::impersonation::end_unrecorded(platform, id, EndReason::NotRecorded);
+    if let Err(error) = end.await {
+        tracing::error!(impersonation.id = %id, error = error.chain(), "ending an impersonation that has not begun failed");
     }
 }

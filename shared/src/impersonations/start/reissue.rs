@@ -38,8 +38,9 @@ async fn sign(
     let impersonation = store::find(&platform, id).await?;
     if !impersonation.live {
         let state = match impersonation.end_reason {
-            Some(reason) => format!("is no longer live ({})", reason.as_str()),
-            None => "has not begun".to_owned(),
+            Some(reason) => format!("is no longer live ({}); use a new key to start another", reason.as_str()),
+            // Its request is still running, or the relay will settle it.
+            None => "has not begun yet; repeat the request in a minute".to_owned(),
         };
         return Err(Conflict::ImpersonationNotLive { impersonation_id: id, state }.into());
     }

@@ -64,7 +64,7 @@ pub(super) async fn check_rate_limit(transaction: &Transaction<'_>, admin_id: &s
 /// A super-admin has at most one impersonation of a user that has not ended.
 pub(super) async fn check_none_open(transaction: &Transaction<'_>, command: &StartImpersonation<'_>) -> Result<()> {
     let StartImpersonation { actor, tenant_id, user_id, .. } = *command;
-    store::start::close_finished(transaction, actor.id, tenant_id, user_id).await?;
+    store::start::close_expired(transaction, actor.id, tenant_id, user_id).await?;
     match store::start::find_open(transaction, actor.id, tenant_id, user_id).await? {
         None => Ok(()),
         Some(impersonation_id) => Err(Conflict::ImpersonationLive { impersonation_id }.into()),

@@ -6,7 +6,6 @@ use tokio_postgres::types::ToSql;
 use crate::{
     error::Result,
     impersonations::{Access, ImpersonationMinutes},
-    revocations::EndReason,
     sql::{self, Columns},
     types::{Actor, ImpersonationId, SuperAdminRole, TenantId, UserId},
 };
@@ -75,9 +74,8 @@ pub async fn seconds_until_below(transaction: &Transaction<'_>, admin_id: &str, 
     Ok(row.map(|row| row.try_get(0)).transpose()?)
 }
 
-/// Records the ends of a super-admin's impersonations of a user that expired, or whose start was cut off. A start that is
-/// not recorded after 30 seconds was cut off, because no request takes that long.
-pub async fn close_finished(
+/// Records the ends of a super-admin's impersonations of a user that expired.
+pub async fn close_expired(
     transaction: &Transaction<'_>,
     admin_id: &str,
     tenant_id: TenantId,
@@ -86,12 +84,11 @@ pub async fn close_finished(
     let statement = transaction
         .prepare_cached(
             "UPDATE impersonations
-             SET ended_at = CASE WHEN recorded_at IS NULL THEN statement_timestamp() ELSE expires_at END,
+             SET ended_at = expires_at,
                  end_reason = CASE WHEN recorded_at IS NULL THEN 'not_recorded' ELSE 'expired' END,
                  ended_by = 'system', revision = revision + 1
              WHERE admin_id = $1 AND tenant_id = $2 AND user_id = $3 AND ended_at IS NULL
-             AND (expires_at <= statement_timestamp()
-                  OR (recorded_at IS NULL AND started_at <= statement_timestamp() - interval '30 seconds'))",
+             AND expires_at <= statement_timestamp()",
         )
         .await?;
     transaction.execute(&statement, &[&admin_id, &tenant_id, &user_id]).await?;
@@ -144,29 +141,4 @@ pub async fn insert(transaction: &Transaction<'_>, new: &NewImpersonation<'_>) -
     ];
     transaction.execute(&statement, &values).await?;
     Ok(id)
-}
-
-/// Makes an impersonation live. `false` when it has ended or expired before.
-pub async fn mark_recorded(transaction: &Transaction<'_>, id: ImpersonationId) -> Result<bool> {
-    let statement = transaction
-        .prepare_cached(
-            "UPDATE impersonations
-             SET recorded_at = greatest(clock_timestamp(), started_at), revision = revision + 1
-             WHERE id = $1 AND recorded_at IS NULL AND ended_at IS NULL AND expires_at > now()",
-        )
-        .await?;
-    Ok(transaction.execute(&statement, &[&id]).await? == 1)
-}
-
-/// Ends an impersonation that is not live yet. `false` when it is live, or has ended.
-pub async fn end_unrecorded(transaction: &Transaction<'_>, id: ImpersonationId, reason: EndReason) -> Result<bool> {
-    let statement = transaction
-        .prepare_cached(
-            "UPDATE impersonations
-             SET ended_at = greatest(clock_timestamp(), started_at), ended_by = 'system', end_reason = $2,
-                 revision = revision + 1
-             WHERE id = $1 AND recorded_at IS NULL AND ended_at IS NULL",
-        )
-        .await?;
-    Ok(transaction.execute(&statement, &[&id, &reason]).await? == 1)
 }

@@ -1,0 +1,82 @@
+//! Settling a change that its request has left open.
+
+use crate::{
+    clients::{
+        postgres::{Connection, Postgres},
+        tenant_databases::TenantDatabases,
+    },
+    error::{Error, Result},
+    revocations::{EndedImpersonation, store::tenant_record},
+    tenant_changes::{DueChange, ImpersonationEnd, OpenChange, Outcome, outcome, store},
+    tenants::{self, store::TenantLocation},
+};
+
+/// Settles a change. Returns the impersonations that have ended, to be passed to the deny list. Fails while the tenant's
+/// database cannot be reached, or a transaction that may still commit the change has not ended.
+///
+/// While it works on the tenant's database, it holds no connection to the platform database, so that tenants whose databases
+/// hang do not delay others.
+pub async fn settle(
+    platform: &Postgres,
+    databases: &TenantDatabases,
+    change: &DueChange,
+) -> Result<Vec<EndedImpersonation>> {
+    let location = tenants::store::find_location(&platform.get().await?, change.tenant_id()).await?;
+    match change {
+        DueChange::Change(change) => {
+            let outcome = determine(databases, &location, change).await?;
+            let consequences = outcome::write(&mut platform.get().await?, change, &outcome).await?;
+            if let Some(end) = &consequences.to_record {
+                // If this fails, the relay finds it among the open changes.
+                record_end(platform, databases, &location, end).await?;
+            }
+            Ok(consequences.ended)
+        }
+        DueChange::End(end) => record_end(platform, databases, &location, end).await.map(|()| Vec::new()),
+    }
+}
+
+/// Settles a change that starts no impersonation and ends none, for a caller that has a session. Returns whether it was made.
+pub async fn settle_at(
+    platform: &mut Connection,
+    databases: &TenantDatabases,
+    location: &TenantLocation,
+    change: &OpenChange,
+) -> Result<Outcome> {
+    let outcome = determine(databases, location, change).await?;
+    outcome::write(platform, change, &outcome).await?;
+    Ok(outcome)
+}
+
+/// Determines whether a change was made. Afterwards that is final: a change that was not made can never commit.
+async fn determine(databases: &TenantDatabases, location: &TenantLocation, change: &OpenChange) -> Result<Outcome> {
+    let (cluster, database) = location.require_placed()?;
+    let result = databases
+        .within(async {
+            let mut connection = databases.get(cluster, database).await?;
+            store::marker::void(&mut connection, change.id).await
+        })
+        .await?;
+    Ok(match result {
+        Some(result) => Outcome::Made(serde_json::from_value(result).map_err(Error::internal)?),
+        None => {
+            Outcome::NotMade { error: "The request was interrupted before its change".to_owned(), end_reason: None }
+        }
+    })
+}
+
+/// Records an end in the tenant's database. Repeating it has no effect.
+async fn record_end(
+    platform: &Postgres,
+    databases: &TenantDatabases,
+    location: &TenantLocation,
+    end: &ImpersonationEnd,
+) -> Result<()> {
+    let (cluster, database) = location.require_placed()?;
+    let record = async {
+        let connection = databases.get(cluster, database).await?;
+        tenant_record::end_one(&connection, end.impersonation_id, end.ended_at).await
+    };
+    databases.within(record).await?;
+    store::delete(&platform.get().await?, end.id).await
+}

@@ -1,0 +1,71 @@
+//! Reads a Kafka topic as another service does.
+
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
+
+use rdkafka::{
+    ClientConfig, Message as _, Offset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer},
+    error::KafkaError,
+    message::Headers,
+};
+use serde_json::Value;
+use shared::{clients::kafka, config::KafkaConfig};
+
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A message on a topic.
+#[derive(Debug)]
+pub struct ReceivedMessage {
+    pub key: String,
+    pub headers: HashMap<String, String>,
+    pub payload: Value,
+}
+
+/// All messages of a topic, with a separate consumer, committed messages only.
+pub fn read(config: &KafkaConfig) -> Vec<ReceivedMessage> {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", &config.brokers)
+        .set("group.id", "a-reader")
+        .set("enable.auto.commit", "false")
+        .set("enable.partition.eof", "true")
+        .set("isolation.level", "read_committed")
+        .create()
+        .unwrap();
+    let mut assignment = TopicPartitionList::new();
+    for partition in 0..partitions(config) {
+        assignment.add_partition_offset(&config.topic, i32::try_from(partition).unwrap(), Offset::Beginning).unwrap();
+    }
+    consumer.assign(&assignment).unwrap();
+    let (mut messages, mut ended) = (Vec::new(), HashSet::new());
+    while ended.len() < assignment.count() {
+        match consumer.poll(TIMEOUT).expect("the topic can be read") {
+            Ok(message) => messages.push(ReceivedMessage {
+                key: text(message.key().unwrap()),
+                headers: message
+                    .headers()
+                    .unwrap()
+                    .iter()
+                    .map(|header| (header.key.to_owned(), text(header.value.unwrap())))
+                    .collect(),
+                payload: serde_json::from_slice(message.payload().unwrap()).unwrap(),
+            }),
+            Err(KafkaError::PartitionEOF(partition)) => drop(ended.insert(partition)),
+            Err(error) => panic!("{error}"),
+        }
+    }
+    messages
+}
+
+/// The number of a topic's partitions.
+pub fn partitions(config: &KafkaConfig) -> usize {
+    let client = kafka::consumer(config, kafka::Isolation::Committed).unwrap();
+    let metadata = client.fetch_metadata(Some(&config.topic), TIMEOUT).unwrap();
+    metadata.topics()[0].partitions().len()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}

@@ -1,0 +1,8 @@
+//! Changes in tenants' databases whose process dies, freezes or loses a connection between the commits. Each is settled,
+//! exactly once.
+
+mod faults;
+mod impersonations;
+mod kills;
+mod markers;
+mod stage;
