@@ -31,6 +31,7 @@
 //! | `users` | noun | `audit`, `events`, `revocations`, `super_admins`, `tenants` |
 //! | `impersonations` | noun | `audit`, `events`, `revocations`, `super_admins`, `tenants`, `users` |
 //! | `usage` | noun | `events`, `super_admins`, `tenants` |
+//! | `tenant_views` | noun | `operations`, `tenants`, `usage` |
 //! | `health` | noun | `events`, `operations`, `tenants`, `usage` |
 //! | `provisioning` | noun | `audit`, `events`, `operations`, `tenants`, `users` |
 //!
@@ -76,8 +77,9 @@ pub mod revocations;
 pub mod sql;
 pub mod super_admins;
 pub mod telemetry;
+#[cfg(feature = "http")]
+pub mod tenant_views;
 pub mod tenants;
-#[cfg(feature = "redis")]
 pub mod usage;
 #[cfg(feature = "http")]
 pub mod users;

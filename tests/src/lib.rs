@@ -13,6 +13,7 @@
 pub mod api;
 pub mod examples;
 pub mod manifests;
+pub mod plans;
 pub mod platform;
 pub mod proxy;
 pub mod queues;

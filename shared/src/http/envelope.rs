@@ -1,7 +1,7 @@
-//! The envelope of every handler: request id, deadline, log line, problem details for requests that the framework rejects,
-//! and compression.
+//! The envelope of every handler: request id, log line, problem details for requests that the framework rejects, and
+//! compression.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::{
     Router,
@@ -19,9 +19,6 @@ use tracing::{Instrument, Span, error, field::Empty, info, info_span, warn};
 
 use crate::error::Error;
 use crate::http::{problem::Problem, request::RequestInfo, routes::Routes};
-
-/// The deadline of a response. It is shorter than the 30 s of API Gateway and than the timeout of the functions.
-const DEADLINE: Duration = Duration::from_secs(8);
 
 /// Puts the envelope around a function's routes. Lambda runs the result; tests mount it on a socket.
 pub fn finish(function: Routes) -> Router {
@@ -57,11 +54,10 @@ async fn envelope(mut request: Request, next: Next) -> Response {
     request.extensions_mut().insert(info.clone());
     let started = Instant::now();
     let work = std::panic::AssertUnwindSafe(next.run(request)).catch_unwind();
-    let mut response = match tokio::time::timeout(DEADLINE, work.instrument(span.clone())).await {
-        Ok(Ok(response)) => response,
+    let mut response = match work.instrument(span.clone()).await {
+        Ok(response) => response,
         // The message of the panic is on standard error; the process continues.
-        Ok(Err(_)) => Problem::from(Error::internal("the handler panicked")).into_response(),
-        Err(_) => Problem::from(Error::DeadlineExceeded).into_response(),
+        Err(_) => Problem::from(Error::internal("the handler panicked")).into_response(),
     };
     if let Some(mut problem) = response.extensions_mut().remove::<Problem>() {
         problem.details.instance = Some(format!("urn:landlord:request:{}", info.id));

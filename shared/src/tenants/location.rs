@@ -20,12 +20,24 @@ pub struct TenantLocation {
 }
 
 impl TenantLocation {
-    /// The cluster and the name of the database. Fails with [`Error::Conflict`] unless the tenant is active and its databases
-    /// have the newest schema.
+    /// The cluster and the name of the database, for a change. Fails with [`Error::Conflict`] unless the tenant is active and its
+    /// databases have the newest schema.
     pub fn require_active(&self) -> Result<(&str, &str)> {
         if self.status != TenantStatus::Active {
             return Err(Error::Conflict(format!("The tenant is {}; it must be active", self.status)));
         }
+        self.require_database()
+    }
+
+    /// As [`Self::require_active`], for reading: the tenant may be suspended.
+    pub fn require_readable(&self) -> Result<(&str, &str)> {
+        if !matches!(self.status, TenantStatus::Active | TenantStatus::Suspended) {
+            return Err(Error::Conflict(format!("The tenant is {}; it must be active or suspended", self.status)));
+        }
+        self.require_database()
+    }
+
+    fn require_database(&self) -> Result<(&str, &str)> {
         if self.schema_version < TENANT_SCHEMA_VERSION {
             return Err(Error::Conflict(format!(
                 "The tenant's databases have schema version {}, and version {TENANT_SCHEMA_VERSION} is required; run \

@@ -6,6 +6,7 @@ mod keyword;
 mod actor;
 mod channel;
 mod country;
+mod created;
 mod email;
 mod ids;
 mod limits;
@@ -20,15 +21,17 @@ mod slug;
 mod supplied_password;
 mod text;
 mod timestamp;
+mod values;
 
 pub use actor::Actor;
 pub use channel::{Channel, Microservice};
 pub use country::Country;
+pub use created::CreatedRange;
 pub use email::EmailAddress;
 pub use ids::{ImpersonationId, OperationId, SuperAdminId, TenantId, UserId};
 pub use limits::{Limit, Limits, LimitsPatch, MAX_LIMIT, parse_limit};
 pub use month::Month;
-pub use page::{Cursor, PageCursor, PageLimit, ValueCursor};
+pub use page::{Count, Cursor, PageCursor, PageLimit, PageRequest, TimeOrder, ValueCursor};
 #[cfg(feature = "http")]
 pub use parameter::{INLINE, ParameterValue, inline, json_error};
 pub use password::NewPassword;
@@ -38,6 +41,7 @@ pub use slug::Slug;
 pub use supplied_password::SuppliedPassword;
 pub use text::{SearchText, single_line};
 pub use timestamp::{optional_timestamp, timestamp};
+pub use values::Values;
 
 /// The rule that an input breaks. The text is shown to the caller: it states the rule and never repeats a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
