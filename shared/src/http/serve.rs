@@ -31,11 +31,11 @@ pub async fn serve_concurrently<A>(
     app: impl FnOnce() -> Result<A, ConfigError>,
     routes: impl FnOnce(A) -> Routes,
 ) -> Result<(), lambda_http::Error> {
-    let router = finish(routes(worker::start(app)?));
+    let service = finish(routes(worker::start(app)?));
     lambda_http::run_concurrent(service_fn(move |request: lambda_http::Request| {
-        let mut router = router.clone();
+        let mut service = service.clone();
         async move {
-            let response = router.call(request).await?;
+            let response = service.call(request).await?;
             // The runtime requires a body that threads can share.
             let (parts, body) = response.into_parts();
             let bytes = body.collect().await?.to_bytes();
