@@ -32,6 +32,7 @@
 //! | `users` | noun | `audit`, `revocations`, `super_admins`, `tenant_changes`, `tenants` |
 //! | `impersonations` | noun | `audit`, `events`, `revocations`, `super_admins`, `tenant_changes`, `tenants`, `users` |
 //! | `usage` | noun | `events`, `super_admins`, `tenants` |
+//! | `tenant_views` | noun | `operations`, `tenants`, `usage` |
 //! | `health` | noun | `events`, `operations`, `tenants`, `usage` |
 //! | `provisioning` | noun | `audit`, `events`, `operations`, `tenants`, `users` |
 //!
@@ -78,8 +79,9 @@ pub mod sql;
 pub mod super_admins;
 pub mod telemetry;
 pub mod tenant_changes;
+#[cfg(feature = "http")]
+pub mod tenant_views;
 pub mod tenants;
-#[cfg(feature = "redis")]
 pub mod usage;
 #[cfg(feature = "http")]
 pub mod users;

@@ -16,6 +16,7 @@ use shared::{
     health::checks::HealthTargets,
     http::{Fingerprints, Routes, finish},
     impersonations::ImpersonationSigner,
+    operations::WaitSlots,
     revocations::deny_list::DenyList,
     super_admins::{AuthContext, SignInRateLimiter},
     usage::live_counters::LiveCounters,
@@ -73,6 +74,10 @@ pub struct Parts {
     pub queues: QueueConfig,
     /// The targets of the health probes.
     pub health: HealthTargets,
+    /// The beginning of the names of this world's keys in Redis, for keys that concern no tenant.
+    pub redis_prefix: String,
+    /// The number of requests that may wait for an operation at the same time.
+    pub max_waiting: usize,
 }
 
 impl Parts {
@@ -90,7 +95,13 @@ impl Parts {
                 ..QueueConfig::default()
             },
             health: world.health(),
+            redis_prefix: format!("{}:", world.database),
+            max_waiting: 100,
         }
+    }
+
+    fn wait_slots(&self) -> WaitSlots {
+        WaitSlots::new(Redis::connect(&self.redis).unwrap(), self.max_waiting).with_prefix(&self.redis_prefix)
     }
 }
 
@@ -114,6 +125,7 @@ pub fn routes(parts: &Parts) -> Routes {
     .merge(reject_request::routes())
     .merge(change_password::routes(change_password::App { auth: gate(), rate_limiter, signer }))
     .merge(list_admins::routes(gate()))
+    .merge(get_admin::routes(gate()))
     .merge(create_admin::routes(create_admin::App { auth: gate(), fingerprints: fingerprints.clone() }))
     .merge(update_admin::routes(update_admin::App {
         auth: gate(),
@@ -128,6 +140,8 @@ pub fn routes(parts: &Parts) -> Routes {
     }))
     .merge(get_tenant::routes(gate()))
     .merge(list_tenant_operations::routes(gate()))
+    .merge(list_operations::routes(gate()))
+    .merge(get_operation::routes(get_operation::App { auth: gate(), slots: Arc::new(parts.wait_slots()) }))
     .merge(update_tenant::routes(update_tenant::App {
         gate: gate(),
         dispatcher: Arc::clone(&dispatcher),
@@ -145,6 +159,7 @@ pub fn routes(parts: &Parts) -> Routes {
         dispatcher: Arc::clone(&dispatcher),
     }))
     .merge(list_users::routes(list_users::App { auth: gate(), databases: parts.databases.clone() }))
+    .merge(get_user::routes(get_user::App { auth: gate(), databases: parts.databases.clone() }))
     .merge(create_user::routes(create_user::App {
         auth: gate(),
         databases: parts.databases.clone(),

@@ -2,12 +2,12 @@
 
 use shared::{
     tenants::TENANT_SCHEMA_VERSION,
-    types::{ImpersonationId, SuperAdminId, SuperAdminRole, TenantId, UserId},
+    types::{ImpersonationId, OperationId, SuperAdminId, SuperAdminRole, TenantId, UserId},
 };
 
 use crate::{TestTenant, World};
 
-/// Inserts them into a world: an active tenant with two users, a super-admin who impersonates one of them, and a super-admin
+/// Inserts them into a world: an active tenant with two users and an operation, a super-admin who impersonates one of them, and a super-admin
 /// who can sign in.
 pub async fn furnish(world: &World) {
     let owner = world.client().await;
@@ -31,6 +31,13 @@ pub async fn furnish(world: &World) {
         UserId::EXAMPLE
     );
     owner.batch_execute(&impersonation).await.unwrap();
+    let operation = format!(
+        "INSERT INTO operations (id, tenant_id, kind, status, requested_by, created_at, updated_at, finished_at)
+         VALUES ('{}', '{}', 'provision', 'succeeded', 'x', now(), now(), now())",
+        OperationId::EXAMPLE,
+        TenantId::EXAMPLE
+    );
+    owner.batch_execute(&operation).await.unwrap();
     let signs_in = world.operator(SuperAdminRole::Operator).await;
     let super_admins = format!(
         "UPDATE super_admins SET email = 'owner@landlord.example' WHERE id = '{signs_in}';

@@ -14,6 +14,7 @@ pub mod api;
 pub mod examples;
 pub mod gateway;
 pub mod manifests;
+pub mod plans;
 pub mod platform;
 pub mod problems;
 pub mod proxy;

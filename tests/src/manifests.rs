@@ -34,6 +34,12 @@ pub enum DeclaredTrigger {
     Deploy,
 }
 
+/// The function of an operation of the API. A function that serves two addresses of one thing has a second operation, whose name
+/// ends with `_of_tenant`.
+pub fn function_of(operation_id: &str) -> String {
+    operation_id.strip_suffix("_of_tenant").unwrap_or(operation_id).replace('_', "-")
+}
+
 /// The root of the repository.
 pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()

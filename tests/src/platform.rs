@@ -97,6 +97,12 @@ impl World {
         connect_once(&self.owner(), None).await.unwrap()
     }
 
+    /// A connection of the owner, for statements that write many rows.
+    pub async fn patient_client(&self) -> Client {
+        let config = PostgresConfig { statement_timeout: Duration::from_mins(5), ..self.owner() };
+        connect_once(&config, None).await.unwrap()
+    }
+
     /// Drops the databases of all tenants. Hundreds of them slow MongoDB down, and delay the next run.
     pub async fn drop_tenants(&self) {
         drop_tenants(&self.database).await;

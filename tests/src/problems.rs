@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use shared::{
     clients::postgres::Postgres,
     config::PostgresConfig,
-    http::{Routes, finish},
+    http::{Routes, default_deadline, finish},
     types::SuperAdminRole,
 };
 use tokio_postgres::Client;
@@ -227,7 +227,7 @@ impl ProblemStage {
             .await;
         // The envelope of every function ends a request after 8 s.
         let slow = Router::new().route("/api/super-admin/slow", get(async || tokio::time::sleep(Duration::MAX).await));
-        let slow = Api::serve(finish(Routes::new(slow, OpenApi::default))).await;
+        let slow = Api::serve(finish(Routes::new(slow, default_deadline, OpenApi::default))).await;
         self.produce("deadline-exceeded", StatusCode::SERVICE_UNAVAILABLE, slow.request(Method::GET, "/slow")).await;
         self.owner.batch_execute("ALTER TABLE tenants RENAME COLUMN country TO land").await.unwrap();
         let request = self.api.request(Method::GET, "/tenants");

@@ -6,7 +6,7 @@ use serde_json::Value;
 /// A request that its operation accepts.
 #[derive(Debug, Clone)]
 pub struct ExampleRequest {
-    /// The name of the function, with underscores.
+    /// Its name; [`crate::manifests::function_of`] is its function.
     pub operation: String,
     pub method: Method,
     /// From the root, with the required parameters.

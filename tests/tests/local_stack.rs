@@ -251,3 +251,69 @@ async fn a_path_without_a_function_is_not_found() {
     let response = Client::new().get(format!("{}/nowhere", base())).send().await.unwrap();
     assert_eq!(response.status(), StatusCode::NOT_FOUND);
 }
+
+/// The memory of the local process of a function, in MiB.
+fn memory_of(function: &str) -> Option<u64> {
+    let processes = std::fs::read_dir("/proc").unwrap().filter_map(|entry| Some(entry.ok()?.path()));
+    let is_it = |path: &std::path::PathBuf| {
+        std::fs::read_to_string(path.join("cmdline"))
+            .is_ok_and(|line| line.trim_end_matches('\0').ends_with(&format!("/{function}")))
+    };
+    let status = std::fs::read_to_string(processes.filter(is_it).next()?.join("status")).ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+    Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? / 1024)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_hundred_requests_that_wait_at_the_same_time_neither_deadlock_nor_delay_others() {
+    let api = ApiClient::sign_in().await;
+    let (tenant, operation) = (Uuid::now_v7(), Uuid::now_v7());
+    let platform = connect_once(&PostgresConfig::from_env().unwrap(), None).await.unwrap();
+    // An operation that no worker has a message for.
+    let insert = format!(
+        "INSERT INTO tenants (id, name, slug, status, database_name, country, created_at, updated_at)
+         VALUES ('{tenant}', 'Waits', 'w-{}', 'provisioning', 'tenant_{}', 'ID', now(), now());
+         INSERT INTO operations (id, tenant_id, kind, status, requested_by, created_at, updated_at)
+         VALUES ('{operation}', '{tenant}', 'provision', 'pending', 'test', now(), now())",
+        tenant.simple(),
+        tenant.simple()
+    );
+    platform.batch_execute(&insert).await.unwrap();
+    let get = async |query: &str| {
+        let request = api.client.get(format!("{}/operations/{operation}{query}", api.base)).bearer_auth(&api.token);
+        let begun = Instant::now();
+        let response = request.timeout(Duration::from_secs(60)).send().await.unwrap();
+        let retry_after = response.headers().get("retry-after").map(|value| value.to_str().unwrap().to_owned());
+        (response.status(), retry_after, begun.elapsed())
+    };
+    assert_eq!(get("").await.0, StatusCode::OK);
+    let before = memory_of("get-operation");
+    let waits = futures::future::join_all((0..200).map(|_| get("?wait=20")));
+    let (answers, ()) = tokio::join!(waits, async {
+        // By then, the requests that found a place wait, and the others have been answered.
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        let (status, _, elapsed) = get("").await;
+        println!(
+            "200 waits: memory {before:?} MiB before and {:?} MiB during; another request {elapsed:?}",
+            memory_of("get-operation")
+        );
+        assert_eq!(status, StatusCode::OK);
+        assert!(elapsed < Duration::from_secs(3), "{elapsed:?}");
+        let end = format!(
+            "UPDATE operations SET status = 'failed', finished_at = now(), revision = revision + 1 WHERE id = '{operation}'"
+        );
+        platform.batch_execute(&end).await.unwrap();
+    });
+    let waited = answers.iter().filter(|(_, retry_after, _)| retry_after.is_none()).count();
+    let slowest = answers.iter().map(|(_, _, elapsed)| *elapsed).max().unwrap();
+    println!(
+        "200 waits: {waited} waited until the end, the others were answered at once; the slowest took {slowest:?}"
+    );
+    assert!(answers.iter().all(|(status, _, _)| *status == StatusCode::OK), "{answers:?}");
+    assert!(waited >= 20 && slowest < Duration::from_secs(15), "{waited} waited, {slowest:?}");
+    let delete = format!(
+        "DELETE FROM operations WHERE id = '{operation}'; DELETE FROM tenant_usage WHERE tenant_id = '{tenant}';
+         DELETE FROM tenants WHERE id = '{tenant}'"
+    );
+    platform.batch_execute(&delete).await.unwrap();
+}

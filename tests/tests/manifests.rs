@@ -82,6 +82,19 @@ fn the_template_gives_each_function_the_memory_secrets_and_triggers_that_its_man
 }
 
 #[test]
+fn a_request_that_waits_ends_before_lambda_and_the_gateway_end_it_and_some_requests_never_wait() {
+    let template = template::read();
+    let functions: BTreeMap<String, &Value> = template::functions(&template).into_iter().collect();
+    let function = functions["get-operation"];
+    let longest = (shared::operations::MAX_WAIT + shared::http::DEADLINE).as_secs();
+    let timeout = function["Timeout"].as_u64().unwrap();
+    assert!(longest < timeout && timeout < 30, "{longest} {timeout}");
+    // The code lets four fifths of these requests wait.
+    assert_eq!(function["ReservedConcurrentExecutions"], "OperationConcurrency");
+    assert_eq!(function["Environment"]["Variables"]["OPERATION_CONCURRENCY"], "OperationConcurrency");
+}
+
+#[test]
 fn no_secret_is_given_to_every_function() {
     assert_eq!(secrets(&template::read()["Globals"]), BTreeSet::new());
 }

@@ -15,7 +15,7 @@ use shared::{
 use tests::{
     Api, World,
     api::{Parts, answer, routes, tenant_request},
-    manifests::declarations,
+    manifests::{declarations, function_of},
     proxy::{Mode, Proxy},
     queues,
     requests::{ExampleRequest, of_examples},
@@ -30,7 +30,7 @@ fn requests(parts: &Parts) -> Vec<ExampleRequest> {
     let document = serde_json::to_value(document(routes(parts).describe())).unwrap();
     let declarations = declarations();
     let needs_database = |request: &ExampleRequest| {
-        let declaration = &declarations[&request.operation.replace('_', "-")];
+        let declaration = &declarations[&function_of(&request.operation)];
         declaration.secrets.contains("api") && request.operation != HEALTH
     };
     let mut requests: Vec<ExampleRequest> = of_examples(&document).into_iter().filter(needs_database).collect();

@@ -11,7 +11,7 @@ use tests::{
     World,
     api::{Parts, routes},
     is_set,
-    manifests::{DeclaredTrigger, declarations, repository},
+    manifests::{DeclaredTrigger, declarations, function_of, repository},
     template,
 };
 
@@ -69,7 +69,7 @@ async fn in_the_code() -> BTreeSet<String> {
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
             if operation.is_object() {
-                let function = operation["operationId"].as_str().unwrap().replace('_', "-");
+                let function = function_of(operation["operationId"].as_str().unwrap());
                 found.insert(format!("{} {path} {function}", method.to_uppercase()));
             }
         }

@@ -41,7 +41,8 @@ fn parts(world: &World) -> Parts {
     let url = parts.redis.url.expose_secret();
     let server = url.trim_end_matches('/');
     let url = SecretString::from(format!("{server}/{REDIS_DATABASE}"));
-    Parts { redis: RedisConfig { url, timeout: Duration::from_secs(5) }, ..parts }
+    // No worker runs, so that an operation that is waited for would never change.
+    Parts { redis: RedisConfig { url, timeout: Duration::from_secs(5) }, max_waiting: 0, ..parts }
 }
 
 /// Deletes the attempts of earlier runs, which would otherwise be answered with 429.

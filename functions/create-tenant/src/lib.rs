@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     extract::{FromRef, State},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use deserr::Deserr;
@@ -12,8 +13,8 @@ use shared::{
     error::Error,
     events::dispatch::Dispatcher,
     http::{
-        BASE_PATH, BodyErrors, Created, Field, Fingerprints, IdempotencyKey, IdempotentRequest, IdempotentResponse,
-        JsonBody, LimitsBody, Result, Routes,
+        BASE_PATH, BodyErrors, Field, Fingerprints, IdempotencyKey, IdempotentRequest, IdempotentResponse, JsonBody,
+        LimitsBody, Result, Routes, Started, WithOperation,
     },
     passwords, routes,
     super_admins::{AuthContext, MayOperate},
@@ -43,6 +44,9 @@ impl App {
     }
 }
 
+/// The description of the response's body.
+type TenantWithOperation = WithOperation<Tenant>;
+
 pub fn routes(app: App) -> Routes {
     routes!(app: App => create_tenant)
 }
@@ -70,7 +74,7 @@ struct TenantRequest {
 /// Provision a new tenant
 ///
 /// The tenant is created at once, with the status `provisioning`. Its databases and its first user are created in the
-/// background, and the tenant's operations show the progress. The tenant then becomes `active`, or `failed`: in that case, the
+/// background; `operation_id` names the operation, which shows the progress. The tenant then becomes `active`, or `failed`: in that case, the
 /// operation contains the reason and everything that was created is removed.
 #[utoipa::path(
     post,
@@ -82,9 +86,10 @@ struct TenantRequest {
         "name": "Kopi Kenangan", "slug": "kopi-kenangan",
     })),
     responses(
-        (status = 201, description = "Created organization (provisioning in background)", body = Tenant,
+        (status = 201, description = "Created organization (provisioning in background)", body = TenantWithOperation,
             headers(
                 ("location" = String, description = "URL of the tenant"),
+                ("operation-location" = String, description = "URL of the operation that provisions the tenant"),
                 ("etag" = String, description = "The revision, for If-Match"),
             )),
     ),
@@ -126,10 +131,12 @@ async fn create_tenant(
         .run(
             &mut platform,
             async |transaction| tenants::create(transaction, &command).await,
-            |CreatedTenant { tenant, .. }| Created {
+            |CreatedTenant { tenant, operation_id }| Started {
+                status: StatusCode::CREATED,
                 body: tenant.clone(),
-                location: Some(format!("{BASE_PATH}/tenants/{}", tenant.id)),
-                revision: Some(tenant.revision),
+                location: format!("{BASE_PATH}/tenants/{}", tenant.id),
+                revision: tenant.revision,
+                operation_id: *operation_id,
             },
         )
         .await?;

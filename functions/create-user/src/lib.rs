@@ -1,4 +1,4 @@
-//! `POST /api/super-admin/users`: creates a user in a tenant's own database.
+//! `POST /api/super-admin/tenants/{id}/users` and `POST /api/super-admin/users`: create a user in a tenant's own database.
 
 use std::sync::Arc;
 
@@ -13,12 +13,12 @@ use shared::{
     events::dispatch::Dispatcher,
     http::{
         BASE_PATH, BodyErrors, Created, Fingerprints, IdempotencyKey, IdempotentRequest, IdempotentResponse, JsonBody,
-        JsonResponse, Result, Routes,
+        JsonResponse, Result, Routes, TenantPath,
     },
     routes,
-    super_admins::{AuthContext, MayOperate},
+    super_admins::{AuthContext, MayOperate, Principal},
     types::{EmailAddress, NewPassword, TenantId},
-    users::{CreateUser, FullName, User, UserRole, create},
+    users::{self, CreateUser, FullName, User, UserRole},
 };
 use utoipa::ToSchema;
 
@@ -42,12 +42,13 @@ impl App {
     }
 }
 
-/// The function's one route.
+/// The function's routes: the users of a tenant have two addresses.
 pub fn routes(app: App) -> Routes {
-    routes!(app: App => create_user)
+    let also = app.clone();
+    routes!(app: App => create_user).merge(routes!(also: App => create_user_of_tenant))
 }
 
-/// A user to create.
+/// A user to create, and the tenant.
 #[derive(Debug, Deserr, ToSchema)]
 #[deserr(error = BodyErrors, deny_unknown_fields)]
 struct UserRequest {
@@ -63,9 +64,23 @@ struct UserRequest {
     password: NewPassword,
 }
 
+/// A user to create in the tenant that the path names.
+#[derive(Debug, Deserr, ToSchema)]
+#[deserr(error = BodyErrors, deny_unknown_fields)]
+struct TenantUserRequest {
+    /// E-mail address, unique in the tenant regardless of case.
+    email: EmailAddress,
+    /// Display name, in one visible line.
+    full_name: FullName,
+    /// Role in the tenant.
+    role: UserRole,
+    /// Password. There are no rules about kinds of characters, but passwords that are easy to guess are rejected.
+    password: NewPassword,
+}
+
 /// Create a user
 ///
-/// Creates the user in the tenant's own database, if the tenant has a free seat (`max_agents`). The user is active at once.
+/// The same as `POST /tenants/{id}/users`, with the tenant in `tenant_id`.
 #[utoipa::path(
     post,
     path = "/api/super-admin/users",
@@ -75,8 +90,10 @@ struct UserRequest {
         "role": "admin", "tenant_id": "0190a0c4-8f6e-7c3a-9d2b-5e1f00c0ffee",
     })),
     responses(
-        (status = 201, description = "The created user, who is active", body = User,
-            headers(("etag" = String, description = "The revision, for If-Match"))),
+        (status = 201, description = "The created user, who is active", body = User, headers(
+            ("location" = String, description = "URL of the user"),
+            ("etag" = String, description = "The revision, for If-Match"),
+        )),
         (status = 404, description = "No such tenant"),
     ),
     extensions(("x-conflicts" = json!(["tenant-not-active", "tenant-schema-outdated", "tenant-not-placed", "seats-exhausted", "email-taken"]))),
@@ -86,13 +103,58 @@ async fn create_user(
     MayOperate(admin): MayOperate,
     key: IdempotencyKey,
     State(app): State<App>,
-    JsonBody { value: body, bytes }: JsonBody<UserRequest>,
+    JsonBody { value: UserRequest { tenant_id, email, full_name, role, password }, bytes }: JsonBody<UserRequest>,
 ) -> Result<Response> {
-    tracing::Span::current().record("tenant.id", tracing::field::display(body.tenant_id));
-    let request = IdempotentRequest::new(&app.fingerprints, &admin.id, format!("POST {BASE_PATH}/users"), key, &bytes)?;
+    tracing::Span::current().record("tenant.id", tracing::field::display(tenant_id));
+    let route = format!("POST {BASE_PATH}/users");
+    let request = IdempotentRequest::new(&app.fingerprints, &admin.id, route, key, &bytes)?;
+    let user = TenantUserRequest { email, full_name, role, password };
+    create(&app, &admin, &request, tenant_id, &user).await
+}
+
+/// Create a user of a tenant
+///
+/// Creates the user in the tenant's own database, if the tenant has a free seat (`max_agents`). The user is active at once.
+#[utoipa::path(
+    post,
+    path = "/api/super-admin/tenants/{id}/users",
+    params(TenantPath, IdempotencyKey),
+    request_body(content = TenantUserRequest, example = json!({
+        "email": "dewi@kopikenangan.example", "full_name": "Dewi Lestari", "password": "tidal-mango-orbit-42",
+        "role": "agent",
+    })),
+    responses(
+        (status = 201, description = "The created user, who is active", body = User, headers(
+            ("location" = String, description = "URL of the user"),
+            ("etag" = String, description = "The revision, for If-Match"),
+        )),
+        (status = 404, description = "No such tenant"),
+    ),
+    extensions(("x-conflicts" = json!(["tenant-not-active", "tenant-schema-outdated", "tenant-not-placed", "seats-exhausted", "email-taken"]))),
+    security(("bearer" = []))
+)]
+async fn create_user_of_tenant(
+    MayOperate(admin): MayOperate,
+    TenantPath(tenant_id): TenantPath,
+    key: IdempotencyKey,
+    State(app): State<App>,
+    JsonBody { value: user, bytes }: JsonBody<TenantUserRequest>,
+) -> Result<Response> {
+    let route = format!("POST {BASE_PATH}/tenants/{tenant_id}/users");
+    let request = IdempotentRequest::new(&app.fingerprints, &admin.id, route, key, &bytes)?;
+    create(&app, &admin, &request, tenant_id, &user).await
+}
+
+async fn create(
+    app: &App,
+    admin: &Principal,
+    request: &IdempotentRequest,
+    tenant_id: TenantId,
+    body: &TenantUserRequest,
+) -> Result<Response> {
     let command = CreateUser {
         actor: admin.actor(),
-        tenant_id: body.tenant_id,
+        tenant_id,
         email: &body.email,
         full_name: &body.full_name,
         role: body.role,
@@ -104,11 +166,11 @@ async fn create_user(
     if let Some(stored) = request.find(&platform).await? {
         return Ok(stored.again());
     }
-    let prepared = create::prepare(platform, &command).await?;
+    let prepared = users::create::prepare(platform, &command).await?;
     let response = request
         .run_in_session(app.auth.platform.get().await?, async |session| {
-            let respond = |user: &User| request.stored(&created(user).to_replayable()?);
-            create::create(session, &app.databases, &command, &prepared, respond).await
+            let respond = |user: &User| request.stored(&created(tenant_id, user).to_replayable()?);
+            users::create::create(session, &app.databases, &command, &prepared, respond).await
         })
         .await?;
     if let IdempotentResponse::First(..) = &response {
@@ -117,6 +179,7 @@ async fn create_user(
     Ok(response.into_response())
 }
 
-fn created(user: &User) -> Created<&User> {
-    Created { body: user, location: None, revision: Some(user.revision) }
+fn created(tenant_id: TenantId, user: &User) -> Created<&User> {
+    let location = format!("{BASE_PATH}/tenants/{tenant_id}/users/{}", user.id);
+    Created { body: user, location: Some(location), revision: Some(user.revision) }
 }

@@ -1,10 +1,12 @@
 //! `GET /api/super-admin/tenants/{id}`: get one tenant.
 
 use shared::{
-    http::{Result, Routes, Tagged, TenantPath},
+    error::Error,
+    http::{Query, Result, Routes, Tagged, TenantPath},
     routes,
     super_admins::{AuthContext, MayRead},
-    tenants::{self, Tenant},
+    tenant_views::{self, IncludeParameters, TenantView},
+    tenants,
 };
 
 pub fn routes(auth: AuthContext) -> Routes {
@@ -13,22 +15,29 @@ pub fn routes(auth: AuthContext) -> Routes {
 
 /// Get a tenant organization
 ///
-/// The entity tag contains the revision, for the header `If-Match` of a later change.
+/// The entity tag contains the revision, for the header `If-Match` of a later change. `include` adds the usage and the newest
+/// operation of the tenant, which do not change the entity tag.
 #[utoipa::path(
     get,
     path = "/api/super-admin/tenants/{id}",
-    params(TenantPath),
+    params(TenantPath, IncludeParameters),
     responses(
-        (status = 200, description = "Organization details", body = Tenant,
+        (status = 200, description = "Organization details", body = TenantView,
             headers(("etag" = String, description = "The revision, for If-Match"))),
         (status = 404, description = "No such tenant"),
     ),
     security(("bearer" = []))
 )]
-async fn get_tenant(reader: MayRead, TenantPath(id): TenantPath) -> Result<Tagged<Tenant>> {
+async fn get_tenant(
+    reader: MayRead,
+    TenantPath(id): TenantPath,
+    Query(include): Query<IncludeParameters>,
+) -> Result<Tagged<TenantView>> {
     let tenant = reader
         .admit_with_state(|client, caller| tenants::store::find_with_super_admin_state(client, caller, id))
         .await?;
     let revision = tenant.revision;
-    Ok(Tagged(tenant, revision))
+    let mut views = tenant_views::expand(reader.client(), vec![tenant], &include).await?;
+    let view = views.pop().ok_or_else(|| Error::internal("the tenant was lost"))?;
+    Ok(Tagged(view, revision))
 }

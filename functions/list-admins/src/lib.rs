@@ -26,7 +26,7 @@ pub fn routes(auth: AuthContext) -> Routes {
     security(("bearer" = []))
 )]
 async fn list_admins(reader: MayRead, request: ListRequest<SuperAdminFilter>) -> Result<Response> {
-    let list = super_admins::store::list(reader.client(), &request.filter, request.cursor, request.limit);
+    let list = super_admins::store::list(reader.client(), &request.filter, request.at);
     let super_admins = reader.admit(list).await?;
     request.page(&super_admins, |super_admin| Cursor { created_at: super_admin.created_at, id: super_admin.id.0 })
 }

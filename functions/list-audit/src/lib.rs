@@ -29,7 +29,7 @@ pub fn routes(auth: AuthContext) -> Routes {
     security(("bearer" = []))
 )]
 async fn list_audit(reader: MayRead, request: ListRequest<AuditFilter>) -> Result<Response> {
-    let list = audit::store::list(reader.client(), &request.filter, request.cursor, request.limit);
+    let list = audit::store::list(reader.client(), &request.filter, request.at);
     let entries = reader.admit(list).await?;
     request.page(&entries, |entry| Cursor { created_at: entry.at, id: entry.id })
 }

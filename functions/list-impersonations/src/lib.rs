@@ -28,7 +28,7 @@ pub fn routes(auth: AuthContext) -> Routes {
     security(("bearer" = []))
 )]
 async fn list_impersonations(reader: MayRead, request: ListRequest<ImpersonationFilter>) -> Result<Response> {
-    let list = impersonations::store::list(reader.client(), &request.filter, request.cursor, request.limit);
+    let list = impersonations::store::list(reader.client(), &request.filter, request.at);
     let impersonations = reader.admit(list).await?;
     request.page(&impersonations, |one| Cursor { created_at: one.started_at, id: one.id.0 })
 }

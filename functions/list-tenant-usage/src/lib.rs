@@ -14,10 +14,10 @@ use shared::{
     clients::redis::Redis,
     config::{ConfigError, FromEnv, RedisConfig},
     error::Error,
-    http::{Page, Paging, Query, QueryField, QueryReader, Result, Routes},
+    http::{Counting, Page, Paging, Query, QueryField, QueryReader, Result, Routes, add_count},
     query_parameters, routes,
     super_admins::{AuthContext, MayRead},
-    types::{Cursor, Month, PageLimit, ValueCursor},
+    types::{Cursor, Month, PageLimit, ParameterValue, ValueCursor},
     usage::{self, TenantUsage, UsageFilter, UsagePage, UsageSort, live_counters::LiveCounters, store::UsageOrder},
 };
 use utoipa::{
@@ -61,10 +61,11 @@ query_parameters! {
     }
 }
 
-/// A page of the list, in one of its orders: the parameters `sort`, `limit` and `cursor`.
+/// A page of the list, in one of its orders: the parameters `sort`, `limit`, `cursor` and `count`.
 struct UsagePageRequest {
     order: UsageOrder,
     limit: PageLimit,
+    wants_count: bool,
 }
 
 impl QueryField for UsagePageRequest {
@@ -84,7 +85,8 @@ impl QueryField for UsagePageRequest {
             }
             None => UsageOrder::Newest { after: query.take("cursor", |text| Cursor::decode(text, LIST)) },
         };
-        Some(Self { order, limit })
+        let wants_count = query.take("count", bool::parse_parameter).unwrap_or_default();
+        Some(Self { order, limit, wants_count })
     }
 
     fn describe(_: &str, _: &str) -> Vec<Parameter> {
@@ -93,7 +95,8 @@ impl QueryField for UsagePageRequest {
             "Sort by a figure, in descending order with a leading -. Tenants without the figure come last. Newest first by default",
         );
         let example = |sort| ParameterBuilder::from(sort).example(Some("-messages_month".into())).build();
-        sort.into_iter().map(example).chain(Paging::into_params(|| None)).collect()
+        let paging = Paging::into_params(|| None).into_iter().chain(Counting::into_params(|| None));
+        sort.into_iter().map(example).chain(paging).collect()
     }
 }
 
@@ -107,6 +110,8 @@ impl QueryField for UsagePageRequest {
     responses(
         (status = 200, description = "Array of organizations with their usage", body = Vec<TenantUsage>, headers(
             ("link" = String, description = "The next page, RFC 8288 rel=\"next\""),
+            ("x-total-count" = i64, description = "With `count=true`: the number of tenants on all pages"),
+            ("x-total-count-relation" = String, description = "`eq` if that number is exact, `gte` if there are more"),
             ("x-live-counters" = String, description = "`available`, or `unavailable`: then the messages are the measured ones"),
         )),
     ),
@@ -118,15 +123,20 @@ async fn list_tenant_usage(
     uri: Uri,
     State(counters): State<Arc<LiveCounters>>,
 ) -> Result<Response> {
-    let UsagePageRequest { order, limit } = request;
+    let UsagePageRequest { order, limit, wants_count } = request;
     let month = Month::current();
-    let rows = reader.admit(usage::store::list(reader.client(), &filter, month, order, limit)).await?;
+    let count = async {
+        if wants_count { usage::store::count(reader.client(), &filter, month).await.map(Some) } else { Ok(None) }
+    };
+    let list = usage::store::list(reader.client(), &filter, month, order, limit);
+    let (rows, count) = reader.admit(futures::future::try_join(list, count)).await?;
     // Releases the connection during the request to Redis, which may take half a second.
     drop(reader);
     let UsagePage { tenants, live_counters } = usage::add_live_counters(rows, &counters, month).await;
     let mut response = page(&tenants, order, limit)?.into_response(&uri);
     let availability = if live_counters { "available" } else { "unavailable" };
     response.headers_mut().insert(LIVE_COUNTERS, HeaderValue::from_static(availability));
+    add_count(&mut response, count);
     Ok(response)
 }
 

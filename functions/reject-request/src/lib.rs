@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, sync::LazyLock};
 use axum::{Router, http::Uri, routing::any};
 use matchit::Router as Paths;
 use serde::{Deserialize, de::IgnoredAny};
-use shared::http::{Problem, Routes};
+use shared::http::{Problem, Routes, default_deadline};
 use utoipa::openapi::OpenApi;
 
 /// The paths of the API, each with its methods for the header `Allow`.
@@ -14,7 +14,8 @@ static PATHS: LazyLock<Paths<String>> = LazyLock::new(|| read_paths(include_str!
 
 /// Every path. The description of the API does not contain it.
 pub fn routes() -> Routes {
-    Routes::new(Router::new().route("/", any(reject)).route("/{*path}", any(reject)), OpenApi::default)
+    let router = Router::new().route("/", any(reject)).route("/{*path}", any(reject));
+    Routes::new(router, default_deadline, OpenApi::default)
 }
 
 async fn reject(uri: Uri) -> Problem {

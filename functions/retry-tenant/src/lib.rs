@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use axum::{
     extract::{FromRef, State},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use shared::{
     config::{ConfigError, FromEnv, IdempotencyConfig, QueueConfig},
     events::dispatch::Dispatcher,
     http::{
-        Accepted, BASE_PATH, Fingerprints, IdempotencyKey, IdempotentRequest, IdempotentResponse, Result, Routes,
-        TenantPath,
+        BASE_PATH, Fingerprints, IdempotencyKey, IdempotentRequest, IdempotentResponse, Result, Routes, Started,
+        TenantPath, WithOperation,
     },
     routes,
     super_admins::{AuthContext, MayOperate},
@@ -36,21 +37,25 @@ impl App {
     }
 }
 
+/// The description of the response's body.
+type TenantWithOperation = WithOperation<Tenant>;
+
 pub fn routes(app: App) -> Routes {
     routes!(app: App => retry_tenant)
 }
 
 /// Provision a failed tenant again
 ///
-/// A new operation provisions the tenant in the background, with the values that it was created with.
+/// A new operation, named by `operation_id`, provisions the tenant in the background, with the values that it was created with.
 #[utoipa::path(
     post,
     path = "/api/super-admin/tenants/{id}/retry",
     params(TenantPath, IdempotencyKey),
     responses(
-        (status = 202, description = "The organization (provisioning in background)", body = Tenant,
+        (status = 202, description = "The organization (provisioning in background)", body = TenantWithOperation,
             headers(
                 ("location" = String, description = "URL of the tenant"),
+                ("operation-location" = String, description = "URL of the operation that provisions the tenant"),
                 ("etag" = String, description = "The revision, for If-Match"),
             )),
         (status = 404, description = "No such tenant"),
@@ -72,10 +77,12 @@ async fn retry_tenant(
         .run(
             &mut platform,
             async |transaction| tenants::retry(transaction, &command).await,
-            |RetriedTenant { tenant, .. }| Accepted {
+            |RetriedTenant { tenant, operation_id }| Started {
+                status: StatusCode::ACCEPTED,
                 body: tenant.clone(),
-                location: Some(format!("{BASE_PATH}/tenants/{id}")),
-                revision: Some(tenant.revision),
+                location: format!("{BASE_PATH}/tenants/{id}"),
+                revision: tenant.revision,
+                operation_id: *operation_id,
             },
         )
         .await?;

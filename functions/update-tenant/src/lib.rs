@@ -12,7 +12,7 @@ use shared::{
     revocations::deny_list::DenyList,
     routes,
     super_admins::{AuthContext, MayOperate},
-    tenants::{self, Tenant, TenantName, TenantStatus, TenantUpdate, UpdateTenant},
+    tenants::{self, SettableTenantStatus, Tenant, TenantName, TenantUpdate, UpdateTenant},
     types::LimitsPatch,
 };
 use utoipa::ToSchema;
@@ -52,7 +52,7 @@ struct TenantPatch {
     limits: Field<LimitsBody>,
     /// `active` if the tenant is suspended, or `suspended` if it is active.
     #[deserr(default)]
-    status: Field<TenantStatus>,
+    status: Field<SettableTenantStatus>,
 }
 
 /// Update a tenant organization
@@ -86,7 +86,7 @@ async fn update_tenant(
         if_match: &if_match,
         name: patch.name.0,
         limits: LimitsPatch::from(patch.limits.0.unwrap_or_default()),
-        status: patch.status.0,
+        status: patch.status.0.map(SettableTenantStatus::status),
     };
     let tenant = match tenants::update(&mut platform, &command).await? {
         TenantUpdate::Unchanged(tenant) => tenant,

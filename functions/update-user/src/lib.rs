@@ -1,4 +1,4 @@
-//! `PATCH /api/super-admin/users/{id}`: changes a user's name or role, deactivates or reactivates them, or sets a password
+//! `PATCH /api/super-admin/tenants/{id}/users/{user_id}` and `PATCH /api/super-admin/users/{id}`: change a user's name or role, deactivates or reactivates them, or sets a password
 //! (JSON merge patch, RFC 7396), in the tenant's own database.
 
 use std::sync::Arc;
@@ -11,11 +11,12 @@ use shared::{
     events::dispatch::Dispatcher,
     http::{
         BodyErrors, Field, IdPath, IfMatch, JsonBody, QueryParameters, QueryReader, Required, Result, Routes, Tagged,
+        TenantUserPath,
     },
     query_parameters,
     revocations::deny_list::DenyList,
     routes,
-    super_admins::{AuthContext, MayOperate},
+    super_admins::{AuthContext, MayOperate, Principal},
     types::{NewPassword, TenantId, UserId},
     users::{self, FullName, UpdateUser, User, UserRole, UserStatus},
 };
@@ -42,9 +43,10 @@ impl App {
     }
 }
 
-/// The function's one route.
+/// The function's routes: one user has two addresses.
 pub fn routes(app: App) -> Routes {
-    routes!(app: App => update_user)
+    let also = app.clone();
+    routes!(app: App => update_user).merge(routes!(also: App => update_user_of_tenant))
 }
 
 /// The fields to change. Absent fields stay as they are.
@@ -73,10 +75,9 @@ query_parameters! {
     }
 }
 
-/// Update a user of a tenant
+/// Update a user of a tenant, by the user's id
 ///
-/// Changes the name, role, status or password. A deactivated user keeps their history, frees their seat, and loses their
-/// sessions and impersonations. A new password ends the user's sessions too. A tenant always keeps one active admin.
+/// The same as `PATCH /tenants/{id}/users/{user_id}`, with the tenant in `tenant_id`.
 #[utoipa::path(
     patch,
     path = "/api/super-admin/users/{id}",
@@ -92,7 +93,7 @@ query_parameters! {
 )]
 async fn update_user(
     MayOperate(admin): MayOperate,
-    IdPath(id): IdPath<UserId>,
+    IdPath(user_id): IdPath<UserId>,
     query: QueryReader,
     if_match: IfMatch,
     State(app): State<App>,
@@ -100,11 +101,48 @@ async fn update_user(
 ) -> Result<Tagged<User>> {
     let TenantOfUser { tenant_id: Required(tenant_id) } = TenantOfUser::read(query)?;
     tracing::Span::current().record("tenant.id", tracing::field::display(tenant_id));
+    update(&app, &admin, TenantUserPath { tenant_id, user_id }, &if_match, &patch).await
+}
+
+/// Update a user of a tenant
+///
+/// Changes the name, role, status or password. A deactivated user keeps their history, frees their seat, and loses their
+/// sessions and impersonations. A new password ends the user's sessions too. A tenant always keeps one active admin.
+#[utoipa::path(
+    patch,
+    path = "/api/super-admin/tenants/{id}/users/{user_id}",
+    params(TenantUserPath, IfMatch),
+    request_body(content = UserPatch, example = json!({"full_name": "Sari Wulandari", "role": "supervisor"})),
+    responses(
+        (status = 200, description = "The updated user", body = User,
+            headers(("etag" = String, description = "The revision, for If-Match"))),
+        (status = 404, description = "No such tenant, or no such user in it"),
+    ),
+    extensions(("x-conflicts" = json!(["tenant-not-active", "tenant-schema-outdated", "tenant-not-placed", "seats-exhausted", "last-admin"]))),
+    security(("bearer" = []))
+)]
+async fn update_user_of_tenant(
+    MayOperate(admin): MayOperate,
+    user: TenantUserPath,
+    if_match: IfMatch,
+    State(app): State<App>,
+    JsonBody { value: patch, .. }: JsonBody<UserPatch>,
+) -> Result<Tagged<User>> {
+    update(&app, &admin, user, &if_match, &patch).await
+}
+
+async fn update(
+    app: &App,
+    admin: &Principal,
+    TenantUserPath { tenant_id, user_id }: TenantUserPath,
+    if_match: &IfMatch,
+    patch: &UserPatch,
+) -> Result<Tagged<User>> {
     let command = UpdateUser {
         actor: admin.actor(),
         tenant_id,
-        user_id: id,
-        if_match: &if_match,
+        user_id,
+        if_match,
         full_name: patch.full_name.0.as_ref(),
         role: patch.role.0,
         status: patch.status.0,

@@ -67,6 +67,8 @@ CREATE TABLE operations (
     lease_expires_at timestamptz,
     -- The version of the tenant schema that is being created. NULL until the tenant is placed.
     schema_version   integer,
+    -- Incremented by every change that the API shows, of the row and of its steps; the entity tag is derived from it.
+    revision         bigint      NOT NULL DEFAULT 1,
     created_at       timestamptz NOT NULL,
     updated_at       timestamptz NOT NULL,
     finished_at      timestamptz
@@ -75,6 +77,9 @@ CREATE TABLE operations (
 -- At most one operation runs on a tenant.
 CREATE UNIQUE INDEX operations_one_open ON operations (tenant_id) WHERE finished_at IS NULL;
 CREATE INDEX operations_of_tenant ON operations (tenant_id, created_at DESC, id DESC);
+CREATE INDEX operations_newest ON operations (created_at DESC, id DESC);
+CREATE INDEX operations_newest_by_status ON operations (status, created_at DESC, id DESC);
+CREATE INDEX operations_newest_by_kind ON operations (kind, created_at DESC, id DESC);
 CREATE INDEX operations_open ON operations (updated_at) WHERE finished_at IS NULL;
 
 CREATE TABLE operation_steps (

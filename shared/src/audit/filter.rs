@@ -48,4 +48,5 @@ query_parameters! {
 #[cfg(feature = "http")]
 impl crate::http::ListParameters for AuditFilter {
     const LIST: &str = "audit";
+    const TIME: &str = "at";
 }

@@ -8,7 +8,7 @@ use crate::{
     audit::{AuditEntry, AuditFilter, AuditRecord},
     error::{Error, Result},
     sql::{self, Columns, Conditions},
-    types::{Cursor, PageLimit},
+    types::PageRequest,
 };
 
 sql::columns! {
@@ -58,14 +58,9 @@ pub async fn insert(client: &impl GenericClient, entry: &AuditEntry<'_>) -> Resu
     Ok(id)
 }
 
-/// A page of entries after `cursor`, newest first. It has one more than `limit` if another page follows.
-pub async fn list(
-    client: &impl GenericClient,
-    filter: &AuditFilter,
-    cursor: Option<Cursor>,
-    limit: PageLimit,
-) -> Result<Vec<AuditRecord>> {
-    let limit = i64::try_from(limit.get() + 1).map_err(Error::internal)?;
+/// A page of entries. It has one more than the limit if another page follows.
+pub async fn list(client: &impl GenericClient, filter: &AuditFilter, page: PageRequest) -> Result<Vec<AuditRecord>> {
+    let limit = i64::try_from(page.limit.get() + 1).map_err(Error::internal)?;
     let mut conditions = Conditions::after(vec![&limit]);
     if let Some(tenant_id) = &filter.tenant_id {
         let number = conditions.number(tenant_id);
@@ -91,19 +86,16 @@ pub async fn list(
         let number = conditions.number(until);
         conditions.add(format!("at < ${number}"));
     }
-    if let Some(cursor) = &cursor {
-        let (at, id) = (conditions.number(&cursor.created_at), conditions.number(&cursor.id));
-        conditions.add(format!("(at, id) < (${at}, ${id})"));
-    }
+    let order = conditions.page("at", "id", &page);
     // E-mail addresses are joined to the page only, not to the whole log. The ids are compared as text, because an actor
     // without an account here is no UUID.
     let statement = client
         .prepare_cached(&format!(
             "SELECT {}
-             FROM (SELECT * FROM audit {} ORDER BY at DESC, id DESC LIMIT $1) page
+             FROM (SELECT * FROM audit {} ORDER BY {order} LIMIT $1) page
              LEFT JOIN (SELECT id AS actor_id, email AS actor_email FROM super_admins) super_admin
                  ON super_admin.actor_id::text = page.actor
-             ORDER BY page.at DESC, page.id DESC",
+             ORDER BY {order}",
             RecordColumns::LIST,
             conditions.clause()
         ))

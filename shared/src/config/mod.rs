@@ -8,6 +8,7 @@ mod impersonation;
 mod measuring;
 mod stores;
 mod tokens;
+mod waiting;
 
 use std::{env, fmt::Display, str::FromStr};
 
@@ -19,6 +20,7 @@ pub use measuring::MeasuringConfig;
 use secrecy::SecretString;
 pub use stores::{KafkaConfig, MongoConfig, PostgresConfig, QueueConfig, RedisConfig, S3Config};
 pub use tokens::{IdempotencyConfig, OidcConfig, SigningConfig, TokenConfig};
+pub use waiting::WaitingConfig;
 
 use crate::types::Limits;
 

@@ -10,6 +10,9 @@ pub enum Conflict {
     SlugTaken { slug: String },
     #[error("The tenant is {tenant_status}; it must be active")]
     TenantNotActive { tenant_status: &'static str },
+    /// For reading, it may be suspended.
+    #[error("The tenant is {tenant_status}; it must be active or suspended")]
+    TenantNotReadable { tenant_status: &'static str },
     #[error("The tenant is {tenant_status}; only a failed tenant can be retried")]
     TenantNotFailed { tenant_status: &'static str },
     /// `allowed` contains the statuses that a super-admin can set now.

@@ -1,7 +1,7 @@
-//! The envelope of every handler: request id, deadline, log line, problem details for requests that the framework rejects,
-//! and compression.
+//! The envelope of every handler: request id, log line, problem details for requests that the framework rejects, and
+//! compression.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::{
     Router,
@@ -22,9 +22,6 @@ use crate::{
     error::Error,
     http::{problem::Problem, request::RequestInfo, routes::Routes},
 };
-
-/// The deadline of a response. It is shorter than the 30 s of API Gateway and than the timeout of the functions.
-const DEADLINE: Duration = Duration::from_secs(8);
 
 /// [`finish_with`] the defaults.
 pub fn finish(function: Routes) -> Router {
@@ -65,11 +62,10 @@ async fn envelope(config: HttpConfig, mut request: Request, next: Next) -> Respo
     request.extensions_mut().insert(info.clone());
     let started = Instant::now();
     let work = std::panic::AssertUnwindSafe(next.run(request)).catch_unwind();
-    let mut response = match tokio::time::timeout(DEADLINE, work.instrument(span.clone())).await {
-        Ok(Ok(response)) => response,
+    let mut response = match work.instrument(span.clone()).await {
+        Ok(response) => response,
         // The message of the panic is on standard error; the process continues.
-        Ok(Err(_)) => Problem::from(Error::internal("the handler panicked")).into_response(),
-        Err(_) => Problem::from(Error::DeadlineExceeded).into_response(),
+        Err(_) => Problem::from(Error::internal("the handler panicked")).into_response(),
     };
     if let Some(mut problem) = response.extensions_mut().remove::<Problem>() {
         problem.details.instance = Some(format!("urn:landlord:request:{}", info.id));

@@ -7,6 +7,8 @@ use axum::{
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 
+use crate::http::IfNoneMatch;
+
 /// Caches may use the content for 5 minutes without revalidation, which limits the delay after a deployment.
 const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("public, max-age=300");
 
@@ -35,19 +37,10 @@ impl Fixed {
             (header::ETAG, self.etag.clone()),
             (header::VARY, HeaderValue::from_static("accept-encoding")),
         ];
-        if self.is_cached(request) {
+        if IfNoneMatch::of(request).has(&self.etag) {
             return (StatusCode::NOT_MODIFIED, headers).into_response();
         }
         (headers, [(header::CONTENT_TYPE, self.content_type)], self.body).into_response()
-    }
-
-    fn is_cached(&self, request: &HeaderMap) -> bool {
-        let own = self.etag.to_str().unwrap_or_default().trim_start_matches("W/");
-        let given = request.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-        given
-            .flat_map(|tags| tags.split(','))
-            .map(str::trim)
-            .any(|tag| tag == "*" || tag.trim_start_matches("W/") == own)
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
 #[deserr(error = BodyErrors, deny_unknown_fields)]
 #[expect(clippy::struct_field_names, reason = "the names of the fields in JSON")]
 pub struct LimitsBody {
-    /// Users who are not deactivated.
+    /// Active users.
     #[deserr(default)]
     max_agents: Field<LimitValue>,
     /// Contacts.

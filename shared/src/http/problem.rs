@@ -76,9 +76,9 @@ impl From<Conflict> for ProblemMembers {
         let none = Self::default();
         match conflict {
             Conflict::SlugTaken { slug } => Self { slug: Some(slug), ..none },
-            Conflict::TenantNotActive { tenant_status } | Conflict::TenantNotFailed { tenant_status } => {
-                Self { tenant_status: Some(tenant_status), ..none }
-            }
+            Conflict::TenantNotActive { tenant_status }
+            | Conflict::TenantNotReadable { tenant_status }
+            | Conflict::TenantNotFailed { tenant_status } => Self { tenant_status: Some(tenant_status), ..none },
             Conflict::TenantStatusNotSettable { tenant_status, allowed, wanted: _ } => {
                 Self { tenant_status: Some(tenant_status), allowed: Some(allowed), ..none }
             }

@@ -85,7 +85,7 @@ problem_types! {
         "Another tenant that is not deleted has this slug.",
         "Choose another slug.";
     TENANT_NOT_ACTIVE = "tenant-not-active", [409], "Tenant not active", ["tenant_status"],
-        "The tenant must be active for this request; `tenant_status` is its status.",
+        "The tenant must be active for this request, or suspended if it only reads; `tenant_status` is its status.",
         "Wait until it is provisioned, or reactivate it if it is suspended.";
     TENANT_NOT_FAILED = "tenant-not-failed", [409], "Tenant not failed", ["tenant_status"],
         "Only a tenant whose provisioning failed can be retried; `tenant_status` is its status.",
@@ -163,7 +163,7 @@ impl From<&Conflict> for &'static ProblemType {
     fn from(conflict: &Conflict) -> Self {
         match conflict {
             Conflict::SlugTaken { .. } => &SLUG_TAKEN,
-            Conflict::TenantNotActive { .. } => &TENANT_NOT_ACTIVE,
+            Conflict::TenantNotActive { .. } | Conflict::TenantNotReadable { .. } => &TENANT_NOT_ACTIVE,
             Conflict::TenantNotFailed { .. } => &TENANT_NOT_FAILED,
             Conflict::TenantStatusNotSettable { .. } => &TENANT_STATUS_NOT_SETTABLE,
             Conflict::TenantSchemaOutdated { .. } => &TENANT_SCHEMA_OUTDATED,

@@ -167,6 +167,11 @@ pub trait QueryParameters: Sized {
     }
 }
 
+/// The parameters in the query of a URI.
+pub fn uri_query<T: QueryParameters>(uri: &Uri) -> Result<T, Error> {
+    T::read(QueryReader::new(uri.clone()))
+}
+
 /// The extractor of [`QueryParameters`].
 #[derive(Debug, Clone, Copy)]
 pub struct Query<T>(pub T);
@@ -175,7 +180,7 @@ impl<S: Send + Sync, T: QueryParameters> FromRequestParts<S> for Query<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        Ok(Self(T::read(QueryReader::new(parts.uri.clone()))?))
+        Ok(Self(uri_query(&parts.uri)?))
     }
 }
 

@@ -29,16 +29,6 @@ pub struct Created<T> {
     pub revision: Option<i64>,
 }
 
-/// 202 with a JSON body.
-#[derive(Debug, Clone)]
-pub struct Accepted<T> {
-    pub body: T,
-    /// The path of what is being changed.
-    pub location: Option<String>,
-    /// The revision, for the entity tag.
-    pub revision: Option<i64>,
-}
-
 /// A response that can be stored and sent again.
 #[derive(Debug, Clone)]
 pub struct Replayable {
@@ -72,12 +62,6 @@ impl<T: Serialize> JsonResponse for Created<T> {
     }
 }
 
-impl<T: Serialize> JsonResponse for Accepted<T> {
-    fn to_replayable(&self) -> Result<Replayable> {
-        Replayable::new(StatusCode::ACCEPTED, &self.body, self.location.as_deref(), self.revision)
-    }
-}
-
 macro_rules! into_response {
     ($($name:ident),+) => {
         $(impl<T: Serialize> IntoResponse for $name<T> {
@@ -90,10 +74,15 @@ macro_rules! into_response {
         })+
     };
 }
-into_response!(Json, Tagged, Created, Accepted);
+into_response!(Json, Tagged, Created);
 
 impl Replayable {
-    fn new(status: StatusCode, body: &impl Serialize, location: Option<&str>, revision: Option<i64>) -> Result<Self> {
+    pub(super) fn new(
+        status: StatusCode,
+        body: &impl Serialize,
+        location: Option<&str>,
+        revision: Option<i64>,
+    ) -> Result<Self> {
         let mut headers = Vec::new();
         if let Some(path) = location {
             headers.push((header::LOCATION, HeaderValue::from_str(path).map_err(Error::internal)?));

@@ -1,12 +1,28 @@
 //! The routes of a function, with their description.
 
+use std::time::Duration;
+
 use axum::{
     Router,
+    extract::Request,
     handler::Handler,
+    http::Uri,
+    middleware::{Next, from_fn},
+    response::IntoResponse,
     routing::{MethodRouter, on},
 };
 use utoipa::openapi::{OpenApi, path::HttpMethod};
 use utoipa_axum::PathItemExt;
+
+use crate::{error::Error, http::Problem};
+
+/// The deadline of a response. It is shorter than the 30 s of API Gateway and than the timeout of the functions.
+pub const DEADLINE: Duration = Duration::from_secs(8);
+
+/// [`DEADLINE`], whatever the request.
+pub fn default_deadline(_: &Uri) -> Duration {
+    DEADLINE
+}
 
 /// Routes of one or several functions.
 ///
@@ -17,9 +33,15 @@ pub struct Routes {
 }
 
 impl Routes {
-    /// The macro [`routes!`](crate::routes) creates both arguments from a handler.
-    pub fn new(router: Router, describe: fn() -> OpenApi) -> Self {
-        Self { router, describe: vec![describe] }
+    /// The macro [`routes!`](crate::routes) creates the arguments from a handler. `deadline` is that of a response to a request
+    /// for a URI.
+    pub fn new(router: Router, deadline: fn(&Uri) -> Duration, describe: fn() -> OpenApi) -> Self {
+        let in_time = from_fn(move |request: Request, next: Next| async move {
+            let deadline = deadline(request.uri());
+            let late = |_| Problem::from(Error::DeadlineExceeded).into_response();
+            tokio::time::timeout(deadline, next.run(request)).await.unwrap_or_else(late)
+        });
+        Self { router: router.route_layer(in_time), describe: vec![describe] }
     }
 
     /// These routes together with others.
@@ -57,10 +79,14 @@ where
     each.fold(MethodRouter::new(), MethodRouter::merge)
 }
 
-/// The route of a function: `routes!(app: App => handler)`, where `utoipa::path` describes the handler.
+/// The route of a function: `routes!(app: App => handler)`, where `utoipa::path` describes the handler. A route whose responses
+/// have another deadline than [`DEADLINE`] names a function: `routes!(app: App => handler, deadline: deadline_of)`.
 #[macro_export]
 macro_rules! routes {
     ($app:ident: $state:ty => $handler:ident) => {
+        $crate::routes!($app: $state => $handler, deadline: $crate::http::default_deadline)
+    };
+    ($app:ident: $state:ty => $handler:ident, deadline: $deadline:path) => {
         utoipa_axum::paste! {
             $crate::http::Routes::new(
                 axum::Router::new()
@@ -69,6 +95,7 @@ macro_rules! routes {
                         $crate::http::on_methods(&<[<__path_ $handler>] as utoipa::Path>::methods(), &$handler),
                     )
                     .with_state($app),
+                $deadline,
                 || {
                     let described = utoipa_axum::router::OpenApiRouter::<$state>::new();
                     described.routes(utoipa_axum::routes!($handler)).into_openapi()

@@ -22,4 +22,5 @@ query_parameters! {
 
 impl crate::http::ListParameters for ImpersonationFilter {
     const LIST: &str = "impersonations";
+    const TIME: &str = "started_at";
 }

@@ -3,7 +3,18 @@
 //! An operation has at most one worker at a time. The worker holds a [`Lease`] and writes each step to the journal
 //! ([`store::journal`]). At most one operation per tenant is open.
 
+mod filter;
 pub mod store;
+mod wait;
+mod wait_seconds;
+#[cfg(feature = "redis")]
+mod wait_slots;
+
+pub use filter::OperationFilter;
+pub use wait::{MAX_WAIT, wait_for_change};
+pub use wait_seconds::WaitSeconds;
+#[cfg(feature = "redis")]
+pub use wait_slots::{WaitSlot, WaitSlots};
 
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -104,6 +115,7 @@ pub struct Operation {
     /// Current status.
     pub status: OperationStatus,
     /// Why the operation failed or is being rolled back.
+    #[cfg_attr(feature = "http", schema(required = true))]
     pub reason: Option<String>,
     /// Number of times that a worker started to apply the steps.
     pub attempts: i32,
@@ -118,6 +130,16 @@ pub struct Operation {
     pub finished_at: Option<OffsetDateTime>,
     /// The super-admin who requested the operation.
     pub requested_by: String,
+    /// Number of visible changes of the operation and its steps. The entity tag contains it.
+    #[serde(skip)]
+    pub revision: i64,
+}
+
+impl Operation {
+    /// Whether the operation cannot change any more.
+    pub fn has_ended(&self) -> bool {
+        self.finished_at.is_some()
+    }
 }
 
 /// One step of an operation.
@@ -140,7 +162,7 @@ pub struct OperationStep {
     #[cfg_attr(feature = "http", schema(required = true))]
     pub finished_at: Option<OffsetDateTime>,
     /// The most recent error.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "http", schema(required = true))]
     pub error: Option<String>,
 }
 

@@ -5,5 +5,5 @@ mod conditions;
 mod text;
 
 pub(crate) use columns::{Columns, RowReader, columns, qualified};
-pub use conditions::{Conditions, Value};
+pub use conditions::{Alternatives, COUNTED_ROWS, Conditions, Value};
 pub(crate) use text::{join, joined, joined_length, text};

@@ -2,7 +2,7 @@
 
 use crate::{
     tenants::TenantStatus,
-    types::{Country, SearchText},
+    types::{Country, CreatedRange, SearchText, Values},
 };
 
 query_parameters! {
@@ -10,16 +10,12 @@ query_parameters! {
     /// The filters of a list of tenants.
     #[derive(Debug, Clone, Default)]
     pub struct TenantFilter {
-        /// Only tenants with this status
-        pub status: Option<TenantStatus>,
-        /// Only tenants in this country
-        pub country: Option<Country>,
+        /// Only tenants with one of these statuses, separated by commas
+        pub status: Option<Values<TenantStatus>>,
+        /// Only tenants in one of these countries, separated by commas
+        pub country: Option<Values<Country>>,
         /// Only tenants whose name or slug contains this text, without regard to case
         pub search: Option<SearchText>,
+        pub created: CreatedRange,
     }
-}
-
-#[cfg(feature = "http")]
-impl crate::http::ListParameters for TenantFilter {
-    const LIST: &str = "tenants";
 }

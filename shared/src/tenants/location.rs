@@ -20,10 +20,26 @@ pub struct TenantLocation {
 }
 
 impl TenantLocation {
-    /// The cluster and the name of the database. Fails with [`Conflict`] unless the tenant is active and its databases
-    /// have the newest schema.
+    /// The cluster and the name of the database, for a change. Fails with [`Conflict`] unless the tenant is active and its
+    /// databases have the newest schema.
     pub fn require_active(&self) -> Result<(&str, &str)> {
         self.status.require_active()?;
+        let (found, required) = (self.schema_version, TENANT_SCHEMA_VERSION);
+        if found < required {
+            return Err(Conflict::TenantSchemaOutdated { found, required }.into());
+        }
+        self.require_database()
+    }
+
+    /// As [`Self::require_active`], for reading: the tenant may be suspended.
+    pub fn require_readable(&self) -> Result<(&str, &str)> {
+        if !matches!(self.status, TenantStatus::Active | TenantStatus::Suspended) {
+            return Err(Conflict::TenantNotReadable { tenant_status: self.status.as_str() }.into());
+        }
+        self.require_database()
+    }
+
+    fn require_database(&self) -> Result<(&str, &str)> {
         let (found, required) = (self.schema_version, TENANT_SCHEMA_VERSION);
         if found < required {
             return Err(Conflict::TenantSchemaOutdated { found, required }.into());

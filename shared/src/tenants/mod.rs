@@ -98,6 +98,25 @@ impl TenantStatus {
     }
 }
 
+keyword_enum!(
+    /// A status that a super-admin may set.
+    SettableTenantStatus {
+        /// Open to the tenant's users.
+        Active = "active",
+        /// Closed to the tenant's users.
+        Suspended = "suspended",
+    }
+);
+
+impl SettableTenantStatus {
+    pub fn status(self) -> TenantStatus {
+        match self {
+            Self::Active => TenantStatus::Active,
+            Self::Suspended => TenantStatus::Suspended,
+        }
+    }
+}
+
 parsed_from_string!(TenantStatus, str::parse);
 named_parameter!(TenantStatus);
 text_in_sql!(TenantStatus);

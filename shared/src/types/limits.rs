@@ -11,7 +11,7 @@ pub type Limit = Option<i64>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Limits {
-    /// Users who are not deactivated.
+    /// Active users.
     #[cfg_attr(feature = "http", schema(minimum = 0, maximum = 1_000_000_000_000_i64, required = true, example = 25))]
     pub max_agents: Option<i64>,
     /// Contacts.

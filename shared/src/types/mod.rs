@@ -6,6 +6,7 @@ mod keyword;
 mod actor;
 mod channel;
 mod country;
+mod created;
 mod email;
 mod fault_code;
 mod ids;
@@ -21,16 +22,18 @@ mod slug;
 mod supplied_password;
 mod text;
 mod timestamp;
+mod values;
 
 pub use actor::Actor;
 pub use channel::{Channel, Microservice};
 pub use country::Country;
+pub use created::CreatedRange;
 pub use email::EmailAddress;
 pub use fault_code::FaultCode;
 pub use ids::{ImpersonationId, OperationId, SuperAdminId, TenantId, UserId};
 pub use limits::{Limit, Limits, LimitsPatch, MAX_LIMIT, parse_limit};
 pub use month::Month;
-pub use page::{Cursor, PageCursor, PageLimit, ValueCursor};
+pub use page::{Count, Cursor, PageCursor, PageLimit, PageRequest, TimeOrder, ValueCursor};
 #[cfg(feature = "http")]
 pub use parameter::{INLINE, ParameterValue, ValueErrors, inline};
 pub use password::NewPassword;
@@ -40,6 +43,7 @@ pub use slug::Slug;
 pub use supplied_password::SuppliedPassword;
 pub use text::{SearchText, single_line};
 pub use timestamp::{optional_timestamp, timestamp};
+pub use values::Values;
 
 /// The rule that an input breaks. The text is shown to the caller: it states the rule and never repeats a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -31,6 +31,31 @@ impl Default for PageLimit {
     }
 }
 
+/// The order of a list by time. The id breaks ties.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum TimeOrder {
+    #[default]
+    NewestFirst,
+    OldestFirst,
+}
+
+/// A page of a list that is sorted by time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PageRequest {
+    pub order: TimeOrder,
+    /// The end of the previous page, in the same order.
+    pub cursor: Option<Cursor>,
+    pub limit: PageLimit,
+}
+
+/// The number of items of a list, counted up to a bound so that counting takes a bounded time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Count {
+    pub number: i64,
+    /// Whether the list has exactly this number of items. Otherwise it has more.
+    pub is_exact: bool,
+}
+
 /// The end of a page. Opaque to the caller.
 pub trait PageCursor {
     /// The value of `cursor=`: base64url of the list's name, the item's value and its id. A list with several orders has a name
@@ -38,7 +63,7 @@ pub trait PageCursor {
     fn encode(&self, list: &str) -> String;
 }
 
-/// The last item of a page in a list that is sorted newest first.
+/// The last item of a page in a list that is sorted by time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor {
     pub created_at: OffsetDateTime,

@@ -9,7 +9,7 @@ use crate::types::{FaultCode, InvalidValue, Limit, Limits};
 keyword_enum!(
     /// A figure of a tenant's usage.
     Figure {
-        /// Users that are not deactivated.
+        /// Active users.
         Agents = "agents",
         /// Users that are online.
         AgentsOnline = "agents_online",

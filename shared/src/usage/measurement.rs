@@ -12,7 +12,7 @@ use crate::types::{Month, Placement, TenantId};
 pub struct Measurement {
     /// When the measurement began.
     pub at: OffsetDateTime,
-    /// Users that are not deactivated.
+    /// Active users.
     pub agents: i64,
     /// Users that are online.
     pub agents_online: i64,

@@ -5,26 +5,31 @@
 //! into the platform database. Every write of a figure checks the thresholds of the tenant's limits in the same
 //! transaction, and enqueues an event for each threshold that is reached for the first time in a month.
 
+#[cfg(feature = "redis")]
 pub mod live_counters;
 #[cfg(all(feature = "mongo", feature = "s3", feature = "sqs"))]
 pub mod measuring;
 pub mod store;
 
 mod announce;
+#[cfg(feature = "redis")]
 mod count;
 mod figure;
 mod filter;
 mod forget;
+#[cfg(feature = "redis")]
 mod list;
 mod measurement;
 mod record;
 mod tenant_usage;
 mod threshold;
 
+#[cfg(feature = "redis")]
 pub use count::count_messages;
 pub use figure::{Figure, UsageSort};
 pub use filter::UsageFilter;
 pub use forget::forget_thresholds;
+#[cfg(feature = "redis")]
 pub use list::{UsagePage, add_live_counters};
 pub use measurement::{Measurement, MeasurementError, MeasurementIntervals, MeasurementTarget};
 pub use record::{RecordMeasurement, record_failure, record_measurement};

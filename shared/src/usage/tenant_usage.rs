@@ -39,7 +39,7 @@ keyword_enum!(
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Usage {
-    /// Users that are not deactivated.
+    /// Active users.
     #[cfg_attr(feature = "http", schema(required = true, minimum = 0, example = 12))]
     pub agents: Option<i64>,
     /// Users that are online.

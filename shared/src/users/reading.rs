@@ -61,7 +61,7 @@ async fn insert(platform: &Postgres, entry: &AuditEntry<'_>) -> Result<(), Error
 fn filter(filter: &UserFilter) -> Value {
     let fields = [
         ("search", filter.search.as_ref().map(|_| json!(true))),
-        ("role", filter.role.map(|role| json!(role))),
+        ("role", filter.role.as_ref().map(|roles| json!(roles.as_slice()))),
         ("status", filter.status.map(|status| json!(status))),
         ("is_online", filter.is_online.map(|is_online| json!(is_online))),
     ];

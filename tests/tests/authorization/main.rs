@@ -79,7 +79,8 @@ async fn every_route_refuses_a_token_that_is_missing_malformed_expired_for_anoth
         }
         count += 1;
         let has_summary = SUMMARY_WITHOUT_TOKEN.contains(&(method.as_str(), path.as_str()));
-        let path = path.trim_start_matches("/api/super-admin").replace("{id}", "0190a0c4-8f6e-7c3a-9d2b-5e1f00c0ffee");
+        let id = "0190a0c4-8f6e-7c3a-9d2b-5e1f00c0ffee";
+        let path = path.trim_start_matches("/api/super-admin").replace("{id}", id).replace("{user_id}", id);
         for (case, header) in &unauthenticated {
             let mut request = api.anonymous(method.clone(), &path);
             if let Some(header) = header {

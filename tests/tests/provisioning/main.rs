@@ -5,6 +5,7 @@
 
 mod batch;
 mod boundaries;
+mod following;
 mod frozen;
 mod outages;
 mod saboteur;

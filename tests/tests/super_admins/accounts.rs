@@ -35,6 +35,29 @@ async fn a_new_super_admin_can_sign_in_and_is_listed() {
 }
 
 #[tokio::test]
+async fn a_super_admin_is_returned_with_the_entity_tag_of_a_later_change() {
+    let world = World::new().await;
+    let api = Api::of(&world).await;
+    let id = world.operator(Viewer).await;
+    let path = format!("/admins/{id}");
+    let found = api.get(&path).await;
+    assert_eq!((found.status, found.header("etag")), (StatusCode::OK, "\"1\""), "{}", found.text);
+    assert_eq!(
+        [&found.json["id"], &found.json["role"], &found.json["subject"]],
+        [&json!(id), &json!("viewer"), &json!(null)]
+    );
+    assert!(api.get("/admins?role=viewer,operator").await.json.as_array().unwrap().contains(&found.json));
+    let change = api.request(Method::PATCH, &path).header("if-match", "\"1\"").json(&json!({"status": "disabled"}));
+    let changed = answer(change).await;
+    assert_eq!(changed.status, StatusCode::OK, "{}", changed.text);
+    let again = api.get(&path).await;
+    assert_eq!((&again.json, again.header("etag")), (&changed.json, changed.header("etag")));
+    assert_eq!(api.get(&format!("/admins/{}", tokens::UNKNOWN)).await.status, StatusCode::NOT_FOUND);
+    let viewer = SignedIn::with(&world, &api, Viewer).await;
+    assert_eq!(viewer.get(&path).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
 async fn every_error_in_a_new_super_admin_is_reported() {
     let world = World::new().await;
     let api = Api::of(&world).await;

@@ -17,6 +17,7 @@ const NEEDED: &[(&str, &str, Option<SuperAdminRole>)] = &[
     ("GET", "/.well-known/jwks.json", None),
     ("GET", "/admins", Some(Viewer)),
     ("POST", "/admins", Some(Owner)),
+    ("GET", "/admins/{id}", Some(Viewer)),
     ("PATCH", "/admins/{id}", Some(Owner)),
     ("GET", "/audit", Some(Viewer)),
     ("POST", "/auth/change-password", Some(Viewer)),
@@ -29,6 +30,8 @@ const NEEDED: &[(&str, &str, Option<SuperAdminRole>)] = &[
     ("GET", "/impersonations/{id}", Some(Viewer)),
     ("GET", "/docs", None),
     ("GET", "/openapi.json", None),
+    ("GET", "/operations", Some(Viewer)),
+    ("GET", "/operations/{id}", Some(Viewer)),
     ("GET", "/tenants", Some(Viewer)),
     ("POST", "/tenants", Some(Operator)),
     ("GET", "/tenants/usage", Some(Viewer)),
@@ -36,8 +39,13 @@ const NEEDED: &[(&str, &str, Option<SuperAdminRole>)] = &[
     ("PATCH", "/tenants/{id}", Some(Operator)),
     ("GET", "/tenants/{id}/operations", Some(Viewer)),
     ("POST", "/tenants/{id}/retry", Some(Operator)),
+    ("GET", "/tenants/{id}/users", Some(Viewer)),
+    ("POST", "/tenants/{id}/users", Some(Operator)),
+    ("GET", "/tenants/{id}/users/{user_id}", Some(Viewer)),
+    ("PATCH", "/tenants/{id}/users/{user_id}", Some(Operator)),
     ("GET", "/users", Some(Viewer)),
     ("POST", "/users", Some(Operator)),
+    ("GET", "/users/{id}", Some(Viewer)),
     ("PATCH", "/users/{id}", Some(Operator)),
 ];
 
@@ -64,7 +72,7 @@ async fn each_role_may_use_exactly_the_routes_that_it_is_allowed() {
             panic!("{method} {path} is missing in NEEDED");
         };
         let Some(needed) = needed else { continue };
-        let url = path.replace("{id}", tokens::UNKNOWN);
+        let url = path.replace("{id}", tokens::UNKNOWN).replace("{user_id}", tokens::UNKNOWN);
         let mut line = format!("{:<38}", format!("{method} {path}"));
         for (super_admin, role) in super_admins.iter().zip([Owner, Operator, Viewer]) {
             let answer = answer(super_admin.request(method.clone(), &url)).await;

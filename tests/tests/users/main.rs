@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod adding;
+mod addresses;
 mod changing;
 mod connections;
 mod faults;

@@ -6,7 +6,7 @@ use reqwest::StatusCode;
 use shared::{
     clients::tenant_databases::TenantDatabases,
     config::Clusters,
-    types::{PageLimit, SearchText},
+    types::{PageRequest, SearchText},
     users::{self, UserFilter},
 };
 
@@ -120,7 +120,7 @@ async fn plan(stage: &UsersStage, tenant: &TestTenant, search: Option<&str>) -> 
     let databases = TenantDatabases::connect(&Clusters::single(stage.world.api().url), &stage.world.api()).unwrap();
     let connection = databases.get("main", &tenant.database).await.unwrap();
     let filter = UserFilter { search: search.map(|text| SearchText::parse(text).unwrap()), ..UserFilter::default() };
-    users::store::list(&connection, &filter, None, PageLimit::default()).await.unwrap();
+    users::store::list(&connection, &filter, PageRequest::default()).await.unwrap();
     let own = "SELECT name FROM pg_prepared_statements WHERE statement LIKE '%FROM users%' AND statement NOT LIKE '%pg_prepared%'";
     let name: String = connection.query_one(own, &[]).await.unwrap().get(0);
     let mut values = vec!["1001".to_owned()];

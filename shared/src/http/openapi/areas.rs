@@ -11,16 +11,21 @@ struct ApiSection {
     paths: &'static [&'static str],
 }
 
-const SECTIONS: [ApiSection; 8] = [
-    ApiSection {
-        name: "Tenants",
-        description: "The platform's customers: their settings, their usage and the operations on them.",
-        paths: &["/tenants"],
-    },
+const SECTIONS: [ApiSection; 9] = [
     ApiSection {
         name: "Users",
         description: "The users of a tenant, who are stored in the tenant's own database.",
-        paths: &["/users"],
+        paths: &["/users", "/tenants/{id}/users"],
+    },
+    ApiSection {
+        name: "Tenants",
+        description: "The platform's customers: their settings and their usage.",
+        paths: &["/tenants"],
+    },
+    ApiSection {
+        name: "Operations",
+        description: "Long-running work on the databases of tenants, step by step.",
+        paths: &["/operations", "/tenants/{id}/operations"],
     },
     ApiSection {
         name: "Impersonation",

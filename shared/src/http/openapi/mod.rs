@@ -22,9 +22,9 @@ use utoipa::{
 };
 
 pub use crate::http::openapi::bodies::exactly_one;
-pub use crate::http::openapi::parameters::{Paging, named, query_parameter, single_line_text};
+pub use crate::http::openapi::parameters::{Counting, Paging, named, query_parameter, single_line_text};
 use crate::http::{ProblemDetails, problem_types};
-use crate::types::{Country, ImpersonationId, SuperAdminId, TenantId, UserId};
+use crate::types::{Country, ImpersonationId, OperationId, SuperAdminId, TenantId, UserId};
 
 /// A header of every response.
 const REQUEST_ID: &str = "x-request-id";
@@ -67,6 +67,7 @@ fn schemas() -> Vec<(String, RefOr<Schema>)> {
         (UserId::name().into_owned(), UserId::schema()),
         (Country::name().into_owned(), Country::schema()),
         (ImpersonationId::name().into_owned(), ImpersonationId::schema()),
+        (OperationId::name().into_owned(), OperationId::schema()),
         (TenantId::name().into_owned(), TenantId::schema()),
         (ProblemDetails::name().into_owned(), ProblemDetails::schema()),
     ];
@@ -122,8 +123,20 @@ The control plane of a multi-tenant messaging platform, for its super-admins.
 Bodies are JSON in UTF-8 with `snake_case` fields. Timestamps are RFC 3339 in UTC. Ids are UUIDs. Unknown fields and parameters \
 are rejected, together with all other errors of the request at once. A body has at most 64 KiB.
 
-**Lists** are plain arrays, newest first by default. A page has at most `limit` items and ends before its JSON exceeds 5 MiB. \
-The link to the next page is in `Link: <…>; rel=\"next\"` (RFC 8288).
+**Absent and null.** A response always has every field of its schema, and `null` means that there is no value. Only the fields \
+that `include` adds are absent without it, and the optional members of a problem (RFC 9457) and of the reports on health. In a \
+request, an absent field of a patch stays as it is; `null` is accepted only where it is a value, such as an unlimited limit.
+
+**Off states.** A tenant is `suspended`, a user is `deactivated`, and a super-admin is `disabled`. Each can be `active` again.
+
+**Lists** are plain arrays, newest first by default; `sort` names the other orders. Where several values of a filter are possible, \
+they are separated by commas, at most ten: `status=active,suspended`. Times end ranges exclusively: `created_since` is included \
+and `created_until` is not. A page has at most `limit` items and ends before its JSON exceeds 5 MiB. The link to the next page is \
+in `Link: <…>; rel=\"next\"` (RFC 8288). With `count=true`, the header `x-total-count` contains the number of items on all \
+pages, counted up to 10000; `x-total-count-relation` is `eq` if it is exact, and `gte` if there are more.
+
+**Operations.** A response to a request that starts work in the background has the field `operation_id` and the header \
+`Operation-Location`. `GET /operations/{id}?wait=20` responds as soon as the operation changes.
 
 **Changes.** A single resource is returned with a strong `ETag`; `If-Match` makes a change conditional on it. A `POST` with an \
 `Idempotency-Key` can be repeated within 24 hours and is processed only once: the repeated request gets the first response, with \

@@ -9,8 +9,8 @@ use utoipa::{
 };
 
 use crate::{
-    http::{IdPath, IdempotencyKey, IfMatch, TenantPath},
-    types::{PageLimit, TenantId},
+    http::{IdPath, IdempotencyKey, IfMatch, IfNoneMatch, TenantPath, TenantUserPath},
+    types::{PageLimit, TenantId, UserId},
 };
 
 /// `limit` and `cursor` of a list.
@@ -35,9 +35,30 @@ impl IntoParams for Paging {
     }
 }
 
+/// `count` of a list.
+#[derive(Debug)]
+pub struct Counting;
+
+impl IntoParams for Counting {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let count = ObjectBuilder::new().schema_type(Type::Boolean).default(Some(false.into()));
+        vec![query_parameter(
+            "count",
+            count,
+            "Whether the response has the header `x-total-count`: the number of items on all pages",
+        )]
+    }
+}
+
 impl IntoParams for TenantPath {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         vec![id::<TenantId>()]
+    }
+}
+
+impl IntoParams for TenantUserPath {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![path_parameter::<TenantId>("id", "The tenant"), path_parameter::<UserId>("user_id", "The user")]
     }
 }
 
@@ -67,6 +88,17 @@ impl IntoParams for IfMatch {
     }
 }
 
+impl IntoParams for IfNoneMatch {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let tags = text("entity-tags");
+        vec![header(
+            "if-none-match",
+            tags,
+            "The response is 304 without a body if the current entity tag is one of these",
+        )]
+    }
+}
+
 /// Query parameters may have an empty value, which counts as absent in [`crate::http::QueryReader`].
 pub(super) fn allow_empty_values(operation: &mut Operation) {
     for parameter in operation.parameters.iter_mut().flatten() {
@@ -82,8 +114,12 @@ pub(super) fn allow_empty_values(operation: &mut Operation) {
 
 /// The path parameter `id`.
 fn id<T: ToSchema>() -> Parameter {
-    let id = ParameterBuilder::new().name("id").parameter_in(ParameterIn::Path).required(Required::True);
-    id.schema(Some(named::<T>())).description(Some("The id")).build()
+    path_parameter::<T>("id", "The id")
+}
+
+fn path_parameter<T: ToSchema>(name: &str, description: &str) -> Parameter {
+    let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Path).required(Required::True);
+    parameter.schema(Some(named::<T>())).description(Some(description)).build()
 }
 
 /// A reference to a component.
@@ -110,11 +146,15 @@ fn header(name: &str, schema: impl Into<RefOr<Schema>>, description: &str) -> Pa
 }
 
 fn optional(place: ParameterIn, name: &str, schema: impl Into<RefOr<Schema>>, description: &str) -> Parameter {
+    let schema = schema.into();
+    // Several values are separated by commas; without this, they would be repeated parameters.
+    let explode = matches!(schema, RefOr::T(Schema::Array(_))).then_some(false);
     ParameterBuilder::new()
         .name(name)
         .parameter_in(place)
         .required(Required::False)
         .schema(Some(schema))
+        .explode(explode)
         .description(Some(description))
         .build()
 }

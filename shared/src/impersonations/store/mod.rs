@@ -19,7 +19,7 @@ use crate::{
         self,
         store::{SuperAdminKey, WithSuperAdminState},
     },
-    types::{Cursor, ImpersonationId, PageLimit, TenantId, UserId},
+    types::{ImpersonationId, PageRequest, TenantId, UserId},
 };
 
 /// A row of an impersonation, from which an [`Impersonation`] is derived.
@@ -110,15 +110,13 @@ pub async fn lock_tenant_of(transaction: &Transaction<'_>, id: ImpersonationId) 
     transaction.query_opt(&statement, &[&id]).await?.map(drop).ok_or(NOT_FOUND)
 }
 
-/// A page of impersonations after `cursor`, ordered by start, newest first; one row more than `limit` when another page
-/// follows.
+/// A page of impersonations, ordered by start; one row more than the limit when another page follows.
 pub async fn list(
     client: &impl GenericClient,
     filter: &ImpersonationFilter,
-    cursor: Option<Cursor>,
-    limit: PageLimit,
+    page: PageRequest,
 ) -> Result<Vec<Impersonation>> {
-    let limit = i64::try_from(limit.get() + 1).map_err(Error::internal)?;
+    let limit = i64::try_from(page.limit.get() + 1).map_err(Error::internal)?;
     let mut conditions = Conditions::after(vec![&limit]);
     if let Some(tenant_id) = &filter.tenant_id {
         let number = conditions.number(tenant_id);
@@ -137,14 +135,11 @@ pub async fn list(
         Some(false) => conditions.add(format!("NOT ({LIVE})")),
         None => {}
     }
-    if let Some(cursor) = &cursor {
-        let (started_at, id) = (conditions.number(&cursor.created_at), conditions.number(&cursor.id));
-        conditions.add(format!("(i.started_at, i.id) < (${started_at}, ${id})"));
-    }
+    let order = conditions.page("i.started_at", "i.id", &page);
     let statement = client
         .prepare_cached(&format!(
             "SELECT {} FROM impersonations i JOIN tenants t ON t.id = i.tenant_id {}
-             ORDER BY i.started_at DESC, i.id DESC LIMIT $1",
+             ORDER BY {order} LIMIT $1",
             ImpersonationColumns::LIST,
             conditions.clause()
         ))

@@ -32,7 +32,7 @@ pub async fn take(client: &impl GenericClient, id: OperationId, duration: Durati
                  lease_expires_at = clock_timestamp() + make_interval(secs => $2),
                  attempts = attempts + CASE status WHEN 'undoing' THEN 0 ELSE 1 END,
                  status = CASE status WHEN 'undoing' THEN 'undoing' ELSE 'running' END,
-                 updated_at = clock_timestamp()
+                 updated_at = clock_timestamp(), revision = revision + 1
              WHERE id = $1
                  AND finished_at IS NULL
                  AND (lease_expires_at IS NULL OR lease_expires_at <= clock_timestamp())
@@ -102,7 +102,7 @@ pub async fn record(
     let statement = client
         .prepare_cached(
             "WITH held AS (
-                 UPDATE operations SET updated_at = clock_timestamp()
+                 UPDATE operations SET updated_at = clock_timestamp(), revision = revision + 1
                  WHERE id = $1 AND lease_token = $2 AND finished_at IS NULL
                  RETURNING id
              )
@@ -124,7 +124,8 @@ pub async fn record(
     )
 }
 
-/// Records a step that starts and succeeds within the given transaction. The caller has checked the lease.
+/// Records a step that starts and succeeds within the given transaction. The caller has checked the lease, by a write to the
+/// operation that increments its revision.
 pub async fn record_succeeded(transaction: &Transaction<'_>, lease: Lease, step: StepName) -> Result<()> {
     let statement = transaction
         .prepare_cached(
@@ -147,7 +148,7 @@ pub async fn set_schema_version(
 ) -> Result<(), JournalError> {
     let statement = transaction
         .prepare_cached(
-            "UPDATE operations SET schema_version = $3, updated_at = clock_timestamp()
+            "UPDATE operations SET schema_version = $3, updated_at = clock_timestamp(), revision = revision + 1
              WHERE id = $1 AND lease_token = $2 AND finished_at IS NULL",
         )
         .await?;
@@ -158,7 +159,8 @@ pub async fn set_schema_version(
 pub async fn begin_rollback(client: &impl GenericClient, lease: Lease, reason: &str) -> Result<(), JournalError> {
     let statement = client
         .prepare_cached(
-            "UPDATE operations SET status = 'undoing', reason = $3, updated_at = clock_timestamp()
+            "UPDATE operations
+             SET status = 'undoing', reason = $3, updated_at = clock_timestamp(), revision = revision + 1
              WHERE id = $1 AND lease_token = $2 AND finished_at IS NULL",
         )
         .await?;
@@ -182,7 +184,7 @@ pub async fn succeed(transaction: &Transaction<'_>, lease: Lease) -> Result<(), 
     let statement = transaction
         .prepare_cached(
             "UPDATE operations
-             SET status = 'succeeded', reason = NULL, lease_expires_at = NULL,
+             SET status = 'succeeded', reason = NULL, lease_expires_at = NULL, revision = revision + 1,
                  updated_at = clock_timestamp(), finished_at = clock_timestamp()
              WHERE id = $1 AND lease_token = $2 AND finished_at IS NULL AND status = 'running'",
         )
@@ -197,7 +199,7 @@ pub async fn fail(transaction: &Transaction<'_>, lease: Lease) -> Result<(), Jou
         .prepare_cached(
             "WITH ended AS (
                  UPDATE operations
-                 SET status = 'failed', lease_expires_at = NULL,
+                 SET status = 'failed', lease_expires_at = NULL, revision = revision + 1,
                      updated_at = clock_timestamp(), finished_at = clock_timestamp()
                  WHERE id = $1 AND lease_token = $2 AND finished_at IS NULL AND status = 'undoing'
                  RETURNING id

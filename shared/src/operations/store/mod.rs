@@ -4,12 +4,13 @@ pub mod journal;
 
 use deadpool_postgres::{GenericClient, Transaction};
 use time::OffsetDateTime;
+use tokio_postgres::Row;
 
 use crate::{
     error::{Error, Result},
-    operations::{OpenOperation, Operation, OperationKind, OperationStep},
-    sql::{self, Columns},
-    types::{Cursor, OperationId, PageLimit, TenantId},
+    operations::{OpenOperation, Operation, OperationFilter, OperationKind, OperationStep},
+    sql::{self, COUNTED_ROWS, Columns, Conditions},
+    types::{Count, OperationId, PageRequest, TenantId, Values},
 };
 
 /// Inserts a pending operation with its steps. The caller has checked, under a lock on the tenant, that no other operation
@@ -56,6 +57,7 @@ sql::columns! {
         created_at: "created_at",
         finished_at: "finished_at",
         requested_by: "requested_by",
+        revision: "revision",
     }
 }
 
@@ -82,42 +84,120 @@ pub async fn find_open(client: &impl GenericClient, tenant_id: TenantId) -> Resu
     client.query_opt(&statement, &[&tenant_id]).await?.map(|row| OpenOperationColumns::read(&row)).transpose()
 }
 
-/// A page of a tenant's operations with their steps, newest first, after `cursor`. Contains one more operation than `limit`
-/// if the list continues.
-pub async fn list(
-    client: &impl GenericClient,
-    tenant_id: TenantId,
-    cursor: Option<Cursor>,
-    limit: PageLimit,
-) -> Result<Vec<Operation>> {
-    let statement = client
-        .prepare_cached(sql::text!(
-            "SELECT ",
-            sql::qualified!("o", OperationColumns),
-            ", ",
-            sql::qualified!("s", StepColumns),
-            " FROM (
-                 SELECT * FROM operations
-                 WHERE tenant_id = $1 AND ($3::timestamptz IS NULL OR (created_at, id) < ($3, $4::uuid))
-                 ORDER BY created_at DESC, id DESC LIMIT $2
-             ) o
-             LEFT JOIN operation_steps s ON s.operation_id = o.id
-             ORDER BY o.created_at DESC, o.id DESC, s.position"
-        ))
-        .await?;
-    let mut operations: Vec<Operation> = Vec::new();
-    let limit = i64::try_from(limit.get() + 1).map_err(Error::internal)?;
-    let (after, after_id) = cursor.map(|cursor| (cursor.created_at, cursor.id)).unzip();
-    for row in client.query(&statement, &[&tenant_id, &limit, &after, &after_id]).await? {
-        let operation = OperationColumns::read(&row)?;
-        if operations.last().is_none_or(|last| last.id != operation.id) {
-            operations.push(operation);
+/// Reads operations with their steps from the rows of a query that selects [`WITH_STEPS`], one row for each step.
+#[derive(Default)]
+struct WithSteps(Vec<Operation>);
+
+/// The columns of an operation `o` and one of its steps `s`.
+const WITH_STEPS: &str = sql::text!(sql::qualified!("o", OperationColumns), ", ", sql::qualified!("s", StepColumns));
+
+impl WithSteps {
+    fn add(&mut self, row: &Row) -> Result<()> {
+        let operation = OperationColumns::read(row)?;
+        if self.0.last().is_none_or(|last| last.id != operation.id) {
+            self.0.push(operation);
         }
         if let (Some(operation), Some(step)) =
-            (operations.last_mut(), StepColumns::read_optional_at(&row, OperationColumns::COUNT)?)
+            (self.0.last_mut(), StepColumns::read_optional_at(row, OperationColumns::COUNT)?)
         {
             operation.steps.push(step);
         }
+        Ok(())
     }
-    Ok(operations)
+
+    fn read(rows: &[Row]) -> Result<Vec<Operation>> {
+        let mut read = Self::default();
+        rows.iter().try_for_each(|row| read.add(row))?;
+        Ok(read.0)
+    }
 }
+
+/// The operation with this id.
+pub async fn find(client: &impl GenericClient, id: OperationId) -> Result<Operation> {
+    let statement = client
+        .prepare_cached(sql::text!(
+            "SELECT ",
+            WITH_STEPS,
+            " FROM operations o LEFT JOIN operation_steps s ON s.operation_id = o.id
+             WHERE o.id = $1
+             ORDER BY s.position"
+        ))
+        .await?;
+    WithSteps::read(&client.query(&statement, &[&id]).await?)?.pop().ok_or(NOT_FOUND)
+}
+
+/// The revision of an operation.
+pub async fn find_revision(client: &impl GenericClient, id: OperationId) -> Result<i64> {
+    let statement = client.prepare_cached("SELECT revision FROM operations WHERE id = $1").await?;
+    client.query_opt(&statement, &[&id]).await?.map_or(Err(NOT_FOUND), |row| Ok(row.try_get(0)?))
+}
+
+/// A page of operations with their steps. Contains one more operation than the limit if the list continues.
+pub async fn list(client: &impl GenericClient, filter: &OperationFilter, page: PageRequest) -> Result<Vec<Operation>> {
+    let limit = i64::try_from(page.limit.get() + 1).map_err(Error::internal)?;
+    let mut conditions = Conditions::after(vec![&limit]);
+    let statuses = filter.status.as_ref().map(Values::as_slice).unwrap_or_default();
+    // The operations of one tenant are few.
+    let alternatives = if statuses.len() > 1 && filter.tenant_id.is_none() {
+        narrow_rest(&mut conditions, filter);
+        Some(conditions.alternatives("status", "", statuses))
+    } else {
+        narrow(&mut conditions, filter);
+        None
+    };
+    let order = conditions.page("created_at", "id", &page);
+    let statement = client
+        .prepare_cached(&format!(
+            "SELECT {WITH_STEPS}
+             FROM ({}) o
+             LEFT JOIN operation_steps s ON s.operation_id = o.id
+             ORDER BY {order}, s.position",
+            conditions.page_query("SELECT * FROM operations", alternatives.as_ref(), &order)
+        ))
+        .await?;
+    WithSteps::read(&conditions.rows(client, &statement).await?)
+}
+
+/// The number of operations.
+pub async fn count(client: &impl GenericClient, filter: &OperationFilter) -> Result<Count> {
+    let mut conditions = Conditions::after(vec![&COUNTED_ROWS]);
+    narrow(&mut conditions, filter);
+    conditions.count(client, "operations").await
+}
+
+fn narrow<'a>(conditions: &mut Conditions<'a>, filter: &'a OperationFilter) {
+    if let Some(statuses) = &filter.status {
+        conditions.one_of("status", "", statuses.as_slice());
+    }
+    narrow_rest(conditions, filter);
+}
+
+fn narrow_rest<'a>(conditions: &mut Conditions<'a>, filter: &'a OperationFilter) {
+    if let Some(kind) = &filter.kind {
+        conditions.one_of("kind", "", std::slice::from_ref(kind));
+    }
+    if let Some(tenant_id) = &filter.tenant_id {
+        conditions.one_of("tenant_id", "", std::slice::from_ref(tenant_id));
+    }
+    conditions.created_in(&filter.created);
+}
+
+/// The newest operation of each tenant, in any order.
+pub async fn list_newest_of(client: &impl GenericClient, tenants: &[TenantId]) -> Result<Vec<Operation>> {
+    let statement = client
+        .prepare_cached(sql::text!(
+            "SELECT ",
+            WITH_STEPS,
+            " FROM unnest($1::uuid[]) AS wanted (tenant_id)
+             CROSS JOIN LATERAL (
+                 SELECT * FROM operations WHERE operations.tenant_id = wanted.tenant_id
+                 ORDER BY created_at DESC, id DESC LIMIT 1
+             ) o
+             LEFT JOIN operation_steps s ON s.operation_id = o.id
+             ORDER BY o.id, s.position"
+        ))
+        .await?;
+    WithSteps::read(&client.query(&statement, &[&tenants]).await?)
+}
+
+const NOT_FOUND: Error = Error::NotFound { what: "operation" };

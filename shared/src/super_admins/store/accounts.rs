@@ -6,8 +6,11 @@ use tokio_postgres::error::SqlState;
 use crate::{
     error::{Conflict, Error, Result},
     sql::{self, Columns, Conditions},
-    super_admins::{ProviderSubject, SuperAdmin, SuperAdminFilter, SuperAdminStatus},
-    types::{Cursor, EmailAddress, PageLimit, SuperAdminId, SuperAdminRole},
+    super_admins::{
+        ProviderSubject, SuperAdmin, SuperAdminFilter, SuperAdminStatus,
+        store::state::{self, SuperAdminKey, WithSuperAdminState},
+    },
+    types::{EmailAddress, PageRequest, SuperAdminId, SuperAdminRole},
 };
 
 sql::columns! {
@@ -26,36 +29,46 @@ sql::columns! {
     }
 }
 
-/// A page of super-admins after `cursor`, newest first. It has one more than `limit` if another page follows.
+const BY_ID: &str = sql::text!("SELECT ", AccountColumns::LIST, " FROM super_admins WHERE id = $1");
+
+/// The super-admin with this id, and the state of the super-admin who sent the request.
+pub async fn find_with_reader_state(
+    client: &impl GenericClient,
+    by: SuperAdminKey<'_>,
+    id: SuperAdminId,
+) -> Result<WithSuperAdminState<SuperAdmin>> {
+    state::find_with_super_admin_state(client, by, BY_ID, id.0, NOT_FOUND, AccountColumns::read).await
+}
+
+/// A page of super-admins. It has one more than the limit if another page follows.
 pub async fn list(
     client: &impl GenericClient,
     filter: &SuperAdminFilter,
-    cursor: Option<Cursor>,
-    limit: PageLimit,
+    page: PageRequest,
 ) -> Result<Vec<SuperAdmin>> {
-    let limit = i64::try_from(limit.get() + 1).map_err(Error::internal)?;
+    let limit = i64::try_from(page.limit.get() + 1).map_err(Error::internal)?;
     let mut conditions = Conditions::after(vec![&limit]);
-    if let Some(role) = &filter.role {
-        let number = conditions.number(role);
-        conditions.add(format!("role = ${number}"));
+    if let Some(roles) = &filter.role {
+        conditions.one_of("role", "", roles.as_slice());
     }
     match filter.status {
         Some(SuperAdminStatus::Active) => conditions.add("disabled_at IS NULL".to_owned()),
         Some(SuperAdminStatus::Disabled) => conditions.add("disabled_at IS NOT NULL".to_owned()),
         None => {}
     }
-    if let Some(cursor) = &cursor {
-        conditions.continue_after(cursor);
-    }
+    conditions.created_in(&filter.created);
+    let order = conditions.page("created_at", "id", &page);
     let statement = client
         .prepare_cached(&format!(
-            "SELECT {} FROM super_admins {} ORDER BY created_at DESC, id DESC LIMIT $1",
+            "SELECT {} FROM super_admins {} ORDER BY {order} LIMIT $1",
             AccountColumns::LIST,
             conditions.clause()
         ))
         .await?;
     conditions.query(client, &statement, AccountColumns::read).await
 }
+
+const NOT_FOUND: Error = Error::NotFound { what: "super-admin" };
 
 /// A super-admin to insert. Exactly one of `password_hash` and `subject` is `Some`. The password is temporary.
 #[derive(Debug, Clone)]
@@ -101,11 +114,9 @@ fn violated_unique_constraint(error: &tokio_postgres::Error) -> Option<&str> {
 
 /// The super-admin with this id. The row is locked until the transaction ends.
 pub async fn find_for_update(transaction: &Transaction<'_>, id: SuperAdminId) -> Result<SuperAdmin> {
-    let statement = transaction
-        .prepare_cached(sql::text!("SELECT ", AccountColumns::LIST, " FROM super_admins WHERE id = $1 FOR UPDATE"))
-        .await?;
+    let statement = transaction.prepare_cached(sql::text!(BY_ID, " FOR UPDATE")).await?;
     let row = transaction.query_opt(&statement, &[&id]).await?;
-    row.map_or(Err(Error::NotFound { what: "super-admin" }), |row| AccountColumns::read(&row))
+    row.map_or(Err(NOT_FOUND), |row| AccountColumns::read(&row))
 }
 
 /// The super-admin with this e-mail address, locked until the transaction ends.

@@ -13,13 +13,13 @@ pub use self::{
 pub use crate::tenants::{OutdatedTenant, TenantLocation};
 use crate::{
     error::{Error, Result},
-    sql::{self, Columns, Conditions},
+    sql::{self, Alternatives, COUNTED_ROWS, Columns, Conditions},
     super_admins::{
         self,
         store::{SuperAdminKey, WithSuperAdminState},
     },
-    tenants::{Tenant, TenantFilter, TenantStatus},
-    types::{Country, Cursor, Limits, PageLimit, SearchText, TenantId},
+    tenants::{Tenant, TenantFilter},
+    types::{Count, Limits, PageRequest, SearchText, TenantId},
 };
 use deadpool_postgres::{GenericClient, Transaction};
 
@@ -45,46 +45,60 @@ sql::columns! {
 }
 
 /// The values of a [`TenantFilter`], as query parameters.
-pub(crate) struct FilterValues {
-    status: Option<&'static str>,
-    country: Option<&'static str>,
+pub(crate) struct FilterValues<'a> {
+    filter: &'a TenantFilter,
     pattern: Option<String>,
 }
 
 impl TenantFilter {
-    pub(crate) fn values(&self) -> FilterValues {
-        FilterValues {
-            status: self.status.map(TenantStatus::as_str),
-            country: self.country.map(Country::as_str),
-            pattern: self.search.as_ref().map(SearchText::like_pattern),
-        }
+    pub(crate) fn values(&self) -> FilterValues<'_> {
+        FilterValues { filter: self, pattern: self.search.as_ref().map(SearchText::like_pattern) }
     }
 }
 
-impl FilterValues {
-    /// Adds the conditions to a query on `tenants`.
+/// Converts a parameter to the type of the column `country`, because the index is not used otherwise.
+const COUNTRY_CAST: &str = "::text::bpchar";
+
+impl FilterValues<'_> {
+    /// Adds the conditions to a query on tenants.
     pub(crate) fn narrow<'a>(&'a self, conditions: &mut Conditions<'a>) {
-        if let Some(status) = &self.status {
-            let number = conditions.number(status);
-            conditions.add(format!("status = ${number}"));
+        if let Some(statuses) = &self.filter.status {
+            conditions.one_of("status", "", statuses.as_slice());
         }
-        if let Some(country) = &self.country {
-            let number = conditions.number(country);
-            // Cast to the column's type, because the index is not used otherwise.
-            conditions.add(format!("country = ${number}::text::bpchar"));
+        if let Some(countries) = &self.filter.country {
+            conditions.one_of("country", COUNTRY_CAST, countries.as_slice());
         }
+        self.narrow_rest(conditions);
+    }
+
+    /// Adds the conditions to a query that is sorted by time. Several statuses, or else several countries, are alternatives.
+    pub(crate) fn narrow_by_time<'a>(&'a self, conditions: &mut Conditions<'a>) -> Option<Alternatives> {
+        let several_statuses = self.filter.status.as_ref().filter(|values| values.as_slice().len() > 1);
+        let several_countries = self.filter.country.as_ref().filter(|values| values.as_slice().len() > 1);
+        if let Some(statuses) = several_statuses {
+            if let Some(countries) = &self.filter.country {
+                conditions.one_of("country", COUNTRY_CAST, countries.as_slice());
+            }
+            self.narrow_rest(conditions);
+            return Some(conditions.alternatives("status", "", statuses.as_slice()));
+        }
+        let Some(countries) = several_countries else {
+            self.narrow(conditions);
+            return None;
+        };
+        if let Some(statuses) = &self.filter.status {
+            conditions.one_of("status", "", statuses.as_slice());
+        }
+        self.narrow_rest(conditions);
+        Some(conditions.alternatives("country", COUNTRY_CAST, countries.as_slice()))
+    }
+
+    fn narrow_rest<'a>(&'a self, conditions: &mut Conditions<'a>) {
         if let Some(pattern) = &self.pattern {
             let number = conditions.number(pattern);
             conditions.add(format!("(name ILIKE ${number} OR slug ILIKE ${number})"));
         }
-    }
-}
-
-impl<'a> Conditions<'a> {
-    /// Excludes the tenants up to and including `cursor`, newest first.
-    pub(crate) fn continue_after(&mut self, cursor: &'a Cursor) {
-        let (created_at, id) = (self.number(&cursor.created_at), self.number(&cursor.id));
-        self.add(format!("(created_at, id) < (${created_at}, ${id})"));
+        conditions.created_in(&self.filter.created);
     }
 }
 
@@ -113,28 +127,24 @@ pub async fn find_for_update(transaction: &Transaction<'_>, id: TenantId) -> Res
     transaction.query_opt(&statement, &[&id]).await?.map_or(Err(NOT_FOUND), |row| TenantColumns::read(&row))
 }
 
-/// A page of tenants, newest first, after `cursor`. Contains one more tenant than `limit` if the list continues.
-pub async fn list(
-    client: &impl GenericClient,
-    filter: &TenantFilter,
-    cursor: Option<Cursor>,
-    limit: PageLimit,
-) -> Result<Vec<Tenant>> {
+/// A page of tenants. Contains one more tenant than the limit if the list continues.
+pub async fn list(client: &impl GenericClient, filter: &TenantFilter, page: PageRequest) -> Result<Vec<Tenant>> {
+    const SELECT: &str = sql::text!("SELECT ", TenantColumns::LIST, " FROM tenants");
     let values = filter.values();
-    let limit = i64::try_from(limit.get() + 1).map_err(Error::internal)?;
+    let limit = i64::try_from(page.limit.get() + 1).map_err(Error::internal)?;
     let mut conditions = Conditions::after(vec![&limit]);
-    values.narrow(&mut conditions);
-    if let Some(cursor) = &cursor {
-        conditions.continue_after(cursor);
-    }
-    let statement = client
-        .prepare_cached(&format!(
-            "SELECT {} FROM tenants {} ORDER BY created_at DESC, id DESC LIMIT $1",
-            TenantColumns::LIST,
-            conditions.clause()
-        ))
-        .await?;
+    let alternatives = values.narrow_by_time(&mut conditions);
+    let order = conditions.page("created_at", "id", &page);
+    let statement = client.prepare_cached(&conditions.page_query(SELECT, alternatives.as_ref(), &order)).await?;
     conditions.query(client, &statement, TenantColumns::read).await
+}
+
+/// The number of tenants.
+pub async fn count(client: &impl GenericClient, filter: &TenantFilter) -> Result<Count> {
+    let values = filter.values();
+    let mut conditions = Conditions::after(vec![&COUNTED_ROWS]);
+    values.narrow(&mut conditions);
+    conditions.count(client, "tenants").await
 }
 
 const NOT_FOUND: Error = Error::NotFound { what: "tenant" };

@@ -6,9 +6,9 @@ use tokio_postgres::Row;
 
 use crate::{
     error::{Error, Result},
-    sql::{self, Columns, Conditions},
+    sql::{self, COUNTED_ROWS, Columns, Conditions},
     tenants::{Tenant, store::TenantColumns},
-    types::{Cursor, Month, PageLimit, ValueCursor},
+    types::{Count, Cursor, Month, PageLimit, PageRequest, TenantId, ValueCursor},
     usage::{Figure, MeasurementError, UsageFilter, UsageRecord, UsageSort},
 };
 
@@ -37,12 +37,13 @@ pub struct UsageRow {
     pub position: Option<i64>,
 }
 
-/// Whether a tenant exceeds a limit. The parameter that replaces `{}` is the current month.
-macro_rules! over_limit {
-    () => {
-        "(agents > max_agents OR contacts > max_contacts OR (month >= ${} AND \
+/// The condition that a tenant exceeds a limit, or does not. The parameter `month` is the current month.
+fn over_limit(month: usize, wanted: bool) -> String {
+    let condition = format!(
+        "(agents > max_agents OR contacts > max_contacts OR (month >= ${month} AND \
          greatest(messages_measured, messages_counted) > max_messages_month))"
-    };
+    );
+    if wanted { condition } else { format!("{condition} IS NOT TRUE") }
 }
 
 /// Returns a page of tenants with their usage, and one more row when the list continues. `month` is the current one.
@@ -55,7 +56,10 @@ pub async fn list(
 ) -> Result<Vec<UsageRow>> {
     let limit = limit.get() + 1;
     match order {
-        UsageOrder::Newest { after } => list_part(client, filter, month, UsageListPart::Newest(after), limit).await,
+        UsageOrder::Newest { after } => {
+            let page = PageRequest { cursor: after, ..PageRequest::default() };
+            list_part(client, filter, month, UsageListPart::Newest(page), limit).await
+        }
         // One index serves both: the tenants with the figure, in either direction, and then those without it.
         UsageOrder::Figure { sort, after } => {
             let mut rows = Vec::new();
@@ -77,9 +81,20 @@ pub async fn list(
     }
 }
 
+/// The number of tenants. `month` is the current one.
+pub async fn count(client: &impl GenericClient, filter: &UsageFilter, month: Month) -> Result<Count> {
+    let (values, month) = (filter.tenants.values(), month.first_day());
+    let mut conditions = Conditions::after(vec![&COUNTED_ROWS]);
+    values.narrow(&mut conditions);
+    let Some(over) = filter.over_limit else { return conditions.count(client, "tenants").await };
+    let condition = over_limit(conditions.number(&month), over);
+    conditions.add(condition);
+    conditions.count(client, "tenants JOIN tenant_usage ON tenant_id = id").await
+}
+
 /// A part of a list that one index scan returns.
 enum UsageListPart {
-    Newest(Option<Cursor>),
+    Newest(PageRequest),
     Known(UsageSort, Option<(i64, uuid::Uuid)>),
     Missing(Figure, Option<uuid::Uuid>),
 }
@@ -94,18 +109,19 @@ async fn list_part(
     let (values, month) = (filter.tenants.values(), month.first_day());
     let limit = i64::try_from(limit).map_err(Error::internal)?;
     let mut conditions = Conditions::after(vec![&limit]);
-    values.narrow(&mut conditions);
+    let alternatives = match &part {
+        UsageListPart::Newest(_) => values.narrow_by_time(&mut conditions),
+        UsageListPart::Known(..) | UsageListPart::Missing(..) => {
+            values.narrow(&mut conditions);
+            None
+        }
+    };
     if let Some(over) = filter.over_limit {
-        let condition = over_limit!().replace("{}", &conditions.number(&month).to_string());
-        conditions.add(if over { condition } else { format!("{condition} IS NOT TRUE") });
+        let condition = over_limit(conditions.number(&month), over);
+        conditions.add(condition);
     }
     let (position, order) = match &part {
-        UsageListPart::Newest(after) => {
-            if let Some(cursor) = after {
-                conditions.continue_after(cursor);
-            }
-            ("NULL::bigint", "created_at DESC, id DESC".to_owned())
-        }
+        UsageListPart::Newest(page) => ("NULL::bigint", conditions.page("created_at", "id", page)),
         UsageListPart::Known(sort, after) => {
             let (column, descending) = (column(sort.figure), sort.descending);
             let (sign, direction) = if descending { ("<", "DESC") } else { (">", "ASC") };
@@ -127,15 +143,12 @@ async fn list_part(
             (column, format!("{column} DESC, tenant_id DESC"))
         }
     };
-    let statement = client
-        .prepare_cached(&format!(
-            "SELECT {}, {}, {position} FROM tenants JOIN tenant_usage ON tenant_id = id {} ORDER BY {} LIMIT $1",
-            TenantColumns::LIST,
-            RecordColumns::LIST,
-            conditions.clause(),
-            order
-        ))
-        .await?;
+    let select = format!(
+        "SELECT {}, {}, {position} FROM tenants JOIN tenant_usage ON tenant_id = id",
+        TenantColumns::LIST,
+        RecordColumns::LIST
+    );
+    let statement = client.prepare_cached(&conditions.page_query(&select, alternatives.as_ref(), &order)).await?;
     conditions.query(client, &statement, read).await
 }
 
@@ -163,6 +176,27 @@ sql::columns! {
             Ok(code.map(|code| MeasurementError::from_text(code).unwrap_or(MeasurementError::Unexpected)))
         },
     }
+}
+
+/// The stored figures of tenants, and the messages of the current month as last read from the live counters.
+pub async fn list_records_of(
+    client: &impl GenericClient,
+    tenants: &[TenantId],
+) -> Result<Vec<(TenantId, (UsageRecord, Option<i64>))>> {
+    let statement = client
+        .prepare_cached(sql::text!(
+            "SELECT ",
+            RecordColumns::LIST,
+            ", tenant_id, CASE WHEN month = date_trunc('month', now() AT TIME ZONE 'UTC')::date THEN messages_counted END
+             FROM tenant_usage WHERE tenant_id = ANY($1)"
+        ))
+        .await?;
+    let rows = client.query(&statement, &[&tenants]).await?;
+    let read = |row: &Row| {
+        let (id, counted) = (row.try_get(RecordColumns::COUNT)?, row.try_get(RecordColumns::COUNT + 1)?);
+        Ok((id, (RecordColumns::read(row)?, counted)))
+    };
+    rows.iter().map(read).collect()
 }
 
 fn read(row: &Row) -> Result<UsageRow> {

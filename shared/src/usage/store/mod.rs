@@ -7,7 +7,7 @@ mod tenant_database;
 mod thresholds;
 
 pub use counters::{ChangedCounter, list_active, try_lock_counters, update_counters};
-pub use list::{UsageOrder, UsageRow, list};
+pub use list::{UsageOrder, UsageRow, count, list, list_records_of};
 pub use measurement::{DueTenants, RecordedFigures, claim_due, find_targets, update_failure, update_figures};
 pub use tenant_database::{UserCounts, count_users};
 pub use thresholds::{delete_thresholds_before, insert_thresholds, lock_tenants};

@@ -12,7 +12,7 @@ use crate::{
 /// The users of a tenant, and the size of its PostgreSQL database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UserCounts {
-    /// Users that are not deactivated.
+    /// Active users.
     pub active: i64,
     /// Active users that are online.
     pub online: i64,

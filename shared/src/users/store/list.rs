@@ -4,31 +4,59 @@ use deadpool_postgres::GenericClient;
 
 use crate::{
     error::{Error, Result},
-    sql::{Columns, Conditions},
-    types::{Cursor, PageLimit, SearchText},
+    sql::{COUNTED_ROWS, Columns, Conditions},
+    types::{Count, PageRequest, SearchText},
     users::{
         User, UserFilter,
         store::{IS_ONLINE, UserColumns},
     },
 };
 
-/// A page of users after `cursor`, newest first; one row more than `limit` when another page follows.
-pub async fn list(
-    client: &impl GenericClient,
-    filter: &UserFilter,
-    cursor: Option<Cursor>,
-    limit: PageLimit,
-) -> Result<Vec<User>> {
-    let limit = i64::try_from(limit.get() + 1).map_err(Error::internal)?;
-    let pattern = filter.search.as_ref().map(SearchText::like_pattern);
-    let email_pattern = filter.search.as_ref().and_then(SearchText::email_pattern);
+/// A page of users; one row more than the limit when another page follows.
+pub async fn list(client: &impl GenericClient, filter: &UserFilter, page: PageRequest) -> Result<Vec<User>> {
+    let limit = i64::try_from(page.limit.get() + 1).map_err(Error::internal)?;
+    let patterns = SearchPatterns::of(filter);
     let mut conditions = Conditions::after(vec![&limit]);
-    if let Some(pattern) = &pattern {
+    narrow(&mut conditions, filter, &patterns);
+    let order = conditions.page("created_at", "id", &page);
+    let statement = client
+        .prepare_cached(&format!(
+            "SELECT {} FROM users {} ORDER BY {order} LIMIT $1",
+            UserColumns::LIST,
+            conditions.clause()
+        ))
+        .await?;
+    conditions.query(client, &statement, UserColumns::read).await
+}
+
+/// The number of users.
+pub async fn count(client: &impl GenericClient, filter: &UserFilter) -> Result<Count> {
+    let patterns = SearchPatterns::of(filter);
+    let mut conditions = Conditions::after(vec![&COUNTED_ROWS]);
+    narrow(&mut conditions, filter, &patterns);
+    conditions.count(client, "users").await
+}
+
+/// The patterns of a search.
+struct SearchPatterns {
+    text: Option<String>,
+    email: Option<String>,
+}
+
+impl SearchPatterns {
+    fn of(filter: &UserFilter) -> Self {
+        let search = filter.search.as_ref();
+        Self { text: search.map(SearchText::like_pattern), email: search.and_then(SearchText::email_pattern) }
+    }
+}
+
+fn narrow<'a>(conditions: &mut Conditions<'a>, filter: &'a UserFilter, patterns: &'a SearchPatterns) {
+    if let Some(pattern) = &patterns.text {
         let number = conditions.number(pattern);
         // The database lowers both sides, so that both follow the rules of its locale. E-mail addresses follow those of Unicode,
         // which differ for a few letters.
         let in_lower_case = format!("search_text LIKE lower(${number})");
-        let condition = match &email_pattern {
+        let condition = match &patterns.email {
             None => in_lower_case,
             Some(pattern) => {
                 let number = conditions.number(pattern);
@@ -37,9 +65,8 @@ pub async fn list(
         };
         conditions.add(condition);
     }
-    if let Some(role) = &filter.role {
-        let number = conditions.number(role);
-        conditions.add(format!("role = ${number}"));
+    if let Some(roles) = &filter.role {
+        conditions.one_of("role", "", roles.as_slice());
     }
     if let Some(status) = &filter.status {
         let number = conditions.number(status);
@@ -50,15 +77,5 @@ pub async fn list(
         Some(true) => conditions.add(IS_ONLINE.to_owned()),
         Some(false) => conditions.add(format!("NOT {IS_ONLINE}")),
     }
-    if let Some(cursor) = &cursor {
-        conditions.continue_after(cursor);
-    }
-    let statement = client
-        .prepare_cached(&format!(
-            "SELECT {} FROM users {} ORDER BY created_at DESC, id DESC LIMIT $1",
-            UserColumns::LIST,
-            conditions.clause()
-        ))
-        .await?;
-    conditions.query(client, &statement, UserColumns::read).await
+    conditions.created_in(&filter.created);
 }

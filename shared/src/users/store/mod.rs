@@ -7,7 +7,7 @@ use deadpool_postgres::{GenericClient, Transaction};
 
 pub use self::{
     change::{NewUser, UserChange, count_active, has_other_admin, insert, lock, update},
-    list::list,
+    list::{count, list},
 };
 use crate::{
     error::{Error, Result},
