@@ -296,9 +296,10 @@ pub fn tenant_request(slug: &str) -> Value {
 }
 
 /// The public routes.
-pub const OPEN: [(&str, &str); 4] = [
+pub const OPEN: [(&str, &str); 5] = [
     ("POST", "/api/super-admin/auth/login"),
     ("GET", "/api/super-admin/openapi.json"),
     ("GET", "/api/super-admin/docs"),
+    ("GET", "/api/super-admin/problems/{name}"),
     ("GET", "/.well-known/jwks.json"),
 ];

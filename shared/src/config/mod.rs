@@ -20,7 +20,7 @@ pub use measuring::MeasuringConfig;
 use secrecy::SecretString;
 pub use stores::{KafkaConfig, MongoConfig, PostgresConfig, QueueConfig, RedisConfig, S3Config};
 pub use tokens::{IdempotencyConfig, OidcConfig, SigningConfig, TokenConfig};
-pub use waiting::WaitingConfig;
+pub use waiting::{WaitingConfig, local_concurrency};
 
 use crate::types::Limits;
 

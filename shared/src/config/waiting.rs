@@ -23,6 +23,11 @@ impl FromEnv for WaitingConfig {
     }
 }
 
+/// `LOCAL_CONCURRENCY` (1): the number of requests that a local process of such a function processes at the same time.
+pub fn local_concurrency() -> Result<usize, ConfigError> {
+    parsed("LOCAL_CONCURRENCY", 1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

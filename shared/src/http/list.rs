@@ -190,7 +190,7 @@ mod tests {
                 panic!("{unknown}")
             };
             assert_eq!(errors.len(), 1, "{errors:?}");
-            assert_eq!(errors[0].detail, "must be created_at or -created_at");
+            assert_eq!(errors[0].detail, "must be one of created_at, -created_at");
         }
     }
 

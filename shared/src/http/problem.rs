@@ -35,7 +35,7 @@ pub struct ProblemDetails {
     #[schema(required = false)]
     pub errors: Vec<InputFault>,
     #[serde(flatten)]
-    pub members: ProblemMembers,
+    pub members: Box<ProblemMembers>,
 }
 
 /// The members of some types of problems. The description of a type names those that it has.
@@ -149,7 +149,7 @@ impl Problem {
             detail: detail.into(),
             instance: None,
             errors: Vec::new(),
-            members: ProblemMembers::default(),
+            members: Box::default(),
         };
         Self { status, details, headers: Vec::new(), cause: None }
     }
@@ -232,7 +232,7 @@ impl From<Error> for Problem {
             Error::NotFound { .. } => Self::new(StatusCode::NOT_FOUND, &problem_types::NOT_FOUND, detail),
             Error::Conflict(conflict) => {
                 let mut problem = Self::new(StatusCode::CONFLICT, (&conflict).into(), detail);
-                problem.details.members = conflict.into();
+                problem.details.members = Box::new(conflict.into());
                 problem
             }
             Error::PreconditionFailed { .. } => {

@@ -1,14 +1,12 @@
 //! Runs routes as a Lambda function.
 
-use axum::http::Response;
-use futures::FutureExt;
-use http_body_util::{BodyExt, Full};
+use futures::{FutureExt, future::try_join_all};
 use lambda_http::{Adapter, LambdaEvent, Service, lambda_runtime, request::LambdaRequest, service_fn};
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::{
-    config::{ConfigError, FromEnv, HttpConfig},
+    config::{ConfigError, FromEnv, HttpConfig, local_concurrency},
     error,
     http::{Routes, finish_with},
     worker::{self, Invocation, Worker},
@@ -25,25 +23,17 @@ pub async fn serve<A>(
 }
 
 /// As [`serve`], for a function whose requests wait. Lambda sends a sandbox one request at a time. A local process, which is the
-/// only one of its function, processes up to `AWS_LAMBDA_MAX_CONCURRENCY` at the same time, so that requests that wait do
-/// not delay the others.
+/// only one of its function, processes `LOCAL_CONCURRENCY` requests at the same time, so that requests that wait do not
+/// delay the others.
 pub async fn serve_concurrently<A>(
     app: impl FnOnce() -> Result<A, ConfigError>,
     routes: impl FnOnce(A) -> Routes,
 ) -> Result<(), lambda_http::Error> {
-    let (app, config) = worker::start(|| Ok((app()?, HttpConfig::from_env()?)))?;
+    let (app, config, concurrency) = worker::start(|| Ok((app()?, HttpConfig::from_env()?, local_concurrency()?)))?;
     let service = finish_with(routes(app), config);
-    lambda_http::run_concurrent(service_fn(move |request: lambda_http::Request| {
-        let mut service = service.clone();
-        async move {
-            let response = service.call(request).await?;
-            // The runtime requires a body that threads can share.
-            let (parts, body) = response.into_parts();
-            let bytes = body.collect().await?.to_bytes();
-            Ok::<_, lambda_http::Error>(Response::from_parts(parts, Full::new(bytes)))
-        }
-    }))
-    .await
+    // The runtime's own setting for this, `AWS_LAMBDA_MAX_CONCURRENCY`, is overwritten by `cargo lambda watch`.
+    try_join_all((0..concurrency).map(|_| lambda_http::run(service.clone()))).await?;
+    Ok(())
 }
 
 /// As [`serve`], for a function that a schedule invokes too. Events that are no requests of the HTTP API go to `scheduled`; its

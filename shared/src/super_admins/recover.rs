@@ -48,17 +48,16 @@ pub async fn recover_owner(platform: &mut Connection, command: &RecoverOwner<'_>
     // In the order of every transaction that changes super-admins.
     store::lock_owners(&transaction).await?;
     let before = store::find_by_email_for_update(&transaction, command.email).await?;
-    let super_admin = match &before {
-        Some(before) => reset(&transaction, before, &password_hash).await?,
-        None => {
-            let owner = NewSuperAdmin {
-                email: command.email,
-                role: SuperAdminRole::Owner,
-                password_hash: Some(&password_hash),
-                subject: None,
-            };
-            store::insert(&transaction, &owner).await?
-        }
+    let super_admin = if let Some(before) = &before {
+        reset(&transaction, before, &password_hash).await?
+    } else {
+        let owner = NewSuperAdmin {
+            email: command.email,
+            role: SuperAdminRole::Owner,
+            password_hash: Some(&password_hash),
+            subject: None,
+        };
+        store::insert(&transaction, &owner).await?
     };
     let details = json!({
         "admin_id": super_admin.id,
