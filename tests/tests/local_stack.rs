@@ -254,12 +254,12 @@ async fn a_path_without_a_function_is_not_found() {
 
 /// The memory of the local process of a function, in MiB.
 fn memory_of(function: &str) -> Option<u64> {
-    let processes = std::fs::read_dir("/proc").unwrap().filter_map(|entry| Some(entry.ok()?.path()));
+    let mut processes = std::fs::read_dir("/proc").unwrap().filter_map(|entry| Some(entry.ok()?.path()));
     let is_it = |path: &std::path::PathBuf| {
         std::fs::read_to_string(path.join("cmdline"))
             .is_ok_and(|line| line.trim_end_matches('\0').ends_with(&format!("/{function}")))
     };
-    let status = std::fs::read_to_string(processes.filter(is_it).next()?.join("status")).ok()?;
+    let status = std::fs::read_to_string(processes.find(is_it)?.join("status")).ok()?;
     let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
     Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? / 1024)
 }
@@ -282,7 +282,7 @@ async fn two_hundred_requests_that_wait_at_the_same_time_neither_deadlock_nor_de
     let get = async |query: &str| {
         let request = api.client.get(format!("{}/operations/{operation}{query}", api.base)).bearer_auth(&api.token);
         let begun = Instant::now();
-        let response = request.timeout(Duration::from_secs(60)).send().await.unwrap();
+        let response = request.timeout(Duration::from_mins(1)).send().await.unwrap();
         let retry_after = response.headers().get("retry-after").map(|value| value.to_str().unwrap().to_owned());
         (response.status(), retry_after, begun.elapsed())
     };

@@ -36,8 +36,9 @@ async fn both_addresses_of_users_lead_to_the_same_users() {
     );
     let changed = change.await;
     assert_eq!((changed.status, changed.header("etag")), (StatusCode::OK, "\"2\""), "{}", changed.text);
-    let stale = stage.api.request(Method::PATCH, &location).header("if-match", "\"1\"").json(&json!({"role": "admin"}));
-    assert_eq!(answer(stale).await.status, StatusCode::PRECONDITION_FAILED);
+    let outdated =
+        stage.api.request(Method::PATCH, &location).header("if-match", "\"1\"").json(&json!({"role": "admin"}));
+    assert_eq!(answer(outdated).await.status, StatusCode::PRECONDITION_FAILED);
     assert_eq!(stage.api.get(&flat).await.json, changed.json);
 
     for query in ["", "role=agent", "role=agent,admin&sort=created_at", "search=budi", "limit=1", "count=true"] {
