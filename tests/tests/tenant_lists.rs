@@ -79,8 +79,8 @@ async fn invalid_parameters_are_rejected_and_the_error_names_what_is_allowed() {
     let api = Api::of(&world).await;
     let countries = vec!["ID"; 50].join(",");
     for (path, name, detail) in [
-        ("/tenants?sort=name".to_owned(), "sort", "must be created_at or -created_at"),
-        ("/tenants?sort=updated_at".to_owned(), "sort", "must be created_at or -created_at"),
+        ("/tenants?sort=name".to_owned(), "sort", "must be one of created_at, -created_at"),
+        ("/tenants?sort=updated_at".to_owned(), "sort", "must be one of created_at, -created_at"),
         ("/tenants/usage?sort=name".to_owned(), "sort", "must be one of agents, agents_online"),
         (
             format!("/tenants?country={countries}"),
@@ -96,7 +96,7 @@ async fn invalid_parameters_are_rejected_and_the_error_names_what_is_allowed() {
             "must be one of usage, operation",
         ),
         ("/tenants?created_since=2026".to_owned(), "created_since", "must be a time such as"),
-        ("/tenants?count=1".to_owned(), "count", "must be true or false"),
+        ("/tenants?count=1".to_owned(), "count", "must be one of true, false"),
         ("/admins?count=true".to_owned(), "count", "unknown parameter"),
     ] {
         let rejected = api.get(&path).await;

@@ -86,9 +86,9 @@ async fn invalid_parameters_are_reported_by_name_and_the_error_names_what_is_all
         (format!("status={many}"), "status", "at most 10 values, separated by commas, and has 50"),
         ("status=pending&status=running".to_owned(), "status", "more than once"),
         ("kind=delete".to_owned(), "kind", "must be one of provision, retry"),
-        ("sort=finished_at".to_owned(), "sort", "must be created_at or -created_at"),
+        ("sort=finished_at".to_owned(), "sort", "must be one of created_at, -created_at"),
         ("created_until=yesterday".to_owned(), "created_until", "must be a time such as"),
-        ("count=yes".to_owned(), "count", "must be true or false"),
+        ("count=yes".to_owned(), "count", "must be one of true, false"),
         ("include=usage".to_owned(), "include", "expected one of status, kind, tenant_id"),
     ] {
         let rejected = stage.api.get(&format!("/operations?{query}")).await;
