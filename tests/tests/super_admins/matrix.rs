@@ -30,6 +30,7 @@ const NEEDED: &[(&str, &str, Option<SuperAdminRole>)] = &[
     ("GET", "/impersonations/{id}", Some(Viewer)),
     ("GET", "/docs", None),
     ("GET", "/openapi.json", None),
+    ("GET", "/problems/{name}", None),
     ("GET", "/operations", Some(Viewer)),
     ("GET", "/operations/{id}", Some(Viewer)),
     ("GET", "/tenants", Some(Viewer)),

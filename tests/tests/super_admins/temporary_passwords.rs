@@ -33,7 +33,7 @@ async fn replace(api: &Api, email: &str, signed_in: &Answer) {
     ] {
         let refused = answer(api.anonymous(Method::GET, path).bearer_auth(token)).await;
         assert_eq!(refused.status, StatusCode::FORBIDDEN, "{path}: {}", refused.text);
-        assert_eq!(refused.json["type"], "urn:landlord:problem:password-change-required", "{path}");
+        assert_eq!(refused.json["type"], "/api/super-admin/problems/password-change-required", "{path}");
         assert!(refused.json["detail"].as_str().unwrap().contains("POST /auth/change-password"), "{}", refused.text);
     }
     let change = async |new: &str| {

@@ -184,7 +184,7 @@ async fn all_errors_of_a_query_are_returned_at_once() {
         assert_eq!(response.faults(), names, "{query}: {}", response.text);
         response
     };
-    for sort in ["name", "-", "--agents", "agents,contacts", "Agents", "created_at", "agents%00", "agents;DROP"] {
+    for sort in ["name", "-", "--agents", "agents,contacts", "Agents", "created_at", "agents;DROP"] {
         let response = reject(&format!("sort={sort}"), &["sort"]).await;
         assert!(response.text.contains("messages_month"), "{}", response.text);
     }

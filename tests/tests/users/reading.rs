@@ -27,7 +27,7 @@ async fn a_list_of_users_is_in_the_audit_log_without_the_text_of_the_search() {
         details,
         [
             json!({"rows": 1, "filter": {}}),
-            json!({"rows": 1, "filter": {"search": true, "role": "admin", "is_online": false}}),
+            json!({"rows": 1, "filter": {"search": true, "role": ["admin"], "is_online": false}}),
             json!({"rows": 0, "filter": {"search": true, "status": "active"}}),
         ]
     );
