@@ -19,6 +19,18 @@ async fn waiting_start(stage: &Stage, tenant: &TestTenant, user: Uuid) -> (ApiPr
     (process, lock)
 }
 
+/// A start whose process was killed between the commit in the tenant's database and the one in the platform's.
+async fn start_killed_after_the_record(stage: &Stage) -> (TestTenant, Uuid) {
+    let (tenant, user) = stage.tenant().await;
+    let (process, on_user) = waiting_start(stage, &tenant, user).await;
+    let on_tenant = HeldLock::on_tenant(stage, &tenant).await;
+    on_user.release().await;
+    until_row(&stage.inside(&tenant).await, "SELECT FROM impersonations").await;
+    process.kill();
+    on_tenant.release().await;
+    (tenant, user)
+}
+
 async fn only_one(stage: &Stage) -> Value {
     let list = stage.api.get("/impersonations").await.json;
     assert_eq!(list.as_array().unwrap().len(), 1);
@@ -28,13 +40,7 @@ async fn only_one(stage: &Stage) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_start_whose_process_is_killed_after_the_record_becomes_live_and_its_repetition_gets_the_token() {
     let stage = Stage::new().await;
-    let (tenant, user) = stage.tenant().await;
-    let (process, on_user) = waiting_start(&stage, &tenant, user).await;
-    let on_tenant = HeldLock::on_tenant(&stage, &tenant).await;
-    on_user.release().await;
-    until_row(&stage.inside(&tenant).await, "SELECT FROM impersonations").await;
-    process.kill();
-    on_tenant.release().await;
+    let (tenant, user) = start_killed_after_the_record(&stage).await;
     assert_eq!(only_one(&stage).await["live"], false);
 
     assert_eq!(stage.settle().await["changes_settled"], 1);
@@ -82,13 +88,7 @@ async fn a_start_whose_process_is_killed_before_the_record_never_begins() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_start_that_was_ended_before_it_was_settled_never_begins_and_the_record_shows_the_end() {
     let stage = Stage::new().await;
-    let (tenant, user) = stage.tenant().await;
-    let (process, on_user) = waiting_start(&stage, &tenant, user).await;
-    let on_tenant = HeldLock::on_tenant(&stage, &tenant).await;
-    on_user.release().await;
-    until_row(&stage.inside(&tenant).await, "SELECT FROM impersonations").await;
-    process.kill();
-    on_tenant.release().await;
+    let (tenant, _) = start_killed_after_the_record(&stage).await;
     let id = only_one(&stage).await["id"].as_str().unwrap().to_owned();
     let ended = answer(stage.api.request(Method::DELETE, &format!("/impersonations/{id}"))).await;
     assert_eq!(ended.status, StatusCode::NO_CONTENT, "{}", ended.text);

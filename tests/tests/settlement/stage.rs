@@ -19,13 +19,10 @@ use shared::{
 use tests::{
     Answer, Api, TestTenant, World,
     api::{Parts, answer},
-    topic, until, variable,
+    topic, until,
 };
 use tokio_postgres::Client;
 use uuid::Uuid;
-
-/// Names the world whose API a child process serves.
-const SERVED: &str = "LANDLORD_TEST_SERVED_WORLD";
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -162,9 +159,8 @@ impl Stage {
     /// Starts a process that serves the API of this world.
     pub(crate) async fn process(&self) -> ApiProcess {
         let world = &self.world;
-        let served = [&*world.database, &*world.provision_queue_url, &*world.relay_queue_url].join(" ");
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", "stage::serve", "--ignored", "--nocapture"]).env(SERVED, served);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_serve-api"));
+        command.args([&world.database, &world.provision_queue_url, &world.relay_queue_url]);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let base = tokio::task::spawn_blocking(|| {
@@ -172,20 +168,6 @@ impl Stage {
         });
         ApiProcess { api: Api::at(base.await.unwrap().expect("the process serves")), child }
     }
-}
-
-/// Serves the API until this process is killed, or the process that started it has ended.
-#[tokio::test]
-#[ignore = "a process that other tests start and kill"]
-async fn serve() {
-    let served = variable(SERVED);
-    let mut parts = served.split(' ').map(str::to_owned);
-    let mut next = || parts.next().unwrap();
-    let world = World { database: next(), provision_queue_url: next(), relay_queue_url: next() };
-    let api = Api::of(&world).await;
-    println!("\nserving {}", api.base);
-    let parent_has_ended = || std::io::stdin().lines().for_each(drop);
-    tokio::task::spawn_blocking(parent_has_ended).await.unwrap();
 }
 
 /// The API in a process of its own.
