@@ -11,7 +11,7 @@ use shared::{
     super_admins::{AuthContext, MayRead},
     tenants,
     types::{TenantId, UserId},
-    users::{self, User},
+    users::{self, ReadScope, User, UsersRead},
 };
 
 /// The stores and settings of the function.
@@ -60,16 +60,16 @@ async fn get_user(
     reader: MayRead,
     IdPath(user_id): IdPath<UserId>,
     query: QueryReader,
-    State(databases): State<TenantDatabases>,
+    State(app): State<App>,
 ) -> Result<Tagged<User>> {
     // Errors in the parameters are reported only to callers who may read.
     let tenant = async { TenantOfUser::read(query).map(|TenantOfUser { tenant_id: Required(tenant_id) }| tenant_id) };
-    find(reader, tenant, user_id, &databases).await
+    find(reader, tenant, user_id, &app).await
 }
 
 /// Get a user of a tenant
 ///
-/// Reads the user from the tenant's own database. The tenant may be suspended.
+/// Reads the user from the tenant's own database. The tenant may be suspended. Each request is recorded in the audit log.
 #[utoipa::path(
     get,
     path = "/api/super-admin/tenants/{id}/users/{user_id}",
@@ -85,27 +85,29 @@ async fn get_user(
 async fn get_user_of_tenant(
     reader: MayRead,
     TenantUserPath { tenant_id, user_id }: TenantUserPath,
-    State(databases): State<TenantDatabases>,
+    State(app): State<App>,
 ) -> Result<Tagged<User>> {
-    find(reader, async { Ok(tenant_id) }, user_id, &databases).await
+    find(reader, async { Ok(tenant_id) }, user_id, &app).await
 }
 
 async fn find(
     reader: MayRead,
     tenant: impl Future<Output = Result<TenantId, Error>>,
     user_id: UserId,
-    databases: &TenantDatabases,
+    App { auth, databases }: &App,
 ) -> Result<Tagged<User>> {
     let find_location = async {
         let tenant_id = tenant.await?;
         tracing::Span::current().record("tenant.id", tracing::field::display(tenant_id));
         tenants::store::find_location(reader.client(), tenant_id).await
     };
-    let location = reader.admit(find_location).await?;
+    let (principal, location) = reader.admit_principal(find_location).await?;
     drop(reader);
     let (cluster, database) = location.require_readable()?;
     let user =
         databases.within(async { users::store::find(&databases.get(cluster, database).await?, user_id).await }).await?;
+    let read = UsersRead { actor: principal.actor(), tenant_id: location.id, scope: ReadScope::One(user_id) };
+    users::record_read(&auth.platform, &read).await;
     let revision = user.revision;
     Ok(Tagged(user, revision))
 }

@@ -14,7 +14,7 @@ use shared::{
     super_admins::{AuthContext, MayRead},
     tenants,
     types::{Cursor, TenantId},
-    users::{self, User, UserFilter, UsersRead},
+    users::{self, ReadScope, User, UserFilter, UsersRead},
 };
 
 /// The stores and settings of the function.
@@ -131,7 +131,7 @@ async fn respond<T: ListParameters>(
     };
     let (users, count) = databases.within(list).await?;
     let rows = users.len().min(request.at.limit.get());
-    let read = UsersRead { actor: principal.actor(), tenant_id: location.id, filter, rows };
+    let read = UsersRead { actor: principal.actor(), tenant_id: location.id, scope: ReadScope::Page { filter, rows } };
     users::record_read(&auth.platform, &read).await;
     request.counted_page(&users, count, |user| Cursor { created_at: user.created_at, id: user.id.0 })
 }

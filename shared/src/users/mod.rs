@@ -11,7 +11,7 @@ mod update;
 pub use self::{
     create::CreateUser,
     filter::UserFilter,
-    reading::{UsersRead, record_read},
+    reading::{ReadScope, UsersRead, record_read},
     update::{UpdateUser, UpdatedUser, update},
 };
 pub use events::UserEvent;

@@ -9,32 +9,55 @@ use crate::{
     audit::{self, AuditEntry},
     clients::postgres::{Postgres, Session},
     error::{Error, Result},
-    types::{Actor, TenantId},
+    types::{Actor, TenantId, UserId},
     users::UserFilter,
 };
 
 /// How long a response waits for its entry.
 const TIME_LIMIT: Duration = Duration::from_millis(500);
 
-/// A page of users that was read.
+/// A read of users of a tenant.
 #[derive(Debug)]
 pub struct UsersRead<'a> {
     pub actor: Actor<'a>,
     pub tenant_id: TenantId,
-    pub filter: &'a UserFilter,
-    pub rows: usize,
+    pub scope: ReadScope<'a>,
 }
 
-/// Writes the entry, after the page was read and before it is sent.
+/// Which users were read.
+#[derive(Debug)]
+pub enum ReadScope<'a> {
+    /// A page of a list.
+    Page { filter: &'a UserFilter, rows: usize },
+    /// One user by id.
+    One(UserId),
+}
+
+impl ReadScope<'_> {
+    fn action(&self) -> &'static str {
+        match self {
+            Self::Page { .. } => "user.list",
+            Self::One(_) => "user.read",
+        }
+    }
+
+    fn details(&self) -> Value {
+        match self {
+            Self::Page { filter, rows } => json!({ "rows": rows, "filter": shown(filter) }),
+            Self::One(id) => json!({ "user_id": id }),
+        }
+    }
+}
+
+/// Writes the entry, after the users were read and before the response is sent.
 ///
-/// Where that fails or takes too long, the page is sent nevertheless: reading is what support needs while something is broken,
+/// Where that fails or takes too long, the response is sent nevertheless: reading is what support needs while something is broken,
 /// and an entry guards nothing that was not authorized before. The log then contains the entry, so that the read is on record.
 ///
 /// The entry states whether the list was searched but not for what, because that is usually a name or an e-mail address, and
 /// the audit log keeps everything.
 pub async fn record_read(platform: &Postgres, read: &UsersRead<'_>) {
-    let details = json!({ "rows": read.rows, "filter": filter(read.filter) });
-    let entry = AuditEntry::done(read.actor, "user.list", read.tenant_id, details);
+    let entry = AuditEntry::done(read.actor, read.scope.action(), read.tenant_id, read.scope.details());
     let error = match timeout(TIME_LIMIT, insert(platform, &entry)).await {
         Ok(Ok(())) => return,
         Ok(Err(error)) => error.chain(),
@@ -58,7 +81,7 @@ async fn insert(platform: &Postgres, entry: &AuditEntry<'_>) -> Result<(), Error
     Ok(())
 }
 
-fn filter(filter: &UserFilter) -> Value {
+fn shown(filter: &UserFilter) -> Value {
     let fields = [
         ("search", filter.search.as_ref().map(|_| json!(true))),
         ("role", filter.role.as_ref().map(|roles| json!(roles.as_slice()))),

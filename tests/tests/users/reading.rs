@@ -34,6 +34,11 @@ async fn a_list_of_users_is_in_the_audit_log_without_the_text_of_the_search() {
     let row = stage.owner.query_one("SELECT actor, request_id, source_address FROM audit LIMIT 1", &[]).await.unwrap();
     assert_eq!((row.get(0), row.get(2)), (tests::tokens::OWNER, Some("127.0.0.1")));
     assert!(row.get::<_, Option<String>>(1).is_some());
+    let one = stage.api.get(&format!("/tenants/{}/users/{}", tenant.id, tenant.admin)).await;
+    assert_eq!(one.status, StatusCode::OK, "{}", one.text);
+    let sql = "SELECT details FROM audit WHERE action = 'user.read' AND outcome = 'done'";
+    let entry: Value = stage.owner.query_one(sql, &[]).await.unwrap().get(0);
+    assert_eq!(entry, json!({ "user_id": tenant.admin }));
     // A request that reads nothing has no entry.
     assert_eq!(stage.ask(&tenant, &[("role", "king")]).await.status, StatusCode::BAD_REQUEST);
     assert_eq!(reads(&stage, &tenant).await.len(), 3);
