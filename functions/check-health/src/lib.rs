@@ -74,7 +74,6 @@ query_parameters! {
 
 /// The body of the response.
 #[derive(Serialize, ToSchema)]
-#[schema(as = Told)]
 #[serde(untagged)]
 enum HealthResponse<'a> {
     /// For a super-admin.

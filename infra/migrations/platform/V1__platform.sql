@@ -181,7 +181,7 @@ CREATE INDEX audit_of_action ON audit (action, at DESC, id DESC);
 -- with the change and has the same id, decides whether the change was made.
 CREATE TABLE tenant_changes (
     id               uuid        PRIMARY KEY,
-    -- No foreign key, which would wait for whoever has locked the tenant's row.
+    -- No foreign key, because its check would wait for a transaction that has locked the tenant's row.
     tenant_id        uuid        NOT NULL,
     -- 'impersonation.end' is the only change that this database has decided: the tenant's database must follow.
     kind             text        NOT NULL

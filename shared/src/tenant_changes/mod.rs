@@ -16,8 +16,8 @@
 //! - If the id is taken, the change was made, and its marker contains the consequences. An insertion by a transaction that has
 //!   not ended makes PostgreSQL wait for its end, so the answer is final.
 //!
-//! Only the transaction that deletes the open change writes the consequences, so they are written exactly once, whoever
-//! settles it and however often.
+//! Only the transaction that deletes the open change writes the consequences, so they are written exactly once,
+//! even if several processes settle the same change.
 //!
 //! The end of an impersonation is decided in the platform database. It is an open change too, until it is recorded in the
 //! tenant's database ([`ImpersonationEnd`]).
