@@ -101,20 +101,24 @@ pub async fn insert(
     intent_id: Uuid,
     new: &NewChange<'_>,
 ) -> Result<(OffsetDateTime, Vec<Uuid>)> {
+    let intent = audit::store::values(&intent_id, &new.intent);
+    // The parameters of this statement follow those of the entry, whose first, third and fourth are its id, action and tenant.
+    let [own_id, impersonation, route_of, key_of, fingerprint_of, seconds] =
+        std::array::from_fn(|n| intent.len() + 1 + n);
     let statement = client
-        .prepare_cached(sql::text!(
-            "WITH intent AS (",
-            audit::store::INSERT,
-            ") INSERT INTO tenant_changes
+        .prepare_cached(&format!(
+            "WITH intent AS ({})
+             INSERT INTO tenant_changes
                  (id, tenant_id, kind, intent_id, impersonation_id, route, idempotency_key, fingerprint, due_at)
-             VALUES ($11, $4, $3, $1, $12, $13, $14, $15, now() + make_interval(secs => $16))
-             RETURNING created_at, ARRAY(SELECT id FROM tenant_changes WHERE tenant_id = $4)"
+             VALUES (${own_id}, $4, $3, $1, ${impersonation}, ${route_of}, ${key_of}, ${fingerprint_of},
+                     now() + make_interval(secs => ${seconds}))
+             RETURNING created_at, ARRAY(SELECT id FROM tenant_changes WHERE tenant_id = $4)",
+            audit::store::INSERT
         ))
         .await?;
     let head_start = HEAD_START.as_secs_f64();
     let (route, key) = (new.request.map(|request| &*request.route), new.request.map(|request| &*request.key));
     let fingerprint = new.request.map(|request| &*request.fingerprint);
-    let intent = audit::store::values(&intent_id, &new.intent);
     let own: [&(dyn ToSql + Sync); 6] = [&id, &new.impersonation_id, &route, &key, &fingerprint, &head_start];
     let row = client.query_one(&statement, &[&intent[..], &own[..]].concat()).await?;
     Ok((row.try_get(0)?, row.try_get(1)?))
