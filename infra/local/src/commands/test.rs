@@ -8,7 +8,7 @@ use crate::{
     commands::down,
     error::{ErrorContext, Result},
     functions,
-    install::python::PythonWheel,
+    install::{node::NodePackages, python::PythonWheel},
     process, servers,
     stack::LocalStack,
     startup::{self, UpOptions},
@@ -37,6 +37,17 @@ const PYJWT: PythonWheel = PythonWheel {
 /// The variable that contains its path for the tests.
 const PYJWT_VARIABLE: &str = "PYJWT";
 
+/// Programs in JavaScript that the tests run.
+const NODE_PACKAGES: NodePackages = NodePackages {
+    name: "node-packages",
+    manifest: include_str!("../../../../tests/node/package.json"),
+    lock: include_str!("../../../../tests/node/package-lock.json"),
+};
+
+/// The variables that contain the path of Node.js, and the folder of the packages.
+const NODE_VARIABLE: &str = "NODE";
+const NODE_PACKAGES_VARIABLE: &str = "NODE_PACKAGES";
+
 /// The variable that contains the path of cargo-lambda. A test invokes the functions with it.
 const CARGO_LAMBDA_VARIABLE: &str = "CARGO_LAMBDA";
 
@@ -47,6 +58,8 @@ pub(crate) fn run(checkout: Checkout, arguments: &[String]) -> Result<ExitCode> 
     let mut cargo = cargo::cargo(&stack.checkout);
     cargo.arg("test").env(SCHEMATHESIS_VARIABLE, SCHEMATHESIS.install()?).env(PYJWT_VARIABLE, PYJWT.install()?);
     cargo.env(CARGO_LAMBDA_VARIABLE, functions::CARGO_LAMBDA.install()?);
+    let tools = NODE_PACKAGES.install()?;
+    cargo.env(NODE_VARIABLE, tools.node).env(NODE_PACKAGES_VARIABLE, tools.folder);
     // Named packages replace the whole workspace.
     let names_package = |argument: &String| argument == "--package" || argument.starts_with("-p");
     if !arguments.iter().take_while(|argument| *argument != "--").any(names_package) {

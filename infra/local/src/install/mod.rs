@@ -3,5 +3,6 @@
 pub(crate) mod cached;
 pub(crate) mod go;
 pub(crate) mod maven;
+pub(crate) mod node;
 pub(crate) mod python;
 pub(crate) mod system;

