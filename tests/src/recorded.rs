@@ -63,21 +63,35 @@ fn is_example(body: &Value) -> bool {
 /// The answer of each operation to the example of its request.
 async fn record_successes(document: &Value) -> BTreeMap<String, Answer> {
     let world = World::new().await;
-    furnish(&world).await;
     let api = Api::of(&world).await;
     let mut answers = BTreeMap::new();
+    send_each(&world, document, async |request, token| {
+        let mut builder = api.anonymous_root(request.method.clone(), &request.path).bearer_auth(token);
+        if let Some(body) = &request.body {
+            builder = builder.json(body);
+        }
+        let answer = answer(builder).await;
+        assert!(answer.status.is_success(), "{}: {} {}", request.operation, answer.status, answer.text);
+        answers.insert(request.operation.clone(), answer);
+    })
+    .await;
+    world.drop_tenants().await;
+    answers
+}
+
+/// Sends the example of each operation, in an order and from a state in which all of them succeed. Each has the token of another
+/// super-admin, because some requests end the caller's sessions.
+pub async fn send_each(world: &World, document: &Value, mut send: impl AsyncFnMut(&ExampleRequest, String)) {
+    furnish(world).await;
     // What reads comes before what changes, and a change whose result depends on the state comes last.
     let (reads, changes): (Vec<_>, Vec<_>) =
         of_examples(document).into_iter().partition(|request| request.method == Method::GET);
     let (last, first): (Vec<_>, Vec<_>) = changes.into_iter().partition(|request| request.body.is_none());
     for request in reads.into_iter().chain(first).chain(last) {
-        prepare(&world, &request).await;
-        let answer = send(&world, &api, &request).await;
-        assert!(answer.status.is_success(), "{}: {} {}", request.operation, answer.status, answer.text);
-        answers.insert(request.operation, answer);
+        prepare(world, &request).await;
+        let admin = world.operator(SuperAdminRole::Owner).await;
+        send(&request, tokens::sign(&tokens::claims(&admin.to_string()))).await;
     }
-    world.drop_tenants().await;
-    answers
 }
 
 /// Brings a resource into the state that a request without a body needs.
@@ -93,17 +107,6 @@ async fn prepare(world: &World, request: &ExampleRequest) {
         _ => return,
     };
     world.client().await.batch_execute(&sql).await.unwrap();
-}
-
-/// Sends a request, each with another super-admin, because some requests end the caller's sessions.
-async fn send(world: &World, api: &Api, request: &ExampleRequest) -> Answer {
-    let admin = world.operator(SuperAdminRole::Owner).await;
-    let token = tokens::sign(&tokens::claims(&admin.to_string()));
-    let mut builder = api.anonymous_root(request.method.clone(), &request.path).bearer_auth(token);
-    if let Some(body) = &request.body {
-        builder = builder.json(body);
-    }
-    answer(builder).await
 }
 
 /// Adds an example of each conflict that the schema allows. Other problems are the same for every operation, and have examples.

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 use serde_json::Value;
 
-use crate::markdown;
+use crate::{markdown, page::anchor};
 
 /// The type, with links to named schemas.
 pub(crate) fn type_of(schema: &Value) -> Markup {
@@ -62,33 +62,43 @@ pub(crate) fn constraints(schema: &Value) -> Markup {
 
 /// A named schema.
 pub(crate) fn section(name: &str, schema: &Value) -> Markup {
+    let id = format!("schema-{name}");
     html! {
-        section class="schema" id={ "schema-" (name) } {
-            h3 { (name) }
+        section class="schema" id=(id) data-search={ (name) " · schema" } {
+            h3 { (name) (anchor(&id, name)) }
             (markdown::block(&schema["description"]))
-            (body(schema))
+            (body(name, schema))
         }
     }
 }
 
-fn body(schema: &Value) -> Markup {
-    let Some(properties) = schema["properties"].as_object() else {
+fn body(owner: &str, schema: &Value) -> Markup {
+    if !schema["properties"].is_object() {
         let parts = ["oneOf", "anyOf", "allOf"].iter().filter_map(|keyword| schema[*keyword].as_array()).flatten();
         return html! {
             @if schema["allOf"].is_array() {
-                @for part in parts { @if reference(part).is_some() { p { "All of " (type_of(part)) ", and" } } @else { (body(part)) } }
+                @for part in parts { @if reference(part).is_some() { p { "All of " (type_of(part)) ", and" } } @else { (body(owner, part)) } }
             } @else {
                 p class="type" { (type_of(schema)) }
                 (constraints(schema))
             }
         };
-    };
+    }
+    fields(owner, schema)
+}
+
+/// The fields of an object. `owner` is what has them, such as a schema, and the first part of their anchors.
+pub(crate) fn fields(owner: &str, schema: &Value) -> Markup {
+    let properties = schema["properties"].as_object().into_iter().flatten();
     let required: Vec<&str> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     html! {
         dl {
             @for (name, property) in properties {
-                dt { code { (name) } " " span class="type" { (type_of(property)) }
+                @let id = format!("{owner}.{name}");
+                dt id=(id) data-search={ (name) " · field of " (owner) } {
+                    code { (name) } " " span class="type" { (type_of(property)) }
                     @if !required.contains(&name.as_str()) { " " span class="optional" { "optional" } }
+                    (anchor(&id, &id))
                 }
                 dd { (markdown::inline(&property["description"])) (constraints(property)) }
             }

@@ -149,7 +149,7 @@ limit of the API.";
 
 /// A table of the types of problems.
 fn kinds_of_problems() -> String {
-    let mut table = "| `type` | status | |\n| --- | --- | --- |\n".to_owned();
+    let mut table = "| `type` | status | meaning |\n| --- | --- | --- |\n".to_owned();
     for kind in problem_types::ALL {
         let statuses: Vec<_> = kind.statuses.iter().map(u16::to_string).collect();
         // Writing to a string cannot fail.
