@@ -17,7 +17,7 @@ use shared::{
     http::{Fingerprints, Routes, finish},
     impersonations::ImpersonationSigner,
     operations::WaitSlots,
-    revocations::deny_list::DenyList,
+    revocations::live_list::LiveList,
     super_admins::{AuthContext, SignInRateLimiter},
     usage::live_counters::LiveCounters,
 };
@@ -112,7 +112,7 @@ pub fn routes(parts: &Parts) -> Routes {
     let fingerprints = Fingerprints::new(&IdempotencyConfig::from_env().unwrap());
     let dispatcher = Arc::new(Dispatcher::new(parts.queues.clone()));
     let signer = Arc::new(TokenSigner::new(&SigningConfig::from_env().unwrap(), &parts.tokens).unwrap());
-    let deny_list = || Arc::new(DenyList::new(Redis::connect(&parts.redis).unwrap()));
+    let live_list = || Arc::new(LiveList::new(Redis::connect(&parts.redis).unwrap()));
     let rate_limiter = Arc::new(SignInRateLimiter::new(Redis::connect(&parts.redis).unwrap()));
     login::routes(login::App {
         platform: parts.platform.clone(),
@@ -129,7 +129,7 @@ pub fn routes(parts: &Parts) -> Routes {
     .merge(create_admin::routes(create_admin::App { auth: gate(), fingerprints: fingerprints.clone() }))
     .merge(update_admin::routes(update_admin::App {
         auth: gate(),
-        deny_list: deny_list(),
+        live_list: live_list(),
         dispatcher: Arc::clone(&dispatcher),
     }))
     .merge(list_audit::routes(gate()))
@@ -145,7 +145,7 @@ pub fn routes(parts: &Parts) -> Routes {
     .merge(update_tenant::routes(update_tenant::App {
         gate: gate(),
         dispatcher: Arc::clone(&dispatcher),
-        deny_list: deny_list(),
+        live_list: live_list(),
     }))
     .merge(create_tenant::routes(create_tenant::App {
         gate: gate(),
@@ -172,7 +172,7 @@ pub fn routes(parts: &Parts) -> Routes {
         databases: parts.databases.clone(),
 
         dispatcher: Arc::clone(&dispatcher),
-        deny_list: deny_list(),
+        live_list: live_list(),
     }))
     .merge(impersonation_routes(parts, &gate(), fingerprints, dispatcher))
     .merge(list_health_history::routes(gate()))
@@ -186,19 +186,19 @@ fn impersonation_routes(
     dispatcher: Arc<Dispatcher>,
 ) -> Routes {
     let gate = || gate.clone();
-    let deny_list = || Arc::new(DenyList::new(Redis::connect(&parts.redis).unwrap()));
+    let live_list = || Arc::new(LiveList::new(Redis::connect(&parts.redis).unwrap()));
     impersonate_user::routes(impersonate_user::App {
         auth: gate(),
         fingerprints,
         databases: parts.databases.clone(),
-        deny_list: deny_list(),
+        live_list: live_list(),
         signer: Arc::new(ImpersonationSigner::new(&parts.impersonation).unwrap()),
         dispatcher: Arc::clone(&dispatcher),
     })
     .merge(end_impersonation::routes(end_impersonation::App {
         auth: gate(),
         databases: parts.databases.clone(),
-        deny_list: deny_list(),
+        live_list: live_list(),
         dispatcher,
     }))
     .merge(list_impersonations::routes(gate()))

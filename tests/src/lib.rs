@@ -35,7 +35,7 @@ pub use platform::World;
 use shared::{
     clients::redis::Redis,
     config::{FromEnv, RedisConfig},
-    revocations::deny_list::DenyList,
+    revocations::live_list::LiveList,
 };
 pub use tenant::TestTenant;
 use tokio::time::{Instant, sleep};
@@ -43,9 +43,9 @@ use tokio::time::{Instant, sleep};
 /// The password of every super-admin that a test creates.
 pub const PASSWORD: &str = "correct horse battery staple";
 
-/// The deny list in the environment's Redis.
-pub fn deny_list() -> DenyList {
-    DenyList::new(Redis::connect(&RedisConfig::from_env().unwrap()).unwrap())
+/// The live list in the environment's Redis.
+pub fn live_list() -> LiveList {
+    LiveList::new(Redis::connect(&RedisConfig::from_env().unwrap()).unwrap())
 }
 
 /// Waits until the condition holds, and returns the elapsed time.

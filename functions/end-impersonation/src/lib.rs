@@ -12,7 +12,7 @@ use shared::{
     events::dispatch::Dispatcher,
     http::{IdPath, IfMatch, Result, Routes},
     impersonations::{self, EndImpersonation, ImpersonationContext},
-    revocations::deny_list::DenyList,
+    revocations::live_list::LiveList,
     routes,
     super_admins::{AuthContext, MayOperate},
     types::ImpersonationId,
@@ -24,7 +24,7 @@ pub struct App {
     pub auth: AuthContext,
     /// The tenants' own records.
     pub databases: TenantDatabases,
-    pub deny_list: Arc<DenyList>,
+    pub live_list: Arc<LiveList>,
     pub dispatcher: Arc<Dispatcher>,
 }
 
@@ -33,7 +33,7 @@ impl App {
         Ok(Self {
             auth: AuthContext::from_env()?,
             databases: TenantDatabases::from_env()?,
-            deny_list: Arc::new(DenyList::new(Redis::connect(&RedisConfig::from_env()?)?)),
+            live_list: Arc::new(LiveList::new(Redis::connect(&RedisConfig::from_env()?)?)),
             dispatcher: Arc::new(Dispatcher::new(QueueConfig::from_env()?)),
         })
     }
@@ -42,7 +42,7 @@ impl App {
         ImpersonationContext {
             platform: &self.auth.platform,
             databases: &self.databases,
-            deny_list: &self.deny_list,
+            live_list: &self.live_list,
             dispatcher: &self.dispatcher,
         }
     }
@@ -55,7 +55,7 @@ pub fn routes(app: App) -> Routes {
 
 /// End an impersonation
 ///
-/// Takes effect at once: services that follow the events or query the deny list refuse its token from now on. Ending an
+/// Takes effect at once: services that follow the events or ask Redis refuse its token from now on. Ending an
 /// impersonation that has ended already changes nothing.
 #[utoipa::path(
     delete,

@@ -17,7 +17,7 @@ use shared::{
     events::dispatch::Dispatcher,
     http::{BASE_PATH, Fingerprints, IdempotencyKey, IdempotentRequest, JsonBody, Result, Routes},
     impersonations::{self, ImpersonationContext, ImpersonationSigner, StartOutcome},
-    revocations::deny_list::DenyList,
+    revocations::live_list::LiveList,
     routes,
     super_admins::{AuthContext, MayOperate},
 };
@@ -31,8 +31,8 @@ pub struct App {
     pub fingerprints: Fingerprints,
     /// The tenants' users, and their own records.
     pub databases: TenantDatabases,
-    /// A token must not be issued if it could not be denied.
-    pub deny_list: Arc<DenyList>,
+    /// A token is issued only if services can learn that its impersonation is live.
+    pub live_list: Arc<LiveList>,
     pub signer: Arc<ImpersonationSigner>,
     pub dispatcher: Arc<Dispatcher>,
 }
@@ -43,7 +43,7 @@ impl App {
             auth: AuthContext::from_env()?,
             fingerprints: Fingerprints::new(&IdempotencyConfig::from_env()?),
             databases: TenantDatabases::from_env()?,
-            deny_list: Arc::new(DenyList::new(Redis::connect(&RedisConfig::from_env()?)?)),
+            live_list: Arc::new(LiveList::new(Redis::connect(&RedisConfig::from_env()?)?)),
             signer: Arc::new(ImpersonationSigner::new(&ImpersonationSigningConfig::from_env()?)?),
             dispatcher: Arc::new(Dispatcher::new(QueueConfig::from_env()?)),
         })
@@ -53,7 +53,7 @@ impl App {
         ImpersonationContext {
             platform: &self.auth.platform,
             databases: &self.databases,
-            deny_list: &self.deny_list,
+            live_list: &self.live_list,
             dispatcher: &self.dispatcher,
         }
     }
@@ -99,7 +99,7 @@ async fn impersonate_user(
         }
         StartOutcome::Replayed(stored) => {
             let id = stored_id(&stored)?;
-            let token = impersonations::reissue_token(&app.auth.platform, &app.signer, &command, id).await?;
+            let token = impersonations::reissue_token(app.context(), &app.signer, &command, id).await?;
             Ok(with_token(stored, token)?.again())
         }
     }

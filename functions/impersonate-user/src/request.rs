@@ -6,9 +6,9 @@ use serde_json::Value;
 use shared::{
     error::{Error, Result},
     http::{BASE_PATH, BodyErrors, Created, Field, Replayable},
-    impersonations::{Access, Impersonation, ImpersonationMinutes, Reason, StartImpersonation, Ticket},
+    impersonations::{Impersonation, ImpersonationMinutes, StartImpersonation, Ticket},
     super_admins::Principal,
-    types::{ImpersonationId, TenantId, UserId, timestamp},
+    types::{Access, ImpersonationId, Reason, TenantId, UserId, timestamp},
     users::{User, UserRole},
 };
 use time::OffsetDateTime;

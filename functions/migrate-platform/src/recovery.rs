@@ -5,8 +5,8 @@ use serde_json::Value;
 use shared::{
     clients::postgres::Postgres,
     error::{Error, Result},
-    super_admins::{RecoverOwner, RecoveryReason, recover_owner},
-    types::{EmailAddress, InvalidValue, SuperAdminId},
+    super_admins::{RecoverOwner, recover_owner},
+    types::{EmailAddress, InvalidValue, Reason, SuperAdminId},
 };
 
 use crate::App;
@@ -41,7 +41,7 @@ pub(crate) async fn run(app: &App, recovery: &Value) -> Result<Recovery> {
     let event = RecoveryEvent::deserialize(recovery).map_err(|error| malformed(error.to_string()))?;
     let invalid = |field: &str, error: InvalidValue| malformed(format!("{field} {error}"));
     let email = EmailAddress::parse(&event.email).map_err(|error| invalid("email", error))?;
-    let reason = RecoveryReason::parse(&event.reason).map_err(|error| invalid("reason", error))?;
+    let reason = Reason::parse(&event.reason).map_err(|error| invalid("reason", error))?;
     let mut connection = Postgres::connect(&app.platform).map_err(Error::internal)?.get().await?;
     let recovered = recover_owner(&mut connection, &RecoverOwner { email: &email, reason: &reason }).await?;
     tracing::warn!(admin.id = %recovered.super_admin.id, created = recovered.is_new, "an owner was recovered");

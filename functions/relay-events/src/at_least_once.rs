@@ -24,7 +24,8 @@ const LEASE: Duration = Duration::from_secs(30);
 pub(crate) type Delivered = (Vec<i64>, Option<Error>);
 
 /// Delivers messages until none is due, time runs out or `deliver` fails. Adds the number of delivered messages to `count`,
-/// also when it returns an error.
+/// also when it returns an error. Then the messages that were leased and not delivered stay leased, except denials: they are due
+/// again at once.
 pub(crate) async fn deliver_due<'a>(
     app: &'a App,
     destination: Destination,
@@ -39,10 +40,14 @@ pub(crate) async fn deliver_due<'a>(
             break;
         }
         let is_last_batch = messages.len() < usize::try_from(BATCH).unwrap_or(usize::MAX);
+        let leased: Vec<i64> = messages.iter().map(|message| message.id).collect();
         let (delivered, failure) = deliver(app, messages).await;
         events::store::delete_messages(&connection, &delivered).await?;
         *count += delivered.len();
         if let Some(error) = failure {
+            if destination == Destination::Denial {
+                events::store::release(&connection, &leased).await?;
+            }
             return Err(error);
         }
         if is_last_batch {

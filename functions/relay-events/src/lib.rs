@@ -3,14 +3,16 @@
 //! A function pokes the relay through the queue after a commit (best effort; the body of the poke is ignored). The schedule
 //! guarantees delivery. Each run
 //!
-//! 1. on the schedule, deletes stored responses that are too old to be replayed, and enqueues a new message for each
-//!    operation whose message was lost,
+//! 1. on the schedule, deletes stored responses that are too old to be replayed, enqueues a new message for each operation
+//!    whose message was lost, and makes the live list what the platform database contains ([`denials`]),
 //! 2. settles changes in tenants' databases that their requests have left open, which may enqueue messages ([`settlement`]),
-//! 3. writes denials of impersonations to the deny list, at least once ([`denials`]),
+//! 3. writes denials of impersonations to the live list, at least once ([`denials`]),
 //! 4. sends messages to the queue of `provision-tenant`, at least once ([`provisions`]),
 //! 5. sends events to the Kafka topic, in order and exactly once ([`events`]),
 //!
-//! until nothing is due or its time is up. An unavailable store does not stop the messages to the others.
+//! until nothing is due or its time is up. An unavailable store does not stop the messages to the others. While Redis fails and
+//! denials are due, a run repeats 2 to 5 every second, so that an end takes effect as soon as Redis is back: the schedule begins
+//! another run when the time of this one is up.
 //!
 //! A scheduled run returns a [`RelayReport`], or the first error, which Lambda's error metric counts. A poke always succeeds,
 //! and its error is logged: the schedule retries within a minute, long before the queue would, and a poke in the
@@ -34,8 +36,8 @@ use serde_json::{Value, json};
 use shared::{
     clients::{postgres::Postgres, redis::Redis, sqs::Sqs, tenant_databases::TenantDatabases},
     config::{ConfigError, FromEnv, KafkaConfig, PostgresConfig, ProvisioningConfig, QueueConfig, RedisConfig},
-    error::{Error, Result},
-    revocations::deny_list::DenyList,
+    error::{Dependency, Error, Result},
+    revocations::live_list::LiveList,
     worker::{Batch, Deadline, Invocation, Trigger, Worker},
 };
 use tokio::sync::Mutex;
@@ -50,7 +52,7 @@ pub struct App {
     databases: TenantDatabases,
     kafka: KafkaConfig,
     sqs: Sqs,
-    deny_list: DenyList,
+    live_list: LiveList,
     provision_queue: String,
     provisioning: ProvisioningConfig,
     /// Kept between invocations until an error.
@@ -67,7 +69,7 @@ impl App {
             TenantDatabases::from_env()?,
             KafkaConfig::from_env()?,
             Sqs::new(),
-            DenyList::new(Redis::connect(&RedisConfig::from_env()?)?),
+            LiveList::new(Redis::connect(&RedisConfig::from_env()?)?),
             queue,
             ProvisioningConfig::from_env()?,
         ))
@@ -79,12 +81,12 @@ impl App {
         databases: TenantDatabases,
         kafka: KafkaConfig,
         sqs: Sqs,
-        deny_list: DenyList,
+        live_list: LiveList,
         provision_queue: String,
         provisioning: ProvisioningConfig,
     ) -> Self {
         let (sender, observer) = (Mutex::new(None), None);
-        Self { postgres, databases, kafka, sqs, deny_list, provision_queue, provisioning, sender, observer }
+        Self { postgres, databases, kafka, sqs, live_list, provision_queue, provisioning, sender, observer }
     }
 
     /// Calls and awaits `observer` at every [`Boundary`].
@@ -109,7 +111,9 @@ pub struct RelayReport {
     pub changes_settled: usize,
     /// Changes that could not be settled, mostly because the tenant's database was unavailable. They are retried.
     pub changes_deferred: usize,
-    /// Denials written to the deny list.
+    /// Live impersonations that were missing from the live list.
+    pub impersonations_restored: usize,
+    /// Denials written to the live list.
     pub denials_written: usize,
     /// Messages sent to the queue of `provision-tenant`.
     pub provisions_sent: usize,
@@ -151,30 +155,56 @@ async fn run(app: &App, is_scheduled: bool, deadline: Deadline) -> Result<RelayR
         failures.extend(maintenance::prune_responses(app, deadline, &mut report.responses_deleted).await.err());
         failures.extend(maintenance::requeue_operations(app, &mut report.operations_requeued).await.err());
     }
-    failures.extend(settlement::settle_due(app, deadline, &mut report).await.err());
-    failures.extend(denials::write_due(app, deadline, &mut report.denials_written).await.err());
-    failures.extend(provisions::send_due(app, deadline, &mut report.provisions_sent).await.err());
-    failures.extend(events::send_due(app, deadline, &mut report.events_sent).await.err());
+    loop {
+        let mut failures_of_round = Vec::new();
+        let denials = deliver(app, deadline, &mut report, &mut failures_of_round).await;
+        if let Err(error) = &denials
+            && !deadline.is_near()
+        {
+            tracing::warn!(error = %error.chain(), "denials could not be written; they are tried again");
+            tokio::time::sleep(denials::RETRY_INTERVAL).await;
+            continue;
+        }
+        failures.extend(denials.err().into_iter().chain(failures_of_round));
+        break;
+    }
     if is_scheduled {
+        // After the settlement, which may have completed a start.
+        failures.extend(denials::reassert(app, &mut report.impersonations_restored).await.err());
         failures.extend(maintenance::log_backlog(app).await.err());
         failures.extend(maintenance::log_deferred_changes(app).await.err());
     }
-    if report != RelayReport::default() {
-        tracing::info!(
-            operations_requeued = report.operations_requeued,
-            changes_settled = report.changes_settled,
-            changes_deferred = report.changes_deferred,
-            denials_written = report.denials_written,
-            provisions_sent = report.provisions_sent,
-            events_sent = report.events_sent,
-            responses_deleted = report.responses_deleted,
-            "delivered"
-        );
-    }
+    log(&report);
     let mut failures = failures.into_iter();
     let first = failures.next();
     for further in failures {
         tracing::error!(error = %further.chain(), "a further task of the relay failed");
     }
     first.map_or(Ok(report), Err)
+}
+
+/// Settles and delivers what is due. Returns the result for denials.
+async fn deliver(app: &App, deadline: Deadline, report: &mut RelayReport, failures: &mut Vec<Error>) -> Result<()> {
+    failures.extend(settlement::settle_due(app, deadline, report).await.err());
+    let denials = denials::write_due(app, deadline, &mut report.denials_written).await;
+    failures.extend(provisions::send_due(app, deadline, &mut report.provisions_sent).await.err());
+    failures.extend(events::send_due(app, deadline, &mut report.events_sent).await.err());
+    denials
+}
+
+fn log(report: &RelayReport) {
+    if *report == RelayReport::default() {
+        return;
+    }
+    tracing::info!(
+        operations_requeued = report.operations_requeued,
+        changes_settled = report.changes_settled,
+        changes_deferred = report.changes_deferred,
+        impersonations_restored = report.impersonations_restored,
+        denials_written = report.denials_written,
+        provisions_sent = report.provisions_sent,
+        events_sent = report.events_sent,
+        responses_deleted = report.responses_deleted,
+        "delivered"
+    );
 }

@@ -70,7 +70,7 @@ async fn settle_of_tenant(app: &App, changes: Vec<DueChange>, until: Instant) ->
 async fn settle(app: &App, change: &DueChange) -> Result<()> {
     let ended = tenant_changes::settle(&app.postgres, &app.databases, change).await?;
     if !ended.is_empty() {
-        app.deny_list.deny(&app.postgres.get().await?, &ended).await;
+        app.live_list.deny(&app.postgres.get().await?, &ended).await;
     }
     Ok(())
 }

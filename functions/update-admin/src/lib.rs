@@ -11,7 +11,7 @@ use shared::{
     config::{ConfigError, FromEnv, QueueConfig, RedisConfig},
     events::dispatch::Dispatcher,
     http::{BodyErrors, Field, IdPath, IfMatch, JsonBody, Result, Routes, Tagged},
-    revocations::deny_list::DenyList,
+    revocations::live_list::LiveList,
     routes,
     super_admins::{
         self, AuthContext, MayAdminister, SuperAdmin, SuperAdminStatus, UpdateSuperAdmin, UpdatedSuperAdmin,
@@ -23,7 +23,7 @@ use utoipa::ToSchema;
 #[derive(Clone, FromRef)]
 pub struct App {
     pub auth: AuthContext,
-    pub deny_list: Arc<DenyList>,
+    pub live_list: Arc<LiveList>,
     pub dispatcher: Arc<Dispatcher>,
 }
 
@@ -31,7 +31,7 @@ impl App {
     pub fn from_env() -> Result<Self, ConfigError> {
         Ok(Self {
             auth: AuthContext::from_env()?,
-            deny_list: Arc::new(DenyList::new(Redis::connect(&RedisConfig::from_env()?)?)),
+            live_list: Arc::new(LiveList::new(Redis::connect(&RedisConfig::from_env()?)?)),
             dispatcher: Arc::new(Dispatcher::new(QueueConfig::from_env()?)),
         })
     }
@@ -93,7 +93,7 @@ async fn update_admin(
         super_admins::update(&app.auth.platform, &command).await?;
     if !ended_impersonations.is_empty() {
         let platform = app.auth.platform.get().await?;
-        tokio::join!(app.dispatcher.poke_relay(), app.deny_list.deny(&platform, &ended_impersonations));
+        tokio::join!(app.dispatcher.poke_relay(), app.live_list.deny(&platform, &ended_impersonations));
     }
     let revision = super_admin.revision;
     Ok(Tagged(super_admin, revision))

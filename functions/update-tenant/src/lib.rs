@@ -9,7 +9,7 @@ use shared::{
     config::{ConfigError, FromEnv, QueueConfig, RedisConfig},
     events::dispatch::Dispatcher,
     http::{BodyErrors, Field, IfMatch, JsonBody, LimitsBody, Result, Routes, Tagged, TenantPath},
-    revocations::deny_list::DenyList,
+    revocations::live_list::LiveList,
     routes,
     super_admins::{AuthContext, MayOperate},
     tenants::{self, SettableTenantStatus, Tenant, TenantName, TenantUpdate, UpdateTenant},
@@ -23,7 +23,7 @@ pub struct App {
     pub gate: AuthContext,
     pub dispatcher: Arc<Dispatcher>,
     /// Denies the tokens of impersonations in a tenant that was suspended.
-    pub deny_list: Arc<DenyList>,
+    pub live_list: Arc<LiveList>,
 }
 
 impl App {
@@ -31,7 +31,7 @@ impl App {
         Ok(Self {
             gate: AuthContext::from_env()?,
             dispatcher: Arc::new(Dispatcher::new(QueueConfig::from_env()?)),
-            deny_list: Arc::new(DenyList::new(Redis::connect(&RedisConfig::from_env()?)?)),
+            live_list: Arc::new(LiveList::new(Redis::connect(&RedisConfig::from_env()?)?)),
         })
     }
 }
@@ -91,7 +91,7 @@ async fn update_tenant(
     let tenant = match tenants::update(&mut platform, &command).await? {
         TenantUpdate::Unchanged(tenant) => tenant,
         TenantUpdate::Updated { tenant, ended } => {
-            tokio::join!(app.dispatcher.poke_relay(), app.deny_list.deny(&platform, &ended));
+            tokio::join!(app.dispatcher.poke_relay(), app.live_list.deny(&platform, &ended));
             tenant
         }
     };

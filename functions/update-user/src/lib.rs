@@ -14,7 +14,7 @@ use shared::{
         TenantUserPath,
     },
     query_parameters,
-    revocations::deny_list::DenyList,
+    revocations::live_list::LiveList,
     routes,
     super_admins::{AuthContext, MayOperate, Principal},
     types::{NewPassword, TenantId, UserId},
@@ -29,7 +29,7 @@ pub struct App {
     pub databases: TenantDatabases,
     pub dispatcher: Arc<Dispatcher>,
     /// Denies the tokens of a deactivated user's impersonations.
-    pub deny_list: Arc<DenyList>,
+    pub live_list: Arc<LiveList>,
 }
 
 impl App {
@@ -38,7 +38,7 @@ impl App {
             auth: AuthContext::from_env()?,
             databases: TenantDatabases::from_env()?,
             dispatcher: Arc::new(Dispatcher::new(QueueConfig::from_env()?)),
-            deny_list: Arc::new(DenyList::new(Redis::connect(&RedisConfig::from_env()?)?)),
+            live_list: Arc::new(LiveList::new(Redis::connect(&RedisConfig::from_env()?)?)),
         })
     }
 }
@@ -151,7 +151,7 @@ async fn update(
     let updated = users::update(&app.auth.platform, &app.databases, &command).await?;
     if updated.is_changed || !updated.ended.is_empty() {
         let platform = app.auth.platform.get().await?;
-        tokio::join!(app.dispatcher.poke_relay(), app.deny_list.deny(&platform, &updated.ended));
+        tokio::join!(app.dispatcher.poke_relay(), app.live_list.deny(&platform, &updated.ended));
     }
     let revision = updated.user.revision;
     Ok(Tagged(updated.user, revision))

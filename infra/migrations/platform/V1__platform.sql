@@ -100,7 +100,7 @@ CREATE TABLE operation_steps (
 -- Messages enqueued by committed changes. A row is deleted only when its message is known to be delivered.
 CREATE TABLE outbox (
     id           bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    -- 'event': Kafka. 'provision': the SQS queue of provision-tenant. 'denial': the deny list in Redis.
+    -- 'event': Kafka. 'provision': the SQS queue of provision-tenant. 'denial': the live list in Redis.
     destination  text        NOT NULL CHECK (destination IN ('event', 'provision', 'denial')),
     -- Id of the event, the operation or the impersonation, by which a receiver recognizes a duplicate.
     message_id   uuid        NOT NULL,
@@ -264,6 +264,8 @@ CREATE TABLE impersonations (
 
 -- A super-admin has at most one of a user at a time. Starting one first ends those that have expired.
 CREATE UNIQUE INDEX impersonations_one_live ON impersonations (admin_id, tenant_id, user_id) WHERE ended_at IS NULL;
+-- For the live list, which contains those that have not expired.
+CREATE INDEX impersonations_expiry ON impersonations (expires_at);
 CREATE INDEX impersonations_newest ON impersonations (started_at DESC, id DESC);
 CREATE INDEX impersonations_of_tenant ON impersonations (tenant_id, started_at DESC, id DESC);
 CREATE INDEX impersonations_of_admin ON impersonations (admin_id, started_at DESC, id DESC);

@@ -29,7 +29,7 @@ pub struct EndImpersonation<'a> {
 pub async fn end(context: ImpersonationContext<'_>, command: &EndImpersonation<'_>) -> Result<()> {
     let mut platform = context.platform.get().await?;
     let Some((ended, to_record)) = commit(&mut platform, command).await? else { return Ok(()) };
-    let deny = context.deny_list.deny(&platform, slice::from_ref(&ended));
+    let deny = context.live_list.deny(&platform, slice::from_ref(&ended));
     let record = async {
         if let Some(end) = to_record {
             record_end(context, end).await;

@@ -5,9 +5,9 @@ use time::OffsetDateTime;
 
 use crate::{
     error::{Error, Result},
-    impersonations::{Access, Impersonation},
+    impersonations::Impersonation,
     tenant_changes::ChangeEvent,
-    types::{ImpersonationId, TenantId, UserId, timestamp},
+    types::{Access, ImpersonationId, TenantId, UserId, timestamp},
 };
 
 /// An impersonation is live: services may receive its token from now on.

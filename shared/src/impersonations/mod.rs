@@ -24,45 +24,15 @@ pub use token::{IMPERSONATION_TYPE, ImpersonationSigner};
 use serde::Serialize;
 use time::OffsetDateTime;
 
+#[cfg(feature = "redis")]
+use crate::revocations::live_list::LiveImpersonation;
 use crate::{
     revocations::EndReason,
     types::{
-        FaultCode, ImpersonationId, InvalidValue, TenantId, UserId, ValueErrors, optional_timestamp, single_line,
-        timestamp,
+        Access, FaultCode, ImpersonationId, InvalidValue, TenantId, UserId, ValueErrors, optional_timestamp,
+        single_line, timestamp,
     },
 };
-
-keyword_enum!(
-    /// What the super-admin may do as the user.
-    Access {
-        Read = "read",
-        /// Read and change.
-        Write = "write",
-    }
-);
-
-impl Access {
-    /// The claim `scope` of a token (RFC 8693, section 4.2).
-    pub fn scope(self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::Write => "read write",
-        }
-    }
-}
-
-string_type! {
-    /// Why a super-admin impersonates a user: 10–500 characters after trimming, in one visible line. The tenant can read it.
-    Reason {
-        parse: |text| single_line(text, 10, 500),
-        schema: {
-            format: "single-line",
-            min_length: 10,
-            max_length: 500,
-            example: "Looks at why the inbox of sari stays empty",
-        },
-    }
-}
 
 string_type! {
     /// The case in the platform's help desk: 1–100 characters after trimming, in one visible line.
@@ -168,20 +138,17 @@ pub struct Impersonation {
     pub revision: i64,
 }
 
+#[cfg(feature = "redis")]
+impl From<&Impersonation> for LiveImpersonation {
+    fn from(impersonation: &Impersonation) -> Self {
+        let Impersonation { id, tenant_id, user_id, access, expires_at, .. } = *impersonation;
+        Self { id, tenant_id, user_id, access, expires_at }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_reason_is_one_visible_line_of_10_to_500_characters() {
-        for bad in
-            ["", "because", "              ", "looks at\nthe inbox", "looks at \u{202E}xobni eht", &"x".repeat(501)]
-        {
-            assert!(Reason::parse(bad).is_err(), "{bad:?}");
-        }
-        assert_eq!(Reason::parse("  looks at the inbox ").unwrap().as_str(), "looks at the inbox");
-        assert!(Reason::parse(&"é".repeat(500)).is_ok());
-    }
 
     #[test]
     fn an_impersonation_lasts_at_most_an_hour() {

@@ -2,11 +2,14 @@
 //! tenant or its super-admin changed.
 //!
 //! The use cases ([`end_one`], [`end_of_user`], [`end_of_tenant`], [`end_of_super_admin`]) run in the transaction of the
-//! change that causes them. After its commit the caller passes what they returned to `deny_list::DenyList::deny` and pokes the relay.
+//! change that causes them. After its commit the caller passes what they returned to `live_list::LiveList::deny`, and pokes the
+//! relay. The relay keeps the live list as the platform database is (`reassert`).
 
-#[cfg(feature = "redis")]
-pub mod deny_list;
 mod end;
+#[cfg(feature = "redis")]
+pub mod live_list;
+#[cfg(feature = "redis")]
+pub mod reassert;
 pub mod store;
 
 pub use end::{end_of_super_admin, end_of_tenant, end_of_user, end_one};

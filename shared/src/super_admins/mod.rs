@@ -20,7 +20,7 @@ pub use create::{CreateSuperAdmin, create};
 pub use create_first::create_first;
 pub use filter::SuperAdminFilter;
 pub use new_password::check_new_password;
-pub use recover::{RecoverOwner, RecoveredOwner, RecoveryReason, recover_owner};
+pub use recover::{RecoverOwner, RecoveredOwner, recover_owner};
 #[cfg(all(feature = "http", feature = "redis"))]
 pub use sign_in::{ChangePassword, SignIn, SignInRateLimiter, change_password, sign_in};
 pub use update::{UpdateSuperAdmin, UpdatedSuperAdmin, update};

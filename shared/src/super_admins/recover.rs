@@ -12,20 +12,12 @@ use crate::{
         SuperAdmin, SuperAdminStatus, audited,
         store::{self, NewSuperAdmin},
     },
-    types::{Actor, EmailAddress, NewPassword, SuperAdminRole, single_line},
+    types::{Actor, EmailAddress, NewPassword, Reason, SuperAdminRole},
 };
-
-string_type! {
-    /// Why an owner is recovered: 10-500 characters after trimming, in one visible line.
-    RecoveryReason {
-        parse: |text| single_line(text, 10, 500),
-        schema: { format: "single-line", min_length: 10, max_length: 500 },
-    }
-}
 
 pub struct RecoverOwner<'a> {
     pub email: &'a EmailAddress,
-    pub reason: &'a RecoveryReason,
+    pub reason: &'a Reason,
 }
 
 pub struct RecoveredOwner {

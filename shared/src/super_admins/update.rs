@@ -28,7 +28,7 @@ pub struct UpdateSuperAdmin<'a> {
 
 pub struct UpdatedSuperAdmin {
     pub super_admin: SuperAdmin,
-    /// The caller passes them to the deny list and pokes the relay.
+    /// The caller passes them to the live list and pokes the relay.
     pub ended_impersonations: Vec<EndedImpersonation>,
 }
 

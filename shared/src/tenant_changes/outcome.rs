@@ -30,7 +30,7 @@ pub enum Outcome {
 /// What is left to do after the consequences of a change are committed.
 #[derive(Debug, Default)]
 pub struct Consequences {
-    /// Impersonations that have ended. To be passed to the deny list.
+    /// Impersonations that have ended. To be passed to the live list.
     pub ended: Vec<EndedImpersonation>,
     /// An impersonation that was ended before it began, although the tenant's database has its record.
     pub to_record: Option<ImpersonationEnd>,

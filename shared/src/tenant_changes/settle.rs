@@ -11,7 +11,7 @@ use crate::{
     tenants::{self, store::TenantLocation},
 };
 
-/// Settles a change. Returns the impersonations that have ended, to be passed to the deny list. Fails while the tenant's
+/// Settles a change. Returns the impersonations that have ended, to be passed to the live list. Fails while the tenant's
 /// database cannot be reached, or a transaction that may still commit the change has not ended.
 ///
 /// While it works on the tenant's database, it holds no connection to the platform database, so that tenants whose databases

@@ -3,6 +3,7 @@
 #[macro_use]
 mod keyword;
 
+mod access;
 mod actor;
 mod channel;
 mod country;
@@ -17,6 +18,7 @@ mod page;
 mod parameter;
 mod password;
 mod placement;
+mod reason;
 mod role;
 mod slug;
 mod supplied_password;
@@ -24,6 +26,7 @@ mod text;
 mod timestamp;
 mod values;
 
+pub use access::Access;
 pub use actor::Actor;
 pub use channel::{Channel, Microservice};
 pub use country::Country;
@@ -38,6 +41,7 @@ pub use page::{Count, Cursor, PageCursor, PageLimit, PageRequest, TimeOrder, Val
 pub use parameter::{INLINE, ParameterValue, ValueErrors, inline};
 pub use password::NewPassword;
 pub use placement::Placement;
+pub use reason::Reason;
 pub use role::SuperAdminRole;
 pub use slug::Slug;
 pub use supplied_password::SuppliedPassword;

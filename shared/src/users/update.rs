@@ -40,7 +40,7 @@ pub struct UpdatedUser {
     pub user: User,
     /// Whether anything was changed. If not, nothing was written.
     pub is_changed: bool,
-    /// To be passed to the deny list.
+    /// To be passed to the live list.
     pub ended: Vec<EndedImpersonation>,
 }
 

@@ -122,7 +122,7 @@ async fn a_library_of_another_language_verifies_a_token_against_the_published_ke
         tokio::task::block_in_place(|| {
             Command::new("python3")
                 .arg(script)
-                .args([&url, "landlord", audience, &clock.to_string(), token])
+                .args([&url, "landlord", audience, &clock.to_string(), &variable("REDIS_URL"), token])
                 .env("PYTHONPATH", packages)
                 .env("PYTHONDONTWRITEBYTECODE", "1")
                 .output()
@@ -151,6 +151,10 @@ async fn a_library_of_another_language_verifies_a_token_against_the_published_ke
         let error = String::from_utf8_lossy(&refused.stderr).into_owned();
         assert!(!refused.status.success() && error.contains(what), "{what}: {error}");
     }
+    stage.end(&id(&started)).await;
+    let ended = verify("landlord-platform", 0, token);
+    let error = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert!(!ended.status.success() && error.contains("NotLive"), "{error}");
 }
 
 fn tampered(token: &str) -> String {

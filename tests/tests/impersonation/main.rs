@@ -6,6 +6,7 @@ mod ending;
 mod faults;
 mod keys;
 mod limits;
+mod live;
 mod reading;
 mod revocation;
 mod stage;

@@ -1,5 +1,5 @@
-//! A second after an impersonation has ended, its token is refused by services that follow the events and by services that query
-//! the deny list.
+//! A second after an impersonation has ended, its token is refused by services that follow the events and by services that ask
+//! Redis.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use shared::{
 use tests::{
     TestTenant,
     api::{OPEN, Parts, all_routes, answer},
-    deny_list, until,
+    live_list, until,
 };
 
 use super::{
@@ -28,13 +28,13 @@ async fn started(stage: &ImpersonationStage, verifier: &Verifier, tenant: &TestT
     let started = stage.start(tenant).await;
     let (sid, token) = (id(&started), started["token"].as_str().unwrap().to_owned());
     until("the event of the start", Duration::from_secs(30), async || verifier.has_started(&sid)).await;
-    assert!(verifier.accepts(&token) && verifier.accepts_by_deny_list(&token).await);
+    assert!(verifier.accepts(&token) && verifier.accepts_by_redis(&token).await);
     (sid, token)
 }
 
 /// Expects that both kinds of service refuse the token within a second of `begun`.
 async fn refused_soon(what: &str, verifier: &Verifier, token: &str, begun: Instant) {
-    until(what, SOON, async || !verifier.accepts_by_deny_list(token).await).await;
+    until(what, SOON, async || !verifier.accepts_by_redis(token).await).await;
     until(what, SOON.saturating_sub(begun.elapsed()), async || !verifier.accepts(token)).await;
     println!("{what}: refused by events {:?} after the response", begun.elapsed());
 }
@@ -71,7 +71,7 @@ async fn a_second_after_an_end_a_suspension_or_a_disabled_super_admin_the_token_
     let ended = revocations::end_of_super_admin(&transaction, super_admin, reason, Actor::SYSTEM).await.unwrap();
     transaction.commit().await.unwrap();
     let begun = Instant::now();
-    deny_list().deny(&platform, &ended).await;
+    live_list().deny(&platform, &ended).await;
     Sqs::new().send(&stage.world.relay_queue_url, "{}").await.unwrap();
     refused_soon("a disabled super-admin", &verifier, &token, begun).await;
     drop(relaying);

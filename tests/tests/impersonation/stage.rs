@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use shared::{
     clients::redis::Redis,
     config::{FromEnv, RedisConfig},
-    revocations::deny_list,
+    revocations::live_list,
     types::{SuperAdminId, SuperAdminRole},
 };
 use tests::{
@@ -158,6 +158,6 @@ pub(crate) fn id(answer: &Value) -> String {
 pub(crate) async fn denied(sid: &str) -> Option<i64> {
     let redis = Redis::connect(&RedisConfig::from_env().unwrap()).unwrap();
     let mut command = redis::cmd("TTL");
-    command.arg(deny_list::key(sid));
+    command.arg(live_list::denial_key(sid));
     Some(redis.query::<i64>(&command).await.unwrap()).filter(|seconds| *seconds > 0)
 }

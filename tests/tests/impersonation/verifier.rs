@@ -1,5 +1,5 @@
 //! A service of the platform that receives tokens of impersonations. It verifies them with the published keys, follows the
-//! events, and can query the deny list.
+//! events, or asks Redis whether the impersonation is live.
 
 use std::{
     collections::HashSet,
@@ -24,15 +24,15 @@ use shared::{
     clients::{
         kafka::{self, Isolation},
         postgres::Postgres,
+        redis::Redis,
         sqs::Sqs,
     },
-    config::{FromEnv, KafkaConfig, ProvisioningConfig},
+    config::{FromEnv, KafkaConfig, ProvisioningConfig, RedisConfig},
+    revocations::live_list::{self, LiveList},
     worker::invoke,
 };
-use tests::{Api, World, deny_list, queues};
+use tests::{Api, World, queues};
 use uuid::Uuid;
-
-use super::stage::denied;
 
 const PARTITIONS: i32 = 6;
 
@@ -69,10 +69,10 @@ impl Verifier {
         })
     }
 
-    /// Whether a service that queries the deny list accepts it.
-    pub(crate) async fn accepts_by_deny_list(&self, token: &str) -> bool {
+    /// Whether a service that asks Redis accepts it.
+    pub(crate) async fn accepts_by_redis(&self, token: &str) -> bool {
         let Some(claims) = verified(&self.keys, token) else { return false };
-        denied(claims["sid"].as_str().unwrap()).await.is_none()
+        accepts(&Redis::connect(&RedisConfig::from_env().unwrap()).unwrap(), &claims).await
     }
 
     /// Whether the event of an impersonation's start has arrived.
@@ -102,6 +102,15 @@ pub(crate) fn verified(keys: &JwkSet, token: &str) -> Option<Value> {
     decode::<Value>(token, &DecodingKey::from_jwk(key).ok()?, &validation).ok().map(|token| token.claims)
 }
 
+/// Whether a service that asks Redis accepts a verified token.
+pub(crate) async fn accepts(redis: &Redis, claims: &Value) -> bool {
+    let claim = |name: &str| claims[name].as_str().unwrap();
+    let keys = [live_list::key(claim("sid")), live_list::denial_key(claim("sid"))];
+    let [live, denied]: [Option<String>; 2] = redis.query(redis::cmd("MGET").arg(&keys)).await.unwrap();
+    let expected = format!("{}:{}:{}", claim("tenant_id"), claim("sub"), claim("scope"));
+    live == Some(expected) && denied.is_none()
+}
+
 fn read(kafka: &KafkaConfig, ended: &Mutex<HashSet<String>>, started: &Mutex<HashSet<String>>, stop: &AtomicBool) {
     let consumer = kafka::consumer(kafka, Isolation::Committed).unwrap();
     let mut assignment = TopicPartitionList::new();
@@ -129,12 +138,17 @@ pub(crate) fn topic() -> KafkaConfig {
 
 /// The relay of a world.
 pub(crate) fn relay(world: &World, kafka: &KafkaConfig) -> App {
+    relay_at(world, kafka, &RedisConfig::from_env().unwrap())
+}
+
+/// The relay of a world, with another Redis.
+pub(crate) fn relay_at(world: &World, kafka: &KafkaConfig, redis: &RedisConfig) -> App {
     App::new(
         Postgres::connect(&world.api()).unwrap(),
         world.tenant_databases(),
         kafka.clone(),
         Sqs::new(),
-        deny_list(),
+        LiveList::new(Redis::connect(redis).unwrap()),
         world.provision_queue_url.clone(),
         ProvisioningConfig { function_timeout: Duration::from_mins(1), max_attempts: 5 },
     )

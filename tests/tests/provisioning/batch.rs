@@ -214,7 +214,7 @@ async fn relay(stage: &ProvisioningStage, queue: &Queue) -> serde_json::Value {
         stage.world.tenant_databases(),
         KafkaConfig::from_env().unwrap(),
         Sqs::new(),
-        tests::deny_list(),
+        tests::live_list(),
         queue.url.clone(),
         provisioning,
     );

@@ -18,7 +18,7 @@ use shared::{
     types::{OperationId, TenantId},
 };
 use tests::{
-    World, deny_list,
+    World, live_list,
     proxy::Proxy,
     topic::{self, ReceivedMessage},
 };
@@ -300,7 +300,7 @@ impl ForeignTransaction {
 
 fn app(world: &World, platform: Postgres, kafka: KafkaConfig, queue_url: String) -> App {
     let provisioning = ProvisioningConfig { function_timeout: Duration::from_mins(1), max_attempts: 5 };
-    App::new(platform, world.tenant_databases(), kafka, Sqs::new(), deny_list(), queue_url, provisioning)
+    App::new(platform, world.tenant_databases(), kafka, Sqs::new(), live_list(), queue_url, provisioning)
 }
 
 async fn delete_old_topics(kafka: &KafkaConfig) {

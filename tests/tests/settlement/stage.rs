@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use shared::{
     clients::{postgres::Postgres, redis::Redis, sqs::Sqs, tenant_databases::TenantDatabases},
     config::{FromEnv, KafkaConfig, ProvisioningConfig, RedisConfig},
-    revocations::deny_list,
+    revocations::live_list,
     worker::invoke,
 };
 use tests::{
@@ -76,7 +76,7 @@ impl Stage {
     /// Whether Redis denies the token of an impersonation.
     pub(crate) async fn is_denied(&self, impersonation: &str) -> bool {
         let redis = Redis::connect(&RedisConfig::from_env().unwrap()).unwrap();
-        redis.query::<bool>(redis::cmd("EXISTS").arg(deny_list::key(impersonation))).await.unwrap()
+        redis.query::<bool>(redis::cmd("EXISTS").arg(live_list::denial_key(impersonation))).await.unwrap()
     }
 
     /// The number of outcomes of an action with the actor, the request and the address of their intent.
@@ -102,7 +102,7 @@ impl Stage {
             databases,
             self.kafka.clone(),
             Sqs::new(),
-            tests::deny_list(),
+            tests::live_list(),
             self.world.provision_queue_url.clone(),
             ProvisioningConfig { function_timeout: Duration::from_mins(1), max_attempts: 5 },
         )

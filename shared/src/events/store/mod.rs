@@ -18,5 +18,5 @@ pub use batches::{Checkpoint, OpenBatch, abandon_batch, close_batch, find_checkp
 pub use lock::EventsLock;
 pub use outbox::{
     Backlog, Destination, OutboxMessage, count_backlog, defer_event, delete_denials, delete_messages, delete_provision,
-    enqueue_denial, enqueue_event, enqueue_provision, lease_due, list_due_events,
+    enqueue_denial, enqueue_event, enqueue_provision, lease_due, list_due_events, release,
 };

@@ -14,7 +14,8 @@ use crate::{
     types::{ImpersonationId, OperationId, TenantId},
 };
 
-/// The relay leaves a message alone for this long after its commit, because the request tries to deliver it first.
+/// The relay leaves a message to the provisioner alone for this long after its commit, because the request tries to deliver it
+/// first.
 const HEAD_START: Duration = Duration::from_secs(5);
 
 /// Enqueues an event for Kafka.
@@ -51,25 +52,23 @@ pub async fn delete_provision(client: &impl GenericClient, operation_id: Operati
     Ok(())
 }
 
-/// Enqueues the denial of an impersonation whose token expires at `expires_at`.
+/// Enqueues the denial of an impersonation whose token expires at `expires_at`. It is due at once, so
+/// that the relay that the request pokes writes it if the request cannot. Writing it twice does no harm.
 pub async fn enqueue_denial(
     transaction: &Transaction<'_>,
     impersonation_id: ImpersonationId,
     expires_at: OffsetDateTime,
 ) -> Result<()> {
     let statement = transaction
-        .prepare_cached(
-            "INSERT INTO outbox (destination, message_id, key, payload, available_at)
-             VALUES ('denial', $1, $2, $3, now() + make_interval(secs => $4))",
-        )
+        .prepare_cached("INSERT INTO outbox (destination, message_id, key, payload) VALUES ('denial', $1, $2, $3)")
         .await?;
     let payload = json!({ "expires_at": expires_at.unix_timestamp() });
     let key = impersonation_id.to_string();
-    transaction.execute(&statement, &[&impersonation_id, &key, &payload, &HEAD_START.as_secs_f64()]).await?;
+    transaction.execute(&statement, &[&impersonation_id, &key, &payload]).await?;
     Ok(())
 }
 
-/// Deletes the denials of impersonations after they were written to the deny list.
+/// Deletes the denials of impersonations after they were written to the live list.
 pub async fn delete_denials(client: &impl GenericClient, ids: &[Uuid]) -> Result<()> {
     let statement =
         client.prepare_cached("DELETE FROM outbox WHERE destination = 'denial' AND message_id = ANY($1)").await?;
@@ -131,7 +130,7 @@ pub async fn count_backlog(client: &impl GenericClient) -> Result<Backlog> {
 pub enum Destination {
     /// The queue of `provision-tenant`.
     Provision,
-    /// The deny list.
+    /// The live list in Redis.
     Denial,
 }
 
@@ -170,6 +169,13 @@ pub async fn lease_due(
         ))
         .await?;
     client.query(&statement, &[&limit, &lease.as_secs_f64()]).await?.iter().map(MessageColumns::read).collect()
+}
+
+/// Makes leased messages due again, because they could not be delivered.
+pub async fn release(client: &impl GenericClient, ids: &[i64]) -> Result<()> {
+    let statement = client.prepare_cached("UPDATE outbox SET available_at = now() WHERE id = ANY($1)").await?;
+    client.execute(&statement, &[&ids]).await?;
+    Ok(())
 }
 
 /// Deletes rows whose messages were delivered.

@@ -6,8 +6,8 @@ use crate::{
     audit::{self, AuditEntry, AuditOutcome},
     clients::postgres::Postgres,
     http::Problem,
-    impersonations::{Access, Impersonation, ImpersonationMinutes, Reason, Ticket},
-    types::{Actor, SuperAdminRole, TenantId, UserId},
+    impersonations::{Impersonation, ImpersonationMinutes, Ticket},
+    types::{Access, Actor, Reason, SuperAdminRole, TenantId, UserId},
 };
 
 const ACTION: &str = "impersonation.start";

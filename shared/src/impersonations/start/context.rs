@@ -3,7 +3,7 @@
 use crate::{
     clients::{postgres::Postgres, tenant_databases::TenantDatabases},
     events::dispatch::Dispatcher,
-    revocations::deny_list::DenyList,
+    revocations::live_list::LiveList,
 };
 
 /// The stores that a start and an end write to.
@@ -12,7 +12,7 @@ pub struct ImpersonationContext<'a> {
     pub platform: &'a Postgres,
     /// Tenants' users, and the tenants' own records.
     pub databases: &'a TenantDatabases,
-    pub deny_list: &'a DenyList,
+    pub live_list: &'a LiveList,
     /// Pokes the relay after a commit.
     pub dispatcher: &'a Dispatcher,
 }

@@ -1,7 +1,8 @@
 //! Starting an impersonation. It is a change in the tenant's database ([`tenant_changes`]), with three commits:
 //!
 //! 1. [`begin`]: the impersonation and the intent in the platform database, with the response of an idempotent request;
-//! 2. [`record_in_tenant`]: the record in the tenant's own database, with the marker;
+//! 2. [`record_in_tenant`]: the record in the tenant's own database, with the marker; at the same time, services learn from the
+//!    live list that they may accept the token;
 //! 3. [`confirm`]: the outcome in the platform database, with its event. From here on the impersonation is live.
 //!
 //! Only then a token is signed. A start that is cut off before its record never becomes live; one that is cut off after it
@@ -29,7 +30,10 @@ use crate::{
         events::started,
         store::{self, start::NewImpersonation, tenant_record},
     },
-    revocations::EndReason,
+    revocations::{
+        EndReason,
+        live_list::{Generation, LiveImpersonation},
+    },
     tenant_changes::{self, Change, ChangeResult, NewChange},
     tenants::{self, store::TenantLocation},
     types::{ImpersonationId, UserId},
@@ -60,6 +64,8 @@ struct Begun {
     user: User,
     location: TenantLocation,
     change: Change,
+    /// From before the intent was committed.
+    generation: Generation,
 }
 
 enum Begin {
@@ -85,9 +91,14 @@ pub async fn start<R: JsonResponse>(
             return Err(problem);
         }
     };
-    let Begun { impersonation, user, location, change } = *begun;
+    let Begun { impersonation, user, location, change, generation } = *begun;
     let result = result_of(&impersonation)?;
-    if let Err(error) = record_in_tenant(context.databases, &location, &impersonation, &change, &result).await {
+    // If only one of the two succeeds, no token is issued. A key in the live list without a token does no harm.
+    let (recorded, added) = tokio::join!(
+        record_in_tenant(context.databases, &location, &impersonation, &change, &result),
+        context.live_list.add_one(&generation, LiveImpersonation::from(&impersonation)),
+    );
+    if let Err(error) = recorded.and(added) {
         abandon(context, &impersonation, change, &error).await;
         return Err(error.into());
     }
@@ -105,8 +116,8 @@ async fn begin<R: JsonResponse>(
     respond: impl FnOnce(&Impersonation, &User) -> R,
 ) -> http::Result<Begin> {
     rules::check_role(command)?;
-    // A token must not be issued if it could not be denied.
-    context.deny_list.ensure_writable().await?;
+    // Fails without Redis, before anything is committed.
+    let generation = context.live_list.generation().await?;
     let mut platform = context.platform.get().await?;
     if let Some(stored) = request.find(&platform).await? {
         return Ok(Begin::Replayed(stored));
@@ -122,7 +133,7 @@ async fn begin<R: JsonResponse>(
         .await?;
     Ok(match response {
         IdempotentResponse::First((impersonation, change), _) => {
-            Begin::New(Box::new(Begun { impersonation, user, location, change }))
+            Begin::New(Box::new(Begun { impersonation, user, location, change, generation }))
         }
         IdempotentResponse::Replayed(stored) => Begin::Replayed(stored),
     })

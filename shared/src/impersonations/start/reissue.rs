@@ -3,38 +3,40 @@
 
 use crate::{
     audit::{self, AuditEntry},
-    clients::postgres::Postgres,
     error::{Conflict, Result},
     http::Problem,
-    impersonations::{ImpersonationSigner, start::StartImpersonation, store},
+    impersonations::{ImpersonationContext, ImpersonationSigner, start::StartImpersonation, store},
+    revocations::live_list::LiveImpersonation,
     types::ImpersonationId,
 };
 
 /// Signs the token of the impersonation that an earlier request with the same key started. [`Conflict::ImpersonationNotLive`] when it is
 /// not live. A refusal is written to the audit log.
 pub async fn reissue_token(
-    platform: &Postgres,
+    context: ImpersonationContext<'_>,
     signer: &ImpersonationSigner,
     command: &StartImpersonation<'_>,
     id: ImpersonationId,
 ) -> Result<String, Problem> {
-    match sign(platform, signer, command, id).await {
+    match sign(context, signer, command, id).await {
         Ok(token) => Ok(token),
         Err(error) => {
             let problem = Problem::from(error);
-            command.record_refusal(platform, &problem).await;
+            command.record_refusal(context.platform, &problem).await;
             Err(problem)
         }
     }
 }
 
 async fn sign(
-    platform: &Postgres,
+    context: ImpersonationContext<'_>,
     signer: &ImpersonationSigner,
     command: &StartImpersonation<'_>,
     id: ImpersonationId,
 ) -> Result<String> {
-    let platform = platform.get().await?;
+    // Before the row is read: `live_list` contains the reason.
+    let generation = context.live_list.generation().await?;
+    let platform = context.platform.get().await?;
     let impersonation = store::find(&platform, id).await?;
     if !impersonation.live {
         let state = match impersonation.end_reason {
@@ -44,6 +46,8 @@ async fn sign(
         };
         return Err(Conflict::ImpersonationNotLive { impersonation_id: id, state }.into());
     }
+    // If the relay has settled the start, or Redis has lost its data, the re-assertion may not have added it yet.
+    context.live_list.add_one(&generation, LiveImpersonation::from(&impersonation)).await?;
     let token = signer.sign(&impersonation)?;
     let mut details = command.details();
     details["impersonation_id"] = id.to_string().into();

@@ -6,12 +6,11 @@ use deadpool_postgres::Transaction;
 use crate::{
     error::{Conflict, Error, Result},
     impersonations::{
-        Access,
         start::command::StartImpersonation,
         store::{self, start::CurrentRights},
     },
     tenants,
-    types::{SuperAdminRole, TenantId},
+    types::{Access, SuperAdminRole, TenantId},
 };
 
 /// Per super-admin.

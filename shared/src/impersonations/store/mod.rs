@@ -12,14 +12,14 @@ use tokio_postgres::Row;
 
 use crate::{
     error::{Error, Result},
-    impersonations::{Access, Impersonation, ImpersonationFilter},
-    revocations::EndReason,
+    impersonations::{Impersonation, ImpersonationFilter},
+    revocations::{EndReason, store::LIVE},
     sql::{self, Columns, Conditions},
     super_admins::{
         self,
         store::{SuperAdminKey, WithSuperAdminState},
     },
-    types::{ImpersonationId, PageRequest, TenantId, UserId},
+    types::{Access, ImpersonationId, PageRequest, TenantId, UserId},
 };
 
 /// A row of an impersonation, from which an [`Impersonation`] is derived.
@@ -74,11 +74,6 @@ sql::columns! {
         revision: "i.revision",
     }
 }
-
-/// The condition for a live impersonation, written so that the partial index serves it.
-const LIVE: &str = "i.ended_at IS NULL AND i.recorded_at IS NOT NULL AND i.expires_at > now() AND t.status = 'active'
-                    AND NOT EXISTS (SELECT FROM super_admins
-                                    WHERE disabled_at IS NOT NULL AND (id::text = i.admin_id OR subject = i.admin_id))";
 
 const BY_ID: &str = sql::text!(
     "SELECT ",

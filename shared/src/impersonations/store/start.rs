@@ -5,9 +5,9 @@ use tokio_postgres::types::ToSql;
 
 use crate::{
     error::Result,
-    impersonations::{Access, ImpersonationMinutes},
+    impersonations::ImpersonationMinutes,
     sql::{self, Columns},
-    types::{Actor, ImpersonationId, SuperAdminRole, TenantId, UserId},
+    types::{Access, Actor, ImpersonationId, SuperAdminRole, TenantId, UserId},
 };
 
 /// An impersonation to be inserted.

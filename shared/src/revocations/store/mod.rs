@@ -1,5 +1,7 @@
 //! Ends of impersonations in the platform database. The tenant's own record: [`tenant_record`].
 
+#[cfg(feature = "redis")]
+pub mod live;
 pub mod tenant_record;
 
 use deadpool_postgres::Transaction;
@@ -11,6 +13,12 @@ use crate::{
     sql::{self, Columns},
     types::{ImpersonationId, SuperAdminId, TenantId, UserId},
 };
+
+/// The condition for a live impersonation `i` in the tenant `t`, written so that the partial index serves it.
+pub(crate) const LIVE: &str = "i.ended_at IS NULL AND i.recorded_at IS NOT NULL AND i.expires_at > now()
+                    AND t.status = 'active'
+                    AND NOT EXISTS (SELECT FROM super_admins
+                                    WHERE disabled_at IS NOT NULL AND (id::text = i.admin_id OR subject = i.admin_id))";
 
 /// The actor and the reason of an end.
 #[derive(Debug, Clone, Copy)]
