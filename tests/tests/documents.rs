@@ -260,3 +260,35 @@ fn the_checked_in_table_of_functions_is_that_of_the_template() {
         assert_eq!(table, current, "{path}: the table (left) is out of date; `cargo dev openapi` writes it");
     }
 }
+
+/// The guide with each code block that follows `<!-- FILE: NAME -->` replaced by that part of the file: from the line
+/// `snippet: NAME` to the next one that begins or ends a snippet.
+fn with_snippets(guide: &str) -> String {
+    let mut blocks = guide.split("<!-- tests/services/");
+    let mut filled = blocks.next().unwrap().to_owned();
+    for block in blocks {
+        let (reference, rest) = block.split_once(" -->\n").unwrap();
+        let (file, name) = reference.split_once(": ").unwrap();
+        let mut parts = rest.splitn(3, "```");
+        let (language, after) =
+            (parts.next().and(parts.next()).unwrap().lines().next().unwrap(), parts.next().unwrap());
+        let source = read(&format!("tests/services/{file}"));
+        let start = source.lines().skip_while(|line| !line.ends_with(&format!(" snippet: {name}"))).skip(1);
+        let lines = start.take_while(|line| !line.contains("snippet")).collect::<Vec<_>>().join("\n");
+        assert!(!lines.is_empty(), "{file} has no snippet {name}");
+        filled += &format!("<!-- tests/services/{reference} -->\n```{language}\n{}\n```{after}", lines.trim());
+    }
+    filled
+}
+
+#[test]
+fn the_checked_in_guide_for_services_shows_the_tested_code() {
+    let path = "infra/services.md";
+    let guide = read(path);
+    let current = with_snippets(&guide);
+    if is_set("UPDATE_OPENAPI") {
+        fs::write(repository().join(path), current).unwrap();
+    } else {
+        assert_eq!(guide, current, "{path}: a snippet (left) is out of date; `cargo dev openapi` writes it");
+    }
+}

@@ -26,16 +26,17 @@ const SCHEMATHESIS: PythonWheel = PythonWheel {
 /// The variable that contains its path for the tests.
 const SCHEMATHESIS_VARIABLE: &str = "SCHEMATHESIS";
 
-/// A JWT library in another language. A test verifies impersonation tokens with it.
-const PYJWT: PythonWheel = PythonWheel {
-    name: "pyjwt",
-    version: "2.15.1",
-    requirements: include_str!("../../requirements/pyjwt.txt"),
+/// Libraries with which tests act as services in Python.
+const PYTHON_LIBRARIES: PythonWheel = PythonWheel {
+    name: "python-libraries",
+    // Increased with every change of the requirements.
+    version: "1",
+    requirements: include_str!("../../requirements/services.txt"),
     program: "jwt/__init__.py",
 };
 
-/// The variable that contains its path for the tests.
-const PYJWT_VARIABLE: &str = "PYJWT";
+/// The variable that contains the path of one of them for the tests.
+const PYTHON_LIBRARIES_VARIABLE: &str = "PYJWT";
 
 /// Programs in JavaScript that the tests run.
 const NODE_PACKAGES: NodePackages = NodePackages {
@@ -56,7 +57,10 @@ pub(crate) fn run(checkout: Checkout, arguments: &[String]) -> Result<ExitCode> 
     let before = PriorState::read(&checkout);
     let stack = startup::bring_up(checkout, &UpOptions::default())?;
     let mut cargo = cargo::cargo(&stack.checkout);
-    cargo.arg("test").env(SCHEMATHESIS_VARIABLE, SCHEMATHESIS.install()?).env(PYJWT_VARIABLE, PYJWT.install()?);
+    cargo
+        .arg("test")
+        .env(SCHEMATHESIS_VARIABLE, SCHEMATHESIS.install()?)
+        .env(PYTHON_LIBRARIES_VARIABLE, PYTHON_LIBRARIES.install()?);
     cargo.env(CARGO_LAMBDA_VARIABLE, functions::CARGO_LAMBDA.install()?);
     let tools = NODE_PACKAGES.install()?;
     cargo.env(NODE_VARIABLE, tools.node).env(NODE_PACKAGES_VARIABLE, tools.folder);

@@ -1,0 +1,111 @@
+// A service of the platform, in TypeScript: verifies impersonations, follows the events, and reports health and usage.
+//
+// node service.ts verify TOKEN | follow GROUP | count TENANT | serve PORT
+
+import { createServer } from "node:http";
+
+import { Consumer, FetchIsolationLevels, stringDeserializers } from "@platformatic/kafka";
+import { createRemoteJWKSet, jwtVerify, type JWTPayload } from "jose";
+import { createClient } from "redis";
+
+const env = (name: string): string => {
+    const value = process.env[name];
+    if (value === undefined) throw new Error(`${name} is missing`);
+    return value;
+};
+
+const keys = createRemoteJWKSet(new URL("/.well-known/jwks.json", env("API_URL")), {
+    cacheMaxAge: 300_000,
+    timeoutDuration: 5_000,
+});
+const redis = createClient({
+    url: env("REDIS_URL"),
+    disableOfflineQueue: true,
+    socket: { connectTimeout: 2_000, socketTimeout: 2_000, reconnectStrategy: false },
+});
+redis.on("error", () => {}); // Each command reports its own failure.
+
+// snippet: verify
+/** Returns the claims of a live impersonation, or throws. Then the request must be refused. */
+async function verify(token: string): Promise<JWTPayload> {
+    const { payload } = await jwtVerify(token, keys, {
+        typ: "impersonation+jwt",
+        algorithms: ["EdDSA", "ES256"],
+        issuer: "landlord",
+        audience: "landlord-platform",
+        clockTolerance: 120,
+        requiredClaims: ["sub", "act", "sid", "tenant_id", "scope", "iat", "exp"],
+    });
+    const { sid, tenant_id, sub, scope } = payload;
+    const [live, denied] = await redis.mGet([`impersonation:live:${sid}`, `impersonation:denied:${sid}`]);
+    if (denied !== null || live !== `${tenant_id}:${sub}:${scope}`) {
+        throw new Error("the impersonation has ended");
+    }
+    return payload;
+}
+
+// snippet: follow
+/** Calls `handle` with each event. If this program dies in between, it gets the same event again. */
+async function follow(group: string, handle: (event: unknown) => Promise<void> | void): Promise<never> {
+    const consumer = new Consumer({
+        clientId: group,
+        groupId: group,
+        bootstrapBrokers: env("KAFKA_BROKERS").split(","),
+        deserializers: stringDeserializers,
+    });
+    const messages = await consumer.consume({
+        topics: [env("KAFKA_TOPIC")],
+        isolationLevel: FetchIsolationLevels.READ_COMMITTED,
+        mode: "committed",
+        fallbackMode: "earliest",
+        autocommit: false,
+    });
+    for await (const message of messages) {
+        await handle(JSON.parse(message.value));
+        await message.commit();
+    }
+    throw new Error("the stream has ended");
+}
+
+// snippet: count
+/** Counts one message of a tenant in this month. The counter is kept for two months. */
+async function countMessage(tenantId: string): Promise<void> {
+    const month = new Date().toISOString().slice(0, 7).replace("-", "");
+    const key = `usage:${tenantId}:${month}:messages`;
+    await redis.multi().incr(key).expire(key, 62 * 24 * 3600).exec();
+}
+
+// snippet: health
+/** Answers 200 while this service can work, and 503 otherwise. The stores that it needs decide. */
+const health = createServer(async (_request, response) => {
+    const ready = await redis.ping().then(() => true, () => false);
+    response.writeHead(ready ? 200 : 503).end();
+});
+
+// end of the snippets
+async function main(command: string | undefined, argument: string): Promise<void> {
+    switch (command) {
+        case "verify":
+            await redis.connect();
+            console.log(JSON.stringify(await verify(argument)));
+            break;
+        case "follow":
+            return follow(argument, (event) => console.log(JSON.stringify(event)));
+        case "count":
+            await redis.connect();
+            await countMessage(argument);
+            break;
+        case "serve":
+            await redis.connect().catch(() => {});
+            health.listen(Number(argument), "127.0.0.1");
+            return;
+        default:
+            throw new Error("usage: verify TOKEN | follow GROUP | count TENANT | serve PORT");
+    }
+    await redis.close();
+}
+
+main(process.argv[2], process.argv[3] ?? "").catch((error: unknown) => {
+    console.error(error);
+    process.exit(1);
+});
