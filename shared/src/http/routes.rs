@@ -98,7 +98,10 @@ macro_rules! routes {
                 $deadline,
                 || {
                     let described = utoipa_axum::router::OpenApiRouter::<$state>::new();
-                    described.routes(utoipa_axum::routes!($handler)).into_openapi()
+                    $crate::http::with_required_role(
+                        described.routes(utoipa_axum::routes!($handler)).into_openapi(),
+                        $crate::http::required_role::<_, _, $state>(&$handler),
+                    )
                 },
             )
         }

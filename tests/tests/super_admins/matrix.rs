@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 
 use reqwest::{Method, StatusCode};
-use shared::types::SuperAdminRole::{self, Operator, Owner, Viewer};
+use shared::{
+    http::document,
+    types::SuperAdminRole::{self, Operator, Owner, Viewer},
+};
 use tests::{
     Api, World,
-    api::{Parts, all_routes, answer},
+    api::{Parts, all_routes, answer, routes},
     tokens,
 };
 
@@ -91,6 +94,42 @@ async fn each_role_may_use_exactly_the_routes_that_it_is_allowed() {
     assert!(table.is_empty(), "the table contains unknown routes: {table:?}");
     let recorded = world.count("SELECT FROM audit WHERE action = 'access.refused' AND outcome = 'refused'").await;
     assert_eq!(recorded, refusals);
+}
+
+/// The document derives the role from the handlers' extractors. Here it is compared with what the API does.
+#[tokio::test]
+async fn the_document_names_the_lowest_role_that_each_operation_accepts() {
+    let world = World::new().await;
+    let parts = Parts::of(&world);
+    let api = Api::with(&parts).await;
+    let super_admins = [
+        ("viewer", SignedIn::with(&world, &api, Viewer).await),
+        ("operator", SignedIn::with(&world, &api, Operator).await),
+        ("owner", SignedIn::with(&world, &api, Owner).await),
+    ];
+    let document = document(routes(&parts).describe());
+    for (method, path) in all_routes(&parts) {
+        let operation =
+            serde_json::to_value(&document.paths.paths[&path]).unwrap()[method.as_str().to_lowercase()].take();
+        let (documented, description) = (&operation["x-required-role"], operation["description"].as_str().unwrap());
+        let url = path.replace("{id}", tokens::UNKNOWN).replace("{user_id}", tokens::UNKNOWN);
+        let anonymous = answer(api.anonymous_root(method.clone(), &url)).await;
+        let enforced = if anonymous.status == StatusCode::UNAUTHORIZED {
+            let mut accepted = None;
+            for (role, super_admin) in &super_admins {
+                let request = super_admin.request(method.clone(), url.trim_start_matches("/api/super-admin"));
+                if accepted.is_none() && answer(request).await.status != StatusCode::FORBIDDEN {
+                    accepted = Some(*role);
+                }
+            }
+            accepted.unwrap()
+        } else {
+            "none"
+        };
+        assert_eq!(documented, enforced, "{method} {path}");
+        let words = if enforced == "none" { "Requires no token." } else { &format!("Requires the role `{enforced}`") };
+        assert!(description.contains(words), "{method} {path}: {description}");
+    }
 }
 
 #[tokio::test]

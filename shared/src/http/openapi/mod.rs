@@ -23,7 +23,7 @@ use utoipa::{
 
 pub use crate::http::openapi::bodies::exactly_one;
 pub use crate::http::openapi::parameters::{Counting, Paging, named, query_parameter, single_line_text};
-use crate::http::{ProblemDetails, problem_types};
+use crate::http::{ProblemDetails, problem_types, required_role::EXTENSION};
 use crate::types::{Country, ImpersonationId, OperationId, SuperAdminId, TenantId, UserId};
 
 /// A header of every response.
@@ -39,6 +39,7 @@ pub fn document(mut api: OpenApi) -> OpenApi {
         for operation in operations(item) {
             operation.tags = section.map(|name| vec![name.to_owned()]);
             parameters::allow_empty_values(operation);
+            describe_required_role(operation);
             problems::complete(operation, &mut shared);
             operation.responses.responses.values_mut().for_each(name_request_id);
         }
@@ -75,9 +76,22 @@ fn schemas() -> Vec<(String, RefOr<Schema>)> {
     schemas
 }
 
-fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+pub(super) fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     let each = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
     each.into_iter().filter_map(Option::as_mut)
+}
+
+/// Repeats the extension about the role in words.
+fn describe_required_role(operation: &mut Operation) {
+    let role = operation.extensions.as_ref().and_then(|extensions| extensions.get(EXTENSION)?.as_str());
+    let sentence = match role {
+        None => return,
+        Some("none") => "Requires no token.".to_owned(),
+        Some("owner") => "Requires the role `owner`.".to_owned(),
+        Some(role) => format!("Requires the role `{role}` or higher."),
+    };
+    let description = operation.description.get_or_insert_default();
+    *description = format!("{description}\n\n{sentence}").trim_start().to_owned();
 }
 
 fn name_request_id(response: &mut RefOr<Response>) {

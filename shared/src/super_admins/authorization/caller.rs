@@ -8,7 +8,7 @@ use axum::{
 use crate::{
     auth::Identity,
     error::Error,
-    http::{Problem, RequestInfo},
+    http::{HandlerArgument, Problem, RequestInfo},
     super_admins::AuthContext,
 };
 
@@ -64,3 +64,5 @@ where
         <Self as FromRequestParts<S>>::from_request_parts(parts, state).await.map(Some)
     }
 }
+
+impl HandlerArgument for Option<Caller> {}

@@ -21,7 +21,7 @@ use crate::{
     auth::Identity,
     clients::postgres::{Connection, Postgres},
     error::{Error, Result},
-    http::{Problem, RequestInfo},
+    http::{HandlerArgument, Problem, RequestInfo},
     super_admins::store::{self, SuperAdminKey, SuperAdminState, WithSuperAdminState},
     types::{Actor, SuperAdminRole},
 };
@@ -211,6 +211,10 @@ impl MayRead {
     }
 }
 
+impl HandlerArgument for MayRead {
+    const REQUIRED_ROLE: Option<SuperAdminRole> = Some(Requirement::VIEWER.role);
+}
+
 impl<S> FromRequestParts<S> for MayRead
 where
     S: Send + Sync,
@@ -230,6 +234,10 @@ macro_rules! principal_extractor {
         $(#[$doc])*
         #[derive(Debug, Clone)]
         pub struct $name(pub Principal);
+
+        impl HandlerArgument for $name {
+            const REQUIRED_ROLE: Option<SuperAdminRole> = Some($needed.role);
+        }
 
         impl<S> FromRequestParts<S> for $name
         where
