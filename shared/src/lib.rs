@@ -15,11 +15,12 @@
 //! | `sql` | plumbing | `error`, `types` |
 //! | `passwords` | plumbing | `error`, `types` |
 //! | `precondition` | plumbing | `error` |
+//! | `quota` | plumbing | |
 //! | `telemetry` | plumbing | `config` |
 //! | `clients` | plumbing | `config`, `error`, `types` |
 //! | `auth` | plumbing | `clients`, `config`, `error`, `types` |
 //! | `idempotency` | plumbing | `error`, `sql`, `types` |
-//! | `http` | plumbing | `auth`, `clients`, `config`, `error`, `idempotency`, `precondition`, `telemetry`, `types`, `worker` |
+//! | `http` | plumbing | `auth`, `clients`, `config`, `error`, `idempotency`, `precondition`, `quota`, `telemetry`, `types`, `worker` |
 //! | `worker` | plumbing | `clients`, `config`, `error`, `telemetry`, `types` |
 //! | `query_parameters` | plumbing | `http`, `types` |
 //! | `audit` | noun | |
@@ -74,6 +75,7 @@ pub mod passwords;
 pub mod precondition;
 #[cfg(feature = "provisioning")]
 pub mod provisioning;
+pub mod quota;
 pub mod revocations;
 pub mod sql;
 pub mod super_admins;

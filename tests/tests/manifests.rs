@@ -95,6 +95,27 @@ fn a_request_that_waits_ends_before_lambda_and_the_gateway_end_it_and_some_reque
 }
 
 #[test]
+fn each_function_states_the_rate_limit_that_the_gateway_enforces_for_its_routes() {
+    let template = template::read();
+    let api = &template["Resources"]["Api"]["Properties"];
+    let default = &template["Globals"]["Function"]["Environment"]["Variables"]["API_RATE_LIMIT"];
+    assert_eq!(*default, api["DefaultRouteSettings"]["ThrottlingRateLimit"]);
+    let functions: BTreeMap<String, &Value> = template::functions(&template).into_iter().collect();
+    let mut own = api["RouteSettings"].as_object().unwrap().clone();
+    for route in template::routes(&template) {
+        let (route, function) = route.rsplit_once(' ').unwrap();
+        let stated = &functions[function]["Environment"]["Variables"]["API_RATE_LIMIT"];
+        match own.remove(route) {
+            Some(settings) => {
+                assert_eq!(stated.as_str().unwrap(), settings["ThrottlingRateLimit"].to_string(), "{route}")
+            }
+            None => assert!(stated.is_null(), "{function} states {stated}, but {route} has the limit of the API"),
+        }
+    }
+    assert!(own.is_empty(), "the template limits unknown routes: {own:?}");
+}
+
+#[test]
 fn no_secret_is_given_to_every_function() {
     assert_eq!(secrets(&template::read()["Globals"]), BTreeSet::new());
 }

@@ -94,6 +94,37 @@ async fn after_ten_attempts_an_account_refuses_even_the_correct_password() {
     assert!((1..=900).contains(&wait));
 }
 
+/// The remaining quota of a policy in the header `RateLimit`.
+fn remaining(answer: &tests::Answer, policy: &str) -> Option<u64> {
+    let item = answer.header("ratelimit").split(", ").find(|item| item.starts_with(&format!("\"{policy}\";")))?;
+    item.split(";r=").nth(1)?.split(';').next()?.parse().ok()
+}
+
+#[tokio::test]
+async fn each_response_states_how_many_attempts_are_left() {
+    let world = World::new().await;
+    let api = Api::of(&world).await;
+    let email = super_admin(&world, "correct horse battery staple").await;
+    for left in (0..10).rev() {
+        let refused = sign_in(&api, &email, "wrong").await;
+        assert_eq!(refused.status, StatusCode::UNAUTHORIZED);
+        assert_eq!(remaining(&refused, "account_and_address"), Some(left), "{}", refused.header("ratelimit"));
+        assert!(refused.header("ratelimit-policy").contains("\"account_and_address\";q=10;w=900"));
+    }
+    let refused = sign_in(&api, &email, "correct horse battery staple").await;
+    assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(remaining(&refused, "account_and_address"), Some(0));
+    let restored = format!("\"account_and_address\";r=0;t={}", refused.header("retry-after"));
+    assert!(refused.header("ratelimit").contains(&restored), "{}", refused.header("ratelimit"));
+    let other = super_admin(&world, "correct horse battery staple").await;
+    assert_eq!(remaining(&sign_in(&api, &other, "wrong").await, "account_and_address"), Some(9));
+    let signed_in = sign_in(&api, &other, "correct horse battery staple").await;
+    assert_eq!(remaining(&signed_in, "account_and_address"), Some(10), "{}", signed_in.header("ratelimit"));
+    // Nothing is counted when the body is invalid.
+    let invalid = answer(api.anonymous(Method::POST, "/auth/login").json(&json!({}))).await;
+    assert_eq!([invalid.header("ratelimit"), invalid.header("ratelimit-policy")], [""; 2]);
+}
+
 #[tokio::test]
 async fn a_successful_attempt_resets_the_count() {
     let world = World::new().await;

@@ -76,6 +76,7 @@ query_parameters! {
         (status = 200, description = "The operation with its steps", body = Operation, headers(
             ("etag" = String, description = "The revision, for If-None-Match"),
             ("retry-after" = i64, description = "Seconds after which to repeat the request; absent if the operation has ended"),
+            ("ratelimit" = String, description = "How many further requests may wait"),
         )),
         (status = 304, description = "The operation still has the entity tag in If-None-Match", headers(
             ("etag" = String, description = "The revision, for If-None-Match"),

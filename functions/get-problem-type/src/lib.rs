@@ -25,7 +25,7 @@ pub fn routes() -> Routes {
 
 /// A type of problem: what has happened, and what to do.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = ProblemType)]
+#[schema(as = DescribedProblemType)]
 struct ProblemTypeResponse {
     /// The `type` of each problem of this type: the path of this description.
     #[serde(rename = "type")]

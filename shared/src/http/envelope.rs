@@ -6,7 +6,7 @@ use std::time::Instant;
 use axum::{
     Router,
     extract::Request,
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     middleware::{Next, from_fn},
     response::{IntoResponse, Response},
 };
@@ -21,6 +21,7 @@ use crate::{
     config::HttpConfig,
     error::Error,
     http::{problem::Problem, request::RequestInfo, routes::Routes},
+    quota::{self, QuotaFields},
 };
 
 /// [`finish_with`] the defaults.
@@ -62,11 +63,10 @@ async fn envelope(config: HttpConfig, mut request: Request, next: Next) -> Respo
     request.extensions_mut().insert(info.clone());
     let started = Instant::now();
     let work = std::panic::AssertUnwindSafe(next.run(request)).catch_unwind();
-    let mut response = match work.instrument(span.clone()).await {
-        Ok(response) => response,
-        // The message of the panic is on standard error; the process continues.
-        Err(_) => Problem::from(Error::internal("the handler panicked")).into_response(),
-    };
+    let (result, quotas) = quota::collect(work.instrument(span.clone())).await;
+    // The message of a panic is on standard error; the process continues.
+    let panicked = |_| Problem::from(Error::internal("the handler panicked")).into_response();
+    let mut response = result.unwrap_or_else(panicked);
     if let Some(mut problem) = response.extensions_mut().remove::<Problem>() {
         problem.details.instance = Some(format!("urn:landlord:request:{}", info.id));
         let cause = problem.cause.take();
@@ -84,7 +84,20 @@ async fn envelope(config: HttpConfig, mut request: Request, next: Next) -> Respo
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     // For two years. Without `includeSubDomains`, because this code does not know what else is below the host.
     headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=63072000"));
+    add_quotas(headers, config.gateway_rate_limit, quotas);
     response
+}
+
+/// Adds the quotas that the request used up. The gateway's limit, which is shared by all callers, is stated in every response:
+/// this code cannot know how much is left of it.
+fn add_quotas(headers: &mut HeaderMap, gateway_rate_limit: Option<u32>, mut quotas: QuotaFields) {
+    quotas.policies.extend(gateway_rate_limit.map(|rate| format!(r#""gateway";q={rate};w=1"#)));
+    // One line each: the format of API Gateway's responses has only one value of a header.
+    for (name, items) in [("ratelimit-policy", quotas.policies), ("ratelimit", quotas.limits)] {
+        if let (false, Ok(value)) = (items.is_empty(), HeaderValue::from_str(&items.join(", "))) {
+            headers.insert(name, value);
+        }
+    }
 }
 
 fn log(span: &Span, status: StatusCode, started: Instant, cause: Option<&str>) {

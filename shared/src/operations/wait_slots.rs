@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::clients::redis::Redis;
+use crate::{
+    clients::redis::Redis,
+    quota::{self, Quota, QuotaUnit},
+};
 
 /// The sorted set of the taken slots: random ids, by the time at which they expire in microseconds since 1970.
 const KEY: &str = "operations:waiting";
@@ -16,17 +19,17 @@ const KEY: &str = "operations:waiting";
 const MARGIN: Duration = Duration::from_secs(5);
 
 /// Takes a slot unless all are taken. `KEYS`: the set. `ARGV`: the id, the number of slots, the lifetime in microseconds. Taking
-/// the same slot again has no effect.
+/// the same slot again has no effect. Returns the number of free slots, or -1 if the slot was not taken.
 const TAKE: &str = r"
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
 if not redis.call('ZSCORE', KEYS[1], ARGV[1]) and redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[2]) then
-    return 0
+    return -1
 end
 redis.call('ZADD', KEYS[1], now + ARGV[3], ARGV[1])
 redis.call('PEXPIRE', KEYS[1], 60000)
-return 1
+return tonumber(ARGV[2]) - redis.call('ZCARD', KEYS[1])
 ";
 
 pub struct WaitSlots {
@@ -60,13 +63,27 @@ impl WaitSlots {
         let lifetime = u64::try_from((duration + MARGIN).as_micros()).unwrap_or(u64::MAX);
         let mut command = redis::cmd("EVAL");
         command.arg(TAKE).arg(1).arg(&self.key).arg(&id).arg(self.max).arg(lifetime);
-        match self.redis.query::<bool>(&command).await {
-            Ok(is_taken) => is_taken.then_some(WaitSlot(id)),
+        match self.redis.query::<i64>(&command).await {
+            Ok(free) => {
+                self.report(u64::try_from(free).unwrap_or(0));
+                (free >= 0).then_some(WaitSlot(id))
+            }
             Err(error) => {
                 tracing::warn!(error = error.chain(), "counting the waiting requests failed, not waiting");
                 None
             }
         }
+    }
+
+    /// Reports how many further requests may wait.
+    fn report(&self, remaining: u64) {
+        quota::report(Quota {
+            policy: "waiting_requests",
+            limit: u64::try_from(self.max).unwrap_or(u64::MAX),
+            unit: QuotaUnit::ConcurrentRequests,
+            remaining,
+            reset_seconds: None,
+        });
     }
 
     /// Frees a slot before it expires. A failure is only logged.

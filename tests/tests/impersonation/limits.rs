@@ -1,10 +1,12 @@
 //! Limits on the starts of one super-admin, under concurrent requests.
 
+use std::collections::BTreeSet;
+
 use futures::future::join_all;
 use reqwest::StatusCode;
 use serde_json::json;
 use shared::types::SuperAdminRole;
-use tests::TestTenant;
+use tests::{Answer, TestTenant};
 use uuid::Uuid;
 
 use super::stage::{ImpersonationStage, id, request, request_with};
@@ -50,6 +52,16 @@ async fn a_super_admin_starts_at_most_ten_a_minute_under_concurrent_requests() {
     let refused = answers.iter().find(|answer| answer.status == StatusCode::TOO_MANY_REQUESTS).unwrap();
     let wait: u64 = refused.header("retry-after").parse().unwrap();
     assert!((1..=60).contains(&wait), "{wait}");
+    // The responses state what is left: 9 after the first start, 0 after the tenth and in each refusal.
+    let left = |answer: &Answer| {
+        let field = answer.header("ratelimit").trim_start_matches("\"impersonations_per_super_admin\";r=").to_owned();
+        field.split(';').next().unwrap().parse::<u64>().unwrap()
+    };
+    let started = answers.iter().filter(|answer| answer.status == StatusCode::CREATED);
+    assert_eq!(started.map(left).collect::<BTreeSet<_>>(), (0..10).collect());
+    assert_eq!(left(refused), 0);
+    assert!(refused.header("ratelimit").ends_with(&format!(";t={wait}")), "{}", refused.header("ratelimit"));
+    assert_eq!(refused.header("ratelimit-policy"), "\"impersonations_per_super_admin\";q=10;w=60");
     assert_eq!(stage.world.count("SELECT FROM impersonations").await, 10);
     // The limit is per super-admin.
     let (_, token) = stage.super_admin(SuperAdminRole::Operator).await;

@@ -84,6 +84,8 @@ async fn when_too_many_requests_wait_the_others_get_the_present_state_at_once() 
         // The other seven have been answered by the time that a later one is.
         let (late, elapsed) = stage.get(id, "wait=20", None).await;
         assert_eq!((late.status, late.header("retry-after")), (StatusCode::OK, "5"), "{}", late.text);
+        assert_eq!(late.header("ratelimit-policy"), "\"waiting_requests\";q=3;qu=\"concurrent-requests\"");
+        assert_eq!(late.header("ratelimit"), "\"waiting_requests\";r=0");
         assert!(elapsed < Duration::from_secs(5), "{elapsed:?}");
         stage.take(id).await;
     });

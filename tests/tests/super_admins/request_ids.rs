@@ -48,7 +48,7 @@ async fn the_address_is_the_gateways_and_never_one_that_the_client_states() {
 #[tokio::test]
 async fn behind_a_trusted_proxy_the_address_is_the_one_that_the_proxy_states() {
     let world = World::new().await;
-    let gateway = Gateway::configured(&world, HttpConfig { trusted_proxy_hops: 1 });
+    let gateway = Gateway::configured(&world, HttpConfig { trusted_proxy_hops: 1, ..HttpConfig::default() });
     let proxy = address();
     for (slug, header, recorded) in [
         // The client has forged the first address; the gateway has appended its peer.

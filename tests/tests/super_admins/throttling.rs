@@ -2,7 +2,7 @@
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use shared::types::SuperAdminRole::Operator;
+use shared::{config::HttpConfig, types::SuperAdminRole::Operator};
 use tests::{Answer, Gateway, PASSWORD, World, gateway::address};
 
 async fn account(world: &World) -> String {
@@ -27,6 +27,27 @@ async fn exhaust(gateway: &Gateway, from: &str, email: &str) {
 async fn over_limit(world: &World) -> Vec<Value> {
     let sql = "SELECT details FROM audit WHERE action = 'admin.login' AND details ? 'limit' ORDER BY id";
     world.client().await.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
+}
+
+#[tokio::test]
+async fn every_response_states_the_gateways_limit_beside_what_is_left_of_the_others() {
+    let world = World::new().await;
+    let config = HttpConfig { gateway_rate_limit: Some(10), ..HttpConfig::default() };
+    let gateway = Gateway::configured(&world, config);
+    let refused = sign_in(&gateway, &address(), "nobody@landlord.example", "wrong").await;
+    assert_eq!(refused.status, StatusCode::UNAUTHORIZED);
+    // One line, because an event for API Gateway has one value of each header.
+    let policies = "\"address\";q=100;w=900, \"account_and_address\";q=10;w=900, \"gateway\";q=10;w=1";
+    assert_eq!(refused.header("ratelimit-policy"), policies);
+    assert_eq!(refused.header("ratelimit"), "\"address\";r=99;t=900, \"account_and_address\";r=9;t=900");
+    for (path, status) in [("/openapi.json", StatusCode::OK), ("/tenants", StatusCode::UNAUTHORIZED)] {
+        let answer = gateway.request("GET", path).send().await;
+        assert_eq!((answer.status, answer.header("ratelimit-policy")), (status, "\"gateway\";q=10;w=1"), "{path}");
+        assert_eq!(answer.header("ratelimit"), "", "{path}");
+    }
+    // Without a gateway there is no such limit.
+    let answer = Gateway::of(&world).request("GET", "/openapi.json").send().await;
+    assert_eq!(answer.header("ratelimit-policy"), "");
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod bodies;
 mod causes;
 mod examples;
 mod inline;
+mod limits;
 mod parameters;
 mod problems;
 
@@ -14,7 +15,7 @@ use std::fmt::Write;
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
-        Header, Info, ObjectBuilder, OpenApi, Ref, RefOr, Response, Schema, SecurityRequirement, Server, Type,
+        Header, Info, ObjectBuilder, OpenApi, RefOr, Response, Schema, SecurityRequirement, Server, Type,
         info::{InfoBuilder, LicenseBuilder},
         path::{Operation, PathItem},
         security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
@@ -41,10 +42,11 @@ pub fn document(mut api: OpenApi) -> OpenApi {
             parameters::allow_empty_values(operation);
             describe_required_role(operation);
             problems::complete(operation, &mut shared);
-            operation.responses.responses.values_mut().for_each(name_request_id);
+            limits::complete(operation);
+            operation.responses.responses.values_mut().for_each(refer_to_headers);
         }
     }
-    shared.values_mut().for_each(name_request_id);
+    shared.values_mut().for_each(refer_to_headers);
 
     api.info = info();
     api.servers = Some(vec![Server::new("/")]);
@@ -52,8 +54,10 @@ pub fn document(mut api: OpenApi) -> OpenApi {
     api.tags = Some(areas::tags(|name| used.contains(&name)));
     let components = api.components.get_or_insert_default();
     components.responses.extend(shared);
-    components.schemas.extend(schemas());
+    components.responses.extend([limits::gateway_response()]);
+    components.schemas.extend(schemas().into_iter().chain(limits::schemas()));
     components.headers.insert(REQUEST_ID.to_owned(), RefOr::T(request_id()));
+    components.headers.extend(limits::headers());
     components.security_schemes.insert("bearer".to_owned(), RefOr::T(bearer()));
     inline::write_out(&mut api);
     bodies::close(&mut api);
@@ -94,10 +98,10 @@ fn describe_required_role(operation: &mut Operation) {
     *description = format!("{description}\n\n{sentence}").trim_start().to_owned();
 }
 
-fn name_request_id(response: &mut RefOr<Response>) {
-    if let RefOr::T(response) = response {
-        let header = Ref::new(format!("#/components/headers/{REQUEST_ID}"));
-        response.headers.insert(REQUEST_ID.to_owned(), RefOr::Ref(header));
+/// Adds the headers of every response.
+fn refer_to_headers(response: &mut RefOr<Response>) {
+    for header in [limits::POLICY, REQUEST_ID] {
+        limits::refer_to(response, header);
     }
 }
 
@@ -135,7 +139,7 @@ const CONVENTIONS: &str = "\
 The control plane of a multi-tenant messaging platform, for its super-admins.
 
 Bodies are JSON in UTF-8 with `snake_case` fields. Timestamps are RFC 3339 in UTC. Ids are UUIDs. Unknown fields and parameters \
-are rejected, together with all other errors of the request at once. A body has at most 64 KiB.
+are rejected, together with all other errors of the request at once.
 
 **Absent and null.** A response always has every field of its schema, and `null` means that there is no value. Only the fields \
 that `include` adds are absent without it, and the optional members of a problem (RFC 9457) and of the reports on health. In a \
@@ -158,8 +162,12 @@ pages, counted up to 10000; `x-total-count-relation` is `eq` if it is exact, and
 
 **Problems** are returned as `application/problem+json` (RFC 9457). Their `type` is a URL of this API that describes the problem \
 and what to do, and each item of `errors` has a `code`, so that a client need not read the texts. In addition to the problems of \
-each operation, an unknown path is 404, an unsupported method is 405 with `Allow`, and the gateway returns 429 above the rate \
-limit of the API.";
+each operation, an unknown path is 404, and an unsupported method is 405 with `Allow`.
+
+**Limits.** Signing in, changing a password and starting impersonations are limited; `RateLimit` contains what is left, and a \
+refused request is 429 with `Retry-After`. In front of the API, the gateway limits the requests per second of all callers \
+together, which `RateLimit-Policy` states as `gateway`. Its limit is a target and not a guarantee, and its own responses have the \
+body `{\"message\": \"Too Many Requests\"}` instead of a problem. A body has at most 64 KiB.";
 
 /// A table of the types of problems.
 fn kinds_of_problems() -> String {

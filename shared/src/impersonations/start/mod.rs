@@ -146,9 +146,10 @@ async fn record_intent(
 ) -> Result<(Impersonation, Change)> {
     rules::check_rights(transaction, command).await?;
     rules::check_tenant(transaction, command.tenant_id).await?;
-    rules::check_rate_limit(transaction, command.actor.id).await?;
+    let quota = rules::check_rate_limit(transaction, command.actor.id).await?;
     rules::check_none_open(transaction, command).await?;
     let id = store::start::insert(transaction, &new_impersonation(command, user)).await?;
+    quota.use_one();
     let impersonation = store::find(transaction, id).await?;
     let entry = entry(command.actor, &impersonation);
     let new = NewChange { impersonation_id: Some(id), ..NewChange::new(command.tenant_id, entry) };

@@ -9,12 +9,14 @@ use crate::{
         start::command::StartImpersonation,
         store::{self, start::CurrentRights},
     },
+    quota::{self, Quota, QuotaUnit},
     tenants,
     types::{Access, SuperAdminRole, TenantId},
 };
 
 /// Per super-admin.
-const MAX_STARTS_PER_MINUTE: i64 = 10;
+const MAX_STARTS_PER_MINUTE: u64 = 10;
+const STARTS_WINDOW_SECONDS: u64 = 60;
 
 /// Checks the role that the super-admin had when the request was authorized.
 pub(super) fn check_role(command: &StartImpersonation<'_>) -> Result<()> {
@@ -51,12 +53,42 @@ pub(super) async fn check_tenant(transaction: &Transaction<'_>, id: TenantId) ->
     tenant.status.require_active()
 }
 
-pub(super) async fn check_rate_limit(transaction: &Transaction<'_>, admin_id: &str) -> Result<()> {
-    match store::start::seconds_until_below(transaction, admin_id, MAX_STARTS_PER_MINUTE).await? {
-        None => Ok(()),
-        Some(seconds) => {
-            Err(Error::TooManyRequests { retry_after_seconds: u64::try_from(seconds).unwrap_or(0).max(1) })
-        }
+/// What a super-admin has left to start in this minute.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct StartQuota {
+    remaining: u64,
+    reset_seconds: Option<u64>,
+}
+
+pub(super) async fn check_rate_limit(transaction: &Transaction<'_>, admin_id: &str) -> Result<StartQuota> {
+    let limit = i64::try_from(MAX_STARTS_PER_MINUTE).map_err(Error::internal)?;
+    let starts = store::start::seconds_left_of_starts(transaction, admin_id, limit).await?;
+    let remaining = MAX_STARTS_PER_MINUTE.saturating_sub(u64::try_from(starts.len()).unwrap_or(u64::MAX));
+    // The oldest of them is the first that does not count any more.
+    let reset_seconds = starts.last().map(|seconds| u64::try_from(*seconds).unwrap_or(0).max(1));
+    let quota = StartQuota { remaining, reset_seconds };
+    quota.report();
+    match (remaining, reset_seconds) {
+        (0, Some(retry_after_seconds)) => Err(Error::TooManyRequests { retry_after_seconds }),
+        _ => Ok(quota),
+    }
+}
+
+impl StartQuota {
+    /// Counts the start that this request makes.
+    pub(super) fn use_one(self) {
+        let reset_seconds = self.reset_seconds.or(Some(STARTS_WINDOW_SECONDS));
+        Self { remaining: self.remaining.saturating_sub(1), reset_seconds }.report();
+    }
+
+    fn report(self) {
+        quota::report(Quota {
+            policy: "impersonations_per_super_admin",
+            limit: MAX_STARTS_PER_MINUTE,
+            unit: QuotaUnit::RequestsPerWindow(STARTS_WINDOW_SECONDS),
+            remaining: self.remaining,
+            reset_seconds: self.reset_seconds,
+        });
     }
 }
 

@@ -59,19 +59,20 @@ pub async fn lock_rights(transaction: &Transaction<'_>, admin_id: &str) -> Resul
     transaction.query_opt(&statement, &[&admin_id]).await?.map(|row| RightsColumns::read(&row)).transpose()
 }
 
-/// If a super-admin has started `limit` impersonations or more in the last minute: the seconds until the number falls below.
-pub async fn seconds_until_below(transaction: &Transaction<'_>, admin_id: &str, limit: i64) -> Result<Option<i64>> {
+/// The last impersonations that a super-admin started within a minute, newest first and at most `limit`: the seconds until each
+/// is a minute old.
+pub async fn seconds_left_of_starts(transaction: &Transaction<'_>, admin_id: &str, limit: i64) -> Result<Vec<i64>> {
     let statement = transaction
         .prepare_cached(
             "SELECT ceil(extract(epoch FROM started_at + interval '1 minute' - statement_timestamp()))::bigint
              FROM impersonations
              WHERE admin_id = $1 AND started_at > statement_timestamp() - interval '1 minute'
              ORDER BY started_at DESC
-             OFFSET $2 LIMIT 1",
+             LIMIT $2",
         )
         .await?;
-    let row = transaction.query_opt(&statement, &[&admin_id, &(limit - 1)]).await?;
-    Ok(row.map(|row| row.try_get(0)).transpose()?)
+    let rows = transaction.query(&statement, &[&admin_id, &limit]).await?;
+    Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
 }
 
 /// Records the ends of a super-admin's impersonations of a user that expired.

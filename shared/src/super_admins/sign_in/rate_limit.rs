@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     clients::redis::Redis,
     error::{Error, Result},
+    quota::{self, Quota, QuotaUnit},
 };
 
 /// Attempts per window on one account from one address. A successful attempt resets the count.
@@ -25,13 +26,23 @@ const MAX_ATTEMPTS_PER_ADDRESS: i64 = 100;
 /// Attempts per window on one account, from all addresses without an earlier success.
 const MAX_ATTEMPTS_PER_ACCOUNT: i64 = 100;
 /// A window starts with its first attempt.
-const WINDOW_SECONDS: i64 = 15 * 60;
+const WINDOW_SECONDS: u64 = 15 * 60;
 /// How long an address stays known after the last success.
 const KNOWN_SECONDS: i64 = 30 * 24 * 60 * 60;
 
-/// Counts an attempt until a limit is exceeded. Returns the number of that limit, the attempts over it, and the seconds until the
-/// window ends; or zeros. `KEYS` are a counter per limit, in order, and the mark of a known address, which lifts the last limit.
+/// The limits in the order in which they are checked, with their names in the audit log and in responses.
+const LIMITS: [(&str, i64); 3] = [
+    ("address", MAX_ATTEMPTS_PER_ADDRESS),
+    (ACCOUNT_AND_ADDRESS, MAX_ATTEMPTS_PER_ACCOUNT_AND_ADDRESS),
+    (ACCOUNT, MAX_ATTEMPTS_PER_ACCOUNT),
+];
+const ACCOUNT_AND_ADDRESS: &str = "account_and_address";
+const ACCOUNT: &str = "account";
+
+/// Counts an attempt until a limit is exceeded. Returns the attempts and the seconds until the window ends, of each limit up to
+/// that one. `KEYS` are a counter per limit, in order, and the mark of a known address, which lifts the last limit.
 const COUNT_ATTEMPT: &str = r"
+local counted = {}
 for limit = 1, 3 do
     if limit == 3 and redis.call('EXISTS', KEYS[4]) == 1 then
         break
@@ -42,12 +53,12 @@ for limit = 1, 3 do
         redis.call('EXPIRE', KEYS[limit], ARGV[1])
         left = tonumber(ARGV[1])
     end
-    local over = count - tonumber(ARGV[1 + limit])
-    if over > 0 then
-        return {limit, over, left}
+    counted[limit] = {count, left}
+    if count > tonumber(ARGV[1 + limit]) then
+        break
     end
 end
-return {0, 0, 0}
+return counted
 ";
 
 /// Resets the count of `KEYS[1]`, and marks the address as known.
@@ -96,18 +107,22 @@ impl SignInRateLimiter {
         let Keys { address, account_and_address, account, known } = attempt.keys();
         let mut call = self.count_attempt.key(address);
         call.key(account_and_address).key(account).key(known);
-        call.arg(WINDOW_SECONDS)
-            .arg(MAX_ATTEMPTS_PER_ADDRESS)
-            .arg(MAX_ATTEMPTS_PER_ACCOUNT_AND_ADDRESS)
-            .arg(MAX_ATTEMPTS_PER_ACCOUNT);
-        let (limit, over, left): (i64, i64, u64) = self.redis.run(&call).await?;
-        let limit = match limit {
-            1 => "address",
-            2 => "account_and_address",
-            3 => "account",
-            _ => return Ok(None),
-        };
-        Ok(Some(Excess { limit, retry_after_seconds: left.max(1), is_first: over == 1 }))
+        call.arg(WINDOW_SECONDS);
+        for (_, max) in LIMITS {
+            call.arg(max);
+        }
+        let counted: Vec<(i64, u64)> = self.redis.run(&call).await?;
+        for ((limit, max), (count, left)) in LIMITS.into_iter().zip(counted) {
+            let (over, left) = (count - max, left.max(1));
+            // What is left for one account from all addresses would show a caller how many others try.
+            if limit != ACCOUNT || over > 0 {
+                report(limit, max, max - count, Some(left));
+            }
+            if over > 0 {
+                return Ok(Some(Excess { limit, retry_after_seconds: left, is_first: over == 1 }));
+            }
+        }
+        Ok(None)
     }
 
     /// Resets the count of the account and address. A failure is only logged.
@@ -115,10 +130,27 @@ impl SignInRateLimiter {
         let Keys { account_and_address, known, .. } = attempt.keys();
         let mut call = self.record_success.key(account_and_address);
         call.key(known).arg(KNOWN_SECONDS);
-        if let Err(error) = self.redis.run::<()>(&call).await {
-            tracing::warn!(error = %error.chain(), "recording a successful attempt to sign in failed");
+        match self.redis.run::<()>(&call).await {
+            Ok(()) => {
+                let max = MAX_ATTEMPTS_PER_ACCOUNT_AND_ADDRESS;
+                report(ACCOUNT_AND_ADDRESS, max, max, None);
+            }
+            Err(error) => {
+                tracing::warn!(error = %error.chain(), "recording a successful attempt to sign in failed");
+            }
         }
     }
+}
+
+/// Reports what is left of a limit.
+fn report(limit: &'static str, max: i64, remaining: i64, reset_seconds: Option<u64>) {
+    quota::report(Quota {
+        policy: limit,
+        limit: max.unsigned_abs(),
+        unit: QuotaUnit::RequestsPerWindow(WINDOW_SECONDS),
+        remaining: u64::try_from(remaining).unwrap_or(0),
+        reset_seconds,
+    });
 }
 
 /// Keys in Redis.
