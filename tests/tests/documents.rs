@@ -276,7 +276,8 @@ fn with_snippets(guide: &str) -> String {
         let start = source.lines().skip_while(|line| !line.ends_with(&format!(" snippet: {name}"))).skip(1);
         let lines = start.take_while(|line| !line.contains("snippet")).collect::<Vec<_>>().join("\n");
         assert!(!lines.is_empty(), "{file} has no snippet {name}");
-        filled += &format!("<!-- tests/services/{reference} -->\n```{language}\n{}\n```{after}", lines.trim());
+        let lines = lines.trim();
+        filled.extend(["<!-- tests/services/", reference, " -->\n```", language, "\n", lines, "\n```", after]);
     }
     filled
 }

@@ -58,8 +58,8 @@ struct OperatorPatch {
 
 /// Change a super-admin
 ///
-/// The change has an effect at once, also on tokens that were issued before. The last active owner cannot be demoted or
-/// disabled.
+/// The change has an effect at once, also on tokens that were issued before. Owners cannot change their own role or status,
+/// and the last active owner cannot be demoted or disabled.
 #[utoipa::path(
     patch,
     path = "/api/super-admin/admins/{id}",
@@ -68,7 +68,7 @@ struct OperatorPatch {
     responses(
         (status = 200, description = "The updated super-admin", body = SuperAdmin,
             headers(("etag" = String, description = "The revision, for If-Match"))),
-        (status = 403, description = "You are not an owner; or the password is your own, which `POST /auth/change-password` changes"),
+        (status = 403, description = "You are not an owner; or the password is your own, which `POST /auth/change-password` changes; or the role or status is your own"),
         (status = 404, description = "No such super-admin"),
     ),
     extensions(("x-conflicts" = json!(["last-owner", "no-password"]))),

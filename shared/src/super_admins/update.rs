@@ -15,6 +15,13 @@ use crate::{
 
 const ACTION: &str = "admin.update";
 
+/// The holder of a stolen session must not be able to take over the account, so the own password needs the current one: see
+/// [`change_password`](super::change_password).
+const OWN_PASSWORD: &str = "Your own password can only be changed with the current one: POST /auth/change-password";
+
+/// Nobody shuts themselves out by mistake.
+const OWN_RIGHTS: &str = "Your own role and status can only be changed by another owner";
+
 /// `None` leaves a value unchanged.
 pub struct UpdateSuperAdmin<'a> {
     pub actor: Actor<'a>,
@@ -36,7 +43,7 @@ pub struct UpdatedSuperAdmin {
 /// A command that changes nothing writes nothing.
 pub async fn update(platform: &Postgres, command: &UpdateSuperAdmin<'_>) -> Result<UpdatedSuperAdmin> {
     if command.password.is_some() && command.actor.id == command.id.to_string() {
-        return Err(refuse_own_password(platform, command).await?);
+        return Err(refuse(platform, command, "own_password", OWN_PASSWORD).await?);
     }
     // No connection is held while the password is hashed, because that takes longer than all other work together.
     let password_hash = match command.password {
@@ -55,6 +62,11 @@ pub async fn update(platform: &Postgres, command: &UpdateSuperAdmin<'_>) -> Resu
     let remains_owner = role == SuperAdminRole::Owner && status == SuperAdminStatus::Active;
     if owners == [id] && !remains_owner {
         return Err(Conflict::LastOwner.into());
+    }
+    if (role, status) != (before.role, before.status) && command.actor.id == id.to_string() {
+        drop(transaction);
+        drop(connection);
+        return Err(refuse(platform, command, "own_rights", OWN_RIGHTS).await?);
     }
     if let Some(password) = command.password {
         if before.subject.is_some() {
@@ -84,13 +96,17 @@ pub async fn update(platform: &Postgres, command: &UpdateSuperAdmin<'_>) -> Resu
     Ok(UpdatedSuperAdmin { super_admin: after, ended_impersonations })
 }
 
-/// Records the attempt in the audit log. The holder of a stolen session must not be able to take over the account, so the own
-/// password needs the current one: see [`change_password`](super::change_password).
-async fn refuse_own_password(platform: &Postgres, command: &UpdateSuperAdmin<'_>) -> Result<Error> {
-    let details = json!({ "admin_id": command.id, "reason": "own_password" });
+/// Records the attempt in the audit log.
+async fn refuse(
+    platform: &Postgres,
+    command: &UpdateSuperAdmin<'_>,
+    reason: &str,
+    message: &'static str,
+) -> Result<Error> {
+    let details = json!({ "admin_id": command.id, "reason": reason });
     let entry = AuditEntry::done(command.actor, ACTION, None, details).refused();
     audit::store::insert(&platform.get().await?, &entry).await?;
-    Ok(Error::Forbidden("Your own password can only be changed with the current one: POST /auth/change-password"))
+    Ok(Error::Forbidden(message))
 }
 
 /// Why the super-admin's impersonations end, if they do. A demotion ends them all, because each may have been started with

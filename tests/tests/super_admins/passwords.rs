@@ -128,10 +128,24 @@ async fn the_own_password_is_changed_with_the_current_one_only() {
     let refusals = "SELECT FROM audit WHERE action = 'admin.update' AND outcome = 'refused'
                     AND details ->> 'reason' = 'own_password'";
     assert_eq!(world.count(refusals).await, 2);
-    // The role and the status of oneself keep their rules.
-    let other = SignedIn::with(&world, &api, Owner).await;
-    assert_eq!(
-        other.patch(&format!("/admins/{}", other.id), &json!({"role": "operator"})).await.status,
-        StatusCode::OK
-    );
+}
+
+#[tokio::test]
+async fn owners_cannot_demote_or_disable_themselves() {
+    let world = World::new().await;
+    let api = Api::of(&world).await;
+    let owner = SignedIn::with(&world, &api, Owner).await;
+    let path = format!("/admins/{}", owner.id);
+    for patch in [json!({"role": "operator"}), json!({"status": "disabled"})] {
+        let refused = owner.patch(&path, &patch).await;
+        assert_eq!(refused.status, StatusCode::FORBIDDEN, "{}", refused.text);
+        assert!(refused.json["detail"].as_str().unwrap().contains("another owner"), "{}", refused.text);
+    }
+    // What changes nothing is no demotion.
+    let same = owner.patch(&path, &json!({"role": "owner", "status": "active"})).await;
+    assert_eq!(same.status, StatusCode::OK, "{}", same.text);
+    let refusals = "SELECT FROM audit WHERE action = 'admin.update' AND outcome = 'refused'
+                    AND details ->> 'reason' = 'own_rights'";
+    assert_eq!(world.count(refusals).await, 2);
+    assert_eq!(api.patch(&path, &json!({"role": "operator"})).await.status, StatusCode::OK);
 }
