@@ -158,7 +158,7 @@ async fn run(app: &App, is_scheduled: bool, deadline: Deadline) -> Result<RelayR
     loop {
         let mut failures_of_round = Vec::new();
         let denials = deliver(app, deadline, &mut report, &mut failures_of_round).await;
-        if let Err(error) = &denials
+        if let Err(error @ Error::Unavailable { dependency: Dependency::Redis, .. }) = &denials
             && !deadline.is_near()
         {
             tracing::warn!(error = %error.chain(), "denials could not be written; they are tried again");
