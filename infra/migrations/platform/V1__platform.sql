@@ -257,7 +257,7 @@ CREATE TABLE impersonations (
     ended_by        text,
     end_reason      text        CHECK (end_reason IN
         ('ended', 'expired', 'not_recorded', 'user_deactivated', 'tenant_not_active', 'operator_disabled',
-         'operator_role_changed')),
+         'operator_role_changed', 'operator_recovered')),
     revision        bigint      NOT NULL DEFAULT 1,
     CHECK ((ended_at IS NULL) = (end_reason IS NULL))
 );

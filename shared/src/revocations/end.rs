@@ -56,8 +56,8 @@ pub async fn end_of_tenant(
     Ok(ended)
 }
 
-/// Ends the impersonations by a super-admin who was disabled ([`EndReason::OperatorDisabled`]) or lost rights
-/// ([`EndReason::OperatorRoleChanged`]), whether they signed in here or at the identity provider.
+/// Ends the impersonations by a super-admin who was disabled ([`EndReason::OperatorDisabled`]), lost rights
+/// ([`EndReason::OperatorRoleChanged`]) or was recovered ([`EndReason::OperatorRecovered`]), whether they signed in here or at the identity provider.
 ///
 /// Runs in the transaction that changes the super-admin. It locks their row, and must come before any lock on a tenant.
 pub async fn end_of_super_admin(

@@ -36,6 +36,8 @@ keyword_enum!(
         OperatorDisabled = "operator_disabled",
         /// The super-admin lost rights that they had when it began.
         OperatorRoleChanged = "operator_role_changed",
+        /// The account of the super-admin was recovered by the operator of the deployment.
+        OperatorRecovered = "operator_recovered",
     }
 );
 

@@ -8,6 +8,7 @@ use crate::{
     clients::postgres::Connection,
     error::{Conflict, Result},
     passwords,
+    revocations::{self, EndReason},
     super_admins::{
         SuperAdmin, SuperAdminStatus, audited,
         store::{self, NewSuperAdmin},
@@ -28,8 +29,8 @@ pub struct RecoveredOwner {
     pub temporary_password: NewPassword,
 }
 
-/// Makes the super-admin with this e-mail address an active owner with a temporary password, and ends the sessions. Creates the
-/// super-admin if none has the address.
+/// Makes the super-admin with this e-mail address an active owner with a temporary password, and ends their sessions and
+/// impersonations. Creates the super-admin if none has the address.
 ///
 /// The password is generated here rather than configured, so that it is never at rest: not in a secret, not in the environment
 /// of a function, not in the event.
@@ -67,5 +68,8 @@ async fn reset(transaction: &Transaction<'_>, before: &SuperAdmin, password_hash
         return Err(Conflict::NoPassword.into());
     }
     store::set_temporary_password(transaction, before.id, password_hash).await?;
+    // They may be another person's, who had taken over the account. Waking no worker, this takes effect with the relay's next
+    // scheduled run.
+    revocations::end_of_super_admin(transaction, before.id, EndReason::OperatorRecovered, Actor::SYSTEM).await?;
     store::update(transaction, before.id, SuperAdminRole::Owner, SuperAdminStatus::Active).await
 }

@@ -4,8 +4,8 @@ use lambda_runtime::{Context, LambdaEvent};
 use migrate_platform::handle;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use shared::{config::Clusters, worker};
-use tests::{Api, World, api::answer, tokens};
+use shared::{config::Clusters, types::SuperAdminRole, worker};
+use tests::{Api, TestTenant, World, api::answer, tokens};
 
 const REASON: &str = "The only owner has left the company";
 
@@ -58,6 +58,41 @@ async fn an_owner_who_was_disabled_demoted_and_lost_the_password_can_sign_in_aga
     assert_eq!(entry["details"]["before"], json!({"email": email, "role": "viewer", "status": "disabled"}));
     assert_eq!(entry["details"]["after"], json!({"email": email, "role": "owner", "status": "active"}));
     assert!(!audit.text.contains(password), "{}", audit.text);
+}
+
+#[tokio::test]
+async fn a_recovery_ends_the_impersonations_of_the_account_and_no_others() {
+    let world = World::new().await;
+    let api = Api::of(&world).await;
+    let owner = world.client().await;
+    let tenant = TestTenant::new(&world, &owner, None).await;
+    let email = new_email();
+    owner.execute("UPDATE super_admins SET email = $1", &[&email]).await.unwrap();
+    let body = json!({ "tenant_id": tenant.id, "user_id": tenant.admin, "reason": "Looks at the inbox of sari" });
+    let own = api.post("/impersonations", &body).await;
+    assert_eq!(own.status, StatusCode::CREATED, "{}", own.text);
+    let other = world.operator(SuperAdminRole::Owner).await;
+    let bearer = tokens::sign(&tokens::claims(&other.to_string()));
+    let others = answer(api.anonymous(Method::POST, "/impersonations").bearer_auth(&bearer).json(&body)).await;
+    assert_eq!(others.status, StatusCode::CREATED, "{}", others.text);
+
+    recover(&world, &email).await;
+
+    let find = async |id: &Value| {
+        let path = format!("/impersonations/{}", id.as_str().unwrap());
+        answer(api.anonymous(Method::GET, &path).bearer_auth(&bearer)).await.json
+    };
+    let ended = find(&own.json["id"]).await;
+    assert_eq!(
+        [&ended["live"], &ended["end_reason"], &ended["ended_by"]],
+        [&json!(false), &json!("operator_recovered"), &json!("system")]
+    );
+    assert_eq!(find(&others.json["id"]).await["live"], true);
+    assert_eq!(world.count("SELECT FROM outbox WHERE destination = 'denial'").await, 1);
+    assert_eq!(world.count("SELECT FROM outbox WHERE payload ->> 'type' = 'impersonation.ended'").await, 1);
+    assert_eq!(world.count("SELECT FROM audit WHERE action = 'impersonation.end' AND actor = 'system'").await, 1);
+    // The token of the session before.
+    assert_eq!(api.get("/tenants").await.status, StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test]
