@@ -25,9 +25,19 @@ schemathesis.openapi.format("cursor", st.just(""))
 NUMBERS = itertools.count()
 
 
+def add_reason(case):
+    """The role admin and a new password need a reason."""
+    body = case.body
+    if "/users" in case.path and isinstance(body, dict) and "reason" not in body:
+        if body.get("role") == "admin" or (case.method.upper() == "PATCH" and "password" in body):
+            body["reason"] = "Looks at what happens to users"
+
+
 @schemathesis.hook
 def before_call(ctx, case, kwargs):
-    """Makes each key unique, because a key must not be reused with another body."""
+    """Adds what the description requires in words only."""
+    add_reason(case)
+    # A key must not be reused with another body.
     key = (case.headers or {}).get("idempotency-key")
     if isinstance(key, str) and key and len(key) < 200:
         case.headers["idempotency-key"] = f"{key}-{next(NUMBERS)}"

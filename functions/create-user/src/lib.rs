@@ -12,13 +12,13 @@ use shared::{
     config::{ConfigError, FromEnv, IdempotencyConfig, QueueConfig},
     events::dispatch::Dispatcher,
     http::{
-        BASE_PATH, BodyErrors, Created, Fingerprints, IdempotencyKey, IdempotentRequest, IdempotentResponse, JsonBody,
-        JsonResponse, Result, Routes, TenantPath,
+        BASE_PATH, BodyErrors, Created, Field, Fingerprints, IdempotencyKey, IdempotentRequest, IdempotentResponse,
+        JsonBody, JsonResponse, Result, Routes, TenantPath,
     },
     routes,
     super_admins::{AuthContext, MayOperate, Principal},
-    types::{EmailAddress, NewPassword, TenantId},
-    users::{self, CreateUser, FullName, User, UserRole},
+    types::{EmailAddress, NewPassword, Reason, TenantId},
+    users::{self, Authority, CreateUser, FullName, User, UserRole},
 };
 use utoipa::ToSchema;
 
@@ -58,10 +58,14 @@ struct UserRequest {
     email: EmailAddress,
     /// Display name, in one visible line.
     full_name: FullName,
-    /// Role in the tenant.
+    /// Role in the tenant. `admin` needs the super-admin role `owner`, and a `reason`.
     role: UserRole,
-    /// Password. There are no rules about kinds of characters, but passwords that are easy to guess are rejected.
+    /// Password. There are no rules about kinds of characters, but passwords that are easy to guess are rejected. It is temporary:
+    /// the user must replace it.
     password: NewPassword,
+    /// Why the user is created, in one visible line. Required for the role `admin`; then the tenant's admins can read it.
+    #[deserr(default)]
+    reason: Field<Reason>,
 }
 
 /// A user to create in the tenant that the path names.
@@ -72,10 +76,14 @@ struct TenantUserRequest {
     email: EmailAddress,
     /// Display name, in one visible line.
     full_name: FullName,
-    /// Role in the tenant.
+    /// Role in the tenant. `admin` needs the super-admin role `owner`, and a `reason`.
     role: UserRole,
-    /// Password. There are no rules about kinds of characters, but passwords that are easy to guess are rejected.
+    /// Password. There are no rules about kinds of characters, but passwords that are easy to guess are rejected. It is temporary:
+    /// the user must replace it.
     password: NewPassword,
+    /// Why the user is created, in one visible line. Required for the role `admin`; then the tenant's admins can read it.
+    #[deserr(default)]
+    reason: Field<Reason>,
 }
 
 /// Create a user
@@ -88,6 +96,7 @@ struct TenantUserRequest {
     request_body(content = UserRequest, example = json!({
         "email": "budi@kopikenangan.example", "full_name": "Budi Santoso", "password": "tidal-mango-orbit-42",
         "role": "admin", "tenant_id": "0190a0c4-8f6e-7c3a-9d2b-5e1f00c0ffee",
+        "reason": "The only admin has left the company",
     })),
     responses(
         (status = 201, description = "The created user, who is active", body = User, headers(
@@ -103,18 +112,21 @@ async fn create_user(
     MayOperate(admin): MayOperate,
     key: IdempotencyKey,
     State(app): State<App>,
-    JsonBody { value: UserRequest { tenant_id, email, full_name, role, password }, bytes }: JsonBody<UserRequest>,
+    JsonBody { value: UserRequest { tenant_id, email, full_name, role, password, reason }, bytes }: JsonBody<
+        UserRequest,
+    >,
 ) -> Result<Response> {
     tracing::Span::current().record("tenant.id", tracing::field::display(tenant_id));
     let route = format!("POST {BASE_PATH}/users");
     let request = IdempotentRequest::new(&app.fingerprints, &admin.id, route, key, &bytes)?;
-    let user = TenantUserRequest { email, full_name, role, password };
+    let user = TenantUserRequest { email, full_name, role, password, reason };
     create(&app, &admin, &request, tenant_id, &user).await
 }
 
 /// Create a user of a tenant
 ///
-/// Creates the user in the tenant's own database, if the tenant has a free seat (`max_agents`). The user is active at once.
+/// Creates the user in the tenant's own database, if the tenant has a free seat (`max_agents`). The user is active at once. Only an
+/// owner can create an admin, with a `reason`, which is recorded in the tenant's own database.
 #[utoipa::path(
     post,
     path = "/api/super-admin/tenants/{id}/users",
@@ -153,7 +165,12 @@ async fn create(
     body: &TenantUserRequest,
 ) -> Result<Response> {
     let command = CreateUser {
-        actor: admin.actor(),
+        authority: Authority {
+            actor: admin.actor(),
+            role: admin.role,
+            email: admin.email.as_deref(),
+            reason: body.reason.0.as_ref(),
+        },
         tenant_id,
         email: &body.email,
         full_name: &body.full_name,
@@ -161,6 +178,7 @@ async fn create(
         password: &body.password,
         request: request.identity(),
     };
+    command.check_authority(&app.auth.platform).await?;
     command.check_password()?;
     let platform = app.auth.platform.get().await?;
     if let Some(stored) = request.find(&platform).await? {

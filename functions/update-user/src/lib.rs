@@ -17,8 +17,8 @@ use shared::{
     revocations::live_list::LiveList,
     routes,
     super_admins::{AuthContext, MayOperate, Principal},
-    types::{NewPassword, TenantId, UserId},
-    users::{self, FullName, UpdateUser, User, UserRole, UserStatus},
+    types::{NewPassword, Reason, TenantId, UserId},
+    users::{self, Authority, FullName, UpdateUser, User, UserRole, UserStatus},
 };
 use utoipa::ToSchema;
 
@@ -56,15 +56,21 @@ struct UserPatch {
     /// Display name.
     #[deserr(default)]
     full_name: Field<FullName>,
-    /// Role in the tenant. The role of the last active admin cannot change.
+    /// Role in the tenant. The role of the last active admin cannot change. `admin`, for a user who is none, needs the super-admin
+    /// role `owner`, and a `reason`.
     #[deserr(default)]
     role: Field<UserRole>,
     /// `deactivated` frees the seat and ends the user's sessions and impersonations; `active` takes a seat again.
     #[deserr(default)]
     status: Field<UserStatus>,
-    /// A new password. It ends the user's sessions.
+    /// A new password, which is temporary: the user must replace it. It ends the user's sessions. It needs the super-admin role
+    /// `owner`, and a `reason`.
     #[deserr(default)]
     password: Field<NewPassword>,
+    /// Why the user is changed, in one visible line. Required for the role `admin` and for a password; then the tenant's admins
+    /// can read it.
+    #[deserr(default)]
+    reason: Field<Reason>,
 }
 
 query_parameters! {
@@ -107,7 +113,8 @@ async fn update_user(
 /// Update a user of a tenant
 ///
 /// Changes the name, role, status or password. A deactivated user keeps their history, frees their seat, and loses their
-/// sessions and impersonations. A new password ends the user's sessions too. A tenant always keeps one active admin.
+/// sessions and impersonations. A new password ends the user's sessions too. A tenant always keeps one active admin. Only an owner
+/// can grant the role `admin` or set a password, with a `reason`, which is recorded in the tenant's own database.
 #[utoipa::path(
     patch,
     path = "/api/super-admin/tenants/{id}/users/{user_id}",
@@ -139,7 +146,12 @@ async fn update(
     patch: &UserPatch,
 ) -> Result<Tagged<User>> {
     let command = UpdateUser {
-        actor: admin.actor(),
+        authority: Authority {
+            actor: admin.actor(),
+            role: admin.role,
+            email: admin.email.as_deref(),
+            reason: patch.reason.0.as_ref(),
+        },
         tenant_id,
         user_id,
         if_match,

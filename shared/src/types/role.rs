@@ -8,7 +8,8 @@ keyword_enum!(
     SuperAdminRole {
         /// Everything.
         Owner = "owner",
-        /// Everything except managing super-admins and impersonating users with write access.
+        /// Everything except managing super-admins, impersonating users with write access, granting the role `admin` in a tenant,
+        /// and setting the passwords of users.
         Operator = "operator",
         /// Read only.
         Viewer = "viewer",

@@ -5,15 +5,18 @@ use serde_json::json;
 
 use crate::{
     audit::AuditEntry,
-    clients::{postgres::Connection, tenant_databases::TenantDatabases},
+    clients::{
+        postgres::{Connection, Postgres},
+        tenant_databases::TenantDatabases,
+    },
     error::{Error, Result},
     idempotency::{RequestIdentity, store::StoredResponse},
     passwords,
     tenant_changes::{self, ChangeResult, NewChange, Outcome},
     tenants::{self, store::TenantLocation},
-    types::{Actor, EmailAddress, FaultCode, InvalidValue, NewPassword, TenantId, UserId},
+    types::{EmailAddress, FaultCode, InvalidValue, NewPassword, TenantId, UserId},
     users::{
-        FullName, User, UserEvent, UserRole, rules,
+        Authority, FullName, PlatformAction, User, UserEvent, UserRole, rules,
         store::{self, NewUser},
     },
 };
@@ -23,7 +26,7 @@ const ACTION: &str = "user.create";
 /// A request to create a user.
 #[derive(Debug)]
 pub struct CreateUser<'a> {
-    pub actor: Actor<'a>,
+    pub authority: Authority<'a>,
     pub tenant_id: TenantId,
     pub email: &'a EmailAddress,
     pub full_name: &'a FullName,
@@ -34,6 +37,16 @@ pub struct CreateUser<'a> {
 }
 
 impl CreateUser<'_> {
+    fn actions(&self) -> Vec<PlatformAction> {
+        PlatformAction::of(None, self.role, true)
+    }
+
+    /// Refuses an admin by anyone but an owner with a reason.
+    pub async fn check_authority(&self, platform: &Postgres) -> Result<()> {
+        let details = json!({ "email": self.email.as_str(), "role": self.role });
+        self.authority.check(platform, (self.tenant_id, ACTION), &self.actions(), details).await
+    }
+
     /// Refuses a password that can be guessed from the e-mail address or the name.
     pub fn check_password(&self) -> Result<()> {
         if self.password.is_guessable_from(&[self.email.as_str(), self.full_name.as_str()]) {
@@ -87,11 +100,12 @@ pub async fn create(
         return Ok(response);
     }
     let id = UserId::generate();
-    let details = json!({
+    let mut details = json!({
         "user_id": id,
         "after": { "email": command.email.as_str(), "full_name": command.full_name.as_str(), "role": command.role },
     });
-    let entry = AuditEntry::done(command.actor, ACTION, command.tenant_id, details.clone());
+    command.authority.add_to(&mut details);
+    let entry = AuditEntry::done(command.authority.actor, ACTION, command.tenant_id, details.clone());
     let new = NewChange { request: command.request.as_ref(), ..NewChange::new(command.tenant_id, entry) };
     let change = tenant_changes::begin(platform, &new).await?;
     let insert = async {
@@ -101,6 +115,11 @@ pub async fn create(
         store::lock(&transaction).await?;
         rules::require_seat(&transaction, prepared.location.limits.max_agents).await?;
         let user = store::insert(&transaction, &command.new_user(id, prepared)).await?;
+        let actions = command.actions();
+        if !actions.is_empty() {
+            let (super_admin, reason) = (command.authority.super_admin(), command.authority.require()?);
+            store::platform_actions::insert(&transaction, user.id, &actions, super_admin, reason).await?;
+        }
         let response = respond(&user)?;
         let result = ChangeResult {
             details,
@@ -131,7 +150,7 @@ async fn finish_earlier(
     prepared: &PreparedUser,
 ) -> Result<Option<StoredResponse>> {
     let Some(request) = &command.request else { return Ok(None) };
-    let (tenant_id, actor) = (command.tenant_id, command.actor.id);
+    let (tenant_id, actor) = (command.tenant_id, command.authority.actor.id);
     let Some(open) = tenant_changes::store::find_of_request(platform, tenant_id, actor, request).await? else {
         return Ok(None);
     };

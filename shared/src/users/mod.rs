@@ -1,5 +1,6 @@
 //! The users of a tenant: the people who work in it. They are stored in the tenant's own database.
 
+mod authority;
 pub mod create;
 mod events;
 mod filter;
@@ -9,6 +10,7 @@ pub mod store;
 mod update;
 
 pub use self::{
+    authority::{Authority, PlatformAction},
     create::CreateUser,
     filter::UserFilter,
     reading::{ReadScope, UsersRead, record_read},
@@ -69,6 +71,9 @@ pub struct User {
     pub role: UserRole,
     /// Whether the user may sign in.
     pub status: UserStatus,
+    /// Whether a super-admin set the password. Until the user has replaced it, the platform's services let them do nothing else.
+    #[cfg_attr(feature = "http", schema(example = false))]
+    pub must_change_password: bool,
     /// Whether a client of the user reported its presence recently. A presence that is not renewed expires.
     pub is_online: bool,
     /// When a client of the user last reported its presence; `null` if never.

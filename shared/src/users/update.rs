@@ -14,17 +14,19 @@ use crate::{
     revocations::{self, EndedImpersonation, store::tenant_record},
     tenant_changes::{self, Change, ChangeResult, NewChange},
     tenants::{self, store::TenantLocation},
-    types::{Actor, FaultCode, InvalidValue, NewPassword, TenantId, UserId},
+    types::{FaultCode, InvalidValue, NewPassword, TenantId, UserId},
     users::{
-        FullName, User, UserEvent, UserRole, UserStatus, rules,
+        Authority, FullName, PlatformAction, User, UserEvent, UserRole, UserStatus, rules,
         store::{self, UserChange},
     },
 };
 
+const ACTION: &str = "user.update";
+
 /// A request to update a user. Absent fields stay as they are.
 #[derive(Debug)]
 pub struct UpdateUser<'a> {
-    pub actor: Actor<'a>,
+    pub authority: Authority<'a>,
     pub tenant_id: TenantId,
     pub user_id: UserId,
     pub if_match: &'a IfMatch,
@@ -54,6 +56,10 @@ pub async fn update(platform: &Postgres, databases: &TenantDatabases, command: &
     let current = databases.within(find(databases, &location, command.user_id)).await?;
     command.if_match.check(current.revision, "user")?;
     if command.changes(&current) {
+        let mut details = json!({ "user_id": command.user_id, "wanted": command.details() });
+        command.authority.add_to(&mut details);
+        let actions = command.actions(&current);
+        command.authority.check(platform, (command.tenant_id, ACTION), &actions, details).await?;
         command.check_password(&current)?;
         return change(platform, databases, &location, command).await;
     }
@@ -78,8 +84,9 @@ async fn change(
         None => None,
     };
     let mut platform = platform.get().await?;
-    let details = json!({ "user_id": command.user_id, "wanted": command.details() });
-    let entry = AuditEntry::done(command.actor, "user.update", command.tenant_id, details);
+    let mut details = json!({ "user_id": command.user_id, "wanted": command.details() });
+    command.authority.add_to(&mut details);
+    let entry = AuditEntry::done(command.authority.actor, ACTION, command.tenant_id, details);
     let change = tenant_changes::begin(&platform, &NewChange::new(command.tenant_id, entry)).await?;
     let apply = apply(databases, location, command, password_hash.as_deref(), &change);
     match databases.within(apply).await {
@@ -115,6 +122,12 @@ async fn apply(
     if before.status == UserStatus::Deactivated && wanted.status == UserStatus::Active {
         rules::require_seat(&transaction, location.limits.max_agents).await?;
     }
+    // The role may have changed since it was read first.
+    let actions = command.actions(&before);
+    if !actions.is_empty() {
+        let (super_admin, reason) = (command.authority.super_admin(), command.authority.require()?);
+        store::platform_actions::insert(&transaction, before.id, &actions, super_admin, reason).await?;
+    }
     let after = store::update(&transaction, before.id, &wanted).await?;
     if after.status == UserStatus::Deactivated {
         tenant_record::end_of_user(&transaction, before.id).await?;
@@ -127,10 +140,12 @@ async fn apply(
 fn result_of(command: &UpdateUser<'_>, before: &User, after: &User) -> ChangeResult {
     let password_reset = command.password.is_some();
     let events = events_of(before, after, password_reset);
+    let mut details = json!({
+        "user_id": after.id, "before": shown(before), "after": shown(after), "password_reset": password_reset,
+    });
+    command.authority.add_to(&mut details);
     ChangeResult {
-        details: json!({
-            "user_id": after.id, "before": shown(before), "after": shown(after), "password_reset": password_reset,
-        }),
+        details,
         events: events.into_iter().map(|event| event.of(command.tenant_id, after)).collect(),
         deactivated_user: command.deactivates().then_some(after.id),
         response: None,
@@ -139,7 +154,8 @@ fn result_of(command: &UpdateUser<'_>, before: &User, after: &User) -> ChangeRes
 
 async fn end_impersonations(platform: &mut Connection, command: &UpdateUser<'_>) -> Result<Vec<EndedImpersonation>> {
     let transaction = platform.transaction().await?;
-    let ended = revocations::end_of_user(&transaction, command.tenant_id, command.user_id, command.actor).await?;
+    let ended =
+        revocations::end_of_user(&transaction, command.tenant_id, command.user_id, command.authority.actor).await?;
     transaction.commit().await?;
     Ok(ended)
 }
@@ -150,6 +166,11 @@ impl UpdateUser<'_> {
             || self.full_name.is_some_and(|name| name.as_str() != user.full_name)
             || self.role.is_some_and(|role| role != user.role)
             || self.status.is_some_and(|status| status != user.status)
+    }
+
+    /// What only an owner may do to this user, with a reason.
+    fn actions(&self, user: &User) -> Vec<PlatformAction> {
+        PlatformAction::of(Some(user), self.role.unwrap_or(user.role), self.password.is_some())
     }
 
     fn deactivates(&self) -> bool {

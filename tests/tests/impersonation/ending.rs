@@ -6,7 +6,7 @@ use shared::{
     http::IfMatch,
     revocations::{self, EndReason},
     types::{Actor, SuperAdminId, SuperAdminRole, UserId},
-    users::{self, UpdateUser, UserStatus},
+    users::{self, Authority, UpdateUser, UserStatus},
 };
 use tests::{api::answer, tokens};
 use uuid::Uuid;
@@ -127,7 +127,7 @@ async fn deactivation_ends_impersonations_in_both_databases_and_leaves_the_denia
     let parts = tests::api::Parts::of(&stage.world);
     let deactivate = async || {
         let command = UpdateUser {
-            actor: Actor::SYSTEM,
+            authority: Authority { actor: Actor::SYSTEM, role: SuperAdminRole::Operator, email: None, reason: None },
             tenant_id: tenant.id,
             user_id: UserId(tenant.admin),
             if_match: &IfMatch::default(),

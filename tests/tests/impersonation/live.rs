@@ -110,7 +110,7 @@ async fn accepted<'a>(redis: &Redis, tokens: &'a [String]) -> HashSet<&'a str> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_flush_of_redis_all_live_impersonations_come_back_and_none_that_had_ended() {
-    let (stage, config) = with_database(9).await;
+    let (stage, config) = with_database(15).await;
     let redis = Arc::new(Redis::connect(&config).unwrap());
     let tokens = start_many(&stage, 120).await;
     let (ended, live) = tokens.split_at(20);

@@ -213,10 +213,13 @@ impl ProvisioningStage {
         );
         assert_eq!(self.count(&steps).await, 6);
         let inside = self.inside(&database).await;
-        let users = inside.query("SELECT email, role, status, password_hash FROM users", &[]).await.unwrap();
-        let users: Vec<[String; 4]> =
-            users.iter().map(|row| [row.get(0), row.get(1), row.get(2), row.get(3)]).collect();
-        assert_eq!(users, [["ada@example.com", "admin", "active", HASH].map(ToOwned::to_owned)]);
+        let users = inside
+            .query("SELECT email, role, status, password_hash, must_change_password::text FROM users", &[])
+            .await
+            .unwrap();
+        let users: Vec<[String; 5]> =
+            users.iter().map(|row| [row.get(0), row.get(1), row.get(2), row.get(3), row.get(4)]).collect();
+        assert_eq!(users, [["ada@example.com", "admin", "active", HASH, "true"].map(ToOwned::to_owned)]);
         let collections: BTreeSet<_> =
             self.mongo.database(&database).list_collection_names().await.unwrap().into_iter().collect();
         assert_eq!(collections.len(), 8, "{collections:?}");

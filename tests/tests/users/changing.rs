@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use shared::passwords;
 use tests::{TestTenant, api::answer};
 
-use crate::stage::{PASSWORD, UsersStage};
+use crate::stage::{PASSWORD, REASON, UsersStage};
 
 const NEW_PASSWORD: &str = "quiet-lemon-harbor-17";
 
@@ -30,7 +30,7 @@ async fn a_patch_changes_the_name_and_the_role_and_absent_fields_stay() {
     assert_eq!(changed.header("etag"), "\"2\"");
     assert_eq!((&changed.json["full_name"], &changed.json["role"]), (&json!("Budi S."), &json!("agent")));
     assert!(changed.json["updated_at"].as_str() > user["updated_at"].as_str());
-    let changed = stage.change(&tenant, id(&user), &json!({"role": "admin"})).await;
+    let changed = stage.change(&tenant, id(&user), &json!({"role": "admin", "reason": REASON})).await;
     assert_eq!((&changed.json["full_name"], &changed.json["role"]), (&json!("Budi S."), &json!("admin")));
     assert_eq!(stage.list(&tenant, &[]).await[0], changed.json);
     assert_eq!(secrets(&stage, &tenant, &user).await, before);
@@ -98,14 +98,17 @@ async fn a_new_password_replaces_the_old_one_and_ends_every_session() {
     let stage = UsersStage::new().await;
     let tenant = stage.tenant(None).await;
     let user = stage.added(&tenant, "budi@kopi.example", "agent").await;
-    let reset = stage.change(&tenant, id(&user), &json!({"password": NEW_PASSWORD})).await;
+    let reset = stage.change(&tenant, id(&user), &json!({"password": NEW_PASSWORD, "reason": REASON})).await;
     assert_eq!((reset.status, reset.header("etag")), (StatusCode::OK, "\"2\""), "{}", reset.text);
     let (hash, epoch) = secrets(&stage, &tenant, &user).await;
     assert!(passwords::verify(&NEW_PASSWORD.into(), Some(&hash)).await.unwrap());
     assert!(!passwords::verify(&PASSWORD.into(), Some(&hash)).await.unwrap());
     assert_eq!(epoch, 1);
     // The same password again is a reset too, so that the response does not reveal whether it was the same.
-    assert_eq!(stage.change(&tenant, id(&user), &json!({"password": NEW_PASSWORD})).await.header("etag"), "\"3\"");
+    assert_eq!(
+        stage.change(&tenant, id(&user), &json!({"password": NEW_PASSWORD, "reason": REASON})).await.header("etag"),
+        "\"3\""
+    );
     assert_eq!(stage.event_types(&tenant).await, ["user.created", "user.password_reset", "user.password_reset"]);
 }
 
@@ -118,7 +121,7 @@ async fn a_response_lists_every_invalid_field_of_a_patch() {
     let refused = stage.change(&tenant, tenant.admin, &bad).await;
     assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert_eq!(refused.faults(), ["/email", "/full_name", "/password", "/role", "/status"]);
-    let guessable = stage.change(&tenant, tenant.admin, &json!({"password": "administrator1"})).await;
+    let guessable = stage.change(&tenant, tenant.admin, &json!({"password": "administrator1", "reason": REASON})).await;
     assert_eq!(
         (guessable.status, guessable.faults()),
         (StatusCode::UNPROCESSABLE_ENTITY, vec!["/password".to_owned()])

@@ -4,7 +4,7 @@ use futures::future::join_all;
 use reqwest::StatusCode;
 use serde_json::json;
 
-use crate::stage::UsersStage;
+use crate::stage::{REASON, UsersStage};
 
 const ACTIVE_ADMINS: &str = "SELECT FROM users WHERE role = 'admin' AND status = 'active'";
 
@@ -27,7 +27,7 @@ async fn the_last_active_admin_cannot_be_demoted_or_deactivated() {
     assert_eq!(stage.change(&tenant, former, &json!({"role": "agent"})).await.status, StatusCode::OK);
     assert_eq!(stage.change(&tenant, tenant.admin, &json!({"full_name": "Sari"})).await.status, StatusCode::OK);
     assert_eq!(
-        stage.change(&tenant, former, &json!({"role": "admin", "status": "active"})).await.status,
+        stage.change(&tenant, former, &json!({"role": "admin", "status": "active", "reason": REASON})).await.status,
         StatusCode::OK
     );
     assert_eq!(stage.change(&tenant, tenant.admin, &json!({"role": "agent"})).await.status, StatusCode::OK);

@@ -40,11 +40,22 @@ async fn users_are_listed_newest_first_in_pages_with_all_fields() {
     fields.sort_unstable();
     assert_eq!(
         fields,
-        ["created_at", "email", "full_name", "id", "is_online", "last_seen_at", "role", "status", "updated_at"]
+        [
+            "created_at",
+            "email",
+            "full_name",
+            "id",
+            "is_online",
+            "last_seen_at",
+            "must_change_password",
+            "role",
+            "status",
+            "updated_at"
+        ]
     );
     let first = json!({
         "id": tenant.admin, "email": "sari@kopi.example", "full_name": "Sari Wulandari", "role": "admin", "status": "active",
-        "is_online": false, "last_seen_at": null, "created_at": "2026-01-01T00:00:00.000000Z",
+        "must_change_password": false, "is_online": false, "last_seen_at": null, "created_at": "2026-01-01T00:00:00.000000Z",
         "updated_at": "2026-01-01T00:00:00.000000Z",
     });
     assert_eq!(all[24], first);

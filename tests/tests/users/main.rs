@@ -5,6 +5,7 @@
 
 mod adding;
 mod addresses;
+mod authority;
 mod changing;
 mod connections;
 mod faults;

@@ -3,21 +3,22 @@
 use reqwest::StatusCode;
 use serde_json::json;
 
-use crate::stage::{PASSWORD, UsersStage, request};
+use crate::stage::{PASSWORD, REASON, UsersStage, request};
 
 #[tokio::test]
 async fn a_change_has_an_intent_and_an_outcome_with_the_user_before_and_after() {
     let stage = UsersStage::new().await;
     let tenant = stage.tenant(None).await;
     let user = stage.added(&tenant, "budi@kopi.example", "agent").await;
-    let patch = json!({"full_name": "Budi", "role": "supervisor", "status": "deactivated", "password": "quiet-lemon-harbor-17"});
+    let patch = json!({"full_name": "Budi", "role": "supervisor", "status": "deactivated", "password": "quiet-lemon-harbor-17",
+                       "reason": REASON});
     let changed = stage.change(&tenant, user["id"].as_str().unwrap(), &patch).await;
     assert_eq!(changed.status, StatusCode::OK, "{}", changed.text);
     let after = json!({"email": "budi@kopi.example", "full_name": "Budi Santoso", "role": "agent"});
-    let added = json!({"user_id": user["id"], "after": after});
+    let added = json!({"user_id": user["id"], "after": after, "reason": REASON});
     let wanted = json!({"full_name": "Budi", "role": "supervisor", "status": "deactivated", "password_reset": true});
     let done = json!({
-        "user_id": user["id"], "password_reset": true,
+        "user_id": user["id"], "password_reset": true, "reason": REASON,
         "before": {"full_name": "Budi Santoso", "role": "agent", "status": "active"},
         "after": {"full_name": "Budi", "role": "supervisor", "status": "deactivated"},
     });
@@ -29,7 +30,12 @@ async fn a_change_has_an_intent_and_an_outcome_with_the_user_before_and_after() 
         [
             entry("user.create", "intended", false, &added),
             entry("user.create", "done", true, &added),
-            entry("user.update", "intended", false, &json!({"user_id": user["id"], "wanted": wanted})),
+            entry(
+                "user.update",
+                "intended",
+                false,
+                &json!({"user_id": user["id"], "wanted": wanted, "reason": REASON})
+            ),
             entry("user.update", "done", true, &done),
         ]
     );
@@ -74,8 +80,9 @@ async fn a_password_or_its_hash_is_stored_only_in_the_users_row() {
     assert_eq!(added.status, StatusCode::CREATED, "{}", added.text);
     assert_eq!(stage.add(&tenant, "full@kopi.example").await.status, StatusCode::CONFLICT);
     let id = added.json["id"].as_str().unwrap();
-    let reset = stage.change(&tenant, id, &json!({"password": "quiet-lemon-harbor-17"})).await;
+    let reset = stage.change(&tenant, id, &json!({"password": "quiet-lemon-harbor-17", "reason": REASON})).await;
     for text in [&added.text, &reset.text] {
+        let text = text.replace("must_change_password", "");
         assert!(!text.contains("password") && !text.contains("argon2"), "{text}");
     }
     for table in ["audit", "outbox", "idempotency_keys", "tenants", "operations"] {

@@ -11,6 +11,9 @@ use tokio_postgres::Client;
 /// A password that passes the strength check.
 pub(crate) const PASSWORD: &str = "tidal-mango-orbit-42";
 
+/// A reason for what needs one.
+pub(crate) const REASON: &str = "The only admin has left the company";
+
 /// The servers, API and database connection of one test.
 pub(crate) struct UsersStage {
     pub(crate) world: World,
@@ -85,6 +88,7 @@ impl UsersStage {
     pub(crate) async fn added(&self, tenant: &TestTenant, email: &str, role: &str) -> Value {
         let mut body = request(tenant, email);
         body["role"] = json!(role);
+        body["reason"] = json!(REASON);
         let answer = self.api.post("/users", &body).await;
         assert_eq!(answer.status, StatusCode::CREATED, "{email}: {}", answer.text);
         answer.json

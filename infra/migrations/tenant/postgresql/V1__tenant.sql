@@ -37,6 +37,9 @@ CREATE TABLE users (
     status        text        NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'deactivated')),
     -- Argon2id in the PHC string format. NULL for users who sign in elsewhere.
     password_hash text,
+    -- The password was set by a super-admin of the platform. Until the user has replaced it, which sets this to false, the
+    -- platform's services let a session do nothing else.
+    must_change_password boolean NOT NULL DEFAULT false,
     -- Incremented to end every session of the user at once.
     session_epoch integer     NOT NULL DEFAULT 0,
     last_seen_at  timestamptz,
@@ -95,6 +98,22 @@ CREATE TABLE impersonations (
 CREATE INDEX impersonations_newest ON impersonations (started_at DESC, id DESC);
 CREATE INDEX impersonations_of_user ON impersonations (user_id, started_at DESC, id DESC);
 
+-- What super-admins of the platform did to users that would let them act in a user's name without an impersonation, for the
+-- tenant's admins to read. A row commits with its change.
+CREATE TABLE platform_actions (
+    id          uuid        PRIMARY KEY,
+    user_id     uuid        NOT NULL REFERENCES users (id),
+    -- The user got the role admin, or a password.
+    action      text        NOT NULL CHECK (action IN ('admin_granted', 'password_set')),
+    -- As in impersonations.
+    super_admin text        NOT NULL,
+    reason      text        NOT NULL,
+    at          timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE INDEX platform_actions_newest ON platform_actions (at DESC, id DESC);
+CREATE INDEX platform_actions_of_user ON platform_actions (user_id, at DESC, id DESC);
+
 -- Markers of changes that a super-admin made in this database. A marker commits with its change, and the platform database
 -- contains an open change with the same id, so that the platform can find out whether the change was made.
 CREATE TABLE changes (
@@ -150,5 +169,6 @@ INSERT INTO settings (name, value) VALUES
 
 GRANT SELECT ON roles, permissions, role_permissions, divisions, user_divisions, settings TO landlord_api;
 GRANT SELECT, INSERT, UPDATE ON users, impersonations TO landlord_api;
+GRANT INSERT ON platform_actions TO landlord_api;
 -- Locking the rows that are to be deleted needs the privilege to update one column.
 GRANT SELECT, INSERT, DELETE, UPDATE (created_at) ON changes TO landlord_api;

@@ -33,7 +33,7 @@ pub async fn has_other_admin(transaction: &Transaction<'_>, id: UserId) -> Resul
     Ok(transaction.query_one(&statement, &[&id]).await?.try_get(0)?)
 }
 
-/// An active user to be inserted.
+/// An active user to be inserted. The password is temporary.
 #[derive(Debug, Clone)]
 pub struct NewUser<'a> {
     pub id: UserId,
@@ -48,8 +48,8 @@ pub struct NewUser<'a> {
 pub async fn insert(transaction: &Transaction<'_>, user: &NewUser<'_>) -> Result<User> {
     let statement = transaction
         .prepare_cached(sql::text!(
-            "INSERT INTO users (id, email, full_name, role, password_hash)
-             VALUES ($1, $2, $3, $4, $5)
+            "INSERT INTO users (id, email, full_name, role, password_hash, must_change_password)
+             VALUES ($1, $2, $3, $4, $5, true)
              RETURNING ",
             UserColumns::LIST
         ))
@@ -77,7 +77,7 @@ pub struct UserChange<'a> {
     pub full_name: &'a str,
     pub role: UserRole,
     pub status: UserStatus,
-    /// A new password, as Argon2id in the PHC string format.
+    /// A new password, as Argon2id in the PHC string format. It is temporary.
     pub password_hash: Option<&'a str>,
     pub ends_sessions: bool,
 }
@@ -88,6 +88,7 @@ pub async fn update(transaction: &Transaction<'_>, id: UserId, change: &UserChan
         .prepare_cached(sql::text!(
             "UPDATE users
              SET full_name = $2, role = $3, status = $4, password_hash = coalesce($5, password_hash),
+                 must_change_password = must_change_password OR $5 IS NOT NULL,
                  session_epoch = session_epoch + $6::boolean::integer,
                  updated_at = greatest(now(), updated_at), revision = revision + 1
              WHERE id = $1

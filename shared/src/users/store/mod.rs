@@ -2,6 +2,7 @@
 
 mod change;
 mod list;
+pub mod platform_actions;
 
 use deadpool_postgres::{GenericClient, Transaction};
 
@@ -29,6 +30,7 @@ macro_rules! define_columns {
                 full_name: "full_name",
                 role: "role",
                 status: "status",
+                must_change_password: "must_change_password",
                 is_online: $is_online,
                 last_seen_at: "last_seen_at",
                 created_at: "created_at",

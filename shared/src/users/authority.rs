@@ -1,0 +1,95 @@
+//! What only an owner may do to a tenant's users, and only with a reason: with the role `admin` or a known password, a super-admin
+//! could act as a user without an impersonation. The tenant's admins read it in the tenant's own database.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::{
+    audit::{self, AuditEntry},
+    clients::postgres::Postgres,
+    error::{Error, Result},
+    types::{Actor, FaultCode, InvalidValue, Reason, SuperAdminRole, TenantId},
+    users::{User, UserRole},
+};
+
+keyword_enum! {
+    /// An action in the record of the tenant's own database.
+    PlatformAction {
+        /// A user was created with the role `admin`, or got it.
+        AdminGranted = "admin_granted",
+        /// An existing user got a new password.
+        PasswordSet = "password_set",
+    }
+}
+
+impl PlatformAction {
+    /// The actions of a change after which a user has `role`. `before` is `None` for a new user.
+    pub(super) fn of(before: Option<&User>, role: UserRole, sets_password: bool) -> Vec<Self> {
+        let mut actions = Vec::new();
+        if role == UserRole::Admin && before.is_none_or(|user| user.role != UserRole::Admin) {
+            actions.push(Self::AdminGranted);
+        }
+        if sets_password && before.is_some() {
+            actions.push(Self::PasswordSet);
+        }
+        actions
+    }
+}
+
+/// The authority of a super-admin who changes a tenant's users.
+#[derive(Debug, Clone, Copy)]
+pub struct Authority<'a> {
+    pub actor: Actor<'a>,
+    /// The role when the request was authorized.
+    pub role: SuperAdminRole,
+    pub email: Option<&'a str>,
+    pub reason: Option<&'a Reason>,
+}
+
+impl<'a> Authority<'a> {
+    /// The name in the tenant's record.
+    pub(super) fn super_admin(&self) -> &'a str {
+        self.email.unwrap_or(self.actor.id)
+    }
+
+    /// The reason. Fails unless the super-admin is an owner and has given one.
+    pub(super) fn require(&self) -> Result<&'a Reason> {
+        if !self.role.allows(SuperAdminRole::Owner) {
+            return Err(Error::Forbidden("Granting the role admin and setting a user's password need the role owner"));
+        }
+        self.reason.ok_or_else(|| {
+            let detail = "is required to grant the role admin or to set a user's password";
+            Error::invalid_body("/reason", InvalidValue::new(FaultCode::Required, detail))
+        })
+    }
+
+    /// Fails unless the super-admin may take all actions. Writes it to the audit log if the role does not allow them.
+    pub(super) async fn check(
+        &self,
+        platform: &Postgres,
+        (tenant_id, action): (TenantId, &'static str),
+        actions: &[PlatformAction],
+        mut details: Value,
+    ) -> Result<()> {
+        if actions.is_empty() {
+            return Ok(());
+        }
+        let Err(error) = self.require() else { return Ok(()) };
+        if matches!(error, Error::Forbidden(_)) {
+            details["error"] = error.to_string().into();
+            let entry = AuditEntry::done(self.actor, action, tenant_id, details).refused();
+            let written = async { audit::store::insert(&platform.get().await?, &entry).await };
+            if let Err(error) = written.await {
+                tracing::error!(error = error.chain(), "writing a refusal to the audit log failed");
+            }
+        }
+        Err(error)
+    }
+
+    /// Adds the reason to the details of an audit entry.
+    pub(super) fn add_to(&self, details: &mut Value) {
+        if let Some(reason) = self.reason {
+            details["reason"] = json!(reason.as_str());
+        }
+    }
+}
