@@ -3,20 +3,20 @@
 use time::OffsetDateTime;
 
 use crate::{
-    audit::AuditOutcome,
+    audit::{AuditAction, AuditOutcome},
     types::{InvalidValue, TenantId},
 };
 
 string_type! {
-    /// The name of an actor or an action.
-    AuditName {
-        parse: parse_audit_name,
+    /// The name of an actor.
+    ActorName {
+        parse: parse_actor_name,
         schema: { max_length: 255, pattern: r"^[^\x00-\x20\x7f-\x9f]*$" },
     }
 }
 
-/// Validates the name of an actor or an action: at most 255 visible characters.
-fn parse_audit_name(text: &str) -> Result<String, InvalidValue> {
+/// Validates the name of an actor: at most 255 visible characters.
+fn parse_actor_name(text: &str) -> Result<String, InvalidValue> {
     if text.chars().count() <= 255 && text.chars().all(|character| !character.is_control() && character != ' ') {
         Ok(text.to_owned())
     } else {
@@ -32,10 +32,10 @@ query_parameters! {
         /// Only entries of this tenant
         pub tenant_id: Option<TenantId>,
         /// Only entries of this actor: a super-admin's id, or a subject at the identity provider
-        pub actor: Option<AuditName>,
+        pub actor: Option<ActorName>,
         /// Only this action
         #[example = "tenant.update"]
-        pub action: Option<AuditName>,
+        pub action: Option<AuditAction>,
         /// Only this outcome
         pub outcome: Option<AuditOutcome>,
         /// Only entries at or after this time, RFC 3339

@@ -4,10 +4,12 @@
 //! the intent, committed before the change, and the outcome, which refers to the intent
 //! ([`tenant_changes`](crate::tenant_changes)).
 
+mod action;
 mod filter;
 pub mod store;
 
-pub use filter::{AuditFilter, AuditName};
+pub use action::AuditAction;
+pub use filter::{ActorName, AuditFilter};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -44,8 +46,9 @@ pub struct AuditRecord {
     /// The super-admin's e-mail address; `null` if the actor has no account here.
     #[cfg_attr(feature = "http", schema(required = true, example = "ada@landlord.example"))]
     pub actor_email: Option<String>,
-    /// The name of the action.
-    #[cfg_attr(feature = "http", schema(example = "tenant.update"))]
+    /// The action.
+    // As text, because a newer version of another function may have written an action that this one does not know.
+    #[cfg_attr(feature = "http", schema(value_type = AuditAction, example = "tenant.update"))]
     pub action: String,
     /// The outcome of the action.
     pub outcome: AuditOutcome,
@@ -73,7 +76,7 @@ pub struct AuditRecord {
 #[derive(Debug, Clone)]
 pub struct AuditEntry<'a> {
     pub actor: Actor<'a>,
-    /// Such as `tenant.create`.
+    /// The text of an [`AuditAction`].
     pub action: &'a str,
     pub tenant_id: Option<TenantId>,
     pub outcome: AuditOutcome,
@@ -85,21 +88,27 @@ pub struct AuditEntry<'a> {
 
 impl<'a> AuditEntry<'a> {
     /// For an action that succeeds if the transaction of the entry commits.
-    pub fn done(actor: Actor<'a>, action: &'a str, tenant_id: impl Into<Option<TenantId>>, details: Value) -> Self {
+    pub fn done(actor: Actor<'a>, action: AuditAction, tenant_id: impl Into<Option<TenantId>>, details: Value) -> Self {
         let tenant_id = tenant_id.into();
-        Self { actor, action, tenant_id, outcome: AuditOutcome::Done, intent_id: None, details }
+        Self { actor, action: action.as_str(), tenant_id, outcome: AuditOutcome::Done, intent_id: None, details }
+    }
+
+    /// The outcome of an action whose intent is in the log. `action` is that of the intent.
+    pub fn outcome_of(
+        actor: Actor<'a>,
+        action: &'a str,
+        intent_id: Uuid,
+        tenant_id: TenantId,
+        outcome: AuditOutcome,
+        details: Value,
+    ) -> Self {
+        Self { actor, action, tenant_id: Some(tenant_id), outcome, intent_id: Some(intent_id), details }
     }
 
     /// Turns the entry into an intent.
     #[must_use]
     pub fn intended(self) -> Self {
         Self { outcome: AuditOutcome::Intended, ..self }
-    }
-
-    /// Turns the entry into the outcome of an intent.
-    #[must_use]
-    pub fn outcome_of(self, intent_id: Uuid, outcome: AuditOutcome) -> Self {
-        Self { intent_id: Some(intent_id), outcome, ..self }
     }
 
     /// Turns the entry into a refusal.

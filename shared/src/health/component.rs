@@ -91,12 +91,14 @@ impl Serialize for Component {
 
 keyword_enum!(
     /// The status of a component.
-    #[derive(Deserialize)]
     #[cfg_attr(feature = "http", schema(as = Condition))]
+    #[derive(Deserialize)]
     ComponentStatus {
+        /// It works.
         Up = "up",
         /// It works, but with a problem.
         Degraded = "degraded",
+        /// It does not work, or does not respond in time.
         Down = "down",
     }
 );

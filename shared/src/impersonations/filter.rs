@@ -1,7 +1,7 @@
 //! The filters of lists of impersonations.
 
 use crate::{
-    audit::AuditName,
+    audit::ActorName,
     types::{TenantId, UserId},
 };
 
@@ -12,7 +12,7 @@ query_parameters! {
         /// Only impersonations in this tenant
         pub tenant_id: Option<TenantId>,
         /// Only impersonations by this super-admin
-        pub admin_id: Option<AuditName>,
+        pub admin_id: Option<ActorName>,
         /// Only impersonations of this user
         pub user_id: Option<UserId>,
         /// Only impersonations that are live (`true`), or that are not (`false`)

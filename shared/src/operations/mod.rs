@@ -45,7 +45,7 @@ keyword_enum!(
         MongodbDatabase = "mongodb_database",
         /// Writes a marker below the tenant's prefix in the bucket.
         ObjectPrefix = "object_prefix",
-        /// Inserts the tenant's first user. The API's name for this step is older than the word "user".
+        /// Inserts the tenant's first user, an `admin`.
         AdminUser = "admin_agent",
         /// Makes the tenant active.
         Activation = "activation",
@@ -147,7 +147,8 @@ impl Operation {
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct OperationStep {
     /// Name of the step.
-    #[cfg_attr(feature = "http", schema(example = "postgresql_database"))]
+    // As text, because a newer version of another function may have written a step that this one does not know.
+    #[cfg_attr(feature = "http", schema(value_type = StepName, example = "postgresql_database"))]
     pub name: String,
     /// Current status.
     pub status: StepStatus,

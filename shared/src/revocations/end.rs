@@ -5,7 +5,7 @@ use deadpool_postgres::Transaction;
 use serde_json::json;
 
 use crate::{
-    audit::{self, AuditEntry},
+    audit::{self, AuditAction, AuditEntry},
     error::Result,
     events::{self, Event},
     revocations::{
@@ -80,7 +80,7 @@ async fn record(transaction: &Transaction<'_>, actor: Actor<'_>, ended: &[EndedI
         let details = json!({
             "impersonation_id": one.id, "user_id": one.user_id, "admin_id": one.admin_id, "end_reason": one.end_reason,
         });
-        let entry = AuditEntry::done(actor, "impersonation.end", one.tenant_id, details);
+        let entry = AuditEntry::done(actor, AuditAction::ImpersonationEnd, one.tenant_id, details);
         audit::store::insert(transaction, &entry).await?;
         if one.had_begun {
             events::store::enqueue_event(transaction, &Event::new("impersonation.ended", one.tenant_id, one)).await?;

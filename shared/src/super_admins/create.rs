@@ -4,7 +4,7 @@ use deadpool_postgres::Transaction;
 use serde_json::json;
 
 use crate::{
-    audit::{self, AuditEntry},
+    audit::{self, AuditAction, AuditEntry},
     error::Result,
     super_admins::{
         SuperAdmin,
@@ -23,6 +23,7 @@ pub struct CreateSuperAdmin<'a> {
 pub async fn create(transaction: &Transaction<'_>, command: &CreateSuperAdmin<'_>) -> Result<SuperAdmin> {
     let super_admin = store::insert(transaction, &command.account).await?;
     let details = json!({ "admin_id": super_admin.id, "after": super_admin });
-    audit::store::insert(transaction, &AuditEntry::done(command.actor, "admin.create", None, details)).await?;
+    audit::store::insert(transaction, &AuditEntry::done(command.actor, AuditAction::AdminCreate, None, details))
+        .await?;
     Ok(super_admin)
 }

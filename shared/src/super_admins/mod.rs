@@ -35,9 +35,9 @@ keyword_enum!(
     /// Whether a super-admin may use the API.
     #[cfg_attr(feature = "http", schema(as = OperatorStatus))]
     SuperAdminStatus {
-        /// The role decides what the super-admin may do.
+        /// The super-admin may use the API, as far as the role allows.
         Active = "active",
-        /// All tokens are refused immediately.
+        /// The super-admin may not use the API: every token is refused at once.
         Disabled = "disabled",
     }
 );

@@ -4,7 +4,7 @@ use deadpool_postgres::Transaction;
 use serde_json::json;
 
 use crate::{
-    audit::{self, AuditEntry},
+    audit::{self, AuditAction, AuditEntry},
     clients::postgres::Connection,
     error::{Conflict, Result},
     passwords,
@@ -58,7 +58,8 @@ pub async fn recover_owner(platform: &mut Connection, command: &RecoverOwner<'_>
         "before": before.as_ref().map(audited),
         "after": audited(&super_admin),
     });
-    audit::store::insert(&transaction, &AuditEntry::done(Actor::SYSTEM, "admin.recover", None, details)).await?;
+    audit::store::insert(&transaction, &AuditEntry::done(Actor::SYSTEM, AuditAction::AdminRecover, None, details))
+        .await?;
     transaction.commit().await?;
     Ok(RecoveredOwner { super_admin, is_new: before.is_none(), temporary_password })
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::{
-    audit::{self, AuditEntry},
+    audit::{self, AuditAction, AuditEntry},
     clients::postgres::Postgres,
     error::{Conflict, Error, Result},
     passwords,
@@ -13,7 +13,7 @@ use crate::{
     types::{Actor, NewPassword, SuperAdminId, SuperAdminRole},
 };
 
-const ACTION: &str = "admin.update";
+const ACTION: AuditAction = AuditAction::AdminUpdate;
 
 /// The holder of a stolen session must not be able to take over the account, so the own password needs the current one: see
 /// [`change_password`](super::change_password).

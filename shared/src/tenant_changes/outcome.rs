@@ -114,6 +114,5 @@ async fn record_failure(
 }
 
 fn outcome_of(change: &OpenChange, outcome: AuditOutcome, details: serde_json::Value) -> AuditEntry<'_> {
-    let entry = AuditEntry::done(change.actor(), &change.action, change.tenant_id, details);
-    entry.outcome_of(change.intent_id, outcome)
+    AuditEntry::outcome_of(change.actor(), &change.action, change.intent_id, change.tenant_id, outcome, details)
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 use time::OffsetDateTime;
 
 use crate::{
-    audit::{self, AuditEntry},
+    audit::{self, AuditAction, AuditEntry},
     error::Result,
     events,
     operations::{self, OperationKind},
@@ -71,6 +71,6 @@ pub async fn create(transaction: &Transaction<'_>, command: &CreateTenant<'_>) -
         },
         "operation_id": operation_id,
     });
-    audit::store::insert(transaction, &AuditEntry::done(command.actor, "tenant.create", id, details)).await?;
+    audit::store::insert(transaction, &AuditEntry::done(command.actor, AuditAction::TenantCreate, id, details)).await?;
     Ok(CreatedTenant { tenant, operation_id })
 }

@@ -15,7 +15,7 @@ pub use location::{OutdatedTenant, TenantLocation};
 pub use retry::{RetriedTenant, RetryTenant, retry};
 pub use update::{TenantUpdate, UpdateTenant, update};
 
-use std::{fmt, str::FromStr};
+use std::fmt;
 
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -23,7 +23,7 @@ use time::OffsetDateTime;
 use crate::{
     error::{Conflict, Error},
     events::Event,
-    types::{Country, InvalidValue, Limits, TenantId, single_line, timestamp},
+    types::{Country, Limits, TenantId, single_line, timestamp},
 };
 
 string_type! {
@@ -34,41 +34,25 @@ string_type! {
     }
 }
 
-/// Status of a tenant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum TenantStatus {
-    /// Its databases are being created.
-    Provisioning,
-    /// Open to its users.
-    Active,
-    /// Closed to its users by a super-admin. Its databases exist.
-    Suspended,
-    /// Its databases could not be created and were removed. Provisioning can be retried.
-    Failed,
-    /// Its databases are being removed.
-    Deleting,
-    /// Its databases were removed. The tenant's row is kept.
-    Deleted,
-}
+keyword_enum!(
+    /// Status of a tenant.
+    TenantStatus {
+        /// The tenant's databases are being created.
+        Provisioning = "provisioning",
+        /// The tenant's users may use the platform.
+        Active = "active",
+        /// The tenant's users may not use the platform, until a super-admin sets the status to `active` again. The databases exist.
+        Suspended = "suspended",
+        /// The tenant's databases could not be created and were removed. Provisioning can be retried.
+        Failed = "failed",
+        /// The tenant's databases are being removed.
+        Deleting = "deleting",
+        /// The tenant's databases were removed. The tenant itself is kept for the record.
+        Deleted = "deleted",
+    }
+);
 
 impl TenantStatus {
-    pub const ALL: [Self; 6] =
-        [Self::Provisioning, Self::Active, Self::Suspended, Self::Failed, Self::Deleting, Self::Deleted];
-
-    /// The value in JSON and in the database.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Provisioning => "provisioning",
-            Self::Active => "active",
-            Self::Suspended => "suspended",
-            Self::Failed => "failed",
-            Self::Deleting => "deleting",
-            Self::Deleted => "deleted",
-        }
-    }
-
     /// The statuses that a super-admin may set from this status. Only operations make other changes.
     pub fn settable(self) -> &'static [Self] {
         match self {
@@ -101,9 +85,9 @@ impl TenantStatus {
 keyword_enum!(
     /// A status that a super-admin may set.
     SettableTenantStatus {
-        /// Open to the tenant's users.
+        /// The tenant's users may use the platform.
         Active = "active",
-        /// Closed to the tenant's users.
+        /// The tenant's users may not use the platform, until the tenant is `active` again.
         Suspended = "suspended",
     }
 );
@@ -117,24 +101,9 @@ impl SettableTenantStatus {
     }
 }
 
-parsed_from_string!(TenantStatus, str::parse);
-named_parameter!(TenantStatus);
-text_in_sql!(TenantStatus);
-
 impl fmt::Display for TenantStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for TenantStatus {
-    type Err = InvalidValue;
-
-    fn from_str(text: &str) -> Result<Self, InvalidValue> {
-        Self::ALL
-            .into_iter()
-            .find(|status| status.as_str() == text)
-            .ok_or_else(|| InvalidValue::one_of(&Self::ALL.map(Self::as_str)))
     }
 }
 
@@ -244,8 +213,8 @@ mod tests {
 
     #[test]
     fn a_status_can_only_be_set_between_active_and_suspended() {
-        for from in TenantStatus::ALL {
-            for to in TenantStatus::ALL {
+        for &from in TenantStatus::ALL {
+            for &to in TenantStatus::ALL {
                 let settable = matches!(
                     (from, to),
                     (TenantStatus::Active, TenantStatus::Suspended) | (TenantStatus::Suspended, TenantStatus::Active)

@@ -5,7 +5,7 @@ use serde_json::json;
 use time::OffsetDateTime;
 
 use crate::{
-    audit::{self, AuditEntry},
+    audit::{self, AuditAction, AuditEntry},
     error::{Conflict, Result},
     events,
     operations::{self, OperationKind},
@@ -44,6 +44,6 @@ pub async fn retry(transaction: &Transaction<'_>, command: &RetryTenant<'_>) -> 
     let operation_id = operations::store::insert(transaction, id, OperationKind::Retry, actor.id, now).await?;
     events::store::enqueue_provision(transaction, id, operation_id).await?;
     let details = json!({ "operation_id": operation_id });
-    audit::store::insert(transaction, &AuditEntry::done(actor, "tenant.retry", id, details)).await?;
+    audit::store::insert(transaction, &AuditEntry::done(actor, AuditAction::TenantRetry, id, details)).await?;
     Ok(RetriedTenant { tenant, operation_id })
 }

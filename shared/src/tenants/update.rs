@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    audit::{self, AuditEntry},
+    audit::{self, AuditAction, AuditEntry},
     clients::postgres::Connection,
     error::Result,
     events, operations,
@@ -58,7 +58,7 @@ pub async fn update(platform: &mut Connection, command: &UpdateTenant<'_>) -> Re
         events::store::enqueue_event(&transaction, &event.of(&tenant)).await?;
     }
     let details = json!({ "before": audited(&before), "after": audited(&tenant) });
-    audit::store::insert(&transaction, &AuditEntry::done(actor, "tenant.update", id, details)).await?;
+    audit::store::insert(&transaction, &AuditEntry::done(actor, AuditAction::TenantUpdate, id, details)).await?;
     let ended = if before.status == TenantStatus::Active && tenant.status != TenantStatus::Active {
         revocations::end_of_tenant(&transaction, id, actor).await?
     } else {

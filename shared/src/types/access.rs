@@ -5,6 +5,7 @@ use serde::Serialize;
 keyword_enum!(
     /// What the super-admin may do as the user.
     Access {
+        /// Read only.
         Read = "read",
         /// Read and change.
         Write = "write",

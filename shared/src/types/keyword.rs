@@ -5,14 +5,25 @@ macro_rules! cfg_http {
     ($($item:item)+) => { $(#[cfg(feature = "http")] $item)+ };
 }
 
-/// An enumeration whose variants are written as words.
+/// An enumeration whose variants are written as words. The comment of each variant is part of the description of the API.
 macro_rules! keyword_enum {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
+    (
+        $(#[doc = $doc:literal])*
+        $(#[cfg_attr($($attribute:tt)*)])*
+        $(#[derive($($derived:tt)*)])*
+        $name:ident { $($(#[doc = $variant_doc:literal])+ $variant:ident = $text:tt),+ $(,)? }
+    ) => {
+        // `$text` is a token and not a literal, because utoipa does not read a captured literal in `rename`.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
         #[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
-        #[serde(rename_all = "snake_case")]
-        $(#[$doc])*
-        pub enum $name { $($(#[$variant_doc])* $variant),+ }
+        // The description of the API explains every word.
+        #[cfg_attr(feature = "http", schema(description = concat!(
+            $($doc, "\n",)* "\n" $(, "- `", $text, "`:" $(, $variant_doc)+, "\n")+
+        )))]
+        $(#[cfg_attr($($attribute)*)])*
+        $(#[derive($($derived)*)])*
+        $(#[doc = $doc])*
+        pub enum $name { $($(#[doc = $variant_doc])+ #[serde(rename = $text)] $variant),+ }
 
         impl $name {
             /// Every variant.

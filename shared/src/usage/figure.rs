@@ -11,8 +11,9 @@ keyword_enum!(
     Figure {
         /// Active users.
         Agents = "agents",
-        /// Users that are online.
+        /// Users who are online.
         AgentsOnline = "agents_online",
+        /// Contacts in the tenant's database.
         Contacts = "contacts",
         /// Messages of the current calendar month, UTC.
         MessagesMonth = "messages_month",

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
-    audit::{self, AuditEntry},
+    audit::{self, AuditAction, AuditEntry},
     clients::postgres::Postgres,
     error::{Error, Result},
     types::{Actor, FaultCode, InvalidValue, Reason, SuperAdminRole, TenantId},
@@ -67,7 +67,7 @@ impl<'a> Authority<'a> {
     pub(super) async fn check(
         &self,
         platform: &Postgres,
-        (tenant_id, action): (TenantId, &'static str),
+        (tenant_id, action): (TenantId, AuditAction),
         actions: &[PlatformAction],
         mut details: Value,
     ) -> Result<()> {

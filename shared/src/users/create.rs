@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use crate::{
-    audit::AuditEntry,
+    audit::{AuditAction, AuditEntry},
     clients::{
         postgres::{Connection, Postgres},
         tenant_databases::TenantDatabases,
@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-const ACTION: &str = "user.create";
+const ACTION: AuditAction = AuditAction::UserCreate;
 
 /// A request to create a user.
 #[derive(Debug)]

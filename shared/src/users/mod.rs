@@ -42,7 +42,7 @@ keyword_enum! {
     UserStatus {
         /// May sign in, and takes one of the tenant's seats.
         Active = "active",
-        /// May not sign in. Their conversations stay theirs.
+        /// May not sign in, and takes no seat. Their history is kept.
         Deactivated = "deactivated",
     }
 }

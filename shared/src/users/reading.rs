@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
 use crate::{
-    audit::{self, AuditEntry},
+    audit::{self, AuditAction, AuditEntry},
     clients::postgres::{Postgres, Session},
     error::{Error, Result},
     types::{Actor, TenantId, UserId},
@@ -34,10 +34,10 @@ pub enum ReadScope<'a> {
 }
 
 impl ReadScope<'_> {
-    fn action(&self) -> &'static str {
+    fn action(&self) -> AuditAction {
         match self {
-            Self::Page { .. } => "user.list",
-            Self::One(_) => "user.read",
+            Self::Page { .. } => AuditAction::UserList,
+            Self::One(_) => AuditAction::UserRead,
         }
     }
 

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::{
-    audit::AuditEntry,
+    audit::{AuditAction, AuditEntry},
     clients::{
         postgres::{Connection, Postgres},
         tenant_databases::TenantDatabases,
@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-const ACTION: &str = "user.update";
+const ACTION: AuditAction = AuditAction::UserUpdate;
 
 /// A request to update a user. Absent fields stay as they are.
 #[derive(Debug)]

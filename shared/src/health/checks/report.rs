@@ -37,18 +37,18 @@ pub struct HealthReport {
     pub tenants: Option<TenantCounts>,
 }
 
-/// The status of the platform as a whole.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
-#[serde(rename_all = "lowercase")]
-pub enum HealthStatus {
-    /// Every component is up.
-    Healthy,
-    /// The platform works, but a component has a problem.
-    Degraded,
-    /// A store or queue is down.
-    Unhealthy,
-}
+keyword_enum!(
+    /// The status of the platform as a whole.
+    #[derive(Deserialize)]
+    HealthStatus {
+        /// Every component is up.
+        Healthy = "healthy",
+        /// The platform works, but a component has a problem.
+        Degraded = "degraded",
+        /// A store or queue is down.
+        Unhealthy = "unhealthy",
+    }
+);
 
 impl HealthReport {
     /// Combines the readings and derives the status.

@@ -59,6 +59,7 @@ pub fn document(mut api: OpenApi) -> OpenApi {
     components.headers.insert(REQUEST_ID.to_owned(), RefOr::T(request_id()));
     components.headers.extend(limits::headers());
     components.security_schemes.insert("bearer".to_owned(), RefOr::T(bearer()));
+    components.schemas.values_mut().for_each(tidy_description);
     inline::write_out(&mut api);
     bodies::close(&mut api);
     examples::give(&mut api);
@@ -78,6 +79,16 @@ fn schemas() -> Vec<(String, RefOr<Schema>)> {
     ];
     ProblemDetails::schemas(&mut schemas);
     schemas
+}
+
+/// The description of an enumeration is composed of comments, each of which begins with a space.
+fn tidy_description(schema: &mut RefOr<Schema>) {
+    if let RefOr::T(Schema::Object(object)) = schema
+        && let Some(description) = &mut object.description
+    {
+        let lines = description.trim().lines().map(|line| line.strip_prefix(' ').unwrap_or(line));
+        *description = lines.collect::<Vec<_>>().join("\n");
+    }
 }
 
 pub(super) fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {

@@ -3,14 +3,14 @@
 use serde_json::{Value, json};
 
 use crate::{
-    audit::{self, AuditEntry, AuditOutcome},
+    audit::{self, AuditAction, AuditEntry, AuditOutcome},
     clients::postgres::Postgres,
     http::Problem,
     impersonations::{Impersonation, ImpersonationMinutes, Ticket},
     types::{Access, Actor, Reason, SuperAdminRole, TenantId, UserId},
 };
 
-const ACTION: &str = "impersonation.start";
+const ACTION: AuditAction = AuditAction::ImpersonationStart;
 
 /// A request to start an impersonation.
 #[derive(Debug, Clone, Copy)]

@@ -2,7 +2,7 @@
 //! signed anew.
 
 use crate::{
-    audit::{self, AuditEntry},
+    audit::{self, AuditAction, AuditEntry},
     error::{Conflict, Result},
     http::Problem,
     impersonations::{ImpersonationContext, ImpersonationSigner, start::StartImpersonation, store},
@@ -51,7 +51,7 @@ async fn sign(
     let token = signer.sign(&impersonation)?;
     let mut details = command.details();
     details["impersonation_id"] = id.to_string().into();
-    let entry = AuditEntry::done(command.actor, "impersonation.repeat", command.tenant_id, details);
+    let entry = AuditEntry::done(command.actor, AuditAction::ImpersonationRepeat, command.tenant_id, details);
     audit::store::insert(&platform, &entry).await?;
     Ok(token)
 }

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 
 use crate::{
-    audit::{self, AuditEntry},
+    audit::{self, AuditAction, AuditEntry},
     clients::postgres::Postgres,
     config::{Cluster, Clusters},
     events,
@@ -69,7 +69,7 @@ pub(in crate::provisioning) async fn activate(platform: &Postgres, lease: Lease)
     journal::record_succeeded(&transaction, lease, StepName::Activation).await?;
     events::store::enqueue_event(&transaction, &TenantEvent::Provisioned.of(&tenant)).await?;
     let details = json!({ "operation_id": lease.operation_id });
-    audit::store::insert(&transaction, &audit_entry("tenant.provisioned", lease, details)).await?;
+    audit::store::insert(&transaction, &audit_entry(AuditAction::TenantProvisioned, lease, details)).await?;
     Ok(transaction.commit().await?)
 }
 
@@ -83,11 +83,11 @@ pub(in crate::provisioning) async fn fail(platform: &Postgres, lease: Lease, rea
     journal::fail(&transaction, lease).await?;
     events::store::enqueue_event(&transaction, &TenantEvent::ProvisioningFailed.of(&tenant)).await?;
     let details = json!({ "operation_id": lease.operation_id, "reason": reason });
-    audit::store::insert(&transaction, &audit_entry("tenant.provisioning_failed", lease, details)).await?;
+    audit::store::insert(&transaction, &audit_entry(AuditAction::TenantProvisioningFailed, lease, details)).await?;
     Ok(transaction.commit().await?)
 }
 
-fn audit_entry(action: &'static str, lease: Lease, details: Value) -> AuditEntry<'static> {
+fn audit_entry(action: AuditAction, lease: Lease, details: Value) -> AuditEntry<'static> {
     AuditEntry::done(Actor::SYSTEM, action, lease.tenant_id, details)
 }
 

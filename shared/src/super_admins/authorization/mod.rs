@@ -17,7 +17,7 @@ use axum::{
 use serde_json::json;
 
 use crate::{
-    audit::{self, AuditEntry},
+    audit::{self, AuditAction, AuditEntry},
     auth::Identity,
     clients::postgres::{Connection, Postgres},
     error::{Error, Result},
@@ -88,7 +88,8 @@ impl Caller {
             Decision::Allowed(principal) => Ok(principal),
             Decision::Refused(error, id) => {
                 let details = json!({ "method": self.method.as_str(), "path": self.path, "needed": needed.role });
-                let entry = AuditEntry::done(self.request.actor(&id), "access.refused", None, details).refused();
+                let entry =
+                    AuditEntry::done(self.request.actor(&id), AuditAction::AccessRefused, None, details).refused();
                 if let Err(error) = audit::store::insert(client, &entry).await {
                     tracing::error!(error = error.chain(), "recording a refusal in the audit log failed");
                 }

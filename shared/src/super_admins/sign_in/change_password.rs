@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::{
-    audit::{self, AuditEntry},
+    audit::{self, AuditAction, AuditEntry},
     auth::{IssuedToken, TokenSigner},
     clients::postgres::Postgres,
     error::{Conflict, Error, Result},
@@ -16,7 +16,7 @@ use crate::{
     types::{FaultCode, InvalidValue, NewPassword, SuperAdminId, SuppliedPassword},
 };
 
-const ACTION: &str = "admin.change_password";
+const ACTION: AuditAction = AuditAction::AdminChangePassword;
 
 pub struct ChangePassword<'a> {
     pub principal: &'a Principal,

@@ -6,7 +6,7 @@ mod rate_limit;
 use serde_json::json;
 
 use crate::{
-    audit::{self, AuditEntry},
+    audit::{self, AuditAction, AuditEntry},
     auth::{IssuedToken, TokenSigner},
     clients::postgres::Postgres,
     error::{Error, Result},
@@ -22,7 +22,7 @@ pub use self::{
     rate_limit::SignInRateLimiter,
 };
 
-const ACTION: &str = "admin.login";
+const ACTION: AuditAction = AuditAction::AdminLogin;
 const ANONYMOUS: &str = "anonymous";
 
 pub struct SignIn<'a> {
@@ -84,7 +84,7 @@ async fn find_id(platform: &Postgres, email: Option<&EmailAddress>) -> Option<St
 }
 
 /// Records an attempt over a limit. An error is only logged, because the attempt is refused in any case.
-async fn record_excess(platform: &Postgres, actor: Actor<'_>, action: &str, excess: Excess) {
+async fn record_excess(platform: &Postgres, actor: Actor<'_>, action: AuditAction, excess: Excess) {
     let details = json!({ "limit": excess.limit, "retry_after_seconds": excess.retry_after_seconds });
     let entry = AuditEntry::done(actor, action, None, details).refused();
     let inserted = async { audit::store::insert(&platform.get().await?, &entry).await }.await;

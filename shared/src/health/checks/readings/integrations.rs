@@ -52,15 +52,17 @@ pub struct IntegrationReading {
     pub reason: Option<String>,
 }
 
-/// The status of a provider.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum IntegrationStatus {
-    Operational,
-    /// It works in part, or its last success is too long ago.
-    Degraded,
-    Down,
-    /// Nothing is known about it.
-    NotConfigured,
-}
+keyword_enum!(
+    /// The status of a provider.
+    #[derive(Deserialize)]
+    IntegrationStatus {
+        /// It works.
+        Operational = "operational",
+        /// It works in part, or its last success is too long ago.
+        Degraded = "degraded",
+        /// It does not work.
+        Down = "down",
+        /// Neither a status page nor a success of the ingestor is known.
+        NotConfigured = "not_configured",
+    }
+);

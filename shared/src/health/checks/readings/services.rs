@@ -46,13 +46,15 @@ pub struct ServiceReading {
     pub error: Option<String>,
 }
 
-/// The status of a microservice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum ServiceStatus {
-    Up,
-    Down,
-    /// No health URL is configured.
-    NotConfigured,
-}
+keyword_enum!(
+    /// The status of a microservice.
+    #[derive(Deserialize)]
+    ServiceStatus {
+        /// Its health URL responds with 2xx.
+        Up = "up",
+        /// Its health URL responds with another status code, or not in time.
+        Down = "down",
+        /// No health URL is configured.
+        NotConfigured = "not_configured",
+    }
+);

@@ -1,0 +1,46 @@
+//! The actions in the audit log.
+
+use serde::Serialize;
+
+// Entries are never deleted, so that no name may be removed or changed.
+keyword_enum!(
+    /// What somebody did or tried to do.
+    AuditAction {
+        /// A request was refused because the caller may not do this.
+        AccessRefused = "access.refused",
+        /// A super-admin changed their own password.
+        AdminChangePassword = "admin.change_password",
+        /// A super-admin was added.
+        AdminCreate = "admin.create",
+        /// Somebody signed in.
+        AdminLogin = "admin.login",
+        /// A deployment let an owner in again, because every owner was locked out.
+        AdminRecover = "admin.recover",
+        /// A super-admin was changed.
+        AdminUpdate = "admin.update",
+        /// An impersonation was ended.
+        ImpersonationEnd = "impersonation.end",
+        /// The token of a live impersonation was signed again, for a repeated request.
+        ImpersonationRepeat = "impersonation.repeat",
+        /// An impersonation was started.
+        ImpersonationStart = "impersonation.start",
+        /// A tenant was created.
+        TenantCreate = "tenant.create",
+        /// A tenant became active, because its databases exist.
+        TenantProvisioned = "tenant.provisioned",
+        /// The provisioning of a tenant failed.
+        TenantProvisioningFailed = "tenant.provisioning_failed",
+        /// The provisioning of a failed tenant was requested again.
+        TenantRetry = "tenant.retry",
+        /// A tenant was changed.
+        TenantUpdate = "tenant.update",
+        /// A user was added to a tenant.
+        UserCreate = "user.create",
+        /// Users of a tenant were listed.
+        UserList = "user.list",
+        /// A user of a tenant was read.
+        UserRead = "user.read",
+        /// A user of a tenant was changed.
+        UserUpdate = "user.update",
+    }
+);
