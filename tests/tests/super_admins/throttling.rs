@@ -125,6 +125,22 @@ async fn many_addresses_reach_the_ceiling_of_an_account_but_not_that_of_its_owne
 }
 
 #[tokio::test]
+async fn a_neighbour_who_uses_up_the_limit_of_an_address_locks_out_nobody_who_signed_in_from_there() {
+    let world = World::new().await;
+    let gateway = Gateway::of(&world);
+    let (email, other, office) = (account(&world).await, account(&world).await, address());
+    assert_eq!(sign_in(&gateway, &office, &email, PASSWORD).await.status, StatusCode::OK);
+    for number in 0..101 {
+        sign_in(&gateway, &office, &format!("nobody-{number}-{office}@landlord.example"), "wrong").await;
+    }
+    assert_eq!(sign_in(&gateway, &office, &other, PASSWORD).await.status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(sign_in(&gateway, &office, &email, PASSWORD).await.status, StatusCode::OK);
+    // The limit of the account and the address together still applies.
+    exhaust(&gateway, &office, &email).await;
+    assert_eq!(sign_in(&gateway, &office, &email, PASSWORD).await.status, StatusCode::TOO_MANY_REQUESTS);
+}
+
+#[tokio::test]
 async fn addresses_of_one_ipv6_network_count_as_one() {
     let world = World::new().await;
     let gateway = Gateway::of(&world);

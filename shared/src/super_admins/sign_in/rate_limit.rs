@@ -2,8 +2,9 @@
 //!
 //! The tight limit is per account and address together, so that bad passwords from elsewhere lock nobody out. The ceilings per
 //! address and per account stop guesses that are spread over accounts or over addresses. An attempt over one limit does not
-//! count against the next, so that one address alone cannot reach the ceiling of an account. That ceiling does not apply to an
-//! address from which the account has signed in before: otherwise many addresses together could still lock its owner out.
+//! count against the next, so that one address alone cannot reach the ceiling of an account. The ceilings do not apply to an address
+//! from which the account has signed in before: otherwise many addresses together, or a neighbour behind the same address,
+//! could still lock its owner out.
 //!
 //! While Redis is unavailable, signing in and changing a password fail with 503, because unlimited guessing would be worse.
 //! Super-admins who are signed in can continue to work: verifying their tokens does not need Redis.
@@ -21,7 +22,8 @@ use crate::{
 
 /// Attempts per window on one account from one address. A successful attempt resets the count.
 const MAX_ATTEMPTS_PER_ACCOUNT_AND_ADDRESS: i64 = 10;
-/// Attempts per window from one address. It is higher because the super-admins of one office share an address.
+/// Attempts per window from one address, on all accounts without an earlier success from there. It is higher because the
+/// super-admins of one office share an address.
 const MAX_ATTEMPTS_PER_ADDRESS: i64 = 100;
 /// Attempts per window on one account, from all addresses without an earlier success.
 const MAX_ATTEMPTS_PER_ACCOUNT: i64 = 100;
@@ -39,23 +41,24 @@ const LIMITS: [(&str, i64); 3] = [
 const ACCOUNT_AND_ADDRESS: &str = "account_and_address";
 const ACCOUNT: &str = "account";
 
-/// Counts an attempt until a limit is exceeded. Returns the attempts and the seconds until the window ends, of each limit up to
-/// that one. `KEYS` are a counter per limit, in order, and the mark of a known address, which lifts the last limit.
+/// Counts an attempt until a limit is exceeded. Returns the index, the attempts and the seconds until the window ends, of each
+/// limit that applies, up to that one. `KEYS` are a counter per limit, in order, and the mark of a known address, which lifts
+/// all limits but the second.
 const COUNT_ATTEMPT: &str = r"
 local counted = {}
+local is_known = redis.call('EXISTS', KEYS[4]) == 1
 for limit = 1, 3 do
-    if limit == 3 and redis.call('EXISTS', KEYS[4]) == 1 then
-        break
-    end
-    local count = redis.call('INCR', KEYS[limit])
-    local left = redis.call('TTL', KEYS[limit])
-    if left < 0 then
-        redis.call('EXPIRE', KEYS[limit], ARGV[1])
-        left = tonumber(ARGV[1])
-    end
-    counted[limit] = {count, left}
-    if count > tonumber(ARGV[1 + limit]) then
-        break
+    if limit == 2 or not is_known then
+        local count = redis.call('INCR', KEYS[limit])
+        local left = redis.call('TTL', KEYS[limit])
+        if left < 0 then
+            redis.call('EXPIRE', KEYS[limit], ARGV[1])
+            left = tonumber(ARGV[1])
+        end
+        table.insert(counted, {limit - 1, count, left})
+        if count > tonumber(ARGV[1 + limit]) then
+            break
+        end
     end
 end
 return counted
@@ -111,8 +114,9 @@ impl SignInRateLimiter {
         for (_, max) in LIMITS {
             call.arg(max);
         }
-        let counted: Vec<(i64, u64)> = self.redis.run(&call).await?;
-        for ((limit, max), (count, left)) in LIMITS.into_iter().zip(counted) {
+        let counted: Vec<(usize, i64, u64)> = self.redis.run(&call).await?;
+        for (index, count, left) in counted {
+            let Some((limit, max)) = LIMITS.get(index).copied() else { continue };
             let (over, left) = (count - max, left.max(1));
             // What is left for one account from all addresses would show a caller how many others try.
             if limit != ACCOUNT || over > 0 {
