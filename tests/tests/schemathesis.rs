@@ -8,9 +8,18 @@ use std::{
     time::Duration,
 };
 
+use reqwest::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
 use shared::{clients::redis::Redis, config::RedisConfig, passwords};
-use tests::{Api, World, api::Parts, examples, tokens, variable};
+use tests::{
+    Api, World,
+    api::{Parts, answer},
+    examples, tokens, variable,
+};
+
+/// The owner's password, which no example contains.
+const PASSWORD: &str = "a password that no example has";
 
 /// The database of the Redis server in which attempts to sign in are counted, so that they do not count against other tests.
 const REDIS_DATABASE: u8 = 9;
@@ -20,9 +29,9 @@ async fn every_response_matches_the_description() {
     let world = World::new().await;
     examples::furnish(&world).await;
     // Otherwise the example of a change of password would succeed and end the session.
-    let hash = passwords::hash("a password that no example has").await.unwrap();
-    let lock = "UPDATE super_admins SET password_hash = $1 WHERE id = $2::text::uuid";
-    world.client().await.execute(lock, &[&hash, &tokens::OWNER]).await.unwrap();
+    let hash = passwords::hash(PASSWORD).await.unwrap();
+    let lock = "UPDATE super_admins SET password_hash = $1 WHERE id = $2::text::uuid RETURNING email";
+    let email: String = world.client().await.query_one(lock, &[&hash, &tokens::OWNER]).await.unwrap().get(0);
     let parts = parts(&world);
     forget_attempts(&parts).await;
     let api = Api::with(&parts).await;
@@ -33,6 +42,16 @@ async fn every_response_matches_the_description() {
     io::stdout().write_all(&output.stdout).unwrap();
     io::stdout().write_all(&output.stderr).unwrap();
     assert!(output.status.success(), "Schemathesis found the failures above");
+    // No request has turned the owner's token against the owner, not even those to /admins/{id} with the owner's id.
+    forget_attempts(&parts).await;
+    let sign_in = api.anonymous(Method::POST, "/auth/login").json(&json!({"email": email, "password": PASSWORD}));
+    let signed_in = answer(sign_in).await;
+    assert_eq!(signed_in.status, StatusCode::OK, "{}", signed_in.text);
+    let own = api.get(&format!("/admins/{}", tokens::OWNER)).await;
+    assert_eq!(
+        (own.status, &own.json["role"], &own.json["status"]),
+        (StatusCode::OK, &json!("owner"), &json!("active"))
+    );
     world.drop_tenants().await;
 }
 
