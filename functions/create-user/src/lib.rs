@@ -45,7 +45,7 @@ impl App {
 /// The function's routes: the users of a tenant have two addresses.
 pub fn routes(app: App) -> Routes {
     let also = app.clone();
-    routes!(app: App => create_user).merge(routes!(also: App => create_user_of_tenant))
+    routes!(app: App => create_user_of_tenant).also_at(routes!(also: App => create_user))
 }
 
 /// A user to create, and the tenant.
@@ -98,14 +98,6 @@ struct TenantUserRequest {
         "role": "admin", "tenant_id": "0190a0c4-8f6e-7c3a-9d2b-5e1f00c0ffee",
         "reason": "The only admin has left the company",
     })),
-    responses(
-        (status = 201, description = "The created user, who is active", body = User, headers(
-            ("location" = String, description = "URL of the user"),
-            ("etag" = String, description = "The revision, for If-Match"),
-        )),
-        (status = 404, description = "No such tenant"),
-    ),
-    extensions(("x-conflicts" = json!(["tenant-not-active", "tenant-schema-outdated", "tenant-not-placed", "seats-exhausted", "email-taken"]))),
     security(("bearer" = []))
 )]
 async fn create_user(

@@ -30,7 +30,7 @@ impl App {
 /// The function's routes: one user has two addresses.
 pub fn routes(app: App) -> Routes {
     let also = app.clone();
-    routes!(app: App => get_user).merge(routes!(also: App => get_user_of_tenant))
+    routes!(app: App => get_user_of_tenant).also_at(routes!(also: App => get_user))
 }
 
 query_parameters! {
@@ -48,12 +48,6 @@ query_parameters! {
     get,
     path = "/api/super-admin/users/{id}",
     params(IdPath<UserId>, TenantOfUser),
-    responses(
-        (status = 200, description = "The user", body = User,
-            headers(("etag" = String, description = "The revision, for If-Match"))),
-        (status = 404, description = "No such tenant, or no such user in it"),
-    ),
-    extensions(("x-conflicts" = json!(["tenant-not-active", "tenant-schema-outdated", "tenant-not-placed"]))),
     security(("bearer" = []))
 )]
 async fn get_user(

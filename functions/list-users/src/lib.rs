@@ -33,7 +33,7 @@ impl App {
 /// The function's routes: one list has two addresses.
 pub fn routes(app: App) -> Routes {
     let also = app.clone();
-    routes!(app: App => list_users).merge(routes!(also: App => list_users_of_tenant))
+    routes!(app: App => list_users_of_tenant).also_at(routes!(also: App => list_users))
 }
 
 query_parameters! {
@@ -58,15 +58,6 @@ impl ListParameters for TenantUserFilter {
     get,
     path = "/api/super-admin/users",
     params(ListRequest<TenantUserFilter>),
-    responses(
-        (status = 200, description = "Array of users", body = Vec<User>, headers(
-            ("link" = String, description = "The next page, RFC 8288 rel=\"next\""),
-            ("x-total-count" = i64, description = "With `count=true`: the number of users on all pages"),
-            ("x-total-count-relation" = String, description = "`eq` if that number is exact, `gte` if there are more"),
-        )),
-        (status = 404, description = "No such tenant"),
-    ),
-    extensions(("x-conflicts" = json!(["tenant-not-active", "tenant-schema-outdated", "tenant-not-placed"]))),
     security(("bearer" = []))
 )]
 async fn list_users(reader: MayRead, query: QueryReader, State(app): State<App>) -> Result<Response> {

@@ -46,7 +46,7 @@ impl App {
 /// The function's routes: one user has two addresses.
 pub fn routes(app: App) -> Routes {
     let also = app.clone();
-    routes!(app: App => update_user).merge(routes!(also: App => update_user_of_tenant))
+    routes!(app: App => update_user_of_tenant).also_at(routes!(also: App => update_user))
 }
 
 /// The fields to change. Absent fields stay as they are.
@@ -89,12 +89,6 @@ query_parameters! {
     path = "/api/super-admin/users/{id}",
     params(IdPath<UserId>, TenantOfUser, IfMatch),
     request_body(content = UserPatch, example = json!({"full_name": "Sari Wulandari", "role": "supervisor"})),
-    responses(
-        (status = 200, description = "The updated user", body = User,
-            headers(("etag" = String, description = "The revision, for If-Match"))),
-        (status = 404, description = "No such tenant, or no such user in it"),
-    ),
-    extensions(("x-conflicts" = json!(["tenant-not-active", "tenant-schema-outdated", "tenant-not-placed", "seats-exhausted", "last-admin"]))),
     security(("bearer" = []))
 )]
 async fn update_user(

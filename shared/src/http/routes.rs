@@ -14,7 +14,10 @@ use axum::{
 use utoipa::openapi::{OpenApi, path::HttpMethod};
 use utoipa_axum::PathItemExt;
 
-use crate::{error::Error, http::Problem};
+use crate::{
+    error::Error,
+    http::{Problem, openapi::operations},
+};
 
 /// The deadline of a response. It is shorter than the 30 s of API Gateway and than the timeout of the functions.
 pub const DEADLINE: Duration = Duration::from_secs(8);
@@ -29,7 +32,36 @@ pub fn default_deadline(_: &Uri) -> Duration {
 /// The description is built only on demand, because building it takes longer than the rest of a function's start.
 pub struct Routes {
     router: Router,
-    describe: Vec<fn() -> OpenApi>,
+    descriptions: Vec<Description>,
+}
+
+/// The description of a route, which is built on demand.
+#[derive(Clone, Copy)]
+struct Description {
+    build: fn() -> OpenApi,
+    /// Builds the description of the same route at its first address.
+    first: Option<fn() -> OpenApi>,
+}
+
+impl Description {
+    fn build(self) -> OpenApi {
+        let mut described = (self.build)();
+        if let Some(first) = self.first {
+            repeat_responses(&mut described, &mut first());
+        }
+        described
+    }
+}
+
+/// Copies the responses and the extensions of an operation to the same operation at another address.
+fn repeat_responses(described: &mut OpenApi, first: &mut OpenApi) {
+    let Some(first) = first.paths.paths.values_mut().flat_map(operations).next() else { return };
+    for operation in described.paths.paths.values_mut().flat_map(operations) {
+        operation.responses = first.responses.clone();
+        let mut extensions = first.extensions.clone().unwrap_or_default();
+        extensions.merge(operation.extensions.take().unwrap_or_default());
+        operation.extensions = Some(extensions);
+    }
 }
 
 impl Routes {
@@ -41,14 +73,22 @@ impl Routes {
             let late = |_| Problem::from(Error::DeadlineExceeded).into_response();
             tokio::time::timeout(deadline, next.run(request)).await.unwrap_or_else(late)
         });
-        Self { router: router.route_layer(in_time), describe: vec![describe] }
+        Self { router: router.route_layer(in_time), descriptions: vec![Description { build: describe, first: None }] }
     }
 
     /// These routes together with others.
     #[must_use]
     pub fn merge(mut self, others: Self) -> Self {
-        self.describe.extend(others.describe);
-        Self { router: self.router.merge(others.router), describe: self.describe }
+        self.descriptions.extend(others.descriptions);
+        Self { router: self.router.merge(others.router), descriptions: self.descriptions }
+    }
+
+    /// This route together with the same at another address, whose description needs no responses and no extensions of its own.
+    #[must_use]
+    pub fn also_at(self, mut other: Self) -> Self {
+        let first = self.descriptions.first().map(|first| first.build);
+        other.descriptions.iter_mut().for_each(|description| description.first = first);
+        self.merge(other)
     }
 
     pub fn into_router(self) -> Router {
@@ -64,7 +104,7 @@ impl Routes {
 
     /// The description of each route. In [`Self::describe`], two schemas with one name become one.
     pub fn descriptions(&self) -> impl Iterator<Item = OpenApi> {
-        self.describe.iter().map(|describe| describe())
+        self.descriptions.iter().map(|description| description.build())
     }
 }
 
