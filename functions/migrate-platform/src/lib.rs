@@ -18,7 +18,7 @@ use serde::Serialize;
 use serde_json::Value;
 use shared::{
     clients::postgres::Postgres,
-    config::{Clusters, ConfigError, FirstAdminConfig, FromEnv, PostgresConfig},
+    config::{Clusters, ConfigError, FirstAdminConfig, FromEnv, PostgresConfig, QueueConfig},
     error::{Error, Result},
     super_admins,
     worker::{Invocation, Trigger, Worker},
@@ -38,6 +38,8 @@ pub struct App {
     /// The tenants' clusters, with a role that may create databases and roles.
     pub clusters: Clusters,
     pub first_admin: Option<FirstAdminConfig>,
+    /// The relay is poked after a recovery.
+    pub queues: QueueConfig,
 }
 
 impl App {
@@ -47,6 +49,7 @@ impl App {
             platform: PostgresConfig::from_env()?,
             clusters: Clusters::postgres_from_env()?,
             first_admin: FirstAdminConfig::from_env()?,
+            queues: QueueConfig::from_env()?,
         })
     }
 

@@ -5,6 +5,7 @@ use serde_json::Value;
 use shared::{
     clients::postgres::Postgres,
     error::{Error, Result},
+    events::dispatch::Dispatcher,
     super_admins::{RecoverOwner, recover_owner},
     types::{EmailAddress, InvalidValue, Reason, SuperAdminId},
 };
@@ -44,6 +45,8 @@ pub(crate) async fn run(app: &App, recovery: &Value) -> Result<Recovery> {
     let reason = Reason::parse(&event.reason).map_err(|error| invalid("reason", error))?;
     let mut connection = Postgres::connect(&app.platform).map_err(Error::internal)?.get().await?;
     let recovered = recover_owner(&mut connection, &RecoverOwner { email: &email, reason: &reason }).await?;
+    // The account's impersonations end as soon as the relay has written the denials.
+    Dispatcher::new(app.queues.clone()).poke_relay().await;
     tracing::warn!(admin.id = %recovered.super_admin.id, created = recovered.is_new, "an owner was recovered");
     Ok(Recovery {
         admin_id: recovered.super_admin.id,

@@ -69,8 +69,7 @@ async fn reset(transaction: &Transaction<'_>, before: &SuperAdmin, password_hash
         return Err(Conflict::NoPassword.into());
     }
     store::set_temporary_password(transaction, before.id, password_hash).await?;
-    // They may be another person's, who had taken over the account. Waking no worker, this takes effect with the relay's next
-    // scheduled run.
+    // They may be another person's, who had taken over the account. The relay writes the denials.
     revocations::end_of_super_admin(transaction, before.id, EndReason::OperatorRecovered, Actor::SYSTEM).await?;
     store::update(transaction, before.id, SuperAdminRole::Owner, SuperAdminStatus::Active).await
 }

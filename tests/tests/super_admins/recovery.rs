@@ -4,8 +4,12 @@ use lambda_runtime::{Context, LambdaEvent};
 use migrate_platform::handle;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use shared::{config::Clusters, types::SuperAdminRole, worker};
-use tests::{Api, TestTenant, World, api::answer, tokens};
+use shared::{
+    config::{Clusters, QueueConfig},
+    types::SuperAdminRole,
+    worker,
+};
+use tests::{Api, TestTenant, World, api::answer, queues, tokens};
 
 const REASON: &str = "The only owner has left the company";
 
@@ -15,6 +19,7 @@ async fn invoke(world: &World, event: Value) -> Result<Value, String> {
         platform: world.owner(),
         clusters: Clusters::single(world.owner().url),
         first_admin: None,
+        queues: QueueConfig { relay: Some(world.relay_queue_url.clone()), ..QueueConfig::default() },
     };
     let event = LambdaEvent::new(event, Context::default());
     worker::invoke(&app, handle, event).await.map_err(|error| error.chain())
@@ -76,8 +81,11 @@ async fn a_recovery_ends_the_impersonations_of_the_account_and_no_others() {
     let others = answer(api.anonymous(Method::POST, "/impersonations").bearer_auth(&bearer).json(&body)).await;
     assert_eq!(others.status, StatusCode::CREATED, "{}", others.text);
 
+    queues::drain(&world.relay_queue_url).await;
+
     recover(&world, &email).await;
 
+    assert_eq!(queues::drain(&world.relay_queue_url).await.len(), 1, "the relay is woken to write the denial");
     let find = async |id: &Value| {
         let path = format!("/impersonations/{}", id.as_str().unwrap());
         answer(api.anonymous(Method::GET, &path).bearer_auth(&bearer)).await.json
