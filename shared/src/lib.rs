@@ -30,12 +30,13 @@
 //! | `super_admins` | noun | `audit`, `events`, `revocations` |
 //! | `tenants` | noun | `audit`, `events`, `operations`, `revocations`, `super_admins` |
 //! | `tenant_changes` | noun | `audit`, `events`, `revocations`, `tenants` |
-//! | `users` | noun | `audit`, `revocations`, `super_admins`, `tenant_changes`, `tenants` |
+//! | `users` | noun | `audit`, `events`, `revocations`, `super_admins`, `tenant_changes`, `tenants` |
 //! | `impersonations` | noun | `audit`, `events`, `revocations`, `super_admins`, `tenant_changes`, `tenants`, `users` |
 //! | `usage` | noun | `events`, `super_admins`, `tenants` |
 //! | `tenant_views` | noun | `operations`, `tenants`, `usage` |
 //! | `health` | noun | `events`, `operations`, `tenants`, `usage` |
 //! | `provisioning` | noun | `audit`, `events`, `operations`, `tenants`, `users` |
+//! | `event_catalog` | noun | `events`, `health`, `impersonations`, `revocations`, `tenants`, `usage`, `users` |
 //!
 //! The same test enforces these rules:
 //!
@@ -63,6 +64,8 @@ pub mod auth;
 pub mod clients;
 pub mod config;
 pub mod error;
+#[cfg(feature = "http")]
+pub mod event_catalog;
 pub mod events;
 pub mod health;
 #[cfg(feature = "http")]

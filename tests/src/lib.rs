@@ -17,6 +17,7 @@ pub mod manifests;
 pub mod plans;
 pub mod platform;
 pub mod problems;
+pub mod produced_events;
 pub mod proxy;
 pub mod queues;
 pub mod recorded;

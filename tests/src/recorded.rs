@@ -5,16 +5,21 @@ use std::collections::BTreeMap;
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Map, Value};
-use shared::types::{ImpersonationId, SuperAdminRole, TenantId};
+use shared::{
+    event_catalog,
+    http::document,
+    types::{ImpersonationId, SuperAdminRole, TenantId},
+};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use utoipa::openapi::{Content, OpenApi, RefOr, Response, example::ExampleBuilder};
 use uuid::Uuid;
 
 use crate::{
     Answer, Api, World,
-    api::answer,
+    api::{Parts, answer, routes},
     examples::furnish,
     problems::{Produced, produce_all},
+    produced_events::produce_events,
     requests::{ExampleRequest, of_examples},
     tokens,
 };
@@ -24,8 +29,8 @@ const TOKEN: &str = "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJleGFtcGxlIn0.c2lnbmF0dXJl";
 /// A list shows this many items.
 const MAX_ITEMS: usize = 1;
 
-/// Adds an example to every success and to every conflict in the description of the API.
-pub async fn add_examples(document: &mut OpenApi) {
+/// Adds an example to every success, every conflict and every event in the description of the API.
+async fn add_examples(document: &mut OpenApi) {
     let successes = record_successes(&serde_json::to_value(&*document).unwrap()).await;
     let problems = Box::pin(produce_all()).await;
     for item in document.paths.paths.values_mut() {
@@ -41,6 +46,22 @@ pub async fn add_examples(document: &mut OpenApi) {
     for response in document.components.as_mut().unwrap().responses.values_mut() {
         add_to(response, None, &problems);
     }
+    let events = Box::pin(produce_events()).await;
+    for (kind, webhook) in &mut document.webhooks.as_mut().unwrap().paths {
+        let operation = webhook.post.as_mut().unwrap();
+        let Some(RefOr::T(body)) = &mut operation.request_body else { panic!("{kind} has no body") };
+        let RefOr::T(content) = body.content.values_mut().next().unwrap() else { panic!("{kind} has no content") };
+        content.example = events.get(kind).map(|message| normalized(&message.payload));
+    }
+}
+
+/// The description of the API, with its examples: the functions' routes, and the events.
+pub async fn complete_document(world: &World) -> OpenApi {
+    let mut api = routes(&Parts::of(world)).describe();
+    event_catalog::add_to(&mut api);
+    let mut document = document(api);
+    add_examples(&mut document).await;
+    document
 }
 
 fn add_to(response: &mut RefOr<Response>, answer: Option<&Answer>, problems: &Produced) {
@@ -141,6 +162,7 @@ fn replace(key: &str, value: &Value, ids: &mut BTreeMap<Uuid, String>) -> Value 
             items.iter().take(shown).map(|item| replace(key, item, ids)).collect()
         }
         Value::String(_) if key == "version" => "1.0".into(),
+        Value::String(_) if key == "month" => "2026-01".into(),
         // The keys of this machine.
         Value::String(_) if key == "kid" => "2026-01-15".into(),
         Value::String(_) if key == "x" => "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo".into(),

@@ -14,6 +14,8 @@ use rdkafka::{
 use serde_json::Value;
 use shared::{clients::kafka, config::KafkaConfig};
 
+use crate::produced_events::check;
+
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A message on a topic.
@@ -42,7 +44,7 @@ pub fn read(config: &KafkaConfig) -> Vec<ReceivedMessage> {
     let (mut messages, mut ended) = (Vec::new(), HashSet::new());
     while ended.len() < assignment.count() {
         match consumer.poll(TIMEOUT).expect("the topic can be read") {
-            Ok(message) => messages.push(ReceivedMessage {
+            Ok(message) => messages.push(checked(ReceivedMessage {
                 key: text(message.key().unwrap()),
                 headers: message
                     .headers()
@@ -51,12 +53,18 @@ pub fn read(config: &KafkaConfig) -> Vec<ReceivedMessage> {
                     .map(|header| (header.key.to_owned(), text(header.value.unwrap())))
                     .collect(),
                 payload: serde_json::from_slice(message.payload().unwrap()).unwrap(),
-            }),
+            })),
             Err(KafkaError::PartitionEOF(partition)) => drop(ended.insert(partition)),
             Err(error) => panic!("{error}"),
         }
     }
     messages
+}
+
+/// Every message that a test reads matches its description.
+fn checked(message: ReceivedMessage) -> ReceivedMessage {
+    check(&message);
+    message
 }
 
 /// The number of a topic's partitions.

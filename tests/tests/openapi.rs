@@ -9,21 +9,22 @@ use std::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use reqwest::{Method, StatusCode, header};
 use serde_json::Value;
-use shared::http::document;
+use shared::{event_catalog::asyncapi, events::EventType};
 use tests::{
     Api, World,
     api::{Parts, answer, routes},
     examples, is_set,
-    recorded::add_examples,
+    produced_events::produce_events,
+    recorded::complete_document,
     tokens,
 };
 
-fn file() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("infra/openapi.json")
+fn file(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("infra").join(name)
 }
 
 fn checked_in() -> Value {
-    serde_json::from_str(&fs::read_to_string(file()).unwrap()).unwrap()
+    serde_json::from_str(&fs::read_to_string(file("openapi.json")).unwrap()).unwrap()
 }
 
 /// Every operation of a document, with its method and path.
@@ -36,16 +37,29 @@ fn operations(document: &Value) -> Vec<(String, &Value)> {
 }
 
 #[tokio::test]
-async fn the_checked_in_document_matches_the_code() {
-    let world = World::new().await;
-    let mut document = document(routes(&Parts::of(&world)).describe());
-    add_examples(&mut document).await;
-    let text = serde_json::to_string_pretty(&document).unwrap() + "\n";
-    if is_set("UPDATE_OPENAPI") {
-        fs::write(file(), text).unwrap();
-    } else if text != fs::read_to_string(file()).unwrap() {
-        panic!("infra/openapi.json does not match the code; `cargo dev openapi` regenerates it");
+async fn the_checked_in_documents_match_the_code() {
+    let document = complete_document(&World::new().await).await;
+    let of_topic = asyncapi(&document).unwrap();
+    for (name, text) in [
+        ("openapi.json", serde_json::to_string_pretty(&document).unwrap()),
+        ("asyncapi.json", serde_json::to_string_pretty(&of_topic).unwrap()),
+    ] {
+        let text = text + "\n";
+        if is_set("UPDATE_OPENAPI") {
+            fs::write(file(name), text).unwrap();
+        } else if text != fs::read_to_string(file(name)).unwrap() {
+            panic!("infra/{name} does not match the code; `cargo dev openapi` regenerates it");
+        }
     }
+}
+
+#[tokio::test]
+async fn an_event_of_each_type_is_on_the_topic_and_matches_its_description() {
+    let produced: BTreeSet<String> = produce_events().await.into_keys().collect();
+    let described: BTreeSet<String> = checked_in()["webhooks"].as_object().unwrap().keys().cloned().collect();
+    let all: BTreeSet<String> = EventType::ALL.iter().map(|kind| kind.as_str().to_owned()).collect();
+    assert_eq!(produced, all);
+    assert_eq!(described, all);
 }
 
 #[tokio::test]
@@ -90,7 +104,8 @@ fn every_schema_and_every_field_has_a_description() {
     let document = checked_in();
     for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
         assert!(schema["description"].is_string(), "{name} has no description");
-        for (field, property) in schema["properties"].as_object().into_iter().flatten() {
+        let parts = schema["allOf"].as_array().into_iter().flatten().chain([schema]);
+        for (field, property) in parts.flat_map(|part| part["properties"].as_object()).flatten() {
             // The description of a nullable reference is in its first alternative.
             let described = property["description"].is_string() || property["oneOf"][0]["description"].is_string();
             assert!(described, "{name}.{field} has no description");

@@ -59,7 +59,7 @@ struct TenantRequest {
     name: TenantName,
     /// URL-safe identifier, unique among the tenants that are not deleted.
     slug: Slug,
-    /// Resource limits. A missing limit gets the platform's default; `null` means unlimited.
+    /// Resource limits. An absent limit gets the platform's default; `null` means unlimited.
     #[deserr(default)]
     limits: Field<LimitsBody>,
     /// ISO 3166-1 alpha-2 code.

@@ -14,7 +14,8 @@ pub fn routes(auth: AuthContext) -> Routes {
 
 /// List super-admins
 ///
-/// Includes disabled super-admins. One who signs in at the identity provider is listed only after being added here.
+/// The list includes disabled super-admins. A super-admin who signs in at the identity provider is listed only if somebody has added
+/// them here.
 #[utoipa::path(
     get,
     path = "/api/super-admin/admins",

@@ -102,7 +102,8 @@ impl QueryField for UsagePageRequest {
 
 /// List all tenants with usage statistics
 ///
-/// `sort` and `over_limit` use the figures in the platform database, which include the live counters of the last minute.
+/// Lists tenants together with their usage, newest first by default. `sort` and `over_limit` use stored figures, which include
+/// the live counters of the last minute.
 #[utoipa::path(
     get,
     path = "/api/super-admin/tenants/usage",

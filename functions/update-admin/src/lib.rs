@@ -41,7 +41,7 @@ pub fn routes(app: App) -> Routes {
     routes!(app: App => update_admin)
 }
 
-/// Changes to a super-admin. An omitted field stays unchanged.
+/// Changes of a super-admin. Absent fields stay as they are.
 #[derive(Debug, Deserr, ToSchema)]
 #[deserr(error = BodyErrors, deny_unknown_fields)]
 struct OperatorPatch {
@@ -68,7 +68,7 @@ struct OperatorPatch {
     responses(
         (status = 200, description = "The updated super-admin", body = SuperAdmin,
             headers(("etag" = String, description = "The revision, for If-Match"))),
-        (status = 403, description = "You are not an owner; or the password is your own, which `POST /auth/change-password` changes; or the role or status is your own"),
+        (status = 403, description = "The caller is not an `owner`; or the password is the caller's own, which only `POST /auth/change-password` changes; or the role or the status is the caller's own"),
         (status = 404, description = "No such super-admin"),
     ),
     extensions(("x-conflicts" = json!(["last-owner", "no-password"]))),

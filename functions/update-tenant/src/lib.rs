@@ -40,7 +40,7 @@ pub fn routes(app: App) -> Routes {
     routes!(app: App => update_tenant)
 }
 
-/// Changes of a tenant. Missing fields stay as they are.
+/// Changes of a tenant. Absent fields stay as they are.
 #[derive(Debug, Deserr, ToSchema)]
 #[deserr(error = BodyErrors, deny_unknown_fields)]
 struct TenantPatch {
@@ -57,7 +57,7 @@ struct TenantPatch {
 
 /// Update a tenant organization
 ///
-/// Changes the name, individual limits and the status (between `active` and `suspended`) by a JSON merge patch. Missing fields
+/// Changes the name, individual limits and the status (between `active` and `suspended`) by a JSON merge patch. Absent fields
 /// stay as they are, and a patch that changes nothing does not change the revision.
 #[utoipa::path(
     patch,

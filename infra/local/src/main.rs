@@ -102,7 +102,7 @@ enum DevCommand {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Write `infra/openapi.json` from the code
+    /// Write `infra/openapi.json` and `infra/asyncapi.json` from the code
     Openapi,
     /// Add generated tenants with usage and history, or users of one tenant
     Seed {

@@ -6,9 +6,12 @@
 
 #[cfg(feature = "sqs")]
 pub mod dispatch;
+mod event_type;
 pub mod store;
 
 use std::fmt::Display;
+
+pub use event_type::EventType;
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -28,7 +31,12 @@ pub struct Event {
 impl Event {
     /// An event of type `kind` that happens now. A caller that enqueues several events of one `subject` ensures their order
     /// with a lock.
-    pub fn new(kind: &str, subject: impl Display, data: impl Serialize) -> Self {
+    pub fn new(kind: EventType, subject: impl Display, data: impl Serialize) -> Self {
+        Self::of_recorded_type(kind.as_str(), subject, data)
+    }
+
+    /// An event whose type was recorded before, perhaps by a version of a function that knew other types.
+    pub fn of_recorded_type(kind: &str, subject: impl Display, data: impl Serialize) -> Self {
         let id = Uuid::now_v7();
         let subject = subject.to_string();
         let time = OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default();

@@ -5,11 +5,9 @@ use deadpool_postgres::Transaction;
 use crate::{
     clients::postgres::Connection,
     error::Result,
-    events::{self, Event},
+    events::{self, Event, EventType},
     health::{ComponentChange, ComponentState, MinuteSamples, store},
 };
-
-const HEALTH_CHANGED: &str = "health.changed";
 
 /// The result of recording samples.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -60,7 +58,8 @@ async fn record_minute(
     store::insert_changes(transaction, &changes).await?;
     for change in &changes {
         tracing::info!(health.component = %change.component, from = change.from.as_str(), to = change.to.as_str(), "health changed");
-        events::store::enqueue_event(transaction, &Event::new(HEALTH_CHANGED, change.component, change)).await?;
+        events::store::enqueue_event(transaction, &Event::new(EventType::HealthChanged, change.component, change))
+            .await?;
     }
     recorded.samples += new.len();
     recorded.changes += changes.len();

@@ -28,15 +28,22 @@ pub struct ComponentState {
     pub sampled_at: OffsetDateTime,
 }
 
-/// A change of a component's status. Also the data of the event `health.changed`.
+/// A change of a component's state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct ComponentChange {
+    /// The component.
     pub component: Component,
+    /// The time of the change.
     #[serde(serialize_with = "timestamp")]
     pub at: OffsetDateTime,
+    /// The previous state.
     pub from: ComponentStatus,
+    /// The new state.
     pub to: ComponentStatus,
+    /// The problem; absent if there was none.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "http", schema(nullable = false))]
     pub error: Option<String>,
 }
 

@@ -63,12 +63,17 @@ pub struct WithOperation<T> {
 impl<T: ToSchema> PartialSchema for WithOperation<T> {
     fn schema() -> RefOr<Schema> {
         let own = ObjectBuilder::new()
-            .property("operation_id", Ref::from_schema_name(OperationId::name()))
+            .property(
+                "operation_id",
+                Ref::builder()
+                    .ref_location_from_schema_name(OperationId::name())
+                    .description(Some("The operation that continues the work in the background")),
+            )
             .required("operation_id");
         AllOfBuilder::new()
             .item(Ref::from_schema_name(T::name()))
             .item(own)
-            .description(Some("With the operation that continues the work in the background"))
+            .description(Some("A tenant, and the operation that continues the work on it in the background."))
             .into()
     }
 }

@@ -1,30 +1,39 @@
-//! Events about impersonations. The event of an end is in [`revocations`](crate::revocations).
-
 use serde::Serialize;
 use time::OffsetDateTime;
 
 use crate::{
-    error::{Error, Result},
+    error::Result,
+    events::EventType,
     impersonations::Impersonation,
     tenant_changes::ChangeEvent,
     types::{Access, ImpersonationId, TenantId, UserId, timestamp},
 };
 
+/// An impersonation that has begun.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+pub struct LiveImpersonation<'a> {
+    /// Id; the `sid` of its token.
+    pub id: ImpersonationId,
+    /// The tenant.
+    pub tenant_id: TenantId,
+    /// The impersonated user.
+    pub user_id: UserId,
+    /// The super-admin who acts as the user: their id, or their subject at the identity provider.
+    pub admin_id: &'a str,
+    /// What the super-admin may do as the user.
+    pub access: Access,
+    /// When it was requested.
+    #[serde(serialize_with = "timestamp")]
+    pub started_at: OffsetDateTime,
+    /// When it ends by itself.
+    #[serde(serialize_with = "timestamp")]
+    pub expires_at: OffsetDateTime,
+}
+
 /// An impersonation is live: services may receive its token from now on.
 pub fn started(impersonation: &Impersonation) -> Result<ChangeEvent> {
-    #[derive(Serialize)]
-    struct Data<'a> {
-        id: ImpersonationId,
-        tenant_id: TenantId,
-        user_id: UserId,
-        admin_id: &'a str,
-        access: Access,
-        #[serde(serialize_with = "timestamp")]
-        started_at: OffsetDateTime,
-        #[serde(serialize_with = "timestamp")]
-        expires_at: OffsetDateTime,
-    }
-    let data = Data {
+    let data = LiveImpersonation {
         id: impersonation.id,
         tenant_id: impersonation.tenant_id,
         user_id: impersonation.user_id,
@@ -33,6 +42,5 @@ pub fn started(impersonation: &Impersonation) -> Result<ChangeEvent> {
         started_at: impersonation.started_at,
         expires_at: impersonation.expires_at,
     };
-    let data = serde_json::to_value(data).map_err(Error::internal)?;
-    Ok(ChangeEvent { kind: "impersonation.started".to_owned(), data })
+    ChangeEvent::new(EventType::ImpersonationStarted, data)
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::{
     audit::{self, AuditAction, AuditEntry},
     error::Result,
-    events::{self, Event},
+    events::{self, Event, EventType},
     revocations::{
         EndReason, EndedImpersonation,
         store::{self, End},
@@ -83,7 +83,8 @@ async fn record(transaction: &Transaction<'_>, actor: Actor<'_>, ended: &[EndedI
         let entry = AuditEntry::done(actor, AuditAction::ImpersonationEnd, one.tenant_id, details);
         audit::store::insert(transaction, &entry).await?;
         if one.had_begun {
-            events::store::enqueue_event(transaction, &Event::new("impersonation.ended", one.tenant_id, one)).await?;
+            events::store::enqueue_event(transaction, &Event::new(EventType::ImpersonationEnded, one.tenant_id, one))
+                .await?;
             events::store::enqueue_denial(transaction, one.id, one.expires_at).await?;
         }
     }

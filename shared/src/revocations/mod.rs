@@ -41,20 +41,25 @@ keyword_enum!(
     }
 );
 
-/// An impersonation that was just ended. Serialized, it is the data of the event `impersonation.ended`.
+/// An impersonation that has ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct EndedImpersonation {
-    /// The `sid` of its token.
+    /// Id; the `sid` of its token.
     pub id: ImpersonationId,
+    /// The tenant.
     pub tenant_id: TenantId,
+    /// The user who was impersonated.
     pub user_id: UserId,
-    /// The super-admin who acted as the user: an id, or the subject at the identity provider.
+    /// The super-admin who acted as the user: their id, or their subject at the identity provider.
     pub admin_id: String,
     /// When its token expires.
     #[serde(serialize_with = "timestamp")]
     pub expires_at: OffsetDateTime,
+    /// When it ended.
     #[serde(serialize_with = "timestamp")]
     pub ended_at: OffsetDateTime,
+    /// Why it ended.
     pub end_reason: EndReason,
     /// Whether a token may have been issued. Only then do other services hear of the end.
     #[serde(skip)]

@@ -42,6 +42,8 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::{
+    error::{Error, Result},
+    events::EventType,
     idempotency::{RequestIdentity, store::StoredResponse},
     types::{Actor, ImpersonationId, TenantId, UserId},
 };
@@ -141,4 +143,11 @@ pub struct ChangeEvent {
     #[serde(rename = "type")]
     pub kind: String,
     pub data: Value,
+}
+
+impl ChangeEvent {
+    pub fn new(kind: EventType, data: impl Serialize) -> Result<Self> {
+        let data = serde_json::to_value(data).map_err(Error::internal)?;
+        Ok(Self { kind: kind.as_str().to_owned(), data })
+    }
 }

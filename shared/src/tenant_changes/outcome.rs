@@ -73,7 +73,7 @@ async fn record_result(
 ) -> Result<Vec<EndedImpersonation>> {
     let enqueue_events = async {
         for event in &result.events {
-            let event = Event::new(&event.kind, change.tenant_id, &event.data);
+            let event = Event::of_recorded_type(&event.kind, change.tenant_id, &event.data);
             events::store::enqueue_event(transaction, &event).await?;
         }
         Ok::<_, Error>(())

@@ -41,7 +41,7 @@ query_parameters! {
     /// What the response adds to tenants.
     #[derive(Debug, Clone, Default)]
     pub struct IncludeParameters {
-        /// What the response adds to each tenant, separated by commas
+        /// The fields to add to each tenant, separated by commas
         pub include: Option<Values<TenantInclude>>,
     }
 }

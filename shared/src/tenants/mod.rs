@@ -22,7 +22,7 @@ use time::OffsetDateTime;
 
 use crate::{
     error::{Conflict, Error},
-    events::Event,
+    events::{Event, EventType},
     types::{Country, Limits, TenantId, single_line, timestamp},
 };
 
@@ -177,7 +177,7 @@ pub enum TenantEvent {
 impl TenantEvent {
     /// The event, with the state of the tenant after the change.
     pub fn of(self, tenant: &Tenant) -> Event {
-        Event::new(self.name(), tenant.id, tenant)
+        Event::new(self.kind(), tenant.id, tenant)
     }
 
     /// The events of a super-admin's change, in the order in which they are sent.
@@ -194,15 +194,15 @@ impl TenantEvent {
         events
     }
 
-    /// The `type` attribute of the event.
-    pub fn name(self) -> &'static str {
+    /// The type of the event.
+    pub fn kind(self) -> EventType {
         match self {
-            Self::Requested => "tenant.requested",
-            Self::Provisioned => "tenant.provisioned",
-            Self::ProvisioningFailed => "tenant.provisioning_failed",
-            Self::Updated => "tenant.updated",
-            Self::Suspended => "tenant.suspended",
-            Self::Resumed => "tenant.resumed",
+            Self::Requested => EventType::TenantRequested,
+            Self::Provisioned => EventType::TenantProvisioned,
+            Self::ProvisioningFailed => EventType::TenantProvisioningFailed,
+            Self::Updated => EventType::TenantUpdated,
+            Self::Suspended => EventType::TenantSuspended,
+            Self::Resumed => EventType::TenantResumed,
         }
     }
 }

@@ -34,6 +34,12 @@ macro_rules! keyword_enum {
                 match self { $(Self::$variant => $text),+ }
             }
 
+            /// The comment of the variant.
+            #[cfg(feature = "http")]
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($variant_doc),+).trim_start()),+ }
+            }
+
             /// The reverse of [`Self::as_str`].
             pub fn from_text(text: &str) -> Option<Self> {
                 match text { $($text => Some(Self::$variant),)+ _ => None }

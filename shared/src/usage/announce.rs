@@ -4,12 +4,10 @@ use deadpool_postgres::Transaction;
 
 use crate::{
     error::Result,
-    events::{self, Event},
+    events::{self, Event, EventType},
     types::Month,
     usage::{Threshold, store},
 };
-
-const THRESHOLD_REACHED: &str = "tenant.usage_threshold_reached";
 
 /// Enqueues an event for each threshold of `month` that was not reached before, and returns those thresholds.
 pub(super) async fn announce(
@@ -27,7 +25,7 @@ pub(super) async fn announce(
     // Every writer of a tenant's events holds the lock on the tenant's row, so that the events keep their order.
     store::lock_tenants(transaction, new.iter().map(|threshold| threshold.tenant_id)).await?;
     for threshold in &new {
-        let event = Event::new(THRESHOLD_REACHED, threshold.tenant_id, threshold);
+        let event = Event::new(EventType::TenantUsageThresholdReached, threshold.tenant_id, threshold);
         events::store::enqueue_event(transaction, &event).await?;
     }
     Ok(new)

@@ -150,6 +150,7 @@ impl Usage {
 pub struct TenantUsage {
     #[serde(flatten)]
     pub tenant: Tenant,
+    /// Usage.
     pub usage: Usage,
     /// The tenant's position in a list that is sorted by a figure.
     #[serde(skip)]

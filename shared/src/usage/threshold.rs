@@ -5,17 +5,24 @@ use serde::Serialize;
 use crate::types::{Limits, Month, TenantId};
 use crate::usage::Figure;
 
-/// A share of a limit that a tenant's usage has reached. Each is announced once a month.
+/// A share of a limit that a tenant's usage has reached. Each is announced at most once a month.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema), schema(as = UsageThreshold))]
 pub struct Threshold {
+    /// The tenant.
     pub tenant_id: TenantId,
+    /// The figure that has reached the threshold.
     pub figure: Figure,
-    /// The share, in percent of the limit.
+    /// The share, in percent of the limit: 80 or 100.
+    #[cfg_attr(feature = "http", schema(minimum = 1, example = 80))]
     pub percent: i16,
     /// The figure when the threshold was reached.
+    #[cfg_attr(feature = "http", schema(minimum = 0, example = 20))]
     pub value: i64,
     /// The limit when the threshold was reached.
+    #[cfg_attr(feature = "http", schema(minimum = 0, example = 25))]
     pub limit: i64,
+    /// The calendar month in UTC.
     pub month: Month,
 }
 

@@ -123,7 +123,7 @@ pub async fn create(
         let response = respond(&user)?;
         let result = ChangeResult {
             details,
-            events: vec![UserEvent::Created.of(command.tenant_id, &user)],
+            events: vec![UserEvent::Created.of(command.tenant_id, &user)?],
             deactivated_user: None,
             response: command.request.is_some().then(|| response.clone()),
         };

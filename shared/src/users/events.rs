@@ -1,8 +1,8 @@
 //! Events about users.
 
-use serde_json::json;
+use serde::Serialize;
 
-use crate::{tenant_changes::ChangeEvent, types::TenantId, users::User};
+use crate::{error::Result, events::EventType, tenant_changes::ChangeEvent, types::TenantId, users::User};
 
 /// A change of a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,21 +18,32 @@ pub enum UserEvent {
     PasswordReset,
 }
 
+/// The data of an event about a user.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+pub struct UserEventData<'a> {
+    /// The tenant.
+    pub tenant_id: TenantId,
+    /// The number of changes of the user. Of two events about one user, the one with the higher revision is newer.
+    #[cfg_attr(feature = "http", schema(minimum = 1, example = 3))]
+    pub revision: i64,
+    /// The user after the change.
+    pub user: &'a User,
+}
+
 impl UserEvent {
-    /// The event, with the user after the change. `revision` orders the events of one user.
-    pub fn of(self, tenant_id: TenantId, user: &User) -> ChangeEvent {
-        let data = json!({ "tenant_id": tenant_id, "revision": user.revision, "user": user });
-        ChangeEvent { kind: self.name().to_owned(), data }
+    /// The event, with the user after the change.
+    pub fn of(self, tenant_id: TenantId, user: &User) -> Result<ChangeEvent> {
+        ChangeEvent::new(self.kind(), UserEventData { tenant_id, revision: user.revision, user })
     }
 
-    /// The `type` of the event.
-    pub fn name(self) -> &'static str {
+    fn kind(self) -> EventType {
         match self {
-            Self::Created => "user.created",
-            Self::Updated => "user.updated",
-            Self::Deactivated => "user.deactivated",
-            Self::Reactivated => "user.reactivated",
-            Self::PasswordReset => "user.password_reset",
+            Self::Created => EventType::UserCreated,
+            Self::Updated => EventType::UserUpdated,
+            Self::Deactivated => EventType::UserDeactivated,
+            Self::Reactivated => EventType::UserReactivated,
+            Self::PasswordReset => EventType::UserPasswordReset,
         }
     }
 }

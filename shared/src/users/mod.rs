@@ -16,7 +16,7 @@ pub use self::{
     reading::{ReadScope, UsersRead, record_read},
     update::{UpdateUser, UpdatedUser, update},
 };
-pub use events::UserEvent;
+pub use events::{UserEvent, UserEventData};
 
 use serde::Serialize;
 use time::OffsetDateTime;

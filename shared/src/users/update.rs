@@ -132,24 +132,24 @@ async fn apply(
     if after.status == UserStatus::Deactivated {
         tenant_record::end_of_user(&transaction, before.id).await?;
     }
-    let result = result_of(command, &before, &after);
+    let result = result_of(command, &before, &after)?;
     change.commit(transaction, &result).await?;
     Ok((after, result))
 }
 
-fn result_of(command: &UpdateUser<'_>, before: &User, after: &User) -> ChangeResult {
+fn result_of(command: &UpdateUser<'_>, before: &User, after: &User) -> Result<ChangeResult> {
     let password_reset = command.password.is_some();
     let events = events_of(before, after, password_reset);
     let mut details = json!({
         "user_id": after.id, "before": shown(before), "after": shown(after), "password_reset": password_reset,
     });
     command.authority.add_to(&mut details);
-    ChangeResult {
+    Ok(ChangeResult {
         details,
-        events: events.into_iter().map(|event| event.of(command.tenant_id, after)).collect(),
+        events: events.into_iter().map(|event| event.of(command.tenant_id, after)).collect::<Result<_>>()?,
         deactivated_user: command.deactivates().then_some(after.id),
         response: None,
-    }
+    })
 }
 
 async fn end_impersonations(platform: &mut Connection, command: &UpdateUser<'_>) -> Result<Vec<EndedImpersonation>> {

@@ -142,7 +142,7 @@ impl RelayStage {
     }
 
     async fn enqueue_event(&self, tenant: TenantId, data: Value) -> EnqueuedEvent {
-        let event = Event::new("test.happened", tenant, data);
+        let event = Event::of_recorded_type("test.happened", tenant, data);
         let mut connection = self.platform.get().await.unwrap();
         let transaction = connection.transaction().await.unwrap();
         events::store::enqueue_event(&transaction, &event).await.unwrap();

@@ -11,7 +11,10 @@ struct ApiSection {
     paths: &'static [&'static str],
 }
 
-const SECTIONS: [ApiSection; 9] = [
+/// The section of the events.
+pub(super) const EVENTS: &str = "Events";
+
+const SECTIONS: [ApiSection; 10] = [
     ApiSection {
         name: "Users",
         description: "The users of a tenant, who are stored in the tenant's own database.",
@@ -43,6 +46,11 @@ const SECTIONS: [ApiSection; 9] = [
         name: "Health",
         description: "The current health of the platform, and its history.",
         paths: &["/health"],
+    },
+    ApiSection {
+        name: EVENTS,
+        description: "What the platform's other services learn of changes: messages on a Kafka topic.",
+        paths: &[],
     },
     ApiSection {
         name: "Documentation",

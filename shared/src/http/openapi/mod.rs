@@ -16,7 +16,7 @@ use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
         Header, Info, ObjectBuilder, OpenApi, RefOr, Response, Schema, SecurityRequirement, Server, Type,
-        info::{InfoBuilder, LicenseBuilder},
+        info::{ContactBuilder, InfoBuilder, LicenseBuilder},
         path::{Operation, PathItem},
         security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
     },
@@ -47,6 +47,9 @@ pub fn document(mut api: OpenApi) -> OpenApi {
         }
     }
     shared.values_mut().for_each(refer_to_headers);
+    if api.webhooks.is_some() {
+        used.push(areas::EVENTS);
+    }
 
     api.info = info();
     api.servers = Some(vec![Server::new("/")]);
@@ -140,8 +143,9 @@ fn info() -> Info {
     InfoBuilder::new()
         .title("Landlord: super-admin API")
         .version(env!("CARGO_PKG_VERSION"))
-        .description(Some(format!("{CONVENTIONS}\n\n{}", kinds_of_problems())))
+        .description(Some(format!("{CONVENTIONS}\n\n**Types of problems**\n\n{}", kinds_of_problems())))
         .license(Some(license))
+        .contact(Some(ContactBuilder::new().name(Some("The maintainers of Landlord")).build()))
         .build()
 }
 
@@ -149,23 +153,29 @@ fn info() -> Info {
 const CONVENTIONS: &str = "\
 The control plane of a multi-tenant messaging platform, for its super-admins.
 
-Bodies are JSON in UTF-8 with `snake_case` fields. Timestamps are RFC 3339 in UTC. Ids are UUIDs. Unknown fields and parameters \
-are rejected, together with all other errors of the request at once.
+Bodies are JSON in UTF-8 with `snake_case` fields. Timestamps are RFC 3339 in UTC. Ids are UUIDs. A request with unknown fields or \
+parameters is refused; the response lists all errors of the request.
+
+**Roles.** A super-admin is a `viewer`, an `operator` or an `owner`; each of these roles includes those before it. Every operation \
+states the lowest role that it requires, also as `x-required-role` (`none` if it requires no token).
 
 **Absent and null.** A response always has every field of its schema, and `null` means that there is no value. Only the fields \
-that `include` adds are absent without it, and the optional members of a problem (RFC 9457) and of the reports on health. In a \
-request, an absent field of a patch stays as it is; `null` is accepted only where it is a value, such as an unlimited limit.
+that `include` adds are absent without it, and the optional members of a problem (RFC 9457), of the reports on health and of \
+events. In a patch, an absent field stays as it is; `null` is accepted only where it is a value, such as an unlimited limit.
 
-**Off states.** A tenant is `suspended`, a user is `deactivated`, and a super-admin is `disabled`. Each can be `active` again.
+**States.** What is in use is `active`. A tenant that is closed to its users is `suspended`, a user who may not sign in is \
+`deactivated`, and a super-admin who may not use the API is `disabled`; each of them can be made `active` again. What is over \
+cannot come back: an impersonation has *ended* (`live` is `false`, and `end_reason` contains why), an operation has `succeeded` or \
+`failed`.
 
 **Lists** are plain arrays, newest first by default; `sort` names the other orders. Where several values of a filter are possible, \
-they are separated by commas, at most ten: `status=active,suspended`. Times end ranges exclusively: `created_since` is included \
-and `created_until` is not. A page has at most `limit` items and ends before its JSON exceeds 5 MiB. The link to the next page is \
-in `Link: <…>; rel=\"next\"` (RFC 8288). With `count=true`, the header `x-total-count` contains the number of items on all \
+they are separated by commas, at most ten: `status=active,suspended`. A range of times includes its beginning (`created_since`) \
+and excludes its end (`created_until`). A page has at most `limit` items, and ends before its JSON exceeds 5 MiB. The header \
+`Link: <…>; rel=\"next\"` (RFC 8288) contains the URL of the next page, and is absent on the last one. With `count=true`, the header `x-total-count` contains the number of items on all \
 pages, counted up to 10000; `x-total-count-relation` is `eq` if it is exact, and `gte` if there are more.
 
 **Operations.** A response to a request that starts work in the background has the field `operation_id` and the header \
-`Operation-Location`. `GET /operations/{id}?wait=20` responds as soon as the operation changes.
+`Operation-Location`. `GET /operations/{id}?wait=20` responds as soon as the operation changes, and after 20 seconds otherwise.
 
 **Changes.** A single resource is returned with a strong `ETag`; `If-Match` makes a change conditional on it. A `POST` with an \
 `Idempotency-Key` can be repeated within 24 hours and is processed only once: the repeated request gets the first response, with \
@@ -178,7 +188,16 @@ each operation, an unknown path is 404, and an unsupported method is 405 with `A
 **Limits.** Signing in, changing a password and starting impersonations are limited; `RateLimit` contains what is left, and a \
 refused request is 429 with `Retry-After`. In front of the API, the gateway limits the requests per second of all callers \
 together, which `RateLimit-Policy` states as `gateway`. Its limit is a target and not a guarantee, and its own responses have the \
-body `{\"message\": \"Too Many Requests\"}` instead of a problem. A body has at most 64 KiB.";
+body `{\"message\": \"Too Many Requests\"}` instead of a problem. The body of a request has at most 64 KiB.
+
+**Versions and deprecation.** The paths contain no version: the API is extended, and what a client relies on stays. These may be \
+added at any time: operations, optional parameters and fields of requests, fields of responses and events, headers, values of \
+enumerations in responses and events, types of problems and of events. A client must therefore ignore fields that it does not \
+know, and handle an unknown value as it handles an unknown problem. Everything else is a breaking change, such as removing or \
+renaming something, narrowing what is accepted, a new required field of a request, another meaning or another type of a problem for \
+the same cause; the texts for people may change. Before a breaking change, what replaces the old form is added. Then the old form \
+is marked `deprecated` in this document, and its responses contain the headers `Deprecation` (RFC 9745), `Sunset` (RFC 8594) and a \
+`Link` with `rel=\"deprecation\"`; it works for at least six months after that.";
 
 /// A table of the types of problems.
 fn kinds_of_problems() -> String {

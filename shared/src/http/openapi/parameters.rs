@@ -29,7 +29,7 @@ impl IntoParams for Paging {
             query_parameter(
                 "cursor",
                 text("cursor"),
-                "The end of the previous page, from its `Link`; valid for the same list in the same order",
+                "Where the page begins: a value from the `Link` of the previous page, for the same list in the same order",
             ),
         ]
     }
@@ -75,8 +75,8 @@ impl IntoParams for IdempotencyKey {
             .min_length(Some(1))
             .max_length(Some(255))
             .pattern(Some("^[!-~]([ -~]*[!-~])?$"));
-        let description = "A request with the same key and body within 24 hours is not processed again and gets the first \
-            response";
+        let description = "Makes it safe to repeat the request: within 24 hours, another request with the same key and the \
+            same body is not processed again, and gets the first response";
         vec![header("idempotency-key", key, description)]
     }
 }

@@ -1,0 +1,39 @@
+//! The types of events.
+
+use serde::Serialize;
+
+keyword_enum!(
+    /// The type of an event.
+    EventType {
+        /// A tenant was created, and its databases are about to be created.
+        TenantRequested = "tenant.requested",
+        /// A tenant's databases exist, and the tenant is active.
+        TenantProvisioned = "tenant.provisioned",
+        /// A tenant's databases could not be created, and what was created is removed.
+        TenantProvisioningFailed = "tenant.provisioning_failed",
+        /// The name or the limits of a tenant were changed.
+        TenantUpdated = "tenant.updated",
+        /// A tenant was suspended. Services must refuse its users.
+        TenantSuspended = "tenant.suspended",
+        /// A suspended tenant is active again.
+        TenantResumed = "tenant.resumed",
+        /// The usage of a tenant has reached 80 or 100 percent of a limit, for the first time in this month.
+        TenantUsageThresholdReached = "tenant.usage_threshold_reached",
+        /// A user was added to a tenant.
+        UserCreated = "user.created",
+        /// The name or the role of a user was changed.
+        UserUpdated = "user.updated",
+        /// A user was deactivated. Services must end their sessions.
+        UserDeactivated = "user.deactivated",
+        /// A deactivated user is active again.
+        UserReactivated = "user.reactivated",
+        /// The password of a user was changed. Services must end their sessions.
+        UserPasswordReset = "user.password_reset",
+        /// An impersonation is live. From now on, services may receive its token.
+        ImpersonationStarted = "impersonation.started",
+        /// An impersonation has ended. Services must refuse its token.
+        ImpersonationEnded = "impersonation.ended",
+        /// The status of a component of the platform has changed.
+        HealthChanged = "health.changed",
+    }
+);

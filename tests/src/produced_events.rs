@@ -1,0 +1,194 @@
+//! An event of every type: produced by the API and by workers on real servers, relayed, and read from a topic.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
+
+use futures::{FutureExt, future::BoxFuture};
+use jsonschema::Validator;
+use lambda_http::{Context, LambdaEvent};
+use rdkafka::admin::AdminOptions;
+use serde_json::{Value, json};
+use shared::{
+    clients::{kafka, postgres::Postgres, s3::Bucket, sqs::Sqs},
+    config::{Clusters, FromEnv, KafkaConfig, ProvisioningConfig, S3Config},
+    error::{Error, Result},
+    event_catalog,
+    health::{Component, ComponentSample, ComponentStatus, MinuteSamples, record_samples},
+    http::document,
+    operations::StepName,
+    provisioning::{Delivery, Moment, Provisioner, SagaObserver, Stores},
+    types::{Month, OperationId},
+    usage::{Measurement, MeasurementIntervals, RecordMeasurement, record_measurement},
+    worker::invoke,
+};
+use time::OffsetDateTime;
+use tokio::time::Instant;
+use utoipa::openapi::OpenApi;
+use uuid::Uuid;
+
+use crate::{
+    Answer, Api, TestTenant, World,
+    api::{answer, tenant_request},
+    topic::{self, ReceivedMessage},
+    variable,
+};
+
+/// The types that only tests send.
+const OF_TESTS: &str = "test.";
+
+/// A validator for each type of event, from the schemas in the code. Objects have only the described fields, so that none is
+/// left out of the description.
+static VALIDATORS: LazyLock<BTreeMap<String, Validator>> = LazyLock::new(|| {
+    let mut api = OpenApi::default();
+    event_catalog::add_to(&mut api);
+    let mut api = serde_json::to_value(document(api)).unwrap();
+    api["components"]["schemas"].as_object_mut().unwrap().values_mut().for_each(close);
+    let mut validators = BTreeMap::new();
+    for (kind, webhook) in api["webhooks"].as_object().unwrap() {
+        let content = &webhook["post"]["requestBody"]["content"]["application/cloudevents+json"];
+        let schema = json!({ "$ref": content["schema"]["$ref"], "components": api["components"] });
+        let validator = jsonschema::draft202012::options().should_validate_formats(true).build(&schema).unwrap();
+        validators.insert(kind.clone(), validator);
+    }
+    validators
+});
+
+fn close(schema: &mut Value) {
+    if schema["properties"].is_object() {
+        schema["additionalProperties"] = json!(false);
+    }
+}
+
+/// Checks a message of the topic against the description of the events.
+pub fn check(message: &ReceivedMessage) {
+    let event = &message.payload;
+    let kind = event["type"].as_str().unwrap();
+    if kind.starts_with(OF_TESTS) {
+        return;
+    }
+    let validator = VALIDATORS.get(kind).unwrap_or_else(|| panic!("the catalog does not contain the event {kind}"));
+    let errors: Vec<_> =
+        validator.iter_errors(event).map(|error| format!("{}: {error}", error.instance_path())).collect();
+    assert!(errors.is_empty(), "{event:#} does not match its schema: {errors:#?}");
+    assert_eq!(event["subject"], message.key, "the key is the subject");
+    assert_eq!(event["id"], message.headers["ce_id"]);
+    assert_eq!(message.headers["content-type"], "application/cloudevents+json");
+}
+
+/// Produces events of every type, and returns one of each.
+pub async fn produce_events() -> BTreeMap<String, ReceivedMessage> {
+    let world = World::new().await;
+    let api = Api::of(&world).await;
+    produce_events_of_provisioning(&world, &api).await;
+    produce_events_of_a_tenant(&world, &api).await;
+    produce_events_of_health(&world).await;
+    let kafka =
+        KafkaConfig { topic: format!("test-events-{}", Uuid::now_v7().simple()), ..KafkaConfig::from_env().unwrap() };
+    relay(&world, kafka.clone()).await;
+    let messages = topic::read(&kafka);
+    kafka::admin(&kafka).unwrap().delete_topics(&[&kafka.topic], &AdminOptions::new()).await.unwrap();
+    world.drop_tenants().await;
+    messages.into_iter().map(|message| (message.payload["type"].as_str().unwrap().to_owned(), message)).collect()
+}
+
+async fn relay(world: &World, kafka: KafkaConfig) {
+    let app = relay_events::App::new(
+        world.api_pool(),
+        world.tenant_databases(),
+        kafka,
+        Sqs::new(),
+        crate::live_list(),
+        world.provision_queue_url.clone(),
+        PROVISIONING,
+    );
+    let event = LambdaEvent::new(json!({ "source": "aws.scheduler" }), Context::default());
+    invoke(&app, relay_events::handle, event).await.unwrap();
+}
+
+const PROVISIONING: ProvisioningConfig =
+    ProvisioningConfig { function_timeout: Duration::from_mins(1), max_attempts: 5 };
+
+/// Fails a step for good.
+struct Saboteur;
+
+impl SagaObserver for Saboteur {
+    fn observe(&self, moment: Moment) -> BoxFuture<'_, Result<()>> {
+        let fails = moment == Moment::Applying(StepName::ObjectPrefix);
+        async move { if fails { Err(Error::internal("no object can be written")) } else { Ok(()) } }.boxed()
+    }
+}
+
+async fn produce_events_of_provisioning(world: &World, api: &Api) {
+    let platform = world.provisioner();
+    let bucket = Bucket::connect(&S3Config::from_env().unwrap());
+    let mongo = Clusters::single(variable("MONGODB_URL"));
+    let stores = Stores::connect(world.postgres_clusters(), &platform, mongo, Duration::from_secs(10), bucket).unwrap();
+    let stores = Arc::new(stores);
+    for (slug, observer) in [("kopi-kenangan", None), ("teh-botol", Some(Arc::new(Saboteur) as Arc<dyn SagaObserver>))]
+    {
+        let created = api.post("/tenants", &tenant_request(slug)).await;
+        let operation: OperationId = created.json["operation_id"].as_str().unwrap().parse().unwrap();
+        let platform = Postgres::connect(&platform).unwrap();
+        let worker = Provisioner { platform, stores: Arc::clone(&stores), config: PROVISIONING, observer };
+        let delivery = Delivery { deadline: Instant::now() + Duration::from_mins(1), is_last: true };
+        worker.run(operation, delivery).await.unwrap();
+    }
+}
+
+async fn succeed(request: reqwest::RequestBuilder) -> Answer {
+    let answer = answer(request).await;
+    assert!(answer.status.is_success(), "{}", answer.text);
+    answer
+}
+
+async fn produce_events_of_a_tenant(world: &World, api: &Api) {
+    let tenant = TestTenant::new(world, &world.client().await, Some(25)).await;
+    let path = format!("/tenants/{}", tenant.id);
+    let user = json!({ "email": "budi@kopi.example", "full_name": "Budi Santoso", "role": "agent",
+                       "password": "quiet-lemon-harbor-17" });
+    let user = succeed(api.request(reqwest::Method::POST, &format!("{path}/users")).json(&user)).await.json;
+    let patch = async |path: &str, body: Value| succeed(api.request(reqwest::Method::PATCH, path).json(&body)).await;
+    let user_path = format!("{path}/users/{}", user["id"].as_str().unwrap());
+    patch(&user_path, json!({ "full_name": "Budi S." })).await;
+    patch(&user_path, json!({ "password": "velvet-otter-basin-93", "reason": "They cannot reset it by mail" })).await;
+    patch(&user_path, json!({ "status": "deactivated" })).await;
+    patch(&user_path, json!({ "status": "active" })).await;
+    let start = json!({ "tenant_id": tenant.id, "user_id": tenant.admin, "reason": "Looks into an empty inbox" });
+    let started = succeed(api.request(reqwest::Method::POST, "/impersonations").json(&start)).await;
+    let impersonation = format!("/impersonations/{}", started.json["id"].as_str().unwrap());
+    succeed(api.request(reqwest::Method::DELETE, &impersonation)).await;
+    patch(&path, json!({ "limits": { "max_agents": 10 } })).await;
+    patch(&path, json!({ "status": "suspended" })).await;
+    patch(&path, json!({ "status": "active" })).await;
+    let measurement = Measurement {
+        at: OffsetDateTime::now_utc(),
+        agents: 8,
+        agents_online: 1,
+        contacts: 3,
+        month: Month::current(),
+        messages: 0,
+        storage_bytes: 1,
+        channels: Vec::new(),
+    };
+    let day = Duration::from_hours(24);
+    let intervals = MeasurementIntervals { active: day, suspended: day, retry: day };
+    let command = RecordMeasurement { tenant_id: tenant.id, measurement: &measurement, intervals };
+    let mut platform = Postgres::connect(&world.owner()).unwrap().get().await.unwrap();
+    let reached = record_measurement(&mut platform, &command).await.unwrap();
+    assert_eq!(reached.len(), 1, "{reached:?}");
+}
+
+async fn produce_events_of_health(world: &World) {
+    let now = OffsetDateTime::now_utc();
+    let minute = |age: u64, status: ComponentStatus| {
+        let error = (status == ComponentStatus::Down).then(|| "connection refused".to_owned());
+        let sample = ComponentSample { component: Component::Kafka, status, latency_ms: None, error };
+        MinuteSamples::of(now - Duration::from_mins(age), vec![sample])
+    };
+    let minutes = [minute(3, ComponentStatus::Up), minute(2, ComponentStatus::Down), minute(1, ComponentStatus::Down)];
+    let mut platform = Postgres::connect(&world.owner()).unwrap().get().await.unwrap();
+    assert_eq!(record_samples(&mut platform, &minutes).await.unwrap().changes, 1);
+}
