@@ -19,6 +19,7 @@ pub mod platform;
 pub mod problems;
 pub mod produced_events;
 pub mod proxy;
+pub mod python_client;
 pub mod queues;
 pub mod recorded;
 pub mod requests;

@@ -8,7 +8,7 @@ use crate::{
     commands::down,
     error::{ErrorContext, Result},
     functions,
-    install::{node::NodePackages, python::PythonWheel},
+    install::{go, node::NodePackages, python::PythonWheel},
     process, servers,
     stack::LocalStack,
     startup::{self, UpOptions},
@@ -38,6 +38,20 @@ const PYTHON_LIBRARIES: PythonWheel = PythonWheel {
 /// The variable that contains the path of one of them for the tests.
 const PYTHON_LIBRARIES_VARIABLE: &str = "PYJWT";
 
+/// Generates clients in Python from the API's description.
+const OPENAPI_PYTHON_CLIENT: PythonWheel = PythonWheel {
+    name: "openapi-python-client",
+    version: "0.29.1",
+    requirements: include_str!("../../requirements/openapi-python-client.txt"),
+    program: "bin/openapi-python-client",
+};
+
+/// The variable that contains its path for the tests.
+const OPENAPI_PYTHON_CLIENT_VARIABLE: &str = "OPENAPI_PYTHON_CLIENT";
+
+/// The variable that contains the path of Go, with which the tests generate and compile a client.
+const GO_VARIABLE: &str = "GO";
+
 /// Programs in JavaScript that the tests run.
 const NODE_PACKAGES: NodePackages = NodePackages {
     name: "node-packages",
@@ -60,7 +74,9 @@ pub(crate) fn run(checkout: Checkout, arguments: &[String]) -> Result<ExitCode> 
     cargo
         .arg("test")
         .env(SCHEMATHESIS_VARIABLE, SCHEMATHESIS.install()?)
-        .env(PYTHON_LIBRARIES_VARIABLE, PYTHON_LIBRARIES.install()?);
+        .env(PYTHON_LIBRARIES_VARIABLE, PYTHON_LIBRARIES.install()?)
+        .env(OPENAPI_PYTHON_CLIENT_VARIABLE, OPENAPI_PYTHON_CLIENT.install()?)
+        .env(GO_VARIABLE, go::go()?);
     cargo.env(CARGO_LAMBDA_VARIABLE, functions::CARGO_LAMBDA.install()?);
     let tools = NODE_PACKAGES.install()?;
     cargo.env(NODE_VARIABLE, tools.node).env(NODE_PACKAGES_VARIABLE, tools.folder);

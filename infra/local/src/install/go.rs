@@ -47,10 +47,7 @@ impl GoModule {
 
     fn build(&self, draft: &Path, step: &ProgressStep) -> Result<()> {
         let action = format!("{} {} cannot be built", self.name, self.version);
-        let go = match installed_go() {
-            Some(go) => go,
-            None => TOOLCHAIN.install()?,
-        };
+        let go = go()?;
         step.begin("building from source, while nothing else needs the processor");
         let (mut compiled, mut errors) = (0, String::new());
         let succeeded = run_with_lines(&mut self.build_command(&go, draft), &action, |line| {
@@ -121,6 +118,11 @@ fn low_priority(program: &Path) -> Command {
     }
     command.arg(program);
     command
+}
+
+/// Go, which is installed if this machine has none that is new enough.
+pub(crate) fn go() -> Result<PathBuf> {
+    installed_go().map_or_else(|| TOOLCHAIN.install(), Ok)
 }
 
 /// A Go on this machine that is new enough.
