@@ -48,6 +48,7 @@ async fn a_list_can_be_sorted_in_both_directions_and_filtered_by_several_values_
     for list in ["/tenants", "/tenants/usage"] {
         let count = async |query: &str| rows(&api.get(&format!("{list}?{query}")).await).len();
         assert_eq!(count("status=active,suspended").await, 198);
+        assert_eq!(count("status=active&status=suspended").await, 198);
         assert_eq!(count("status=failed,failed").await, 2);
         assert_eq!(count("country=ID,US").await, 100);
         assert_eq!(count("country=ID,US&status=active,failed").await, 50);

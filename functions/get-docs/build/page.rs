@@ -7,8 +7,13 @@ use crate::{markdown, operation, schema};
 
 pub(crate) fn render(document: &Value, style: &str, script: &str) -> Markup {
     let info = &document["info"];
-    let sections: Vec<Section<'_>> =
-        document["tags"].as_array().into_iter().flatten().map(|tag| Section::of(document, tag)).collect();
+    let sections: Vec<Section<'_>> = document["tags"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|tag| Section::of(document, tag))
+        .filter(|section| !section.operations.is_empty())
+        .collect();
     let schemas = document["components"]["schemas"].as_object();
     let events: Vec<(&str, &Value)> = webhooks(document).collect();
     html! {
@@ -42,6 +47,7 @@ pub(crate) fn render(document: &Value, style: &str, script: &str) -> Markup {
                     @if !events.is_empty() {
                         section class="part" id="events" {
                             h2 { "Events" }
+                            (markdown::block(&tag_of_events(document)["description"]))
                             @for (name, event) in &events { (operation::event(document, name, event)) }
                         }
                     }
@@ -60,6 +66,12 @@ pub(crate) fn render(document: &Value, style: &str, script: &str) -> Markup {
 fn webhooks(document: &Value) -> impl Iterator<Item = (&str, &Value)> {
     let webhooks = document["webhooks"].as_object().into_iter().flatten();
     webhooks.map(|(name, item)| (name.as_str(), &item["post"]))
+}
+
+/// The tag of the events, which no operation has.
+fn tag_of_events(document: &Value) -> &Value {
+    let tags = document["tags"].as_array();
+    tags.into_iter().flatten().find(|tag| tag["name"] == "Events").unwrap_or(&Value::Null)
 }
 
 /// The search. The script shows it.

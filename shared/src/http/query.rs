@@ -1,4 +1,5 @@
-//! Query parameters, read strictly: unknown, repeated and invalid ones are rejected, all at once.
+//! Query parameters, read strictly: unknown, repeated and invalid ones are rejected, all at once. Only parameters with several
+//! values may be repeated.
 
 use std::convert::Infallible;
 
@@ -40,16 +41,27 @@ impl QueryReader {
         &self.uri
     }
 
-    /// Parses a parameter, if the query has it. An empty one counts as absent.
+    /// Parses a parameter, if the query has it. An empty one counts as absent, and a repeated one is rejected.
     pub fn take<T>(&mut self, name: &'static str, parse: impl FnOnce(&str) -> Result<T, InvalidValue>) -> Option<T> {
+        self.take_repeatable(name, false, parse)
+    }
+
+    fn take_repeatable<T>(
+        &mut self,
+        name: &'static str,
+        may_repeat: bool,
+        parse: impl FnOnce(&str) -> Result<T, InvalidValue>,
+    ) -> Option<T> {
         self.known.push(name);
         let mut values = self.pairs.extract_if(.., |(key, _)| key == name).map(|(_, value)| value);
-        let value = values.next()?;
-        let is_repeated = values.next().is_some();
-        drop(values);
-        if is_repeated {
+        let mut value = values.next()?;
+        let rest: Vec<String> = values.collect();
+        if !rest.is_empty() && !may_repeat {
             self.reject(name, InvalidValue::new(FaultCode::Repeated, "is given more than once"));
             return None;
+        }
+        for further in rest {
+            value = format!("{value},{further}");
         }
         if value.is_empty() {
             return None;
@@ -122,7 +134,7 @@ pub trait QueryField: Sized {
 
 impl<T: ParameterValue> QueryField for Option<T> {
     fn take(query: &mut QueryReader, name: &'static str) -> Option<Self> {
-        Some(query.take(name, T::parse_parameter))
+        Some(query.take_repeatable(name, T::MAY_REPEAT, T::parse_parameter))
     }
 
     fn describe(name: &str, description: &str) -> Vec<Parameter> {

@@ -7,6 +7,10 @@ use crate::types::InvalidValue;
 
 /// A value that a parameter can have.
 pub trait ParameterValue: Sized {
+    /// Whether a parameter that is given more than once is read as one with commas. Clients differ in how they send several
+    /// values.
+    const MAY_REPEAT: bool = false;
+
     fn parse_parameter(text: &str) -> Result<Self, InvalidValue>;
 
     fn parameter_schema() -> RefOr<Schema>;

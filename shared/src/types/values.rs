@@ -41,6 +41,8 @@ impl<T: PartialEq> Values<T> {
 
 cfg_http! {
     impl<T: crate::types::ParameterValue + PartialEq> crate::types::ParameterValue for Values<T> {
+        const MAY_REPEAT: bool = true;
+
         fn parse_parameter(text: &str) -> Result<Self, InvalidValue> {
             Self::parse(text, T::parse_parameter)
         }

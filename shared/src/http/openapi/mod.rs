@@ -168,11 +168,12 @@ events. In a patch, an absent field stays as it is; `null` is accepted only wher
 cannot come back: an impersonation has *ended* (`live` is `false`, and `end_reason` contains why), an operation has `succeeded` or \
 `failed`.
 
-**Lists** are plain arrays, newest first by default; `sort` names the other orders. Where several values of a filter are possible, \
-they are separated by commas, at most ten: `status=active,suspended`. A range of times includes its beginning (`created_since`) \
-and excludes its end (`created_until`). A page has at most `limit` items, and ends before its JSON exceeds 5 MiB. The header \
-`Link: <…>; rel=\"next\"` (RFC 8288) contains the URL of the next page, and is absent on the last one. With `count=true`, the header `x-total-count` contains the number of items on all \
-pages, counted up to 10000; `x-total-count-relation` is `eq` if it is exact, and `gte` if there are more.
+**Lists** are plain arrays, newest first by default; `sort` names the other orders. Where several values of a filter are \
+possible, they are separated by commas, at most ten: `status=active,suspended`; a repeated parameter means the same. A range of \
+times includes its beginning (`created_since`) and excludes its end (`created_until`). A page has at most `limit` items, and \
+ends before its JSON exceeds 5 MiB. The header `Link: <…>; rel=\"next\"` (RFC 8288) contains the URL of the next page, and is \
+absent on the last one. With `count=true`, the header `x-total-count` contains the number of items on all pages, counted up to \
+10000; `x-total-count-relation` is `eq` if it is exact, and `gte` if there are more.
 
 **Operations.** A response to a request that starts work in the background has the field `operation_id` and the header \
 `Operation-Location`. `GET /operations/{id}?wait=20` responds as soon as the operation changes, and after 20 seconds otherwise.
