@@ -70,6 +70,40 @@ async fn a_deactivation_whose_process_is_killed_before_the_tenants_commit_has_fa
     assert!(!stage.is_live(&impersonation).await);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_tenants_record_of_a_new_admin_exists_exactly_when_a_killed_process_has_made_the_change() {
+    let stage = Stage::new().await;
+    let grant = json!({ "role": "admin", "reason": "The only admin has left the company" });
+    let record = "SELECT FROM platform_actions WHERE action = 'admin_granted'";
+    for is_made in [true, false] {
+        let (tenant, user) = stage.tenant().await;
+        let inside = stage.inside(&tenant).await;
+        let process = stage.process().await;
+        let lock = if is_made {
+            HeldLock::on_tenant(&stage, &tenant).await
+        } else {
+            HeldLock::on_users(&stage, &tenant).await
+        };
+        send(process.api.request(Method::PATCH, &user_path(&tenant, user)).json(&grant));
+        if is_made {
+            until_row(&inside, record).await;
+        } else {
+            until_row(&stage.owner, &format!("SELECT FROM tenant_changes WHERE tenant_id = '{}'", tenant.id)).await;
+        }
+        process.kill();
+        lock.release().await;
+
+        assert_eq!(stage.settle().await["changes_settled"], 1);
+
+        assert_eq!(inside.query(record, &[]).await.unwrap().len(), usize::from(is_made));
+        let admins = "SELECT FROM users WHERE role = 'admin'";
+        assert_eq!(inside.query(admins, &[]).await.unwrap().len(), if is_made { 2 } else { 1 });
+        let audit = stage.audit(&tenant, "user.update").await;
+        assert_eq!([&*audit[0].0, &*audit[1].0], ["intended", if is_made { "done" } else { "failed" }]);
+        assert!(audit.iter().all(|(_, details)| details["reason"] == grant["reason"]), "{audit:?}");
+    }
+}
+
 /// Requests the user in a process that is killed after the commit in the tenant's database.
 async fn cut_off_creation(stage: &Stage, tenant: &TestTenant, key: Option<&str>, body: &Value) {
     let process = stage.process().await;
