@@ -120,6 +120,7 @@ pub fn routes(parts: &Parts) -> Routes {
         signer: Arc::clone(&signer),
     })
     .merge(get_openapi::routes(get_openapi::App::new()))
+    .merge(get_asyncapi::routes(get_asyncapi::App::new()))
     .merge(get_docs::routes(get_docs::App::new()))
     .merge(get_problem_type::routes())
     .merge(reject_request::routes())
@@ -296,9 +297,10 @@ pub fn tenant_request(slug: &str) -> Value {
 }
 
 /// The public routes.
-pub const OPEN: [(&str, &str); 5] = [
+pub const OPEN: [(&str, &str); 6] = [
     ("POST", "/api/super-admin/auth/login"),
     ("GET", "/api/super-admin/openapi.json"),
+    ("GET", "/api/super-admin/asyncapi.json"),
     ("GET", "/api/super-admin/docs"),
     ("GET", "/api/super-admin/problems/{name}"),
     ("GET", "/.well-known/jwks.json"),

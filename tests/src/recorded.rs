@@ -76,9 +76,9 @@ fn add_to(response: &mut RefOr<Response>, answer: Option<&Answer>, problems: &Pr
     }
 }
 
-/// The document itself is no example in the document.
+/// The documents themselves are no examples in the document.
 fn is_example(body: &Value) -> bool {
-    !body.is_null() && body.get("openapi").is_none()
+    !body.is_null() && body.get("openapi").is_none() && body.get("asyncapi").is_none()
 }
 
 /// The answer of each operation to the example of its request.

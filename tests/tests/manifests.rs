@@ -107,7 +107,7 @@ fn each_function_states_the_rate_limit_that_the_gateway_enforces_for_its_routes(
         let stated = &functions[function]["Environment"]["Variables"]["API_RATE_LIMIT"];
         match own.remove(route) {
             Some(settings) => {
-                assert_eq!(stated.as_str().unwrap(), settings["ThrottlingRateLimit"].to_string(), "{route}")
+                assert_eq!(stated.as_str().unwrap(), settings["ThrottlingRateLimit"].to_string(), "{route}");
             }
             None => assert!(stated.is_null(), "{function} states {stated}, but {route} has the limit of the API"),
         }

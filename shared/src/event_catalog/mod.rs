@@ -134,7 +134,7 @@ fn webhook(kind: EventType, schema: &str) -> PathItem {
     let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(schema))).build();
     let body = RequestBodyBuilder::new().content(MEDIA_TYPE, content).build();
     let description = format!(
-        "{}\n\nThe event is a message on the Kafka topic, which `infra/asyncapi.json` describes; the API calls no URL.",
+        "{}\n\nThe event is a message on the Kafka topic that `GET /asyncapi.json` describes; the API calls no URL.",
         kind.meaning()
     );
     let operation = OperationBuilder::new()

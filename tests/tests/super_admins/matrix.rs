@@ -32,6 +32,7 @@ const NEEDED: &[(&str, &str, Option<SuperAdminRole>)] = &[
     ("DELETE", "/impersonations/{id}", Some(Operator)),
     ("GET", "/impersonations/{id}", Some(Viewer)),
     ("GET", "/docs", None),
+    ("GET", "/asyncapi.json", None),
     ("GET", "/openapi.json", None),
     ("GET", "/problems/{name}", None),
     ("GET", "/operations", Some(Viewer)),

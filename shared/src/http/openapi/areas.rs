@@ -54,8 +54,8 @@ const SECTIONS: [ApiSection; 10] = [
     },
     ApiSection {
         name: "Documentation",
-        description: "This document, as JSON and as a page, and the types of problems.",
-        paths: &["/openapi.json", "/docs", "/problems"],
+        description: "This document, as JSON and as a page, the description of the events, and the types of problems.",
+        paths: &["/openapi.json", "/asyncapi.json", "/docs", "/problems"],
     },
 ];
 

@@ -33,7 +33,9 @@ pub(super) fn complete(operation: &mut Operation) {
     let responses = &mut operation.responses.responses;
     let counts = responses.contains_key(TOO_MANY_REQUESTS) || responses.values().any(|one| has_header(one, LEFT));
     if counts {
-        responses.values_mut().for_each(|response| refer_to(response, LEFT));
+        for response in responses.values_mut() {
+            refer_to(response, LEFT);
+        }
     }
     match responses.get_mut(TOO_MANY_REQUESTS) {
         Some(RefOr::T(own)) => {

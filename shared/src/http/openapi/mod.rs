@@ -109,7 +109,10 @@ fn describe_required_role(operation: &mut Operation) {
         Some(role) => format!("Requires the role `{role}` or higher."),
     };
     let description = operation.description.get_or_insert_default();
-    *description = format!("{description}\n\n{sentence}").trim_start().to_owned();
+    if !description.is_empty() {
+        description.push_str("\n\n");
+    }
+    description.push_str(&sentence);
 }
 
 /// Adds the headers of every response.
