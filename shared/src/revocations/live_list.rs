@@ -7,7 +7,7 @@
 //! | `impersonation:generation` | random | until Redis loses its data |
 //!
 //! A service accepts a token if the first key exists with the values of the token, and the second does not exist. So an empty
-//! Redis ends all impersonations, until the relay has added those that are live ([`reassert()`](super::reassert())).
+//! Redis ends all impersonations, until the relay has added those that are live ([`reassert`](mod@super::reassert)).
 //!
 //! # An impersonation that has ended is never added again
 //!

@@ -84,7 +84,7 @@ async fn invalid_parameters_are_reported_by_name_and_the_error_names_what_is_all
         ("status=open".to_owned(), "status", "must be one of pending, running"),
         ("status=pending,".to_owned(), "status", "must be one of pending, running"),
         (format!("status={many}"), "status", "at most 10 values, separated by commas, and has 50"),
-        ("status=pending&status=running".to_owned(), "status", "more than once"),
+        ("kind=provision&kind=retry".to_owned(), "kind", "more than once"),
         ("kind=delete".to_owned(), "kind", "must be one of provision, retry"),
         ("sort=finished_at".to_owned(), "sort", "must be one of created_at, -created_at"),
         ("created_until=yesterday".to_owned(), "created_until", "must be a time such as"),
