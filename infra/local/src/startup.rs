@@ -16,7 +16,7 @@ use crate::{
     api::{self, SignInError},
     cargo,
     checkout::Checkout,
-    error::{DevError, Result},
+    error::{DevError, ErrorContext, Result},
     functions,
     install::system::{self, PackageInstallation, SystemPackage},
     process,
@@ -40,8 +40,25 @@ pub(crate) struct UpOptions {
     pub(crate) port: Option<u16>,
 }
 
+/// The free disk below which nothing is started. With less, servers fail with errors that do not name the cause.
+const MIN_FREE_BYTES: u64 = 2 << 30;
+
+/// Fails if the disk of the checkout is almost full.
+fn check_disk(checkout: &Checkout) -> Result<()> {
+    let action = || format!("The free space of {} cannot be read", checkout.root().display());
+    let disk = rustix::fs::statvfs(checkout.root()).map_err(std::io::Error::from).context(action)?;
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    if free >= MIN_FREE_BYTES {
+        return Ok(());
+    }
+    let reason = format!("only {} MiB of disk are free, and at least {} are needed", free >> 20, MIN_FREE_BYTES >> 20);
+    Err(DevError::new("The stack cannot start", reason)
+        .remedy("Remove what is not needed, such as old `target` folders"))
+}
+
 /// Brings up the stack, or the servers only. What already runs and answers is left alone.
 pub(crate) fn bring_up(checkout: Checkout, options: &UpOptions) -> Result<LocalStack> {
+    check_disk(&checkout)?;
     let _lock = checkout.lock()?;
     let progress = Progress::start();
     // OpenSSL generates the stack's keys, so it must be installed before anything else.
