@@ -37,7 +37,7 @@ async fn follow(api: &Api, path: &str) -> (Vec<(u64, Value)>, OffsetDateTime) {
 async fn a_client_that_follows_an_operation_sees_it_progress_and_learns_at_once_that_the_tenant_is_active() {
     let stage = ProvisioningStage::new().await;
     let api = Api::of(&stage.world).await;
-    let (mut delays, mut states) = (Vec::new(), Vec::new());
+    let (mut delays, mut counts) = (Vec::new(), Vec::new());
     for slug in ["one", "two", "three"] {
         let created = api.create_tenant(slug).await;
         let id = |name: &str| created[name].as_str().unwrap().to_owned();
@@ -49,14 +49,14 @@ async fn a_client_that_follows_an_operation_sees_it_progress_and_learns_at_once_
         let (_, last) = seen.last().unwrap();
         assert_eq!(last["status"], "succeeded");
         assert!(last["steps"].as_array().unwrap().iter().all(|step| step["status"] == "succeeded"), "{last}");
-        states.push(seen.len());
+        counts.push(seen.len());
         assert_eq!(api.get(&format!("/tenants/{}", requested.tenant)).await.json["status"], "active");
         let ended = OffsetDateTime::parse(last["finished_at"].as_str().unwrap(), &Rfc3339).unwrap();
         println!("{} states; learned of the active tenant after {}", seen.len(), at - ended);
         delays.push(at - ended);
     }
     // On a busy machine a client may miss all but the last state.
-    assert!(states.iter().max().unwrap() > &1, "{states:?}");
+    assert!(counts.iter().max().unwrap() > &1, "{counts:?}");
     // 150 ms, unless the machine is busy.
     assert!(delays.iter().min().unwrap() < &Duration::from_millis(500), "{delays:?}");
     stage.world.drop_tenants().await;
