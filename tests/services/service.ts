@@ -3,6 +3,7 @@
 // node service.ts verify TOKEN | follow GROUP | count TENANT | serve PORT
 
 import { createServer } from "node:http";
+import { setTimeout } from "node:timers/promises";
 
 import { Consumer, FetchIsolationLevels, stringDeserializers } from "@platformatic/kafka";
 import { createRemoteJWKSet, jwtVerify, type JWTPayload } from "jose";
@@ -21,9 +22,16 @@ const keys = createRemoteJWKSet(new URL("/.well-known/jwks.json", env("API_URL")
 const redis = createClient({
     url: env("REDIS_URL"),
     disableOfflineQueue: true,
-    socket: { connectTimeout: 2_000, socketTimeout: 2_000, reconnectStrategy: false },
+    socket: { connectTimeout: 2_000 },
 });
-redis.on("error", () => {}); // Each command reports its own failure.
+// The client connects again by itself; meanwhile each command fails.
+redis.on("error", () => {});
+
+/** Limits the wait for an answer, because a server that hangs keeps its connections. */
+const within = <T>(answer: Promise<T>, milliseconds: number): Promise<T> => {
+    const late = setTimeout(milliseconds, undefined, { ref: false });
+    return Promise.race([answer, late.then(() => Promise.reject(new Error("Redis does not answer")))]);
+};
 
 // snippet: verify
 /** Returns the claims of a live impersonation, or throws. Then the request must be refused. */
@@ -37,7 +45,8 @@ async function verify(token: string): Promise<JWTPayload> {
         requiredClaims: ["sub", "act", "sid", "tenant_id", "scope", "iat", "exp"],
     });
     const { sid, tenant_id, sub, scope } = payload;
-    const [live, denied] = await redis.mGet([`impersonation:live:${sid}`, `impersonation:denied:${sid}`]);
+    const keysOfSession = [`impersonation:live:${sid}`, `impersonation:denied:${sid}`];
+    const [live, denied] = await within(redis.mGet(keysOfSession), 2_000);
     if (denied !== null || live !== `${tenant_id}:${sub}:${scope}`) {
         throw new Error("the impersonation has ended");
     }
@@ -78,7 +87,7 @@ async function countMessage(tenantId: string): Promise<void> {
 // snippet: health
 /** Answers 200 while this service can work, and 503 otherwise. The stores that it needs decide. */
 const health = createServer(async (_request, response) => {
-    const ready = await redis.ping().then(() => true, () => false);
+    const ready = await within(redis.ping(), 2_000).then(() => true, () => false);
     response.writeHead(ready ? 200 : 503).end();
 });
 
@@ -96,7 +105,7 @@ async function main(command: string | undefined, argument: string): Promise<void
             await countMessage(argument);
             break;
         case "serve":
-            await redis.connect().catch(() => {});
+            void redis.connect();
             health.listen(Number(argument), "127.0.0.1");
             return;
         default:
