@@ -68,13 +68,13 @@ impl Worker for App {
 /// What an invocation did.
 #[derive(Serialize)]
 #[serde(untagged)]
-pub enum Outcome {
+pub enum MigrationOutcome {
     Migrated(Summary),
     Recovered(Recovery),
 }
 
 /// Handles one invocation, as [`handle_event`] does.
-pub async fn handle(app: &App, invocation: Invocation) -> Result<Outcome> {
+pub async fn handle(app: &App, invocation: Invocation) -> Result<MigrationOutcome> {
     match invocation.trigger {
         Trigger::Event(event) => handle_event(app, &event).await,
         Trigger::Queue(_) => Err(Error::Malformed("This function has no queue".to_owned())),
@@ -82,13 +82,13 @@ pub async fn handle(app: &App, invocation: Invocation) -> Result<Outcome> {
 }
 
 /// Recovers an owner if the event contains a recovery, and otherwise migrates everything, whatever the event.
-pub async fn handle_event(app: &App, event: &Value) -> Result<Outcome> {
+pub async fn handle_event(app: &App, event: &Value) -> Result<MigrationOutcome> {
     if let Some(recovery) = recovery::in_event(event) {
-        return recovery::run(app, recovery).await.map(Outcome::Recovered);
+        return recovery::run(app, recovery).await.map(MigrationOutcome::Recovered);
     }
     let summary = app.run().await?;
     tracing::info!(?summary, "migrated");
-    Ok(Outcome::Migrated(summary))
+    Ok(MigrationOutcome::Migrated(summary))
 }
 
 /// The result of a run.

@@ -25,7 +25,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 #[cfg(feature = "redis")]
-use crate::revocations::live_list::LiveImpersonation;
+use crate::revocations::live_list::LiveListEntry;
 use crate::{
     revocations::EndReason,
     types::{
@@ -139,7 +139,7 @@ pub struct Impersonation {
 }
 
 #[cfg(feature = "redis")]
-impl From<&Impersonation> for LiveImpersonation {
+impl From<&Impersonation> for LiveListEntry {
     fn from(impersonation: &Impersonation) -> Self {
         let Impersonation { id, tenant_id, user_id, access, expires_at, .. } = *impersonation;
         Self { id, tenant_id, user_id, access, expires_at }

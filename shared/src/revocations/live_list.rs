@@ -80,7 +80,7 @@ const BATCH: usize = 500;
 
 /// An impersonation whose token services are to accept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LiveImpersonation {
+pub struct LiveListEntry {
     /// The `sid` of its token.
     pub id: ImpersonationId,
     pub tenant_id: TenantId,
@@ -89,7 +89,7 @@ pub struct LiveImpersonation {
     pub expires_at: OffsetDateTime,
 }
 
-impl LiveImpersonation {
+impl LiveListEntry {
     /// The value of the key. A service compares it with the claims, so that a forged token, signed with a stolen key, cannot use
     /// the `sid` of a live impersonation for another user.
     fn value(&self) -> String {
@@ -140,7 +140,7 @@ impl LiveList {
 
     /// Adds impersonations that the platform database contained as live after the generation was read, except those that are
     /// denied. Returns how many were missing, or `None` if Redis has lost its data since then.
-    pub async fn add(&self, generation: &Generation, live: &[LiveImpersonation]) -> Result<Option<usize>> {
+    pub async fn add(&self, generation: &Generation, live: &[LiveListEntry]) -> Result<Option<usize>> {
         let mut added = 0;
         for batch in live.chunks(BATCH) {
             let mut call = self.add.key(GENERATION);
@@ -157,7 +157,7 @@ impl LiveList {
     }
 
     /// Adds one impersonation before its token is issued, as [`Self::add`] does. Fails if its token would not be accepted.
-    pub async fn add_one(&self, generation: &Generation, live: LiveImpersonation) -> Result<()> {
+    pub async fn add_one(&self, generation: &Generation, live: LiveListEntry) -> Result<()> {
         match self.add(generation, &[live]).await? {
             Some(_) => Ok(()),
             None => Err(Error::Unavailable { dependency: Dependency::Redis, source: None }),

@@ -89,7 +89,8 @@ pub(crate) fn run(checkout: Checkout, arguments: &[String]) -> Result<ExitCode> 
     run_and_restore(cargo, &stack, &before)
 }
 
-/// Writes `infra/openapi.json` and `infra/asyncapi.json` from the code, and the table of functions and the local router from the template.
+/// Writes `infra/openapi.json` and `infra/asyncapi.json` from the code, the table of functions and the local router from the
+/// template, and the code in `infra/services.md` from the programs of the tests.
 pub(crate) fn write_openapi(checkout: Checkout) -> Result<ExitCode> {
     let before = PriorState::read(&checkout);
     let stack = startup::bring_up(checkout, &UpOptions { servers_only: true, ..UpOptions::default() })?;

@@ -32,7 +32,7 @@ use crate::{
     },
     revocations::{
         EndReason,
-        live_list::{Generation, LiveImpersonation},
+        live_list::{Generation, LiveListEntry},
     },
     tenant_changes::{self, Change, ChangeResult, NewChange},
     tenants::{self, store::TenantLocation},
@@ -96,7 +96,7 @@ pub async fn start<R: JsonResponse>(
     // If only one of the two succeeds, no token is issued. A key in the live list without a token does no harm.
     let (recorded, added) = tokio::join!(
         record_in_tenant(context.databases, &location, &impersonation, &change, &result),
-        context.live_list.add_one(&generation, LiveImpersonation::from(&impersonation)),
+        context.live_list.add_one(&generation, LiveListEntry::from(&impersonation)),
     );
     if let Err(error) = recorded.and(added) {
         abandon(context, &impersonation, change, &error).await;

@@ -6,7 +6,7 @@ use crate::{
     error::{Conflict, Result},
     http::Problem,
     impersonations::{ImpersonationContext, ImpersonationSigner, start::StartImpersonation, store},
-    revocations::live_list::LiveImpersonation,
+    revocations::live_list::LiveListEntry,
     types::ImpersonationId,
 };
 
@@ -47,7 +47,7 @@ async fn sign(
         return Err(Conflict::ImpersonationNotLive { impersonation_id: id, state }.into());
     }
     // If the relay has settled the start, or Redis has lost its data, the re-assertion may not have added it yet.
-    context.live_list.add_one(&generation, LiveImpersonation::from(&impersonation)).await?;
+    context.live_list.add_one(&generation, LiveListEntry::from(&impersonation)).await?;
     let token = signer.sign(&impersonation)?;
     let mut details = command.details();
     details["impersonation_id"] = id.to_string().into();

@@ -5,7 +5,7 @@ use deadpool_postgres::GenericClient;
 use crate::{
     error::Result,
     revocations::{
-        live_list::{Denial, LiveImpersonation, MARGIN_SECONDS},
+        live_list::{Denial, LiveListEntry, MARGIN_SECONDS},
         store::LIVE,
     },
     sql::{self, Columns},
@@ -14,7 +14,7 @@ use crate::{
 /// An impersonation that had begun, and whose token some service may not consider expired yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unexpired {
-    pub impersonation: LiveImpersonation,
+    pub impersonation: LiveListEntry,
     pub is_live: bool,
     /// One that has not ended and is not live is only suspended, by the state of its tenant or its super-admin.
     pub has_ended: bool,
@@ -28,7 +28,7 @@ impl Unexpired {
 
 sql::columns! {
     /// The columns of an impersonation `i`.
-    UnexpiredColumns -> LiveImpersonation {
+    UnexpiredColumns -> LiveListEntry {
         id: "i.id",
         tenant_id: "i.tenant_id",
         user_id: "i.user_id",
