@@ -16,7 +16,21 @@ from redis.exceptions import RedisError
 
 API_URL = os.environ["API_URL"]
 KEYS = jwt.PyJWKClient(f"{API_URL}/.well-known/jwks.json", lifespan=300, timeout=5)
-REDIS = Redis.from_url(os.environ["REDIS_URL"], decode_responses=True, socket_timeout=2, socket_connect_timeout=2)
+REDIS = Redis.from_url(
+    os.environ["REDIS_URL"],
+    ssl_ca_certs=os.environ["REDIS_CA_FILE"],
+    decode_responses=True,
+    socket_timeout=2,
+    socket_connect_timeout=2,
+)
+KAFKA = {
+    "bootstrap.servers": os.environ["KAFKA_BROKERS"],
+    "security.protocol": os.environ["KAFKA_SECURITY_PROTOCOL"],
+    "ssl.ca.location": os.environ["KAFKA_CA_FILE"],
+    "sasl.mechanism": os.environ["KAFKA_SASL_MECHANISM"],
+    "sasl.username": os.environ["KAFKA_SASL_USERNAME"],
+    "sasl.password": os.environ["KAFKA_SASL_PASSWORD"],
+}
 
 
 # snippet: verify
@@ -44,7 +58,7 @@ def verify(token: str) -> dict:
 def follow(group: str, handle) -> None:
     """Calls `handle` with each event. If this program dies in between, it gets the same event again."""
     consumer = Consumer({
-        "bootstrap.servers": os.environ["KAFKA_BROKERS"],
+        **KAFKA,
         "group.id": group,
         "isolation.level": "read_committed",
         "auto.offset.reset": "earliest",

@@ -4,7 +4,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "this is another program, with an environment of its own")]
 
-use std::{env, error::Error, time::Duration};
+use std::{env, error::Error, fs, time::Duration};
 
 use axum::{Router, http::StatusCode, routing::get};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header, jwk::JwkSet};
@@ -61,8 +61,7 @@ async fn verify(token: &str, keys: &JwkSet, redis: &mut MultiplexedConnection) -
 // snippet: follow
 /// Calls `handle` with each event. If this program dies in between, it gets the same event again.
 fn follow(group: &str, handle: impl Fn(&Value) -> Result<()>) -> Result<()> {
-    let consumer: BaseConsumer = ClientConfig::new()
-        .set("bootstrap.servers", env::var("KAFKA_BROKERS")?)
+    let consumer: BaseConsumer = kafka()?
         .set("group.id", group)
         .set("isolation.level", "read_committed")
         .set("auto.offset.reset", "earliest")
@@ -99,11 +98,29 @@ async fn health() -> StatusCode {
 
 // end of the snippets
 async fn connect() -> Result<MultiplexedConnection> {
-    let client = redis::Client::open(env::var("REDIS_URL")?)?;
+    let root_cert = Some(fs::read(env::var("REDIS_CA_FILE")?)?);
+    let certificates = redis::TlsCertificates { client_tls: None, root_cert };
+    let client = redis::Client::build_with_tls(env::var("REDIS_URL")?, certificates)?;
     let limits = redis::AsyncConnectionConfig::new()
         .set_connection_timeout(Some(Duration::from_secs(2)))
         .set_response_timeout(Some(Duration::from_secs(2)));
     Ok(client.get_multiplexed_async_connection_with_config(&limits).await?)
+}
+
+/// The settings of every client of Kafka.
+fn kafka() -> Result<ClientConfig> {
+    let mut settings = ClientConfig::new();
+    for (setting, variable) in [
+        ("bootstrap.servers", "KAFKA_BROKERS"),
+        ("security.protocol", "KAFKA_SECURITY_PROTOCOL"),
+        ("ssl.ca.location", "KAFKA_CA_FILE"),
+        ("sasl.mechanism", "KAFKA_SASL_MECHANISM"),
+        ("sasl.username", "KAFKA_SASL_USERNAME"),
+        ("sasl.password", "KAFKA_SASL_PASSWORD"),
+    ] {
+        settings.set(setting, env::var(variable)?);
+    }
+    Ok(settings)
 }
 
 async fn fetch_keys() -> Result<JwkSet> {
@@ -113,6 +130,8 @@ async fn fetch_keys() -> Result<JwkSet> {
 
 #[tokio::main]
 async fn main() -> Result<()> {
+    // Several libraries bring one, so the process must choose.
+    let _already_installed = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let arguments: Vec<String> = env::args().skip(1).collect();
     let [command, argument] = &arguments[..] else { return Err("two arguments are needed".into()) };
     match command.as_str() {

@@ -2,10 +2,11 @@
 //
 // node service.ts verify TOKEN | follow GROUP | count TENANT | serve PORT
 
+import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { setTimeout } from "node:timers/promises";
 
-import { Consumer, FetchIsolationLevels, stringDeserializers } from "@platformatic/kafka";
+import { Consumer, FetchIsolationLevels, stringDeserializers, type SASLMechanismValue } from "@platformatic/kafka";
 import { createRemoteJWKSet, jwtVerify, type JWTPayload } from "jose";
 import { createClient } from "redis";
 
@@ -22,8 +23,17 @@ const keys = createRemoteJWKSet(new URL("/.well-known/jwks.json", env("API_URL")
 const redis = createClient({
     url: env("REDIS_URL"),
     disableOfflineQueue: true,
-    socket: { connectTimeout: 2_000 },
+    socket: { connectTimeout: 2_000, tls: true, ca: readFileSync(env("REDIS_CA_FILE")) },
 });
+const kafka = {
+    bootstrapBrokers: env("KAFKA_BROKERS").split(","),
+    tls: { ca: readFileSync(env("KAFKA_CA_FILE")) },
+    sasl: {
+        mechanism: env("KAFKA_SASL_MECHANISM") as SASLMechanismValue,
+        username: env("KAFKA_SASL_USERNAME"),
+        password: env("KAFKA_SASL_PASSWORD"),
+    },
+};
 // The client connects again by itself; meanwhile each command fails.
 redis.on("error", () => {});
 
@@ -59,7 +69,7 @@ async function follow(group: string, handle: (event: unknown) => Promise<void> |
     const consumer = new Consumer({
         clientId: group,
         groupId: group,
-        bootstrapBrokers: env("KAFKA_BROKERS").split(","),
+        ...kafka,
         deserializers: stringDeserializers,
     });
     const messages = await consumer.consume({

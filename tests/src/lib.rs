@@ -11,6 +11,7 @@
 )]
 
 pub mod api;
+pub mod certificates;
 pub mod examples;
 pub mod gateway;
 pub mod manifests;
@@ -23,11 +24,13 @@ pub mod python_client;
 pub mod queues;
 pub mod recorded;
 pub mod requests;
+pub mod second_server;
 pub mod stack;
 pub mod template;
 pub mod tenant;
 pub mod tokens;
 pub mod topic;
+mod upstream;
 
 use std::time::Duration;
 
@@ -44,6 +47,14 @@ use tokio::time::{Instant, sleep};
 
 /// The password of every super-admin that a test creates.
 pub const PASSWORD: &str = "correct horse battery staple";
+
+/// A client of the environment's Redis, as a service of the platform has one.
+pub fn redis_client() -> redis::Client {
+    let _already_installed = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let root_cert = Some(std::fs::read(variable("REDIS_CA_FILE")).unwrap());
+    let certificates = redis::TlsCertificates { client_tls: None, root_cert };
+    redis::Client::build_with_tls(variable("REDIS_URL"), certificates).unwrap()
+}
 
 /// The live list in the environment's Redis.
 pub fn live_list() -> LiveList {

@@ -7,11 +7,12 @@ use mongodb::Client as MongoClient;
 use secrecy::SecretString;
 use shared::{
     clients::{
+        mongo::MongoServer,
         postgres::{Postgres, connect_once},
         redis::Redis,
         tenant_databases::TenantDatabases,
     },
-    config::{Clusters, FromEnv, HealthConfig, MongoConfig, PostgresConfig, QueueConfig, RedisConfig},
+    config::{Clusters, FromEnv, HealthConfig, MongoSettings, PostgresConfig, QueueConfig, RedisConfig},
     health::checks::HealthTargets,
     types::{SuperAdminId, SuperAdminRole},
 };
@@ -132,7 +133,8 @@ async fn insert_super_admin(client: &Client, id: SuperAdminId, role: SuperAdminR
 
 /// The MongoDB of tenants.
 pub async fn mongo() -> MongoClient {
-    shared::clients::mongo::connect(&MongoConfig::from_env().unwrap()).await.unwrap()
+    let settings = MongoSettings::from_env().unwrap();
+    MongoServer::new(&variable("MONGODB_URL").into(), &settings).unwrap().connect().await.unwrap()
 }
 
 fn owner_of(database: &str) -> PostgresConfig {

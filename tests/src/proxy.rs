@@ -7,15 +7,15 @@ use std::sync::{
 
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
+use shared::config::KafkaConfig;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{
-        TcpListener, TcpStream,
-        tcp::{OwnedReadHalf, OwnedWriteHalf},
-    },
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, split},
+    net::{TcpListener, TcpStream},
     sync::{Notify, watch},
     time::timeout,
 };
+
+use crate::upstream::Upstream;
 
 /// The behaviour of the proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,30 +48,48 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// A proxy in front of `upstream` (`host:port`).
+    /// A proxy in front of `upstream` (`host:port`), which does not look into the data: clients and server may use TLS.
     pub async fn to(upstream: &str) -> Self {
-        Self::rewriting(upstream, |_| None).await
+        Self::rewriting(Upstream::opaque(upstream), |_| None).await
     }
 
-    /// A proxy in front of the server of a URL, and that URL with the address of the proxy.
+    /// As [`Self::to`], on another local address than `127.0.0.1`.
+    pub async fn at(host: &str, upstream: &str) -> Self {
+        Self::listening(host, Upstream::opaque(upstream), |_| None).await
+    }
+
+    /// A proxy in front of the server of a URL, and that URL with the address of the proxy. The proxy speaks TLS to the server,
+    /// and not to the client, so that it can look into the data.
     pub async fn before(url: &SecretString) -> (Self, SecretString) {
-        let mut url = Url::parse(url.expose_secret()).unwrap();
-        let proxy = Self::to(&format!("{}:{}", url.host_str().unwrap(), url.port().unwrap())).await;
+        let (upstream, mut url) = Upstream::of(Url::parse(url.expose_secret()).unwrap());
+        let proxy = Self::rewriting(upstream, |_| None).await;
         let (host, port) = proxy.address.split_once(':').unwrap();
         url.set_host(Some(host)).unwrap();
         url.set_port(Some(port.parse().unwrap())).unwrap();
         (proxy, String::from(url).into())
     }
 
-    /// A proxy in front of a Kafka broker. It replaces the broker's advertised address by its own, because clients connect to
-    /// the advertised address.
-    pub async fn to_kafka(broker: &str) -> Self {
-        let advertised = encoded_address(broker);
-        Self::rewriting(broker, move |own| Some(Rewriting { from: advertised.clone(), to: encoded_address(own) })).await
+    /// A proxy in front of a Kafka broker, and the configuration for it. It replaces the broker's advertised address by its own,
+    /// because clients connect to the advertised address. The proxy speaks TLS to the broker, and not to the client.
+    pub async fn before_kafka(config: &KafkaConfig) -> (Self, KafkaConfig) {
+        let advertised = encoded_address(&config.brokers);
+        let upstream = match &config.ca_file {
+            Some(authority) => Upstream::tls(&config.brokers, authority.clone()),
+            None => Upstream::opaque(&config.brokers),
+        };
+        let rewriting = move |own: &str| Some(Rewriting { from: advertised.clone(), to: encoded_address(own) });
+        let proxy = Self::rewriting(upstream, rewriting).await;
+        let security_protocol = config.security_protocol.replace("ssl", "plaintext");
+        let config = KafkaConfig { brokers: proxy.address.clone(), security_protocol, ..config.clone() };
+        (proxy, config)
     }
 
-    async fn rewriting(upstream: &str, rewriting: impl FnOnce(&str) -> Option<Rewriting>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    async fn rewriting(upstream: Upstream, rewriting: impl FnOnce(&str) -> Option<Rewriting>) -> Self {
+        Self::listening("127.0.0.1", upstream, rewriting).await
+    }
+
+    async fn listening(host: &str, upstream: Upstream, rewriting: impl FnOnce(&str) -> Option<Rewriting>) -> Self {
+        let listener = TcpListener::bind((host, 0)).await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let proxy = Self {
             rewriting: Arc::new(rewriting(&address)),
@@ -80,7 +98,7 @@ impl Proxy {
             trap: Arc::default(),
             sprung: Arc::default(),
         };
-        let (upstream, copy) = (upstream.to_owned(), proxy.clone());
+        let copy = proxy.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 tokio::spawn(connection(stream, upstream.clone(), copy.clone()));
@@ -119,6 +137,25 @@ impl Proxy {
     }
 }
 
+/// The address of a server that answers every message by a refusal of TLS, as an attacker would: `N` is PostgreSQL's own.
+pub async fn plaintext_server() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut buffer = [0; 4096];
+                while let Ok(1..) = stream.read(&mut buffer).await {
+                    if stream.write_all(b"NNNNNNNN").await.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    address
+}
+
 /// A replacement of bytes by others of the same length.
 struct Rewriting {
     from: Vec<u8>,
@@ -139,14 +176,14 @@ fn encoded_address(address: &str) -> Vec<u8> {
     [host.as_bytes(), &port.parse::<i32>().unwrap().to_be_bytes()].concat()
 }
 
-async fn connection(client: TcpStream, upstream: String, proxy: Proxy) {
+async fn connection(client: TcpStream, upstream: Upstream, proxy: Proxy) {
     let mode = proxy.mode.subscribe();
     if !passes(&mut mode.clone()).await {
         return;
     }
-    let Ok(server) = TcpStream::connect(&upstream).await else { return };
-    let (client_reader, client_writer) = client.into_split();
-    let (server_reader, server_writer) = server.into_split();
+    let Some(server) = upstream.connect().await else { return };
+    let (client_reader, client_writer) = split(client);
+    let (server_reader, server_writer) = split(server);
     let mut cut = mode.clone();
     let awaited = AtomicBool::new(false);
     let requests = pump(client_reader, server_writer, mode.clone(), |sent| {
@@ -173,8 +210,8 @@ async fn connection(client: TcpStream, upstream: String, proxy: Proxy) {
 /// Forwards data in order. Data that arrives while the proxy hangs is delayed, never lost. `inspect` may change the data; if it
 /// returns `true`, the data is forwarded even if the proxy hangs.
 async fn pump(
-    mut from: OwnedReadHalf,
-    mut to: OwnedWriteHalf,
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
     mut mode: watch::Receiver<Mode>,
     inspect: impl Fn(&mut [u8]) -> bool,
 ) {
@@ -182,7 +219,7 @@ async fn pump(
     loop {
         let Ok(length @ 1..) = from.read(&mut buffer).await else { return };
         let through = inspect(&mut buffer[..length]) || passes(&mut mode).await;
-        if !through || to.write_all(&buffer[..length]).await.is_err() {
+        if !through || to.write_all(&buffer[..length]).await.is_err() || to.flush().await.is_err() {
             return;
         }
     }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use rdkafka::{
-    ClientConfig, Message as _, Offset, TopicPartitionList,
+    Message as _, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
     error::KafkaError,
     message::Headers,
@@ -28,8 +28,7 @@ pub struct ReceivedMessage {
 
 /// All messages of a topic, with a separate consumer, committed messages only.
 pub fn read(config: &KafkaConfig) -> Vec<ReceivedMessage> {
-    let consumer: BaseConsumer = ClientConfig::new()
-        .set("bootstrap.servers", &config.brokers)
+    let consumer: BaseConsumer = kafka::settings(config)
         .set("group.id", "a-reader")
         .set("enable.auto.commit", "false")
         .set("enable.partition.eof", "true")

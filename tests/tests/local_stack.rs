@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use rdkafka::{
-    ClientConfig, Message,
+    Message,
     consumer::{BaseConsumer, Consumer},
 };
 use reqwest::{Client, StatusCode};
@@ -68,8 +68,7 @@ impl ApiClient {
 /// The types of a tenant's events on the topic, in order. Reads the topic to its end.
 fn events_of(tenant: &str, everything: &mut Vec<String>) -> Vec<String> {
     let config = KafkaConfig::from_env().unwrap();
-    let consumer: BaseConsumer = ClientConfig::new()
-        .set("bootstrap.servers", &config.brokers)
+    let consumer: BaseConsumer = shared::clients::kafka::settings(&config)
         .set("group.id", format!("test-{}", Uuid::now_v7()))
         .set("auto.offset.reset", "earliest")
         .set("enable.partition.eof", "false")

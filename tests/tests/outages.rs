@@ -86,7 +86,7 @@ async fn expect_unavailable(api: &Api, mode: Mode, request: ExampleRequest) {
 async fn without_redis_signing_in_returns_503_and_other_routes_work() {
     let world = World::new().await;
     let (proxy, url) = Proxy::before(&variable("REDIS_URL").into()).await;
-    let redis = RedisConfig { url, timeout: Duration::from_millis(500) };
+    let redis = RedisConfig { url, ca_file: None, timeout: Duration::from_millis(500) };
     let api = Api::with(&Parts { redis, ..Parts::of(&world) }).await;
     let sign_in = async || {
         let body = json!({"email": "unknown@landlord.example", "password": uuid::Uuid::now_v7().to_string()});

@@ -61,7 +61,7 @@ fn parts(world: &World) -> Parts {
     let server = url.trim_end_matches('/');
     let url = SecretString::from(format!("{server}/{REDIS_DATABASE}"));
     // No worker runs, so that an operation that is waited for would never change.
-    Parts { redis: RedisConfig { url, timeout: Duration::from_secs(5) }, max_waiting: 0, ..parts }
+    Parts { redis: RedisConfig { url, timeout: Duration::from_secs(5), ..parts.redis }, max_waiting: 0, ..parts }
 }
 
 /// Deletes the attempts of earlier runs, which would otherwise be answered with 429.

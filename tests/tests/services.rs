@@ -191,7 +191,7 @@ async fn the_programs_of_the_guide_do_what_it_says() {
 
     let now = OffsetDateTime::now_utc();
     let counter = format!("usage:{tenant}:{}{:02}:messages", now.year(), u8::from(now.month()));
-    let client = redis::Client::open(variable("REDIS_URL")).unwrap();
+    let client = tests::redis_client();
     let mut redis = client.get_multiplexed_async_connection().await.unwrap();
     let (count, lifetime): (u64, i64) =
         redis::pipe().get(&counter).ttl(&counter).query_async(&mut redis).await.unwrap();
@@ -204,7 +204,7 @@ async fn the_programs_of_the_guide_report_health() {
     for language in LANGUAGES {
         for (redis, expected) in [
             (variable("REDIS_URL"), StatusCode::OK),
-            ("redis://127.0.0.1:1".to_owned(), StatusCode::SERVICE_UNAVAILABLE),
+            ("rediss://127.0.0.1:1".to_owned(), StatusCode::SERVICE_UNAVAILABLE),
         ] {
             let port = free_port();
             let mut command = language.command();

@@ -7,7 +7,7 @@ use deserr::Deserr;
 use shared::{
     auth::{IssuedToken, TokenSigner},
     clients::{postgres::Postgres, redis::Redis},
-    config::{ConfigError, FromEnv, PostgresConfig, RedisConfig, SigningConfig, TokenConfig},
+    config::{ConfigError, FromEnv, RedisConfig, SigningConfig, TokenConfig},
     http::{BodyErrors, Json, JsonBody, RequestInfo, Result, Routes},
     routes,
     super_admins::{SignIn, SignInRateLimiter, sign_in},
@@ -25,7 +25,7 @@ pub struct App {
 impl App {
     pub fn from_env() -> Result<Self, ConfigError> {
         Ok(Self {
-            platform: Postgres::connect(&PostgresConfig::from_env()?)?,
+            platform: Postgres::platform_from_env()?,
             rate_limiter: Arc::new(SignInRateLimiter::new(Redis::connect(&RedisConfig::from_env()?)?)),
             signer: Arc::new(TokenSigner::new(&SigningConfig::from_env()?, &TokenConfig::from_env()?)?),
         })

@@ -27,7 +27,7 @@ use shared::{
         sqs::Sqs,
     },
     config::{
-        Clusters, ConfigError, FromEnv, MeasuringConfig, MongoConfig, PostgresConfig, QueueConfig, RedisConfig,
+        Clusters, ConfigError, FromEnv, MeasuringConfig, MongoSettings, PostgresConfig, QueueConfig, RedisConfig,
         S3Config,
     },
     error::Result,
@@ -62,8 +62,8 @@ impl App {
             queue_url: QueueConfig::from_env()?.measure.ok_or(ConfigError::Missing("MEASURE_QUEUE_URL"))?,
             stores: MeasuredStores {
                 postgres: PostgresClusters::connect(&Clusters::postgres_from_env()?, &postgres)?,
-                mongo: MongoClusters::connect(&Clusters::mongo_from_env()?, MongoConfig::timeout_from_env()?),
-                bucket: Bucket::connect(&S3Config::from_env()?),
+                mongo: MongoClusters::connect(&Clusters::mongo_from_env()?, &MongoSettings::from_env()?)?,
+                bucket: Bucket::connect(&S3Config::from_env()?)?,
             },
             config: MeasuringConfig::from_env()?,
         })

@@ -67,7 +67,7 @@ impl EventTopic {
             let fetch = |partition| {
                 retry_while_unsettled(until, |time| producer.client().fetch_watermarks(&name, partition, time))
             };
-            (0..partitions).map(|partition| Ok(fetch(partition)?.1)).collect()
+            (0..partitions).map(|partition| Ok::<_, KafkaError>(fetch(partition)?.1)).collect()
         })
         .await
     }

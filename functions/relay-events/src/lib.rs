@@ -35,7 +35,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use shared::{
     clients::{postgres::Postgres, redis::Redis, sqs::Sqs, tenant_databases::TenantDatabases},
-    config::{ConfigError, FromEnv, KafkaConfig, PostgresConfig, ProvisioningConfig, QueueConfig, RedisConfig},
+    config::{ConfigError, FromEnv, KafkaConfig, ProvisioningConfig, QueueConfig, RedisConfig},
     error::{Dependency, Error, Result},
     revocations::live_list::LiveList,
     worker::{Batch, Deadline, Invocation, Trigger, Worker},
@@ -65,7 +65,7 @@ impl App {
     pub fn from_env() -> Result<Self, ConfigError> {
         let queue = QueueConfig::from_env()?.provision.ok_or(ConfigError::Missing("PROVISION_QUEUE_URL"))?;
         Ok(Self::new(
-            Postgres::connect(&PostgresConfig::from_env()?)?,
+            Postgres::platform_from_env()?,
             TenantDatabases::from_env()?,
             KafkaConfig::from_env()?,
             Sqs::new(),

@@ -1,6 +1,6 @@
 //! The functions' environment, and the developer's own servers that this process's environment names.
 
-use std::{collections::BTreeMap, env, fs};
+use std::{collections::BTreeMap, env, fs, path::Path};
 
 use crate::{
     checkout::{Checkout, write_file},
@@ -17,16 +17,28 @@ pub(crate) const BUCKET: &str = "landlord";
 pub(crate) const TOPIC: &str = "platform.tenant-events";
 /// The access key of the local MinIO.
 pub(crate) const ACCESS_KEY: &str = "landlord";
+/// The user of the local Kafka.
+pub(crate) const KAFKA_USER: &str = "landlord";
 pub(crate) const FIRST_ADMIN_EMAIL: &str = "owner@landlord.example";
 /// The account in the queues' URLs.
 const ACCOUNT: &str = "000000000000";
 
 /// Variables that name a server of the developer's own, each with the variables that describe the same server.
 const SERVER_VARIABLES: [(&str, &[&str]); 10] = [
-    ("POSTGRES_URL", &["POSTGRES_API_URL", "POSTGRES_PROVISIONER_URL"]),
-    ("MONGODB_URL", &[]),
-    ("REDIS_URL", &[]),
-    ("KAFKA_BROKERS", &["KAFKA_TOPIC"]),
+    ("POSTGRES_URL", &["POSTGRES_API_URL", "POSTGRES_PROVISIONER_URL", "POSTGRES_CA_FILE"]),
+    ("MONGODB_URL", &["MONGODB_CA_FILE"]),
+    ("REDIS_URL", &["REDIS_CA_FILE"]),
+    (
+        "KAFKA_BROKERS",
+        &[
+            "KAFKA_TOPIC",
+            "KAFKA_SECURITY_PROTOCOL",
+            "KAFKA_CA_FILE",
+            "KAFKA_SASL_MECHANISM",
+            "KAFKA_SASL_USERNAME",
+            "KAFKA_SASL_PASSWORD",
+        ],
+    ),
     (
         "AWS_ENDPOINT_URL_S3",
         &[
@@ -36,6 +48,7 @@ const SERVER_VARIABLES: [(&str, &[&str]); 10] = [
             "AWS_ACCESS_KEY_ID",
             "AWS_SECRET_ACCESS_KEY",
             "AWS_SESSION_TOKEN",
+            "AWS_CA_BUNDLE",
         ],
     ),
     ("AWS_ENDPOINT_URL_SQS", &["PROVISION_QUEUE_URL", "RELAY_QUEUE_URL", "MEASURE_QUEUE_URL"]),
@@ -85,17 +98,49 @@ impl ExternalServers {
         write_file(&checkout.local("secrets/external-servers.json"), &text)
     }
 
+    /// What describes external servers and is not among `variables`, and the permission to reach these servers without TLS,
+    /// which a developer's own servers may not speak.
+    fn others(&self, variables: &[(String, String)]) -> Vec<(String, String)> {
+        let known = |name: &str| variables.iter().any(|(variable, _)| variable == name);
+        let mut others: Vec<_> =
+            self.0.iter().filter(|(name, _)| !known(name)).map(|(name, value)| (name.clone(), value.clone())).collect();
+        let stores = [
+            ("POSTGRES_URL", "POSTGRES_URL"),
+            ("MONGODB_URL", "MONGODB_URL"),
+            ("REDIS_URL", "REDIS_URL"),
+            ("KAFKA_BROKERS", "KAFKA_SECURITY_PROTOCOL"),
+            ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_S3"),
+        ];
+        let external = stores.into_iter().filter(|(server, _)| self.get(server).is_some());
+        let allowed: Vec<_> = external.map(|(_, variable)| variable).collect();
+        if !allowed.is_empty() {
+            others.push(("PLAINTEXT_ALLOWED".to_owned(), allowed.join(",")));
+        }
+        others
+    }
+
     /// The value of a variable that describes an external server.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
 }
 
-/// Every variable that the functions read, in the order of `cargo dev env`.
-pub(crate) fn variables(ports: &Ports, secrets: &Secrets, external: &ExternalServers) -> Vec<(String, String)> {
+/// Every variable that the functions read, in the order of `cargo dev env`. `authority` is the file of the certificate authority
+/// of the local servers.
+pub(crate) fn variables(
+    ports: &Ports,
+    secrets: &Secrets,
+    authority: &Path,
+    external: &ExternalServers,
+) -> Vec<(String, String)> {
     let Secrets { mongo, redis, .. } = secrets;
-    let postgres =
-        |role: &str, password: &str| format!("postgres://{role}:{password}@127.0.0.1:{}/landlord", ports.postgres());
+    let authority = authority.display().to_string();
+    // In a URL, a slash in the path could be taken for the one before the name of the database.
+    let encoded_authority = percent_encode(&authority);
+    let postgres = |role: &str, password: &str| {
+        let server = format!("postgres://{role}:{password}@127.0.0.1:{}/landlord", ports.postgres());
+        format!("{server}?sslmode=verify-full&sslrootcert={encoded_authority}")
+    };
     let choose = |name: &str, local: String| external.get(name).map_or(local, ToOwned::to_owned);
     let platform = choose("POSTGRES_URL", postgres("landlord", &secrets.postgres));
     // An external PostgreSQL may have one role only, which is then used for every purpose.
@@ -116,9 +161,15 @@ pub(crate) fn variables(ports: &Ports, secrets: &Secrets, external: &ExternalSer
         ),
         (
             "MONGODB_URL",
-            choose("MONGODB_URL", format!("mongodb://landlord:{mongo}@127.0.0.1:{}/?replicaSet=rs0", ports.mongo())),
+            choose(
+                "MONGODB_URL",
+                format!(
+                    "mongodb://landlord:{mongo}@127.0.0.1:{}/?replicaSet=rs0&tls=true&tlsCAFile={encoded_authority}",
+                    ports.mongo()
+                ),
+            ),
         ),
-        ("REDIS_URL", choose("REDIS_URL", format!("redis://default:{redis}@127.0.0.1:{}", ports.redis()))),
+        ("REDIS_URL", choose("REDIS_URL", format!("rediss://default:{redis}@127.0.0.1:{}", ports.redis()))),
         ("KAFKA_BROKERS", choose("KAFKA_BROKERS", format!("127.0.0.1:{}", ports.kafka()))),
         ("KAFKA_TOPIC", choose("KAFKA_TOPIC", TOPIC.into())),
         ("S3_BUCKET", choose("S3_BUCKET", BUCKET.into())),
@@ -126,7 +177,7 @@ pub(crate) fn variables(ports: &Ports, secrets: &Secrets, external: &ExternalSer
         ("AWS_REGION", choose("AWS_REGION", REGION.into())),
         ("AWS_ACCESS_KEY_ID", choose("AWS_ACCESS_KEY_ID", ACCESS_KEY.into())),
         ("AWS_SECRET_ACCESS_KEY", choose("AWS_SECRET_ACCESS_KEY", secrets.minio.clone())),
-        ("AWS_ENDPOINT_URL_S3", choose("AWS_ENDPOINT_URL_S3", format!("http://127.0.0.1:{}", ports.minio()))),
+        ("AWS_ENDPOINT_URL_S3", choose("AWS_ENDPOINT_URL_S3", format!("https://127.0.0.1:{}", ports.minio()))),
         ("AWS_ENDPOINT_URL_SQS", sqs.clone()),
         ("PROVISION_QUEUE_URL", choose("PROVISION_QUEUE_URL", queue("provision-tenant"))),
         ("RELAY_QUEUE_URL", choose("RELAY_QUEUE_URL", queue("relay-events"))),
@@ -153,8 +204,31 @@ pub(crate) fn variables(ports: &Ports, secrets: &Secrets, external: &ExternalSer
         let local = format!("http://127.0.0.1:{}/health", service.port(ports));
         (service.variable, choose(service.variable, local))
     });
-    let session = external.get("AWS_SESSION_TOKEN").map(|token| ("AWS_SESSION_TOKEN", token.to_owned()));
-    list.into_iter().chain(health).chain(session).map(|(name, value)| (name.to_owned(), value)).collect()
+    // What describes how a local server is reached, and belongs to no other server.
+    let local = [
+        ("REDIS_URL", "REDIS_CA_FILE", authority.as_str()),
+        ("KAFKA_BROKERS", "KAFKA_SECURITY_PROTOCOL", "sasl_ssl"),
+        ("KAFKA_BROKERS", "KAFKA_CA_FILE", &authority),
+        ("KAFKA_BROKERS", "KAFKA_SASL_MECHANISM", "SCRAM-SHA-512"),
+        ("KAFKA_BROKERS", "KAFKA_SASL_USERNAME", KAFKA_USER),
+        ("KAFKA_BROKERS", "KAFKA_SASL_PASSWORD", &secrets.kafka),
+        ("AWS_ENDPOINT_URL_S3", "AWS_CA_BUNDLE", &authority),
+    ];
+    let local = local
+        .into_iter()
+        .filter(|(server, _, _)| external.get(server).is_none())
+        .map(|(_, name, value)| (name.to_owned(), value.to_owned()));
+    let mut variables: Vec<_> =
+        list.into_iter().chain(health).map(|(name, value)| (name.to_owned(), value)).chain(local).collect();
+    variables.extend(external.others(&variables));
+    variables
+}
+
+fn percent_encode(path: &str) -> String {
+    path.bytes().fold(String::new(), |text, byte| {
+        let plain = byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        text + &if plain { char::from(byte).to_string() } else { format!("%{byte:02X}") }
+    })
 }
 
 #[cfg(test)]
@@ -175,6 +249,7 @@ mod tests {
             "mongo_key",
             "redis",
             "minio",
+            "kafka",
             "kafka_cluster",
             "idempotency",
             "first_admin_password",
@@ -193,17 +268,17 @@ mod tests {
     }
 
     #[test]
-    fn no_value_needs_quotes_in_a_shell_or_an_environment_file() {
-        for (name, value) in variables(&ports(), &secrets(), &ExternalServers::default()) {
+    fn no_value_needs_quotes_after_the_expansion_of_a_command_or_in_an_environment_file() {
+        for (name, value) in variables(&ports(), &secrets(), Path::new("/a/ca.pem"), &ExternalServers::default()) {
             assert!(!value.is_empty(), "{name}");
-            let plain = |c: char| c.is_ascii_alphanumeric() || "-_.:/@?=".contains(c);
+            let plain = |c: char| c.is_ascii_alphanumeric() || "-_.:/@?=&%".contains(c);
             assert!(value.chars().all(plain), "{name}={value}");
         }
     }
 
     #[test]
     fn exported_addresses_of_the_local_stack_are_not_external_servers() {
-        let exported = variables(&ports(), &secrets(), &ExternalServers::default());
+        let exported = variables(&ports(), &secrets(), Path::new("/a/ca.pem"), &ExternalServers::default());
         assert_eq!(ExternalServers::select(&exported.into_iter().collect(), &ports()), ExternalServers::default());
     }
 
@@ -215,11 +290,15 @@ mod tests {
             ("POSTGRES_URL", "postgres://me@db.example/landlord"),
             ("REDIS_URL", ""),
         ]);
-        let all: BTreeMap<_, _> = variables(&ports(), &secrets(), &external).into_iter().collect();
+        let all: BTreeMap<_, _> =
+            variables(&ports(), &secrets(), Path::new("/a/ca.pem"), &external).into_iter().collect();
         assert_eq!(all["AWS_ENDPOINT_URL_S3"], "https://s3.example");
         assert_eq!(all["AWS_ACCESS_KEY_ID"], "external");
         assert_eq!(all["POSTGRES_API_URL"], "postgres://me@db.example/landlord");
         assert!(all["REDIS_URL"].ends_with("@127.0.0.1:17403"));
+        assert_eq!(all["REDIS_CA_FILE"], "/a/ca.pem");
+        assert!(!all.contains_key("AWS_CA_BUNDLE"), "the local authority is not for another server");
+        assert_eq!(all["PLAINTEXT_ALLOWED"], "POSTGRES_URL,AWS_ENDPOINT_URL_S3");
     }
 
     #[test]

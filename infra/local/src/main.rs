@@ -10,7 +10,7 @@
 //! | files, progress, small requests | `checkout`, `progress`, `probe` |
 //! | processes | `process` |
 //! | tools | `cargo`, `install` |
-//! | ports and secrets | `ports`, `secrets` |
+//! | ports and secrets | `certificates`, `ports`, `secrets` |
 //! | the list of services | `services` |
 //! | the functions' environment | `environment` |
 //! | the stack | `stack` |
@@ -25,6 +25,7 @@ use clap::{Parser, Subcommand};
 
 mod api;
 mod cargo;
+mod certificates;
 mod checkout;
 mod commands;
 mod environment;

@@ -32,6 +32,7 @@ pub(crate) struct Secrets {
     pub(crate) mongo_key: String,
     pub(crate) redis: String,
     pub(crate) minio: String,
+    pub(crate) kafka: String,
     /// Kafka's cluster id: 16 bytes.
     pub(crate) kafka_cluster: String,
     /// Signs access tokens.
@@ -83,6 +84,7 @@ impl Secrets {
             mongo_key: random(96)?,
             redis: random(24)?,
             minio: random(24)?,
+            kafka: random(24)?,
             kafka_cluster: random(16)?,
             jwt: TokenKey::generate()?,
             impersonation: TokenKey::generate()?,

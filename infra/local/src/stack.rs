@@ -1,10 +1,12 @@
 //! The stack of this checkout, as every command uses it.
 
 use crate::{
+    certificates,
     checkout::Checkout,
     environment::{self, ExternalServers},
     error::{DevError, Result},
     ports::Ports,
+    probe::Endpoint,
     secrets::Secrets,
 };
 
@@ -21,6 +23,7 @@ impl LocalStack {
     pub(crate) fn create(checkout: Checkout, api_port: Option<u16>) -> Result<Self> {
         let ports = Ports::claim(&checkout, api_port)?;
         let secrets = Secrets::load_or_generate(&checkout)?;
+        certificates::ensure(&checkout)?;
         let external = ExternalServers::from_environment(&ports);
         external.save(&checkout)?;
         Ok(Self { checkout, ports, secrets, external })
@@ -50,12 +53,18 @@ impl LocalStack {
 
     /// The functions' environment.
     pub(crate) fn variables(&self) -> Vec<(String, String)> {
-        environment::variables(&self.ports, &self.secrets, &self.external)
+        let authority = certificates::authority(&self.checkout);
+        environment::variables(&self.ports, &self.secrets, &authority, &self.external)
     }
 
     /// The functions' environment, as `KEY=value` lines.
     pub(crate) fn environment(&self) -> String {
         self.variables().iter().fold(String::new(), |text, (name, value)| text + name + "=" + value + "\n")
+    }
+
+    /// The local server on a port, for probes.
+    pub(crate) fn endpoint(&self, port: u16) -> Endpoint {
+        Endpoint { port, authority: certificates::authority(&self.checkout) }
     }
 
     pub(crate) fn api_url(&self) -> String {

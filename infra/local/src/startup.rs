@@ -26,6 +26,10 @@ use crate::{
     supervisor,
 };
 
+/// What compiling the functions and creating keys needs.
+const COMPILERS: &[SystemPackage] =
+    &[SystemPackage::OpenSsl, SystemPackage::Compiler, SystemPackage::OpenSslHeaders, SystemPackage::PkgConfig];
+
 /// The options of `cargo dev up`.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct UpOptions {
@@ -62,7 +66,7 @@ pub(crate) fn bring_up(checkout: Checkout, options: &UpOptions) -> Result<LocalS
     let _lock = checkout.lock()?;
     let progress = Progress::start();
     // OpenSSL generates the stack's keys, so it must be installed before anything else.
-    system::install(&[SystemPackage::OpenSsl, SystemPackage::Compiler], &progress)?;
+    system::install(COMPILERS, &progress)?;
     let stack = LocalStack::create(checkout, options.port)?;
     let servers: Vec<_> = servers::local(&stack).collect();
     let packages = servers.iter().flat_map(|server| server.packages());

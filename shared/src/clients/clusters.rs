@@ -1,14 +1,14 @@
 //! The clusters of the tenants' databases, by the names in the tenants' rows. Each client is created at first use and kept
 //! between invocations.
 
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
 
 use mongodb::Client;
 use tokio::sync::OnceCell;
 
-use crate::clients::{mongo, postgres::Postgres};
+use crate::clients::{mongo::MongoServer, postgres::Postgres};
 use crate::{
-    config::{Cluster, Clusters, ConfigError, MongoConfig, PostgresConfig},
+    config::{Cluster, Clusters, ConfigError, MongoSettings, PostgresConfig},
     error::Result,
 };
 
@@ -24,7 +24,7 @@ impl PostgresClusters {
     /// Opens no connection yet. Everything except the URL comes from `settings`.
     pub fn connect(clusters: &Clusters, settings: &PostgresConfig) -> Result<Self, ConfigError> {
         let cluster = |cluster: &Cluster| {
-            let config = PostgresConfig { url: cluster.url.clone(), ..settings.clone() };
+            let config = settings.of_cluster(cluster);
             let pool = Postgres::connect(&config)?;
             Ok((cluster.name.clone(), PostgresCluster { config, pool }))
         };
@@ -39,18 +39,18 @@ impl PostgresClusters {
 pub struct MongoClusters(HashMap<String, MongoCluster>);
 
 pub struct MongoCluster {
-    config: MongoConfig,
+    server: MongoServer,
     client: OnceCell<Client>,
 }
 
 impl MongoClusters {
-    /// Opens no connection yet. `timeout` limits the search for a server, connecting, and each operation.
-    pub fn connect(clusters: &Clusters, timeout: Duration) -> Self {
+    /// Opens no connection yet.
+    pub fn connect(clusters: &Clusters, settings: &MongoSettings) -> Result<Self, ConfigError> {
         let cluster = |cluster: &Cluster| {
-            let config = MongoConfig { url: cluster.url.clone(), timeout };
-            (cluster.name.clone(), MongoCluster { config, client: OnceCell::new() })
+            let server = MongoServer::new(&cluster.url, settings)?;
+            Ok((cluster.name.clone(), MongoCluster { server, client: OnceCell::new() }))
         };
-        Self(clusters.0.iter().map(cluster).collect())
+        clusters.0.iter().map(cluster).collect::<Result<_, ConfigError>>().map(Self)
     }
 
     pub fn get(&self, name: &str) -> Option<&MongoCluster> {
@@ -67,7 +67,7 @@ impl MongoCluster {
     pub async fn client_once(&self, prepare: impl AsyncFnOnce(&Client) -> Result<()>) -> Result<&Client> {
         self.client
             .get_or_try_init(|| async {
-                let client = mongo::connect(&self.config).await?;
+                let client = self.server.connect().await?;
                 prepare(&client).await?;
                 Ok(client)
             })

@@ -1,7 +1,11 @@
 //! Kafka, through librdkafka. Each client connects in the background at first use; calls wait no longer than the caller
 //! allows. Blocking calls belong on [`tokio::task::spawn_blocking`].
 
-use std::{thread, time::Duration};
+use std::{
+    sync::{Mutex, PoisonError},
+    thread,
+    time::Duration,
+};
 
 use rdkafka::{
     ClientConfig, ClientContext,
@@ -82,12 +86,14 @@ pub fn observer(config: &KafkaConfig) -> Result<Observer> {
     let settings = settings(config);
     let native = settings.create_native_config().map_err(Error::internal)?;
     // In librdkafka each client is a producer or a consumer; a producer does less in the background.
-    Client::new(&settings, native, RDKafkaType::RD_KAFKA_PRODUCER, Log).map_err(Error::internal)
+    Client::new(&settings, native, RDKafkaType::RD_KAFKA_PRODUCER, Log::default()).map_err(Error::internal)
 }
 
 /// Runs a blocking call of librdkafka. The call ends by itself or by its own timeout, even if the returned future is dropped.
-pub async fn blocking<T: Send + 'static>(call: impl FnOnce() -> Result<T, KafkaError> + Send + 'static) -> Result<T> {
-    Ok(tokio::task::spawn_blocking(call).await.map_err(Error::internal)??)
+pub async fn blocking<T: Send + 'static, E: Into<Error> + Send + 'static>(
+    call: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(call).await.map_err(Error::internal)?.map_err(Into::into)
 }
 
 /// Drops a client on a thread of its own, because librdkafka first waits for its own threads.
@@ -96,7 +102,8 @@ pub fn end_aside<T: Send + 'static>(client: T) {
     let _thread = thread::Builder::new().spawn(move || drop(client));
 }
 
-fn settings(config: &KafkaConfig) -> ClientConfig {
+/// What every client of the brokers needs.
+pub fn settings(config: &KafkaConfig) -> ClientConfig {
     let timeout = config.timeout;
     let mut settings = ClientConfig::new();
     settings
@@ -111,6 +118,9 @@ fn settings(config: &KafkaConfig) -> ClientConfig {
         // Reconnects soon after a broker has returned.
         .set("reconnect.backoff.max.ms", "1000")
         .set_log_level(RDKafkaLogLevel::Warning);
+    if config.security_protocol.ends_with("ssl") {
+        trust(&mut settings, config);
+    }
     if let Some(sasl) = &config.sasl {
         settings
             .set("sasl.mechanism", &sasl.mechanism)
@@ -120,17 +130,44 @@ fn settings(config: &KafkaConfig) -> ClientConfig {
     settings
 }
 
+/// TLS with a verified host name, which is librdkafka's default.
+fn trust(settings: &mut ClientConfig, config: &KafkaConfig) {
+    let location = match &config.ca_file {
+        Some(path) => path.display().to_string(),
+        // The OpenSSL that is linked into the function does not know where the system keeps its authorities.
+        None => "probe".to_owned(),
+    };
+    settings.set("ssl.ca.location", location);
+}
+
 /// Errors are about the configuration, because no connection is opened yet.
 fn create<T: FromClientConfigAndContext<Log>>(settings: &ClientConfig) -> Result<T> {
-    settings.create_with_context(Log).map_err(Error::internal)
+    settings.create_with_context(Log::default()).map_err(Error::internal)
 }
 
 /// Forwards librdkafka's log. A failed connection is a warning: librdkafka reconnects, and a pending call fails by its own
 /// timeout.
-pub struct Log;
+#[derive(Default)]
+pub struct Log {
+    /// The latest failure of TLS, which the error of a pending call does not contain.
+    tls_failure: Mutex<Option<String>>,
+}
+
+impl Log {
+    /// An error of a call, with the failure of TLS that caused it, if there was one.
+    pub fn explain(&self, error: Error) -> Error {
+        match self.tls_failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(reason) => Error::unavailable(Dependency::Kafka, reason),
+            None => error,
+        }
+    }
+}
 
 impl ClientContext for Log {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        if facility == "FAIL" && message.contains("SSL") {
+            *self.tls_failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(message.to_owned());
+        }
         match level {
             RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
                 tracing::error!(facility, "{message}");

@@ -1,6 +1,7 @@
 //! One module per store: connections with timeouts, and the conversion of its errors. Connections are opened at first use, so
 //! that a function starts as fast as one without stores.
 
+mod authorities;
 #[cfg(any(feature = "s3", feature = "sqs"))]
 pub mod aws;
 #[cfg(feature = "mongo")]
@@ -17,5 +18,8 @@ pub mod s3;
 #[cfg(feature = "sqs")]
 pub mod sqs;
 pub mod tenant_databases;
+mod tls_problem;
 #[cfg(any(feature = "health", feature = "http"))]
 pub mod web;
+
+pub use tls_problem::tls_problem;

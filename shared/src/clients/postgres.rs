@@ -1,21 +1,23 @@
 use std::{
-    fs,
     ops::{Deref, DerefMut},
-    path::Path,
+    path::{Path, PathBuf},
+    sync::OnceLock,
     time::Duration,
 };
 
 pub use deadpool_postgres::Transaction;
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime};
 use futures::{FutureExt, future::BoxFuture};
-use rustls::{ClientConfig, RootCertStore, pki_types::CertificateDer, pki_types::pem::PemObject};
+use percent_encoding::percent_decode_str;
+use rustls::ClientConfig;
 use secrecy::ExposeSecret;
 pub use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, NoTls, config::SslMode};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::{
-    config::{ConfigError, PostgresConfig},
+    clients::{authorities, tls_problem},
+    config::{ConfigError, FromEnv, PostgresConfig},
     error::{Dependency, Error, Result},
 };
 
@@ -28,15 +30,38 @@ pub struct Postgres {
     pool: Pool,
 }
 
+/// The pool of this process that [`open_at_start`] opens a connection of.
+static PLATFORM: OnceLock<Postgres> = OnceLock::new();
+
+/// Opens the first connection to the platform database, if the function uses it, so that the first request need not wait for it.
+/// A server that cannot be reached is no error, because it may be back before the first request. One that does not prove who
+/// it is is an error, because that does not pass by itself.
+pub(crate) async fn open_at_start() -> Result<(), ConfigError> {
+    let Some(platform) = PLATFORM.get() else { return Ok(()) };
+    match platform.get().await {
+        Err(error) => match tls_problem(&error) {
+            Some(problem) => Err(ConfigError::invalid("POSTGRES_URL", problem)),
+            None => Ok(()),
+        },
+        Ok(_) => Ok(()),
+    }
+}
+
 impl Postgres {
+    /// The pool of the platform database, for a function that needs it for every event: [`open_at_start`] opens its first
+    /// connection.
+    pub fn platform_from_env() -> Result<Self, ConfigError> {
+        let platform = Self::connect(&PostgresConfig::from_env()?)?;
+        Ok(PLATFORM.get_or_init(|| platform).clone())
+    }
+
     /// Creates the pool; opens no connection yet.
     pub fn connect(config: &PostgresConfig) -> Result<Self, ConfigError> {
-        let settings = settings(config)?;
+        let Server { settings, tls } = Server::of(config)?;
         let recycle = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = if settings.get_ssl_mode() == SslMode::Disable {
-            Manager::from_config(settings, NoTls, recycle)
-        } else {
-            Manager::from_config(settings, tls(config.ca_file.as_deref())?, recycle)
+        let manager = match tls {
+            Some(tls) => Manager::from_config(settings, tls, recycle),
+            None => Manager::from_config(settings, NoTls, recycle),
         };
         // Set in the session, because proxies of PostgreSQL reject unknown start-up options.
         let limits = session_limits(config.statement_timeout);
@@ -134,9 +159,9 @@ pub(super) type Wire = BoxFuture<'static, Result<(), tokio_postgres::Error>>;
 
 impl Server {
     pub(super) fn of(config: &PostgresConfig) -> Result<Self, ConfigError> {
-        let settings = settings(config)?;
+        let (settings, ca_file) = settings(config)?;
         let plain = settings.get_ssl_mode() == SslMode::Disable;
-        let tls = if plain { None } else { Some(tls(config.ca_file.as_deref())?) };
+        let tls = if plain { None } else { Some(tls(config, ca_file.as_deref())?) };
         Ok(Self { settings, tls })
     }
 
@@ -158,13 +183,13 @@ async fn within<T>(limit: Duration, future: impl Future<Output = Result<T, tokio
     }
 }
 
-fn settings(config: &PostgresConfig) -> Result<Config, ConfigError> {
-    let mut settings: Config = config
-        .url
-        .expose_secret()
+/// The settings of connections, and the file of authorities that the URL names.
+fn settings(config: &PostgresConfig) -> Result<(Config, Option<PathBuf>), ConfigError> {
+    let (url, ca_file) = without_certificate_options(config.url.expose_secret());
+    let mut settings: Config = url
         .parse()
         // The parser's message may contain the password.
-        .map_err(|_| ConfigError::invalid("POSTGRES_URL", "not a PostgreSQL connection string"))?;
+        .map_err(|_| ConfigError::invalid(config.variable, "not a PostgreSQL connection string"))?;
     settings.connect_timeout(config.connect_timeout);
     // Without it, a request on a connection whose peer has vanished waits for minutes.
     settings.tcp_user_timeout(config.statement_timeout + Duration::from_secs(1));
@@ -172,7 +197,25 @@ fn settings(config: &PostgresConfig) -> Result<Config, ConfigError> {
     if settings.get_application_name().is_none() {
         settings.application_name("landlord");
     }
-    Ok(settings)
+    Ok((settings, ca_file))
+}
+
+/// The URL without the options of libpq about certificates, which `tokio-postgres` does not know, and the path in `sslrootcert`.
+/// The modes `verify-ca` and `verify-full` become `require`, because certificates and host names are always verified here.
+fn without_certificate_options(url: &str) -> (String, Option<PathBuf>) {
+    let Some((base, query)) = url.split_once('?') else { return (url.to_owned(), None) };
+    let mut ca_file = None;
+    let mut options = Vec::new();
+    for option in query.split('&') {
+        match option.split_once('=') {
+            Some(("sslrootcert", path)) => {
+                ca_file = Some(PathBuf::from(percent_decode_str(path).decode_utf8_lossy().into_owned()));
+            }
+            Some(("sslmode", "verify-ca" | "verify-full")) => options.push("sslmode=require"),
+            _ => options.push(option),
+        }
+    }
+    (format!("{base}?{}", options.join("&")), ca_file)
 }
 
 /// The transaction of a frozen process ends before the statements that wait for its locks time out.
@@ -181,24 +224,16 @@ pub(super) fn session_limits(statement_timeout: Duration) -> String {
     format!("SET statement_timeout = {millis}; SET idle_in_transaction_session_timeout = {}", millis * 3 / 4)
 }
 
-fn tls(ca_file: Option<&Path>) -> Result<MakeRustlsConnect, ConfigError> {
-    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    if let Some(path) = ca_file {
-        let pem = fs::read(path).map_err(|error| ConfigError::invalid("POSTGRES_CA_FILE", error))?;
-        for certificate in CertificateDer::pem_slice_iter(&pem) {
-            certificate
-                .map_err(|error| error.to_string())
-                .and_then(|certificate| roots.add(certificate).map_err(|error| error.to_string()))
-                .map_err(|error| ConfigError::invalid("POSTGRES_CA_FILE", error))?;
-        }
-    }
+fn tls(config: &PostgresConfig, ca_file: Option<&Path>) -> Result<MakeRustlsConnect, ConfigError> {
+    let of_variable = config.ca_file.as_deref().map(|path| ("POSTGRES_CA_FILE", path));
+    let of_url = ca_file.map(|path| (config.variable, path));
     let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
+    let client = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|error| ConfigError::invalid("POSTGRES_URL", error))?
-        .with_root_certificates(roots)
+        .map_err(|error| ConfigError::invalid(config.variable, error))?
+        .with_root_certificates(authorities::trusted(of_variable.into_iter().chain(of_url))?)
         .with_no_client_auth();
-    Ok(MakeRustlsConnect::new(config))
+    Ok(MakeRustlsConnect::new(client))
 }
 
 /// The code in the server's answer, if the error is caused by one.

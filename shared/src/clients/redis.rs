@@ -1,14 +1,16 @@
 //! Redis, which holds only data that may be lost.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, aio::MultiplexedConnection,
+    AsyncConnectionConfig, Client, Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, TlsCertificates,
+    aio::MultiplexedConnection,
 };
 use secrecy::ExposeSecret;
 use tokio::{sync::Mutex, time::timeout};
 
 use crate::{
+    clients::authorities,
     config::{ConfigError, RedisConfig},
     error::{Dependency, Error, Result},
 };
@@ -24,8 +26,17 @@ pub struct Redis {
 impl Redis {
     /// Reads the URL; opens no connection yet.
     pub fn connect(config: &RedisConfig) -> Result<Self, ConfigError> {
-        let client = Client::open(config.url.expose_secret())
-            .map_err(|_| ConfigError::invalid("REDIS_URL", "not a Redis connection string"))?;
+        let url = config.url.expose_secret();
+        let invalid = |_| ConfigError::invalid("REDIS_URL", "not a Redis connection string");
+        let client = if url.starts_with("rediss://") {
+            // The Redis client takes the process's default. An error means that one is installed already.
+            let _already_installed = rustls::crypto::aws_lc_rs::default_provider().install_default();
+            let authorities = |path: &PathBuf| authorities::read_pem("REDIS_CA_FILE", path).map(String::into_bytes);
+            let root_cert = config.ca_file.as_ref().map(authorities).transpose()?;
+            Client::build_with_tls(url, TlsCertificates { client_tls: None, root_cert }).map_err(invalid)?
+        } else {
+            Client::open(url).map_err(invalid)?
+        };
         let settings = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(config.timeout))
             .set_response_timeout(Some(config.timeout));

@@ -1,13 +1,13 @@
 //! S3, or MinIO.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use aws_sdk_s3::{Client, config::Builder};
 use tokio::sync::OnceCell;
 
-use crate::clients::aws::Attempts;
+use crate::clients::{authorities, aws::Attempts};
 use crate::{
-    config::S3Config,
+    config::{ConfigError, S3Config},
     error::{Dependency, Error},
 };
 
@@ -21,14 +21,16 @@ pub struct Bucket {
 
 impl Bucket {
     /// Opens no connection yet.
-    pub fn connect(config: &S3Config) -> Self {
+    pub fn connect(config: &S3Config) -> Result<Self, ConfigError> {
         Self::with(config, Attempts::new(Duration::from_secs(3), 2))
     }
 
     /// As [`Self::connect`], with other deadlines.
-    pub fn with(config: &S3Config, attempts: Attempts) -> Self {
+    pub fn with(config: &S3Config, attempts: Attempts) -> Result<Self, ConfigError> {
         let (name, force_path_style) = (config.bucket.clone(), config.force_path_style);
-        Self { name, force_path_style, attempts, client: OnceCell::new() }
+        let authorities = |path: &PathBuf| authorities::read_pem("AWS_CA_BUNDLE", path);
+        let authorities = config.ca_file.as_ref().map(authorities).transpose()?;
+        Ok(Self { name, force_path_style, attempts: Attempts { authorities, ..attempts }, client: OnceCell::new() })
     }
 
     pub async fn client(&self) -> &Client {

@@ -55,8 +55,7 @@ impl TenantDatabases {
     /// Opens no connection yet. A cluster has a URL of its own, and everything else from `settings`.
     pub fn connect(clusters: &Clusters, settings: &PostgresConfig) -> Result<Self, ConfigError> {
         let cluster = |cluster: &crate::config::Cluster| {
-            let config = PostgresConfig { url: cluster.url.clone(), ..settings.clone() };
-            Ok((cluster.name.clone(), Arc::new(TenantCluster::new(&config)?)))
+            Ok((cluster.name.clone(), Arc::new(TenantCluster::new(&settings.of_cluster(cluster))?)))
         };
         let clusters: HashMap<_, _> = clusters.0.iter().map(cluster).collect::<Result<_, ConfigError>>()?;
         Ok(Self { clusters: Arc::new(clusters), time_limit: settings.statement_timeout + OVERHEAD })

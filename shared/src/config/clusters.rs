@@ -1,9 +1,9 @@
 //! The database clusters on which tenants are placed.
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use crate::config::{ConfigError, optional, secret};
+use crate::config::{ConfigError, encryption, optional, secret};
 
 /// MongoDB recommends at most about 10,000 collections per replica set; a tenant has eight.
 const DEFAULT_MAX_TENANTS: i64 = 10_000 / 8;
@@ -22,6 +22,9 @@ pub struct Cluster {
     /// Whether new tenants are placed on it.
     #[serde(default = "open")]
     pub open: bool,
+    /// The variable that contains the URL, for errors.
+    #[serde(skip)]
+    pub variable: &'static str,
 }
 
 fn default_max_tenants() -> i64 {
@@ -40,26 +43,43 @@ impl Clusters {
     /// `POSTGRES_CLUSTERS`: a JSON array of `{"name", "url", "max_tenants"?, "open"?}`; unset, the server of
     /// `POSTGRES_URL` is the only one, named `main`.
     pub fn postgres_from_env() -> Result<Self, ConfigError> {
-        Self::from_env("POSTGRES_CLUSTERS", "POSTGRES_URL")
+        Self::from_env("POSTGRES_CLUSTERS", "POSTGRES_URL", encryption::postgres_problem)
     }
 
     /// `MONGODB_CLUSTERS`: as `POSTGRES_CLUSTERS`; unset, the server of `MONGODB_URL` is the only one, named `main`.
     pub fn mongo_from_env() -> Result<Self, ConfigError> {
-        Self::from_env("MONGODB_CLUSTERS", "MONGODB_URL")
+        Self::from_env("MONGODB_CLUSTERS", "MONGODB_URL", encryption::mongo_problem)
     }
 
     /// One cluster, named `main`.
     pub fn single(url: impl Into<SecretString>) -> Self {
-        Self(vec![Cluster { name: "main".to_owned(), url: url.into(), max_tenants: DEFAULT_MAX_TENANTS, open: true }])
+        let (name, max_tenants) = ("main".to_owned(), DEFAULT_MAX_TENANTS);
+        Self(vec![Cluster { name, url: url.into(), max_tenants, open: true, variable: "" }])
     }
 
     pub fn find(&self, name: &str) -> Option<&Cluster> {
         self.0.iter().find(|cluster| cluster.name == name)
     }
 
-    fn from_env(list: &'static str, single: &'static str) -> Result<Self, ConfigError> {
-        let Some(text) = optional(list) else { return Ok(Self::single(secret(single)?)) };
-        let clusters: Vec<Cluster> = serde_json::from_str(&text)
+    fn from_env(
+        list: &'static str,
+        single: &'static str,
+        problem: fn(&str) -> Option<&'static str>,
+    ) -> Result<Self, ConfigError> {
+        let text = optional(list);
+        let (variable, mut clusters) = match &text {
+            None => (single, Self::single(secret(single)?).0),
+            Some(text) => (list, Self::parse(list, text)?),
+        };
+        for cluster in &mut clusters {
+            cluster.variable = variable;
+            encryption::require_tls(variable, problem(cluster.url.expose_secret()))?;
+        }
+        Ok(Self(clusters))
+    }
+
+    fn parse(list: &'static str, text: &str) -> Result<Vec<Cluster>, ConfigError> {
+        let clusters: Vec<Cluster> = serde_json::from_str(text)
             .map_err(|error| ConfigError::invalid(list, format!("not a JSON array of clusters: {error}")))?;
         if clusters.is_empty() {
             return Err(ConfigError::invalid(list, "it contains no cluster"));
@@ -69,6 +89,6 @@ impl Clusters {
                 return Err(ConfigError::invalid(list, format!("two clusters are named `{}`", cluster.name)));
             }
         }
-        Ok(Self(clusters))
+        Ok(clusters)
     }
 }

@@ -2,6 +2,7 @@
 //! counts as unset. Secrets are wrapped, so that `Debug` and logs hide them.
 
 mod clusters;
+mod encryption;
 mod health;
 mod http;
 mod impersonation;
@@ -18,7 +19,7 @@ pub use http::HttpConfig;
 pub use impersonation::{ImpersonationKeysConfig, ImpersonationSigningConfig};
 pub use measuring::MeasuringConfig;
 use secrecy::SecretString;
-pub use stores::{KafkaConfig, MongoConfig, PostgresConfig, QueueConfig, RedisConfig, S3Config};
+pub use stores::{KafkaConfig, MongoSettings, PostgresConfig, QueueConfig, RedisConfig, S3Config};
 pub use tokens::{IdempotencyConfig, OidcConfig, SigningConfig, TokenConfig};
 pub use waiting::{WaitingConfig, local_concurrency};
 

@@ -2,16 +2,21 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
-use crate::config::{ConfigError, FromEnv, optional, parsed, required, secret};
+use crate::config::{Cluster, ConfigError, FromEnv, encryption, optional, parsed, required, secret};
 
 /// The platform database, and settings of connections to the clusters of tenants.
 #[derive(Debug, Clone)]
 pub struct PostgresConfig {
-    /// `POSTGRES_URL`: `postgres://user:password@host:port/database`, with `sslmode=require` for TLS.
+    /// `POSTGRES_URL`: `postgres://user:password@host:port/database`. Lambda requires `sslmode=require`, `verify-ca` or
+    /// `verify-full`, which are the same here: the server's certificate and host name are always verified. `sslrootcert` is the
+    /// path of a file like `POSTGRES_CA_FILE`, for this URL only.
     pub url: SecretString,
-    /// `POSTGRES_CA_FILE`: a PEM file with additional certificate authorities, such as those of Amazon RDS.
+    /// The variable that contains `url`, for errors.
+    pub variable: &'static str,
+    /// `POSTGRES_CA_FILE`: a PEM file with certificate authorities that are trusted in addition to Mozilla's and those of
+    /// Amazon's databases.
     pub ca_file: Option<PathBuf>,
     /// `POSTGRES_POOL_SIZE` (4): the maximum number of connections of one process.
     pub pool_size: usize,
@@ -27,10 +32,18 @@ pub struct PostgresConfig {
 }
 
 impl PostgresConfig {
+    const VARIABLE: &str = "POSTGRES_URL";
+
+    /// The settings for a cluster: its URL, and everything else from here.
+    pub fn of_cluster(&self, cluster: &Cluster) -> Self {
+        Self { url: cluster.url.clone(), variable: cluster.variable, ..self.clone() }
+    }
+
     /// The defaults for a URL.
     pub fn new(url: impl Into<SecretString>) -> Self {
         Self {
             url: url.into(),
+            variable: Self::VARIABLE,
             ca_file: None,
             pool_size: 4,
             connect_timeout: Duration::from_secs(2),
@@ -43,7 +56,8 @@ impl PostgresConfig {
 
 impl FromEnv for PostgresConfig {
     fn from_env() -> Result<Self, ConfigError> {
-        let defaults = Self::new(secret("POSTGRES_URL")?);
+        let defaults = Self::new(secret(Self::VARIABLE)?);
+        encryption::require_tls(Self::VARIABLE, encryption::postgres_problem(defaults.url.expose_secret()))?;
         Ok(Self {
             ca_file: optional("POSTGRES_CA_FILE").map(PathBuf::from),
             pool_size: parsed("POSTGRES_POOL_SIZE", defaults.pool_size)?,
@@ -56,40 +70,31 @@ impl FromEnv for PostgresConfig {
     }
 }
 
-/// The MongoDB server of tenants if there is only one; otherwise see [`super::Clusters`].
+/// Settings of connections to MongoDB.
 #[derive(Debug, Clone)]
-pub struct MongoConfig {
-    /// `MONGODB_URL`: a connection string.
-    pub url: SecretString,
-    /// `MONGODB_TIMEOUT_MS` (3000): the deadline for finding a server, for connecting, and for an
-    /// operation.
+pub struct MongoSettings {
+    /// `MONGODB_CA_FILE`: a PEM file with the certificate authorities that are trusted instead of Mozilla's (for Amazon DocumentDB,
+    /// instead of Amazon's). `tlsCAFile` in a URL does the same for that URL.
+    pub ca_file: Option<PathBuf>,
+    /// `MONGODB_TIMEOUT_MS` (3000): the deadline for finding a server, for connecting, and for an operation.
     pub timeout: Duration,
 }
 
-impl MongoConfig {
-    /// The defaults for a URL.
-    pub fn new(url: impl Into<SecretString>) -> Self {
-        Self { url: url.into(), timeout: Duration::from_secs(3) }
-    }
-}
-
-impl MongoConfig {
-    /// `MONGODB_TIMEOUT_MS`, for use with the URLs of clusters.
-    pub fn timeout_from_env() -> Result<Duration, ConfigError> {
-        Ok(Duration::from_millis(parsed("MONGODB_TIMEOUT_MS", 3000)?))
-    }
-}
-
-impl FromEnv for MongoConfig {
+impl FromEnv for MongoSettings {
     fn from_env() -> Result<Self, ConfigError> {
-        Ok(Self { url: secret("MONGODB_URL")?, timeout: Self::timeout_from_env()? })
+        Ok(Self {
+            ca_file: optional("MONGODB_CA_FILE").map(PathBuf::from),
+            timeout: Duration::from_millis(parsed("MONGODB_TIMEOUT_MS", 3000)?),
+        })
     }
 }
 
 #[derive(Debug, Clone)]
 pub struct RedisConfig {
-    /// `REDIS_URL`: `redis://` or `rediss://` (TLS).
+    /// `REDIS_URL`: `rediss://`, or `redis://` without TLS, which Lambda refuses.
     pub url: SecretString,
+    /// `REDIS_CA_FILE`: a PEM file with the certificate authorities that are trusted instead of Mozilla's.
+    pub ca_file: Option<PathBuf>,
     /// `REDIS_TIMEOUT_MS` (500): the deadline for a connection or an answer. It is short, because Redis holds only data that
     /// may be lost.
     pub timeout: Duration,
@@ -97,7 +102,11 @@ pub struct RedisConfig {
 
 impl FromEnv for RedisConfig {
     fn from_env() -> Result<Self, ConfigError> {
-        Ok(Self { url: secret("REDIS_URL")?, timeout: Duration::from_millis(parsed("REDIS_TIMEOUT_MS", 500)?) })
+        const URL: &str = "REDIS_URL";
+        let url = secret(URL)?;
+        encryption::require_tls(URL, encryption::redis_problem(url.expose_secret()))?;
+        let timeout = Duration::from_millis(parsed("REDIS_TIMEOUT_MS", 500)?);
+        Ok(Self { url, ca_file: optional("REDIS_CA_FILE").map(PathBuf::from), timeout })
     }
 }
 
@@ -107,8 +116,10 @@ pub struct KafkaConfig {
     pub brokers: String,
     /// `KAFKA_TOPIC` (`platform.tenant-events`).
     pub topic: String,
-    /// `KAFKA_SECURITY_PROTOCOL` (`plaintext`): as librdkafka's `security.protocol`.
+    /// `KAFKA_SECURITY_PROTOCOL` (`plaintext`): as librdkafka's `security.protocol`. Lambda requires `ssl` or `sasl_ssl`.
     pub security_protocol: String,
+    /// `KAFKA_CA_FILE`: a PEM file with the certificate authorities that are trusted instead of the system's.
+    pub ca_file: Option<PathBuf>,
     /// `KAFKA_SASL_MECHANISM`, with `KAFKA_SASL_USERNAME` and `KAFKA_SASL_PASSWORD`.
     pub sasl: Option<SaslConfig>,
     /// `KAFKA_TIMEOUT_MS` (10000): the deadline of calls to the brokers.
@@ -126,6 +137,10 @@ pub struct SaslConfig {
 
 impl FromEnv for KafkaConfig {
     fn from_env() -> Result<Self, ConfigError> {
+        const PROTOCOL: &str = "KAFKA_SECURITY_PROTOCOL";
+        let security_protocol = optional(PROTOCOL).unwrap_or_else(|| "plaintext".to_owned()).to_ascii_lowercase();
+        let encrypted = ["ssl", "sasl_ssl"].contains(&security_protocol.as_str());
+        encryption::require_tls(PROTOCOL, (!encrypted).then_some("use `sasl_ssl` or `ssl`"))?;
         let sasl = match optional("KAFKA_SASL_MECHANISM") {
             None => None,
             Some(mechanism) => Some(SaslConfig {
@@ -137,7 +152,8 @@ impl FromEnv for KafkaConfig {
         Ok(Self {
             brokers: required("KAFKA_BROKERS")?,
             topic: optional("KAFKA_TOPIC").unwrap_or_else(|| "platform.tenant-events".to_owned()),
-            security_protocol: optional("KAFKA_SECURITY_PROTOCOL").unwrap_or_else(|| "plaintext".to_owned()),
+            security_protocol,
+            ca_file: optional("KAFKA_CA_FILE").map(PathBuf::from),
             sasl,
             timeout: Duration::from_millis(parsed("KAFKA_TIMEOUT_MS", 10_000)?),
         })
@@ -152,11 +168,20 @@ pub struct S3Config {
     /// `S3_FORCE_PATH_STYLE` (`false`): the name of the bucket in the path instead of the host name, as MinIO
     /// requires.
     pub force_path_style: bool,
+    /// `AWS_CA_BUNDLE`: a PEM file with the certificate authorities that are trusted instead of the system's.
+    pub ca_file: Option<PathBuf>,
 }
 
 impl FromEnv for S3Config {
     fn from_env() -> Result<Self, ConfigError> {
-        Ok(Self { bucket: required("S3_BUCKET")?, force_path_style: parsed("S3_FORCE_PATH_STYLE", false)? })
+        const ENDPOINT: &str = "AWS_ENDPOINT_URL_S3";
+        let plaintext = optional(ENDPOINT).is_some_and(|url| !url.trim().starts_with("https://"));
+        encryption::require_tls(ENDPOINT, plaintext.then_some("use `https://`"))?;
+        Ok(Self {
+            bucket: required("S3_BUCKET")?,
+            force_path_style: parsed("S3_FORCE_PATH_STYLE", false)?,
+            ca_file: optional("AWS_CA_BUNDLE").map(PathBuf::from),
+        })
     }
 }
 

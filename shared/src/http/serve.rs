@@ -18,7 +18,7 @@ pub async fn serve<A>(
     app: impl FnOnce() -> Result<A, ConfigError>,
     routes: impl FnOnce(A) -> Routes,
 ) -> Result<(), lambda_http::Error> {
-    let (app, config) = worker::start(|| Ok((app()?, HttpConfig::from_env()?)))?;
+    let (app, config) = worker::start(|| Ok((app()?, HttpConfig::from_env()?))).await?;
     lambda_http::run(finish_with(routes(app), config)).await
 }
 
@@ -29,7 +29,8 @@ pub async fn serve_concurrently<A>(
     app: impl FnOnce() -> Result<A, ConfigError>,
     routes: impl FnOnce(A) -> Routes,
 ) -> Result<(), lambda_http::Error> {
-    let (app, config, concurrency) = worker::start(|| Ok((app()?, HttpConfig::from_env()?, local_concurrency()?)))?;
+    let (app, config, concurrency) =
+        worker::start(|| Ok((app()?, HttpConfig::from_env()?, local_concurrency()?))).await?;
     let service = finish_with(routes(app), config);
     // The runtime's own setting for this, `AWS_LAMBDA_MAX_CONCURRENCY`, is overwritten by `cargo lambda watch`.
     try_join_all((0..concurrency).map(|_| lambda_http::run(service.clone()))).await?;
@@ -43,7 +44,7 @@ pub async fn serve_scheduled<A: Clone + Worker, T: Serialize>(
     routes: impl FnOnce(A) -> Routes,
     scheduled: impl AsyncFn(&A, Invocation) -> error::Result<T>,
 ) -> Result<(), lambda_http::Error> {
-    let (app, config) = worker::start(|| Ok((app()?, HttpConfig::from_env()?)))?;
+    let (app, config) = worker::start(|| Ok((app()?, HttpConfig::from_env()?))).await?;
     let requests = Adapter::from(finish_with(routes(app.clone()), config));
     let (app, scheduled) = (&app, &scheduled);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| {

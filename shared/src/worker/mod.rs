@@ -21,6 +21,7 @@ pub use self::{
     deadline::Deadline,
 };
 use crate::{
+    clients::postgres,
     config::ConfigError,
     error::{Error, Result},
     telemetry,
@@ -68,7 +69,7 @@ pub async fn run<A: Worker, T: Serialize>(
     app: impl FnOnce() -> Result<A, ConfigError>,
     handle: impl AsyncFn(&A, Invocation) -> Result<T>,
 ) -> Result<(), lambda_runtime::Error> {
-    let app = start(app)?;
+    let app = start(app).await?;
     let (app, handle) = (&app, &handle);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
         Ok::<_, lambda_runtime::Error>(invoke(app, handle, event).await?)
@@ -76,10 +77,15 @@ pub async fn run<A: Worker, T: Serialize>(
     .await
 }
 
-/// Initializes logging and reads the configuration. An error is logged.
-pub(crate) fn start<A>(app: impl FnOnce() -> Result<A, ConfigError>) -> Result<A, ConfigError> {
+/// Initializes logging, reads the configuration, and opens the first connection to the platform database. An error is logged.
+pub(crate) async fn start<A>(app: impl FnOnce() -> Result<A, ConfigError>) -> Result<A, ConfigError> {
     telemetry::init();
-    app().inspect_err(|error| tracing::error!(error = %error, "the function cannot start"))
+    let started = async {
+        let app = app()?;
+        postgres::open_at_start().await?;
+        Ok(app)
+    };
+    started.await.inspect_err(|error: &ConfigError| tracing::error!(error = %error, "the function cannot start"))
 }
 
 /// Handles one event, as [`run`] does.

@@ -14,7 +14,7 @@ use shared::{
     health::Component,
     types::{Channel, Microservice},
 };
-use tests::{proxy::Mode, variable};
+use tests::proxy::Mode;
 use time::OffsetDateTime;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -196,7 +196,7 @@ async fn without_a_status_url_the_status_follows_from_the_ingestors_last_success
             .await
             .unwrap();
     }
-    let redis = redis::Client::open(variable("REDIS_URL")).unwrap();
+    let redis = tests::redis_client();
     let mut redis = redis.get_multiplexed_async_connection().await.unwrap();
     let now = OffsetDateTime::now_utc().unix_timestamp();
     for (channel, at) in [("whatsapp", now - 60), ("instagram", now - 3600), ("messenger", now - 3600)] {

@@ -13,7 +13,7 @@ use futures::future::join_all;
 use redis::aio::MultiplexedConnection;
 use reqwest::{Method, StatusCode};
 use shared::{health::Component, types::Microservice};
-use tests::{Api, api::answer, proxy::Mode, variable};
+use tests::{Api, api::answer, proxy::Mode};
 
 use crate::stage::{HealthStage, LIMIT, MARGIN};
 
@@ -40,7 +40,7 @@ async fn stage(time: Duration) -> (HealthStage, Arc<AtomicUsize>) {
 }
 
 async fn redis() -> MultiplexedConnection {
-    redis::Client::open(variable("REDIS_URL")).unwrap().get_multiplexed_async_connection().await.unwrap()
+    tests::redis_client().get_multiplexed_async_connection().await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

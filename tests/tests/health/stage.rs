@@ -98,8 +98,8 @@ async fn behind_proxies(world: &World) -> (HealthTargets, Vec<Proxy>) {
     let (postgres, postgres_url) = Proxy::before(&direct.postgres.url).await;
     let (mongo, mongo_url) = Proxy::before(&direct.mongo_clusters.0[0].url).await;
     let (redis, redis_url) = Proxy::before(&direct.redis.url).await;
-    let kafka = Proxy::to_kafka(&direct.kafka.brokers).await;
-    let s3 = Proxy::to(variable("AWS_ENDPOINT_URL_S3").trim_start_matches("http://")).await;
+    let (kafka, kafka_config) = Proxy::before_kafka(&direct.kafka).await;
+    let s3 = Proxy::to(variable("AWS_ENDPOINT_URL_S3").trim_start_matches("https://")).await;
     let sqs = Proxy::to(variable("AWS_ENDPOINT_URL_SQS").trim_start_matches("http://")).await;
     // Otherwise the driver connects to the addresses that the replica set reports.
     let mongo_url = mongo_url.expose_secret().replace("replicaSet=rs0", "directConnection=true");
@@ -108,9 +108,9 @@ async fn behind_proxies(world: &World) -> (HealthTargets, Vec<Proxy>) {
         postgres_clusters: Clusters::single(postgres_url),
         mongo_clusters: Clusters::single(mongo_url),
         redis: RedisConfig { url: redis_url, ..direct.redis },
-        kafka: KafkaConfig { brokers: kafka.address.clone(), ..direct.kafka },
+        kafka: kafka_config,
         endpoints: AwsEndpoints {
-            s3: Some(format!("http://{}", s3.address)),
+            s3: Some(format!("https://{}", s3.address)),
             sqs: Some(format!("http://{}", sqs.address)),
         },
         ..direct

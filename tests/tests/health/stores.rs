@@ -192,6 +192,7 @@ async fn one_of_several_clusters_down_is_degraded_and_all_of_them_is_down() {
         url: SecretString::from(format!("{scheme}://someone:secret@127.0.0.1:9/x?connectTimeoutMS=200")),
         max_tenants: 1,
         open: true,
+        variable: "",
     };
     let stage = HealthStage::with(|targets| {
         let mut postgres = nowhere("postgres");

@@ -25,7 +25,7 @@ use super::{
 async fn without_redis_no_impersonation_starts_but_ends_and_reads_work() {
     let real = <RedisConfig as shared::config::FromEnv>::from_env().unwrap();
     let (proxy, url) = Proxy::before(&real.url).await;
-    let redis = RedisConfig { url, timeout: Duration::from_millis(500) };
+    let redis = RedisConfig { url, ca_file: None, timeout: Duration::from_millis(500) };
     let stage = ImpersonationStage::with(|_, mut parts| {
         parts.redis = redis;
         parts

@@ -122,7 +122,15 @@ async fn a_library_of_another_language_verifies_a_token_against_the_published_ke
         tokio::task::block_in_place(|| {
             Command::new("python3")
                 .arg(script)
-                .args([&url, "landlord", audience, &clock.to_string(), &variable("REDIS_URL"), token])
+                .args([
+                    &url,
+                    "landlord",
+                    audience,
+                    &clock.to_string(),
+                    &variable("REDIS_URL"),
+                    &variable("REDIS_CA_FILE"),
+                    token,
+                ])
                 .env("PYTHONPATH", packages)
                 .env("PYTHONDONTWRITEBYTECODE", "1")
                 .output()

@@ -43,10 +43,10 @@ const STARTS: usize = 10;
 
 /// A stage whose API uses a database of Redis that no other test uses, so that it can be flushed.
 async fn with_database(number: u8) -> (ImpersonationStage, RedisConfig) {
-    let RedisConfig { url, timeout } = RedisConfig::from_env().unwrap();
+    let RedisConfig { url, ca_file, timeout } = RedisConfig::from_env().unwrap();
     let mut url = reqwest::Url::parse(secrecy::ExposeSecret::expose_secret(&url)).unwrap();
     url.set_path(&number.to_string());
-    let config = RedisConfig { url: String::from(url).into(), timeout };
+    let config = RedisConfig { url: String::from(url).into(), ca_file, timeout };
     flush(&config).await;
     let stage = ImpersonationStage::with(|_, mut parts| {
         parts.redis = config.clone();
@@ -64,7 +64,7 @@ async fn flush(config: &RedisConfig) {
 async fn behind_a_proxy() -> (ImpersonationStage, Proxy, Redis, RedisConfig) {
     let real = RedisConfig::from_env().unwrap();
     let (proxy, url) = Proxy::before(&real.url).await;
-    let behind = RedisConfig { url, timeout: Duration::from_millis(500) };
+    let behind = RedisConfig { url, ca_file: None, timeout: Duration::from_millis(500) };
     let stage = ImpersonationStage::with(|_, mut parts| {
         parts.redis = behind.clone();
         parts

@@ -1,19 +1,20 @@
 """Verifies the token of an impersonation with PyJWT, the published keys and Redis, as a service of the platform would.
 
-Arguments: URL of the keys, issuer, audience, offset of this service's clock in seconds, URL of Redis, token. Prints the claims
+Arguments: URL of the keys, issuer, audience, offset of this service's clock in seconds, URL of Redis, file of its authority, token. Prints the claims
 as JSON, or fails with the reason.
 """
 
 import datetime
 import json
 import socket
+import ssl
 import sys
 from urllib.parse import urlsplit
 
 import jwt
 import jwt.api_jwt
 
-url, issuer, audience, offset, redis, token = sys.argv[1:]
+url, issuer, audience, offset, redis, authority, token = sys.argv[1:]
 
 
 class Clock(datetime.datetime):
@@ -31,7 +32,11 @@ class NotLive(Exception):
 def mget(*keys):
     """The values of keys in Redis. A service would use a client library; two commands do not need one."""
     server = urlsplit(redis)
-    with socket.create_connection((server.hostname, server.port), timeout=1) as connection:
+    tls = ssl.create_default_context(cafile=authority)
+    with (
+        socket.create_connection((server.hostname, server.port), timeout=1) as plain,
+        tls.wrap_socket(plain, server_hostname=server.hostname) as connection,
+    ):
         stream = connection.makefile("rwb")
         for command in (("AUTH", server.username, server.password), ("MGET", *keys)):
             parts = [part.encode() for part in command]

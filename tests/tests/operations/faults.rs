@@ -16,7 +16,7 @@ use crate::stage::OperationsStage;
 #[tokio::test]
 async fn without_redis_a_request_that_wants_to_wait_is_answered_at_once() {
     let (proxy, url) = Proxy::before(&variable("REDIS_URL").into()).await;
-    let redis = RedisConfig { url, timeout: Duration::from_millis(500) };
+    let redis = RedisConfig { url, ca_file: None, timeout: Duration::from_millis(500) };
     let stage = OperationsStage::with(|parts| Parts { redis, ..parts }).await;
     let id = stage.operation("kopi-kenangan").await;
     for mode in [Mode::Cut, Mode::Hang] {

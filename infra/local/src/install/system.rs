@@ -27,6 +27,10 @@ pub(crate) enum SystemPackage {
     OpenSsl,
     /// Compiles the C parts of Rust packages.
     Compiler,
+    /// Compiles TLS to Kafka.
+    OpenSslHeaders,
+    /// Finds OpenSSL for the compiler.
+    PkgConfig,
     /// The server and its client.
     Postgres,
     Redis,
@@ -44,6 +48,8 @@ impl SystemPackage {
         match self {
             Self::OpenSsl => is_on_path("openssl"),
             Self::Compiler => is_on_path("gcc") && is_on_path("make"),
+            Self::OpenSslHeaders => Path::new("/usr/include/openssl/ssl.h").is_file(),
+            Self::PkgConfig => is_on_path("pkg-config"),
             Self::Postgres => postgres_programs().is_some() && is_on_path("psql"),
             Self::Redis => is_on_path("redis-server"),
             Self::Java => java_is_new_enough(),
@@ -57,6 +63,8 @@ impl SystemPackage {
         match self {
             Self::OpenSsl => "openssl",
             Self::Compiler => "build-essential",
+            Self::OpenSslHeaders => "libssl-dev",
+            Self::PkgConfig => "pkg-config",
             Self::Postgres => "postgresql",
             Self::Redis => "redis-server",
             Self::Java => "openjdk-17-jre-headless",

@@ -3,17 +3,18 @@
 use std::{fs, process::Command};
 
 use crate::{
+    certificates,
     checkout::write_file,
-    environment::TOPIC,
+    environment::{KAFKA_USER as USER, TOPIC},
     error::{ErrorContext, Result},
     install::{maven::MavenJars, system::SystemPackage},
-    probe::{self, ProbeResult},
+    probe::ProbeResult,
     process::{detached, run},
     progress::ProgressStep,
     stack::LocalStack,
 };
 
-use super::server::LocalServer;
+use super::{kafka_requests, server::LocalServer};
 
 const JARS: MavenJars = MavenJars {
     name: "kafka",
@@ -56,14 +57,27 @@ impl LocalServer for KafkaServer {
         let data = stack.checkout.local("data/kafka");
         fs::create_dir_all(&data).context(|| format!("{} cannot be created", data.display()))?;
         let (broker, controller) = (stack.ports.kafka(), stack.ports.kafka_controller());
+        let authority = certificates::authority(&stack.checkout);
+        let certificate = certificates::key_and_certificate(&stack.checkout);
+        let password = &stack.secrets.kafka;
         let settings = format!(
             "process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{broker}
+listeners=SASL_SSL://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=SASL_SSL://127.0.0.1:{broker}
+inter.broker.listener.name=SASL_SSL
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+listener.security.protocol.map=CONTROLLER:SSL,SASL_SSL:SASL_SSL
+listener.name.controller.ssl.client.auth=required
+ssl.keystore.type=PEM
+ssl.keystore.location={certificate}
+ssl.truststore.type=PEM
+ssl.truststore.location={authority}
+sasl.enabled.mechanisms=SCRAM-SHA-512,PLAIN
+sasl.mechanism.inter.broker.protocol=PLAIN
+listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.sasl_ssl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required username=\"{USER}\" password=\"{password}\" user_{USER}=\"{password}\";
 log.dirs={data}
 num.partitions={PARTITIONS}
 default.replication.factor=1
@@ -78,7 +92,9 @@ share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
 ",
-            data = data.display()
+            data = data.display(),
+            certificate = certificate.display(),
+            authority = authority.display()
         );
         write_file(&stack.checkout.local("etc/kafka.properties"), &settings)?;
         write_file(&stack.checkout.local("etc/kafka-log4j2.yaml"), LOGGING)?;
@@ -93,6 +109,8 @@ group.initial.rebalance.delay.ms=0
             "--ignore-formatted",
             "-t",
             &stack.secrets.kafka_cluster,
+            "--add-scram",
+            &format!("SCRAM-SHA-512=[name={USER},password={password}]"),
             "-c",
         ]);
         run(format.arg(stack.checkout.local("etc/kafka.properties")), "Kafka's storage cannot be created").map(drop)
@@ -106,14 +124,15 @@ group.initial.rebalance.delay.ms=0
     }
 
     fn probe(&self, stack: &LocalStack) -> ProbeResult<String> {
-        probe::kafka(stack.ports.kafka()).map(|()| format!("Kafka {}", JARS.version))
+        kafka_requests::versions(&stack.endpoint(stack.ports.kafka())).map(|()| format!("Kafka {}", JARS.version))
     }
 
     fn set_up(&self, stack: &LocalStack) -> Result<()> {
         // The broker answers shortly before it accepts new topics.
         let started = std::time::Instant::now();
         loop {
-            match probe::kafka_topic(stack.ports.kafka(), TOPIC, PARTITIONS) {
+            let server = stack.endpoint(stack.ports.kafka());
+            match kafka_requests::create_topic(&server, USER, &stack.secrets.kafka, TOPIC, PARTITIONS) {
                 Err(_) if started.elapsed().as_secs() < 20 => std::thread::sleep(std::time::Duration::from_millis(200)),
                 answer => return answer.context(|| format!("Kafka's topic {TOPIC} cannot be created")),
             }

@@ -9,10 +9,12 @@ use std::{
 };
 
 use crate::{
+    certificates,
+    checkout::write_file,
     environment::{ACCESS_KEY, BUCKET, REGION},
     error::{DevError, ErrorContext, Result},
     install::{go::GoModule, system::SystemPackage},
-    probe::{self, ProbeResult},
+    probe::ProbeResult,
     process::{detached, tail},
     progress::ProgressStep,
     stack::LocalStack,
@@ -26,6 +28,9 @@ const MODULE: GoModule = GoModule {
     path: "github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c",
     packages: 1300,
 };
+
+/// The folder of the certificate and its key, in `.local/`.
+const CERTIFICATES: &str = "etc/minio";
 
 pub(crate) struct MinioServer;
 
@@ -64,12 +69,22 @@ impl LocalServer for MinioServer {
 
     fn prepare(&self, stack: &LocalStack) -> Result<()> {
         let data = stack.checkout.local("data/minio");
-        fs::create_dir_all(&data).context(|| format!("{} cannot be created", data.display()))
+        fs::create_dir_all(&data).context(|| format!("{} cannot be created", data.display()))?;
+        // MinIO prescribes the names of the files.
+        let folder = stack.checkout.local(CERTIFICATES);
+        fs::create_dir_all(&folder).context(|| format!("{} cannot be created", folder.display()))?;
+        let (certificate, key) = (certificates::certificate(&stack.checkout), certificates::key(&stack.checkout));
+        for (name, source) in [("public.crt", certificate), ("private.key", key)] {
+            let text = fs::read_to_string(&source).context(|| format!("{} cannot be read", source.display()))?;
+            write_file(&folder.join(name), &text)?;
+        }
+        Ok(())
     }
 
     fn command(&self, stack: &LocalStack) -> Result<Command> {
         let mut command = detached(MODULE.program()?);
         command.args(["server", "--quiet", "--address", &format!("127.0.0.1:{}", stack.ports.minio())]);
+        command.arg("--certs-dir").arg(stack.checkout.local(CERTIFICATES));
         command.arg(stack.checkout.local("data/minio"));
         command.env("MINIO_ROOT_USER", ACCESS_KEY).env("MINIO_ROOT_PASSWORD", &stack.secrets.minio);
         command.env("MINIO_BROWSER", "off").env("MINIO_UPDATE", "off").env("MINIO_REGION", REGION);
@@ -77,7 +92,7 @@ impl LocalServer for MinioServer {
     }
 
     fn probe(&self, stack: &LocalStack) -> ProbeResult<String> {
-        match probe::get(&format!("http://127.0.0.1:{}/minio/health/ready", stack.ports.minio()))? {
+        match stack.endpoint(stack.ports.minio()).get("/minio/health/ready")? {
             (200, _) => Ok(format!("MinIO {}", MODULE.version)),
             (status, _) => Err(format!("it answered {status}")),
         }
@@ -89,9 +104,10 @@ impl LocalServer for MinioServer {
         let action = || format!("The bucket {BUCKET} cannot be created");
         // curl signs the request. It reads the secret from standard input, because other users can read arguments.
         let request = format!(
-            "url = \"http://127.0.0.1:{}/{BUCKET}\"\nuser = \"{ACCESS_KEY}:{}\"\naws-sigv4 = \"aws:amz:{REGION}:s3\"\n\
+            "url = \"https://127.0.0.1:{}/{BUCKET}\"\ncacert = \"{}\"\nuser = \"{ACCESS_KEY}:{}\"\naws-sigv4 = \"aws:amz:{REGION}:s3\"\n\
              request = \"PUT\"\nmax-time = 10\nsilent\nshow-error\noutput = \"/dev/null\"\nwrite-out = \"%{{http_code}}\"\n",
             stack.ports.minio(),
+            certificates::authority(&stack.checkout).display(),
             stack.secrets.minio
         );
         let started = Instant::now();

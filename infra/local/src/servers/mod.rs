@@ -4,6 +4,7 @@ use crate::stack::LocalStack;
 
 pub(crate) mod elasticmq;
 pub(crate) mod kafka;
+mod kafka_requests;
 pub(crate) mod lifecycle;
 pub(crate) mod minio;
 pub(crate) mod mongo;

@@ -10,6 +10,7 @@ use std::{
 use bson::doc;
 
 use crate::{
+    certificates,
     checkout::write_file,
     error::{DevError, ErrorContext, Result},
     install::{python::PythonWheel, system::SystemPackage},
@@ -69,6 +70,9 @@ impl LocalServer for MongoServer {
         command.arg("--port").arg(stack.ports.mongo().to_string());
         command.arg("--keyFile").arg(stack.checkout.local("etc/mongo.key"));
         command.arg("--dbpath").arg(stack.checkout.local("data/mongo"));
+        command.args(["--tlsMode", "requireTLS", "--tlsAllowConnectionsWithoutCertificates"]);
+        command.arg("--tlsCertificateKeyFile").arg(certificates::key_and_certificate(&stack.checkout));
+        command.arg("--tlsCAFile").arg(certificates::authority(&stack.checkout));
         command.args(["--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "64"]);
         command.args(["--setParameter", "diagnosticDataCollectionEnabled=false"]);
         // By default, dropped collections are kept for five minutes for reads of earlier snapshots. Tests drop thousands, each
@@ -80,7 +84,7 @@ impl LocalServer for MongoServer {
     }
 
     fn probe(&self, stack: &LocalStack) -> ProbeResult<String> {
-        probe::mongo_primary(stack.ports.mongo()).map(|_| "MongoDB 6.0.5".to_owned())
+        probe::mongo_primary(&stack.endpoint(stack.ports.mongo())).map(|_| "MongoDB 6.0.5".to_owned())
     }
 
     /// Initiates the replica set and creates the one user. MongoDB allows the first of each from this machine without
@@ -89,24 +93,24 @@ impl LocalServer for MongoServer {
         const ALREADY_INITIALIZED: i32 = 23;
         const UNAUTHORIZED: i32 = 13;
         const USER_EXISTS: i32 = 51_003;
-        let port = stack.ports.mongo();
+        let server = stack.endpoint(stack.ports.mongo());
         let action = || "MongoDB cannot be set up".to_owned();
         let run = |command, accepted: &[i32]| -> Result<()> {
-            let answer = probe::mongo(port, command).context(action)?;
+            let answer = probe::mongo(&server, command).context(action)?;
             match answer.get_i32("code") {
                 Ok(code) if accepted.contains(&code) => Ok(()),
                 _ => probe::mongo_ok(&answer).context(action),
             }
         };
-        if !probe::mongo_primary(port).context(action)? {
-            let member = doc! { "_id": 0, "host": format!("127.0.0.1:{port}") };
+        if !probe::mongo_primary(&server).context(action)? {
+            let member = doc! { "_id": 0, "host": format!("127.0.0.1:{}", server.port) };
             run(
                 doc! { "replSetInitiate": { "_id": "rs0", "members": [member] } },
                 &[ALREADY_INITIALIZED, UNAUTHORIZED],
             )?;
         }
         let started = Instant::now();
-        while !probe::mongo_primary(port).context(action)? {
+        while !probe::mongo_primary(&server).context(action)? {
             if started.elapsed() > Duration::from_secs(30) {
                 return Err(DevError::new(action(), "it does not become the primary of its replica set"));
             }

@@ -17,6 +17,7 @@ use rustix::process::Signal;
 use sha2::{Digest, Sha256};
 
 use crate::{
+    certificates,
     checkout::{Checkout, write_file},
     error::{DevError, ErrorContext, Result},
     install::system::{self, OLDEST_POSTGRES, SystemPackage},
@@ -27,6 +28,10 @@ use crate::{
 };
 
 use super::server::LocalServer;
+
+/// The names of the certificate and of its key, in the cluster's folder.
+const CERTIFICATE: &str = "server.crt";
+const KEY: &str = "server.key";
 
 pub(crate) struct PostgresServer;
 
@@ -54,7 +59,7 @@ impl LocalServer for PostgresServer {
     fn prepare(&self, stack: &LocalStack) -> Result<()> {
         let data = data(&stack.checkout)?;
         if data.join("PG_VERSION").is_file() {
-            return Ok(());
+            return write_certificate(&stack.checkout, &data);
         }
         let action = || "PostgreSQL's cluster cannot be created".to_owned();
         let draft = data.with_extension("part");
@@ -77,6 +82,9 @@ impl LocalServer for PostgresServer {
         let result = run(&mut command, &action());
         let _ = fs::remove_file(&password);
         result?;
+        // Written in place, so that the file still belongs to the server's user.
+        fs::write(draft.join("pg_hba.conf"), "hostssl all all 127.0.0.1/32 scram-sha-256\n").context(action)?;
+        write_certificate(&stack.checkout, &draft)?;
         // Only a complete cluster gets the final name.
         fs::rename(&draft, &data).context(action)
     }
@@ -90,6 +98,9 @@ impl LocalServer for PostgresServer {
             // The path of a socket is limited to 107 bytes, which a checkout's path may exceed.
             "unix_socket_directories=".into(),
             "max_connections=200".into(),
+            "ssl=on".into(),
+            format!("ssl_cert_file={CERTIFICATE}"),
+            format!("ssl_key_file={KEY}"),
             "log_line_prefix=%m [%p] %u@%d ".into(),
         ];
         for setting in settings {
@@ -104,39 +115,8 @@ impl LocalServer for PostgresServer {
     }
 
     fn set_up(&self, stack: &LocalStack) -> Result<()> {
-        let secrets = &stack.secrets;
-        let databases = psql(stack, "postgres", "SELECT count(*) FROM pg_database WHERE datname = 'landlord'")?;
-        psql(
-            stack,
-            "postgres",
-            &format!(
-                r"
-DO $$
-DECLARE
-    name text;
-BEGIN
-    -- The functions expect these roles. The migrations grant their privileges.
-    FOREACH name IN ARRAY ARRAY['landlord', 'landlord_api', 'landlord_provisioner', 'landlord_api_login', 'landlord_provisioner_login'] LOOP
-        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) THEN
-            EXECUTE format('CREATE ROLE %I', name);
-        END IF;
-    END LOOP;
-END
-$$;
-ALTER ROLE landlord LOGIN CREATEDB CREATEROLE PASSWORD '{}';
-ALTER ROLE landlord_api_login LOGIN PASSWORD '{}';
-ALTER ROLE landlord_provisioner_login LOGIN CREATEDB PASSWORD '{}';
-GRANT landlord_api, landlord_provisioner TO landlord WITH ADMIN OPTION;
-GRANT landlord_api TO landlord_api_login;
-GRANT landlord_provisioner TO landlord_provisioner_login;
-",
-                secrets.postgres, secrets.postgres_api, secrets.postgres_provisioner
-            ),
-        )?;
-        if databases.trim() == "0" {
-            psql(stack, "postgres", "CREATE DATABASE landlord OWNER landlord")?;
-        }
-        Ok(())
+        // The functions expect these roles. The migrations grant their privileges.
+        psql(stack, "postgres", include_str!("../../../setup-postgresql.sql")).map(drop)
     }
 
     /// A "fast shutdown": ends connections instead of waiting for them.
@@ -154,8 +134,12 @@ fn psql(stack: &LocalStack, database: &str, sql: &str) -> Result<String> {
         .env("PGPASSWORD", &stack.secrets.postgres_superuser)
         .env("PGCONNECT_TIMEOUT", "3")
         .env("PGOPTIONS", "-c statement_timeout=20s -c client_min_messages=warning")
-        .env("PGSSLMODE", "disable")
+        .env("PGSSLMODE", "verify-full")
+        .env("PGSSLROOTCERT", certificates::authority(&stack.checkout))
         .env_remove("PGSERVICE")
+        .env("LANDLORD_PASSWORD", &stack.secrets.postgres)
+        .env("LANDLORD_API_PASSWORD", &stack.secrets.postgres_api)
+        .env("LANDLORD_PROVISIONER_PASSWORD", &stack.secrets.postgres_provisioner)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -179,6 +163,20 @@ fn psql(stack: &LocalStack, database: &str, sql: &str) -> Result<String> {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     Err(DevError::new(action(), tail(&String::from_utf8_lossy(&output.stderr))))
+}
+
+/// Writes the certificate and its key into the cluster's folder, because the server reads files of its own user only.
+fn write_certificate(checkout: &Checkout, data: &Path) -> Result<()> {
+    let files = [(CERTIFICATE, certificates::certificate(checkout)), (KEY, certificates::key(checkout))];
+    for (name, source) in files {
+        let target = data.join(name);
+        let action = || format!("{} cannot be written", target.display());
+        write_file(&target, &fs::read_to_string(&source).context(action)?)?;
+        if let Some((user, group)) = server_user()? {
+            chown(&target, Some(user), Some(group)).context(action)?;
+        }
+    }
+    Ok(())
 }
 
 fn program(name: &str) -> Result<PathBuf> {

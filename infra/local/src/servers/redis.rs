@@ -3,6 +3,7 @@
 use std::{fs, process::Command};
 
 use crate::{
+    certificates,
     checkout::write_file,
     error::{ErrorContext, Result},
     install::system::SystemPackage,
@@ -41,8 +42,12 @@ impl LocalServer for RedisServer {
         let data = stack.checkout.local("data/redis");
         fs::create_dir_all(&data).context(|| format!("{} cannot be created", data.display()))?;
         let settings = format!(
-            "bind 127.0.0.1\nport {}\nrequirepass {}\ndir \"{}\"\ndaemonize no\nsave \"\"\nappendonly yes\nappendfsync everysec\n",
+            "bind 127.0.0.1\nport 0\ntls-port {}\ntls-cert-file \"{}\"\ntls-key-file \"{}\"\ntls-ca-cert-file \"{}\"\n\
+             tls-auth-clients no\nrequirepass {}\ndir \"{}\"\ndaemonize no\nsave \"\"\nappendonly yes\nappendfsync everysec\n",
             stack.ports.redis(),
+            certificates::certificate(&stack.checkout).display(),
+            certificates::key(&stack.checkout).display(),
+            certificates::authority(&stack.checkout).display(),
             stack.secrets.redis,
             data.display()
         );
@@ -56,7 +61,7 @@ impl LocalServer for RedisServer {
     }
 
     fn probe(&self, stack: &LocalStack) -> ProbeResult<String> {
-        probe::redis(stack.ports.redis(), &stack.secrets.redis)
+        probe::redis(&stack.endpoint(stack.ports.redis()), &stack.secrets.redis)
     }
 
     fn set_up(&self, _: &LocalStack) -> Result<()> {

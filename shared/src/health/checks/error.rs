@@ -2,7 +2,10 @@
 
 use std::{borrow::Cow, io, time::Duration};
 
-use crate::{clients::postgres::sql_state, error::Error};
+use crate::{
+    clients::{postgres::sql_state, tls_problem},
+    error::Error,
+};
 
 /// Why a probe failed. The text is part of the report: it contains no host, no user and no words of the server.
 #[derive(Debug, Clone)]
@@ -47,6 +50,9 @@ impl From<Error> for ProbeError {
 
 /// Describes an error by the causes that all clients share.
 fn describe(error: &Error) -> &'static str {
+    if let Some(problem) = tls_problem(error) {
+        return problem;
+    }
     if let Some(code) = sql_state(error) {
         // Class 28: invalid authorization specification.
         return if code.code().starts_with("28") { "credentials rejected" } else { "the server returned an error" };

@@ -1,7 +1,8 @@
 //! The configuration of everything that is probed.
 
 use crate::config::{
-    Clusters, ConfigError, FromEnv, HealthConfig, KafkaConfig, PostgresConfig, QueueConfig, RedisConfig, S3Config,
+    Clusters, ConfigError, FromEnv, HealthConfig, KafkaConfig, MongoSettings, PostgresConfig, QueueConfig, RedisConfig,
+    S3Config,
 };
 
 /// The configuration of everything that is probed.
@@ -13,6 +14,7 @@ pub struct HealthTargets {
     pub postgres_clusters: Clusters,
     /// The tenants' MongoDB clusters.
     pub mongo_clusters: Clusters,
+    pub mongo: MongoSettings,
     pub redis: RedisConfig,
     /// A prefix of every key in Redis. Empty, unless several platforms share one Redis.
     pub redis_prefix: String,
@@ -37,6 +39,7 @@ impl FromEnv for HealthTargets {
             postgres: PostgresConfig::from_env()?,
             postgres_clusters: Clusters::postgres_from_env()?,
             mongo_clusters: Clusters::mongo_from_env()?,
+            mongo: MongoSettings::from_env()?,
             redis: RedisConfig::from_env()?,
             redis_prefix: String::new(),
             kafka: KafkaConfig::from_env()?,

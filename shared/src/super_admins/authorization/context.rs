@@ -3,7 +3,7 @@
 use crate::{
     auth::TokenVerifier,
     clients::postgres::Postgres,
-    config::{ConfigError, FromEnv, PostgresConfig, TokenConfig},
+    config::{ConfigError, FromEnv, TokenConfig},
 };
 
 /// The keys that verify tokens, and the platform database, which records what each super-admin may do. Cheap to clone.
@@ -15,9 +15,6 @@ pub struct AuthContext {
 
 impl AuthContext {
     pub fn from_env() -> Result<Self, ConfigError> {
-        Ok(Self {
-            platform: Postgres::connect(&PostgresConfig::from_env()?)?,
-            verifier: TokenVerifier::new(&TokenConfig::from_env()?)?,
-        })
+        Ok(Self { platform: Postgres::platform_from_env()?, verifier: TokenVerifier::new(&TokenConfig::from_env()?)? })
     }
 }

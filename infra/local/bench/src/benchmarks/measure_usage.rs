@@ -49,9 +49,14 @@ pub(crate) async fn measure(platform: &BenchPlatform, report: &mut BenchReport) 
         "Measuring {TENANTS} tenants, each with {USERS} users, {CONTACTS} contacts, {MESSAGES} messages this month, {OBJECTS} objects"
     ));
     let tenants = FilledTenants::create(platform, TENANTS).await?;
-    let s3 = CountingProxy::before(platform.s3_address()?).await?;
+    let (url, authority) = platform.s3()?;
+    let s3 = CountingProxy::before(url, authority).await?;
     let mut program = platform.program("measure-usage");
     program.variables.push(("AWS_ENDPOINT_URL_S3", format!("http://{}", s3.address)));
+    // The proxy reads requests, so it does not speak TLS with the function.
+    program.variables.push(("PLAINTEXT_ALLOWED", "AWS_ENDPOINT_URL_S3".to_owned()));
+    // Objects are listed at each measurement.
+    program.variables.push(("MEASURE_OBJECTS_INTERVAL_SECONDS", "0".to_owned()));
     let meter = LoadMeter::connect(platform, tenants.databases.clone(), &s3).await?;
     head();
     let load = by_worker(platform, &program, &tenants, &meter, report).await?;

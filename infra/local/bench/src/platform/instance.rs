@@ -1,6 +1,9 @@
 //! The platform of a run: a migrated database with generated tenants, queues, and a super-admin.
 
-use std::process::{Command, Stdio};
+use std::{
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use aws_sdk_sqs::types::QueueAttributeName;
 use secrecy::ExposeSecret;
@@ -137,11 +140,10 @@ impl BenchPlatform {
         sign(super_admin)
     }
 
-    /// `host:port` of object storage.
-    pub(crate) fn s3_address(&self) -> Result<&str> {
-        let endpoint = self.options.s3_endpoint.as_deref().unwrap_or_default();
-        let address = endpoint.strip_prefix("http://").map(|address| address.trim_end_matches('/'));
-        Ok(address.ok_or("AWS_ENDPOINT_URL_S3 must be an http:// address, because a proxy counts its requests")?)
+    /// The URL of object storage, and the file with its authority.
+    pub(crate) fn s3(&self) -> Result<(&str, Option<&Path>)> {
+        let url = self.options.s3_endpoint.as_deref().ok_or("AWS_ENDPOINT_URL_S3 is not set")?;
+        Ok((url, self.options.s3_authority.as_deref()))
     }
 
     fn migrate(&self) -> Result<()> {

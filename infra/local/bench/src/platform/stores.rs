@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret;
 use shared::{
-    clients::{mongo, postgres::connect_once, redis::Redis, s3::Bucket},
-    config::{FromEnv, MongoConfig, PostgresConfig, RedisConfig, S3Config},
+    clients::{mongo::MongoServer, postgres::connect_once, redis::Redis, s3::Bucket},
+    config::{Clusters, FromEnv, MongoSettings, PostgresConfig, RedisConfig, S3Config},
 };
 use tokio_postgres::Client;
 
@@ -40,7 +40,9 @@ impl StoreClients {
         server.batch_execute(&format!("CREATE DATABASE {database}")).await?;
         let redis_config = RedisConfig::from_env()?;
         let redis_url = redis_database(redis_config.url.expose_secret());
-        let redis_config = RedisConfig { url: redis_url.into(), timeout: Duration::from_secs(10) };
+        let redis_config = RedisConfig { url: redis_url.into(), timeout: Duration::from_secs(10), ..redis_config };
+        let mongo = Clusters::mongo_from_env()?.0.swap_remove(0);
+        let mongo_server = MongoServer::new(&mongo.url, &MongoSettings::from_env()?)?;
         let of = |url: &str| postgres_database(url, database).map(|url| patient(&url));
         Ok(Self {
             server,
@@ -48,8 +50,8 @@ impl StoreClients {
             provisioner: of(options.postgres_provisioner_url.as_ref().unwrap_or(&options.postgres_url))?,
             owner: of(&options.postgres_url)?,
             sqs: aws_sdk_sqs::Client::new(&aws_config::load_from_env().await),
-            mongo: mongo::connect(&MongoConfig::from_env()?).await.map_err(|error| error.chain())?,
-            bucket: Bucket::connect(&S3Config::from_env()?),
+            mongo: mongo_server.connect().await.map_err(|error| error.chain())?,
+            bucket: Bucket::connect(&S3Config::from_env()?)?,
             redis: Redis::connect(&redis_config)?,
             redis_config,
         })

@@ -5,7 +5,7 @@ use tokio::time::Instant;
 
 use crate::{
     clients::{self, aws::Attempts, s3::Bucket},
-    config::{ConfigError, HealthConfig, PostgresConfig, RedisConfig},
+    config::{ConfigError, HealthConfig, MongoSettings, PostgresConfig, RedisConfig},
     health::checks::{
         deadline::ProbeDeadline,
         probes::{
@@ -59,10 +59,13 @@ impl HealthProbes {
         let queues = [&targets.queues.provision, &targets.queues.relay, &targets.queues.measure];
         Ok(Self {
             postgresql: PostgreSqlProbe::new(&postgres, &targets.postgres_clusters)?,
-            mongodb: MongoDbProbe::new(&targets.mongo_clusters, limit),
+            mongodb: MongoDbProbe::new(
+                &targets.mongo_clusters,
+                &MongoSettings { timeout: limit, ..targets.mongo.clone() },
+            )?,
             redis: RedisProbe::new(redis, &targets.redis_prefix, without_url),
             kafka: KafkaProbe::new(targets.kafka.clone(), limit),
-            minio: MinioProbe::new(Bucket::with(&targets.s3, attempts(&targets.endpoints.s3))),
+            minio: MinioProbe::new(Bucket::with(&targets.s3, attempts(&targets.endpoints.s3))?),
             sqs: SqsProbe::new(
                 clients::sqs::Sqs::with(attempts(&targets.endpoints.sqs)),
                 queues.into_iter().flatten().cloned().collect(),

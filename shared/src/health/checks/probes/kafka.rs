@@ -9,7 +9,10 @@ use rdkafka::{error::KafkaError, types::RDKafkaErrorCode};
 use tokio::sync::Semaphore;
 
 use crate::{
-    clients::kafka::{self, Observer, blocking, end_aside},
+    clients::{
+        kafka::{self, Observer, blocking, end_aside},
+        tls_problem,
+    },
     config::KafkaConfig,
     error::Error,
     health::{
@@ -79,7 +82,7 @@ impl KafkaCheck {
     /// Runs a call on a blocking thread, as soon as one of the two is free.
     async fn call<T: Send + 'static>(
         &self,
-        call: impl FnOnce() -> Result<T, KafkaError> + Send + 'static,
+        call: impl FnOnce() -> Result<T, Error> + Send + 'static,
     ) -> Result<T, ProbeError> {
         let thread = Arc::clone(&self.threads).acquire_owned().await;
         let thread = thread.map_err(|error| ProbeError::from(Error::internal(error)))?;
@@ -89,7 +92,9 @@ impl KafkaCheck {
             result
         });
         result.await.map_err(|error| match &error {
-            Error::Unavailable { .. } => ProbeError::because("no broker is reachable", &error),
+            Error::Unavailable { .. } => {
+                ProbeError::because(tls_problem(&error).unwrap_or("no broker is reachable"), &error)
+            }
             _ => ProbeError::from(error),
         })
     }
@@ -102,14 +107,15 @@ impl Check for KafkaCheck {
     async fn open(&self) -> Result<KafkaConnection, ProbeError> {
         let config = self.config.clone();
         // On a blocking thread too, because creating a client may read certificates.
-        let client = self.call(move || Ok(kafka::observer(&config))).await??;
+        let client = self.call(move || kafka::observer(&config)).await?;
         Ok(KafkaConnection(Some(Arc::new(client))))
     }
 
     async fn query(&self, client: &mut KafkaConnection, deadline: ProbeDeadline) -> Result<TopicState, ProbeError> {
         let Some(client) = client.0.clone() else { return Err(ProbeError::new("the client is closed")) };
         let (name, timeout) = (self.config.topic.clone(), deadline.remaining());
-        self.call(move || find_topic(&client, &name, timeout)).await
+        self.call(move || find_topic(&client, &name, timeout).map_err(|error| client.context().explain(error.into())))
+            .await
     }
 }
 

@@ -1,6 +1,6 @@
 //! Probes MongoDB: the tenants' clusters.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use futures::future::join_all;
 use mongodb::{
@@ -9,11 +9,10 @@ use mongodb::{
     error::ErrorKind,
     options::{ReadPreference, SelectionCriteria},
 };
-use secrecy::SecretString;
 
 use crate::{
-    clients::mongo,
-    config::{Clusters, MongoConfig},
+    clients::{mongo::MongoServer, tls_problem},
+    config::{Cluster, Clusters, ConfigError, MongoSettings},
     error::Error,
     health::{
         ComponentStatus,
@@ -30,9 +29,12 @@ pub(super) struct MongoDbProbe(Vec<(String, Probe<MongoDbCheck>)>);
 
 impl MongoDbProbe {
     /// Opens no connection.
-    pub(super) fn new(clusters: &Clusters, timeout: Duration) -> Self {
-        let probe = |url: &SecretString| Probe::new(MongoDbCheck(MongoConfig { url: url.clone(), timeout }));
-        Self(clusters.0.iter().map(|cluster| (cluster.name.clone(), probe(&cluster.url))).collect())
+    pub(super) fn new(clusters: &Clusters, settings: &MongoSettings) -> Result<Self, ConfigError> {
+        let probe = |cluster: &Cluster| {
+            let check = MongoDbCheck(MongoServer::new(&cluster.url, settings)?);
+            Ok((cluster.name.clone(), Probe::new(check)))
+        };
+        clusters.0.iter().map(probe).collect::<Result<_, ConfigError>>().map(Self)
     }
 
     pub(super) async fn read(&self, deadline: ProbeDeadline) -> MongoDbReading {
@@ -75,7 +77,7 @@ fn combine(clusters: &BTreeMap<String, StoreReading>) -> StoreReading {
     }
 }
 
-struct MongoDbCheck(MongoConfig);
+struct MongoDbCheck(MongoServer);
 
 struct MongoDbServerInfo {
     version: Option<String>,
@@ -88,7 +90,7 @@ impl Check for MongoDbCheck {
     type Response = MongoDbServerInfo;
 
     async fn open(&self) -> Result<(Client, Option<String>), ProbeError> {
-        Ok((mongo::connect(&self.0).await?, None))
+        Ok((self.0.connect().await?, None))
     }
 
     async fn query(
@@ -112,7 +114,9 @@ async fn run(client: &Client, command: Document) -> Result<Document, ProbeError>
     let reply = client.database("admin").run_command(command).selection_criteria(nearest).await;
     reply.map_err(|error| match &*error.kind {
         ErrorKind::Authentication { .. } => ProbeError::because("credentials rejected", &error),
-        ErrorKind::ServerSelection { .. } => ProbeError::because("no server is reachable", &error),
+        ErrorKind::ServerSelection { .. } => {
+            ProbeError::because(tls_problem(&error).unwrap_or("no server is reachable"), &error)
+        }
         _ => ProbeError::from(Error::from(error)),
     })
 }

@@ -31,8 +31,8 @@ impl PostgreSqlProbe {
         let own = |url: &SecretString| url.expose_secret() == platform.url.expose_secret();
         let others = if clusters.0.len() == 1 && own(&clusters.0[0].url) { &[] } else { clusters.0.as_slice() };
         let clusters = others.iter().map(|cluster| {
-            let config = PostgresConfig { url: cluster.url.clone(), ..platform.clone() };
-            Ok((cluster.name.clone(), Probe::new(PostgreSqlCheck(Postgres::connect(&config)?))))
+            let check = PostgreSqlCheck(Postgres::connect(&platform.of_cluster(cluster))?);
+            Ok((cluster.name.clone(), Probe::new(check)))
         });
         Ok(Self {
             clusters: clusters.collect::<Result<_, ConfigError>>()?,
