@@ -5,9 +5,11 @@
 //! Invoked with the event `recover_owner`, it does none of that and lets an owner in again. Only the operator of the deployment
 //! can invoke it: it has no route and no queue.
 
+mod locks;
 mod platform;
 mod recovery;
 mod roles;
+mod runner;
 mod schema;
 mod template;
 mod tenants;
@@ -24,12 +26,23 @@ use shared::{
     worker::{Invocation, Trigger, Worker},
 };
 
+use tokio::time::Instant;
+
+pub use locks::Patience;
+pub use platform::PlatformSchema;
 pub use recovery::Recovery;
 pub use schema::TenantSchema;
 pub use tenants::{FailedMigration, TenantMigrations};
 
-/// Long enough for a migration that rewrites a table, and for waiting until a concurrent run ends.
+/// Long enough for a migration that rewrites a table. With the wait for a concurrent run it is shorter than the function's timeout
+/// of 15 minutes.
 const STATEMENT_TIMEOUT: Duration = Duration::from_mins(10);
+
+/// After this time since the start, the migration of no further tenant begins: the function has 15 minutes.
+const START_LIMIT: Duration = Duration::from_mins(13);
+
+/// How long to wait until a concurrent run ends.
+const RUN_TIMEOUT: &str = "2min";
 
 #[derive(Debug)]
 pub struct App {
@@ -112,15 +125,32 @@ pub async fn run(
     schema: &TenantSchema,
     first_admin: Option<&FirstAdminConfig>,
 ) -> Result<Summary> {
+    let current = (PlatformSchema::current(), Patience::default());
+    run_to(platform, current, clusters, schema, first_admin).await
+}
+
+/// As [`run`], to another schema of the platform database, and with other patience for its locks.
+pub async fn run_to(
+    platform: &PostgresConfig,
+    (platform_schema, patience): (PlatformSchema, Patience),
+    clusters: &Clusters,
+    schema: &TenantSchema,
+    first_admin: Option<&FirstAdminConfig>,
+) -> Result<Summary> {
+    let until = Instant::now() + START_LIMIT;
     let settings = PostgresConfig { statement_timeout: STATEMENT_TIMEOUT, ..platform.clone() };
     let mut connection = Postgres::connect(&settings).map_err(Error::internal)?.get().await?;
     // Held until the connection closes, when this function returns or its process dies.
-    connection.execute("SELECT pg_advisory_lock(hashtext('landlord migrate-platform'))", &[]).await?;
+    connection
+        .batch_execute(&format!(
+            "SET lock_timeout = '{RUN_TIMEOUT}'; SELECT pg_advisory_lock(hashtext('landlord migrate-platform'))"
+        ))
+        .await?;
     roles::ensure(&connection).await?;
-    let (applied, platform_version) = platform::migrate(&mut connection).await?;
+    let (applied, platform_version) = platform_schema.apply(&mut connection, &settings, patience).await?;
     let mut templates_created = Vec::new();
     for cluster in &clusters.0 {
-        let config = PostgresConfig { url: cluster.url.clone(), ..settings.clone() };
+        let config = settings.of_cluster(cluster);
         if template::ensure(&config, schema).await? {
             templates_created.push(cluster.name.clone());
         }
@@ -129,7 +159,7 @@ pub async fn run(
         Some(admin) => super_admins::create_first(&connection, admin).await?,
         None => false,
     };
-    let tenants = tenants::migrate(&connection, clusters, platform, schema).await?;
+    let tenants = tenants::migrate(&connection, clusters, platform, schema, until).await?;
     let tenant_schema_version = schema.version;
     Ok(Summary { applied, platform_version, tenant_schema_version, templates_created, tenants, first_admin_created })
 }

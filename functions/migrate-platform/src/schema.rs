@@ -1,11 +1,10 @@
 //! The schema of a tenant's PostgreSQL database: migrations that build it from nothing, or from an earlier version.
 
-use refinery::{Migration, Runner};
-use shared::{
-    error::{Error, Result},
-    tenants::TENANT_SCHEMA_VERSION,
-};
+use refinery::Migration;
+use shared::{error::Result, tenants::TENANT_SCHEMA_VERSION};
 use tokio_postgres::Client;
+
+use crate::runner;
 
 mod embedded {
     refinery::embed_migrations!("../../infra/migrations/tenant/postgresql");
@@ -34,8 +33,7 @@ impl TenantSchema {
 
     /// Applies the missing migrations to the database of `client`.
     pub(crate) async fn apply(&self, client: &mut Client) -> Result<()> {
-        Runner::new(&self.migrations).run_async(client).await.map_err(Error::internal)?;
-        Ok(())
+        runner::apply(client, &self.migrations).await.map(drop)
     }
 
     /// Identifies the migrations: version and checksum of each. Digits, dots and spaces only.

@@ -22,14 +22,8 @@ const CONCURRENCY: usize = 8;
 /// Tenants per query.
 const PAGE_SIZE: i64 = 500;
 
-/// After this time no further tenant is started: the function has 5 minutes.
-const START_LIMIT: Duration = Duration::from_mins(4);
-
 /// Timeout per tenant.
 const TENANT_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// How long to wait for other sessions' locks. Sessions that arrive while a migration waits for a lock wait behind it.
-const LOCK_TIMEOUT: &str = "3s";
 
 /// The result for tenants with an earlier schema.
 #[derive(Debug, Default, Serialize)]
@@ -50,15 +44,15 @@ pub struct FailedMigration {
     pub error: String,
 }
 
-/// Migrates the databases of all tenants to `schema`. The role of `settings` must be able to act as
+/// Migrates the databases of all tenants to `schema`, and starts with none after `until`. The role of `settings` must be able to act as
 /// `landlord_provisioner`.
 pub(crate) async fn migrate(
     platform: &Connection,
     clusters: &Clusters,
     settings: &PostgresConfig,
     schema: &TenantSchema,
+    until: Instant,
 ) -> Result<TenantMigrations> {
-    let until = Instant::now() + START_LIMIT;
     let mut done = TenantMigrations::default();
     let mut after = None;
     loop {
@@ -104,10 +98,10 @@ async fn migrate_one(
     let cluster = clusters
         .find(&tenant.postgres_cluster)
         .ok_or_else(|| Error::internal(format!("the cluster `{}` is not configured", tenant.postgres_cluster)))?;
-    let config = PostgresConfig { url: cluster.url.clone(), statement_timeout: TENANT_TIMEOUT, ..settings.clone() };
+    let config = PostgresConfig { statement_timeout: TENANT_TIMEOUT, ..settings.of_cluster(cluster) };
     let migrate = async {
         let mut client = connect_once(&config, Some(&tenant.database)).await?;
-        client.batch_execute(&format!("SET ROLE landlord_provisioner; SET lock_timeout = '{LOCK_TIMEOUT}'")).await?;
+        client.batch_execute("SET ROLE landlord_provisioner").await?;
         schema.apply(&mut client).await
     };
     timeout(TENANT_TIMEOUT, migrate).await.unwrap_or_else(|_| Err(Error::DeadlineExceeded))?;
