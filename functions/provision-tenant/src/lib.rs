@@ -15,10 +15,13 @@ use aws_lambda_events::sqs::{SqsBatchResponse, SqsMessage};
 use serde::Deserialize;
 use shared::{
     clients::{postgres::Postgres, s3::Bucket},
-    config::{Clusters, ConfigError, FromEnv, MongoConfig, PostgresConfig, ProvisioningConfig, QueueConfig, S3Config},
+    config::{
+        Clusters, ConfigError, FromEnv, MongoSettings, PostgresConfig, ProvisioningConfig, QueueConfig, S3Config,
+    },
     error::{Error, Result},
     events::dispatch::Dispatcher,
     provisioning::{Delivery, OperationOutcome, Provisioner, Stores},
+    tenants::TENANT_SCHEMA_VERSION,
     types::OperationId,
     worker::{Batch, Invocation, Trigger, Worker},
 };
@@ -44,14 +47,15 @@ impl App {
             Clusters::postgres_from_env()?,
             &postgres,
             Clusters::mongo_from_env()?,
-            MongoConfig::timeout_from_env()?,
-            Bucket::connect(&S3Config::from_env()?),
+            &MongoSettings::from_env()?,
+            Bucket::connect(&S3Config::from_env()?)?,
         )?;
         Ok(Self {
             provisioner: Arc::new(Provisioner {
                 platform: Postgres::connect(&postgres)?,
                 stores: Arc::new(stores),
                 config: ProvisioningConfig::from_env()?,
+                tenant_schema_version: TENANT_SCHEMA_VERSION,
                 observer: None,
             }),
             dispatcher: Arc::new(Dispatcher::new(QueueConfig::from_env()?)),

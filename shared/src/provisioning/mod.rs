@@ -58,6 +58,8 @@ pub struct Provisioner {
     pub platform: Postgres,
     pub stores: Arc<Stores>,
     pub config: ProvisioningConfig,
+    /// The schema version that new tenants get.
+    pub tenant_schema_version: i32,
     /// Only set in tests.
     pub observer: Option<Arc<dyn SagaObserver>>,
 }

@@ -22,7 +22,7 @@ use crate::{
             postgresql::{AdminUser, PostgresqlDatabase},
         },
     },
-    tenants::{self, TENANT_SCHEMA_VERSION},
+    tenants,
     types::{OperationId, Placement},
 };
 
@@ -115,13 +115,6 @@ impl Saga<'_> {
                 self.operation.attempts - 1
             )));
         }
-        if let Some(version) = self.operation.schema_version
-            && version != TENANT_SCHEMA_VERSION
-        {
-            return Err(StepError::permanent(format!(
-                "The tenant schema changed from version {version} to {TENANT_SCHEMA_VERSION} during the operation"
-            )));
-        }
         let context = self.context(self.place().await?);
         let (postgres, mongo, objects) = join!(
             async {
@@ -142,7 +135,13 @@ impl Saga<'_> {
         }
         let placed = async {
             self.observe(Moment::Applying(StepName::Placement)).await?;
-            platform::place(&self.provisioner.platform, &self.provisioner.stores, self.operation.lease).await
+            platform::place(
+                &self.provisioner.platform,
+                &self.provisioner.stores,
+                self.operation.lease,
+                self.provisioner.tenant_schema_version,
+            )
+            .await
         };
         let placement = self.record_failure(StepName::Placement, placed.await).await?;
         self.observe(Moment::Recorded(StepName::Placement)).await?;
@@ -291,6 +290,7 @@ impl Saga<'_> {
             lease: self.operation.lease,
             database: &self.operation.database_name,
             placement,
+            schema_version: self.operation.schema_version.unwrap_or(self.provisioner.tenant_schema_version),
         }
     }
 }

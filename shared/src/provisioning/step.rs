@@ -8,7 +8,7 @@ use crate::{
         postgres::Postgres,
         s3::Bucket,
     },
-    config::{Clusters, ConfigError, PostgresConfig},
+    config::{Clusters, ConfigError, MongoSettings, PostgresConfig},
     error::{Dependency, Error},
     operations::{JournalError, Lease, StepName, store::journal},
     types::Placement,
@@ -49,6 +49,8 @@ pub(super) struct StepContext<'a> {
     /// Name of the tenant's databases.
     pub(super) database: &'a str,
     pub(super) placement: Placement,
+    /// The version of the tenant schema to create.
+    pub(super) schema_version: i32,
 }
 
 impl StepContext<'_> {
@@ -74,18 +76,17 @@ pub struct Stores {
 
 impl Stores {
     /// Opens no connection yet. Every PostgreSQL cluster uses its own URL and the other settings of `postgres`.
-    /// `mongo_timeout` limits the selection of a MongoDB server, connecting to it, and waiting for an operation.
     pub fn connect(
         postgres_clusters: Clusters,
         postgres: &PostgresConfig,
         mongo_clusters: Clusters,
-        mongo_timeout: Duration,
+        mongo: &MongoSettings,
         bucket: Bucket,
     ) -> Result<Self, ConfigError> {
         let statement_timeout = postgres.statement_timeout.max(CLUSTER_STATEMENT_TIMEOUT);
         let settings = PostgresConfig { statement_timeout, ..postgres.clone() };
         let postgres = PostgresClusters::connect(&postgres_clusters, &settings)?;
-        let mongo = MongoClusters::connect(&mongo_clusters, mongo_timeout);
+        let mongo = MongoClusters::connect(&mongo_clusters, mongo)?;
         Ok(Self { postgres_clusters, mongo_clusters, bucket, postgres, mongo })
     }
 

@@ -149,9 +149,12 @@ pub struct Tenant {
 /// `infra/migrations/tenant`.
 pub const TENANT_SCHEMA_VERSION: i32 = 1;
 
+/// What precedes the schema version in the name of a template.
+pub const TENANT_TEMPLATE_PREFIX: &str = "landlord_template_v";
+
 /// Name of the database that the databases of tenants are cloned from. Every PostgreSQL cluster has one.
 pub fn tenant_template(schema_version: i32) -> String {
-    format!("landlord_template_v{schema_version}")
+    format!("{TENANT_TEMPLATE_PREFIX}{schema_version}")
 }
 
 /// An unused name for a tenant's PostgreSQL and MongoDB database. The name does not contain the tenant's id, because every

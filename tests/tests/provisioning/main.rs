@@ -10,3 +10,4 @@ mod frozen;
 mod outages;
 mod saboteur;
 mod stage;
+mod templates;

@@ -7,7 +7,7 @@ use futures::{StreamExt, stream};
 use mongodb::Client as Mongo;
 use shared::{
     clients::{postgres::Postgres, s3::Bucket},
-    config::{Clusters, FromEnv, PostgresConfig, ProvisioningConfig, S3Config},
+    config::{Clusters, FromEnv, MongoSettings, PostgresConfig, ProvisioningConfig, S3Config},
     error::Result,
     operations::{OperationStatus, StepName},
     provisioning::{Delivery, OperationOutcome, Provisioner, SagaObserver, Stores},
@@ -54,7 +54,7 @@ pub(crate) struct Found {
 impl ProvisioningStage {
     pub(crate) async fn new() -> Self {
         let config = S3Config::from_env().unwrap();
-        let s3 = Bucket::connect(&config).client().await.clone();
+        let s3 = Bucket::connect(&config).unwrap().client().await.clone();
         let world = Arc::new(World::new().await);
         let platform = PostgresConfig { pool_size: 16, ..world.provisioner() };
         let mongo = Clusters::single(variable("MONGODB_URL"));
@@ -83,7 +83,8 @@ impl ProvisioningStage {
     /// A worker with its own connections to the stores.
     pub(crate) fn worker_on(&self, stores: Arc<Stores>) -> Provisioner {
         let config = ProvisioningConfig { function_timeout: Duration::from_mins(1), max_attempts: 5 };
-        Provisioner { platform: self.platform.clone(), stores, config, observer: None }
+        let (platform, tenant_schema_version) = (self.platform.clone(), TENANT_SCHEMA_VERSION);
+        Provisioner { platform, stores, config, tenant_schema_version, observer: None }
     }
 
     /// Creates a tenant, with the database rights of `create-tenant`.
@@ -276,9 +277,10 @@ pub(crate) async fn each<T, F: Future<Output = ()>>(
 
 /// The stores, with connections through the given URLs.
 pub(crate) fn stores(postgres: &PostgresConfig, postgres_clusters: Clusters, mongo_clusters: Clusters) -> Arc<Stores> {
-    let bucket = Bucket::connect(&S3Config::from_env().unwrap());
+    let bucket = Bucket::connect(&S3Config::from_env().unwrap()).unwrap();
     // As for PostgreSQL, the timeout is longer than in production, because many tests run at once on a small machine.
-    Arc::new(Stores::connect(postgres_clusters, postgres, mongo_clusters, Duration::from_secs(10), bucket).unwrap())
+    let mongo = MongoSettings { timeout: Duration::from_secs(10), ..MongoSettings::from_env().unwrap() };
+    Arc::new(Stores::connect(postgres_clusters, postgres, mongo_clusters, &mongo, bucket).unwrap())
 }
 
 /// A delivery with one minute of time that is not the last one.

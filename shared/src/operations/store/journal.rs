@@ -142,7 +142,7 @@ pub async fn record_succeeded(transaction: &Transaction<'_>, lease: Lease, step:
 /// Records the version of the tenant schema that is being created, and locks the operation until the transaction ends. The
 /// caller has already locked the tenant's row, so that all transactions lock in the same order.
 pub async fn set_schema_version(
-    transaction: &Transaction<'_>,
+    transaction: &impl GenericClient,
     lease: Lease,
     schema_version: i32,
 ) -> Result<(), JournalError> {
@@ -153,6 +153,19 @@ pub async fn set_schema_version(
         )
         .await?;
     require_held(transaction.execute(&statement, &[&lease.operation_id, &lease.token, &schema_version]).await?)
+}
+
+/// The version of the tenant schema that is being created.
+pub async fn find_schema_version(client: &impl GenericClient, lease: Lease) -> Result<i32, JournalError> {
+    let statement = client
+        .prepare_cached(
+            "SELECT schema_version FROM operations
+             WHERE id = $1 AND lease_token = $2 AND finished_at IS NULL AND schema_version IS NOT NULL",
+        )
+        .await?;
+    let row = client.query_opt(&statement, &[&lease.operation_id, &lease.token]).await?;
+    let row = row.ok_or(JournalError::Fenced)?;
+    Ok(row.try_get(0)?)
 }
 
 /// Begins the rollback of an operation. This is final: the operation never applies a step again.

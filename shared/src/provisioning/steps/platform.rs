@@ -12,7 +12,7 @@ use crate::{
     events,
     operations::{Lease, StepName, store::journal},
     provisioning::step::{StepError, Stores},
-    tenants::{self, TENANT_SCHEMA_VERSION, TenantEvent, new_database_name, store::placement},
+    tenants::{self, TenantEvent, new_database_name, store::placement},
     types::{Actor, Placement},
 };
 
@@ -21,6 +21,7 @@ pub(in crate::provisioning) async fn place(
     platform: &Postgres,
     stores: &Stores,
     lease: Lease,
+    schema_version: i32,
 ) -> Result<Placement, StepError> {
     let mut connection = platform.get().await?;
     let transaction = connection.transaction().await?;
@@ -37,7 +38,7 @@ pub(in crate::provisioning) async fn place(
         placement::update(&transaction, lease.tenant_id, &placement).await?;
         placement
     };
-    journal::set_schema_version(&transaction, lease, TENANT_SCHEMA_VERSION).await?;
+    journal::set_schema_version(&transaction, lease, schema_version).await?;
     journal::record_succeeded(&transaction, lease, StepName::Placement).await?;
     transaction.commit().await?;
     Ok(placement)
@@ -63,8 +64,9 @@ fn roomiest<'a>(clusters: &'a Clusters, counts: &HashMap<String, i64>) -> Option
 pub(in crate::provisioning) async fn activate(platform: &Postgres, lease: Lease) -> Result<(), StepError> {
     let mut connection = platform.get().await?;
     let transaction = connection.transaction().await?;
-    // The tenant's row comes first, because every transaction locks it first.
-    let tenant = tenants::store::activate(&transaction, lease.tenant_id, TENANT_SCHEMA_VERSION).await?;
+    // The tenant's row is locked first, as in every transaction; the query before it locks nothing.
+    let schema_version = journal::find_schema_version(&transaction, lease).await?;
+    let tenant = tenants::store::activate(&transaction, lease.tenant_id, schema_version).await?;
     journal::succeed(&transaction, lease).await?;
     journal::record_succeeded(&transaction, lease, StepName::Activation).await?;
     events::store::enqueue_event(&transaction, &TenantEvent::Provisioned.of(&tenant)).await?;
@@ -96,7 +98,7 @@ mod tests {
     use super::*;
 
     fn cluster(name: &str, max_tenants: i64, open: bool) -> Cluster {
-        Cluster { name: name.to_owned(), url: "".into(), max_tenants, open }
+        Cluster { name: name.to_owned(), url: "".into(), max_tenants, open, variable: "" }
     }
 
     fn chosen(clusters: Vec<Cluster>, counts: &[(&str, i64)]) -> Option<String> {

@@ -23,12 +23,12 @@ use crate::{
         postgres::{Connection, connect_once},
     },
     config::PostgresConfig,
-    operations::StepName,
+    operations::{StepName, store::journal},
     provisioning::{
         step::{Step, StepContext, StepError, UNDO_TIMEOUT},
         store,
     },
-    tenants::{self, TENANT_SCHEMA_VERSION, tenant_template},
+    tenants::{self, tenant_template},
 };
 
 pub(in crate::provisioning) struct PostgresqlDatabase;
@@ -39,7 +39,8 @@ impl Step for PostgresqlDatabase {
 
     async fn apply(&self, context: &StepContext<'_>) -> Result<(), StepError> {
         let session = open_pooled(context).await?;
-        let (name, template) = (context.database, tenant_template(TENANT_SCHEMA_VERSION));
+        let name = context.database;
+        let template = tenant_template(schema_version(context, &session).await?);
         // Rights on a database are not cloned with it, so connections stay forbidden until the statements below have set them.
         // `wal_log` copies block by block instead of forcing two checkpoints.
         let created = session
@@ -112,6 +113,20 @@ impl Step for AdminUser {
 
 /// Limit for waiting until an earlier worker's session has ended.
 const TERMINATE_TIMEOUT_MS: i64 = 6000;
+
+/// The schema version that the operation began with. If its template does not exist yet, because code is deployed before
+/// `migrate-platform` has run, the newest version that has one: the tenant is migrated with all others then.
+async fn schema_version(context: &StepContext<'_>, session: &Client) -> Result<i32, StepError> {
+    let wanted = context.schema_version;
+    let Some(version) = store::find_newest_template(session, wanted).await? else {
+        return Ok(wanted);
+    };
+    if version < wanted {
+        tracing::warn!(wanted, version, "the template of the schema does not exist yet, so an older one is cloned");
+        journal::set_schema_version(&context.platform.get().await?, context.lease, version).await?;
+    }
+    Ok(version)
+}
 
 fn cluster<'a>(context: &'a StepContext<'_>) -> Result<&'a PostgresCluster, StepError> {
     context.stores.postgres(&context.placement.postgres_cluster)
