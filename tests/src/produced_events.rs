@@ -13,15 +13,16 @@ use rdkafka::admin::AdminOptions;
 use serde_json::{Value, json};
 use shared::{
     clients::{kafka, postgres::Postgres, s3::Bucket, sqs::Sqs},
-    config::{Clusters, FromEnv, KafkaConfig, ProvisioningConfig, S3Config},
+    config::{Clusters, FromEnv, KafkaConfig, MongoSettings, ProvisioningConfig, S3Config},
     error::{Error, Result},
     event_catalog,
     health::{Component, ComponentSample, ComponentStatus, MinuteSamples, record_samples},
     http::document,
     operations::StepName,
     provisioning::{Delivery, Moment, Provisioner, SagaObserver, Stores},
+    tenants::TENANT_SCHEMA_VERSION,
     types::{Month, OperationId},
-    usage::{Measurement, MeasurementIntervals, RecordMeasurement, record_measurement},
+    usage::{Measurement, MeasurementIntervals, ObjectSum, RecordMeasurement, record_measurement},
     worker::invoke,
 };
 use time::OffsetDateTime;
@@ -125,16 +126,23 @@ impl SagaObserver for Saboteur {
 
 async fn produce_events_of_provisioning(world: &World, api: &Api) {
     let platform = world.provisioner();
-    let bucket = Bucket::connect(&S3Config::from_env().unwrap());
+    let bucket = Bucket::connect(&S3Config::from_env().unwrap()).unwrap();
     let mongo = Clusters::single(variable("MONGODB_URL"));
-    let stores = Stores::connect(world.postgres_clusters(), &platform, mongo, Duration::from_secs(10), bucket).unwrap();
+    let settings = MongoSettings { timeout: Duration::from_secs(10), ..MongoSettings::from_env().unwrap() };
+    let stores = Stores::connect(world.postgres_clusters(), &platform, mongo, &settings, bucket).unwrap();
     let stores = Arc::new(stores);
     for (slug, observer) in [("kopi-kenangan", None), ("teh-botol", Some(Arc::new(Saboteur) as Arc<dyn SagaObserver>))]
     {
         let created = api.post("/tenants", &tenant_request(slug)).await;
         let operation: OperationId = created.json["operation_id"].as_str().unwrap().parse().unwrap();
         let platform = Postgres::connect(&platform).unwrap();
-        let worker = Provisioner { platform, stores: Arc::clone(&stores), config: PROVISIONING, observer };
+        let worker = Provisioner {
+            platform,
+            stores: Arc::clone(&stores),
+            config: PROVISIONING,
+            tenant_schema_version: TENANT_SCHEMA_VERSION,
+            observer,
+        };
         let delivery = Delivery { deadline: Instant::now() + Duration::from_mins(1), is_last: true };
         worker.run(operation, delivery).await.unwrap();
     }
@@ -173,6 +181,7 @@ async fn produce_events_of_a_tenant(world: &World, api: &Api) {
         month: Month::current(),
         messages: 0,
         storage_bytes: 1,
+        objects: ObjectSum { bytes: 1, listed_at: OffsetDateTime::now_utc() },
         channels: Vec::new(),
     };
     let day = Duration::from_hours(24);

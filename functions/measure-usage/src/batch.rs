@@ -85,7 +85,8 @@ async fn measure(app: &App, target: &MeasurementTarget, deadline: Deadline) -> R
         return Ok(());
     }
     let timeout = deadline.cap(app.config.tenant_timeout);
-    let command = MeasureTenant { target, timeout, intervals: app.intervals() };
+    let objects_interval = app.config.objects_interval;
+    let command = MeasureTenant { target, timeout, objects_interval, intervals: app.intervals() };
     match measuring::measure(&app.platform, &app.stores, &command).await? {
         MeasureOutcome::Measured(thresholds) => {
             for threshold in thresholds {

@@ -282,6 +282,9 @@ CREATE TABLE tenant_usage (
     agents_online     bigint      CHECK (agents_online >= 0),
     contacts          bigint      CHECK (contacts >= 0),
     storage_bytes     bigint      CHECK (storage_bytes >= 0),
+    -- The part of it that are objects, and when they were listed: less often than the rest, because listing costs money.
+    object_bytes      bigint      CHECK (object_bytes >= 0),
+    objects_listed_at timestamptz CHECK ((objects_listed_at IS NULL) = (object_bytes IS NULL)),
     -- Kinds of connected channels: whatsapp, instagram, messenger, email.
     channels          text[]      NOT NULL DEFAULT '{}',
     -- First day of the calendar month, UTC, in which the messages were counted. In a later month they count as zero.

@@ -17,6 +17,9 @@ pub struct MeasuringConfig {
     pub suspended_interval: Duration,
     /// `MEASURE_RETRY_INTERVAL_SECONDS` (300): the interval after a failed measurement.
     pub retry_interval: Duration,
+    /// `MEASURE_OBJECTS_INTERVAL_SECONDS` (86400): how long the sum of a tenant's objects is used, because S3 charges for each
+    /// thousand objects that are listed.
+    pub objects_interval: Duration,
 }
 
 impl Default for MeasuringConfig {
@@ -27,6 +30,7 @@ impl Default for MeasuringConfig {
             active_interval: Duration::from_mins(15),
             suspended_interval: Duration::from_hours(24),
             retry_interval: Duration::from_mins(5),
+            objects_interval: Duration::from_hours(24),
         }
     }
 }
@@ -42,6 +46,7 @@ impl FromEnv for MeasuringConfig {
             active_interval: seconds("MEASURE_ACTIVE_INTERVAL_SECONDS", defaults.active_interval)?,
             suspended_interval: seconds("MEASURE_SUSPENDED_INTERVAL_SECONDS", defaults.suspended_interval)?,
             retry_interval: seconds("MEASURE_RETRY_INTERVAL_SECONDS", defaults.retry_interval)?,
+            objects_interval: seconds("MEASURE_OBJECTS_INTERVAL_SECONDS", defaults.objects_interval)?,
         })
     }
 }

@@ -22,8 +22,17 @@ pub struct Measurement {
     pub messages: i64,
     /// Bytes of the tenant's databases and objects.
     pub storage_bytes: i64,
+    /// The objects in it.
+    pub objects: ObjectSum,
     /// Kinds of the tenant's connected channels, sorted, without duplicates.
     pub channels: Vec<String>,
+}
+
+/// The bytes of a tenant's objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ObjectSum {
+    pub bytes: i64,
+    pub listed_at: OffsetDateTime,
 }
 
 keyword_enum!(
@@ -53,6 +62,8 @@ pub struct MeasurementTarget {
     /// The name of the tenant's databases.
     pub database: String,
     pub placement: Option<Placement>,
+    /// The latest sum of its objects, if they were listed before.
+    pub objects: Option<ObjectSum>,
 }
 
 /// The times between a tenant's measurements.

@@ -14,7 +14,7 @@ use shared::{
         postgres::connect_once,
         s3::Bucket,
     },
-    config::{MeasuringConfig, PostgresConfig, S3Config},
+    config::{FromEnv, MeasuringConfig, MongoSettings, PostgresConfig, S3Config},
 };
 use tests::{
     platform::mongo,
@@ -84,7 +84,7 @@ async fn a_missing_or_hanging_database_keeps_the_tenants_figures_and_delays_no_o
         ("hung", mongo_url(&to_mongo.address, direct).into()),
         ("cut", mongo_url(&to_cut.address, direct).into()),
     ]);
-    app.stores.mongo = MongoClusters::connect(&of_mongo, Duration::from_secs(3));
+    app.stores.mongo = MongoClusters::connect(&of_mongo, &MongoSettings::from_env().unwrap()).unwrap();
     let place = async |tenant: &ProvisionedTenant, column: &str, cluster: &str| {
         let sql = format!("UPDATE tenants SET {column} = '{cluster}' WHERE id = '{}'", tenant.id);
         stage.sql(&sql).await;
@@ -161,7 +161,8 @@ async fn a_failing_bucket_keeps_the_figures() {
     let tenant = stage.provision("kopi-kenangan").await;
     seed_figures(&stage).await;
     let mut app = stage.function().await;
-    app.stores.bucket = Bucket::connect(&S3Config { bucket: "no-such-bucket".to_owned(), force_path_style: true });
+    app.stores.bucket =
+        Bucket::connect(&S3Config { bucket: "no-such-bucket".to_owned(), ..S3Config::from_env().unwrap() }).unwrap();
     measure(&Arc::new(app), &[tenant.id]).await;
     assert_failed(&stage, &tenant, "unexpected").await;
 }

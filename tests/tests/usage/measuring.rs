@@ -7,9 +7,9 @@ use mongodb::bson::{DateTime, doc};
 use serde_json::{Value, json};
 use shared::{
     clients::{postgres::Postgres, s3::Bucket},
-    config::{FromEnv, S3Config},
+    config::{FromEnv, MeasuringConfig, S3Config},
     types::{Month, TenantId},
-    usage::{Measurement, MeasurementIntervals, RecordMeasurement, record_measurement},
+    usage::{Measurement, MeasurementIntervals, ObjectSum, RecordMeasurement, record_measurement},
 };
 use tests::{
     platform::mongo,
@@ -36,7 +36,7 @@ fn channel(kind: &str, external_id: &str, status: &str) -> mongodb::bson::Docume
 
 async fn put(tenant: &ProvisionedTenant, name: &str, bytes: usize) {
     let config = S3Config::from_env().unwrap();
-    let bucket = Bucket::connect(&config);
+    let bucket = Bucket::connect(&config).unwrap();
     let key = format!("{}{name}", tenant.id.object_prefix());
     let object = bucket.client().await.put_object().bucket(&bucket.name).key(key);
     object.body(vec![0; bytes].into()).send().await.unwrap();
@@ -184,6 +184,7 @@ async fn the_later_of_two_measurements_wins_in_either_order_of_recording() {
             month,
             messages: agents,
             storage_bytes: 0,
+            objects: ObjectSum { bytes: 0, listed_at: at },
             channels: vec![],
         };
         let command = RecordMeasurement { tenant_id: tenant, measurement: &measurement, intervals };
@@ -197,4 +198,26 @@ async fn the_later_of_two_measurements_wins_in_either_order_of_recording() {
     record(now + Duration::from_secs(5), 3, last).await;
     let usage = stage.usage(tenant).await;
     assert_eq!((&usage["agents"], &usage["messages_month"]), (&json!(3), &json!(2)));
+}
+
+#[tokio::test]
+async fn objects_are_listed_once_a_day_and_the_rest_is_measured_each_time() {
+    let stage = UsageStage::new().await;
+    let tenant = stage.provision("kopi-kenangan").await;
+    let config = MeasuringConfig::default();
+    let app = Arc::new(App { config, ..stage.function().await });
+    let measured = async || {
+        measure(&app, &[tenant.id]).await;
+        let row = stage.owner.query_one("SELECT object_bytes, measured_at FROM tenant_usage", &[]).await.unwrap();
+        (row.get::<_, i64>(0), row.get::<_, time::OffsetDateTime>(1))
+    };
+    put(&tenant, "first", 1000).await;
+    let (before, first) = measured().await;
+    put(&tenant, "second", 500).await;
+    let (same, second) = measured().await;
+    assert_eq!(same, before);
+    assert!(second > first);
+    let yesterday = "UPDATE tenant_usage SET objects_listed_at = objects_listed_at - interval '24 hours'";
+    stage.sql(yesterday).await;
+    assert_eq!(measured().await.0, before + 500);
 }

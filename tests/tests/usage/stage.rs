@@ -18,7 +18,7 @@ use shared::{
         s3::Bucket,
         sqs::Sqs,
     },
-    config::{Cluster, Clusters, FromEnv, MeasuringConfig, ProvisioningConfig, RedisConfig, S3Config},
+    config::{Cluster, Clusters, FromEnv, MeasuringConfig, MongoSettings, ProvisioningConfig, RedisConfig, S3Config},
     error::Result,
     operations::OperationStatus,
     provisioning::{Delivery, OperationOutcome, Provisioner},
@@ -65,10 +65,12 @@ impl UsageStage {
             queue_url: self.queue_url.clone(),
             stores: MeasuredStores {
                 postgres: PostgresClusters::connect(&Clusters::single(postgres.url.clone()), &postgres).unwrap(),
-                mongo: MongoClusters::connect(&Clusters::single(observer().await), Duration::from_secs(3)),
-                bucket: Bucket::connect(&S3Config::from_env().unwrap()),
+                mongo: MongoClusters::connect(&Clusters::single(observer().await), &MongoSettings::from_env().unwrap())
+                    .unwrap(),
+                bucket: Bucket::connect(&S3Config::from_env().unwrap()).unwrap(),
             },
-            config: MeasuringConfig::default(),
+            // Objects are listed at each measurement.
+            config: MeasuringConfig { objects_interval: Duration::ZERO, ..MeasuringConfig::default() },
         }
     }
 
@@ -85,12 +87,13 @@ impl UsageStage {
                     self.world.postgres_clusters(),
                     &postgres,
                     Clusters::single(variable("MONGODB_URL")),
-                    Duration::from_secs(3),
-                    Bucket::connect(&S3Config::from_env().unwrap()),
+                    &MongoSettings::from_env().unwrap(),
+                    Bucket::connect(&S3Config::from_env().unwrap()).unwrap(),
                 )
                 .unwrap(),
             ),
             config: ProvisioningConfig::from_env().unwrap(),
+            tenant_schema_version: shared::tenants::TENANT_SCHEMA_VERSION,
             observer: None,
         };
         let delivery = Delivery { deadline: Instant::now() + Duration::from_mins(1), is_last: false };
@@ -193,7 +196,7 @@ pub(crate) async fn count_message(tenant: TenantId) {
 pub(crate) struct Counters(redis::aio::MultiplexedConnection);
 
 pub(crate) async fn redis() -> Counters {
-    let client = redis::Client::open(variable("REDIS_URL")).unwrap();
+    let client = tests::redis_client();
     Counters(client.get_multiplexed_async_connection().await.unwrap())
 }
 
@@ -231,13 +234,21 @@ pub(crate) fn mongo_host() -> String {
 /// The URL of MongoDB at an address for the read-only user.
 pub(crate) fn mongo_url(address: &str, options: &str) -> String {
     let (name, password) = OBSERVER;
-    format!("mongodb://{name}:{password}@{address}/?{options}")
+    let url = variable("MONGODB_URL");
+    let (_, given) = url.split_once('?').unwrap();
+    let encryption: Vec<_> = given.split('&').filter(|option| option.starts_with("tls")).collect();
+    format!("mongodb://{name}:{password}@{address}/?{options}&{}", encryption.join("&"))
 }
 
 /// Clusters with these names and URLs.
 pub(crate) fn clusters<const N: usize>(named: [(&str, SecretString); N]) -> Clusters {
-    let cluster =
-        |(name, url): (&str, SecretString)| Cluster { name: name.to_owned(), url, max_tenants: 10, open: true };
+    let cluster = |(name, url): (&str, SecretString)| Cluster {
+        name: name.to_owned(),
+        url,
+        max_tenants: 10,
+        open: true,
+        variable: "",
+    };
     Clusters(named.into_iter().map(cluster).collect())
 }
 

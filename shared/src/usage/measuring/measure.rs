@@ -16,7 +16,8 @@ use crate::{
     error::Result,
     types::Month,
     usage::{
-        Measurement, MeasurementError, MeasurementIntervals, MeasurementTarget, RecordMeasurement, Threshold,
+        Measurement, MeasurementError, MeasurementIntervals, MeasurementTarget, ObjectSum, RecordMeasurement,
+        Threshold,
         measuring::{failure::MeasurementFailure, mongodb, object_storage, postgresql},
         record_failure, record_measurement,
     },
@@ -35,6 +36,8 @@ pub struct MeasureTenant<'a> {
     pub target: &'a MeasurementTarget,
     /// How long the measurement may take.
     pub timeout: Duration,
+    /// How long an earlier sum of its objects is used.
+    pub objects_interval: Duration,
     pub intervals: MeasurementIntervals,
 }
 
@@ -53,9 +56,9 @@ pub async fn measure(
     stores: &MeasuredStores,
     command: &MeasureTenant<'_>,
 ) -> Result<MeasureOutcome> {
-    let MeasureTenant { target, timeout, intervals } = *command;
+    let MeasureTenant { target, intervals, .. } = *command;
     let at = OffsetDateTime::now_utc();
-    match take_measurement(stores, target, at, timeout).await {
+    match take_measurement(stores, command, at).await {
         Ok(measurement) => {
             let command = RecordMeasurement { tenant_id: target.tenant_id, measurement: &measurement, intervals };
             record_measurement(&mut platform.get().await?, &command).await.map(MeasureOutcome::Measured)
@@ -67,23 +70,32 @@ pub async fn measure(
     }
 }
 
-/// Takes all figures within `timeout`, or none. `at` is the current time.
+/// Takes all figures within the timeout, or none. `at` is the current time.
 async fn take_measurement(
     stores: &MeasuredStores,
-    target: &MeasurementTarget,
+    command: &MeasureTenant<'_>,
     at: OffsetDateTime,
-    timeout: Duration,
 ) -> Result<Measurement, MeasurementFailure> {
+    let MeasureTenant { target, timeout, objects_interval, .. } = *command;
     let unknown = || MeasurementFailure::new(MeasurementError::ClusterUnknown);
     let placement = target.placement.as_ref().ok_or_else(unknown)?;
     let postgres = stores.postgres.get(&placement.postgres_cluster).ok_or_else(unknown)?;
     let mongo = stores.mongo.get(&placement.mongo_cluster).ok_or_else(unknown)?;
     let month = Month::of(at);
     let until = Instant::now() + timeout;
-    let (users, collections, object_bytes) = try_join!(
+    let sum_objects = async {
+        match target.objects.filter(|sum| at - sum.listed_at < objects_interval) {
+            Some(sum) => Ok(sum),
+            None => {
+                let bytes = object_storage::measure(&stores.bucket, target.tenant_id, until).await?;
+                Ok(ObjectSum { bytes, listed_at: at })
+            }
+        }
+    };
+    let (users, collections, objects) = try_join!(
         postgresql::measure(postgres, &target.database, until),
         mongodb::measure(mongo, &target.database, month, until),
-        object_storage::measure(&stores.bucket, target.tenant_id, until),
+        sum_objects,
     )?;
     let database_bytes = users.database_bytes.saturating_add(collections.database_bytes);
     Ok(Measurement {
@@ -93,7 +105,8 @@ async fn take_measurement(
         contacts: collections.contacts,
         month,
         messages: collections.messages,
-        storage_bytes: database_bytes.saturating_add(object_bytes),
+        storage_bytes: database_bytes.saturating_add(objects.bytes),
+        objects,
         channels: collections.channels,
     })
 }

@@ -11,7 +11,7 @@ use crate::{
     sql::{self, Columns},
     tenants::store::placement::PlacementColumns,
     types::{Limits, Month, TenantId},
-    usage::{Measurement, MeasurementError, MeasurementIntervals, MeasurementTarget},
+    usage::{Measurement, MeasurementError, MeasurementIntervals, MeasurementTarget, ObjectSum},
 };
 
 /// Tenants that are due for measurement.
@@ -100,7 +100,9 @@ pub async fn find_targets(client: &impl GenericClient, tenant_ids: &[TenantId]) 
             TargetColumns::LIST,
             ", ",
             PlacementColumns::LIST,
-            " FROM tenants WHERE id = ANY($1) AND status IN ('active', 'suspended')"
+            ", object_bytes, objects_listed_at
+             FROM tenants JOIN tenant_usage ON tenant_id = id
+             WHERE id = ANY($1) AND status IN ('active', 'suspended')"
         ))
         .await?;
     client.query(&statement, &[&tenant_ids]).await?.iter().map(read_target).collect()
@@ -109,7 +111,12 @@ pub async fn find_targets(client: &impl GenericClient, tenant_ids: &[TenantId]) 
 fn read_target(row: &Row) -> Result<MeasurementTarget> {
     let TargetRow { tenant_id, database } = TargetColumns::read(row)?;
     let placement = PlacementColumns::read_optional_at(row, TargetColumns::COUNT)?;
-    Ok(MeasurementTarget { tenant_id, database, placement })
+    let listed: Option<OffsetDateTime> = row.try_get("objects_listed_at")?;
+    let objects = match listed {
+        Some(listed_at) => Some(ObjectSum { bytes: row.try_get("object_bytes")?, listed_at }),
+        None => None,
+    };
+    Ok(MeasurementTarget { tenant_id, database, placement, objects })
 }
 
 /// A tenant's recorded messages, and its limits.
@@ -149,6 +156,7 @@ pub async fn update_figures(
                  messages_measured = CASE WHEN u.month > $7 THEN u.messages_measured ELSE $8 END,
                  messages_counted = CASE WHEN u.month >= $7 THEN u.messages_counted END,
                  month = greatest(u.month, $7),
+                 object_bytes = $12, objects_listed_at = $13,
                  measured_at = $9, error = NULL, failed_at = NULL,
                  due_at = now() + make_interval(secs => CASE t.status WHEN 'active' THEN $10::float8 ELSE $11::float8 END)
              FROM tenants t
@@ -172,6 +180,8 @@ pub async fn update_figures(
                 &measurement.at,
                 &intervals.active.as_secs_f64(),
                 &intervals.suspended.as_secs_f64(),
+                &measurement.objects.bytes,
+                &measurement.objects.listed_at,
             ],
         )
         .await?;
