@@ -77,6 +77,7 @@ async fn measure_on(
             // Measured before, without a platform.
             Benchmark::Artifacts => {}
             Benchmark::Start => benchmarks::start::measure(platform, report).await?,
+            Benchmark::Cold => benchmarks::cold::measure(platform, report).await?,
             Benchmark::Get => benchmarks::get::measure(platform, report).await?,
             Benchmark::List => benchmarks::list::measure(platform, report).await?,
             Benchmark::Usage => benchmarks::usage::measure(platform, report).await?,

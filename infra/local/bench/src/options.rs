@@ -29,6 +29,9 @@ pub(crate) struct BenchOptions {
     /// Object storage
     #[arg(long, env = "AWS_ENDPOINT_URL_S3")]
     pub(crate) s3_endpoint: Option<String>,
+    /// The certificate authority of object storage
+    #[arg(long, env = "AWS_CA_BUNDLE")]
+    pub(crate) s3_authority: Option<PathBuf>,
 }
 
 /// A benchmark that can be selected with `--only`. They run in this order.
@@ -38,6 +41,8 @@ pub(crate) enum Benchmark {
     Artifacts,
     /// From process start to the first request for work, and resident memory at that point
     Start,
+    /// The first request of a new process, with its connection to the platform database
+    Cold,
     /// GET of one tenant, warm
     Get,
     /// GET of 1,000 of 10,000 tenants, warm

@@ -2,6 +2,7 @@
 
 pub(crate) mod active;
 pub(crate) mod artifacts;
+pub(crate) mod cold;
 pub(crate) mod create;
 pub(crate) mod get;
 pub(crate) mod growth;
