@@ -16,7 +16,7 @@
 //! | `passwords` | plumbing | `error`, `types` |
 //! | `precondition` | plumbing | `error` |
 //! | `quota` | plumbing | |
-//! | `telemetry` | plumbing | `config` |
+//! | `telemetry` | plumbing | `config`, `types` |
 //! | `clients` | plumbing | `config`, `error`, `types` |
 //! | `auth` | plumbing | `clients`, `config`, `error`, `types` |
 //! | `idempotency` | plumbing | `error`, `sql`, `types` |

@@ -11,6 +11,7 @@
 )]
 
 pub mod api;
+pub mod captured_log;
 pub mod certificates;
 pub mod examples;
 pub mod gateway;

@@ -21,7 +21,7 @@ use shared::{
     operations::StepName,
     provisioning::{Delivery, Moment, Provisioner, SagaObserver, Stores},
     tenants::TENANT_SCHEMA_VERSION,
-    types::{Month, OperationId},
+    types::{Month, OperationId, TraceId},
     usage::{Measurement, MeasurementIntervals, ObjectSum, RecordMeasurement, record_measurement},
     worker::invoke,
 };
@@ -77,6 +77,7 @@ pub fn check(message: &ReceivedMessage) {
     assert_eq!(event["subject"], message.key, "the key is the subject");
     assert_eq!(event["id"], message.headers["ce_id"]);
     assert_eq!(message.headers["content-type"], "application/cloudevents+json");
+    assert!(TraceId::from_traceparent(&message.headers["traceparent"]).is_some(), "{:?}", message.headers);
 }
 
 /// Produces events of every type, and returns one of each.

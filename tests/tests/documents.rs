@@ -183,7 +183,7 @@ fn every_variable_that_the_template_sets_is_read_by_config() {
         .flat_map(|path| variables(&read(&path)))
         .collect();
     // Read by lambda_http, and by CloudFormation.
-    let others = ["AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH", "SECRETS_REVISION"];
+    let others = ["AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH", "SETTINGS_REVISION"];
     let template = template::read();
     let mut blocks: Vec<&Value> =
         template::functions(&template).into_iter().map(|(_, properties)| properties).collect();

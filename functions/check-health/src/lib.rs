@@ -18,6 +18,7 @@ use shared::{
     http::{Query, Result, Routes, availability},
     query_parameters, routes,
     super_admins::{AuthContext, Caller},
+    telemetry::metrics::{self, Metric},
     worker::{Invocation, Worker},
 };
 use utoipa::ToSchema;
@@ -51,9 +52,15 @@ impl Worker for App {
     }
 }
 
-/// Handles the schedule: makes a report and records it.
+/// Handles the schedule: makes a report, reports its status as a metric, and records it.
 pub async fn record(app: &App, _: Invocation) -> error::Result<RecordedHealth> {
     let report = app.checker.report(Freshness::Live).await?;
+    let state = match report.status {
+        HealthStatus::Healthy => 0.0,
+        HealthStatus::Degraded => 1.0,
+        HealthStatus::Unhealthy => 2.0,
+    };
+    metrics::report(&[(Metric::HealthState, state)]);
     app.recorder.record(&report).await
 }
 

@@ -1,6 +1,6 @@
 //! SQS `provision-tenant`: runs every operation on a tenant's databases.
 //!
-//! A message is `{"operation_id": "…"}`. A message that cannot be read or names no operation fails alone, is delivered again,
+//! A message is `{"operation_id": "…", "trace_id": "…"}`. A message that cannot be read or names no operation fails alone, is delivered again,
 //! and ends in the dead-letter queue.
 
 use std::{
@@ -12,7 +12,7 @@ use std::{
 };
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsMessage};
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 use shared::{
     clients::{postgres::Postgres, s3::Bucket},
     config::{
@@ -106,10 +106,13 @@ enum MessageResult {
 #[serde(deny_unknown_fields)]
 struct OperationMessage {
     operation_id: OperationId,
+    /// [`Batch::process`] reads it.
+    #[serde(default, rename = "trace_id")]
+    _trace_id: IgnoredAny,
 }
 
 async fn work(provisioner: &Provisioner, message: &SqsMessage, deadline: Instant) -> MessageResult {
-    let OperationMessage { operation_id } = match Batch::read(message) {
+    let OperationMessage { operation_id, .. } = match Batch::read(message) {
         Ok(body) => body,
         Err(error) => {
             error!(error, "a message does not name an operation");

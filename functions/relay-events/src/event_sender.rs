@@ -103,9 +103,11 @@ impl EventSender {
         let mut deliveries = Vec::with_capacity(events.len());
         for event in events {
             let (id, payload) = (event.message_id.to_string(), event.payload.to_string());
+            let traceparent = event.trace_id.traceparent(event.message_id);
             let headers = OwnedHeaders::new()
                 .insert(Header { key: "content-type", value: Some("application/cloudevents+json") })
-                .insert(Header { key: "ce_id", value: Some(&id) });
+                .insert(Header { key: "ce_id", value: Some(&id) })
+                .insert(Header { key: "traceparent", value: Some(&traceparent) });
             let record = FutureRecord::to(&self.topic).key(&event.key).payload(&payload).headers(headers);
             deliveries.push(producer.send_result(record).map_err(|(error, _)| classify(error))?);
         }

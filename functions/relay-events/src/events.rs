@@ -50,8 +50,13 @@ use shared::{
         self,
         store::{Checkpoint, EventsLock, OutboxMessage},
     },
+    telemetry::{
+        metrics::{self, Metric},
+        trace,
+    },
     worker::Deadline,
 };
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::{
@@ -119,6 +124,7 @@ async fn send_batches(app: &App, lock: &EventsLock, deadline: Deadline, sent: &m
             Ok(()) => {
                 app.reached(Boundary::Committed).await;
                 events::store::close_batch(lock.connection(), topic_name, &ids).await?;
+                report_lag(&events);
                 *sent += events.len();
                 limit = MAX_BATCH.min(limit * 2);
             }
@@ -128,7 +134,7 @@ async fn send_batches(app: &App, lock: &EventsLock, deadline: Deadline, sent: &m
                 sender.fence_others(deadline).await?;
                 events::store::abandon_batch(lock.connection(), topic_name).await?;
                 if let [event] = events.as_slice() {
-                    defer(lock, event, &reason).await?;
+                    trace::within(event.trace_id, defer(lock, event, &reason)).await?;
                 } else {
                     limit = i64::try_from(events.len() / 2).unwrap_or(1);
                 }
@@ -145,6 +151,14 @@ async fn reusable_sender(app: &App, checkpoint: Option<&Checkpoint>) -> Result<E
     match (app.sender.lock().await.take(), checkpoint) {
         (Some(sender), Some(last)) if last.producer == sender.id() && last.open.is_none() => Ok(sender),
         _ => EventSender::new(&app.kafka),
+    }
+}
+
+/// Reports how long the oldest event of a batch took from its commit to the topic.
+fn report_lag(events: &[OutboxMessage]) {
+    if let Some(oldest) = events.iter().map(|event| event.created_at).min() {
+        let lag = (OffsetDateTime::now_utc() - oldest).max(time::Duration::ZERO);
+        metrics::report(&[(Metric::RelayLag, lag.as_seconds_f64() * 1000.0)]);
     }
 }
 

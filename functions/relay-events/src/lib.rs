@@ -171,8 +171,8 @@ async fn run(app: &App, is_scheduled: bool, deadline: Deadline) -> Result<RelayR
     if is_scheduled {
         // After the settlement, which may have completed a start.
         failures.extend(denials::reassert(app, &mut report.impersonations_restored).await.err());
-        failures.extend(maintenance::log_backlog(app).await.err());
-        failures.extend(maintenance::log_deferred_changes(app).await.err());
+        failures.extend(maintenance::report_backlog(app).await.err());
+        failures.extend(maintenance::report_deferred_changes(app).await.err());
     }
     log(&report);
     let mut failures = failures.into_iter();

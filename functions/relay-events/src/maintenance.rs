@@ -3,7 +3,12 @@
 use std::time::Duration;
 
 use shared::{
-    config::ProvisioningConfig, error::Result, events, idempotency, operations::store::journal, tenant_changes,
+    config::ProvisioningConfig,
+    error::Result,
+    events, idempotency,
+    operations::{self, store::journal},
+    telemetry::metrics::{self, Metric},
+    tenant_changes,
     worker::Deadline,
 };
 
@@ -38,9 +43,17 @@ fn lost_after(provisioning: &ProvisioningConfig) -> Duration {
     provisioning.function_timeout * 7
 }
 
-/// Logs the messages that are still pending, which are none in normal operation.
-pub(crate) async fn log_backlog(app: &App) -> Result<()> {
-    let backlog = events::store::count_backlog(&app.postgres.get().await?).await?;
+/// Reports the age of the oldest open operation and of the oldest pending message, and logs what is pending: in normal operation,
+/// nothing.
+pub(crate) async fn report_backlog(app: &App) -> Result<()> {
+    let connection = app.postgres.get().await?;
+    let backlog = events::store::count_backlog(&connection).await?;
+    let oldest_operation_seconds = operations::store::find_oldest_open_age(&connection).await?;
+    metrics::report(&[
+        (Metric::OldestOperationAge, oldest_operation_seconds),
+        (Metric::OutboxAge, backlog.oldest_seconds),
+        (Metric::RefusedEvents, figure(backlog.refused)),
+    ]);
     if backlog.refused > 0 {
         tracing::error!(
             outbox.refused = backlog.refused,
@@ -58,9 +71,14 @@ pub(crate) async fn log_backlog(app: &App) -> Result<()> {
     Ok(())
 }
 
-/// Logs the changes in tenants' databases that could not be settled.
-pub(crate) async fn log_deferred_changes(app: &App) -> Result<()> {
+fn figure(count: i64) -> f64 {
+    f64::from(i32::try_from(count).unwrap_or(i32::MAX))
+}
+
+/// Reports and logs the changes in tenants' databases that could not be settled.
+pub(crate) async fn report_deferred_changes(app: &App) -> Result<()> {
     let (count, oldest_seconds) = tenant_changes::store::count_deferred(&app.postgres.get().await?).await?;
+    metrics::report(&[(Metric::DeferredChanges, figure(count))]);
     if count > 0 {
         tracing::warn!(
             changes.deferred = count,

@@ -5,6 +5,7 @@ use futures::{FutureExt, StreamExt, stream};
 use shared::{
     error::Result,
     events::store::{Destination, OutboxMessage},
+    telemetry::trace,
     worker::Deadline,
 };
 
@@ -23,7 +24,9 @@ pub(crate) async fn send_due(app: &App, deadline: Deadline, sent: &mut usize) ->
 
 async fn deliver(app: &App, messages: Vec<OutboxMessage>) -> Delivered {
     let (mut delivered, mut failure) = (Vec::with_capacity(messages.len()), None);
-    let mut results = stream::iter(messages).map(|message| send(app, message)).buffer_unordered(CONCURRENCY);
+    let mut results = stream::iter(messages)
+        .map(|message| trace::within(message.trace_id, send(app, message)))
+        .buffer_unordered(CONCURRENCY);
     while let Some(result) = results.next().await {
         match result {
             Ok(id) => delivered.push(id),

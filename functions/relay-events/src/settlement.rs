@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, time::Instant};
 use futures::{StreamExt, stream};
 use shared::{
     error::Result,
+    telemetry::trace,
     tenant_changes::{self, DueChange},
     worker::Deadline,
 };
@@ -50,18 +51,23 @@ async fn settle_of_tenant(app: &App, changes: Vec<DueChange>, until: Instant) ->
             break;
         }
         let (id, tenant_id) = (change.id(), change.tenant_id());
-        match settle(app, change).await {
-            Ok(()) => {
-                settled += 1;
-                tracing::warn!(change.id = %id, tenant.id = %tenant_id, "settled a change that its request had left open");
-            }
-            Err(error) => {
-                let cause = error.chain();
-                tracing::warn!(change.id = %id, tenant.id = %tenant_id, error = cause, "a change is not settled yet");
-                if error.is_transient() {
-                    break;
+        let result = trace::within(change.trace_id(), async {
+            let result = settle(app, change).await;
+            match &result {
+                Ok(()) => {
+                    tracing::warn!(change.id = %id, tenant.id = %tenant_id, "settled a change that its request had left open");
+                }
+                Err(error) => {
+                    let cause = error.chain();
+                    tracing::warn!(change.id = %id, tenant.id = %tenant_id, error = cause, "a change is not settled yet");
                 }
             }
+            result
+        });
+        match result.await {
+            Ok(()) => settled += 1,
+            Err(error) if error.is_transient() => break,
+            Err(_) => {}
         }
     }
     (settled, changes.len() - settled)

@@ -59,6 +59,8 @@ CREATE TABLE operations (
     -- Why it failed or is being rolled back, for a super-admin to read.
     reason           text,
     requested_by     text        NOT NULL,
+    -- Connects the request with the log lines and the events of its workers, even if a message is lost.
+    trace_id         uuid        NOT NULL DEFAULT gen_random_uuid(),
     -- Number of times that a worker took it to apply its steps. The count does not depend on the queue: a lost or dead
     -- message does not reset it.
     attempts         integer     NOT NULL DEFAULT 0,
@@ -107,6 +109,8 @@ CREATE TABLE outbox (
     -- Kafka key: events with the same key keep their order.
     key          text        NOT NULL,
     payload      jsonb       NOT NULL,
+    -- That of the request or the operation. The relay sends it in the header of an event.
+    trace_id     uuid        NOT NULL DEFAULT gen_random_uuid(),
     created_at   timestamptz NOT NULL DEFAULT now(),
     -- The relay ignores the row until then, because the request that wrote it first tries to deliver the message itself.
     available_at timestamptz NOT NULL DEFAULT now(),
@@ -194,6 +198,7 @@ CREATE TABLE tenant_changes (
     route            text,
     idempotency_key  text,
     fingerprint      bytea,
+    trace_id         uuid        NOT NULL DEFAULT gen_random_uuid(),
     created_at       timestamptz NOT NULL DEFAULT now(),
     attempts         integer     NOT NULL DEFAULT 0,
     -- The relay leaves the change to its request until then.

@@ -19,7 +19,7 @@ pub mod s3;
 pub mod sqs;
 pub mod tenant_databases;
 mod tls_problem;
-#[cfg(any(feature = "health", feature = "http"))]
+#[cfg(feature = "web")]
 pub mod web;
 
 pub use tls_problem::tls_problem;

@@ -146,6 +146,8 @@ pub struct LogConfig {
     pub filter: String,
     /// `LOG_FORMAT` (`json`): `json`, or `text` for terminals.
     pub json: bool,
+    /// `STACK_NAME` (none): the dimension of the metrics.
+    pub stack: Option<String>,
 }
 
 impl LogConfig {
@@ -154,6 +156,7 @@ impl LogConfig {
         Self {
             filter: optional("RUST_LOG").unwrap_or_else(|| "info".to_owned()),
             json: optional("LOG_FORMAT").is_none_or(|format| format != "text"),
+            stack: optional("STACK_NAME"),
         }
     }
 }

@@ -13,6 +13,8 @@ use crate::{
 /// The version of the bindings for Kafka.
 const KAFKA_BINDING: &str = "0.5.0";
 
+const EXAMPLE_TRACEPARENT: &str = "00-5759e988bd862e3fe1be46a994272793-9d2b5e1f00c0ffee-01";
+
 const DESCRIPTION: &str = "\
 The events of Landlord, for the platform's other services: CloudEvents 1.0 in structured JSON, one for each message.
 
@@ -93,16 +95,22 @@ fn message(name: &str, meaning: &str, schema: &str, example: Option<&Value>) -> 
     let headers = json!({
         "type": "object",
         "description": "The headers of the message.",
-        "required": ["content-type", "ce_id"],
+        "required": ["content-type", "ce_id", "traceparent"],
         "properties": {
             "content-type": { "type": "string", "description": "The format of the message", "const": MEDIA_TYPE },
             "ce_id": { "type": "string", "format": "uuid", "description": "The `id` of the event" },
+            "traceparent": {
+                "type": "string",
+                "description": "W3C Trace Context. The trace id is that of the request that caused the event, as in the log of Landlord",
+                "pattern": "^00-[0-9a-f]{32}-[0-9a-f]{16}-01$",
+            },
         },
     });
     let examples: Vec<Value> = example
         .filter(|payload| payload.is_object())
         .map(|payload| {
-            let headers = json!({ "content-type": MEDIA_TYPE, "ce_id": payload["id"] });
+            let headers =
+                json!({ "content-type": MEDIA_TYPE, "ce_id": payload["id"], "traceparent": EXAMPLE_TRACEPARENT });
             json!({ "name": "recorded", "summary": "An event of a test", "headers": headers, "payload": payload })
         })
         .into_iter()

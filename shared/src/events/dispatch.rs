@@ -8,6 +8,7 @@ use crate::{
     clients::sqs::Sqs,
     config::QueueConfig,
     error::{Error, Result},
+    telemetry::trace,
     types::OperationId,
 };
 
@@ -41,7 +42,7 @@ impl Dispatcher {
     async fn try_send_provision(&self, client: &impl GenericClient, operation_id: OperationId) -> Result<()> {
         let queue_url =
             self.queues.provision.as_deref().ok_or_else(|| Error::internal("PROVISION_QUEUE_URL is not set"))?;
-        self.sqs.send(queue_url, &provision_message(operation_id).to_string()).await?;
+        self.sqs.send(queue_url, &provision_message(operation_id, trace::current_or_new()).to_string()).await?;
         store::delete_provision(client, operation_id).await
     }
 }

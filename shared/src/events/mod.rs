@@ -18,6 +18,8 @@ use serde_json::{Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use uuid::Uuid;
 
+use crate::types::{OperationId, TraceId};
+
 /// An event about one subject.
 #[derive(Debug, Clone)]
 pub struct Event {
@@ -54,7 +56,7 @@ impl Event {
     }
 }
 
-/// The message to the queue of `provision-tenant` about an operation.
-fn provision_message(operation_id: crate::types::OperationId) -> Value {
-    json!({ "operation_id": operation_id })
+/// The message to the queue of `provision-tenant` about an operation that the current work has inserted.
+fn provision_message(operation_id: OperationId, trace_id: TraceId) -> Value {
+    json!({ "operation_id": operation_id, "trace_id": trace_id })
 }

@@ -11,6 +11,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures::FutureExt;
+use lambda_http::Context;
 use tower_http::compression::{
     CompressionLayer,
     predicate::{Predicate, SizeAbove},
@@ -22,6 +23,11 @@ use crate::{
     error::Error,
     http::{problem::Problem, request::RequestInfo, routes::Routes},
     quota::{self, QuotaFields},
+    telemetry::{
+        metrics::{self, Metric},
+        trace,
+    },
+    types::TraceId,
 };
 
 /// [`finish_with`] the defaults.
@@ -49,7 +55,21 @@ impl Predicate for NotTagged {
     }
 }
 
-async fn envelope(config: HttpConfig, mut request: Request, next: Next) -> Response {
+async fn envelope(config: HttpConfig, request: Request, next: Next) -> Response {
+    trace::within(trace_id(&request), respond(config, request, next)).await
+}
+
+/// The trace id that Lambda or API Gateway gives the request. Without them, that of the caller, or a new one.
+fn trace_id(request: &Request) -> TraceId {
+    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let of_invocation = || request.extensions().get::<Context>()?.xray_trace_id.as_deref().and_then(TraceId::from_xray);
+    of_invocation()
+        .or_else(|| header("x-amzn-trace-id").and_then(TraceId::from_xray))
+        .or_else(|| header("traceparent").and_then(TraceId::from_traceparent))
+        .unwrap_or_else(TraceId::generate)
+}
+
+async fn respond(config: HttpConfig, mut request: Request, next: Next) -> Response {
     let info = RequestInfo::of(&request, config);
     let span = info_span!(
         "request",
@@ -104,6 +124,9 @@ fn log(span: &Span, status: StatusCode, started: Instant, cause: Option<&str>) {
     let _in_span = span.enter();
     let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     let http_status = status.as_u16();
+    if status.is_server_error() {
+        metrics::count(Metric::ServerErrors);
+    }
     match cause {
         Some(cause) if status == StatusCode::SERVICE_UNAVAILABLE => {
             warn!(http.status = http_status, duration_ms, error = cause, "request could not be served");

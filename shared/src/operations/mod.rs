@@ -213,6 +213,8 @@ pub struct LeasedOperation {
     pub schema_version: Option<i32>,
     /// The steps whose effect exists.
     pub succeeded: Vec<StepName>,
+    /// When the operation was requested.
+    pub created_at: OffsetDateTime,
 }
 
 /// A change of a step's status in the journal.

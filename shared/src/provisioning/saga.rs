@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use time::OffsetDateTime;
 use tokio::{
     join,
     time::{Instant, timeout, timeout_at},
@@ -22,6 +23,7 @@ use crate::{
             postgresql::{AdminUser, PostgresqlDatabase},
         },
     },
+    telemetry::metrics::{self, Metric},
     tenants,
     types::{OperationId, Placement},
 };
@@ -82,6 +84,7 @@ impl Saga<'_> {
         let error = match self.apply_all().await {
             Ok(()) => {
                 info!(operation.id = %lease.operation_id, tenant.id = %lease.tenant_id, "tenant provisioned");
+                self.report_end(0.0);
                 self.observe(Moment::Ended).await?;
                 return Ok(OperationOutcome::Finished { status: OperationStatus::Succeeded, now: true });
             }
@@ -106,6 +109,15 @@ impl Saga<'_> {
                 self.roll_back(&error.reason).await
             }
         }
+    }
+
+    /// Reports how long the operation took from its request, and whether it failed.
+    fn report_end(&self, failures: f64) {
+        let duration = (OffsetDateTime::now_utc() - self.operation.created_at).max(time::Duration::ZERO);
+        metrics::report(&[
+            (Metric::ProvisioningDuration, duration.as_seconds_f64() * 1000.0),
+            (Metric::ProvisioningFailures, failures),
+        ]);
     }
 
     async fn apply_all(&self) -> Result<(), StepError> {
@@ -228,6 +240,7 @@ impl Saga<'_> {
             journal::release(&self.platform().await?, lease).await?;
         }
         undone?;
+        self.report_end(1.0);
         self.observe(Moment::Ended).await?;
         Ok(OperationOutcome::Finished { status: OperationStatus::Failed, now: true })
     }

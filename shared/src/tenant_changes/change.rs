@@ -12,6 +12,7 @@ use crate::{
     error::{Error, Result},
     idempotency::RequestIdentity,
     revocations::EndReason,
+    telemetry::trace,
     tenant_changes::{
         ActorOfChange, ChangeResult, Consequences, OpenChange, Outcome, outcome,
         store::{self, marker::Marker},
@@ -68,6 +69,7 @@ pub async fn begin(client: &impl GenericClient, new: &NewChange<'_>) -> Result<C
             client_request_id: actor.client_request_id.map(str::to_owned),
             source_address: actor.source_address.map(str::to_owned),
         },
+        trace_id: trace::current_or_new(),
     };
     Ok(Change { open, others, committing: AtomicBool::new(false) })
 }

@@ -45,7 +45,7 @@ use crate::{
     error::{Error, Result},
     events::EventType,
     idempotency::{RequestIdentity, store::StoredResponse},
-    types::{Actor, ImpersonationId, TenantId, UserId},
+    types::{Actor, ImpersonationId, TenantId, TraceId, UserId},
 };
 
 /// A change that is begun and not settled.
@@ -66,6 +66,8 @@ pub struct OpenChange {
     /// The idempotent request whose response is stored with the outcome.
     pub request: Option<RequestIdentity>,
     actor: ActorOfChange,
+    /// That of the request.
+    trace_id: TraceId,
 }
 
 /// An [`Actor`] that outlives its request.
@@ -96,6 +98,8 @@ pub struct ImpersonationEnd {
     pub tenant_id: TenantId,
     pub impersonation_id: ImpersonationId,
     pub ended_at: OffsetDateTime,
+    /// That of the request which ended it.
+    trace_id: TraceId,
 }
 
 /// What the relay settles.
@@ -117,6 +121,14 @@ impl DueChange {
         match self {
             Self::Change(change) => change.tenant_id,
             Self::End(end) => end.tenant_id,
+        }
+    }
+
+    /// That of the request which left it open.
+    pub fn trace_id(&self) -> TraceId {
+        match self {
+            Self::Change(change) => change.trace_id,
+            Self::End(end) => end.trace_id,
         }
     }
 }

@@ -24,6 +24,7 @@ mod slug;
 mod supplied_password;
 mod text;
 mod timestamp;
+mod trace_id;
 mod values;
 
 pub use access::Access;
@@ -47,6 +48,7 @@ pub use slug::Slug;
 pub use supplied_password::SuppliedPassword;
 pub use text::{SearchText, single_line};
 pub use timestamp::{optional_timestamp, timestamp};
+pub use trace_id::TraceId;
 pub use values::Values;
 
 /// The rule that an input breaks. The text is shown to the caller: it states the rule and never repeats a secret.

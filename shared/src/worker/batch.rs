@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 use tokio::{
     sync::Semaphore,
@@ -11,7 +11,11 @@ use tokio::{
 };
 use tracing::{Instrument, info_span};
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    telemetry::trace,
+    types::TraceId,
+};
 
 /// Messages that were delivered together.
 #[derive(Debug)]
@@ -36,7 +40,7 @@ impl Batch {
     }
 
     /// Works on each message in a task of its own, on at most `concurrency` of them at the same time. A message whose work
-    /// returns `false` or panics is delivered again.
+    /// returns `false` or panics is delivered again. The trace id is that of the message, if it contains one.
     pub async fn process<F>(self, concurrency: usize, work: impl Fn(SqsMessage) -> F) -> SqsBatchResponse
     where
         F: Future<Output = bool> + Send + 'static,
@@ -44,7 +48,8 @@ impl Batch {
         let tasks = self.messages.into_iter().map(|message| {
             let id = message.message_id.clone().unwrap_or_default();
             let span = info_span!("message", message.id = id);
-            (id, work(message).instrument(span))
+            let trace_id = trace_id(&message).unwrap_or_else(trace::current_or_new);
+            (id, trace::within(trace_id, work(message).instrument(span)))
         });
         let results = concurrently(tasks, concurrency).await;
         let failed = results.into_iter().filter(|(_, result)| !matches!(result, Ok(true))).map(|(id, _)| id);
@@ -64,6 +69,15 @@ impl Batch {
     }
 }
 
+/// The trace id of the request that sent a message.
+fn trace_id(message: &SqsMessage) -> Option<TraceId> {
+    #[derive(Deserialize)]
+    struct Traced {
+        trace_id: String,
+    }
+    Batch::read::<Traced>(message).ok()?.trace_id.parse().ok()
+}
+
 /// Runs tasks, at most `concurrency` of them at the same time, each isolated from the others' panics, which are logged.
 pub async fn concurrently<K, T, F>(
     tasks: impl IntoIterator<Item = (K, F)>,
@@ -81,7 +95,7 @@ where
             let _permit = permits.acquire().await;
             task.await
         };
-        keys.insert(running.spawn(task.in_current_span()).id(), key);
+        keys.insert(running.spawn(trace::carried(task).in_current_span()).id(), key);
     }
     let mut results = Vec::with_capacity(keys.len());
     while let Some(result) = running.join_next_with_id().await {

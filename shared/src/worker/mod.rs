@@ -4,6 +4,7 @@
 //! - Each invocation has a [`Deadline`]. When it passes, the invocation fails with [`Error::DeadlineExceeded`].
 //! - A panic fails the invocation, or only its message where [`Batch::process`] works on messages; the process goes on.
 //! - Messages that fail are delivered again, the others of the batch are not (partial batch response).
+//! - Log lines contain the trace id of the message, or that of the invocation.
 //! - Errors are logged with their causes, and returned to Lambda, whose error metric counts them.
 
 mod batch;
@@ -24,7 +25,8 @@ use crate::{
     clients::postgres,
     config::ConfigError,
     error::{Error, Result},
-    telemetry,
+    telemetry::{self, metrics, trace},
+    types::TraceId,
 };
 
 /// After the deadline, before the invocation is abandoned: a handler that ends its own work at the deadline can still answer.
@@ -85,11 +87,23 @@ pub(crate) async fn start<A>(app: impl FnOnce() -> Result<A, ConfigError>) -> Re
         postgres::open_at_start().await?;
         Ok(app)
     };
-    started.await.inspect_err(|error: &ConfigError| tracing::error!(error = %error, "the function cannot start"))
+    started.await.inspect_err(|error: &ConfigError| {
+        tracing::error!(error = %error, "the function cannot start");
+        metrics::count(metrics::Metric::FailedStarts);
+    })
 }
 
 /// Handles one event, as [`run`] does.
 pub async fn invoke<A: Worker, T: Serialize>(
+    app: &A,
+    handle: impl AsyncFn(&A, Invocation) -> Result<T>,
+    event: LambdaEvent<Value>,
+) -> Result<Value> {
+    let of_invocation = event.context.xray_trace_id.as_deref().and_then(TraceId::from_xray);
+    trace::within(of_invocation.unwrap_or_else(TraceId::generate), invoke_traced(app, handle, event)).await
+}
+
+async fn invoke_traced<A: Worker, T: Serialize>(
     app: &A,
     handle: impl AsyncFn(&A, Invocation) -> Result<T>,
     event: LambdaEvent<Value>,

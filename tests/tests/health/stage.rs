@@ -6,7 +6,7 @@ use reqwest::StatusCode;
 use secrecy::ExposeSecret;
 use serde_json::Value;
 use shared::{
-    config::{Clusters, KafkaConfig, PostgresConfig, RedisConfig},
+    config::{Clusters, PostgresConfig, RedisConfig},
     health::{
         Component,
         checks::{AwsEndpoints, HealthTargets},

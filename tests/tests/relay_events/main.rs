@@ -7,13 +7,17 @@ mod deaths;
 mod operations;
 mod outages;
 mod stage;
+mod telemetry;
 
 use std::time::Duration;
 
 use lambda_runtime::{Context, LambdaEvent};
 use relay_events::{App, handle};
 use serde_json::{Value, json};
-use shared::{types::TenantId, worker::invoke};
+use shared::{
+    types::{TenantId, TraceId},
+    worker::invoke,
+};
 use stage::RelayStage;
 use tokio::time::Instant;
 
@@ -56,6 +60,7 @@ async fn events_are_delivered_exactly_once_in_the_order_of_their_tenant() {
     for message in &messages {
         assert_eq!(message.headers["content-type"], "application/cloudevents+json");
         assert_eq!(message.payload["id"], message.headers["ce_id"]);
+        assert!(TraceId::from_traceparent(&message.headers["traceparent"]).is_some(), "{message:?}");
         assert_eq!(message.payload["subject"], message.key.as_str());
     }
     assert_eq!(stage.partitions(), 6, "the relay creates a missing topic");

@@ -6,7 +6,7 @@ use relay_events::{App, handle};
 use serde_json::{Value, json};
 use shared::{
     error::{Dependency, Error},
-    types::{OperationId, TenantId},
+    types::{OperationId, TenantId, TraceId},
     worker::invoke,
 };
 use tests::queues;
@@ -25,10 +25,10 @@ async fn the_relay_sends_a_message_after_the_head_start_of_its_request() {
     stage.make_due().await;
     let report = invoke(&app, handle, scheduled()).await.unwrap();
     assert_eq!(report["provisions_sent"], 1);
-    assert_eq!(
-        queues::drain(&stage.world.provision_queue_url).await,
-        [json!({ "operation_id": operation }).to_string()]
-    );
+    let bodies = queues::drain(&stage.world.provision_queue_url).await;
+    let message: Value = serde_json::from_str(&bodies[0]).unwrap();
+    assert_eq!((bodies.len(), &message["operation_id"]), (1, &json!(operation)));
+    assert!(message["trace_id"].as_str().unwrap().parse::<TraceId>().is_ok(), "{message}");
     assert_eq!(stage.pending().await, 0);
 }
 

@@ -15,5 +15,6 @@ mod listing;
 mod migrating;
 mod reading;
 mod recording;
+mod releasing;
 mod searching;
 mod stage;

@@ -11,7 +11,8 @@ use crate::{
     error::Result,
     events::{Event, provision_message},
     sql::{self, Columns},
-    types::{ImpersonationId, OperationId, TenantId},
+    telemetry::trace,
+    types::{ImpersonationId, OperationId, TenantId, TraceId},
 };
 
 /// The relay leaves a message to the provisioner alone for this long after its commit, because the request tries to deliver it
@@ -21,9 +22,12 @@ const HEAD_START: Duration = Duration::from_secs(5);
 /// Enqueues an event for Kafka.
 pub async fn enqueue_event(transaction: &Transaction<'_>, event: &Event) -> Result<()> {
     let statement = transaction
-        .prepare_cached("INSERT INTO outbox (destination, message_id, key, payload) VALUES ('event', $1, $2, $3)")
+        .prepare_cached(
+            "INSERT INTO outbox (destination, message_id, key, payload, trace_id) VALUES ('event', $1, $2, $3, $4)",
+        )
         .await?;
-    transaction.execute(&statement, &[&event.id, &event.subject, &event.payload]).await?;
+    let trace_id = trace::current_or_new();
+    transaction.execute(&statement, &[&event.id, &event.subject, &event.payload, &trace_id]).await?;
     Ok(())
 }
 
@@ -35,12 +39,13 @@ pub async fn enqueue_provision(
 ) -> Result<()> {
     let statement = transaction
         .prepare_cached(
-            "INSERT INTO outbox (destination, message_id, key, payload, available_at)
-             VALUES ('provision', $1, $2, $3, now() + make_interval(secs => $4))",
+            "INSERT INTO outbox (destination, message_id, key, payload, available_at, trace_id)
+             VALUES ('provision', $1, $2, $3, now() + make_interval(secs => $4), $5)",
         )
         .await?;
-    let (key, payload) = (tenant_id.to_string(), provision_message(operation_id));
-    transaction.execute(&statement, &[&operation_id, &key, &payload, &HEAD_START.as_secs_f64()]).await?;
+    let trace_id = trace::current_or_new();
+    let (key, payload) = (tenant_id.to_string(), provision_message(operation_id, trace_id));
+    transaction.execute(&statement, &[&operation_id, &key, &payload, &HEAD_START.as_secs_f64(), &trace_id]).await?;
     Ok(())
 }
 
@@ -60,11 +65,13 @@ pub async fn enqueue_denial(
     expires_at: OffsetDateTime,
 ) -> Result<()> {
     let statement = transaction
-        .prepare_cached("INSERT INTO outbox (destination, message_id, key, payload) VALUES ('denial', $1, $2, $3)")
+        .prepare_cached(
+            "INSERT INTO outbox (destination, message_id, key, payload, trace_id) VALUES ('denial', $1, $2, $3, $4)",
+        )
         .await?;
     let payload = json!({ "expires_at": expires_at.unix_timestamp() });
     let key = impersonation_id.to_string();
-    transaction.execute(&statement, &[&impersonation_id, &key, &payload]).await?;
+    transaction.execute(&statement, &[&impersonation_id, &key, &payload, &trace::current_or_new()]).await?;
     Ok(())
 }
 
@@ -86,6 +93,9 @@ pub struct OutboxMessage {
     /// The subject of an event: a tenant's id, or the name of a component. Events with the same key are sent in order.
     pub key: String,
     pub payload: Value,
+    pub trace_id: TraceId,
+    /// When its change was committed.
+    pub created_at: OffsetDateTime,
     /// How many times Kafka refused the event, or a relay leased the message.
     pub attempts: i32,
 }
@@ -96,6 +106,8 @@ sql::columns! {
         message_id: "message_id",
         key: "key",
         payload: "payload",
+        trace_id: "trace_id",
+        created_at: "created_at",
         attempts: "attempts",
     }
 }

@@ -7,6 +7,8 @@ use futures::{
     future::{BoxFuture, Shared},
 };
 
+use crate::telemetry::trace;
+
 /// The running work, if there is any.
 pub(super) struct SingleFlight<T: Clone>(Mutex<Option<Shared<BoxFuture<'static, Option<T>>>>>);
 
@@ -25,7 +27,7 @@ impl<T: Clone + Send + Sync + 'static> SingleFlight<T> {
             if let Some(flight) = current.as_ref().filter(|flight| flight.peek().is_none()) {
                 flight.clone()
             } else {
-                let task = tokio::spawn(work());
+                let task = tokio::spawn(trace::carried(work()));
                 current.insert(async { task.await.ok() }.boxed().shared()).clone()
             }
         };

@@ -47,7 +47,8 @@ pub async fn take(client: &impl GenericClient, id: OperationId, duration: Durati
         .prepare_cached(
             "SELECT o.tenant_id, o.kind, o.status, o.reason, o.attempts, o.schema_version,
                     t.database_name, t.postgres_cluster, t.mongo_cluster,
-                    ARRAY(SELECT name FROM operation_steps WHERE operation_id = o.id AND status = 'succeeded')
+                    ARRAY(SELECT name FROM operation_steps WHERE operation_id = o.id AND status = 'succeeded'),
+                    o.created_at
              FROM operations o
              JOIN tenants t ON t.id = o.tenant_id
              WHERE o.id = $1 AND o.lease_token = $2",
@@ -66,6 +67,7 @@ pub async fn take(client: &impl GenericClient, id: OperationId, duration: Durati
         database_name: columns.take()?,
         placement: Placement::read(columns.take()?, columns.take()?),
         succeeded: columns.take()?,
+        created_at: columns.take()?,
     }))
 }
 
@@ -252,10 +254,11 @@ pub async fn requeue_stuck(client: &impl GenericClient, idle: Duration) -> Resul
                  UPDATE operations SET updated_at = clock_timestamp()
                  FROM stuck
                  WHERE operations.id = stuck.id
-                 RETURNING operations.id, operations.tenant_id
+                 RETURNING operations.id, operations.tenant_id, operations.trace_id
              )
-             INSERT INTO outbox (destination, message_id, key, payload)
-             SELECT 'provision', id, tenant_id::text, jsonb_build_object('operation_id', id)
+             INSERT INTO outbox (destination, message_id, key, payload, trace_id)
+             SELECT 'provision', id, tenant_id::text,
+                    jsonb_build_object('operation_id', id, 'trace_id', replace(trace_id::text, '-', '')), trace_id
              FROM touched",
         )
         .await?;

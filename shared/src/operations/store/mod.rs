@@ -10,6 +10,7 @@ use crate::{
     error::{Error, Result},
     operations::{OpenOperation, Operation, OperationFilter, OperationKind, OperationStep},
     sql::{self, COUNTED_ROWS, Columns, Conditions},
+    telemetry::trace,
     types::{Count, OperationId, PageRequest, TenantId, Values},
 };
 
@@ -26,8 +27,8 @@ pub async fn insert(
     let statement = transaction
         .prepare_cached(
             "WITH operation AS (
-                 INSERT INTO operations (id, tenant_id, kind, status, requested_by, created_at, updated_at)
-                 VALUES ($1, $2, $3, 'pending', $4, $5, $5)
+                 INSERT INTO operations (id, tenant_id, kind, status, requested_by, trace_id, created_at, updated_at)
+                 VALUES ($1, $2, $3, 'pending', $4, $7, $5, $5)
                  RETURNING id
              )
              INSERT INTO operation_steps (operation_id, position, name)
@@ -36,7 +37,9 @@ pub async fn insert(
         )
         .await?;
     let steps: Vec<&str> = kind.steps().iter().map(|step| step.as_str()).collect();
-    transaction.execute(&statement, &[&id, &tenant_id, &kind, &requested_by, &now, &steps]).await?;
+    transaction
+        .execute(&statement, &[&id, &tenant_id, &kind, &requested_by, &now, &steps, &trace::current_or_new()])
+        .await?;
     Ok(id)
 }
 
@@ -110,6 +113,17 @@ impl WithSteps {
         rows.iter().try_for_each(|row| read.add(row))?;
         Ok(read.0)
     }
+}
+
+/// The age in seconds of the oldest operation that has not ended; 0 without one.
+pub async fn find_oldest_open_age(client: &impl GenericClient) -> Result<f64> {
+    let statement = client
+        .prepare_cached(
+            "SELECT coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8
+             FROM operations WHERE finished_at IS NULL",
+        )
+        .await?;
+    Ok(client.query_one(&statement, &[]).await?.try_get(0)?)
 }
 
 /// The operation with this id.

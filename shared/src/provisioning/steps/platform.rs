@@ -12,6 +12,7 @@ use crate::{
     events,
     operations::{Lease, StepName, store::journal},
     provisioning::step::{StepError, Stores},
+    telemetry::metrics::{self, Metric},
     tenants::{self, TenantEvent, new_database_name, store::placement},
     types::{Actor, Placement},
 };
@@ -48,8 +49,9 @@ fn choose(kind: &str, clusters: &Clusters, counts: &HashMap<String, i64>) -> Res
     if let Some(cluster) = roomiest(clusters, counts) {
         return Ok(cluster.name.clone());
     }
-    // An alarm counts these log lines.
-    tracing::error!(alarm = "no_cluster_has_room", cluster.kind = kind, "no open cluster has room for another tenant");
+    tracing::error!(cluster.kind = kind, "no open cluster has room for another tenant");
+    // The alarm `ClustersFullAlarm` of the template counts these.
+    metrics::count(Metric::NoClusterHasRoom);
     Err(StepError::permanent(format!("No open {kind} cluster has room for another tenant")))
 }
 

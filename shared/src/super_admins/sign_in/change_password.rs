@@ -13,6 +13,7 @@ use crate::{
         sign_in::{Attempt, record_excess},
         store,
     },
+    telemetry::metrics::{self, Metric},
     types::{FaultCode, InvalidValue, NewPassword, SuperAdminId, SuppliedPassword},
 };
 
@@ -48,6 +49,7 @@ pub async fn change_password(
         if excess.is_first {
             record_excess(platform, principal.actor(), ACTION, excess).await;
         }
+        metrics::count(Metric::SignInsLimited);
         return Err(excess.into());
     }
     let credentials = store::find_own_credentials(&platform.get().await?, id).await?.ok_or_else(no_password)?;

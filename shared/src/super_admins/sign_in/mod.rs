@@ -13,6 +13,7 @@ use crate::{
     http::RequestInfo,
     passwords,
     super_admins::store::{self, StoredCredentials},
+    telemetry::metrics::{self, Metric},
     types::{Actor, EmailAddress, SuppliedPassword},
 };
 
@@ -48,6 +49,7 @@ pub async fn sign_in(
             let id = find_id(platform, address.as_ref()).await;
             record_excess(platform, request.actor(id.as_deref().unwrap_or(ANONYMOUS)), ACTION, excess).await;
         }
+        metrics::count(Metric::SignInsLimited);
         return Err(excess.into());
     }
     // No connection is held while the password is verified, because that takes longer than all other work together.
@@ -58,6 +60,7 @@ pub async fn sign_in(
     // The entry omits the e-mail address that was sent: it may be anything, even a mistyped password.
     let entry = AuditEntry::done(request.actor(id.as_deref().unwrap_or(ANONYMOUS)), ACTION, None, json!({}));
     let Some(credentials) = found.filter(|_| is_verified) else {
+        metrics::count(Metric::SignInFailures);
         audit::store::insert(&platform.get().await?, &entry.refused()).await?;
         return Err(Error::Unauthenticated("E-mail or password is wrong"));
     };

@@ -15,8 +15,9 @@ use crate::{
     error::Result,
     idempotency::RequestIdentity,
     sql::{self, Columns},
+    telemetry::trace,
     tenant_changes::{ActorOfChange, DueChange, ImpersonationEnd, NewChange, OpenChange},
-    types::{ImpersonationId, TenantId},
+    types::{ImpersonationId, TenantId, TraceId},
 };
 
 /// The relay leaves a change to its request for this long, which is longer than a request may work on a tenant's database.
@@ -40,6 +41,7 @@ struct ChangeRow {
     route: Option<String>,
     key: Option<String>,
     fingerprint: Option<Vec<u8>>,
+    trace_id: TraceId,
 }
 
 sql::columns! {
@@ -61,6 +63,7 @@ sql::columns! {
         route: "c.route",
         key: "c.idempotency_key",
         fingerprint: "c.fingerprint",
+        trace_id: "c.trace_id",
     }
 }
 
@@ -71,6 +74,7 @@ sql::columns! {
         tenant_id: "c.tenant_id",
         impersonation_id: "i.id",
         ended_at: "coalesce(i.ended_at, i.expires_at)",
+        trace_id: "c.trace_id",
     }
 }
 
@@ -90,6 +94,7 @@ impl From<ChangeRow> for OpenChange {
             impersonation_id: row.impersonation_id,
             request,
             actor: row.actor,
+            trace_id: row.trace_id,
         }
     }
 }
@@ -103,15 +108,15 @@ pub async fn insert(
 ) -> Result<(OffsetDateTime, Vec<Uuid>)> {
     let intent = audit::store::values(&intent_id, &new.intent);
     // The parameters of this statement follow those of the entry, whose first, third and fourth are its id, action and tenant.
-    let [own_id, impersonation, route_of, key_of, fingerprint_of, seconds] =
+    let [own_id, impersonation, route_of, key_of, fingerprint_of, seconds, trace] =
         std::array::from_fn(|n| intent.len() + 1 + n);
     let statement = client
         .prepare_cached(&format!(
             "WITH intent AS ({})
              INSERT INTO tenant_changes
-                 (id, tenant_id, kind, intent_id, impersonation_id, route, idempotency_key, fingerprint, due_at)
+                 (id, tenant_id, kind, intent_id, impersonation_id, route, idempotency_key, fingerprint, due_at, trace_id)
              VALUES (${own_id}, $4, $3, $1, ${impersonation}, ${route_of}, ${key_of}, ${fingerprint_of},
-                     now() + make_interval(secs => ${seconds}))
+                     now() + make_interval(secs => ${seconds}), ${trace})
              RETURNING created_at, ARRAY(SELECT id FROM tenant_changes WHERE tenant_id = $4)",
             audit::store::INSERT
         ))
@@ -119,7 +124,9 @@ pub async fn insert(
     let head_start = HEAD_START.as_secs_f64();
     let (route, key) = (new.request.map(|request| &*request.route), new.request.map(|request| &*request.key));
     let fingerprint = new.request.map(|request| &*request.fingerprint);
-    let own: [&(dyn ToSql + Sync); 6] = [&id, &new.impersonation_id, &route, &key, &fingerprint, &head_start];
+    let trace_id = trace::current_or_new();
+    let own: [&(dyn ToSql + Sync); 7] =
+        [&id, &new.impersonation_id, &route, &key, &fingerprint, &head_start, &trace_id];
     let row = client.query_one(&statement, &[&intent[..], &own[..]].concat()).await?;
     Ok((row.try_get(0)?, row.try_get(1)?))
 }
@@ -129,17 +136,18 @@ pub async fn insert_end(transaction: &Transaction<'_>, id: ImpersonationId) -> R
     let statement = transaction
         .prepare_cached(sql::text!(
             "WITH c AS (
-                 INSERT INTO tenant_changes (id, tenant_id, kind, impersonation_id, due_at)
-                 SELECT $1, tenant_id, 'impersonation.end', id, now() + make_interval(secs => $3)
+                 INSERT INTO tenant_changes (id, tenant_id, kind, impersonation_id, due_at, trace_id)
+                 SELECT $1, tenant_id, 'impersonation.end', id, now() + make_interval(secs => $3), $4
                  FROM impersonations WHERE id = $2
-                 RETURNING id, tenant_id, impersonation_id
+                 RETURNING id, tenant_id, impersonation_id, trace_id
              )
              SELECT ",
             EndColumns::LIST,
             " FROM c JOIN impersonations i ON i.id = c.impersonation_id"
         ))
         .await?;
-    EndColumns::read(&transaction.query_one(&statement, &[&Uuid::now_v7(), &id, &HEAD_START.as_secs_f64()]).await?)
+    let (own_id, head_start, trace_id) = (Uuid::now_v7(), HEAD_START.as_secs_f64(), trace::current_or_new());
+    EndColumns::read(&transaction.query_one(&statement, &[&own_id, &id, &head_start, &trace_id]).await?)
 }
 
 /// Deletes an open change and locks its tenant. `false` if another transaction has deleted it.
