@@ -2,12 +2,13 @@
 //! PostgreSQL cluster, migrates the databases of existing tenants, and creates the first super-admin. It is idempotent, and
 //! concurrent runs are serialized.
 //!
-//! Invoked with the event `recover_owner`, it does none of that and lets an owner in again. Only the operator of the deployment
-//! can invoke it: it has no route and no queue.
+//! CloudFormation invokes it (`release.rs`), and so can a person. Invoked with the event `recover_owner`, it does none of that and
+//! lets an owner in again. Only the operator of the deployment can invoke it: it has no route and no queue.
 
 mod locks;
 mod platform;
 mod recovery;
+mod release;
 mod roles;
 mod runner;
 mod schema;
@@ -31,6 +32,7 @@ use tokio::time::Instant;
 pub use locks::Patience;
 pub use platform::PlatformSchema;
 pub use recovery::Recovery;
+pub use release::Release;
 pub use schema::TenantSchema;
 pub use tenants::{FailedMigration, TenantMigrations};
 
@@ -84,11 +86,15 @@ impl Worker for App {
 pub enum MigrationOutcome {
     Migrated(Summary),
     Recovered(Recovery),
+    Released(Release),
 }
 
 /// Handles one invocation, as [`handle_event`] does.
 pub async fn handle(app: &App, invocation: Invocation) -> Result<MigrationOutcome> {
     match invocation.trigger {
+        Trigger::Event(event) if release::is_in(&event) => {
+            release::run(app, &event, invocation.deadline).await.map(MigrationOutcome::Released)
+        }
         Trigger::Event(event) => handle_event(app, &event).await,
         Trigger::Queue(_) => Err(Error::Malformed("This function has no queue".to_owned())),
     }

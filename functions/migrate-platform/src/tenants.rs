@@ -9,6 +9,7 @@ use shared::{
     clients::postgres::{Connection, connect_once},
     config::{Clusters, PostgresConfig},
     error::{Error, Result, chain},
+    telemetry::metrics::{self, Metric},
     tenants::{self, store::OutdatedTenant},
     types::TenantId,
 };
@@ -73,6 +74,7 @@ pub(crate) async fn migrate(
                 Some((tenant_id, Err(error))) => {
                     let error = cause(&error);
                     tracing::error!(tenant.id = %tenant_id, error, "a tenant's database could not be migrated");
+                    metrics::count(Metric::FailedTenantMigrations);
                     done.failed.push(FailedMigration { tenant_id, error });
                 }
             }
