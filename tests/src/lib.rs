@@ -25,6 +25,7 @@ pub mod python_client;
 pub mod queues;
 pub mod recorded;
 pub mod requests;
+pub mod sample_events;
 pub mod second_server;
 pub mod stack;
 pub mod template;

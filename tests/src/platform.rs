@@ -45,6 +45,14 @@ impl World {
         Self { database, provision_queue_url, relay_queue_url }
     }
 
+    /// A platform whose database is empty, for a test that migrates it. It has no queues.
+    pub async fn empty() -> Self {
+        let database = format!("test_{}_{}", std::process::id(), Uuid::now_v7().simple());
+        let owner = connect_once(&owner_of("postgres"), None).await.unwrap();
+        owner.batch_execute(&format!("CREATE DATABASE {database}")).await.unwrap();
+        Self { database, provision_queue_url: String::new(), relay_queue_url: String::new() }
+    }
+
     /// The database as its owner.
     pub fn owner(&self) -> PostgresConfig {
         owner_of(&self.database)

@@ -15,6 +15,7 @@
 //! | the functions' environment | `environment` |
 //! | the stack | `stack` |
 //! | its parts | `api`, `functions`, `servers`, `stand_ins` |
+//! | release builds | `artifacts` |
 //! | what keeps parts running | `supervisor` |
 //! | bringing everything up | `startup` |
 //! | the command line | `commands` |
@@ -24,6 +25,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod api;
+mod artifacts;
 mod cargo;
 mod certificates;
 mod checkout;
@@ -111,6 +113,14 @@ enum DevCommand {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Build functions as they are deployed, into `target/lambda`
+    Build {
+        /// The processors of the functions, as in the parameter `Architecture` of the template
+        #[arg(long, value_enum, default_value = "arm64")]
+        architecture: artifacts::Architecture,
+        /// Names of functions; without any, all are built
+        names: Vec<String>,
+    },
     /// Build the functions as they would be deployed, and measure them
     Bench {
         /// Arguments of the benchmark; `--help` lists them
@@ -147,6 +157,9 @@ fn run(command: DevCommand) -> error::Result<ExitCode> {
         DevCommand::Test { arguments } => commands::test::run(checkout, &arguments),
         DevCommand::Openapi => commands::test::write_openapi(checkout),
         DevCommand::Seed { arguments } => commands::seed::run(checkout, &arguments),
+        DevCommand::Build { architecture, names } => {
+            commands::build::run(&checkout, &names, architecture).map(|()| ExitCode::SUCCESS)
+        }
         DevCommand::Bench { arguments } => commands::bench::run(checkout, &arguments),
         DevCommand::Supervise => supervisor::run(checkout),
     }

@@ -27,8 +27,13 @@ use crate::{
 };
 
 /// What compiling the functions and creating keys needs.
-const COMPILERS: &[SystemPackage] =
-    &[SystemPackage::OpenSsl, SystemPackage::Compiler, SystemPackage::OpenSslHeaders, SystemPackage::PkgConfig];
+const COMPILERS: &[SystemPackage] = &[
+    SystemPackage::OpenSsl,
+    SystemPackage::Compiler,
+    SystemPackage::Cmake,
+    SystemPackage::OpenSslHeaders,
+    SystemPackage::PkgConfig,
+];
 
 /// The options of `cargo dev up`.
 #[derive(Args, Clone, Debug, Default)]
@@ -65,7 +70,7 @@ pub(crate) fn bring_up(checkout: Checkout, options: &UpOptions) -> Result<LocalS
     check_disk(&checkout)?;
     let _lock = checkout.lock()?;
     let progress = Progress::start();
-    // OpenSSL generates the stack's keys, so it must be installed before anything else.
+    // Needed before anything else.
     system::install(COMPILERS, &progress)?;
     let stack = LocalStack::create(checkout, options.port)?;
     let servers: Vec<_> = servers::local(&stack).collect();

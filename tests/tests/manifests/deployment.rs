@@ -53,6 +53,10 @@ fn objections(parameters: &Parameters) -> Vec<String> {
         }
         values.insert(name.as_str(), value);
     }
+    // Rules are evaluated when each parameter has an allowed value.
+    if !objections.is_empty() {
+        return objections;
+    }
     for rule in template["Rules"].as_object().into_iter().flat_map(serde_json::Map::values) {
         if rule.get("RuleCondition").is_some_and(|condition| !holds(condition, &values)) {
             continue;

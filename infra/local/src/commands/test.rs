@@ -38,6 +38,17 @@ const PYTHON_LIBRARIES: PythonWheel = PythonWheel {
 /// The variable that contains the path of one of them for the tests.
 const PYTHON_LIBRARIES_VARIABLE: &str = "PYJWT";
 
+/// Deploys the template to an emulator of AWS.
+const MINISTACK: PythonWheel = PythonWheel {
+    name: "ministack",
+    version: "1.5.33",
+    requirements: include_str!("../../requirements/ministack.txt"),
+    program: "ministack/__main__.py",
+};
+
+/// The variable that contains its path for the tests.
+const MINISTACK_VARIABLE: &str = "MINISTACK";
+
 /// Generates clients in Python from the API's description.
 const OPENAPI_PYTHON_CLIENT: PythonWheel = PythonWheel {
     name: "openapi-python-client",
@@ -76,6 +87,7 @@ pub(crate) fn run(checkout: Checkout, arguments: &[String]) -> Result<ExitCode> 
         .env(SCHEMATHESIS_VARIABLE, SCHEMATHESIS.install()?)
         .env(PYTHON_LIBRARIES_VARIABLE, PYTHON_LIBRARIES.install()?)
         .env(OPENAPI_PYTHON_CLIENT_VARIABLE, OPENAPI_PYTHON_CLIENT.install()?)
+        .env(MINISTACK_VARIABLE, MINISTACK.install()?)
         .env(GO_VARIABLE, go::go()?);
     cargo.env(CARGO_LAMBDA_VARIABLE, functions::CARGO_LAMBDA.install()?);
     let tools = NODE_PACKAGES.install()?;

@@ -31,6 +31,8 @@ pub(crate) enum SystemPackage {
     OpenSslHeaders,
     /// Finds OpenSSL for the compiler.
     PkgConfig,
+    /// Configures one of them, librdkafka.
+    Cmake,
     /// The server and its client.
     Postgres,
     Redis,
@@ -50,6 +52,7 @@ impl SystemPackage {
             Self::Compiler => is_on_path("gcc") && is_on_path("make"),
             Self::OpenSslHeaders => Path::new("/usr/include/openssl/ssl.h").is_file(),
             Self::PkgConfig => is_on_path("pkg-config"),
+            Self::Cmake => is_on_path("cmake"),
             Self::Postgres => postgres_programs().is_some() && is_on_path("psql"),
             Self::Redis => is_on_path("redis-server"),
             Self::Java => java_is_new_enough(),
@@ -65,6 +68,7 @@ impl SystemPackage {
             Self::Compiler => "build-essential",
             Self::OpenSslHeaders => "libssl-dev",
             Self::PkgConfig => "pkg-config",
+            Self::Cmake => "cmake",
             Self::Postgres => "postgresql",
             Self::Redis => "redis-server",
             Self::Java => "openjdk-17-jre-headless",
