@@ -12,6 +12,18 @@
 \getenv landlord_password LANDLORD_PASSWORD
 \getenv api_password LANDLORD_API_PASSWORD
 \getenv provisioner_password LANDLORD_PROVISIONER_PASSWORD
+\if :{?landlord_password}
+\else
+DO $$ BEGIN RAISE EXCEPTION 'LANDLORD_PASSWORD is not set'; END $$;
+\endif
+\if :{?api_password}
+\else
+DO $$ BEGIN RAISE EXCEPTION 'LANDLORD_API_PASSWORD is not set'; END $$;
+\endif
+\if :{?provisioner_password}
+\else
+DO $$ BEGIN RAISE EXCEPTION 'LANDLORD_PROVISIONER_PASSWORD is not set'; END $$;
+\endif
 \if :{?platform}
 \else
 \set platform true

@@ -78,8 +78,7 @@ impl Store {
                 let config = KafkaConfig { brokers, ca_file, ..KafkaConfig::from_env().unwrap() };
                 kafka::blocking(move || {
                     let client = kafka::observer(&config)?;
-                    let fetched = client.fetch_metadata(Some(&config.topic), Duration::from_secs(2));
-                    fetched.map(drop).map_err(|error| client.context().explain(error.into()))
+                    kafka::fetch_topic(&client, &config.topic, Duration::from_secs(2)).map(drop)
                 })
                 .await
             }

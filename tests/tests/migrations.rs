@@ -40,7 +40,8 @@ async fn a_migration_behind_a_long_reader_gives_up_changes_nothing_and_says_what
         let mut slowest = Duration::ZERO;
         loop {
             let begun = Instant::now();
-            assert!(api.get("/tenants").await.json["data"].is_array());
+            let answer = api.get("/tenants").await;
+            assert_eq!(answer.status, reqwest::StatusCode::OK, "{}", answer.text);
             slowest = slowest.max(begun.elapsed());
             println!("the slowest request: {slowest:?}");
             assert!(slowest < Duration::from_secs(4), "{slowest:?}");

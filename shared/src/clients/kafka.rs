@@ -10,12 +10,11 @@ use std::{
 use rdkafka::{
     ClientConfig, ClientContext,
     admin::AdminClient,
-    client::Client,
     config::{FromClientConfigAndContext, RDKafkaLogLevel},
     consumer::{BaseConsumer, ConsumerContext},
     error::KafkaError,
-    producer::FutureProducer,
-    types::RDKafkaType,
+    metadata::Metadata,
+    producer::{BaseProducer, DeliveryResult, FutureProducer, Producer as _, ProducerContext},
 };
 use secrecy::ExposeSecret;
 
@@ -29,8 +28,8 @@ pub type Producer = FutureProducer<Log>;
 pub type Consumer = BaseConsumer<Log>;
 /// Creates topics.
 pub type Admin = AdminClient<Log>;
-/// Reads topics and partitions only.
-pub type Observer = Client<Log>;
+/// Reads topics and partitions only. In librdkafka each client is a producer or a consumer; a producer does less in the background.
+pub type Observer = BaseProducer<Log>;
 
 /// Which messages of transactions a consumer receives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,10 +82,17 @@ pub fn admin(config: &KafkaConfig) -> Result<Admin> {
 }
 
 pub fn observer(config: &KafkaConfig) -> Result<Observer> {
-    let settings = settings(config);
-    let native = settings.create_native_config().map_err(Error::internal)?;
-    // In librdkafka each client is a producer or a consumer; a producer does less in the background.
-    Client::new(&settings, native, RDKafkaType::RD_KAFKA_PRODUCER, Log::default()).map_err(Error::internal)
+    create(&settings(config))
+}
+
+/// Reads the partitions of a topic. Blocks the thread. The error contains what TLS did not accept, if that is the cause.
+pub fn fetch_topic(observer: &Observer, topic: &str, timeout: Duration) -> Result<Metadata> {
+    let client = observer.client();
+    client.fetch_metadata(Some(topic), timeout).map_err(|error| {
+        // Lines of the log wait until they are polled.
+        observer.poll(Duration::from_millis(10));
+        client.context().explain(error.into())
+    })
 }
 
 /// Runs a blocking call of librdkafka. The call ends by itself or by its own timeout, even if the returned future is dropped.
@@ -155,7 +161,7 @@ pub struct Log {
 
 impl Log {
     /// An error of a call, with the failure of TLS that caused it, if there was one.
-    pub fn explain(&self, error: Error) -> Error {
+    fn explain(&self, error: Error) -> Error {
         match self.tls_failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
             Some(reason) => Error::unavailable(Dependency::Kafka, reason),
             None => error,
@@ -185,6 +191,13 @@ impl ClientContext for Log {
 }
 
 impl ConsumerContext for Log {}
+
+impl ProducerContext for Log {
+    type DeliveryOpaque = ();
+
+    /// An observer sends nothing.
+    fn delivery(&self, _: &DeliveryResult<'_>, (): ()) {}
+}
 
 impl From<KafkaError> for Error {
     fn from(error: KafkaError) -> Self {

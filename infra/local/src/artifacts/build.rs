@@ -52,6 +52,7 @@ pub(crate) fn build(
     let tokens = Client::new(processors).context(|| action.to_owned())?;
     let remaining = Mutex::new(artifacts.len());
     let lanes = lanes(artifacts);
+    step.begin(&format!("building {} programs", artifacts.len()));
     let built = thread::scope(|scope| {
         let run_lane = |(lane, groups): (&Lane, &Vec<Vec<Artifact>>)| {
             // Each cargo may always run one compiler, and one more for each token that it takes.

@@ -9,7 +9,7 @@
 //! two lanes that run at the same time, each with a target folder of its own, which cargo locks while it builds. Functions in
 //! different lanes have few dependencies in common, because the clients of AWS change the features of most.
 
-mod build;
+pub(crate) mod build;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,8 +21,6 @@ use crate::{
     checkout::Checkout,
     error::{DevError, Result},
 };
-
-pub(crate) use build::build;
 
 /// The processors that Lambda offers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]

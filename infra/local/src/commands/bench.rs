@@ -23,7 +23,7 @@ pub(crate) fn run(checkout: Checkout, arguments: &[String]) -> Result<ExitCode> 
         let mut artifacts = names.iter().map(|name| packages.function(name)).collect::<Result<Vec<_>>>()?;
         artifacts.extend(packages.floors()?);
         artifacts.push(Packages::bench());
-        artifacts::build(&stack.checkout, &artifacts, Architecture::of_this_machine(), &target.join("lambda"))?;
+        artifacts::build::build(&stack.checkout, &artifacts, Architecture::of_this_machine(), &target.join("lambda"))?;
     }
     let mut bench = cargo::with_shell_environment(Command::new(target.join("lambda/bench/bootstrap")), &stack.checkout);
     bench.arg("--target").arg(target).args(arguments);

@@ -16,5 +16,5 @@ pub(crate) fn run(checkout: &Checkout, names: &[String], architecture: Architect
     let names = if names.is_empty() { &all } else { names };
     let packages = Packages::read(checkout)?;
     let artifacts = names.iter().map(|name| packages.function(name)).collect::<Result<Vec<_>>>()?;
-    artifacts::build(checkout, &artifacts, architecture, &checkout.root().join(FOLDER))
+    artifacts::build::build(checkout, &artifacts, architecture, &checkout.root().join(FOLDER))
 }

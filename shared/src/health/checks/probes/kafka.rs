@@ -114,18 +114,17 @@ impl Check for KafkaCheck {
     async fn query(&self, client: &mut KafkaConnection, deadline: ProbeDeadline) -> Result<TopicState, ProbeError> {
         let Some(client) = client.0.clone() else { return Err(ProbeError::new("the client is closed")) };
         let (name, timeout) = (self.config.topic.clone(), deadline.remaining());
-        self.call(move || find_topic(&client, &name, timeout).map_err(|error| client.context().explain(error.into())))
-            .await
+        self.call(move || find_topic(&client, &name, timeout)).await
     }
 }
 
-fn find_topic(client: &Observer, name: &str, timeout: Duration) -> Result<TopicState, KafkaError> {
-    let metadata = client.fetch_metadata(Some(name), timeout)?;
+fn find_topic(client: &Observer, name: &str, timeout: Duration) -> Result<TopicState, Error> {
+    let metadata = kafka::fetch_topic(client, name, timeout)?;
     let topic = metadata.topics().iter().find(|topic| topic.name() == name);
     let Some(topic) = topic else { return Ok(TopicState::Missing) };
     match topic.error().map(RDKafkaErrorCode::from) {
         Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => Ok(TopicState::Missing),
-        Some(code) if code != RDKafkaErrorCode::LeaderNotAvailable => Err(KafkaError::MetadataFetch(code)),
+        Some(code) if code != RDKafkaErrorCode::LeaderNotAvailable => Err(KafkaError::MetadataFetch(code).into()),
         _ => Ok(TopicState::Found {
             partitions: topic.partitions().len(),
             leaderless: topic.partitions().iter().filter(|partition| partition.leader() < 0).count(),
