@@ -133,6 +133,20 @@ def convert_numbers(template, chosen):
                     scaling[key] = int(chosen.get(name, template["Parameters"][name].get("Default")))
 
 
+def leave_out_the_unknown(template):
+    """Leaves out what the emulator does not know: AWS CodeDeploy, so that releases are not gradual (aliases and versions stay), and
+    alarms on expressions of metrics."""
+    template["Resources"] = {
+        name: resource
+        for name, resource in template["Resources"].items()
+        if not (resource["Type"] == "AWS::CloudWatch::Alarm" and "Metrics" in resource["Properties"])
+    }
+    template["Globals"]["Function"].pop("DeploymentPreference", None)
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"].pop("DeploymentPreference", None)
+
+
 def deploy(stack, template, chosen, settings):
     """Creates or updates the stack by a change set. Returns its final status."""
     client("s3").put_object(Bucket=ARTIFACTS, Key="template", Body=json.dumps(template))
@@ -167,6 +181,7 @@ def main():
     store_secrets(text, template, chosen)
     functions = upload_functions(template)
     convert_numbers(template, chosen)
+    leave_out_the_unknown(template)
     status = deploy(stack, template, chosen, settings)
     resources = client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack)
     statuses = [summary["ResourceStatus"] for page in resources for summary in page["StackResourceSummaries"]]

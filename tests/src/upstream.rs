@@ -65,7 +65,11 @@ impl Upstream {
         }
         let removed = ["sslmode", "sslrootcert", "tls", "tlsCAFile"];
         let kept = options.iter().filter(|(name, _)| !removed.contains(&name.as_str()));
-        let kept: Vec<String> = kept.map(|(name, value)| format!("{name}={value}")).collect();
+        let mut kept: Vec<String> = kept.map(|(name, value)| format!("{name}={value}")).collect();
+        if url.scheme().starts_with("postgres") {
+            // Otherwise the client would ask the proxy for TLS.
+            kept.push("sslmode=disable".to_owned());
+        }
         url.set_query(Some(&kept.join("&")).filter(|query| !query.is_empty()).map(|query| query.as_str()));
         let url = Url::parse(&url.as_str().replacen("rediss://", "redis://", 1)).unwrap();
         (upstream, url)

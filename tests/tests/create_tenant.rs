@@ -41,7 +41,7 @@ async fn a_tenant_is_committed_with_its_operation_message_event_and_audit_entry(
     let bodies = queues::drain(&world.provision_queue_url).await;
     assert_eq!(bodies.len(), 1);
     let body: Value = serde_json::from_str(&bodies[0]).unwrap();
-    assert_eq!(body.as_object().unwrap().keys().collect::<Vec<_>>(), ["operation_id"]);
+    assert_eq!(body.as_object().unwrap().keys().collect::<Vec<_>>(), ["operation_id", "trace_id"]);
     assert_eq!(
         world.count(&format!("SELECT FROM operations WHERE id = '{}'", body["operation_id"].as_str().unwrap())).await,
         1

@@ -35,7 +35,10 @@ async fn a_master_user_who_is_no_superuser_prepares_a_cluster_that_the_functions
     let (again, errors) = set_up(&server, &PASSWORDS);
     assert!(again, "the script is idempotent: {errors}");
     let (done, errors) = set_up(&server, &PASSWORDS[..2]);
-    assert!(!done && errors.contains("LANDLORD_PROVISIONER_PASSWORD is not set"), "a missing password is an error: {errors}");
+    assert!(
+        !done && errors.contains("LANDLORD_PROVISIONER_PASSWORD is not set"),
+        "a missing password is an error: {errors}"
+    );
 
     // The password contains characters that must be escaped in a URL.
     let owner = server.url("landlord", "it%27s%20%22the%22%20owner", "landlord");

@@ -30,18 +30,19 @@ pub fn tls_problem(error: &(dyn StdError + 'static)) -> Option<&'static str> {
 const UNKNOWN_ISSUER: &str = "no trusted authority issued the server's certificate";
 const WRONG_NAME: &str = "the server's certificate is for another host name";
 const EXPIRED: &str = "the server's certificate has expired";
+const INVALID_BROKER: &str = "no trusted authority issued the server's certificate, or it is for another host name";
 const NO_TLS: &str = "the server does not speak TLS";
 
 /// Parts of messages: of PostgreSQL's client, of MongoDB's, which contains the text of rustls, and of librdkafka.
-const TEXTS: [(&str, &str); 9] = [
+const TEXTS: [(&str, &str); 8] = [
     ("server does not support TLS", NO_TLS),
     ("invalid peer certificate: UnknownIssuer", UNKNOWN_ISSUER),
     ("invalid peer certificate: certificate not valid for name", WRONG_NAME),
     ("invalid peer certificate: certificate expired", EXPIRED),
     ("InvalidContentType", NO_TLS),
-    ("broker certificate could not be verified", UNKNOWN_ISSUER),
-    ("hostname mismatch", WRONG_NAME),
-    ("IP address mismatch", WRONG_NAME),
+    // librdkafka says the same of both.
+    ("broker certificate could not be verified", INVALID_BROKER),
+    ("SSL routines::wrong version number", NO_TLS),
     ("connecting to a PLAINTEXT broker listener", NO_TLS),
 ];
 
