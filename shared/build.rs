@@ -1,5 +1,7 @@
 //! Turns the authorities of Amazon's databases into constants, so that no function parses certificates when it starts.
 
+#![expect(clippy::disallowed_methods, reason = "cargo passes the folder in a variable")]
+
 use std::{env, error::Error, fmt::Write, fs, path::Path};
 
 use rustls_pki_types::{CertificateDer, pem::PemObject};

@@ -70,7 +70,7 @@ impl Upstream {
             // Otherwise the client would ask the proxy for TLS.
             kept.push("sslmode=disable".to_owned());
         }
-        url.set_query(Some(&kept.join("&")).filter(|query| !query.is_empty()).map(|query| query.as_str()));
+        url.set_query((!kept.is_empty()).then(|| kept.join("&")).as_deref());
         let url = Url::parse(&url.as_str().replacen("rediss://", "redis://", 1)).unwrap();
         (upstream, url)
     }

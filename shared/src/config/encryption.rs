@@ -30,8 +30,8 @@ pub(super) fn mongo_problem(url: &str) -> Option<&'static str> {
     let query = url.split_once('?').map_or("", |(_, query)| query);
     let is_true = |names: &[&str]| {
         let option = query.split('&').filter_map(|option| option.split_once('='));
-        let found = option.filter(|(name, _)| names.iter().any(|known| name.eq_ignore_ascii_case(known)));
-        found.last().map(|(_, value)| value.eq_ignore_ascii_case("true"))
+        let mut found = option.filter(|(name, _)| names.iter().any(|known| name.eq_ignore_ascii_case(known)));
+        found.next_back().map(|(_, value)| value.eq_ignore_ascii_case("true"))
     };
     let encrypted = is_true(&["tls", "ssl"]).unwrap_or_else(|| url.starts_with("mongodb+srv://"));
     let insecure = ["tlsInsecure", "tlsAllowInvalidCertificates", "tlsAllowInvalidHostnames"];

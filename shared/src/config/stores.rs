@@ -35,6 +35,7 @@ impl PostgresConfig {
     const VARIABLE: &str = "POSTGRES_URL";
 
     /// The settings for a cluster: its URL, and everything else from here.
+    #[must_use]
     pub fn of_cluster(&self, cluster: &Cluster) -> Self {
         Self { url: cluster.url.clone(), variable: cluster.variable, ..self.clone() }
     }

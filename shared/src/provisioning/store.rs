@@ -10,7 +10,7 @@ const FULL_NAME: &str = "Administrator";
 
 /// The newest schema version, up to a limit, whose template exists on a cluster.
 pub(super) async fn find_newest_template(client: &Client, limit: i32) -> Result<Option<i32>, Error> {
-    let pattern = format!("^{}([0-9]{{1,9}})$", TENANT_TEMPLATE_PREFIX);
+    let pattern = format!("^{TENANT_TEMPLATE_PREFIX}([0-9]{{1,9}})$");
     client
         .query_one(
             "SELECT max(version)

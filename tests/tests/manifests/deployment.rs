@@ -83,7 +83,7 @@ fn members(value: &Value) -> Vec<Value> {
 fn is_allowed(value: &Value, declaration: &Value) -> bool {
     let text = value.as_str().unwrap();
     let in_list = declaration["AllowedValues"].as_array().is_none_or(|allowed| {
-        allowed.iter().any(|one| one.as_str().map_or(one.to_string() == text, |one| one == text))
+        allowed.iter().any(|one| one.as_str().map_or_else(|| one.to_string(), ToOwned::to_owned) == text)
     });
     // CloudFormation compares the pattern with the whole value.
     let matches = declaration["AllowedPattern"]

@@ -28,7 +28,9 @@ fn shown(part: &Value, names: &mut BTreeSet<String>) {
     {
         names.insert(name.as_str().unwrap().to_owned());
     }
-    members.iter().for_each(|member| shown(member, names));
+    for member in members {
+        shown(member, names);
+    }
 }
 
 #[test]

@@ -175,7 +175,8 @@ async fn failed_and_limited_sign_ins_and_failed_starts_are_counted() {
         answer(api.anonymous(Method::POST, "/auth/login").json(&credentials)).await;
     }
     let lines = log.take();
-    assert_eq!(metric(&lines, "SignInFailures").iter().sum::<f64>(), 10.0, "{lines:#?}");
+    let failures: f64 = metric(&lines, "SignInFailures").iter().sum();
+    assert!((failures - 10.0).abs() < 0.5, "{lines:#?}");
     assert_eq!(metric(&lines, "SignInsLimited"), [1.0]);
     assert!(metric(&lines, "ServerErrors").is_empty());
 

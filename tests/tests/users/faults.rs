@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use reqwest::{Method, StatusCode};
-use secrecy::SecretString;
 use serde_json::json;
 use shared::{
     clients::tenant_databases::TenantDatabases,
@@ -23,10 +22,7 @@ const IN_TIME: Duration = Duration::from_secs(7);
 
 /// A stage whose cluster `far` is behind a proxy.
 async fn far_stage() -> (UsersStage, Proxy) {
-    let url = variable("POSTGRES_API_URL");
-    let host = url.rsplit_once('@').unwrap().1.split('/').next().unwrap().to_owned();
-    let proxy = Proxy::to(&host).await;
-    let far = SecretString::from(url.replace(&host, &proxy.address));
+    let (proxy, far) = Proxy::before(&variable("POSTGRES_API_URL").into()).await;
     let stage = UsersStage::with(|parts| {
         // The timeout of a deployment; other tests use a longer one.
         let config = PostgresConfig { connect_timeout: Duration::from_secs(2), ..parts.health.postgres.clone() };

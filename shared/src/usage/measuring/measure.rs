@@ -84,13 +84,11 @@ async fn take_measurement(
     let month = Month::of(at);
     let until = Instant::now() + timeout;
     let sum_objects = async {
-        match target.objects.filter(|sum| at - sum.listed_at < objects_interval) {
-            Some(sum) => Ok(sum),
-            None => {
-                let bytes = object_storage::measure(&stores.bucket, target.tenant_id, until).await?;
-                Ok(ObjectSum { bytes, listed_at: at })
-            }
+        if let Some(sum) = target.objects.filter(|sum| at - sum.listed_at < objects_interval) {
+            return Ok(sum);
         }
+        let bytes = object_storage::measure(&stores.bucket, target.tenant_id, until).await?;
+        Ok(ObjectSum { bytes, listed_at: at })
     };
     let (users, collections, objects) = try_join!(
         postgresql::measure(postgres, &target.database, until),
