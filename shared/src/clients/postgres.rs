@@ -48,7 +48,7 @@ pub(crate) async fn open_at_start() -> Result<(), ConfigError> {
 }
 
 impl Postgres {
-    /// The pool of the platform database, for a function that needs it for every event: [`open_at_start`] opens its first
+    /// The pool of the platform database, for a function that needs it for every event: its start opens the first
     /// connection.
     pub fn platform_from_env() -> Result<Self, ConfigError> {
         let platform = Self::connect(&PostgresConfig::from_env()?)?;
