@@ -26,7 +26,6 @@ use shared::{
     super_admins,
     worker::{Invocation, Trigger, Worker},
 };
-
 use tokio::time::Instant;
 
 pub use locks::Patience;

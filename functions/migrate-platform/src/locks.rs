@@ -50,7 +50,9 @@ pub(crate) async fn with_retries<T>(
         tracing::warn!(sessions, "a migration waits for the locks of other sessions");
         if Instant::now() + PAUSE > end {
             let seconds = patience.0.as_secs();
-            let reason = format!("no lock within {seconds} s, and nothing was changed; blocked by: {sessions}");
+            let reason = format!(
+                "no lock within {seconds} s; the migration that waited changed nothing; blocked by: {sessions}"
+            );
             return Err(Error::unavailable(Dependency::PostgreSql, reason));
         }
         sleep(PAUSE).await;
