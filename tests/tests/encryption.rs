@@ -159,11 +159,13 @@ fn an_authority_that_has_expired_is_refused_at_the_start() {
         PostgresConfig { ca_file: ca_file.clone(), ..PostgresConfig::new("postgres://a:b@c/d?sslmode=require") };
     let redis = RedisConfig { url: "rediss://c".into(), ca_file: ca_file.clone(), timeout: Duration::from_secs(1) };
     let mongo = MongoSettings { ca_file: ca_file.clone(), timeout: Duration::from_secs(1) };
+    let broker = KafkaConfig { ca_file: ca_file.clone(), ..KafkaConfig::from_env().unwrap() };
     let s3 = S3Config { ca_file, ..S3Config::from_env().unwrap() };
     for (name, error) in [
         ("POSTGRES_CA_FILE", Postgres::connect(&postgres).err()),
         ("REDIS_CA_FILE", Redis::connect(&redis).err()),
         ("MONGODB_CA_FILE", MongoServer::new(&"mongodb://c/?tls=true".into(), &mongo).err()),
+        ("KAFKA_CA_FILE", kafka::check(&broker).err()),
         ("AWS_CA_BUNDLE", Bucket::connect(&s3).err()),
     ] {
         let error = error.unwrap_or_else(|| panic!("{name} is accepted")).to_string();

@@ -61,13 +61,15 @@ pub struct App {
 }
 
 impl App {
-    /// Reads the environment. Connects on first use.
+    /// Reads the environment, and the files that it names. Connects on first use.
     pub fn from_env() -> Result<Self, ConfigError> {
+        let kafka = KafkaConfig::from_env()?;
+        shared::clients::kafka::check(&kafka)?;
         let queue = QueueConfig::from_env()?.provision.ok_or(ConfigError::Missing("PROVISION_QUEUE_URL"))?;
         Ok(Self::new(
             Postgres::platform_from_env()?,
             TenantDatabases::from_env()?,
-            KafkaConfig::from_env()?,
+            kafka,
             Sqs::new(),
             LiveList::new(Redis::connect(&RedisConfig::from_env()?)?),
             queue,

@@ -19,7 +19,8 @@ use rdkafka::{
 use secrecy::ExposeSecret;
 
 use crate::{
-    config::KafkaConfig,
+    clients::authorities,
+    config::{ConfigError, KafkaConfig},
     error::{Dependency, Error, Result},
 };
 
@@ -85,13 +86,24 @@ pub fn observer(config: &KafkaConfig) -> Result<Observer> {
     create(&settings(config))
 }
 
+/// Checks the file of authorities, which a client reads only when it is created.
+pub fn check(config: &KafkaConfig) -> Result<(), ConfigError> {
+    match &config.ca_file {
+        Some(path) => authorities::read_pem("KAFKA_CA_FILE", path).map(drop),
+        None => Ok(()),
+    }
+}
+
 /// Reads the partitions of a topic. Blocks the thread. The error contains what TLS did not accept, if that is the cause.
 pub fn fetch_topic(observer: &Observer, topic: &str, timeout: Duration) -> Result<Metadata> {
     let client = observer.client();
-    client.fetch_metadata(Some(topic), timeout).map_err(|error| {
-        // Lines of the log wait until they are polled.
-        observer.poll(Duration::from_millis(10));
-        client.context().explain(error.into())
+    let fetched = client.fetch_metadata(Some(topic), timeout);
+    // Lines of the log wait until they are polled.
+    observer.poll(Duration::from_millis(if fetched.is_ok() { 0 } else { 10 }));
+    let tls_failure = client.context().take_tls_failure();
+    fetched.map_err(|error| match tls_failure {
+        Some(reason) => Error::unavailable(Dependency::Kafka, reason),
+        None => error.into(),
     })
 }
 
@@ -160,12 +172,9 @@ pub struct Log {
 }
 
 impl Log {
-    /// An error of a call, with the failure of TLS that caused it, if there was one.
-    fn explain(&self, error: Error) -> Error {
-        match self.tls_failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            Some(reason) => Error::unavailable(Dependency::Kafka, reason),
-            None => error,
-        }
+    /// Takes the failure, so that it does not explain a later error.
+    fn take_tls_failure(&self) -> Option<String> {
+        self.tls_failure.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 

@@ -64,7 +64,7 @@ impl HealthProbes {
                 &MongoSettings { timeout: limit, ..targets.mongo.clone() },
             )?,
             redis: RedisProbe::new(redis, &targets.redis_prefix, without_url),
-            kafka: KafkaProbe::new(targets.kafka.clone(), limit),
+            kafka: KafkaProbe::new(targets.kafka.clone(), limit)?,
             minio: MinioProbe::new(Bucket::with(&targets.s3, attempts(&targets.endpoints.s3))?),
             sqs: SqsProbe::new(
                 clients::sqs::Sqs::with(attempts(&targets.endpoints.sqs)),

@@ -13,7 +13,7 @@ use crate::{
         kafka::{self, Observer, blocking, end_aside},
         tls_problem,
     },
-    config::KafkaConfig,
+    config::{ConfigError, KafkaConfig},
     error::Error,
     health::{
         ComponentStatus,
@@ -30,9 +30,10 @@ pub(super) struct KafkaProbe(Probe<KafkaCheck>);
 
 impl KafkaProbe {
     /// Opens no connection.
-    pub(super) fn new(config: KafkaConfig, timeout: Duration) -> Self {
+    pub(super) fn new(config: KafkaConfig, timeout: Duration) -> Result<Self, ConfigError> {
+        kafka::check(&config)?;
         let config = KafkaConfig { timeout, ..config };
-        Self(Probe::new(KafkaCheck { config, threads: Arc::new(Semaphore::new(2)) }))
+        Ok(Self(Probe::new(KafkaCheck { config, threads: Arc::new(Semaphore::new(2)) })))
     }
 
     pub(super) async fn read(&self, deadline: ProbeDeadline) -> KafkaReading {
