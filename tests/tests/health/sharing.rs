@@ -32,9 +32,9 @@ async fn counted(time: Duration) -> (String, Arc<AtomicUsize>) {
     (service.base.replace("/api/super-admin", "/health"), probed)
 }
 
-/// A stage with such a service, to count how often everything was probed.
-async fn stage(time: Duration) -> (HealthStage, Arc<AtomicUsize>) {
-    let (url, probed) = counted(time).await;
+/// A stage with a service that responds at once, to count how often everything was probed.
+async fn stage() -> (HealthStage, Arc<AtomicUsize>) {
+    let (url, probed) = counted(Duration::ZERO).await;
     let stage = HealthStage::with(|targets| targets.health.services = vec![(Microservice::AiAgent, url)]).await;
     (stage, probed)
 }
@@ -43,9 +43,20 @@ async fn redis() -> MultiplexedConnection {
     tests::redis_client().get_multiplexed_async_connection().await.unwrap()
 }
 
+/// A stage whose probes take a second, and whose timeouts are long: on a busy machine, all requests of a test arrive within one
+/// round, and Redis answers in the tenth of the timeout that it is given.
+async fn unhurried_stage() -> (HealthStage, Arc<AtomicUsize>) {
+    let (url, probed) = counted(Duration::from_secs(1)).await;
+    let stage = HealthStage::with(|targets| {
+        targets.health.services = vec![(Microservice::AiAgent, url)];
+        targets.health.probe_timeout = Duration::from_secs(20);
+    });
+    (stage.await, probed)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn twenty_concurrent_requests_cause_one_round_of_probes() {
-    let (stage, probed) = stage(Duration::from_millis(100)).await;
+    let (stage, probed) = unhurried_stage().await;
     let paths = ["/health?live=true", "/health", "/health?max_age=0"];
     let answers = join_all((0..20).map(|number| stage.api.get(paths[number % 3]))).await;
     for answer in &answers {
@@ -56,7 +67,7 @@ async fn twenty_concurrent_requests_cause_one_round_of_probes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn twenty_concurrent_requests_to_several_processes_cause_one_round_of_probes() {
-    let (stage, probed) = stage(Duration::from_millis(100)).await;
+    let (stage, probed) = unhurried_stage().await;
     let others = [stage.another().await, stage.another().await];
     // Opens the connections of each process, because the first ones are slow in a debug build.
     join_all([&stage.api, &others[0], &others[1]].map(|api| api.get("/health?live=true"))).await;
@@ -72,7 +83,7 @@ async fn twenty_concurrent_requests_to_several_processes_cause_one_round_of_prob
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_report_is_reused_while_it_is_fresh() {
-    let (stage, probed) = stage(Duration::ZERO).await;
+    let (stage, probed) = stage().await;
     let first = stage.api.get("/health").await;
     let seen = |count: usize| assert_eq!(probed.load(Ordering::SeqCst), count);
     seen(1);
@@ -96,7 +107,7 @@ async fn a_report_is_reused_while_it_is_fresh() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_redis_every_request_probes_and_the_response_is_in_time() {
-    let (stage, probed) = stage(Duration::ZERO).await;
+    let (stage, probed) = stage().await;
     stage.api.get("/health").await;
     for mode in [Mode::Cut, Mode::Hang] {
         stage.set(Component::Redis, mode);
@@ -118,7 +129,7 @@ async fn without_redis_every_request_probes_and_the_response_is_in_time() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_claim_of_a_dead_process_delays_no_request() {
-    let (stage, probed) = stage(Duration::ZERO).await;
+    let (stage, probed) = stage().await;
     stage.api.get("/health").await;
     let key = format!("{}health:probing", stage.targets.redis_prefix);
     redis::cmd("SET").arg(key).arg("dead").arg("PX").arg(60_000).query_async::<()>(&mut redis().await).await.unwrap();
@@ -130,7 +141,7 @@ async fn the_claim_of_a_dead_process_delays_no_request() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stored_report_of_another_form_is_ignored() {
-    let (stage, probed) = stage(Duration::ZERO).await;
+    let (stage, probed) = stage().await;
     let key = format!("{}health:latest", stage.targets.redis_prefix);
     for text in ["", "{}", "nonsense", r#"{"status":"healthy"}"#] {
         redis::cmd("SET").arg(&key).arg(text).arg("EX").arg(60).query_async::<()>(&mut redis().await).await.unwrap();
