@@ -17,7 +17,7 @@ use tracing::{Instrument, error, info, info_span, warn};
 use crate::App;
 
 /// Tenants that are measured concurrently.
-const CONCURRENCY: usize = 8;
+pub const CONCURRENCY: usize = 8;
 
 /// Measures the tenants of a batch, and returns the messages to redeliver: malformed ones, and those with a tenant whose
 /// result could not be recorded. A tenant that was skipped for lack of time is due again by itself.

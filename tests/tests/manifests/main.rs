@@ -3,6 +3,7 @@
 
 mod deployment;
 mod observation;
+mod settings;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
