@@ -39,10 +39,6 @@ async fn stage() -> (HealthStage, Arc<AtomicUsize>) {
     (stage, probed)
 }
 
-async fn redis() -> MultiplexedConnection {
-    tests::redis_client().get_multiplexed_async_connection().await.unwrap()
-}
-
 /// A stage whose probes take a second, and whose timeouts are long: on a busy machine, all requests of a test arrive within one
 /// round, and Redis answers in the tenth of the timeout that it is given.
 async fn unhurried_stage() -> (HealthStage, Arc<AtomicUsize>) {
@@ -52,6 +48,10 @@ async fn unhurried_stage() -> (HealthStage, Arc<AtomicUsize>) {
         targets.health.probe_timeout = Duration::from_secs(20);
     });
     (stage.await, probed)
+}
+
+async fn redis() -> MultiplexedConnection {
+    tests::redis_client().get_multiplexed_async_connection().await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
