@@ -17,6 +17,9 @@ use tokio::{
 
 use crate::upstream::Upstream;
 
+/// Within this time, a request that was read from the client has been written to the server on the same machine.
+const FORWARDING_TIME: std::time::Duration = std::time::Duration::from_millis(100);
+
 /// The behaviour of the proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -37,13 +40,22 @@ pub enum Held {
     Answer,
 }
 
+/// What the proxy does when a client sends a certain text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trap {
+    /// All connections hang.
+    Hang(Held),
+    /// The client's connection is reset, while the server has received the request and goes on with it.
+    Reset,
+}
+
 #[derive(Clone)]
 pub struct Proxy {
     /// `127.0.0.1:PORT`
     pub address: String,
     mode: Arc<watch::Sender<Mode>>,
     rewriting: Arc<Option<Rewriting>>,
-    trap: Arc<Mutex<Option<(&'static str, Held)>>>,
+    trap: Arc<Mutex<Option<(&'static str, Trap)>>>,
     sprung: Arc<Notify>,
 }
 
@@ -114,26 +126,31 @@ impl Proxy {
 
     /// Hangs as soon as a client sends unencrypted data that contains `text`.
     pub fn hang_at(&self, text: &'static str, held: Held) {
-        *self.trap.lock().unwrap() = Some((text, held));
+        *self.trap.lock().unwrap() = Some((text, Trap::Hang(held)));
     }
 
-    /// Waits until the proxy hangs because of [`Self::hang_at`].
+    /// Resets the connection of the first client that sends unencrypted data that contains `text`, after it has sent that to the
+    /// server. The server goes on with the request. Other connections are not affected.
+    pub fn reset_at(&self, text: &'static str) {
+        *self.trap.lock().unwrap() = Some((text, Trap::Reset));
+    }
+
+    /// Waits until a client has sent the text of [`Self::hang_at`] or [`Self::reset_at`].
     pub async fn hung(&self) {
         timeout(std::time::Duration::from_secs(30), self.sprung.notified()).await.expect("the text was never sent");
     }
 
-    /// Inspects data from a client. `true` if it must reach the server although the proxy hangs from now on.
-    fn spring(&self, sent: &[u8]) -> bool {
+    /// Inspects data from a client. The trap that it springs, if any.
+    fn spring(&self, sent: &[u8]) -> Option<Trap> {
         let mut trap = self.trap.lock().unwrap();
-        let Some((_, held)) = trap.take_if(|(text, _)| sent.windows(text.len()).any(|part| part == text.as_bytes()))
-        else {
-            return false;
-        };
-        self.set(Mode::Hang);
-        if held == Held::Request {
-            self.sprung.notify_one();
+        let (_, sprung) = trap.take_if(|(text, _)| sent.windows(text.len()).any(|part| part == text.as_bytes()))?;
+        if let Trap::Hang(held) = sprung {
+            self.set(Mode::Hang);
+            if held == Held::Request {
+                self.sprung.notify_one();
+            }
         }
-        held == Held::Answer
+        Some(sprung)
     }
 }
 
@@ -186,10 +203,12 @@ async fn connection(client: TcpStream, upstream: Upstream, proxy: Proxy) {
     let (server_reader, server_writer) = split(server);
     let mut cut = mode.clone();
     let awaited = AtomicBool::new(false);
+    let (reset, mut is_reset) = watch::channel(false);
     let requests = pump(client_reader, server_writer, mode.clone(), |sent| {
-        let through = proxy.spring(sent);
-        awaited.fetch_or(through, Ordering::SeqCst);
-        through
+        let trap = proxy.spring(sent);
+        awaited.fetch_or(trap == Some(Trap::Hang(Held::Answer)), Ordering::SeqCst);
+        reset.send_replace(trap == Some(Trap::Reset));
+        trap.is_some_and(|trap| trap != Trap::Hang(Held::Request))
     });
     let answers = pump(server_reader, client_writer, mode, |data| {
         if let Some(rewriting) = proxy.rewriting.as_ref() {
@@ -204,7 +223,16 @@ async fn connection(client: TcpStream, upstream: Upstream, proxy: Proxy) {
         () = requests => {}
         () = answers => {}
         _ = cut.wait_for(|mode| *mode == Mode::Cut) => {}
+        _ = after_forwarding(&mut is_reset) => proxy.sprung.notify_one(),
     }
+}
+
+/// Waits until a request after which the connection is reset has been forwarded.
+async fn after_forwarding(is_reset: &mut watch::Receiver<bool>) -> bool {
+    let was_reset = is_reset.wait_for(|reset| *reset).await.is_ok();
+    // The other branch of the connection writes what it has read.
+    tokio::time::sleep(FORWARDING_TIME).await;
+    was_reset
 }
 
 /// Forwards data in order. Data that arrives while the proxy hangs is delayed, never lost. `inspect` may change the data; if it

@@ -312,7 +312,7 @@ async fn two_hundred_requests_that_wait_at_the_same_time_neither_deadlock_nor_de
     assert!(waited >= 20 && slowest < Duration::from_secs(15), "{waited} waited, {slowest:?}");
     let delete = format!(
         "DELETE FROM operations WHERE id = '{operation}'; DELETE FROM tenant_usage WHERE tenant_id = '{tenant}';
-         DELETE FROM tenants WHERE id = '{tenant}'"
+         DELETE FROM tenant_databases WHERE tenant_id = '{tenant}'; DELETE FROM tenants WHERE id = '{tenant}'"
     );
     platform.batch_execute(&delete).await.unwrap();
 }

@@ -12,7 +12,7 @@ CREATE TABLE tenants (
     status             text        NOT NULL
         CHECK (status IN ('provisioning', 'active', 'suspended', 'failed', 'deleting', 'deleted')),
     -- Name of the tenant's PostgreSQL and MongoDB database. It is never derived from the slug, which can be freed. Each
-    -- attempt to provision uses a new name: a name is not reused after its databases were dropped.
+    -- operation that creates databases uses a new name: tenant_databases contains every name that was ever used.
     database_name      text        NOT NULL UNIQUE,
     schema_version     integer     NOT NULL DEFAULT 0 CHECK (schema_version >= 0),
     country            char(2)     NOT NULL,
@@ -48,6 +48,41 @@ CREATE TABLE pending_admins (
     password_hash text NOT NULL
 );
 
+-- The ledger of databases: one row for every name that was ever given out. A row is never deleted, and a name is never given
+-- out again, so that a database of any age can be traced to its tenant.
+CREATE TABLE tenant_databases (
+    name             text        PRIMARY KEY,
+    tenant_id        uuid        NOT NULL REFERENCES tenants (id),
+    -- The operation that creates the databases, and where. NULL until they are placed.
+    operation_id     uuid,
+    postgres_cluster text,
+    mongo_cluster    text,
+    -- What should exist. 'planned', 'dropped': nothing. 'creating', 'dropping': any part. 'live': everything.
+    state            text        NOT NULL DEFAULT 'planned'
+        CHECK (state IN ('planned', 'creating', 'live', 'dropping', 'dropped')),
+    -- The newest fencing token. It rises over all operations on the databases.
+    fence_token      bigint      NOT NULL DEFAULT 0,
+    created_at       timestamptz NOT NULL DEFAULT now(),
+    updated_at       timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE INDEX tenant_databases_of_tenant ON tenant_databases (tenant_id);
+
+-- Every name that a tenant gets has its row here. A name that was given out before violates the primary key.
+CREATE FUNCTION insert_tenant_database() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO tenant_databases (name, tenant_id, postgres_cluster, mongo_cluster, state)
+    VALUES (NEW.database_name, NEW.id, NEW.postgres_cluster, NEW.mongo_cluster,
+            CASE NEW.status WHEN 'active' THEN 'live' WHEN 'suspended' THEN 'live' WHEN 'failed' THEN 'dropped' ELSE 'planned' END);
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER tenants_have_databases AFTER INSERT ON tenants
+    FOR EACH ROW EXECUTE FUNCTION insert_tenant_database();
+CREATE TRIGGER tenants_get_databases AFTER UPDATE OF database_name ON tenants
+    FOR EACH ROW WHEN (OLD.database_name IS DISTINCT FROM NEW.database_name) EXECUTE FUNCTION insert_tenant_database();
+
 -- ------------------------------------------------------------------------------------------------------- Operations
 
 CREATE TABLE operations (
@@ -64,7 +99,8 @@ CREATE TABLE operations (
     -- Number of times that a worker took it to apply its steps. The count does not depend on the queue: a lost or dead
     -- message does not reset it.
     attempts         integer     NOT NULL DEFAULT 0,
-    -- The fencing token: taking the lease increments it, and every write to the journal names it.
+    -- The fencing token: the newest one of the tenant's databases when the lease was taken or the rollback begun. Every write to
+    -- the journal names it.
     lease_token      bigint      NOT NULL DEFAULT 0,
     lease_expires_at timestamptz,
     -- The version of the tenant schema that is being created. NULL until the tenant is placed.
@@ -394,6 +430,8 @@ CREATE INDEX health_changes_age ON health_changes (at);
 -- The login roles of a deployment are members of one of the two groups.
 GRANT USAGE ON SCHEMA public TO landlord_api, landlord_provisioner;
 GRANT SELECT, INSERT, UPDATE ON tenants, operations TO landlord_api, landlord_provisioner;
+-- Nobody may delete a row.
+GRANT SELECT, INSERT, UPDATE ON tenant_databases TO landlord_api, landlord_provisioner;
 GRANT SELECT, INSERT, UPDATE ON operation_steps TO landlord_provisioner;
 GRANT SELECT, INSERT ON operation_steps TO landlord_api;
 GRANT INSERT ON pending_admins TO landlord_api;

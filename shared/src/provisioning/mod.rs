@@ -20,7 +20,10 @@
 //!     session of the earlier worker (see `steps::mongodb`).
 //!   - *Object storage* cannot refuse a late request. The object that is written there is therefore empty and belongs to one
 //!     operation, and the late worker itself removes it.
-//!   - No two operations use the same database name, so even the latest `DROP` can only remove an abandoned database.
+//!   - No two operations use the same database name, so even the latest `DROP` can only remove an abandoned database. The ledger
+//!     (`tenant_databases`) remembers every name, and its fencing tokens rise over everything that is done under a name.
+//! - A request may be lost although the server goes on with it, and the worker cannot know. A rollback therefore takes a new token
+//!   first. This makes the worker's own earlier requests those of an earlier worker, which the rollback ends like any others.
 //!
 //! Clocks decide only when a lease may be taken over.
 //!

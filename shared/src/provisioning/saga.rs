@@ -104,9 +104,11 @@ impl Saga<'_> {
                     "rolling back the operation: {}", error.reason
                 );
                 self.observe(Moment::BeginningRollback).await?;
-                journal::begin_rollback(&self.platform().await?, lease, &error.reason).await?;
+                let lease = journal::begin_rollback(&self.platform().await?, lease, &error.reason).await?;
                 self.observe(Moment::RollbackBegun).await?;
-                self.roll_back(&error.reason).await
+                // From here on, this worker's own earlier requests are those of an earlier worker.
+                let operation = LeasedOperation { lease, ..self.operation.clone() };
+                Saga { operation, ..*self }.roll_back(&error.reason).await
             }
         }
     }

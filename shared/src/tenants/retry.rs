@@ -9,7 +9,7 @@ use crate::{
     error::{Conflict, Result},
     events,
     operations::{self, OperationKind},
-    tenants::{Tenant, TenantStatus, store},
+    tenants::{Tenant, TenantStatus, new_database_name, store},
     types::{Actor, OperationId, TenantId},
 };
 
@@ -39,7 +39,7 @@ pub async fn retry(transaction: &Transaction<'_>, command: &RetryTenant<'_>) -> 
     if before.status != TenantStatus::Failed {
         return Err(Conflict::TenantNotFailed { tenant_status: before.status.as_str() }.into());
     }
-    let tenant = store::set_status(transaction, id, TenantStatus::Provisioning).await?;
+    let tenant = store::provision_again(transaction, id, &new_database_name()).await?;
     let now = OffsetDateTime::now_utc();
     let operation_id = operations::store::insert(transaction, id, OperationKind::Retry, actor.id, now).await?;
     events::store::enqueue_provision(transaction, id, operation_id).await?;

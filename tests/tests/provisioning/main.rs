@@ -7,6 +7,7 @@ mod batch;
 mod boundaries;
 mod following;
 mod frozen;
+mod lost_answers;
 mod outages;
 mod saboteur;
 mod stage;

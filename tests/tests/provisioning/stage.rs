@@ -146,7 +146,11 @@ impl ProvisioningStage {
 
     /// Delivers an operation to undisturbed workers until it ends.
     pub(crate) async fn finish(&self, requested: Requested) -> OperationStatus {
-        let worker = self.worker();
+        self.finish_with(&self.worker(), requested).await
+    }
+
+    /// Delivers an operation to a worker until it ends.
+    pub(crate) async fn finish_with(&self, worker: &Provisioner, requested: Requested) -> OperationStatus {
         for _ in 0..60 {
             self.expire(requested.operation).await;
             match worker.run(requested.operation, minute()).await.unwrap() {
@@ -204,6 +208,13 @@ impl ProvisioningStage {
         let database = row.mongo_database;
         let everything = Found { postgres: true, mongo: true, objects: 1 };
         assert_eq!(self.found(tenant, &database).await, everything, "{tenant} {database}");
+        assert_eq!(self.ledger_state(&database).await, "live");
+        let described = format!(
+            "SELECT FROM pg_database d JOIN tenant_databases l ON l.name = d.datname
+             WHERE shobj_description(d.oid, 'pg_database') = 'Tenant {tenant}, created by operation ' || l.operation_id
+                 AND d.datname = '{database}' AND l.tenant_id = '{tenant}'"
+        );
+        assert_eq!(self.count(&described).await, 1);
         assert_eq!(self.events(tenant, "tenant.provisioned").await, 1);
         let of_tenant = format!("tenant_id = '{tenant}'");
         assert_eq!(self.count(&format!("SELECT FROM pending_admins WHERE {of_tenant}")).await, 0);
@@ -226,11 +237,17 @@ impl ProvisioningStage {
         assert_eq!(collections.len(), 8, "{collections:?}");
     }
 
+    /// What the ledger contains about a name of databases.
+    async fn ledger_state(&self, database: &str) -> String {
+        let sql = "SELECT state FROM tenant_databases WHERE name = $1";
+        self.owner.get().await.unwrap().query_one(sql, &[&database]).await.unwrap().get(0)
+    }
+
     /// Checks that the tenant has failed, and that nothing of `database` exists.
     pub(crate) async fn assert_failed(&self, tenant: TenantId, database: &str) {
         assert_eq!(self.status(tenant).await, TenantStatus::Failed);
         assert_eq!(self.found(tenant, database).await, Found::default(), "{tenant} {database}");
-        assert_ne!(self.database(tenant).await, database);
+        assert_eq!(self.ledger_state(database).await, "dropped");
         assert_eq!(self.events(tenant, "tenant.provisioned").await, 0);
         let of_tenant = format!("tenant_id = '{tenant}'");
         assert_eq!(self.count(&format!("SELECT FROM pending_admins WHERE {of_tenant}")).await, 1);

@@ -22,20 +22,34 @@ impl From<tokio_postgres::Error> for JournalError {
     }
 }
 
-/// Takes the lease of an operation for `duration`. Returns `None` if the operation has ended, does not exist, or is leased
-/// by another worker.
+/// Takes the lease of an operation for `duration`, with a new fencing token of its databases. Returns `None` if the operation has
+/// ended, does not exist, or is leased by another worker.
 pub async fn take(client: &impl GenericClient, id: OperationId, duration: Duration) -> Result<Option<LeasedOperation>> {
     let statement = client
         .prepare_cached(
-            "UPDATE operations
-             SET lease_token = lease_token + 1,
+            "WITH free AS (
+                 SELECT o.id, t.database_name
+                 FROM operations o
+                 JOIN tenants t ON t.id = o.tenant_id
+                 WHERE o.id = $1
+                     AND o.finished_at IS NULL
+                     AND (o.lease_expires_at IS NULL OR o.lease_expires_at <= clock_timestamp())
+                 FOR UPDATE OF o
+             ),
+             fenced AS (
+                 UPDATE tenant_databases SET fence_token = fence_token + 1, updated_at = clock_timestamp()
+                 FROM free
+                 WHERE tenant_databases.name = free.database_name
+                 RETURNING free.id, fence_token
+             )
+             UPDATE operations
+             SET lease_token = fenced.fence_token,
                  lease_expires_at = clock_timestamp() + make_interval(secs => $2),
                  attempts = attempts + CASE status WHEN 'undoing' THEN 0 ELSE 1 END,
                  status = CASE status WHEN 'undoing' THEN 'undoing' ELSE 'running' END,
                  updated_at = clock_timestamp(), revision = revision + 1
-             WHERE id = $1
-                 AND finished_at IS NULL
-                 AND (lease_expires_at IS NULL OR lease_expires_at <= clock_timestamp())
+             FROM fenced
+             WHERE operations.id = fenced.id
              RETURNING lease_token",
         )
         .await?;
@@ -170,16 +184,36 @@ pub async fn find_schema_version(client: &impl GenericClient, lease: Lease) -> R
     Ok(row.try_get(0)?)
 }
 
-/// Begins the rollback of an operation. This is final: the operation never applies a step again.
-pub async fn begin_rollback(client: &impl GenericClient, lease: Lease, reason: &str) -> Result<(), JournalError> {
+/// Begins the rollback of an operation. This is final: the operation never applies a step again. Returns the lease with a new
+/// fencing token, so that the rollback also ends what this worker itself has begun and lost.
+pub async fn begin_rollback(client: &impl GenericClient, lease: Lease, reason: &str) -> Result<Lease, JournalError> {
     let statement = client
         .prepare_cached(
-            "UPDATE operations
-             SET status = 'undoing', reason = $3, updated_at = clock_timestamp(), revision = revision + 1
-             WHERE id = $1 AND lease_token = $2 AND finished_at IS NULL",
+            "WITH held AS (
+                 SELECT o.id, t.database_name
+                 FROM operations o
+                 JOIN tenants t ON t.id = o.tenant_id
+                 WHERE o.id = $1 AND o.lease_token = $2 AND o.finished_at IS NULL
+                 FOR UPDATE OF o
+             ),
+             fenced AS (
+                 UPDATE tenant_databases
+                 SET fence_token = fence_token + 1, state = 'dropping', updated_at = clock_timestamp()
+                 FROM held
+                 WHERE tenant_databases.name = held.database_name
+                 RETURNING held.id, fence_token
+             )
+             UPDATE operations
+             SET status = 'undoing', lease_token = fenced.fence_token, reason = $3,
+                 updated_at = clock_timestamp(), revision = revision + 1
+             FROM fenced
+             WHERE operations.id = fenced.id
+             RETURNING lease_token",
         )
         .await?;
-    require_held(client.execute(&statement, &[&lease.operation_id, &lease.token, &reason]).await?)
+    let row = client.query_opt(&statement, &[&lease.operation_id, &lease.token, &reason]).await?;
+    let row = row.ok_or(JournalError::Fenced)?;
+    Ok(Lease { token: row.try_get(0)?, ..lease })
 }
 
 /// Gives the lease back, so that another delivery can take it at once. This worker must have no request in progress.

@@ -13,7 +13,10 @@ use crate::{
     operations::{Lease, StepName, store::journal},
     provisioning::step::{StepError, Stores},
     telemetry::metrics::{self, Metric},
-    tenants::{self, TenantEvent, new_database_name, store::placement},
+    tenants::{
+        self, TenantEvent,
+        store::{databases, placement},
+    },
     types::{Actor, Placement},
 };
 
@@ -40,6 +43,7 @@ pub(in crate::provisioning) async fn place(
         placement
     };
     journal::set_schema_version(&transaction, lease, schema_version).await?;
+    databases::begin_creation(&transaction, lease.tenant_id, lease.operation_id, &placement).await?;
     journal::record_succeeded(&transaction, lease, StepName::Placement).await?;
     transaction.commit().await?;
     Ok(placement)
@@ -70,6 +74,7 @@ pub(in crate::provisioning) async fn activate(platform: &Postgres, lease: Lease)
     let schema_version = journal::find_schema_version(&transaction, lease).await?;
     let tenant = tenants::store::activate(&transaction, lease.tenant_id, schema_version).await?;
     journal::succeed(&transaction, lease).await?;
+    databases::end_creation(&transaction, lease.tenant_id).await?;
     journal::record_succeeded(&transaction, lease, StepName::Activation).await?;
     events::store::enqueue_event(&transaction, &TenantEvent::Provisioned.of(&tenant)).await?;
     let details = json!({ "operation_id": lease.operation_id });
@@ -83,8 +88,9 @@ pub(in crate::provisioning) async fn activate(platform: &Postgres, lease: Lease)
 pub(in crate::provisioning) async fn fail(platform: &Postgres, lease: Lease, reason: &str) -> Result<(), StepError> {
     let mut connection = platform.get().await?;
     let transaction = connection.transaction().await?;
-    let tenant = tenants::store::fail(&transaction, lease.tenant_id, &new_database_name()).await?;
+    let tenant = tenants::store::fail(&transaction, lease.tenant_id).await?;
     journal::fail(&transaction, lease).await?;
+    databases::end_removal(&transaction, lease.tenant_id).await?;
     events::store::enqueue_event(&transaction, &TenantEvent::ProvisioningFailed.of(&tenant)).await?;
     let details = json!({ "operation_id": lease.operation_id, "reason": reason });
     audit::store::insert(&transaction, &audit_entry(AuditAction::TenantProvisioningFailed, lease, details)).await?;

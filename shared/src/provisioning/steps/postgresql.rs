@@ -64,7 +64,9 @@ impl Step for PostgresqlDatabase {
             .batch_execute(&format!(
                 "REVOKE ALL ON DATABASE {name} FROM PUBLIC;
                  GRANT CONNECT ON DATABASE {name} TO landlord_api;
-                 ALTER DATABASE {name} ALLOW_CONNECTIONS true"
+                 ALTER DATABASE {name} ALLOW_CONNECTIONS true;
+                 COMMENT ON DATABASE {name} IS 'Tenant {}, created by operation {}'",
+                context.lease.tenant_id, context.lease.operation_id
             ))
             .await?;
         Ok(())

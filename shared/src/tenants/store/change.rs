@@ -85,20 +85,6 @@ pub async fn update(
     TenantColumns::read(&row)
 }
 
-/// Sets the status, and increments the revision.
-pub async fn set_status(transaction: &Transaction<'_>, id: TenantId, status: TenantStatus) -> Result<Tenant> {
-    let statement = transaction
-        .prepare_cached(sql::text!(
-            "UPDATE tenants
-             SET status = $2, updated_at = greatest(now(), updated_at), revision = revision + 1
-             WHERE id = $1
-             RETURNING ",
-            TenantColumns::LIST
-        ))
-        .await?;
-    TenantColumns::read(&transaction.query_one(&statement, &[&id, &status]).await?)
-}
-
 /// The first user of a tenant that is not active yet, an `admin`.
 #[derive(Debug)]
 pub struct PendingAdmin {
@@ -151,21 +137,35 @@ pub async fn activate(transaction: &Transaction<'_>, id: TenantId, schema_versio
     TenantColumns::read(&transaction.query_one(&statement, &[&id, &schema_version]).await?)
 }
 
-/// Marks a tenant as failed whose databases were removed, and frees its places on the clusters. Its next databases get
-/// another name, because a late worker may still remove databases with the old name.
-pub async fn fail(transaction: &Transaction<'_>, id: TenantId, next_database_name: &str) -> Result<Tenant> {
+/// Marks a tenant as failed whose databases were removed, and frees its places on the clusters.
+pub async fn fail(transaction: &Transaction<'_>, id: TenantId) -> Result<Tenant> {
     let statement = transaction
         .prepare_cached(sql::text!(
             "UPDATE tenants
-             SET status = 'failed', schema_version = 0, database_name = $2,
-                 postgres_cluster = NULL, mongo_cluster = NULL,
+             SET status = 'failed', schema_version = 0, postgres_cluster = NULL, mongo_cluster = NULL,
                  updated_at = greatest(now(), updated_at), revision = revision + 1
              WHERE id = $1
              RETURNING ",
             TenantColumns::LIST
         ))
         .await?;
-    TenantColumns::read(&transaction.query_one(&statement, &[&id, &next_database_name]).await?)
+    TenantColumns::read(&transaction.query_one(&statement, &[&id]).await?)
+}
+
+/// Returns a failed tenant to status `provisioning`. Its next databases get another name, because a late worker may still remove
+/// databases with the old one.
+pub async fn provision_again(transaction: &Transaction<'_>, id: TenantId, database_name: &str) -> Result<Tenant> {
+    let statement = transaction
+        .prepare_cached(sql::text!(
+            "UPDATE tenants
+             SET status = 'provisioning', database_name = $2,
+                 updated_at = greatest(now(), updated_at), revision = revision + 1
+             WHERE id = $1
+             RETURNING ",
+            TenantColumns::LIST
+        ))
+        .await?;
+    TenantColumns::read(&transaction.query_one(&statement, &[&id, &database_name]).await?)
 }
 
 fn is_taken_slug(error: &tokio_postgres::Error) -> bool {

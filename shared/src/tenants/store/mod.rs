@@ -2,11 +2,12 @@
 
 mod change;
 mod location;
+pub mod databases;
 pub mod placement;
 
 pub use self::{
     change::{
-        NewTenant, PendingAdmin, activate, fail, find_pending_admin, insert, insert_pending_admin, set_status, update,
+        NewTenant, PendingAdmin, activate, fail, find_pending_admin, insert, insert_pending_admin, provision_again, update,
     },
     location::{find_location, list_outdated, set_schema_version},
 };
