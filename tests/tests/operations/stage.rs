@@ -55,7 +55,7 @@ impl OperationsStage {
     /// Ends an operation as failed.
     pub(crate) async fn fail(&self, lease: Lease) {
         let mut client = self.workers.get().await.unwrap();
-        journal::begin_rollback(&client, lease, "as the test wants").await.unwrap();
+        let lease = journal::begin_rollback(&client, lease, "as the test wants").await.unwrap();
         let transaction = client.transaction().await.unwrap();
         journal::fail(&transaction, lease).await.unwrap();
         transaction.commit().await.unwrap();

@@ -8,7 +8,7 @@ use shared::{
     tenants::{TENANT_SCHEMA_VERSION, tenant_template},
 };
 use tokio::time::Instant;
-use tokio_postgres::Client;
+use tokio_postgres::{Client, error::SqlState};
 
 use crate::{
     outages::ProxiedStores,
@@ -28,10 +28,12 @@ impl OwnTemplate {
     async fn create(stage: &ProvisioningStage) -> Self {
         let owner = stage.world.patient_client().await;
         let (name, original) = (tenant_template(OWN_VERSION), tenant_template(TENANT_SCHEMA_VERSION));
-        owner
-            .batch_execute(&format!("CREATE DATABASE {name} TEMPLATE {original} IS_TEMPLATE true ALLOW_CONNECTIONS false"))
-            .await
-            .unwrap();
+        let create = format!("CREATE DATABASE {name} TEMPLATE {original} IS_TEMPLATE true ALLOW_CONNECTIONS false");
+        match owner.batch_execute(&create).await {
+            // A run of this test that was interrupted has left it.
+            Err(error) if error.code() == Some(&SqlState::DUPLICATE_DATABASE) => {}
+            created => created.unwrap(),
+        }
         Self { owner, name }
     }
 
