@@ -6,7 +6,6 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
-    sync::{Mutex, PoisonError},
     thread,
 };
 
@@ -50,29 +49,20 @@ pub(crate) fn build(
     let action = "The functions cannot be built";
     let processors = thread::available_parallelism().map_or(1, usize::from);
     let tokens = Client::new(processors).context(|| action.to_owned())?;
-    let remaining = Mutex::new(artifacts.len());
     let lanes = lanes(artifacts);
     step.begin(&format!("building {} programs", artifacts.len()));
     let built = thread::scope(|scope| {
-        let run_lane = |(lane, groups): (&Lane, &Vec<Vec<Artifact>>)| {
+        let run_lane = |(lane, artifacts): (&Lane, &Vec<Artifact>)| {
             // Each cargo may always run one compiler, and one more for each token that it takes.
             let _own = tokens.acquire().context(|| action.to_owned())?;
-            for group in groups {
-                let target = target.join("deploy").join(lane.folder());
-                let mut command = tools.command(checkout, group, &target)?;
-                tokens.configure(&mut command);
-                let output = command.output().context(|| action.to_owned())?;
-                if !output.status.success() {
-                    return Err(DevError::new(action, tail(&String::from_utf8_lossy(&output.stderr))));
-                }
-                for artifact in group {
-                    artifact.copy(&target, folder)?;
-                }
-                let mut remaining = remaining.lock().unwrap_or_else(PoisonError::into_inner);
-                *remaining -= group.len();
-                step.describe(&format!("building, {remaining} of {} remain", artifacts.len()));
+            let target = target.join("deploy").join(lane.folder());
+            let mut command = tools.command(checkout, artifacts, &target)?;
+            tokens.configure(&mut command);
+            let output = command.output().context(|| action.to_owned())?;
+            if !output.status.success() {
+                return Err(DevError::new(action, tail(&String::from_utf8_lossy(&output.stderr))));
             }
-            Ok(())
+            artifacts.iter().try_for_each(|artifact| artifact.copy(&target, folder))
         };
         let threads: Vec<_> = lanes.iter().map(|lane| scope.spawn(move || run_lane(lane))).collect();
         threads.into_iter().try_for_each(|lane| match lane.join() {
@@ -92,15 +82,15 @@ struct Tools {
 }
 
 impl Tools {
-    /// The command that builds a group.
-    fn command(&self, checkout: &Checkout, group: &[Artifact], target: &Path) -> Result<Command> {
+    /// The command that builds the binaries of a lane.
+    fn command(&self, checkout: &Checkout, artifacts: &[Artifact], target: &Path) -> Result<Command> {
         let mut command = cargo::with_shell_environment(Command::new(&self.cargo_lambda), checkout);
         command.args(["lambda", "build", "--release", "--locked", "--skip-target-check", "--color=never"]);
         command.args(["--target", self.architecture.target()]).env("CARGO_TARGET_DIR", target);
-        let packages: BTreeSet<_> = group.iter().map(|artifact| &artifact.package).collect();
+        let packages: BTreeSet<_> = artifacts.iter().map(|artifact| &artifact.package).collect();
         command.args(packages.into_iter().flat_map(|package| ["--package", package]));
-        command.args(group.iter().flat_map(|artifact| ["--bin", &artifact.binary]));
-        let features: BTreeSet<_> = group.iter().flat_map(Artifact::qualified_features).collect();
+        command.args(artifacts.iter().flat_map(|artifact| ["--bin", &artifact.binary]));
+        let features: BTreeSet<_> = artifacts.iter().flat_map(Artifact::qualified_features).collect();
         if !features.is_empty() {
             command.args(["--features", &features.into_iter().collect::<Vec<_>>().join(",")]);
         }

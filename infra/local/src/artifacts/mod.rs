@@ -1,13 +1,10 @@
 //! Builds functions as they are deployed: optimized, for the C library of Lambda, each with only what it needs.
 //!
-//! Cargo unifies the features of what it builds at the same time, so functions with different features of `shared` must not be
-//! built by one invocation: each would link what any of them needs. Functions with the same features are a group, and one
-//! invocation builds a group on all processors. A test checks that the functions of a group have the same features of every
-//! other crate, too.
-//!
-//! One invocation after the other would leave processors idle, because the last function of a group occupies only one. So there are
-//! two lanes that run at the same time, each with a target folder of its own, which cargo locks while it builds. Functions in
-//! different lanes have few dependencies in common, because the clients of AWS change the features of most.
+//! Cargo unifies the features of what it builds at the same time. One invocation for all functions would compile each crate once, but
+//! every function would contain what the clients of AWS, `MongoDB` and Kafka switch on in crates that it needs, which makes the small
+//! functions a third larger. One invocation for each set of features would compile most crates many times. So there are two lanes, each
+//! with one invocation and a target folder of its own. They run at the same time and share the processors. The linker removes from
+//! each function what it does not use.
 
 pub(crate) mod build;
 
@@ -45,7 +42,7 @@ impl Architecture {
     }
 }
 
-/// Builds of one lane share compiled dependencies, and run one after the other.
+/// The binaries of a lane are built by one invocation of cargo.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 enum Lane {
     /// Functions that link clients of AWS.
@@ -69,8 +66,6 @@ pub(crate) struct Artifact {
     binary: String,
     /// Features of the package.
     features: Vec<String>,
-    /// What decides which binaries may be built together: the features of `shared`, and those of the package that add some.
-    group: BTreeSet<String>,
     lane: Lane,
 }
 
@@ -99,10 +94,8 @@ impl Packages {
         let features: Vec<String> = package.pointer("/metadata/lambda/build/features").map(texts).unwrap_or_default();
         let declaration = package.pointer("/metadata/landlord").cloned().unwrap_or_default();
         let links = Declaration::deserialize(declaration).unwrap_or_default().links;
-        let shared = list(package, "dependencies").into_iter().find(|dependency| text(dependency, "name") == "shared");
-        let group = shared.iter().flat_map(|shared| texts(&shared["features"])).chain(features.clone()).collect();
         let lane = if links.iter().any(|name| name.starts_with("aws-sdk-")) { Lane::Aws } else { Lane::Plain };
-        Ok(Artifact { package: name.to_owned(), binary: name.to_owned(), features, group, lane })
+        Ok(Artifact { package: name.to_owned(), binary: name.to_owned(), features, lane })
     }
 
     /// The binaries `floor-*` of the package `floor`: bare functions that link the same crates as a function, for comparison. Each
@@ -118,40 +111,26 @@ impl Packages {
                     package: "floor".to_owned(),
                     binary: text(target, "name"),
                     features: required,
-                    group: function.as_ref().map(|function| function.group.clone()).unwrap_or_default(),
                     lane: function.map_or(Lane::Plain, |function| function.lane),
                 })
             })
             .collect()
     }
 
-    /// The benchmark. It is built alone.
+    /// The benchmark.
     pub(crate) fn bench() -> Artifact {
         let name = "bench".to_owned();
-        Artifact {
-            package: name.clone(),
-            binary: name.clone(),
-            features: Vec::new(),
-            group: BTreeSet::from([name]),
-            lane: Lane::Aws,
-        }
+        Artifact { package: name.clone(), binary: name, features: Vec::new(), lane: Lane::Aws }
     }
 }
 
-/// The groups of each lane, in the order in which they are built. Those with one member, which use one processor, are first:
-/// meanwhile the other lane uses the others.
-fn lanes(artifacts: &[Artifact]) -> BTreeMap<Lane, Vec<Vec<Artifact>>> {
-    let mut lanes: BTreeMap<Lane, BTreeMap<_, Vec<Artifact>>> = BTreeMap::new();
+/// The binaries of each lane.
+fn lanes(artifacts: &[Artifact]) -> BTreeMap<Lane, Vec<Artifact>> {
+    let mut lanes: BTreeMap<Lane, Vec<Artifact>> = BTreeMap::new();
     for artifact in artifacts {
-        let groups = lanes.entry(artifact.lane).or_default();
-        groups.entry(&artifact.group).or_default().push(artifact.clone());
+        lanes.entry(artifact.lane).or_default().push(artifact.clone());
     }
-    let ordered = |groups: BTreeMap<_, Vec<Artifact>>| {
-        let mut groups: Vec<_> = groups.into_values().collect();
-        groups.sort_by_key(Vec::len);
-        groups
-    };
-    lanes.into_iter().map(|(lane, groups)| (lane, ordered(groups))).collect()
+    lanes
 }
 
 impl Artifact {
@@ -175,8 +154,6 @@ fn texts(array: &Value) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
-
     use super::*;
     use crate::{functions, process::run};
 
@@ -194,21 +171,19 @@ mod tests {
         crates
     }
 
+    /// The clients that would make the functions of the other lane larger.
     #[test]
-    fn functions_that_are_built_together_have_the_same_features_of_every_crate() {
+    fn functions_without_aws_are_built_without_the_large_clients() {
         let checkout = Checkout::find().unwrap();
         let packages = Packages::read(&checkout).unwrap();
         let names = functions::names(&checkout).unwrap();
         let artifacts: Vec<_> = names.iter().map(|name| packages.function(name).unwrap()).collect();
-        for group in lanes(&artifacts).into_values().flatten() {
-            let mut crates = HashMap::new();
-            for artifact in &group {
-                for (name, features) in linked_crates(&checkout, artifact) {
-                    let (first, known) =
-                        crates.entry(name.clone()).or_insert_with(|| (artifact.package.clone(), features.clone()));
-                    let other = &artifact.package;
-                    assert_eq!(*known, features, "{first} and {other} are built together; they differ in {name}");
-                }
+        let lanes = lanes(&artifacts);
+        assert!(lanes[&Lane::Plain].len() > lanes[&Lane::Aws].len(), "{lanes:?}");
+        for artifact in &lanes[&Lane::Plain] {
+            for name in linked_crates(&checkout, artifact).keys() {
+                let is_large = ["aws-sdk-", "mongodb ", "rdkafka ", "openssl-sys "].iter().any(|large| name.starts_with(large));
+                assert!(!is_large, "{} links {name}", artifact.package);
             }
         }
     }
@@ -225,10 +200,9 @@ mod tests {
     }
 
     fn packages() -> Packages {
-        let function = |name: &str, shared: Value, links: Value, build: Value| {
+        let function = |name: &str, links: Value, build: Value| {
             let package = serde_json::json!({
                 "name": name,
-                "dependencies": [{ "name": "shared", "features": shared }],
                 "metadata": { "landlord": { "links": links }, "lambda": { "build": { "features": build } } },
             });
             (name.to_owned(), package)
@@ -236,41 +210,34 @@ mod tests {
         let floor = serde_json::json!({ "name": "floor", "targets": [
             { "name": "floor" },
             { "name": "floor-bare" },
+            { "name": "floor-create-tenant", "required-features": ["create-tenant"] },
             { "name": "floor-login", "required-features": ["login"] },
         ]});
         let none = || serde_json::json!([]);
         Packages(BTreeMap::from([
-            function("login", serde_json::json!(["http", "redis"]), none(), none()),
-            function("get-operation", serde_json::json!(["redis", "http"]), none(), none()),
-            function("create-tenant", serde_json::json!(["http", "sqs"]), serde_json::json!(["aws-sdk-sqs"]), none()),
-            function("relay-events", serde_json::json!(["kafka"]), none(), serde_json::json!(["vendored-openssl"])),
+            function("login", none(), none()),
+            function("get-operation", none(), none()),
+            function("create-tenant", serde_json::json!(["aws-sdk-sqs"]), none()),
+            function("relay-events", serde_json::json!(["aws-sdk-sqs"]), serde_json::json!(["vendored-openssl"])),
             ("floor".to_owned(), floor),
         ]))
     }
 
     #[test]
-    fn functions_with_the_same_features_are_built_together_and_with_their_floor() {
+    fn a_floor_is_built_in_the_lane_of_its_function() {
         let packages = packages();
         let mut artifacts: Vec<_> = ["create-tenant", "get-operation", "login", "relay-events"]
             .map(|name| packages.function(name).unwrap())
             .to_vec();
         artifacts.extend(packages.floors().unwrap());
-        let names = |group: Vec<Artifact>| group.into_iter().map(|artifact| artifact.binary).collect::<Vec<_>>();
         let lanes: Vec<_> = lanes(&artifacts)
             .into_iter()
-            .map(|(lane, groups)| (lane, groups.into_iter().map(names).collect::<Vec<_>>()))
+            .map(|(lane, artifacts)| (lane, artifacts.into_iter().map(|artifact| artifact.binary).collect::<Vec<_>>()))
             .collect();
-        let group = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
         let expected = [
-            (Lane::Aws, vec![group(&["create-tenant"])]),
-            (
-                Lane::Plain,
-                vec![
-                    group(&["floor-bare"]),
-                    group(&["relay-events"]),
-                    group(&["get-operation", "login", "floor-login"]),
-                ],
-            ),
+            (Lane::Aws, names(&["create-tenant", "relay-events", "floor-create-tenant"])),
+            (Lane::Plain, names(&["get-operation", "login", "floor-bare", "floor-login"])),
         ];
         assert_eq!(lanes, expected);
     }
@@ -280,6 +247,6 @@ mod tests {
         let packages = packages();
         let qualified = |artifact: &Artifact| artifact.qualified_features().collect::<Vec<_>>();
         assert_eq!(qualified(&packages.function("relay-events").unwrap()), ["relay-events/vendored-openssl"]);
-        assert_eq!(qualified(&packages.floors().unwrap()[1]), ["floor/login"]);
+        assert_eq!(qualified(&packages.floors().unwrap()[2]), ["floor/login"]);
     }
 }
