@@ -143,6 +143,8 @@ pub fn routes(parts: &Parts) -> Routes {
     .merge(list_tenant_operations::routes(gate()))
     .merge(list_operations::routes(gate()))
     .merge(get_operation::routes(get_operation::App { auth: gate(), slots: Arc::new(parts.wait_slots()) }))
+    .merge(retry_operation::routes(retry_operation::App { auth: gate(), dispatcher: Arc::clone(&dispatcher) }))
+    .merge(abandon_operation::routes(abandon_operation::App { auth: gate(), dispatcher: Arc::clone(&dispatcher) }))
     .merge(update_tenant::routes(update_tenant::App {
         gate: gate(),
         dispatcher: Arc::clone(&dispatcher),

@@ -121,6 +121,11 @@ impl ProblemStage {
         // No worker runs, so that the operation that provisions the tenant stays open.
         let request = self.api.request(Method::POST, &retry);
         self.produce("operation-running", StatusCode::CONFLICT, request).await;
+        let operation = created["operation_id"].as_str().unwrap();
+        let end = "UPDATE operations SET status = 'failed', finished_at = now(), next_attempt_at = NULL";
+        self.world.client().await.batch_execute(&format!("{end} WHERE id = '{operation}'")).await.unwrap();
+        let request = self.api.request(Method::POST, &format!("/operations/{operation}/abandon"));
+        self.produce("operation-ended", StatusCode::CONFLICT, request).await;
         let tenant = self.tenant(None).await;
         let request = self.api.request(Method::POST, &format!("/tenants/{}/retry", tenant.id));
         self.produce("tenant-not-failed", StatusCode::CONFLICT, request).await;

@@ -19,7 +19,7 @@ use shared::{
     health::{Component, ComponentSample, ComponentStatus, MinuteSamples, record_samples},
     http::document,
     operations::StepName,
-    provisioning::{Delivery, Moment, Provisioner, SagaObserver, Stores},
+    provisioning::{Moment, Provisioner, SagaObserver, Stores},
     tenants::TENANT_SCHEMA_VERSION,
     types::{Month, OperationId, TraceId},
     usage::{Measurement, MeasurementIntervals, ObjectSum, RecordMeasurement, record_measurement},
@@ -106,14 +106,12 @@ async fn relay(world: &World, kafka: KafkaConfig) {
         Sqs::new(),
         crate::live_list(),
         world.provision_queue_url.clone(),
-        PROVISIONING,
     );
     let event = LambdaEvent::new(json!({ "source": "aws.scheduler" }), Context::default());
     invoke(&app, relay_events::handle, event).await.unwrap();
 }
 
-const PROVISIONING: ProvisioningConfig =
-    ProvisioningConfig { function_timeout: Duration::from_mins(1), max_attempts: 5 };
+const PROVISIONING: ProvisioningConfig = ProvisioningConfig { function_timeout: Duration::from_mins(1) };
 
 /// Fails a step for good.
 struct Saboteur;
@@ -144,8 +142,7 @@ async fn produce_events_of_provisioning(world: &World, api: &Api) {
             tenant_schema_version: TENANT_SCHEMA_VERSION,
             observer,
         };
-        let delivery = Delivery { deadline: Instant::now() + Duration::from_mins(1), is_last: true };
-        worker.run(operation, delivery).await.unwrap();
+        worker.run(operation, Instant::now() + PROVISIONING.function_timeout).await.unwrap();
     }
 }
 

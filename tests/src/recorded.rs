@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use shared::{
     event_catalog,
     http::document,
-    types::{ImpersonationId, SuperAdminRole, TenantId},
+    types::{ImpersonationId, OperationId, SuperAdminRole, TenantId},
 };
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use utoipa::openapi::{Content, OpenApi, RefOr, Response, example::ExampleBuilder};
@@ -118,7 +118,15 @@ pub async fn send_each(world: &World, document: &Value, mut send: impl AsyncFnMu
 /// Brings a resource into the state that a request without a body needs.
 async fn prepare(world: &World, request: &ExampleRequest) {
     let sql = match request.operation.as_str() {
-        "retry_tenant" => format!("UPDATE tenants SET status = 'failed' WHERE id = '{}'", TenantId::EXAMPLE),
+        "retry_tenant" => format!(
+            "UPDATE operations SET status = 'failed', finished_at = now(), next_attempt_at = NULL WHERE tenant_id = '{tenant}';
+             UPDATE tenants SET status = 'failed' WHERE id = '{tenant}'",
+            tenant = TenantId::EXAMPLE
+        ),
+        "retry_operation" | "abandon_operation" => format!(
+            "UPDATE operations SET status = 'running', finished_at = NULL, next_attempt_at = now() WHERE id = '{}'",
+            OperationId::EXAMPLE
+        ),
         "end_impersonation" => {
             format!(
                 "UPDATE impersonations SET ended_at = NULL, end_reason = NULL WHERE id = '{}'",

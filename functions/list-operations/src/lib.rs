@@ -15,9 +15,8 @@ pub fn routes(auth: AuthContext) -> Routes {
 
 /// List operations
 ///
-/// Lists the operations on the databases of all tenants with the status of every step, newest first by default. With
-/// `status=pending,running,undoing` and `created_until`, the list contains the operations that have not ended although they
-/// were requested long ago.
+/// Lists the operations on the databases of all tenants with the status of every step, newest first by default. With `stuck=true`, the
+/// list contains the operations that need attention; `reason` and the `error` of each step say why.
 #[utoipa::path(
     get,
     path = "/api/super-admin/operations",

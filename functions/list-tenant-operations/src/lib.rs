@@ -51,7 +51,7 @@ async fn list_tenant_operations(
 ) -> Result<Response> {
     reader.admit(tenants::store::find(reader.client(), id)).await?;
     let TenantOperationFilter { status, kind, created } = request.filter.clone();
-    let filter = OperationFilter { status, kind, tenant_id: Some(id), created };
+    let filter = OperationFilter { status, kind, tenant_id: Some(id), stuck: None, created };
     let operations = operations::store::list(reader.client(), &filter, request.at).await?;
     request.page(&operations, |operation| Cursor { created_at: operation.created_at, id: operation.id.0 })
 }

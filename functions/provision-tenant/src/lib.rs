@@ -1,7 +1,9 @@
 //! SQS `provision-tenant`: runs every operation on a tenant's databases.
 //!
-//! A message is `{"operation_id": "…", "trace_id": "…"}`. A message that cannot be read or names no operation fails alone, is delivered again,
-//! and ends in the dead-letter queue.
+//! A message is `{"operation_id": "…", "trace_id": "…"}`. The operation decides when it is tried again, so this
+//! function deletes the message after every attempt and sends another one for the next. A message that cannot be read or names no
+//! operation fails alone, is delivered again, and ends in the dead-letter queue; so does one that met the platform database down.
+//! The relay then wakes its operation.
 
 use std::{
     sync::{
@@ -20,7 +22,7 @@ use shared::{
     },
     error::{Error, Result},
     events::dispatch::Dispatcher,
-    provisioning::{Delivery, OperationOutcome, Provisioner, Stores},
+    provisioning::{OperationOutcome, Provisioner, Stores},
     tenants::TENANT_SCHEMA_VERSION,
     types::OperationId,
     worker::{Batch, Invocation, Trigger, Worker},
@@ -35,7 +37,7 @@ const CONCURRENCY: usize = 5;
 #[derive(Clone)]
 pub struct App {
     pub provisioner: Arc<Provisioner>,
-    /// Pokes the relay after an operation has ended.
+    /// Pokes the relay after an operation has ended, and sends the messages for later attempts.
     pub dispatcher: Arc<Dispatcher>,
 }
 
@@ -78,10 +80,10 @@ pub async fn handle(app: &App, Invocation { trigger, deadline }: Invocation) -> 
     let ended = Arc::new(AtomicBool::new(false));
     let response = batch
         .process(CONCURRENCY, |message| {
-            let (provisioner, ended) = (Arc::clone(&app.provisioner), Arc::clone(&ended));
+            let (app, ended) = (app.clone(), Arc::clone(&ended));
             async move {
-                let result = work(&provisioner, &message, until).await;
-                if matches!(result, MessageResult::Done { now: true }) {
+                let result = work(&app, &message, until).await;
+                if matches!(result, MessageResult::Done { ended: true }) {
                     ended.store(true, Ordering::Relaxed);
                 }
                 matches!(result, MessageResult::Done { .. })
@@ -96,8 +98,8 @@ pub async fn handle(app: &App, Invocation { trigger, deadline }: Invocation) -> 
 
 /// Result of processing a message.
 enum MessageResult {
-    /// The operation has ended. `now`: whether this delivery ended it.
-    Done { now: bool },
+    /// The message is not needed any more. `ended`: whether it ended its operation.
+    Done { ended: bool },
     /// The message must be delivered again.
     Retry,
 }
@@ -111,7 +113,7 @@ struct OperationMessage {
     _trace_id: IgnoredAny,
 }
 
-async fn work(provisioner: &Provisioner, message: &SqsMessage, deadline: Instant) -> MessageResult {
+async fn work(app: &App, message: &SqsMessage, deadline: Instant) -> MessageResult {
     let OperationMessage { operation_id, .. } = match Batch::read(message) {
         Ok(body) => body,
         Err(error) => {
@@ -119,15 +121,17 @@ async fn work(provisioner: &Provisioner, message: &SqsMessage, deadline: Instant
             return MessageResult::Retry;
         }
     };
-    let is_last = receive_count(message) >= provisioner.config.max_attempts;
-    match provisioner.run(operation_id, Delivery { deadline, is_last }).await {
+    match app.provisioner.run(operation_id, deadline).await {
         Ok(OperationOutcome::Finished { status, now }) => {
             info!(operation.id = %operation_id, operation.status = status.as_str(), now, "the operation has ended");
-            MessageResult::Done { now }
+            MessageResult::Done { ended: now }
         }
-        Ok(OperationOutcome::Retry(reason)) => {
-            warn!(operation.id = %operation_id, reason, "the message must be delivered again");
-            MessageResult::Retry
+        Ok(OperationOutcome::Open { reason, wake_in }) => {
+            warn!(operation.id = %operation_id, reason, wake_in = ?wake_in, "the operation has not ended");
+            if let Some(delay) = wake_in {
+                app.dispatcher.wake_operation(operation_id, delay).await;
+            }
+            MessageResult::Done { ended: false }
         }
         Err(Error::NotFound { .. }) => {
             error!(operation.id = %operation_id, "the operation of a message does not exist");
@@ -138,9 +142,4 @@ async fn work(provisioner: &Provisioner, message: &SqsMessage, deadline: Instant
             MessageResult::Retry
         }
     }
-}
-
-/// Number of times that the queue has delivered this message.
-fn receive_count(message: &SqsMessage) -> i32 {
-    message.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok()).unwrap_or(1)
 }

@@ -3,8 +3,8 @@
 //! A function pokes the relay through the queue after a commit (best effort; the body of the poke is ignored). The schedule
 //! guarantees delivery. Each run
 //!
-//! 1. on the schedule, deletes stored responses that are too old to be replayed, enqueues a new message for each operation
-//!    whose message was lost, and makes the live list what the platform database contains ([`denials`]),
+//! 1. on the schedule, deletes stored responses that are too old to be replayed, wakes the operations that are
+//!    overdue, because their message was lost or their worker died, and makes the live list what the platform database contains ([`denials`]),
 //! 2. settles changes in tenants' databases that their requests have left open, which may enqueue messages ([`settlement`]),
 //! 3. writes denials of impersonations to the live list, at least once ([`denials`]),
 //! 4. sends messages to the queue of `provision-tenant`, at least once ([`provisions`]),
@@ -35,7 +35,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use shared::{
     clients::{postgres::Postgres, redis::Redis, sqs::Sqs, tenant_databases::TenantDatabases},
-    config::{ConfigError, FromEnv, KafkaConfig, ProvisioningConfig, QueueConfig, RedisConfig},
+    config::{ConfigError, FromEnv, KafkaConfig, QueueConfig, RedisConfig},
     error::{Dependency, Error, Result},
     revocations::live_list::LiveList,
     worker::{Batch, Deadline, Invocation, Trigger, Worker},
@@ -54,7 +54,6 @@ pub struct App {
     sqs: Sqs,
     live_list: LiveList,
     provision_queue: String,
-    provisioning: ProvisioningConfig,
     /// Kept between invocations until an error.
     sender: Mutex<Option<EventSender>>,
     observer: Option<BatchObserver>,
@@ -73,7 +72,6 @@ impl App {
             Sqs::new(),
             LiveList::new(Redis::connect(&RedisConfig::from_env()?)?),
             queue,
-            ProvisioningConfig::from_env()?,
         ))
     }
 
@@ -85,10 +83,9 @@ impl App {
         sqs: Sqs,
         live_list: LiveList,
         provision_queue: String,
-        provisioning: ProvisioningConfig,
     ) -> Self {
         let (sender, observer) = (Mutex::new(None), None);
-        Self { postgres, databases, kafka, sqs, live_list, provision_queue, provisioning, sender, observer }
+        Self { postgres, databases, kafka, sqs, live_list, provision_queue, sender, observer }
     }
 
     /// Calls and awaits `observer` at every [`Boundary`].
@@ -107,8 +104,8 @@ impl App {
 /// The result of a run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct RelayReport {
-    /// Lost operations for which a new message was enqueued.
-    pub operations_requeued: u64,
+    /// Overdue operations for which a message was enqueued.
+    pub operations_woken: u64,
     /// Changes in tenants' databases that were settled.
     pub changes_settled: usize,
     /// Changes that could not be settled, mostly because the tenant's database was unavailable. They are retried.
@@ -155,7 +152,7 @@ async fn run(app: &App, is_scheduled: bool, deadline: Deadline) -> Result<RelayR
     let mut failures = Vec::new();
     if is_scheduled {
         failures.extend(maintenance::prune_responses(app, deadline, &mut report.responses_deleted).await.err());
-        failures.extend(maintenance::requeue_operations(app, &mut report.operations_requeued).await.err());
+        failures.extend(maintenance::wake_operations(app, &mut report.operations_woken).await.err());
     }
     loop {
         let mut failures_of_round = Vec::new();
@@ -199,7 +196,7 @@ fn log(report: &RelayReport) {
         return;
     }
     tracing::info!(
-        operations_requeued = report.operations_requeued,
+        operations_woken = report.operations_woken,
         changes_settled = report.changes_settled,
         changes_deferred = report.changes_deferred,
         impersonations_restored = report.impersonations_restored,

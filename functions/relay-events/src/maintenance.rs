@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use shared::{
-    config::ProvisioningConfig,
     error::Result,
     events, idempotency,
     operations::{self, store::journal},
@@ -30,17 +29,17 @@ pub(crate) async fn prune_responses(app: &App, deadline: Deadline, deleted: &mut
     Ok(())
 }
 
-/// Enqueues a new message for each operation whose message was lost. Sets `requeued` to their number.
-pub(crate) async fn requeue_operations(app: &App, requeued: &mut u64) -> Result<()> {
-    let connection = app.postgres.get().await?;
-    *requeued = journal::requeue_stuck(&connection, lost_after(&app.provisioning)).await?;
-    Ok(())
-}
+/// How long an operation is due before the relay wakes it. In normal operation its message is delivered within seconds.
+const OVERDUE_AFTER: Duration = Duration::from_mins(1);
 
-/// How long an operation is unchanged before its message counts as lost. The queue delivers an unfinished message again after
-/// six timeouts of the function (its visibility timeout). One timeout more, and no worker has the message.
-fn lost_after(provisioning: &ProvisioningConfig) -> Duration {
-    provisioning.function_timeout * 7
+/// How long the relay waits before it wakes the same operation again. A worker may have many messages to process.
+const WAKE_INTERVAL: Duration = Duration::from_mins(5);
+
+/// Wakes each operation that is overdue, because its message was lost or its worker died. Sets `woken` to their number.
+pub(crate) async fn wake_operations(app: &App, woken: &mut u64) -> Result<()> {
+    let connection = app.postgres.get().await?;
+    *woken = journal::wake_overdue(&connection, OVERDUE_AFTER, WAKE_INTERVAL).await?;
+    Ok(())
 }
 
 /// Reports the age of the oldest open operation and of the oldest pending message, and logs what is pending: in normal operation,

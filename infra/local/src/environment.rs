@@ -195,7 +195,6 @@ pub(crate) fn variables(
         ("FIRST_ADMIN_EMAIL", FIRST_ADMIN_EMAIL.into()),
         ("FIRST_ADMIN_PASSWORD", secrets.first_admin_password.clone()),
         ("PROVISION_FUNCTION_TIMEOUT_SECONDS", "20".into()),
-        ("PROVISION_MAX_ATTEMPTS", "5".into()),
         ("MEASURE_FUNCTION_TIMEOUT_SECONDS", "20".into()),
         ("AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH", "true".into()),
         ("LOG_FORMAT", "text".into()),

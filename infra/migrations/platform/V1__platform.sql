@@ -91,7 +91,7 @@ CREATE TABLE operations (
     kind             text        NOT NULL CHECK (kind IN ('provision', 'retry')),
     status           text        NOT NULL
         CHECK (status IN ('pending', 'running', 'undoing', 'succeeded', 'failed')),
-    -- Why it failed or is being rolled back, for a super-admin to read.
+    -- Why it failed, is being rolled back or waits for its next attempt, for a super-admin to read.
     reason           text,
     requested_by     text        NOT NULL,
     -- Connects the request with the log lines and the events of its workers, even if a message is lost.
@@ -103,6 +103,16 @@ CREATE TABLE operations (
     -- the journal names it.
     lease_token      bigint      NOT NULL DEFAULT 0,
     lease_expires_at timestamptz,
+    -- No worker takes the operation before. NULL when it has ended.
+    next_attempt_at  timestamptz DEFAULT now(),
+    -- Kind of the fault after which the operation waits; NULL when it does not.
+    fault            text        CHECK (fault IN ('unavailable', 'transient')),
+    -- Number of attempts that ended with a fault, since the request or since the rollback began. The wait grows with it.
+    faults           integer     NOT NULL DEFAULT 0,
+    -- A fault after this time rolls the operation back. NULL: it is tried without limit.
+    gives_up_at      timestamptz,
+    -- When the relay last sent a message because the operation was overdue.
+    woken_at         timestamptz,
     -- The version of the tenant schema that is being created. NULL until the tenant is placed.
     schema_version   integer,
     -- Incremented by every change that the API shows, of the row and of its steps; the entity tag is derived from it.
@@ -118,7 +128,8 @@ CREATE INDEX operations_of_tenant ON operations (tenant_id, created_at DESC, id 
 CREATE INDEX operations_newest ON operations (created_at DESC, id DESC);
 CREATE INDEX operations_newest_by_status ON operations (status, created_at DESC, id DESC);
 CREATE INDEX operations_newest_by_kind ON operations (kind, created_at DESC, id DESC);
-CREATE INDEX operations_open ON operations (updated_at) WHERE finished_at IS NULL;
+CREATE INDEX operations_due ON operations (next_attempt_at) WHERE finished_at IS NULL;
+CREATE INDEX operations_open ON operations (created_at DESC, id DESC) WHERE finished_at IS NULL;
 
 CREATE TABLE operation_steps (
     operation_id uuid    NOT NULL REFERENCES operations (id),
@@ -131,6 +142,19 @@ CREATE TABLE operation_steps (
     started_at   timestamptz,
     finished_at  timestamptz,
     PRIMARY KEY (operation_id, name)
+);
+
+-- Circuit breakers of the stores that operations need. A row exists while a store fails; the first success deletes it.
+CREATE TABLE store_breakers (
+    store      text        NOT NULL CHECK (store IN ('postgresql', 'mongodb', 'object_storage')),
+    -- Name of the cluster; empty for object storage.
+    cluster    text        NOT NULL,
+    -- Number of faults since the last success.
+    faults     integer     NOT NULL DEFAULT 1,
+    -- Until then operations do not try the store. The first one after that tries it for all of them. NULL: not yet open.
+    open_until timestamptz,
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (store, cluster)
 );
 
 -- ----------------------------------------------------------------------------------------------------------- Outbox
@@ -432,6 +456,7 @@ GRANT USAGE ON SCHEMA public TO landlord_api, landlord_provisioner;
 GRANT SELECT, INSERT, UPDATE ON tenants, operations TO landlord_api, landlord_provisioner;
 -- Nobody may delete a row.
 GRANT SELECT, INSERT, UPDATE ON tenant_databases TO landlord_api, landlord_provisioner;
+GRANT SELECT, INSERT, UPDATE, DELETE ON store_breakers TO landlord_provisioner;
 GRANT SELECT, INSERT, UPDATE ON operation_steps TO landlord_provisioner;
 GRANT SELECT, INSERT ON operation_steps TO landlord_api;
 GRANT INSERT ON pending_admins TO landlord_api;

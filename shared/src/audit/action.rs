@@ -24,6 +24,10 @@ keyword_enum!(
         ImpersonationRepeat = "impersonation.repeat",
         /// An impersonation was started.
         ImpersonationStart = "impersonation.start",
+        /// An operation was abandoned.
+        OperationAbandon = "operation.abandon",
+        /// An operation was made due at once.
+        OperationRetry = "operation.retry",
         /// A tenant was created.
         TenantCreate = "tenant.create",
         /// A tenant became active, because its databases exist.

@@ -8,6 +8,9 @@ use tokio::sync::OnceCell;
 use crate::clients::aws::Attempts;
 use crate::error::{Dependency, Error, Result};
 
+/// The longest delay that SQS supports.
+const MAX_DELAY_SECONDS: u128 = 900;
+
 /// SQS. Its client is created at first use, because most requests send no message.
 pub struct Sqs {
     attempts: Attempts,
@@ -27,11 +30,18 @@ impl Sqs {
 
     /// Sends one message. Fails soon, because messages that must not be lost are in the outbox too.
     pub async fn send(&self, queue_url: &str, body: &str) -> Result<()> {
+        self.send_later(queue_url, body, Duration::ZERO).await
+    }
+
+    /// Sends one message that the queue delivers after `delay`, rounded up to seconds, or after 15 minutes if it is longer.
+    pub async fn send_later(&self, queue_url: &str, body: &str, delay: Duration) -> Result<()> {
+        let seconds = delay.as_millis().div_ceil(1000).min(MAX_DELAY_SECONDS);
         self.client()
             .await
             .send_message()
             .queue_url(queue_url)
             .message_body(body)
+            .delay_seconds(i32::try_from(seconds).unwrap_or_default())
             .send()
             .await
             .map(drop)

@@ -121,22 +121,17 @@ impl FirstAdminConfig {
     }
 }
 
-/// Settings of provisioning. They must be the same for the worker and the relay.
+/// Settings of provisioning.
 #[derive(Debug, Clone, Copy)]
 pub struct ProvisioningConfig {
     /// `PROVISION_FUNCTION_TIMEOUT_SECONDS` (60): the timeout of the function `provision-tenant`, and the
     /// maximum length of a lease.
     pub function_timeout: std::time::Duration,
-    /// `PROVISION_MAX_ATTEMPTS` (5): the number of attempts of an operation before it is rolled back.
-    pub max_attempts: i32,
 }
 
 impl FromEnv for ProvisioningConfig {
     fn from_env() -> Result<Self, ConfigError> {
-        Ok(Self {
-            function_timeout: std::time::Duration::from_secs(parsed("PROVISION_FUNCTION_TIMEOUT_SECONDS", 60)?),
-            max_attempts: parsed("PROVISION_MAX_ATTEMPTS", 5)?,
-        })
+        Ok(Self { function_timeout: std::time::Duration::from_secs(parsed("PROVISION_FUNCTION_TIMEOUT_SECONDS", 60)?) })
     }
 }
 

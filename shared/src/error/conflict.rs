@@ -27,6 +27,9 @@ pub enum Conflict {
     TenantNotPlaced,
     #[error("Operation {operation_id} ({kind}, {status}) is running on this tenant; wait until it ends")]
     OperationRunning { operation_id: OperationId, kind: &'static str, status: &'static str },
+    /// `status` is how it ended.
+    #[error("Operation {operation_id} has {status}; only an operation that has not ended can be changed")]
+    OperationEnded { operation_id: OperationId, status: &'static str },
     /// `limit` is the tenant's `max_agents`; `used` counts the active users.
     #[error("All seats of the tenant are taken: max_agents is {limit}. Deactivate a user, or raise the limit")]
     SeatsExhausted { limit: i64, used: i64 },

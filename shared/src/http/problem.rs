@@ -82,9 +82,8 @@ impl From<Conflict> for ProblemMembers {
             Conflict::TenantStatusNotSettable { tenant_status, allowed, wanted: _ } => {
                 Self { tenant_status: Some(tenant_status), allowed: Some(allowed), ..none }
             }
-            Conflict::OperationRunning { operation_id, kind: _, status: _ } => {
-                Self { operation_id: Some(operation_id), ..none }
-            }
+            Conflict::OperationRunning { operation_id, kind: _, status: _ }
+            | Conflict::OperationEnded { operation_id, status: _ } => Self { operation_id: Some(operation_id), ..none },
             Conflict::SeatsExhausted { limit, used } => Self { limit: Some(limit), used: Some(used), ..none },
             Conflict::ImpersonationLive { impersonation_id }
             | Conflict::ImpersonationNotLive { impersonation_id, state: _ } => {

@@ -103,6 +103,9 @@ problem_types! {
     OPERATION_RUNNING = "operation-running", [409], "Operation running", ["operation_id"],
         "Another operation is changing this tenant's databases.",
         "Wait until the operation `operation_id` has ended, and send the request again.";
+    OPERATION_ENDED = "operation-ended", [409], "Operation ended", ["operation_id"],
+        "The operation has succeeded or failed, so it can neither be retried nor abandoned.",
+        "If it failed, retry the tenant: `POST /tenants/{id}/retry`.";
     SEATS_EXHAUSTED = "seats-exhausted", [409], "Seats exhausted", ["limit", "used"],
         "The tenant has as many active users as its limit `max_agents` allows.",
         "Deactivate a user, or raise the limit.";
@@ -169,6 +172,7 @@ impl From<&Conflict> for &'static ProblemType {
             Conflict::TenantSchemaOutdated { .. } => &TENANT_SCHEMA_OUTDATED,
             Conflict::TenantNotPlaced => &TENANT_NOT_PLACED,
             Conflict::OperationRunning { .. } => &OPERATION_RUNNING,
+            Conflict::OperationEnded { .. } => &OPERATION_ENDED,
             Conflict::SeatsExhausted { .. } => &SEATS_EXHAUSTED,
             Conflict::EmailTaken { .. } => &EMAIL_TAKEN,
             Conflict::SubjectTaken => &SUBJECT_TAKEN,

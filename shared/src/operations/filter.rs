@@ -16,6 +16,9 @@ query_parameters! {
         pub kind: Option<OperationKind>,
         /// Only operations on this tenant
         pub tenant_id: Option<TenantId>,
+        /// Only operations that have not ended although they should have: that met three or more faults in a row, have spent their time, or
+        /// are due for more than two minutes without a worker
+        pub stuck: Option<bool>,
         pub created: CreatedRange,
     }
 }

@@ -4,6 +4,7 @@
 //! ([`store::journal`]). At most one operation per tenant is open.
 
 mod filter;
+mod manage;
 pub mod store;
 mod wait;
 mod wait_seconds;
@@ -11,11 +12,15 @@ mod wait_seconds;
 mod wait_slots;
 
 pub use filter::OperationFilter;
+pub use manage::{ManageOperation, abandon, retry};
 pub use wait::{MAX_WAIT, wait_for_change};
 pub use wait_seconds::WaitSeconds;
 #[cfg(feature = "redis")]
 pub use wait_slots::{WaitSlot, WaitSlots};
 
+use std::time::Duration;
+
+use rand::RngExt;
 use serde::Serialize;
 use time::OffsetDateTime;
 
@@ -68,6 +73,36 @@ impl OperationKind {
     }
 }
 
+impl OperationKind {
+    /// How long after its request an operation may meet faults before it is rolled back. `None`: without limit.
+    pub fn budget(self) -> Option<Duration> {
+        match self {
+            Self::Provision | Self::Retry => Some(Duration::from_mins(30)),
+        }
+    }
+}
+
+keyword_enum!(
+    /// Why an operation waits for its next attempt.
+    Fault {
+        /// A store cannot be reached, or refuses every request for now.
+        Unavailable = "unavailable",
+        /// Anything else that may pass.
+        Transient = "transient",
+    }
+);
+
+/// The longest wait between two attempts.
+const MAX_BACKOFF: Duration = Duration::from_mins(5);
+
+/// How long an operation waits after a fault that followed `faults` others: twice as long each time, and up to a half less, so that
+/// operations that met the same fault do not return at the same time.
+pub fn backoff(faults: i32) -> Duration {
+    let exponent = u32::try_from(faults).unwrap_or(0).min(16);
+    let longest = Duration::from_secs(2_u64.pow(exponent)).min(MAX_BACKOFF);
+    longest.mul_f64(rand::rng().random_range(0.5..=1.0))
+}
+
 keyword_enum!(
     /// Status of an operation.
     OperationStatus {
@@ -114,7 +149,7 @@ pub struct Operation {
     pub kind: OperationKind,
     /// Current status.
     pub status: OperationStatus,
-    /// Why the operation failed or is being rolled back.
+    /// Why the operation failed, is being rolled back, or waits for its next attempt.
     #[cfg_attr(feature = "http", schema(required = true))]
     pub reason: Option<String>,
     /// Number of times that a worker started to apply the steps.
@@ -124,6 +159,17 @@ pub struct Operation {
     /// When the operation was requested.
     #[serde(serialize_with = "timestamp")]
     pub created_at: OffsetDateTime,
+    /// What the operation met when it was last attempted; null unless it waits for the next attempt.
+    #[cfg_attr(feature = "http", schema(required = true))]
+    pub fault: Option<Fault>,
+    /// When the operation is due. In the past while a worker is at it; null when it has ended.
+    #[serde(serialize_with = "optional_timestamp")]
+    #[cfg_attr(feature = "http", schema(required = true))]
+    pub next_attempt_at: Option<OffsetDateTime>,
+    /// A fault after this time rolls the operation back; null if it is tried without limit.
+    #[serde(serialize_with = "optional_timestamp")]
+    #[cfg_attr(feature = "http", schema(required = true))]
+    pub gives_up_at: Option<OffsetDateTime>,
     /// When the operation ended.
     #[serde(serialize_with = "optional_timestamp")]
     #[cfg_attr(feature = "http", schema(required = true))]
@@ -215,6 +261,12 @@ pub struct LeasedOperation {
     pub succeeded: Vec<StepName>,
     /// When the operation was requested.
     pub created_at: OffsetDateTime,
+    /// Number of attempts that ended with a fault, since the request or since the rollback began.
+    pub faults: i32,
+    /// Whether the operation's budget is spent.
+    pub is_out_of_time: bool,
+    /// Whether a circuit breaker exists, for any store.
+    pub has_breakers: bool,
 }
 
 /// A change of a step's status in the journal.

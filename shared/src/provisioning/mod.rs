@@ -6,10 +6,14 @@
 //! user, the MongoDB database, and the object prefix. The last step is one transaction on the platform database. A tenant
 //! therefore becomes active with everything that it needs, or not at all.
 //!
-//! - After a transient error, the next delivery of the message continues. After a permanent error, and after the last
-//!   delivery, the worker begins the rollback. The rollback is durable: from then on the steps are only undone, in reverse
-//!   order. The operation ends as `failed` in one transaction, which also frees the tenant's places on the clusters. A
-//!   failed undo is retried without limit, and nothing is freed before every step is undone.
+//! - The operation itself decides when it is tried again: a fault that may pass postpones it, each time for longer, until its budget is
+//!   spent ([`OperationKind::budget`](crate::operations::OperationKind::budget)). The queue only wakes a worker, so a message that is
+//!   lost, repeated, late or dead changes nothing: the worker sends the message for the next attempt itself, and the relay wakes
+//!   operations that are overdue. While a store fails for every operation, its circuit breaker
+//!   ([`crate::operations::store::breakers`]) lets only one of them try it.
+//! - After a permanent error, and after a fault when the budget is spent, the worker begins the rollback. The rollback is durable:
+//!   from then on the steps are only undone, in reverse order. The operation ends as `failed` in one transaction, which also frees the
+//!   tenant's places on the clusters. A failed undo is retried without limit, and nothing is freed before every step is undone.
 //! - A worker may die at any point. A step that the journal does not show as succeeded is applied again, and applying a
 //!   step twice has the same effect as applying it once.
 //! - A worker may freeze at any point and wake up after other workers have finished its work. Nothing that it does then
@@ -32,9 +36,8 @@
 //! order, a durable log. `steno` runs a saga in the memory of one process, which lives as long as the saga and owns it. To
 //! recover a saga, exactly one process must resume it (the user has to guarantee "only one SEC at a time"), and the writes to
 //! its log name no fencing token. Our workers are Lambda invocations. Several of them may hold a message about the same
-//! operation, each ends within a minute, each may be frozen and resumed, and only the queue knows the number of deliveries.
-//! This design therefore depends on fencing, leases that end with the invocation, a rollback that begins at the last delivery,
-//! and an undo that can continue for days. All of that would remain outside `steno`, and `steno` would replace only the
+//! operation, each ends within a minute, and each may be frozen and resumed. This design therefore depends on fencing, leases that end
+//! with the invocation, attempts that are due at a time, and an undo that can continue for days. All of that would remain outside `steno`, and `steno` would replace only the
 //! journal.
 
 mod saga;
@@ -42,10 +45,9 @@ mod step;
 mod steps;
 mod store;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
-use tokio::time::Instant;
 
 pub use self::step::Stores;
 use crate::{
@@ -67,27 +69,23 @@ pub struct Provisioner {
     pub observer: Option<Arc<dyn SagaObserver>>,
 }
 
-/// A delivery of a message about an operation.
-#[derive(Debug, Clone, Copy)]
-pub struct Delivery {
-    /// When the process may be stopped. The lease lasts until then.
-    pub deadline: Instant,
-    /// Whether the queue does not deliver the message again.
-    pub is_last: bool,
-}
-
-/// Result of a delivery.
+/// Result of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OperationOutcome {
     /// The operation has ended.
     Finished {
         /// `Succeeded` or `Failed`.
         status: OperationStatus,
-        /// Whether this delivery ended the operation. Otherwise an earlier delivery did.
+        /// Whether this attempt ended the operation. Otherwise an earlier one did.
         now: bool,
     },
-    /// The operation has not ended, for this reason: the message must be delivered again.
-    Retry(String),
+    /// The operation has not ended.
+    Open {
+        /// Why it has not.
+        reason: String,
+        /// When a worker must be woken to go on. `None` if another worker has taken the operation.
+        wake_in: Option<Duration>,
+    },
 }
 
 /// A point between two writes of a saga. A worker that dies here has written only what comes before.

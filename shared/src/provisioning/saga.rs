@@ -1,4 +1,4 @@
-//! One delivery of an operation: from taking the lease to the end of the operation, or to the next delivery.
+//! One attempt at an operation: from taking the lease to the end of the operation, or until it is postponed.
 
 use std::time::Duration;
 
@@ -12,9 +12,12 @@ use tracing::{error, info, warn};
 use crate::{
     clients::postgres::Connection,
     error::{Error, Result},
-    operations::{LeasedOperation, OperationStatus, StepChange, StepName, store::journal},
+    operations::{
+        self, Fault, LeasedOperation, OperationStatus, StepChange, StepName,
+        store::{breakers, journal},
+    },
     provisioning::{
-        Delivery, Moment, OperationOutcome, Provisioner,
+        Moment, OperationOutcome, Provisioner,
         step::{APPLY_TIMEOUT, Severity, Step, StepContext, StepError, UNDO_TIMEOUT},
         steps::{
             mongodb::MongodbDatabase,
@@ -31,29 +34,39 @@ use crate::{
 /// A worker with less time than this starts nothing.
 const MIN_TIME_LEFT: Duration = Duration::from_secs(1);
 
+/// An operation that is out of time is rolled back after more than this many attempts that left no result.
+const MAX_LATE_CRASHES: i32 = 3;
+
 /// A worker stops this long before its lease expires.
 const LEASE_MARGIN: Duration = Duration::from_millis(500);
 
 impl Provisioner {
-    /// Works on an operation until it ends or has to wait for the next delivery. Fails with [`Error::NotFound`] if the operation
-    /// does not exist, and with other errors if the platform database cannot be read.
-    pub async fn run(&self, id: OperationId, delivery: Delivery) -> Result<OperationOutcome> {
-        let time_left = delivery.deadline.saturating_duration_since(Instant::now());
+    /// Works on an operation until it ends or is postponed. The process may be stopped at the `deadline`; the lease lasts until then.
+    /// Fails with [`Error::NotFound`] if the operation does not exist, and with other errors if the platform database cannot be
+    /// read.
+    pub async fn run(&self, id: OperationId, deadline: Instant) -> Result<OperationOutcome> {
+        let time_left = deadline.saturating_duration_since(Instant::now());
         if time_left < MIN_TIME_LEFT + LEASE_MARGIN {
-            return Ok(OperationOutcome::Retry("too little time is left".to_owned()));
+            let reason = "too little time is left".to_owned();
+            return Ok(OperationOutcome::Open { reason, wake_in: Some(Duration::ZERO) });
         }
         let Some(operation) = journal::take(&self.platform.get().await?, id, time_left).await? else {
             return self.explain_missing_lease(id).await;
         };
         let saga = Saga { provisioner: self, operation };
-        match timeout_at(delivery.deadline - LEASE_MARGIN, saga.run(delivery.is_last)).await {
+        // From here on, an operation that is not postponed is due when its lease has expired.
+        let lease_ends_in = || Some(deadline.saturating_duration_since(Instant::now()) + LEASE_MARGIN);
+        match timeout_at(deadline - LEASE_MARGIN, saga.run()).await {
             Ok(Ok(outcome)) => Ok(outcome),
             Ok(Err(error)) => {
                 warn!(operation.id = %id, severity = ?error.severity, cause = error.cause(), "{}", error.reason);
-                Ok(OperationOutcome::Retry(error.reason))
+                let wake_in = if error.is_fenced() { None } else { lease_ends_in() };
+                Ok(OperationOutcome::Open { reason: error.reason, wake_in })
             }
-            // Requests may still be in progress, so the lease is not released and has to expire.
-            Err(_elapsed) => Ok(OperationOutcome::Retry("the time ran out".to_owned())),
+            // Requests may still be in progress, so the lease is not released.
+            Err(_elapsed) => {
+                Ok(OperationOutcome::Open { reason: "the time ran out".to_owned(), wake_in: lease_ends_in() })
+            }
         }
     }
 
@@ -63,7 +76,11 @@ impl Provisioner {
             Some(status @ (OperationStatus::Succeeded | OperationStatus::Failed)) => {
                 Ok(OperationOutcome::Finished { status, now: false })
             }
-            Some(_) => Ok(OperationOutcome::Retry("another worker holds the lease".to_owned())),
+            // Whoever postponed it or holds the lease wakes it, or else the relay does.
+            Some(_) => {
+                let reason = "it is not due, or another worker holds the lease".to_owned();
+                Ok(OperationOutcome::Open { reason, wake_in: None })
+            }
         }
     }
 }
@@ -75,7 +92,7 @@ struct Saga<'a> {
 }
 
 impl Saga<'_> {
-    async fn run(&self, is_last: bool) -> Result<OperationOutcome, StepError> {
+    async fn run(&self) -> Result<OperationOutcome, StepError> {
         self.observe(Moment::Leased).await?;
         let lease = self.operation.lease;
         if self.operation.status == OperationStatus::Undoing {
@@ -90,15 +107,10 @@ impl Saga<'_> {
             }
             Err(error) => error,
         };
-        let is_last = is_last || self.operation.attempts >= self.provisioner.config.max_attempts;
         match error.severity {
             Severity::Fenced => Err(error),
-            Severity::Transient if !is_last => {
-                // None of our requests is in progress, so the next worker need not wait until the lease expires.
-                journal::release(&self.platform().await?, lease).await?;
-                Err(error)
-            }
-            Severity::Transient | Severity::Permanent => {
+            Severity::Unavailable | Severity::Transient if !self.operation.is_out_of_time => self.postpone(error).await,
+            Severity::Unavailable | Severity::Transient | Severity::Permanent => {
                 error!(
                     operation.id = %lease.operation_id, tenant.id = %lease.tenant_id, cause = error.cause(),
                     "rolling back the operation: {}", error.reason
@@ -107,9 +119,33 @@ impl Saga<'_> {
                 let lease = journal::begin_rollback(&self.platform().await?, lease, &error.reason).await?;
                 self.observe(Moment::RollbackBegun).await?;
                 // From here on, this worker's own earlier requests are those of an earlier worker.
-                let operation = LeasedOperation { lease, ..self.operation.clone() };
+                let operation = LeasedOperation { lease, faults: 0, ..self.operation.clone() };
                 Saga { operation, ..*self }.roll_back(&error.reason).await
             }
+        }
+    }
+
+    /// Ends this attempt after a fault. None of its requests is in progress any more.
+    async fn postpone(&self, error: StepError) -> Result<OperationOutcome, StepError> {
+        let lease = self.operation.lease;
+        let wait = error.retry_after.unwrap_or_else(|| operations::backoff(self.operation.faults));
+        warn!(
+            operation.id = %lease.operation_id, tenant.id = %lease.tenant_id, wait = wait.as_secs_f64(), cause = error.cause(),
+            "the operation is postponed: {}", error.reason
+        );
+        let fault = if error.severity == Severity::Unavailable { Fault::Unavailable } else { Fault::Transient };
+        journal::postpone(&self.platform().await?, lease, fault, &error.reason, wait).await?;
+        Ok(OperationOutcome::Open { reason: error.reason, wake_in: Some(wait) })
+    }
+
+    /// Fails if the operation must not try a store for now.
+    async fn check_breakers(&self, placement: &Placement) -> Result<(), StepError> {
+        if !self.operation.has_breakers {
+            return Ok(());
+        }
+        match breakers::find_open(&self.platform().await?, placement).await? {
+            None => Ok(()),
+            Some(open) => Err(StepError::breaker_open(&open)),
         }
     }
 
@@ -123,13 +159,15 @@ impl Saga<'_> {
     }
 
     async fn apply_all(&self) -> Result<(), StepError> {
-        if self.operation.attempts > self.provisioner.config.max_attempts {
+        let crashes = self.operation.attempts - 1 - self.operation.faults;
+        if self.operation.is_out_of_time && crashes > MAX_LATE_CRASHES {
             return Err(StepError::permanent(format!(
                 "The operation was started {} times, and each time the worker stopped before it finished",
                 self.operation.attempts - 1
             )));
         }
         let context = self.context(self.place().await?);
+        self.check_breakers(&context.placement).await?;
         let (postgres, mongo, objects) = join!(
             async {
                 self.apply(&context, PostgresqlDatabase).await?;
@@ -180,7 +218,9 @@ impl Saga<'_> {
             timeout(APPLY_TIMEOUT, step.apply(context)).await.map_err(|_| StepError::timed_out(APPLY_TIMEOUT))??;
             self.observe(Moment::Applied(S::NAME)).await
         };
-        let recorded = match self.record_failure(S::NAME, applied.await).await {
+        let applied = applied.await;
+        self.record_health::<S>(context, &applied).await;
+        let recorded = match self.record_failure(S::NAME, applied).await {
             Ok(()) => self.record(S::NAME, StepChange::Succeeded).await,
             Err(error) => Err(error),
         };
@@ -191,6 +231,22 @@ impl Saga<'_> {
             return Err(error);
         }
         self.observe(Moment::Recorded(S::NAME)).await
+    }
+
+    /// Records for all operations whether the step's store works.
+    async fn record_health<S: Step>(&self, context: &StepContext<'_>, result: &Result<(), StepError>) {
+        let cluster = context.cluster(S::STORE);
+        let recorded = match result {
+            Ok(()) if !self.operation.has_breakers => return,
+            Ok(()) => async { breakers::close(&self.provisioner.platform.get().await?, S::STORE, cluster).await }.await,
+            Err(error) if error.severity == Severity::Unavailable => {
+                async { breakers::record_fault(&self.provisioner.platform.get().await?, S::STORE, cluster).await }.await
+            }
+            Err(_) => return,
+        };
+        if let Err(error) = recorded {
+            warn!(error = error.chain(), "a circuit breaker could not be changed");
+        }
     }
 
     /// Records the reason if the step failed. If recording fails too, the step's own error is returned, unless this worker was
@@ -230,18 +286,18 @@ impl Saga<'_> {
 
     /// Undoes every step in reverse order, whatever its status in the journal, and ends the operation.
     async fn roll_back(&self, reason: &str) -> Result<OperationOutcome, StepError> {
-        let undone = self.undo_all(reason).await;
-        if let Err(error) = &undone
-            && !error.is_fenced()
-        {
-            let lease = self.operation.lease;
-            error!(
-                operation.id = %lease.operation_id, tenant.id = %lease.tenant_id, cause = error.cause(),
-                "the rollback failed and will be retried: {}", error.reason
-            );
-            journal::release(&self.platform().await?, lease).await?;
+        match self.undo_all(reason).await {
+            Ok(()) => {}
+            Err(error) if error.is_fenced() => return Err(error),
+            Err(error) => {
+                let lease = self.operation.lease;
+                error!(
+                    operation.id = %lease.operation_id, tenant.id = %lease.tenant_id, cause = error.cause(),
+                    "the rollback failed and will be retried: {}", error.reason
+                );
+                return self.postpone(error).await;
+            }
         }
-        undone?;
         self.report_end(1.0);
         self.observe(Moment::Ended).await?;
         Ok(OperationOutcome::Finished { status: OperationStatus::Failed, now: true })
@@ -254,6 +310,7 @@ impl Saga<'_> {
         // Without a placement, no other step was started.
         if let Some(placement) = placement {
             let context = self.context(placement);
+            self.check_breakers(&context.placement).await?;
             self.undo(&context, AdminUser).await?;
             let (objects, mongo, postgres) = join!(
                 self.undo(&context, ObjectPrefix),
@@ -273,7 +330,9 @@ impl Saga<'_> {
             timeout(UNDO_TIMEOUT, step.undo(context)).await.map_err(|_| StepError::timed_out(UNDO_TIMEOUT))??;
             self.observe(Moment::Undone(S::NAME)).await
         };
-        match undone.await {
+        let undone = undone.await;
+        self.record_health::<S>(context, &undone).await;
+        match undone {
             Ok(()) => self.record(S::NAME, StepChange::Undone).await,
             Err(error) if error.is_fenced() => Err(error),
             Err(error) => {

@@ -10,7 +10,13 @@ use crate::{
     },
     config::{Clusters, ConfigError, MongoSettings, PostgresConfig},
     error::{Dependency, Error},
-    operations::{JournalError, Lease, StepName, store::journal},
+    operations::{
+        JournalError, Lease, StepName,
+        store::{
+            breakers::{OpenBreaker, StoreKind},
+            journal,
+        },
+    },
     types::Placement,
 };
 
@@ -28,6 +34,9 @@ pub(super) const UNDO_TIMEOUT: Duration = Duration::from_secs(45);
 pub(super) trait Step {
     /// Name in the journal.
     const NAME: StepName;
+
+    /// The store that the effect is in.
+    const STORE: StoreKind;
 
     /// Whether the store refuses the requests of a late worker, because the next worker has ended its session or raised a
     /// fence. If the store cannot do that, a late worker removes its own effect.
@@ -54,6 +63,15 @@ pub(super) struct StepContext<'a> {
 }
 
 impl StepContext<'_> {
+    /// The cluster of a store on which the tenant is placed; empty for object storage.
+    pub(super) fn cluster(&self, store: StoreKind) -> &str {
+        match store {
+            StoreKind::Postgresql => &self.placement.postgres_cluster,
+            StoreKind::Mongodb => &self.placement.mongo_cluster,
+            StoreKind::ObjectStorage => "",
+        }
+    }
+
     /// Checks that no other worker has taken the operation.
     pub(super) async fn check_lease(&self) -> Result<(), StepError> {
         Ok(journal::check(&self.platform.get().await?, self.lease).await?)
@@ -106,7 +124,9 @@ fn unknown_cluster(kind: &str, name: &str) -> StepError {
 /// Consequence of an error for the operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Severity {
-    /// The next delivery may succeed.
+    /// The store cannot be reached, or refuses every request for now.
+    Unavailable,
+    /// A later attempt may succeed.
     Transient,
     /// Every later attempt would fail too: the operation is rolled back.
     Permanent,
@@ -120,25 +140,44 @@ pub(super) struct StepError {
     pub(super) severity: Severity,
     /// Shown to super-admins: a sentence without secrets, host names or contents of rows.
     pub(super) reason: String,
+    /// How long to wait for the next attempt, if not as long as after any fault.
+    pub(super) retry_after: Option<Duration>,
     /// For the log.
     pub(super) source: Option<Error>,
 }
 
 impl StepError {
+    fn new(severity: Severity, reason: String) -> Self {
+        Self { severity, reason, retry_after: None, source: None }
+    }
+
     pub(super) fn permanent(reason: impl Into<String>) -> Self {
-        Self { severity: Severity::Permanent, reason: reason.into(), source: None }
+        Self::new(Severity::Permanent, reason.into())
     }
 
     pub(super) fn transient(reason: impl Into<String>) -> Self {
-        Self { severity: Severity::Transient, reason: reason.into(), source: None }
+        Self::new(Severity::Transient, reason.into())
     }
 
     pub(super) fn fenced() -> Self {
-        Self { severity: Severity::Fenced, reason: JournalError::Fenced.to_string(), source: None }
+        Self::new(Severity::Fenced, JournalError::Fenced.to_string())
     }
 
     pub(super) fn timed_out(limit: Duration) -> Self {
-        Self::transient(format!("The step took longer than {} s", limit.as_secs()))
+        Self::new(Severity::Unavailable, format!("The step took longer than {} s", limit.as_secs()))
+    }
+
+    pub(super) fn breaker_open(breaker: &OpenBreaker) -> Self {
+        let store = match breaker.store.as_str() {
+            "object_storage" => "Object storage".to_owned(),
+            store => format!(
+                "The {} cluster `{}`",
+                if store == "mongodb" { "MongoDB" } else { "PostgreSQL" },
+                breaker.cluster
+            ),
+        };
+        let reason = format!("{store} fails for every operation, and is tried again later");
+        Self { retry_after: Some(breaker.wait), ..Self::new(Severity::Unavailable, reason) }
     }
 
     pub(super) fn is_fenced(&self) -> bool {
@@ -166,8 +205,8 @@ impl StepError {
 
 impl From<Error> for StepError {
     fn from(error: Error) -> Self {
-        let severity = if error.is_transient() { Severity::Transient } else { Severity::Permanent };
-        Self { severity, reason: describe(&error), source: Some(error) }
+        let described = Self::new(severity(&error), describe(&error));
+        Self { source: Some(error), ..described }
     }
 }
 
@@ -176,6 +215,7 @@ impl From<JournalError> for StepError {
         match error {
             JournalError::Fenced => Self::fenced(),
             // Always transient: an error of the journal does not prove that the step itself cannot succeed.
+            JournalError::Store(error) if error.is_transient() => error.into(),
             JournalError::Store(error) => Self { severity: Severity::Transient, ..Self::from(error) },
         }
     }
@@ -190,6 +230,38 @@ impl From<tokio_postgres::Error> for StepError {
 impl From<mongodb::error::Error> for StepError {
     fn from(error: mongodb::error::Error) -> Self {
         Error::from(error).into()
+    }
+}
+
+/// The consequence of an error. A store that refuses the credentials, or has no space, fails for every operation until somebody
+/// changes that.
+fn severity(error: &Error) -> Severity {
+    /// Of MongoDB: `Unauthorized`, `AuthenticationFailed`, `OutOfDiskSpace`.
+    const MONGODB_REFUSALS: [i32; 3] = [13, 18, 14_031];
+    let mut next = error.source();
+    while let Some(source) = next {
+        if let Some(answer) = source.downcast_ref::<tokio_postgres::Error>().and_then(|error| error.as_db_error()) {
+            // Invalid authorization, insufficient resources.
+            if ["28", "53"].iter().any(|class| answer.code().code().starts_with(class)) {
+                return Severity::Unavailable;
+            }
+        }
+        if let Some(error) = source.downcast_ref::<mongodb::error::Error>() {
+            let refused = match &*error.kind {
+                mongodb::error::ErrorKind::Command(answer) => MONGODB_REFUSALS.contains(&answer.code),
+                mongodb::error::ErrorKind::Authentication { .. } => true,
+                _ => false,
+            };
+            if refused {
+                return Severity::Unavailable;
+            }
+        }
+        next = source.source();
+    }
+    match error {
+        Error::Unavailable { .. } => Severity::Unavailable,
+        error if error.is_transient() => Severity::Transient,
+        _ => Severity::Permanent,
     }
 }
 
@@ -229,7 +301,7 @@ mod tests {
         assert_eq!(error.severity, Severity::Permanent);
         assert!(!error.reason.contains("hunter2"));
         let error = StepError::from(Error::unavailable(Dependency::MongoDb, "mongodb://root:hunter2@db"));
-        assert_eq!(error.severity, Severity::Transient);
+        assert_eq!(error.severity, Severity::Unavailable);
         assert_eq!(error.reason, "MongoDB could not be reached, or did not answer in time");
     }
 

@@ -27,7 +27,7 @@ use shared::{
         redis::Redis,
         sqs::Sqs,
     },
-    config::{FromEnv, KafkaConfig, ProvisioningConfig, RedisConfig},
+    config::{FromEnv, KafkaConfig, RedisConfig},
     revocations::live_list::{self, LiveList},
     worker::invoke,
 };
@@ -150,7 +150,6 @@ pub(crate) fn relay_at(world: &World, kafka: &KafkaConfig, redis: &RedisConfig) 
         Sqs::new(),
         LiveList::new(Redis::connect(redis).unwrap()),
         world.provision_queue_url.clone(),
-        ProvisioningConfig { function_timeout: Duration::from_mins(1), max_attempts: 5 },
     )
 }
 

@@ -5,6 +5,7 @@
 mod bounds;
 mod faults;
 mod listing;
+mod managing;
 mod naming;
 mod stage;
 mod waiting;

@@ -47,6 +47,12 @@ impl OperationsStage {
         journal::take(&client, id, Duration::from_mins(1)).await.unwrap().unwrap().lease
     }
 
+    /// Whether a worker could take the operation now.
+    pub(crate) async fn is_due(&self, id: OperationId) -> bool {
+        let sql = format!("SELECT FROM operations WHERE id = '{id}' AND next_attempt_at <= now()");
+        self.world.count(&sql).await == 1
+    }
+
     /// Changes a step.
     pub(crate) async fn record(&self, lease: Lease, step: StepName, change: StepChange<'_>) {
         journal::record(&self.workers.get().await.unwrap(), lease, step, change).await.unwrap();

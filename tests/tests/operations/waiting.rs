@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 use serde_json::json;
-use shared::operations::{StepChange, StepName};
+use shared::operations::{StepChange, StepName, store::journal};
 
 use crate::stage::OperationsStage;
 
@@ -102,12 +102,16 @@ async fn a_wait_is_an_integer_from_0_to_20() {
 }
 
 #[tokio::test]
-async fn renewing_a_lease_or_requeueing_changes_no_entity_tag() {
+async fn waking_an_operation_changes_no_entity_tag() {
     let stage = OperationsStage::new().await;
     let id = stage.operation("kopi-kenangan").await;
-    let lease = stage.take(id).await;
-    let (_, before) = stage.state(id).await;
+    stage.take(id).await;
     let client = stage.workers.get().await.unwrap();
-    shared::operations::store::journal::release(&client, lease).await.unwrap();
+    let abandoned = "UPDATE operations SET lease_expires_at = now(), next_attempt_at = now() - interval '2 minutes'";
+    client.batch_execute(&format!("{abandoned}; DELETE FROM outbox WHERE destination = 'provision'")).await.unwrap();
+    let (_, before) = stage.state(id).await;
+    let (grace, interval) = (Duration::from_mins(1), Duration::from_mins(5));
+    assert_eq!(journal::wake_overdue(&client, grace, interval).await.unwrap(), 1);
+    assert_eq!(journal::wake_overdue(&client, grace, interval).await.unwrap(), 0, "it was woken a moment ago");
     assert_eq!(stage.state(id).await.1, before);
 }

@@ -19,33 +19,34 @@ use provision_tenant::App;
 use serde_json::{Value, json};
 use shared::{
     clients::sqs::Sqs,
-    config::{FromEnv, KafkaConfig, ProvisioningConfig, QueueConfig},
+    config::{FromEnv, KafkaConfig, QueueConfig},
     events::{self, dispatch::Dispatcher},
     operations::StepName,
-    provisioning::Moment,
+    provisioning::{Moment, Provisioner, SagaObserver},
     tenants::TenantStatus,
     types::OperationId,
     worker::invoke,
 };
 use tests::queues::{self, Queue};
-use tokio::{sync::oneshot, task::JoinHandle};
+use tokio::{sync::oneshot, task::JoinHandle, time::Instant};
 
 use crate::{
     saboteur::{Sabotage, Saboteur},
-    stage::{ProvisioningStage, Requested, start},
+    stage::{ProvisioningStage, Requested},
 };
 
-/// Number of deliveries by the queues of these tests, and of attempts by the worker.
+/// Number of deliveries by the queues of these tests.
 const DELIVERIES: i32 = 3;
 
-/// The function, optionally disturbed by a saboteur.
-fn function(stage: &ProvisioningStage, saboteur: Option<Arc<Saboteur>>) -> App {
-    let mut provisioner = stage.worker();
-    provisioner.config.max_attempts = DELIVERIES;
-    if let Some(saboteur) = saboteur {
-        provisioner.observer = Some(saboteur);
-    }
-    let queues = QueueConfig { provision: None, relay: Some(stage.world.relay_queue_url.clone()), measure: None };
+/// The function, optionally disturbed by a saboteur. It sends messages for later attempts to the queue.
+fn function(stage: &ProvisioningStage, queue_url: &str, saboteur: Option<Arc<Saboteur>>) -> App {
+    let observer = saboteur.map(|saboteur| saboteur as Arc<dyn SagaObserver>);
+    let provisioner = Provisioner { observer, ..stage.worker() };
+    let queues = QueueConfig {
+        provision: Some(queue_url.to_owned()),
+        relay: Some(stage.world.relay_queue_url.clone()),
+        measure: None,
+    };
     App { provisioner: Arc::new(provisioner), dispatcher: Arc::new(Dispatcher::new(queues)) }
 }
 
@@ -74,7 +75,11 @@ fn batch(operations: &[OperationId]) -> Value {
 async fn a_panic_over_one_message_fails_that_message_alone() {
     let stage = ProvisioningStage::new().await;
     let requested = [stage.request().await, stage.request().await, stage.request().await];
-    let app = function(&stage, Some(Saboteur::new([(Moment::Applied(StepName::MongodbDatabase), Sabotage::Panic)])));
+    let app = function(
+        &stage,
+        &stage.world.provision_queue_url,
+        Some(Saboteur::new([(Moment::Applied(StepName::MongodbDatabase), Sabotage::Panic)])),
+    );
 
     let response = work(&app, batch(&requested.map(|requested| requested.operation))).await;
 
@@ -97,66 +102,63 @@ async fn a_panic_over_one_message_fails_that_message_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_last_delivery_rolls_back_the_operation_and_a_retry_makes_the_tenant_active() {
+async fn after_a_fault_the_operation_waits_and_then_goes_on_without_another_delivery_of_its_message() {
     let stage = ProvisioningStage::new().await;
     let queue = queues::with_dead_letters(&stage.world.database, DELIVERIES).await;
     let requested = stage.request().await;
-    let database = stage.database(requested.tenant).await;
-    // Another worker holds the lease until the last delivery, so the operation has attempts left.
-    let other = Saboteur::new([(Moment::Leased, Sabotage::Freeze)]);
-    let sleeper = start(stage.watched(other.clone()), requested.operation);
-    other.frozen().await;
-    let saboteur = Saboteur::new([(Moment::Applying(StepName::MongodbDatabase), Sabotage::Transient)]);
-    let app = function(&stage, Some(saboteur));
-    let expiring = stage.clone();
-    let mapping = Mapping::begin(&queue, move |event, delivery| {
-        let (app, stage) = (app.clone(), expiring.clone());
-        async move {
-            if delivery == 3 {
-                stage.expire(requested.operation).await;
-            }
-            answer(&app, &event).await
-        }
-        .boxed()
-    })
-    .await;
+    // More faults than the queue has deliveries.
+    let faults = [StepName::Placement, StepName::PostgresqlDatabase, StepName::AdminUser, StepName::Activation];
+    let saboteur = Saboteur::new(faults.map(|step| (Moment::Applying(step), Sabotage::Transient)));
+    let mapping = Mapping::of(&queue, function(&stage, &queue.url, Some(saboteur))).await;
+    let begun = Instant::now();
 
     send(&stage, &queue, requested).await;
-    until("the queue is empty", async || queue.is_empty().await).await;
+    until("the operation has ended", async || stage.status(requested.tenant).await == TenantStatus::Active).await;
 
-    assert_eq!(mapping.deliveries(), 3);
+    // The first waits are at least 0.5, 1, 2 and 4 s.
+    assert!(begun.elapsed() > Duration::from_millis(7500), "{:?}", begun.elapsed());
+    assert_eq!((mapping.deliveries(), attempts(&stage, requested).await), (5, 5), "one message for each attempt");
     assert_eq!(queue.dead_letters().await, 0);
-    assert_eq!(attempts(&stage, requested).await, 2, "the operation had one attempt left");
-    stage.assert_failed(requested.tenant, &database).await;
-    assert_eq!(
-        stage.reason(requested.operation).await.unwrap(),
-        "MongoDB could not be reached, or did not answer in time"
-    );
-
-    let retried = stage.request_retry(requested.tenant).await;
-    send(&stage, &queue, retried).await;
-    until("the queue is empty", async || queue.is_empty().await).await;
-    stage.assert_active(requested.tenant).await;
-    other.thaw();
-    sleeper.await.unwrap().unwrap();
     stage.assert_active(requested.tenant).await;
     mapping.end().await;
     stage.world.drop_tenants().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_operation_continues_after_its_message_became_a_dead_letter() {
+async fn a_fault_rolls_back_an_operation_that_is_out_of_time_and_a_retry_makes_the_tenant_active() {
     let stage = ProvisioningStage::new().await;
     let queue = queues::with_dead_letters(&stage.world.database, DELIVERIES).await;
     let requested = stage.request().await;
     let database = stage.database(requested.tenant).await;
-    let victims = stage.clone();
-    let mapping = Mapping::begin(&queue, move |event, _| {
-        let stage = victims.clone();
+    stage.spend_budget(requested.operation).await;
+    let saboteur = Saboteur::new([(Moment::Applying(StepName::MongodbDatabase), Sabotage::Transient)]);
+    let mapping = Mapping::of(&queue, function(&stage, &queue.url, Some(saboteur))).await;
+
+    send(&stage, &queue, requested).await;
+    until("the operation has ended", async || stage.status(requested.tenant).await == TenantStatus::Failed).await;
+
+    stage.assert_failed(requested.tenant, &database).await;
+    assert_eq!(
+        stage.reason(requested.operation).await.unwrap(),
+        "MongoDB could not be reached, or did not answer in time"
+    );
+    let retried = stage.request_retry(requested.tenant).await;
+    send(&stage, &queue, retried).await;
+    until("the tenant is active", async || stage.status(requested.tenant).await == TenantStatus::Active).await;
+    stage.assert_active(requested.tenant).await;
+    mapping.end().await;
+    stage.world.drop_tenants().await;
+}
+
+/// Has the queue deliver a message to workers that die in the middle, until it is a dead letter.
+async fn kill_every_worker(stage: &ProvisioningStage, queue: &Queue, requested: Requested) {
+    let (victims, queue_url) = (stage.clone(), queue.url.clone());
+    let mapping = Mapping::begin(queue, move |event, _| {
+        let (stage, queue_url) = (victims.clone(), queue_url.clone());
         async move {
             stage.expire(requested.operation).await;
             let saboteur = Saboteur::new([(Moment::Applied(StepName::PostgresqlDatabase), Sabotage::Freeze)]);
-            let app = function(&stage, Some(saboteur.clone()));
+            let app = function(&stage, &queue_url, Some(saboteur.clone()));
             let worker = tokio::spawn(async move { answer(&app, &event).await });
             saboteur.frozen().await;
             worker.abort();
@@ -166,36 +168,51 @@ async fn an_operation_continues_after_its_message_became_a_dead_letter() {
         .boxed()
     })
     .await;
-
-    send(&stage, &queue, requested).await;
+    send(stage, queue, requested).await;
     until("the message is a dead letter", async || queue.dead_letters().await == 1).await;
     mapping.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operation_whose_message_became_a_dead_letter_is_woken_and_succeeds() {
+    let stage = ProvisioningStage::new().await;
+    let queue = queues::with_dead_letters(&stage.world.database, DELIVERIES).await;
+    let requested = stage.request().await;
+    let database = stage.database(requested.tenant).await;
+    kill_every_worker(&stage, &queue, requested).await;
     assert_eq!(stage.status(requested.tenant).await, TenantStatus::Provisioning);
     assert!(stage.found(requested.tenant, &database).await.postgres, "the worker had created the database");
 
-    // The operation was not changed for longer than a message can wait between two deliveries.
-    stage.expire(requested.operation).await;
-    let sql = "UPDATE operations SET updated_at = now() - interval '8 minutes' WHERE id = $1";
-    stage.owner.get().await.unwrap().execute(sql, &[&requested.operation.0]).await.unwrap();
+    stage.make_overdue(requested.operation).await;
     let report = relay(&stage, &queue).await;
-    assert_eq!((&report["operations_requeued"], &report["provisions_sent"]), (&json!(1), &json!(1)), "{report}");
-    let app = function(&stage, None);
-    let mapping = Mapping::begin(&queue, move |event, _| {
-        let app = app.clone();
-        async move { answer(&app, &event).await }.boxed()
-    })
-    .await;
-    until("the queue is empty", async || queue.is_empty().await).await;
+    assert_eq!((&report["operations_woken"], &report["provisions_sent"]), (&json!(1), &json!(1)), "{report}");
+    let mapping = Mapping::of(&queue, function(&stage, &queue.url, None)).await;
+    until("the tenant is active", async || stage.status(requested.tenant).await == TenantStatus::Active).await;
+    stage.assert_active(requested.tenant).await;
+    mapping.end().await;
+    stage.world.drop_tenants().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operation_that_stops_every_worker_is_rolled_back_when_it_is_out_of_time() {
+    let stage = ProvisioningStage::new().await;
+    let queue = queues::with_dead_letters(&stage.world.database, DELIVERIES + 1).await;
+    let requested = stage.request().await;
+    let database = stage.database(requested.tenant).await;
+    kill_every_worker(&stage, &queue, requested).await;
+    stage.spend_budget(requested.operation).await;
+
+    stage.make_overdue(requested.operation).await;
+    relay(&stage, &queue).await;
+    let mapping = Mapping::of(&queue, function(&stage, &queue.url, None)).await;
+    until("the operation has ended", async || stage.status(requested.tenant).await == TenantStatus::Failed).await;
 
     stage.assert_failed(requested.tenant, &database).await;
     assert_eq!(
         stage.reason(requested.operation).await.unwrap(),
-        "The operation was started 3 times, and each time the worker stopped before it finished"
+        "The operation was started 4 times, and each time the worker stopped before it finished"
     );
-    let retried = stage.request_retry(requested.tenant).await;
-    send(&stage, &queue, retried).await;
-    until("the queue is empty", async || queue.is_empty().await).await;
-    stage.assert_active(requested.tenant).await;
+    stage.assert_retry_works(requested.tenant).await;
     mapping.end().await;
     stage.world.drop_tenants().await;
 }
@@ -208,7 +225,6 @@ async fn send(stage: &ProvisioningStage, queue: &Queue, requested: Requested) {
 
 /// Runs the relay once, as its schedule does.
 async fn relay(stage: &ProvisioningStage, queue: &Queue) -> serde_json::Value {
-    let provisioning = ProvisioningConfig { function_timeout: Duration::from_mins(1), max_attempts: DELIVERIES };
     let app = relay_events::App::new(
         stage.world.api_pool(),
         stage.world.tenant_databases(),
@@ -216,7 +232,6 @@ async fn relay(stage: &ProvisioningStage, queue: &Queue) -> serde_json::Value {
         Sqs::new(),
         tests::live_list(),
         queue.url.clone(),
-        provisioning,
     );
     invoke(&app, relay_events::handle, LambdaEvent::new(json!({}), Context::default())).await.unwrap()
 }
@@ -259,6 +274,15 @@ impl Invoke for InProcess {
 }
 
 impl Mapping {
+    /// A mapping to the function.
+    async fn of(queue: &Queue, app: App) -> Self {
+        Self::begin(queue, move |event, _| {
+            let app = app.clone();
+            async move { answer(&app, &event).await }.boxed()
+        })
+        .await
+    }
+
     async fn begin(
         queue: &Queue,
         handler: impl Fn(String, usize) -> BoxFuture<'static, Result<String, InvokeError>> + Send + Sync + 'static,

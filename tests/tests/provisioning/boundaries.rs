@@ -73,9 +73,10 @@ async fn after_a_transient_error_at_any_boundary_the_next_delivery_continues() {
             let requested = stage.request().await;
             let worker = stage.watched(Saboteur::new([(moment, Sabotage::Transient)]));
             let outcome = worker.run(requested.operation, minute()).await.unwrap();
-            assert!(matches!(outcome, OperationOutcome::Retry(_)), "{moment:?} {outcome:?}");
+            assert!(matches!(outcome, OperationOutcome::Open { .. }), "{moment:?} {outcome:?}");
             // The lease was released, except at the moments outside the steps.
             if !matches!(moment, Moment::Leased | Moment::Ended) {
+                stage.end_wait(requested.operation).await;
                 let outcome = worker.run(requested.operation, minute()).await.unwrap();
                 assert_eq!(
                     outcome,
@@ -160,11 +161,12 @@ async fn a_failed_undo_is_retried_and_the_places_on_the_clusters_are_kept_until_
                 Saboteur::new([(Moment::Applying(StepName::Activation), Sabotage::Permanent), (moment, fault)]);
             let worker = stage.watched(saboteur);
             let outcome = worker.run(requested.operation, minute()).await.unwrap();
-            assert!(matches!(outcome, OperationOutcome::Retry(_)), "{moment:?} {outcome:?}");
+            assert!(matches!(outcome, OperationOutcome::Open { .. }), "{moment:?} {outcome:?}");
             if moment != Moment::Ended {
                 let kept = "status = 'provisioning' AND postgres_cluster = 'main' AND mongo_cluster = 'main'";
                 let sql = format!("SELECT FROM tenants WHERE id = '{}' AND {kept}", requested.tenant);
                 assert_eq!(stage.count(&sql).await, 1);
+                stage.end_wait(requested.operation).await;
                 let outcome = worker.run(requested.operation, minute()).await.unwrap();
                 assert_eq!(
                     outcome,
@@ -187,7 +189,7 @@ async fn applying_or_undoing_every_step_twice_has_the_same_effect_as_once() {
     let forget = "UPDATE operation_steps SET status = 'pending' WHERE operation_id = $1";
     let saboteur = Saboteur::new([(Moment::Applying(StepName::Activation), Sabotage::Transient)]);
     let worker = stage.watched(saboteur);
-    assert!(matches!(worker.run(requested.operation, minute()).await.unwrap(), OperationOutcome::Retry(_)));
+    assert!(matches!(worker.run(requested.operation, minute()).await.unwrap(), OperationOutcome::Open { .. }));
     client.execute(forget, &[&requested.operation.0]).await.unwrap();
     assert_eq!(stage.finish(requested).await, OperationStatus::Succeeded);
     // Another tenant, whose steps are undone twice.
@@ -198,7 +200,7 @@ async fn applying_or_undoing_every_step_twice_has_the_same_effect_as_once() {
         (Moment::Failing, Sabotage::Transient),
     ]);
     let worker = stage.watched(saboteur);
-    assert!(matches!(worker.run(requested.operation, minute()).await.unwrap(), OperationOutcome::Retry(_)));
+    assert!(matches!(worker.run(requested.operation, minute()).await.unwrap(), OperationOutcome::Open { .. }));
     client.execute(forget, &[&requested.operation.0]).await.unwrap();
     assert_eq!(stage.finish(requested).await, OperationStatus::Failed);
     stage.assert_failed(requested.tenant, &database).await;

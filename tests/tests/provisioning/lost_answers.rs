@@ -1,13 +1,12 @@
 //! A server that goes on with a request whose connection is gone, while the same worker goes on, too.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use shared::{
     operations::{OperationStatus, StepName},
-    provisioning::{Delivery, OperationOutcome, Provisioner},
+    provisioning::{OperationOutcome, Provisioner},
     tenants::{TENANT_SCHEMA_VERSION, tenant_template},
 };
-use tokio::time::Instant;
 use tokio_postgres::{Client, error::SqlState};
 
 use crate::{
@@ -52,7 +51,7 @@ impl OwnTemplate {
     }
 }
 
-/// The worker's last attempt: the connection is reset during `CREATE DATABASE`, which waits on the server. The same worker rolls
+/// An operation that is out of time: the connection is reset during `CREATE DATABASE`, which waits on the server. The same worker rolls
 /// the operation back. Then the server goes on.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_whose_creation_was_lost_is_not_created_after_the_rollback() {
@@ -66,8 +65,8 @@ async fn a_database_whose_creation_was_lost_is_not_created_after_the_rollback() 
 
     template.lock().await;
     proxy.reset_at("CREATE DATABASE");
-    let delivery = Delivery { deadline: Instant::now() + Duration::from_mins(1), is_last: true };
-    let outcome = worker.run(requested.operation, delivery).await.unwrap();
+    stage.spend_budget(requested.operation).await;
+    let outcome = worker.run(requested.operation, minute()).await.unwrap();
     let ended = OperationOutcome::Finished { status: OperationStatus::Failed, now: true };
     template.unlock().await;
     // The server grants locks in the order of their requests, so this waits until it has created the database, if it still does.
@@ -80,7 +79,7 @@ async fn a_database_whose_creation_was_lost_is_not_created_after_the_rollback() 
     stage.world.drop_tenants().await;
 }
 
-/// The same before the last attempt: the next one finds what the lost request did, or ends it.
+/// The same in an operation that has time: the next attempt finds what the lost request did, or ends it.
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_lost_answer_the_same_worker_makes_the_tenant_active() {
     let stage = ProvisioningStage::new().await;

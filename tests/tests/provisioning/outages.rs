@@ -13,7 +13,7 @@ use tests::{
     variable,
 };
 
-use crate::stage::{ProvisioningStage, each, minute, stores};
+use crate::stage::{ProvisioningStage, Requested, each, minute, stores};
 
 /// A super-admin reads the error of the step to find the store that is down.
 #[tokio::test(flavor = "multi_thread")]
@@ -32,9 +32,9 @@ async fn the_error_of_a_step_names_the_store_that_does_not_answer() {
             let requested = stage.request().await;
             proxied.mongo.set(mode);
             let outcome = worker.run(requested.operation, minute()).await.unwrap();
-            assert!(matches!(outcome, OperationOutcome::Retry(_)), "{mode:?} {outcome:?}");
+            assert!(matches!(outcome, OperationOutcome::Open { .. }), "{mode:?} {outcome:?}");
             let error = stage.step_error(requested.operation, StepName::MongodbDatabase).await;
-            assert_eq!(error, "MongoDB could not be reached, or did not answer in time", "{mode:?}");
+            assert_eq!(error, DOWN, "{mode:?}");
 
             proxied.mongo.set(Mode::Pass);
             assert_eq!(stage.finish(requested).await, OperationStatus::Succeeded, "{mode:?}");
@@ -43,6 +43,58 @@ async fn the_error_of_a_step_names_the_store_that_does_not_answer() {
     })
     .await;
 }
+
+/// While a cluster is down, operations do not wait for its timeouts one after the other.
+#[tokio::test(flavor = "multi_thread")]
+async fn after_three_faults_of_a_cluster_only_one_operation_tries_it_until_it_works() {
+    let stage = ProvisioningStage::new().await;
+    let proxied = ProxiedStores::new(&stage).await;
+    let worker = stage.worker_on(Arc::clone(&proxied.stores));
+    proxied.mongo.set(Mode::Cut);
+    let run = async |requested: Requested| worker.run(requested.operation, minute()).await.unwrap();
+    let down = |outcome: &OperationOutcome| matches!(outcome, OperationOutcome::Open { reason, .. } if reason == DOWN);
+    let refused =
+        |outcome: &OperationOutcome| matches!(outcome, OperationOutcome::Open { reason, .. } if reason == REFUSED);
+    let mut waiting = Vec::new();
+    for fault in 1..=3 {
+        let requested = stage.request().await;
+        let outcome = run(requested).await;
+        assert!(down(&outcome), "{fault}: {outcome:?}");
+        waiting.push(requested);
+    }
+
+    let [first, second] = [stage.request().await, stage.request().await];
+    let outcome = run(first).await;
+    assert!(refused(&outcome), "{outcome:?}");
+    let begun =
+        format!("SELECT FROM operation_steps WHERE operation_id = '{}' AND status = 'running'", first.operation);
+    assert_eq!(stage.count(&begun).await, 0, "no step was begun");
+
+    // The time of the breaker is over: one operation tries the cluster, which is still down.
+    let over = "UPDATE store_breakers SET open_until = now() - interval '1 ms'";
+    let platform = stage.owner.get().await.unwrap();
+    platform.batch_execute(over).await.unwrap();
+    let outcome = run(second).await;
+    assert!(down(&outcome), "{outcome:?}");
+    stage.end_wait(first.operation).await;
+    let outcome = run(first).await;
+    assert!(refused(&outcome), "{outcome:?}");
+
+    // It works again: the one that tries it closes the breaker for all.
+    proxied.mongo.set(Mode::Pass);
+    platform.batch_execute(over).await.unwrap();
+    waiting.extend([first, second]);
+    for requested in waiting {
+        stage.end_wait(requested.operation).await;
+        assert_eq!(run(requested).await, OperationOutcome::Finished { status: OperationStatus::Succeeded, now: true });
+        assert_eq!(stage.count("SELECT FROM store_breakers").await, 0);
+        stage.assert_active(requested.tenant).await;
+    }
+    stage.world.drop_tenants().await;
+}
+
+const DOWN: &str = "MongoDB could not be reached, or did not answer in time";
+const REFUSED: &str = "The MongoDB cluster `main` fails for every operation, and is tried again later";
 
 /// Stores behind proxies.
 pub(crate) struct ProxiedStores {

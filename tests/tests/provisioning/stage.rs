@@ -10,7 +10,7 @@ use shared::{
     config::{Clusters, FromEnv, MongoSettings, PostgresConfig, ProvisioningConfig, S3Config},
     error::Result,
     operations::{OperationStatus, StepName},
-    provisioning::{Delivery, OperationOutcome, Provisioner, SagaObserver, Stores},
+    provisioning::{OperationOutcome, Provisioner, SagaObserver, Stores},
     tenants::{self, CreateTenant, RetryTenant, TENANT_SCHEMA_VERSION, TenantName, TenantStatus},
     types::{Actor, Country, EmailAddress, Limits, OperationId, Slug, TenantId},
 };
@@ -82,7 +82,7 @@ impl ProvisioningStage {
 
     /// A worker with its own connections to the stores.
     pub(crate) fn worker_on(&self, stores: Arc<Stores>) -> Provisioner {
-        let config = ProvisioningConfig { function_timeout: Duration::from_mins(1), max_attempts: 5 };
+        let config = ProvisioningConfig { function_timeout: Duration::from_mins(1) };
         let (platform, tenant_schema_version) = (self.platform.clone(), TENANT_SCHEMA_VERSION);
         Provisioner { platform, stores, config, tenant_schema_version, observer: None }
     }
@@ -119,9 +119,29 @@ impl ProvisioningStage {
         tenants::store::find(&self.api.get().await.unwrap(), tenant).await.unwrap().mongo_database
     }
 
-    /// Makes the lease of an operation expire.
+    /// Makes an operation due: its lease expires, it waits no longer, and no circuit breaker is open.
     pub(crate) async fn expire(&self, operation: OperationId) {
-        let sql = "UPDATE operations SET lease_expires_at = now() - interval '1 ms' WHERE id = $1";
+        let sql = "WITH closed AS (DELETE FROM store_breakers)
+             UPDATE operations SET lease_expires_at = now() - interval '1 ms', next_attempt_at = now() WHERE id = $1";
+        self.owner.get().await.unwrap().execute(sql, &[&operation.0]).await.unwrap();
+    }
+
+    /// Ends the wait of an operation, but not its lease.
+    pub(crate) async fn end_wait(&self, operation: OperationId) {
+        let sql = "UPDATE operations SET next_attempt_at = now() WHERE id = $1";
+        self.owner.get().await.unwrap().execute(sql, &[&operation.0]).await.unwrap();
+    }
+
+    /// Makes an operation look as if no worker had come for longer than the relay waits.
+    pub(crate) async fn make_overdue(&self, operation: OperationId) {
+        self.expire(operation).await;
+        let sql = "UPDATE operations SET next_attempt_at = now() - interval '2 minutes' WHERE id = $1";
+        self.owner.get().await.unwrap().execute(sql, &[&operation.0]).await.unwrap();
+    }
+
+    /// Spends the time that an operation may take.
+    pub(crate) async fn spend_budget(&self, operation: OperationId) {
+        let sql = "UPDATE operations SET gives_up_at = now() WHERE id = $1";
         self.owner.get().await.unwrap().execute(sql, &[&operation.0]).await.unwrap();
     }
 
@@ -144,12 +164,12 @@ impl ProvisioningStage {
         assert_eq!(found, Found::default(), "{database}");
     }
 
-    /// Delivers an operation to undisturbed workers until it ends.
+    /// Has undisturbed workers attempt an operation until it ends.
     pub(crate) async fn finish(&self, requested: Requested) -> OperationStatus {
         self.finish_with(&self.worker(), requested).await
     }
 
-    /// Delivers an operation to a worker until it ends.
+    /// Has a worker attempt an operation until it ends.
     pub(crate) async fn finish_with(&self, worker: &Provisioner, requested: Requested) -> OperationStatus {
         for _ in 0..60 {
             self.expire(requested.operation).await;
@@ -158,8 +178,8 @@ impl ProvisioningStage {
                     println!("{requested:?} ended {status:?}: {:?}", self.reason(requested.operation).await);
                     return status;
                 }
-                OperationOutcome::Retry(reason) => {
-                    println!("{requested:?} must be delivered again: {reason}");
+                OperationOutcome::Open { reason, wake_in } => {
+                    println!("{requested:?} has not ended: {reason}; {wake_in:?}");
                     tokio::time::sleep(Duration::from_millis(200)).await;
                 }
             }
@@ -300,12 +320,12 @@ pub(crate) fn stores(postgres: &PostgresConfig, postgres_clusters: Clusters, mon
     Arc::new(Stores::connect(postgres_clusters, postgres, mongo_clusters, &mongo, bucket).unwrap())
 }
 
-/// A delivery with one minute of time that is not the last one.
-pub(crate) fn minute() -> Delivery {
-    Delivery { deadline: Instant::now() + Duration::from_mins(1), is_last: false }
+/// The deadline of an attempt that has one minute.
+pub(crate) fn minute() -> Instant {
+    Instant::now() + Duration::from_mins(1)
 }
 
-/// Runs a delivery in its own task.
+/// Makes an attempt in its own task.
 pub(crate) fn start(worker: Provisioner, operation: OperationId) -> JoinHandle<Result<OperationOutcome>> {
     tokio::spawn(async move { worker.run(operation, minute()).await })
 }

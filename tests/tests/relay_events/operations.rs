@@ -74,10 +74,10 @@ async fn a_failing_queue_does_not_delay_events() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_schedule_requeues_lost_operations_and_deletes_old_responses() {
+async fn the_schedule_wakes_overdue_operations_and_deletes_old_responses() {
     let stage = RelayStage::new().await;
-    let operation = stage.stuck_operation(Duration::from_mins(8)).await;
-    stage.stuck_operation(Duration::from_mins(6)).await;
+    let operation = stage.overdue_operation(Duration::from_secs(70)).await;
+    stage.overdue_operation(Duration::from_secs(30)).await;
     stage.stored_response("25 hours").await;
     stage.stored_response("23 hours").await;
     let app = stage.relay();
@@ -87,9 +87,12 @@ async fn the_schedule_requeues_lost_operations_and_deletes_old_responses() {
     assert_eq!(stage.world.count("SELECT FROM idempotency_keys").await, 2);
 
     let report = invoke(&app, handle, scheduled()).await.unwrap();
-    assert_eq!(report["operations_requeued"], 1);
+    assert_eq!(report["operations_woken"], 1);
     assert_eq!(report["responses_deleted"], 1);
     let bodies = queues::drain(&stage.world.provision_queue_url).await;
     let [body] = &bodies[..] else { panic!("{bodies:?}") };
     assert_eq!(serde_json::from_str::<Value>(body).unwrap()["operation_id"], json!(operation));
+
+    let report = invoke(&app, handle, scheduled()).await.unwrap();
+    assert_eq!(report["operations_woken"], 0, "it was woken a moment ago");
 }

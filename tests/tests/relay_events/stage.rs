@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use shared::{
     clients::{kafka, postgres::Postgres, sqs::Sqs},
-    config::{FromEnv, KafkaConfig, ProvisioningConfig},
+    config::{FromEnv, KafkaConfig},
     events::{self, Event},
     types::{OperationId, TenantId},
 };
@@ -173,15 +173,16 @@ impl RelayStage {
         .await;
     }
 
-    /// An open operation that has not changed for `idle`.
-    pub(crate) async fn stuck_operation(&self, idle: Duration) -> OperationId {
+    /// An operation that has been due for this long, and that no worker has taken.
+    pub(crate) async fn overdue_operation(&self, overdue: Duration) -> OperationId {
         let (tenant, id) = (TenantId::generate(), OperationId::generate());
-        let (database, idle) = (format!("tenant_{}", tenant.0.simple()), idle.as_secs());
+        let (database, overdue) = (format!("tenant_{}", tenant.0.simple()), overdue.as_secs());
         self.sql(&format!(
             "INSERT INTO tenants (id, name, slug, status, database_name, country, created_at, updated_at)
              VALUES ('{tenant}', 'Kopi', '{database}', 'provisioning', '{database}', 'ID', now(), now());
-             INSERT INTO operations (id, tenant_id, kind, status, requested_by, created_at, updated_at)
-             VALUES ('{id}', '{tenant}', 'provision', 'pending', 'test', now(), now() - interval '{idle} seconds')"
+             INSERT INTO operations (id, tenant_id, kind, status, requested_by, created_at, updated_at,
+                                     next_attempt_at)
+             VALUES ('{id}', '{tenant}', 'provision', 'pending', 'test', now(), now(), now() - interval '{overdue} seconds')"
         ))
         .await;
         id
@@ -299,8 +300,7 @@ impl ForeignTransaction {
 }
 
 fn app(world: &World, platform: Postgres, kafka: KafkaConfig, queue_url: String) -> App {
-    let provisioning = ProvisioningConfig { function_timeout: Duration::from_mins(1), max_attempts: 5 };
-    App::new(platform, world.tenant_databases(), kafka, Sqs::new(), live_list(), queue_url, provisioning)
+    App::new(platform, world.tenant_databases(), kafka, Sqs::new(), live_list(), queue_url)
 }
 
 async fn delete_old_topics(kafka: &KafkaConfig) {

@@ -45,7 +45,7 @@ fn provisioner(stage: &RelayStage, max_tenants: i64) -> provision_tenant::App {
         provisioner: Arc::new(Provisioner {
             platform: Postgres::connect(&postgres).unwrap(),
             stores: Arc::new(stores),
-            config: ProvisioningConfig { function_timeout: Duration::from_mins(1), max_attempts: 5 },
+            config: ProvisioningConfig { function_timeout: Duration::from_mins(1) },
             tenant_schema_version: TENANT_SCHEMA_VERSION,
             observer: None,
         }),
@@ -117,13 +117,14 @@ async fn the_trace_id_survives_a_lost_message_and_is_that_of_the_caller_outside_
     let api = Api::of(&stage.world).await;
     create_tenant(&api, ("traceparent", &format!("00-{TRACE}-00f067aa0ba902b7-01"))).await;
     assert_eq!(queues::drain(&stage.world.provision_queue_url).await.len(), 1, "the message that is lost");
-    let aged = "UPDATE operations SET created_at = now() - interval '1 hour', updated_at = now() - interval '1 hour'";
+    let aged =
+        "UPDATE operations SET created_at = now() - interval '1 hour', next_attempt_at = now() - interval '1 hour'";
     stage.world.client().await.batch_execute(aged).await.unwrap();
 
     let log = CapturedLog::start();
     let relay = stage.relay();
     let report = invoke(&relay, handle, scheduled()).await.unwrap();
-    assert_eq!(report["operations_requeued"], 1, "{report}");
+    assert_eq!(report["operations_woken"], 1, "{report}");
     let lines = log.take();
     let sent: Vec<_> = lines.iter().filter(|line| line["message"] == "sent to the queue").collect();
     assert_eq!(sent[0]["trace_id"], TRACE);

@@ -12,7 +12,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use shared::{
     clients::{postgres::Postgres, redis::Redis, sqs::Sqs, tenant_databases::TenantDatabases},
-    config::{FromEnv, KafkaConfig, ProvisioningConfig, RedisConfig},
+    config::{FromEnv, KafkaConfig, RedisConfig},
     revocations::live_list,
     worker::invoke,
 };
@@ -104,7 +104,6 @@ impl Stage {
             Sqs::new(),
             tests::live_list(),
             self.world.provision_queue_url.clone(),
-            ProvisioningConfig { function_timeout: Duration::from_mins(1), max_attempts: 5 },
         )
     }
 

@@ -37,6 +37,8 @@ const NEEDED: &[(&str, &str, Option<SuperAdminRole>)] = &[
     ("GET", "/problems/{name}", None),
     ("GET", "/operations", Some(Viewer)),
     ("GET", "/operations/{id}", Some(Viewer)),
+    ("POST", "/operations/{id}/abandon", Some(Operator)),
+    ("POST", "/operations/{id}/retry", Some(Operator)),
     ("GET", "/tenants", Some(Viewer)),
     ("POST", "/tenants", Some(Operator)),
     ("GET", "/tenants/usage", Some(Viewer)),

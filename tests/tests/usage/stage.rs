@@ -21,7 +21,7 @@ use shared::{
     config::{Cluster, Clusters, FromEnv, MeasuringConfig, MongoSettings, ProvisioningConfig, RedisConfig, S3Config},
     error::Result,
     operations::OperationStatus,
-    provisioning::{Delivery, OperationOutcome, Provisioner},
+    provisioning::{OperationOutcome, Provisioner},
     types::{Month, TenantId},
     usage::{live_counters::LiveCounters, measuring::MeasuredStores},
     worker::invoke,
@@ -96,9 +96,8 @@ impl UsageStage {
             tenant_schema_version: shared::tenants::TENANT_SCHEMA_VERSION,
             observer: None,
         };
-        let delivery = Delivery { deadline: Instant::now() + Duration::from_mins(1), is_last: false };
         let operation = shared::types::OperationId(operation.unwrap().get(0));
-        let outcome = provisioner.run(operation, delivery).await.unwrap();
+        let outcome = provisioner.run(operation, Instant::now() + Duration::from_mins(1)).await.unwrap();
         assert_eq!(outcome, OperationOutcome::Finished { status: OperationStatus::Succeeded, now: true });
         ProvisionedTenant { id, database: created["mongo_database"].as_str().unwrap().to_owned() }
     }

@@ -8,7 +8,7 @@
 
 pub(crate) mod build;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -154,6 +154,8 @@ fn texts(array: &Value) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::{functions, process::run};
 
@@ -182,7 +184,8 @@ mod tests {
         assert!(lanes[&Lane::Plain].len() > lanes[&Lane::Aws].len(), "{lanes:?}");
         for artifact in &lanes[&Lane::Plain] {
             for name in linked_crates(&checkout, artifact).keys() {
-                let is_large = ["aws-sdk-", "mongodb ", "rdkafka ", "openssl-sys "].iter().any(|large| name.starts_with(large));
+                let is_large =
+                    ["aws-sdk-", "mongodb ", "rdkafka ", "openssl-sys "].iter().any(|large| name.starts_with(large));
                 assert!(!is_large, "{} links {name}", artifact.package);
             }
         }

@@ -11,7 +11,7 @@ use deadpool_postgres::{GenericClient, Transaction};
 
 use crate::{
     error::Result,
-    operations::{JournalError, Lease, LeasedOperation, OperationStatus, StepChange, StepName},
+    operations::{Fault, JournalError, Lease, LeasedOperation, OperationStatus, StepChange, StepName},
     sql::RowReader,
     types::{OperationId, Placement},
 };
@@ -23,30 +23,33 @@ impl From<tokio_postgres::Error> for JournalError {
 }
 
 /// Takes the lease of an operation for `duration`, with a new fencing token of its databases. Returns `None` if the operation has
-/// ended, does not exist, or is leased by another worker.
+/// ended, does not exist, is not due, or is leased by another worker.
 pub async fn take(client: &impl GenericClient, id: OperationId, duration: Duration) -> Result<Option<LeasedOperation>> {
     let statement = client
         .prepare_cached(
-            "WITH free AS (
+            "WITH due AS (
                  SELECT o.id, t.database_name
                  FROM operations o
                  JOIN tenants t ON t.id = o.tenant_id
                  WHERE o.id = $1
                      AND o.finished_at IS NULL
+                     AND o.next_attempt_at <= clock_timestamp()
                      AND (o.lease_expires_at IS NULL OR o.lease_expires_at <= clock_timestamp())
                  FOR UPDATE OF o
              ),
              fenced AS (
                  UPDATE tenant_databases SET fence_token = fence_token + 1, updated_at = clock_timestamp()
-                 FROM free
-                 WHERE tenant_databases.name = free.database_name
-                 RETURNING free.id, fence_token
+                 FROM due
+                 WHERE tenant_databases.name = due.database_name
+                 RETURNING due.id, fence_token
              )
              UPDATE operations
              SET lease_token = fenced.fence_token,
                  lease_expires_at = clock_timestamp() + make_interval(secs => $2),
                  attempts = attempts + CASE status WHEN 'undoing' THEN 0 ELSE 1 END,
                  status = CASE status WHEN 'undoing' THEN 'undoing' ELSE 'running' END,
+                 reason = CASE status WHEN 'undoing' THEN reason END,
+                 fault = NULL,
                  updated_at = clock_timestamp(), revision = revision + 1
              FROM fenced
              WHERE operations.id = fenced.id
@@ -62,7 +65,8 @@ pub async fn take(client: &impl GenericClient, id: OperationId, duration: Durati
             "SELECT o.tenant_id, o.kind, o.status, o.reason, o.attempts, o.schema_version,
                     t.database_name, t.postgres_cluster, t.mongo_cluster,
                     ARRAY(SELECT name FROM operation_steps WHERE operation_id = o.id AND status = 'succeeded'),
-                    o.created_at
+                    o.created_at, o.faults, coalesce(o.gives_up_at <= clock_timestamp(), false),
+                    EXISTS (SELECT FROM store_breakers)
              FROM operations o
              JOIN tenants t ON t.id = o.tenant_id
              WHERE o.id = $1 AND o.lease_token = $2",
@@ -82,6 +86,9 @@ pub async fn take(client: &impl GenericClient, id: OperationId, duration: Durati
         placement: Placement::read(columns.take()?, columns.take()?),
         succeeded: columns.take()?,
         created_at: columns.take()?,
+        faults: columns.take()?,
+        is_out_of_time: columns.take()?,
+        has_breakers: columns.take()?,
     }))
 }
 
@@ -204,7 +211,7 @@ pub async fn begin_rollback(client: &impl GenericClient, lease: Lease, reason: &
                  RETURNING held.id, fence_token
              )
              UPDATE operations
-             SET status = 'undoing', lease_token = fenced.fence_token, reason = $3,
+             SET status = 'undoing', lease_token = fenced.fence_token, reason = $3, faults = 0,
                  updated_at = clock_timestamp(), revision = revision + 1
              FROM fenced
              WHERE operations.id = fenced.id
@@ -216,15 +223,29 @@ pub async fn begin_rollback(client: &impl GenericClient, lease: Lease, reason: &
     Ok(Lease { token: row.try_get(0)?, ..lease })
 }
 
-/// Gives the lease back, so that another delivery can take it at once. This worker must have no request in progress.
-pub async fn release(client: &impl GenericClient, lease: Lease) -> Result<(), JournalError> {
+/// Ends an attempt after a fault, and gives the lease back: the operation is due again after `wait`. This worker must have no request
+/// in progress.
+pub async fn postpone(
+    client: &impl GenericClient,
+    lease: Lease,
+    fault: Fault,
+    reason: &str,
+    wait: Duration,
+) -> Result<(), JournalError> {
     let statement = client
         .prepare_cached(
-            "UPDATE operations SET lease_expires_at = NULL, updated_at = clock_timestamp()
+            "UPDATE operations
+             SET lease_expires_at = NULL, fault = $3, faults = faults + 1,
+                 -- The cause of a rollback stays visible.
+                 reason = CASE status WHEN 'undoing' THEN reason ELSE $4 END,
+                 next_attempt_at = clock_timestamp() + make_interval(secs => $5),
+                 updated_at = clock_timestamp(), revision = revision + 1
              WHERE id = $1 AND lease_token = $2 AND finished_at IS NULL",
         )
         .await?;
-    require_held(client.execute(&statement, &[&lease.operation_id, &lease.token]).await?)
+    let rows =
+        client.execute(&statement, &[&lease.operation_id, &lease.token, &fault, &reason, &wait.as_secs_f64()]).await?;
+    require_held(rows)
 }
 
 /// Ends a running operation as succeeded, in the transaction that activates the tenant. The caller has already locked the
@@ -233,7 +254,7 @@ pub async fn succeed(transaction: &Transaction<'_>, lease: Lease) -> Result<(), 
     let statement = transaction
         .prepare_cached(
             "UPDATE operations
-             SET status = 'succeeded', reason = NULL, lease_expires_at = NULL, revision = revision + 1,
+             SET status = 'succeeded', reason = NULL, lease_expires_at = NULL, next_attempt_at = NULL, revision = revision + 1,
                  updated_at = clock_timestamp(), finished_at = clock_timestamp()
              WHERE id = $1 AND lease_token = $2 AND finished_at IS NULL AND status = 'running'",
         )
@@ -248,7 +269,7 @@ pub async fn fail(transaction: &Transaction<'_>, lease: Lease) -> Result<(), Jou
         .prepare_cached(
             "WITH ended AS (
                  UPDATE operations
-                 SET status = 'failed', lease_expires_at = NULL, revision = revision + 1,
+                 SET status = 'failed', lease_expires_at = NULL, next_attempt_at = NULL, revision = revision + 1,
                      updated_at = clock_timestamp(), finished_at = clock_timestamp()
                  WHERE id = $1 AND lease_token = $2 AND finished_at IS NULL AND status = 'undoing'
                  RETURNING id
@@ -265,38 +286,38 @@ pub async fn fail(transaction: &Transaction<'_>, lease: Lease) -> Result<(), Jou
     require_held(transaction.query(&statement, &[&lease.operation_id, &lease.token]).await?.len() as u64)
 }
 
-/// Enqueues a new message for each open operation that no worker holds, that was not changed for `idle`, and that has no
-/// message in the outbox: its message was lost or is a dead letter. Returns the number of messages, at most 100. `idle` must
-/// be longer than the time that a message can wait in the queue between two deliveries.
-pub async fn requeue_stuck(client: &impl GenericClient, idle: Duration) -> Result<u64> {
+/// Enqueues a message for each operation that has been due for `grace` without a worker: its message was lost or is a dead letter,
+/// or its worker died. An operation is woken again only after `interval`. Returns the number of messages, at most 1000.
+pub async fn wake_overdue(client: &impl GenericClient, grace: Duration, interval: Duration) -> Result<u64> {
     let statement = client
         .prepare_cached(
-            "WITH stuck AS (
+            "WITH overdue AS (
                  SELECT id FROM operations
                  WHERE finished_at IS NULL
-                     AND updated_at < now() - make_interval(secs => $1)
+                     AND next_attempt_at < now() - make_interval(secs => $1)
                      AND (lease_expires_at IS NULL OR lease_expires_at < now())
+                     AND (woken_at IS NULL OR woken_at < next_attempt_at OR woken_at < now() - make_interval(secs => $2))
                      AND NOT EXISTS (
                          SELECT FROM outbox
                          WHERE outbox.destination = 'provision' AND outbox.message_id = operations.id
                      )
-                 ORDER BY updated_at
-                 LIMIT 100
+                 ORDER BY next_attempt_at
+                 LIMIT 1000
                  FOR UPDATE SKIP LOCKED
              ),
-             touched AS (
-                 UPDATE operations SET updated_at = clock_timestamp()
-                 FROM stuck
-                 WHERE operations.id = stuck.id
+             woken AS (
+                 UPDATE operations SET woken_at = now()
+                 FROM overdue
+                 WHERE operations.id = overdue.id
                  RETURNING operations.id, operations.tenant_id, operations.trace_id
              )
              INSERT INTO outbox (destination, message_id, key, payload, trace_id)
              SELECT 'provision', id, tenant_id::text,
                     jsonb_build_object('operation_id', id, 'trace_id', replace(trace_id::text, '-', '')), trace_id
-             FROM touched",
+             FROM woken",
         )
         .await?;
-    Ok(client.execute(&statement, &[&idle.as_secs_f64()]).await?)
+    Ok(client.execute(&statement, &[&grace.as_secs_f64(), &interval.as_secs_f64()]).await?)
 }
 
 fn require_held(rows: u64) -> Result<(), JournalError> {

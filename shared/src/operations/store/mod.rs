@@ -1,6 +1,8 @@
 //! SQL of operations. [`journal`] contains the SQL that only their workers run.
 
+pub mod breakers;
 pub mod journal;
+pub mod manage;
 
 use deadpool_postgres::{GenericClient, Transaction};
 use time::OffsetDateTime;
@@ -27,8 +29,9 @@ pub async fn insert(
     let statement = transaction
         .prepare_cached(
             "WITH operation AS (
-                 INSERT INTO operations (id, tenant_id, kind, status, requested_by, trace_id, created_at, updated_at)
-                 VALUES ($1, $2, $3, 'pending', $4, $7, $5, $5)
+                 INSERT INTO operations (id, tenant_id, kind, status, requested_by, trace_id, created_at, updated_at,
+                                         next_attempt_at, gives_up_at)
+                 VALUES ($1, $2, $3, 'pending', $4, $7, $5, $5, $5, $5::timestamptz + make_interval(secs => $8))
                  RETURNING id
              )
              INSERT INTO operation_steps (operation_id, position, name)
@@ -37,9 +40,8 @@ pub async fn insert(
         )
         .await?;
     let steps: Vec<&str> = kind.steps().iter().map(|step| step.as_str()).collect();
-    transaction
-        .execute(&statement, &[&id, &tenant_id, &kind, &requested_by, &now, &steps, &trace::current_or_new()])
-        .await?;
+    let (trace_id, budget) = (trace::current_or_new(), kind.budget().map(|budget| budget.as_secs_f64()));
+    transaction.execute(&statement, &[&id, &tenant_id, &kind, &requested_by, &now, &steps, &trace_id, &budget]).await?;
     Ok(id)
 }
 
@@ -58,6 +60,9 @@ sql::columns! {
         // Rows of another table: the reader adds them.
         steps: "id" via |_: OperationId| Ok(Vec::new()),
         created_at: "created_at",
+        fault: "fault",
+        next_attempt_at: "next_attempt_at",
+        gives_up_at: "gives_up_at",
         finished_at: "finished_at",
         requested_by: "requested_by",
         revision: "revision",
@@ -186,12 +191,21 @@ fn narrow<'a>(conditions: &mut Conditions<'a>, filter: &'a OperationFilter) {
     narrow_rest(conditions, filter);
 }
 
+/// An open operation that meets one fault after the other, has spent its budget, or is due without that a worker takes it.
+const IS_STUCK: &str = "finished_at IS NULL AND (faults >= 3 OR gives_up_at < now()
+     OR next_attempt_at < now() - interval '2 minutes' AND coalesce(lease_expires_at < now(), true))";
+
 fn narrow_rest<'a>(conditions: &mut Conditions<'a>, filter: &'a OperationFilter) {
     if let Some(kind) = &filter.kind {
         conditions.one_of("kind", "", std::slice::from_ref(kind));
     }
     if let Some(tenant_id) = &filter.tenant_id {
         conditions.one_of("tenant_id", "", std::slice::from_ref(tenant_id));
+    }
+    match filter.stuck {
+        Some(true) => conditions.add(format!("({IS_STUCK})")),
+        Some(false) => conditions.add(format!("({IS_STUCK}) IS NOT TRUE")),
+        None => {}
     }
     conditions.created_in(&filter.created);
 }

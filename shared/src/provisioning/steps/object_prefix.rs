@@ -13,14 +13,15 @@ use aws_sdk_s3::{
 
 use crate::{
     error::Error,
-    operations::StepName,
-    provisioning::step::{Step, StepContext, StepError},
+    operations::{StepName, store::breakers::StoreKind},
+    provisioning::step::{Severity, Step, StepContext, StepError},
 };
 
 pub(in crate::provisioning) struct ObjectPrefix;
 
 impl Step for ObjectPrefix {
     const NAME: StepName = StepName::ObjectPrefix;
+    const STORE: StoreKind = StoreKind::ObjectStorage;
     const FENCED: bool = false;
 
     async fn apply(&self, context: &StepContext<'_>) -> Result<(), StepError> {
@@ -69,6 +70,9 @@ impl Step for ObjectPrefix {
     }
 }
 
+/// Answers to every request, until somebody changes the credentials, the policy or the bucket.
+const REFUSALS: [&str; 4] = ["AccessDenied", "InvalidAccessKeyId", "NoSuchBucket", "SignatureDoesNotMatch"];
+
 /// Key of the object that belongs to this operation alone.
 fn marker_key(context: &StepContext<'_>) -> String {
     format!("{}.landlord/{}", context.lease.tenant_id.object_prefix(), context.lease.operation_id)
@@ -82,7 +86,10 @@ where
     let code = error.as_service_error().and_then(ProvideErrorMetadata::code).map(ToOwned::to_owned);
     let error = StepError::from(Error::from(error));
     match code {
-        Some(code) => error.with_reason(format!("object storage answered: {code}")),
+        Some(code) => {
+            let severity = if REFUSALS.contains(&code.as_str()) { Severity::Unavailable } else { error.severity };
+            StepError { severity, ..error }.with_reason(format!("object storage answered: {code}"))
+        }
         None => error,
     }
 }

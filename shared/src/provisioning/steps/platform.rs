@@ -10,7 +10,13 @@ use crate::{
     clients::postgres::Postgres,
     config::{Cluster, Clusters},
     events,
-    operations::{Lease, StepName, store::journal},
+    operations::{
+        Lease, StepName,
+        store::{
+            breakers::{self, StoreKind},
+            journal,
+        },
+    },
     provisioning::step::{StepError, Stores},
     telemetry::metrics::{self, Metric},
     tenants::{
@@ -35,9 +41,11 @@ pub(in crate::provisioning) async fn place(
     } else {
         let postgres = placement::count_by_postgres_cluster(&transaction).await?;
         let mongo = placement::count_by_mongo_cluster(&transaction).await?;
+        let failing_postgres = breakers::list_open_clusters(&transaction, StoreKind::Postgresql).await?;
+        let failing_mongo = breakers::list_open_clusters(&transaction, StoreKind::Mongodb).await?;
         let placement = Placement {
-            postgres_cluster: choose("PostgreSQL", &stores.postgres_clusters, &postgres)?,
-            mongo_cluster: choose("MongoDB", &stores.mongo_clusters, &mongo)?,
+            postgres_cluster: choose("PostgreSQL", &stores.postgres_clusters, &postgres, &failing_postgres)?,
+            mongo_cluster: choose("MongoDB", &stores.mongo_clusters, &mongo, &failing_mongo)?,
         };
         placement::update(&transaction, lease.tenant_id, &placement).await?;
         placement
@@ -49,8 +57,13 @@ pub(in crate::provisioning) async fn place(
     Ok(placement)
 }
 
-fn choose(kind: &str, clusters: &Clusters, counts: &HashMap<String, i64>) -> Result<String, StepError> {
-    if let Some(cluster) = roomiest(clusters, counts) {
+fn choose(
+    kind: &str,
+    clusters: &Clusters,
+    counts: &HashMap<String, i64>,
+    failing: &[String],
+) -> Result<String, StepError> {
+    if let Some(cluster) = roomiest(clusters, counts, failing) {
         return Ok(cluster.name.clone());
     }
     tracing::error!(cluster.kind = kind, "no open cluster has room for another tenant");
@@ -59,10 +72,13 @@ fn choose(kind: &str, clusters: &Clusters, counts: &HashMap<String, i64>) -> Res
     Err(StepError::permanent(format!("No open {kind} cluster has room for another tenant")))
 }
 
-/// The open cluster with the most room, the first one of equals. `None` if every open cluster is full.
-fn roomiest<'a>(clusters: &'a Clusters, counts: &HashMap<String, i64>) -> Option<&'a Cluster> {
+/// The open cluster with the most room, the first one of equals; one that fails only if all others are full. `None` if every open cluster
+/// is full.
+fn roomiest<'a>(clusters: &'a Clusters, counts: &HashMap<String, i64>, failing: &[String]) -> Option<&'a Cluster> {
     let room = |cluster: &Cluster| cluster.max_tenants - counts.get(&cluster.name).copied().unwrap_or(0);
-    clusters.0.iter().rev().filter(|cluster| cluster.open && room(cluster) > 0).max_by_key(|cluster| room(cluster))
+    let works = |cluster: &Cluster| !failing.contains(&cluster.name);
+    let candidates = clusters.0.iter().rev().filter(|cluster| cluster.open && room(cluster) > 0);
+    candidates.max_by_key(|cluster| (works(cluster), room(cluster)))
 }
 
 /// Activates the tenant: its status, its schema version, the event, the audit entry, the deletion of its first user's password
@@ -110,8 +126,12 @@ mod tests {
     }
 
     fn chosen(clusters: Vec<Cluster>, counts: &[(&str, i64)]) -> Option<String> {
+        chosen_without(&[], clusters, counts)
+    }
+
+    fn chosen_without(failing: &[String], clusters: Vec<Cluster>, counts: &[(&str, i64)]) -> Option<String> {
         let counts = counts.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
-        roomiest(&Clusters(clusters), &counts).map(|cluster| cluster.name.clone())
+        roomiest(&Clusters(clusters), &counts, failing).map(|cluster| cluster.name.clone())
     }
 
     #[test]
@@ -120,6 +140,13 @@ mod tests {
         assert_eq!(chosen(clusters(), &[]), Some("a".to_owned()));
         assert_eq!(chosen(clusters(), &[("a", 5), ("b", 4)]), Some("b".to_owned()));
         assert_eq!(chosen(clusters(), &[("a", 10), ("b", 9)]), Some("b".to_owned()));
+    }
+
+    #[test]
+    fn a_cluster_that_fails_is_chosen_only_if_all_others_are_full() {
+        let clusters = || vec![cluster("a", 10, true), cluster("b", 2, true)];
+        assert_eq!(chosen_without(&["a".to_owned()], clusters(), &[("b", 1)]), Some("b".to_owned()));
+        assert_eq!(chosen_without(&["a".to_owned()], clusters(), &[("b", 2)]), Some("a".to_owned()));
     }
 
     #[test]

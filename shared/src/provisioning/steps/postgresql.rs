@@ -23,9 +23,12 @@ use crate::{
         postgres::{Connection, connect_once},
     },
     config::PostgresConfig,
-    operations::{StepName, store::journal},
+    operations::{
+        StepName,
+        store::{breakers::StoreKind, journal},
+    },
     provisioning::{
-        step::{Step, StepContext, StepError, UNDO_TIMEOUT},
+        step::{Severity, Step, StepContext, StepError, UNDO_TIMEOUT},
         store,
     },
     tenants::{self, tenant_template},
@@ -35,6 +38,7 @@ pub(in crate::provisioning) struct PostgresqlDatabase;
 
 impl Step for PostgresqlDatabase {
     const NAME: StepName = StepName::PostgresqlDatabase;
+    const STORE: StoreKind = StoreKind::Postgresql;
     const FENCED: bool = true;
 
     async fn apply(&self, context: &StepContext<'_>) -> Result<(), StepError> {
@@ -53,10 +57,14 @@ impl Step for PostgresqlDatabase {
             // An earlier attempt has created it: PostgreSQL creates a database completely or not at all.
             Err(error) if error.code() == Some(&SqlState::DUPLICATE_DATABASE) => {}
             Err(error) if error.code() == Some(&SqlState::UNDEFINED_DATABASE) => {
-                return Err(StepError::from(error).with_reason(format!(
+                let reason = format!(
                     "The cluster `{}` has no database `{template}` to clone; run migrate-platform",
                     context.placement.postgres_cluster
-                )));
+                );
+                return Err(StepError {
+                    severity: Severity::Unavailable,
+                    ..StepError::from(error).with_reason(reason)
+                });
             }
             Err(error) => return Err(error.into()),
         }
@@ -97,6 +105,7 @@ pub(in crate::provisioning) struct AdminUser;
 
 impl Step for AdminUser {
     const NAME: StepName = StepName::AdminUser;
+    const STORE: StoreKind = StoreKind::Postgresql;
     const FENCED: bool = true;
 
     async fn apply(&self, context: &StepContext<'_>) -> Result<(), StepError> {

@@ -1,13 +1,14 @@
 //! SQL of tenants: the tables `tenants` and `pending_admins`.
 
 mod change;
-mod location;
 pub mod databases;
+mod location;
 pub mod placement;
 
 pub use self::{
     change::{
-        NewTenant, PendingAdmin, activate, fail, find_pending_admin, insert, insert_pending_admin, provision_again, update,
+        NewTenant, PendingAdmin, activate, fail, find_pending_admin, insert, insert_pending_admin, provision_again,
+        update,
     },
     location::{find_location, list_outdated, set_schema_version},
 };

@@ -33,7 +33,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::{
     error::{Dependency, Error, Result},
-    operations::StepName,
+    operations::{StepName, store::breakers::StoreKind},
     provisioning::step::{Step, StepContext, StepError},
 };
 
@@ -53,6 +53,7 @@ pub(in crate::provisioning) struct MongodbDatabase;
 
 impl Step for MongodbDatabase {
     const NAME: StepName = StepName::MongodbDatabase;
+    const STORE: StoreKind = StoreKind::Mongodb;
     const FENCED: bool = true;
 
     async fn apply(&self, context: &StepContext<'_>) -> Result<(), StepError> {

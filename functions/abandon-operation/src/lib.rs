@@ -1,0 +1,64 @@
+//! `POST /api/super-admin/operations/{id}/abandon`: roll an operation back.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRef, State};
+use shared::{
+    config::{ConfigError, FromEnv, QueueConfig},
+    events::dispatch::Dispatcher,
+    http::{IdPath, Result, Routes, Tagged},
+    operations::{self, ManageOperation, Operation},
+    routes,
+    super_admins::{AuthContext, MayOperate},
+    types::OperationId,
+};
+
+/// State of the function.
+#[derive(Clone, FromRef)]
+pub struct App {
+    pub auth: AuthContext,
+    pub dispatcher: Arc<Dispatcher>,
+}
+
+impl App {
+    pub fn from_env() -> Result<Self, ConfigError> {
+        let dispatcher = Arc::new(Dispatcher::new(QueueConfig::from_env()?));
+        Ok(Self { auth: AuthContext::from_env()?, dispatcher })
+    }
+}
+
+/// The function's one route.
+pub fn routes(app: App) -> Routes {
+    routes!(app: App => abandon_operation)
+}
+
+/// Abandon an operation
+///
+/// Rolls the operation back instead of trying it further: everything that it created is removed, and the tenant becomes `failed`. This is
+/// final. A worker that is at it has no effect any more. Abandoning an operation that is being rolled back only makes it due.
+#[utoipa::path(
+    post,
+    path = "/api/super-admin/operations/{id}/abandon",
+    params(IdPath<OperationId>),
+    responses(
+        (status = 200, description = "The operation with its steps", body = Operation, headers(
+            ("etag" = String, description = "The revision, for If-None-Match"),
+        )),
+        (status = 404, description = "No such operation"),
+    ),
+    extensions(("x-conflicts" = json!(["operation-ended"]))),
+    security(("bearer" = []))
+)]
+async fn abandon_operation(
+    MayOperate(principal): MayOperate,
+    IdPath(id): IdPath<OperationId>,
+    State(app): State<App>,
+) -> Result<Tagged<Operation>> {
+    let mut platform = app.auth.platform.get().await?;
+    let transaction = platform.transaction().await?;
+    let operation = operations::abandon(&transaction, ManageOperation { actor: principal.actor(), id }).await?;
+    transaction.commit().await?;
+    app.dispatcher.send_provision(&platform, id).await;
+    let revision = operation.revision;
+    Ok(Tagged(operation, revision))
+}

@@ -1,0 +1,64 @@
+//! `POST /api/super-admin/operations/{id}/retry`: make an operation due at once.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRef, State};
+use shared::{
+    config::{ConfigError, FromEnv, QueueConfig},
+    events::dispatch::Dispatcher,
+    http::{IdPath, Result, Routes, Tagged},
+    operations::{self, ManageOperation, Operation},
+    routes,
+    super_admins::{AuthContext, MayOperate},
+    types::OperationId,
+};
+
+/// State of the function.
+#[derive(Clone, FromRef)]
+pub struct App {
+    pub auth: AuthContext,
+    pub dispatcher: Arc<Dispatcher>,
+}
+
+impl App {
+    pub fn from_env() -> Result<Self, ConfigError> {
+        let dispatcher = Arc::new(Dispatcher::new(QueueConfig::from_env()?));
+        Ok(Self { auth: AuthContext::from_env()?, dispatcher })
+    }
+}
+
+/// The function's one route.
+pub fn routes(app: App) -> Routes {
+    routes!(app: App => retry_operation)
+}
+
+/// Retry an operation now
+///
+/// Makes the operation due at once, however long it would have waited after its last fault. Without this request it is tried again by
+/// itself, so this only helps after the cause was removed. An operation that has failed cannot be retried: retry the tenant.
+#[utoipa::path(
+    post,
+    path = "/api/super-admin/operations/{id}/retry",
+    params(IdPath<OperationId>),
+    responses(
+        (status = 200, description = "The operation with its steps", body = Operation, headers(
+            ("etag" = String, description = "The revision, for If-None-Match"),
+        )),
+        (status = 404, description = "No such operation"),
+    ),
+    extensions(("x-conflicts" = json!(["operation-ended"]))),
+    security(("bearer" = []))
+)]
+async fn retry_operation(
+    MayOperate(principal): MayOperate,
+    IdPath(id): IdPath<OperationId>,
+    State(app): State<App>,
+) -> Result<Tagged<Operation>> {
+    let mut platform = app.auth.platform.get().await?;
+    let transaction = platform.transaction().await?;
+    let operation = operations::retry(&transaction, ManageOperation { actor: principal.actor(), id }).await?;
+    transaction.commit().await?;
+    app.dispatcher.send_provision(&platform, id).await;
+    let revision = operation.revision;
+    Ok(Tagged(operation, revision))
+}

@@ -1,0 +1,99 @@
+//! SQL of the circuit breakers: while a store fails for every operation, only one of them tries it from time to time.
+
+use std::time::Duration;
+
+use deadpool_postgres::GenericClient;
+
+use serde::Serialize;
+
+use crate::{error::Result, sql::RowReader, types::Placement};
+
+keyword_enum!(
+    /// A kind of store that operations need.
+    StoreKind {
+        /// A `PostgreSQL` cluster.
+        Postgresql = "postgresql",
+        /// A `MongoDB` cluster.
+        Mongodb = "mongodb",
+        /// The bucket.
+        ObjectStorage = "object_storage",
+    }
+);
+
+/// A store that operations do not try for now.
+#[derive(Debug, PartialEq, Eq)]
+pub struct OpenBreaker {
+    /// The kind of store, in the spelling of [`StoreKind`].
+    pub store: String,
+    /// Name of the cluster; empty for object storage.
+    pub cluster: String,
+    /// Until the store may be tried again.
+    pub wait: Duration,
+}
+
+/// Faults in a row that open a breaker. A single fault may concern one database only.
+const FAULTS: i32 = 3;
+
+/// How long a breaker stays open after a fault, and how long the operation that tries the store afterwards has time for it.
+const OPEN_FOR: Duration = Duration::from_secs(30);
+
+/// The open breaker of a store that operations with this placement need, if any. If a breaker has been open long enough, this operation
+/// tries the store; for others the breaker is open again meanwhile.
+pub async fn find_open(client: &impl GenericClient, placement: &Placement) -> Result<Option<OpenBreaker>> {
+    let statement = client
+        .prepare_cached(
+            "WITH needed (store, cluster) AS (VALUES ('postgresql', $1), ('mongodb', $2), ('object_storage', '')),
+             trying AS (
+                 UPDATE store_breakers b SET open_until = clock_timestamp() + make_interval(secs => $3)
+                 FROM needed
+                 WHERE b.store = needed.store AND b.cluster = needed.cluster AND b.open_until <= clock_timestamp()
+                 RETURNING b.store, b.cluster
+             )
+             SELECT b.store, b.cluster,
+                    CASE WHEN b.open_until > now() THEN extract(epoch FROM b.open_until - now())::float8 ELSE $3 END
+             FROM store_breakers b
+             JOIN needed USING (store, cluster)
+             WHERE b.open_until IS NOT NULL
+                 AND NOT EXISTS (SELECT FROM trying WHERE trying.store = b.store AND trying.cluster = b.cluster)
+             ORDER BY 3 DESC
+             LIMIT 1",
+        )
+        .await?;
+    let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 3] =
+        [&placement.postgres_cluster, &placement.mongo_cluster, &OPEN_FOR.as_secs_f64()];
+    let row = client.query_opt(&statement, &parameters).await?;
+    row.map(|row| {
+        let mut columns = RowReader::new(&row, 0);
+        let (store, cluster) = (columns.take()?, columns.take()?);
+        Ok(OpenBreaker { store, cluster, wait: Duration::from_secs_f64(columns.take()?) })
+    })
+    .transpose()
+}
+
+/// The names of the clusters of a kind whose breakers are open.
+pub async fn list_open_clusters(client: &impl GenericClient, store: StoreKind) -> Result<Vec<String>> {
+    let statement =
+        client.prepare_cached("SELECT cluster FROM store_breakers WHERE store = $1 AND open_until > now()").await?;
+    client.query(&statement, &[&store]).await?.iter().map(|row| Ok(row.try_get(0)?)).collect()
+}
+
+/// Counts a fault of a store. The third in a row opens the breaker, and each further one keeps it open.
+pub async fn record_fault(client: &impl GenericClient, store: StoreKind, cluster: &str) -> Result<()> {
+    let statement = client
+        .prepare_cached(
+            "INSERT INTO store_breakers (store, cluster) VALUES ($1, $2)
+             ON CONFLICT (store, cluster) DO UPDATE
+             SET faults = store_breakers.faults + 1, updated_at = now(),
+                 open_until = CASE WHEN store_breakers.faults + 1 >= $3 THEN now() + make_interval(secs => $4) END",
+        )
+        .await?;
+    client.execute(&statement, &[&store, &cluster, &FAULTS, &OPEN_FOR.as_secs_f64()]).await?;
+    Ok(())
+}
+
+/// Closes the breaker of a store, which works.
+pub async fn close(client: &impl GenericClient, store: StoreKind, cluster: &str) -> Result<()> {
+    let statement = client.prepare_cached("DELETE FROM store_breakers WHERE store = $1 AND cluster = $2").await?;
+    client.execute(&statement, &[&store, &cluster]).await?;
+    Ok(())
+}
