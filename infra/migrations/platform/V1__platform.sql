@@ -457,6 +457,7 @@ GRANT SELECT, INSERT, UPDATE ON tenants, operations TO landlord_api, landlord_pr
 -- Nobody may delete a row.
 GRANT SELECT, INSERT, UPDATE ON tenant_databases TO landlord_api, landlord_provisioner;
 GRANT SELECT, INSERT, UPDATE, DELETE ON store_breakers TO landlord_provisioner;
+GRANT SELECT, UPDATE ON store_breakers TO landlord_api;
 GRANT SELECT, INSERT, UPDATE ON operation_steps TO landlord_provisioner;
 GRANT SELECT, INSERT ON operation_steps TO landlord_api;
 GRANT INSERT ON pending_admins TO landlord_api;

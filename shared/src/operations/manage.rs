@@ -18,13 +18,14 @@ pub struct ManageOperation<'a> {
     pub id: OperationId,
 }
 
-/// Makes an operation due at once, however long it would have waited after its last fault. A worker that is already at it is not
+/// Makes an operation due at once, however long it would have waited after its last fault, and lets it try a store that fails. A worker that is already at it is not
 /// disturbed. Fails with [`Conflict::OperationEnded`] if it has ended.
 ///
 /// The caller commits the transaction, and then sends the message to the queue.
 pub async fn retry(transaction: &Transaction<'_>, command: ManageOperation<'_>) -> Result<Operation> {
     let open = find_open(transaction, command.id).await?;
     store::manage::make_due(transaction, open.id).await?;
+    store::breakers::end_waits(transaction, open.tenant_id).await?;
     finish(transaction, command, &open, AuditAction::OperationRetry).await
 }
 

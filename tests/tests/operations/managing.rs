@@ -42,11 +42,19 @@ async fn a_super_admin_ends_the_wait_of_an_operation() {
     assert_eq!((&waiting["status"], &waiting["fault"]), (&json!("running"), &json!("unavailable")), "{waiting}");
     assert_eq!(waiting["reason"], "MongoDB could not be reached");
     assert!(!stage.is_due(id).await, "it waits");
+    let client = stage.world.client().await;
+    let fails = "UPDATE tenants SET postgres_cluster = 'main', mongo_cluster = 'main';
+         INSERT INTO store_breakers (store, cluster, faults, open_until)
+         VALUES ('mongodb', 'main', 3, now() + interval '30 s'), ('mongodb', 'other', 3, now() + interval '30 s')";
+    client.batch_execute(fails).await.unwrap();
 
     let retried = stage.api.post(&format!("/operations/{id}/retry"), &json!(null)).await;
     assert_eq!(retried.status, StatusCode::OK, "{}", retried.text);
     assert_eq!(messages(&stage).await, [json!(id)]);
     assert!(stage.is_due(id).await);
+    let open =
+        client.query("SELECT cluster FROM store_breakers WHERE open_until > clock_timestamp()", &[]).await.unwrap();
+    assert_eq!(open.iter().map(|row| row.get::<_, String>(0)).collect::<Vec<_>>(), ["other"]);
     stage.take(id).await;
     assert_eq!(actions(&stage).await, ["operation.retry"]);
 }

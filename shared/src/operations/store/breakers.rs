@@ -6,7 +6,11 @@ use deadpool_postgres::GenericClient;
 
 use serde::Serialize;
 
-use crate::{error::Result, sql::RowReader, types::Placement};
+use crate::{
+    error::Result,
+    sql::RowReader,
+    types::{Placement, TenantId},
+};
 
 keyword_enum!(
     /// A kind of store that operations need.
@@ -75,6 +79,21 @@ pub async fn list_open_clusters(client: &impl GenericClient, store: StoreKind) -
     let statement =
         client.prepare_cached("SELECT cluster FROM store_breakers WHERE store = $1 AND open_until > now()").await?;
     client.query(&statement, &[&store]).await?.iter().map(|row| Ok(row.try_get(0)?)).collect()
+}
+
+/// Lets the next operation try the stores that this tenant needs.
+pub async fn end_waits(client: &impl GenericClient, tenant_id: TenantId) -> Result<()> {
+    let statement = client
+        .prepare_cached(
+            "UPDATE store_breakers b SET open_until = now()
+             FROM tenants t
+             WHERE t.id = $1 AND b.open_until > now()
+                 AND (b.store, b.cluster) IN
+                     (('postgresql', t.postgres_cluster), ('mongodb', t.mongo_cluster), ('object_storage', ''))",
+        )
+        .await?;
+    client.execute(&statement, &[&tenant_id]).await?;
+    Ok(())
 }
 
 /// Counts a fault of a store. The third in a row opens the breaker, and each further one keeps it open.
