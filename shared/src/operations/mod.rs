@@ -74,7 +74,8 @@ impl OperationKind {
 }
 
 impl OperationKind {
-    /// How long after its request an operation may meet faults before it is rolled back. `None`: without limit.
+    /// How long an operation may meet transient faults before it is rolled back. The time begins anew when a store is unavailable, because
+    /// that is no reason to give up: alarms report it, and a super-admin may abandon the operation. `None`: without limit.
     pub fn budget(self) -> Option<Duration> {
         match self {
             Self::Provision | Self::Retry => Some(Duration::from_mins(30)),
@@ -85,9 +86,9 @@ impl OperationKind {
 keyword_enum!(
     /// Why an operation waits for its next attempt.
     Fault {
-        /// A store cannot be reached, or refuses every request for now.
+        /// A store cannot be reached, or refuses every request for now. The operation waits for it without limit.
         Unavailable = "unavailable",
-        /// Anything else that may pass.
+        /// Anything else that may pass. The operation is rolled back if it does not within its budget.
         Transient = "transient",
     }
 );
@@ -166,7 +167,8 @@ pub struct Operation {
     #[serde(serialize_with = "optional_timestamp")]
     #[cfg_attr(feature = "http", schema(required = true))]
     pub next_attempt_at: Option<OffsetDateTime>,
-    /// A fault after this time rolls the operation back; null if it is tried without limit.
+    /// A transient fault after this time rolls the operation back. Later again after each fault `unavailable`; null if the operation is tried
+    /// without limit.
     #[serde(serialize_with = "optional_timestamp")]
     #[cfg_attr(feature = "http", schema(required = true))]
     pub gives_up_at: Option<OffsetDateTime>,

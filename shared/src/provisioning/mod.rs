@@ -6,12 +6,13 @@
 //! user, the MongoDB database, and the object prefix. The last step is one transaction on the platform database. A tenant
 //! therefore becomes active with everything that it needs, or not at all.
 //!
-//! - The operation itself decides when it is tried again: a fault that may pass postpones it, each time for longer, until its budget is
-//!   spent ([`OperationKind::budget`](crate::operations::OperationKind::budget)). The queue only wakes a worker, so a message that is
+//! - The operation itself decides when it is tried again: a fault that may pass postpones it, each time for longer: a transient one
+//!   until its budget is spent ([`OperationKind::budget`](crate::operations::OperationKind::budget)), an unavailable store without limit.
+//!   The queue only wakes a worker, so a message that is
 //!   lost, repeated, late or dead changes nothing: the worker sends the message for the next attempt itself, and the relay wakes
 //!   operations that are overdue. While a store fails for every operation, its circuit breaker
 //!   ([`crate::operations::store::breakers`]) lets only one of them try it.
-//! - After a permanent error, and after a fault when the budget is spent, the worker begins the rollback. The rollback is durable:
+//! - After a permanent error, and after a transient fault when the budget is spent, the worker begins the rollback. The rollback is durable:
 //!   from then on the steps are only undone, in reverse order. The operation ends as `failed` in one transaction, which also frees the
 //!   tenant's places on the clusters. A failed undo is retried without limit, and nothing is freed before every step is undone.
 //! - A worker may die at any point. A step that the journal does not show as succeeded is applied again, and applying a

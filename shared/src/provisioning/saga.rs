@@ -76,7 +76,7 @@ impl Provisioner {
             Some(status @ (OperationStatus::Succeeded | OperationStatus::Failed)) => {
                 Ok(OperationOutcome::Finished { status, now: false })
             }
-            // Whoever postponed it or holds the lease wakes it, or else the relay does.
+            // The worker that postponed it or holds the lease wakes it, or else the relay does.
             Some(_) => {
                 let reason = "it is not due, or another worker holds the lease".to_owned();
                 Ok(OperationOutcome::Open { reason, wake_in: None })
@@ -109,8 +109,9 @@ impl Saga<'_> {
         };
         match error.severity {
             Severity::Fenced => Err(error),
-            Severity::Unavailable | Severity::Transient if !self.operation.is_out_of_time => self.postpone(error).await,
-            Severity::Unavailable | Severity::Transient | Severity::Permanent => {
+            Severity::Unavailable => self.postpone(error).await,
+            Severity::Transient if !self.operation.is_out_of_time => self.postpone(error).await,
+            Severity::Transient | Severity::Permanent => {
                 error!(
                     operation.id = %lease.operation_id, tenant.id = %lease.tenant_id, cause = error.cause(),
                     "rolling back the operation: {}", error.reason
@@ -134,7 +135,8 @@ impl Saga<'_> {
             "the operation is postponed: {}", error.reason
         );
         let fault = if error.severity == Severity::Unavailable { Fault::Unavailable } else { Fault::Transient };
-        journal::postpone(&self.platform().await?, lease, fault, &error.reason, wait).await?;
+        let budget = self.operation.kind.budget();
+        journal::postpone(&self.platform().await?, lease, fault, &error.reason, wait, budget).await?;
         Ok(OperationOutcome::Open { reason: error.reason, wake_in: Some(wait) })
     }
 

@@ -18,7 +18,7 @@ async fn postponed(stage: &OperationsStage) -> OperationId {
     let lease = stage.take(id).await;
     let client = stage.workers.get().await.unwrap();
     let wait = Duration::from_mins(5);
-    journal::postpone(&client, lease, Fault::Unavailable, "MongoDB could not be reached", wait).await.unwrap();
+    journal::postpone(&client, lease, Fault::Unavailable, "MongoDB could not be reached", wait, None).await.unwrap();
     queues::drain(&stage.world.provision_queue_url).await;
     id
 }

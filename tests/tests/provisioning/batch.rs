@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 use shared::{
     clients::sqs::Sqs,
     config::{FromEnv, KafkaConfig, QueueConfig},
+    error::Error,
     events::{self, dispatch::Dispatcher},
     operations::StepName,
     provisioning::{Moment, Provisioner, SagaObserver},
@@ -138,10 +139,7 @@ async fn a_fault_rolls_back_an_operation_that_is_out_of_time_and_a_retry_makes_t
     until("the operation has ended", async || stage.status(requested.tenant).await == TenantStatus::Failed).await;
 
     stage.assert_failed(requested.tenant, &database).await;
-    assert_eq!(
-        stage.reason(requested.operation).await.unwrap(),
-        "MongoDB could not be reached, or did not answer in time"
-    );
+    assert_eq!(stage.reason(requested.operation).await.unwrap(), Error::DeadlineExceeded.to_string());
     let retried = stage.request_retry(requested.tenant).await;
     send(&stage, &queue, retried).await;
     until("the tenant is active", async || stage.status(requested.tenant).await == TenantStatus::Active).await;

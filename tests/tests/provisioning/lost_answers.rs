@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use shared::{
     operations::{OperationStatus, StepName},
-    provisioning::{OperationOutcome, Provisioner},
+    provisioning::{Moment, OperationOutcome, Provisioner},
     tenants::{TENANT_SCHEMA_VERSION, tenant_template},
 };
 use tokio_postgres::{Client, error::SqlState};
 
 use crate::{
     outages::ProxiedStores,
+    saboteur::{Sabotage, Saboteur},
     stage::{ProvisioningStage, minute},
 };
 
@@ -51,7 +52,7 @@ impl OwnTemplate {
     }
 }
 
-/// An operation that is out of time: the connection is reset during `CREATE DATABASE`, which waits on the server. The same worker rolls
+/// The connection is reset during `CREATE DATABASE`, which waits on the server. The same worker rolls
 /// the operation back. Then the server goes on.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_whose_creation_was_lost_is_not_created_after_the_rollback() {
@@ -61,11 +62,16 @@ async fn a_database_whose_creation_was_lost_is_not_created_after_the_rollback() 
     let requested = stage.request().await;
     let database = stage.database(requested.tenant).await;
     let proxy = proxied.before(StepName::PostgresqlDatabase);
-    let worker = Provisioner { tenant_schema_version: OWN_VERSION, ..stage.worker_on(Arc::clone(&proxied.stores)) };
+    // Another branch fails for good, so that this worker itself rolls the operation back.
+    let saboteur = Saboteur::new([(Moment::Applying(StepName::ObjectPrefix), Sabotage::Permanent)]);
+    let worker = Provisioner {
+        tenant_schema_version: OWN_VERSION,
+        observer: Some(saboteur),
+        ..stage.worker_on(Arc::clone(&proxied.stores))
+    };
 
     template.lock().await;
     proxy.reset_at("CREATE DATABASE");
-    stage.spend_budget(requested.operation).await;
     let outcome = worker.run(requested.operation, minute()).await.unwrap();
     let ended = OperationOutcome::Finished { status: OperationStatus::Failed, now: true };
     template.unlock().await;

@@ -6,14 +6,17 @@ use secrecy::ExposeSecret;
 use shared::{
     config::Clusters,
     operations::{OperationStatus, StepName},
-    provisioning::{OperationOutcome, Stores},
+    provisioning::{Moment, OperationOutcome, Stores},
 };
 use tests::{
     proxy::{Mode, Proxy},
     variable,
 };
 
-use crate::stage::{ProvisioningStage, Requested, each, minute, stores};
+use crate::{
+    saboteur::{Sabotage, Saboteur},
+    stage::{ProvisioningStage, Requested, each, minute, stores},
+};
 
 /// A super-admin reads the error of the step to find the store that is down.
 #[tokio::test(flavor = "multi_thread")]
@@ -42,6 +45,25 @@ async fn the_error_of_a_step_names_the_store_that_does_not_answer() {
         }
     })
     .await;
+}
+
+/// An outage that lasts longer than the time of an operation is no reason to give up.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operation_that_is_out_of_time_waits_for_a_store_that_is_unavailable() {
+    let stage = ProvisioningStage::new().await;
+    let requested = stage.request().await;
+    stage.spend_budget(requested.operation).await;
+    let saboteur = Saboteur::new([(Moment::Applying(StepName::MongodbDatabase), Sabotage::Unavailable)]);
+    let outcome = stage.watched(saboteur).run(requested.operation, minute()).await.unwrap();
+    assert!(matches!(outcome, OperationOutcome::Open { .. }), "{outcome:?}");
+    let begun_anew = format!(
+        "SELECT FROM operations WHERE id = '{}' AND fault = 'unavailable' AND gives_up_at > now() + interval '29 minutes'",
+        requested.operation
+    );
+    assert_eq!(stage.count(&begun_anew).await, 1);
+    assert_eq!(stage.finish(requested).await, OperationStatus::Succeeded);
+    stage.assert_active(requested.tenant).await;
+    stage.world.drop_tenants().await;
 }
 
 /// While a cluster is down, operations do not wait for its timeouts one after the other.

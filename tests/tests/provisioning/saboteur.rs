@@ -18,7 +18,9 @@ use tokio::sync::Notify;
 /// A disturbance of a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sabotage {
-    /// A transient error.
+    /// The store is unavailable.
+    Unavailable,
+    /// Another error that may pass.
     Transient,
     /// A permanent error.
     Permanent,
@@ -62,7 +64,8 @@ impl SagaObserver for Saboteur {
             });
             match due.map(|(_, sabotage, _)| sabotage) {
                 None => Ok(()),
-                Some(Sabotage::Transient) => Err(Error::unavailable(Dependency::MongoDb, "injected")),
+                Some(Sabotage::Unavailable) => Err(Error::unavailable(Dependency::MongoDb, "injected")),
+                Some(Sabotage::Transient) => Err(Error::DeadlineExceeded),
                 Some(Sabotage::Permanent) => Err(Error::internal("injected")),
                 Some(Sabotage::Panic) => panic!("injected"),
                 Some(Sabotage::Freeze) => {

@@ -223,14 +223,15 @@ pub async fn begin_rollback(client: &impl GenericClient, lease: Lease, reason: &
     Ok(Lease { token: row.try_get(0)?, ..lease })
 }
 
-/// Ends an attempt after a fault, and gives the lease back: the operation is due again after `wait`. This worker must have no request
-/// in progress.
+/// Ends an attempt after a fault, and gives the lease back: the operation is due again after `wait`. If a store is unavailable, the time
+/// of the operation's `budget` begins anew. This worker must have no request in progress.
 pub async fn postpone(
     client: &impl GenericClient,
     lease: Lease,
     fault: Fault,
     reason: &str,
     wait: Duration,
+    budget: Option<Duration>,
 ) -> Result<(), JournalError> {
     let statement = client
         .prepare_cached(
@@ -239,12 +240,15 @@ pub async fn postpone(
                  -- The cause of a rollback stays visible.
                  reason = CASE status WHEN 'undoing' THEN reason ELSE $4 END,
                  next_attempt_at = clock_timestamp() + make_interval(secs => $5),
+                 gives_up_at = CASE $3 WHEN 'unavailable' THEN clock_timestamp() + make_interval(secs => $5 + $6)
+                     ELSE gives_up_at END,
                  updated_at = clock_timestamp(), revision = revision + 1
              WHERE id = $1 AND lease_token = $2 AND finished_at IS NULL",
         )
         .await?;
+    let (wait, budget) = (wait.as_secs_f64(), budget.map(|budget| budget.as_secs_f64()));
     let rows =
-        client.execute(&statement, &[&lease.operation_id, &lease.token, &fault, &reason, &wait.as_secs_f64()]).await?;
+        client.execute(&statement, &[&lease.operation_id, &lease.token, &fault, &reason, &wait, &budget]).await?;
     require_held(rows)
 }
 
