@@ -70,6 +70,7 @@ async fn an_operation_that_is_out_of_time_waits_for_a_store_that_is_unavailable(
 #[tokio::test(flavor = "multi_thread")]
 async fn after_three_faults_of_a_cluster_only_one_operation_tries_it_until_it_works() {
     let stage = ProvisioningStage::new().await;
+    stage.use_breakers().await;
     let proxied = ProxiedStores::new(&stage).await;
     let worker = stage.worker_on(Arc::clone(&proxied.stores));
     proxied.mongo.set(Mode::Cut);
