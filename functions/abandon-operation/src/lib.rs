@@ -54,11 +54,8 @@ async fn abandon_operation(
     IdPath(id): IdPath<OperationId>,
     State(app): State<App>,
 ) -> Result<Tagged<Operation>> {
-    let mut platform = app.auth.platform.get().await?;
-    let transaction = platform.transaction().await?;
-    let operation = operations::abandon(&transaction, ManageOperation { actor: principal.actor(), id }).await?;
-    transaction.commit().await?;
-    app.dispatcher.send_provision(&platform, id).await;
+    let command = ManageOperation { actor: principal.actor(), id };
+    let operation = operations::abandon(&app.auth.platform, &app.dispatcher, command).await?;
     let revision = operation.revision;
     Ok(Tagged(operation, revision))
 }

@@ -54,11 +54,8 @@ async fn retry_operation(
     IdPath(id): IdPath<OperationId>,
     State(app): State<App>,
 ) -> Result<Tagged<Operation>> {
-    let mut platform = app.auth.platform.get().await?;
-    let transaction = platform.transaction().await?;
-    let operation = operations::retry(&transaction, ManageOperation { actor: principal.actor(), id }).await?;
-    transaction.commit().await?;
-    app.dispatcher.send_provision(&platform, id).await;
+    let command = ManageOperation { actor: principal.actor(), id };
+    let operation = operations::retry(&app.auth.platform, &app.dispatcher, command).await?;
     let revision = operation.revision;
     Ok(Tagged(operation, revision))
 }

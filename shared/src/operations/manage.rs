@@ -6,8 +6,9 @@ use serde_json::json;
 use super::{Operation, OperationStatus, store};
 use crate::{
     audit::{self, AuditAction, AuditEntry},
+    clients::postgres::Postgres,
     error::{Conflict, Result},
-    events,
+    events::{self, dispatch::Dispatcher},
     types::{Actor, OperationId},
 };
 
@@ -18,48 +19,51 @@ pub struct ManageOperation<'a> {
     pub id: OperationId,
 }
 
-/// Makes an operation due at once, however long it would have waited after its last fault, and lets it try a store that fails. A worker that is already at it is not
-/// disturbed. Fails with [`Conflict::OperationEnded`] if it has ended.
-///
-/// The caller commits the transaction, and then sends the message to the queue.
-pub async fn retry(transaction: &Transaction<'_>, command: ManageOperation<'_>) -> Result<Operation> {
-    let open = find_open(transaction, command.id).await?;
-    store::manage::make_due(transaction, open.id).await?;
-    store::breakers::end_waits(transaction, open.tenant_id).await?;
-    finish(transaction, command, &open, AuditAction::OperationRetry).await
+/// Makes an operation due at once, however long it would have waited after its last fault, and lets it try a store that fails. A worker
+/// that is already at it is not disturbed. Fails with [`Conflict::OperationEnded`] if it has ended.
+pub async fn retry(platform: &Postgres, dispatcher: &Dispatcher, command: ManageOperation<'_>) -> Result<Operation> {
+    manage(platform, dispatcher, command, AuditAction::OperationRetry, async |transaction, open| {
+        store::manage::make_due(transaction, open.id).await?;
+        store::breakers::end_waits(transaction, open.tenant_id).await
+    })
+    .await
 }
 
 /// Begins the rollback of an operation, at once and for good. A worker that is at it has no effect any more. Abandoning an operation
 /// that is being rolled back already only makes it due. Fails with [`Conflict::OperationEnded`] if it has ended.
-///
-/// The caller commits the transaction, and then sends the message to the queue.
-pub async fn abandon(transaction: &Transaction<'_>, command: ManageOperation<'_>) -> Result<Operation> {
-    let open = find_open(transaction, command.id).await?;
-    if open.status == OperationStatus::Undoing {
-        store::manage::make_due(transaction, open.id).await?;
-    } else {
-        store::manage::abandon(transaction, open.id, "A super-admin abandoned the operation").await?;
-    }
-    finish(transaction, command, &open, AuditAction::OperationAbandon).await
+pub async fn abandon(platform: &Postgres, dispatcher: &Dispatcher, command: ManageOperation<'_>) -> Result<Operation> {
+    manage(platform, dispatcher, command, AuditAction::OperationAbandon, async |transaction, open| {
+        if open.status == OperationStatus::Undoing {
+            store::manage::make_due(transaction, open.id).await
+        } else {
+            store::manage::abandon(transaction, open.id, "A super-admin abandoned the operation").await
+        }
+    })
+    .await
 }
 
-async fn find_open(transaction: &Transaction<'_>, id: OperationId) -> Result<Operation> {
-    store::manage::lock(transaction, id).await?;
-    let operation = store::find(transaction, id).await?;
-    if operation.has_ended() {
-        return Err(Conflict::OperationEnded { operation_id: id, status: operation.status.as_str() }.into());
-    }
-    Ok(operation)
-}
-
-async fn finish(
-    transaction: &Transaction<'_>,
+/// Changes an open operation, with an audit entry, and wakes a worker.
+async fn manage(
+    platform: &Postgres,
+    dispatcher: &Dispatcher,
     command: ManageOperation<'_>,
-    operation: &Operation,
     action: AuditAction,
+    change: impl AsyncFnOnce(&Transaction<'_>, &Operation) -> Result<()>,
 ) -> Result<Operation> {
-    events::store::enqueue_provision(transaction, operation.tenant_id, operation.id).await?;
-    let details = json!({ "operation_id": operation.id });
-    audit::store::insert(transaction, &AuditEntry::done(command.actor, action, operation.tenant_id, details)).await?;
-    store::find(transaction, operation.id).await
+    let ManageOperation { actor, id } = command;
+    let mut connection = platform.get().await?;
+    let transaction = connection.transaction().await?;
+    store::manage::lock(&transaction, id).await?;
+    let open = store::find(&transaction, id).await?;
+    if open.has_ended() {
+        return Err(Conflict::OperationEnded { operation_id: id, status: open.status.as_str() }.into());
+    }
+    change(&transaction, &open).await?;
+    events::store::enqueue_provision(&transaction, open.tenant_id, id).await?;
+    let details = json!({ "operation_id": id });
+    audit::store::insert(&transaction, &AuditEntry::done(actor, action, open.tenant_id, details)).await?;
+    let changed = store::find(&transaction, id).await?;
+    transaction.commit().await?;
+    dispatcher.send_provision(&connection, id).await;
+    Ok(changed)
 }

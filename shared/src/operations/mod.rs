@@ -4,6 +4,7 @@
 //! ([`store::journal`]). At most one operation per tenant is open.
 
 mod filter;
+#[cfg(feature = "sqs")]
 mod manage;
 pub mod store;
 mod wait;
@@ -12,6 +13,7 @@ mod wait_seconds;
 mod wait_slots;
 
 pub use filter::OperationFilter;
+#[cfg(feature = "sqs")]
 pub use manage::{ManageOperation, abandon, retry};
 pub use wait::{MAX_WAIT, wait_for_change};
 pub use wait_seconds::WaitSeconds;
@@ -71,9 +73,7 @@ impl OperationKind {
             ],
         }
     }
-}
 
-impl OperationKind {
     /// How long an operation may meet transient faults before it is rolled back. The time begins anew when a store is unavailable, because
     /// that is no reason to give up: alarms report it, and a super-admin may abandon the operation. `None`: without limit.
     pub fn budget(self) -> Option<Duration> {
@@ -153,7 +153,7 @@ pub struct Operation {
     /// Why the operation failed, is being rolled back, or waits for its next attempt.
     #[cfg_attr(feature = "http", schema(required = true))]
     pub reason: Option<String>,
-    /// Number of times that a worker started to apply the steps.
+    /// Number of times that a worker took the operation to apply its steps.
     pub attempts: i32,
     /// Steps, in order.
     pub steps: Vec<OperationStep>,
@@ -297,4 +297,22 @@ pub enum JournalError {
     /// The platform database failed.
     #[error(transparent)]
     Store(#[from] Error),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_five_minutes_less_up_to_a_half() {
+        for (faults, longest) in [(0, 1.0), (1, 2.0), (4, 16.0), (8, 256.0), (9, 300.0), (40, 300.0), (i32::MAX, 300.0)]
+        {
+            let waits: Vec<f64> = (0..200).map(|_| backoff(faults).as_secs_f64()).collect();
+            assert!(waits.iter().all(|wait| (longest / 2.0..=longest).contains(wait)), "{faults}: {waits:?}");
+            assert!(
+                waits.iter().any(|wait| *wait < longest * 0.9),
+                "{faults}: operations would return at the same time"
+            );
+        }
+    }
 }
