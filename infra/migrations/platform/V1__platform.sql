@@ -146,14 +146,16 @@ CREATE TABLE operation_steps (
 
 -- Circuit breakers of the stores that operations need. A row exists while a store fails; the first success deletes it.
 CREATE TABLE store_breakers (
-    store      text        NOT NULL CHECK (store IN ('postgresql', 'mongodb', 'object_storage')),
+    store        text        NOT NULL CHECK (store IN ('postgresql', 'mongodb', 'object_storage')),
     -- Name of the cluster; empty for object storage.
-    cluster    text        NOT NULL,
-    -- Number of faults since the last success.
-    faults     integer     NOT NULL DEFAULT 1,
+    cluster      text        NOT NULL,
+    -- Number of operations that met a fault since the last success, and the newest one. One operation that fails again and again
+    -- counts once: its cause may be its own database.
+    faults       integer     NOT NULL DEFAULT 1,
+    operation_id uuid        NOT NULL,
     -- Until then operations do not try the store. The first one after that tries it for all of them. NULL: not yet open.
-    open_until timestamptz,
-    updated_at timestamptz NOT NULL DEFAULT now(),
+    open_until   timestamptz,
+    updated_at   timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (store, cluster)
 );
 

@@ -238,15 +238,20 @@ impl Saga<'_> {
     /// Records for all operations whether the step's store works.
     async fn record_health<S: Step>(&self, context: &StepContext<'_>, result: &Result<(), StepError>) {
         let cluster = context.cluster(S::STORE);
-        let recorded = match result {
-            Ok(()) if !self.operation.has_breakers => return,
-            Ok(()) => async { breakers::close(&self.provisioner.platform.get().await?, S::STORE, cluster).await }.await,
-            Err(error) if error.severity == Severity::Unavailable => {
-                async { breakers::record_fault(&self.provisioner.platform.get().await?, S::STORE, cluster).await }.await
-            }
-            Err(_) => return,
+        let works = match result {
+            Ok(()) if self.operation.has_breakers => true,
+            Err(error) if error.severity == Severity::Unavailable => false,
+            Ok(()) | Err(_) => return,
         };
-        if let Err(error) = recorded {
+        let record = async {
+            let platform = self.provisioner.platform.get().await?;
+            if works {
+                breakers::close(&platform, S::STORE, cluster).await
+            } else {
+                breakers::record_fault(&platform, S::STORE, cluster, self.operation.lease.operation_id).await
+            }
+        };
+        if let Err(error) = record.await {
             warn!(error = error.chain(), "a circuit breaker could not be changed");
         }
     }
@@ -333,7 +338,9 @@ impl Saga<'_> {
             self.observe(Moment::Undone(S::NAME)).await
         };
         let undone = undone.await;
-        self.record_health::<S>(context, &undone).await;
+        if S::UNDO_ASKS_STORE {
+            self.record_health::<S>(context, &undone).await;
+        }
         match undone {
             Ok(()) => self.record(S::NAME, StepChange::Undone).await,
             Err(error) if error.is_fenced() => Err(error),

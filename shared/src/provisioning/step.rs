@@ -42,6 +42,9 @@ pub(super) trait Step {
     /// fence. If the store cannot do that, a late worker removes its own effect.
     const FENCED: bool;
 
+    /// Whether undoing the step sends a request to the store. Otherwise its success does not show that the store works.
+    const UNDO_ASKS_STORE: bool = true;
+
     /// Ensures the effect. Applying twice has the same effect as applying once, even if the first attempt stopped half-way.
     async fn apply(&self, context: &StepContext<'_>) -> Result<(), StepError>;
 
@@ -168,13 +171,11 @@ impl StepError {
     }
 
     pub(super) fn breaker_open(breaker: &OpenBreaker) -> Self {
-        let store = match breaker.store.as_str() {
-            "object_storage" => "Object storage".to_owned(),
-            store => format!(
-                "The {} cluster `{}`",
-                if store == "mongodb" { "MongoDB" } else { "PostgreSQL" },
-                breaker.cluster
-            ),
+        let cluster = &breaker.cluster;
+        let store = match breaker.store {
+            StoreKind::Postgresql => format!("The PostgreSQL cluster `{cluster}`"),
+            StoreKind::Mongodb => format!("The MongoDB cluster `{cluster}`"),
+            StoreKind::ObjectStorage => "Object storage".to_owned(),
         };
         let reason = format!("{store} fails for every operation, and is tried again later");
         Self { retry_after: Some(breaker.wait), ..Self::new(Severity::Unavailable, reason) }

@@ -44,8 +44,8 @@ async fn a_super_admin_ends_the_wait_of_an_operation() {
     assert!(!stage.is_due(id).await, "it waits");
     let client = stage.world.client().await;
     let fails = "UPDATE tenants SET postgres_cluster = 'main', mongo_cluster = 'main';
-         INSERT INTO store_breakers (store, cluster, faults, open_until)
-         VALUES ('mongodb', 'main', 3, now() + interval '30 s'), ('mongodb', 'other', 3, now() + interval '30 s')";
+         INSERT INTO store_breakers (store, cluster, operation_id, open_until)
+         SELECT 'mongodb', cluster, gen_random_uuid(), now() + interval '30 s' FROM (VALUES ('main'), ('other')) AS clusters (cluster)";
     client.batch_execute(fails).await.unwrap();
 
     let retried = stage.api.post(&format!("/operations/{id}/retry"), &json!(null)).await;

@@ -116,6 +116,57 @@ async fn after_three_faults_of_a_cluster_only_one_operation_tries_it_until_it_wo
     stage.world.drop_tenants().await;
 }
 
+/// The cause may be the operation's own database.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_faults_of_one_operation_keep_no_other_from_the_cluster() {
+    let stage = ProvisioningStage::new().await;
+    stage.use_breakers().await;
+    let proxied = ProxiedStores::new(&stage).await;
+    let worker = stage.worker_on(Arc::clone(&proxied.stores));
+    proxied.mongo.set(Mode::Cut);
+    let poor = stage.request().await;
+    for attempt in 1..=4 {
+        stage.end_wait(poor.operation).await;
+        let outcome = worker.run(poor.operation, minute()).await.unwrap();
+        assert!(matches!(&outcome, OperationOutcome::Open { reason, .. } if reason == DOWN), "{attempt}: {outcome:?}");
+    }
+    proxied.mongo.set(Mode::Pass);
+    let other = stage.request().await;
+    let outcome = worker.run(other.operation, minute()).await.unwrap();
+    assert_eq!(outcome, OperationOutcome::Finished { status: OperationStatus::Succeeded, now: true });
+    assert_eq!(stage.finish(poor).await, OperationStatus::Succeeded);
+    stage.world.drop_tenants().await;
+}
+
+/// The first user is removed with the database, so undoing that step asks no store.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rollback_that_does_not_reach_the_cluster_leaves_its_breaker_open() {
+    let stage = ProvisioningStage::new().await;
+    stage.use_breakers().await;
+    let proxied = ProxiedStores::new(&stage).await;
+    let worker = stage.worker_on(Arc::clone(&proxied.stores));
+    proxied.postgres.set(Mode::Cut);
+    let mut last = None;
+    for _ in 1..=3 {
+        let requested = stage.request().await;
+        worker.run(requested.operation, minute()).await.unwrap();
+        last = Some(requested);
+    }
+    let open = "SELECT FROM store_breakers WHERE store = 'postgresql' AND open_until > now()";
+    assert_eq!(stage.count(open).await, 1);
+
+    let over = "UPDATE store_breakers SET open_until = now() - interval '1 ms'";
+    stage.owner.get().await.unwrap().batch_execute(over).await.unwrap();
+    let undone = last.unwrap();
+    stage.begin_rollback(undone.operation).await;
+    stage.end_wait(undone.operation).await;
+    let outcome = worker.run(undone.operation, minute()).await.unwrap();
+    assert!(matches!(outcome, OperationOutcome::Open { .. }), "{outcome:?}");
+    assert_eq!(stage.count(open).await, 1);
+    proxied.postgres.set(Mode::Pass);
+    stage.world.drop_tenants().await;
+}
+
 const DOWN: &str = "MongoDB could not be reached, or did not answer in time";
 const REFUSED: &str = "The MongoDB cluster `main` fails for every operation, and is tried again later";
 

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use deadpool_postgres::GenericClient;
-
 use serde::Serialize;
+use tokio_postgres::types::ToSql;
 
 use crate::{
     error::Result,
     sql::RowReader,
-    types::{Placement, TenantId},
+    types::{OperationId, Placement, TenantId},
 };
 
 keyword_enum!(
@@ -27,15 +27,14 @@ keyword_enum!(
 /// A store that operations do not try for now.
 #[derive(Debug, PartialEq, Eq)]
 pub struct OpenBreaker {
-    /// The kind of store, in the spelling of [`StoreKind`].
-    pub store: String,
+    pub store: StoreKind,
     /// Name of the cluster; empty for object storage.
     pub cluster: String,
     /// Until the store may be tried again.
     pub wait: Duration,
 }
 
-/// Faults in a row that open a breaker. A single fault may concern one database only.
+/// Operations that must meet a fault in a row to open a breaker. The faults of one may concern its own database only.
 const FAULTS: i32 = 3;
 
 /// How long a breaker stays open after a fault, and how long the operation that tries the store afterwards has time for it.
@@ -63,7 +62,7 @@ pub async fn find_open(client: &impl GenericClient, placement: &Placement) -> Re
              LIMIT 1",
         )
         .await?;
-    let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 3] =
+    let parameters: [&(dyn ToSql + Sync); 3] =
         [&placement.postgres_cluster, &placement.mongo_cluster, &OPEN_FOR.as_secs_f64()];
     let row = client.query_opt(&statement, &parameters).await?;
     row.map(|row| {
@@ -96,17 +95,24 @@ pub async fn end_waits(client: &impl GenericClient, tenant_id: TenantId) -> Resu
     Ok(())
 }
 
-/// Counts a fault of a store. The third in a row opens the breaker, and each further one keeps it open.
-pub async fn record_fault(client: &impl GenericClient, store: StoreKind, cluster: &str) -> Result<()> {
+/// Records that an operation met a fault of a store. The third operation in a row opens the breaker, and each further fault keeps it
+/// open.
+pub async fn record_fault(
+    client: &impl GenericClient,
+    store: StoreKind,
+    cluster: &str,
+    operation_id: OperationId,
+) -> Result<()> {
     let statement = client
         .prepare_cached(
-            "INSERT INTO store_breakers (store, cluster) VALUES ($1, $2)
+            "INSERT INTO store_breakers AS b (store, cluster, operation_id) VALUES ($1, $2, $3)
              ON CONFLICT (store, cluster) DO UPDATE
-             SET faults = store_breakers.faults + 1, updated_at = now(),
-                 open_until = CASE WHEN store_breakers.faults + 1 >= $3 THEN now() + make_interval(secs => $4) END",
+             SET faults = b.faults + (b.operation_id <> $3)::integer, operation_id = $3, updated_at = now(),
+                 open_until = CASE WHEN b.faults + (b.operation_id <> $3)::integer >= $4
+                     THEN now() + make_interval(secs => $5) END",
         )
         .await?;
-    client.execute(&statement, &[&store, &cluster, &FAULTS, &OPEN_FOR.as_secs_f64()]).await?;
+    client.execute(&statement, &[&store, &cluster, &operation_id, &FAULTS, &OPEN_FOR.as_secs_f64()]).await?;
     Ok(())
 }
 

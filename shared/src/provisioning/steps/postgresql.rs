@@ -107,6 +107,7 @@ impl Step for AdminUser {
     const NAME: StepName = StepName::AdminUser;
     const STORE: StoreKind = StoreKind::Postgresql;
     const FENCED: bool = true;
+    const UNDO_ASKS_STORE: bool = false;
 
     async fn apply(&self, context: &StepContext<'_>) -> Result<(), StepError> {
         let admin = tenants::store::find_pending_admin(&context.platform.get().await?, context.lease.tenant_id)
