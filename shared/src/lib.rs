@@ -52,6 +52,22 @@
 //! | `shared/src/provisioning/steps/postgresql.rs` | creates and drops databases; names, counts and terminates sessions of the server |
 //! | `functions/migrate-platform/src/` | creates roles and template databases, and locks migrations |
 //!
+//! A statement that writes to a table of a tenant's own database can be interrupted between two databases. So each of these
+//! is settled (`tenant_changes`), and the next table says how. It has a row for every file with a statement that writes to a
+//! table of such a name.
+//!
+//! | statements in | number | how they are settled |
+//! | --- | --- | --- |
+//! | `shared/src/impersonations/store/start.rs` | 2 | writes to the platform database |
+//! | `shared/src/impersonations/store/tenant_record.rs` | 2 | inserts the marker, in the same statement |
+//! | `shared/src/provisioning/store.rs` | 1 | before the tenant is active: a step of its operation, which is fenced and repeated |
+//! | `shared/src/revocations/store/mod.rs` | 1 | writes to the platform database |
+//! | `shared/src/revocations/store/tenant_record.rs` | 2 | an end, which an open change repeats; or part of the user's deactivation |
+//! | `shared/src/tenant_changes/store/impersonation.rs` | 2 | writes to the platform database |
+//! | `shared/src/tenant_changes/store/marker.rs` | 3 | the markers themselves |
+//! | `shared/src/users/store/change.rs` | 2 | committed with a marker |
+//! | `shared/src/users/store/platform_actions.rs` | 1 | committed with a marker |
+//!
 //! Parts of the crate are behind cargo features, so that a function links only the clients that it uses.
 
 #[macro_use]

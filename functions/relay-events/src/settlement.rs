@@ -54,6 +54,9 @@ async fn settle_of_tenant(app: &App, changes: Vec<DueChange>, until: Instant) ->
         let result = trace::within(change.trace_id(), async {
             let result = settle(app, change).await;
             match &result {
+                Ok(()) if matches!(change, DueChange::End(_)) => {
+                    tracing::info!(change.id = %id, tenant.id = %tenant_id, "recorded the end of an impersonation");
+                }
                 Ok(()) => {
                     tracing::warn!(change.id = %id, tenant.id = %tenant_id, "settled a change that its request had left open");
                 }

@@ -7,8 +7,8 @@ use crate::{
     error::Result,
     http::IfMatch,
     impersonations::{ImpersonationContext, store},
-    revocations::{self, EndedImpersonation},
-    tenant_changes::{self, DueChange, ImpersonationEnd},
+    revocations::{self, EndedImpersonation, ImpersonationEnd},
+    tenant_changes::{self, DueChange},
     types::{Actor, ImpersonationId},
 };
 
@@ -48,12 +48,9 @@ async fn commit(
     store::lock_tenant_of(&transaction, command.id).await?;
     let before = store::find(&transaction, command.id).await?;
     command.if_match.check(before.revision, "impersonation")?;
-    let Some(ended) = revocations::end_one(&transaction, command.id, command.actor).await? else { return Ok(None) };
-    // One that had not begun may not have its record yet. The settlement of its start records the end.
-    let to_record =
-        if ended.had_begun { Some(tenant_changes::store::insert_end(&transaction, ended.id).await?) } else { None };
+    let ended = revocations::end_one(&transaction, command.id, command.actor).await?;
     transaction.commit().await?;
-    Ok(Some((ended, to_record)))
+    Ok(ended)
 }
 
 /// Records a committed end in the tenant's database. When this fails, the relay does it.

@@ -1,5 +1,8 @@
 //! Ending impersonations. Each use case writes, in the caller's transaction: the end in the impersonation's row, its audit
-//! entry, the event `impersonation.ended`, and the denial of its token as a pending message of the outbox.
+//! entry, the event `impersonation.ended`, the denial of its token as a pending message of the outbox, and the open change that
+//! makes the relay record the end in the tenant's own database.
+
+use std::{slice, time::Duration};
 
 use deadpool_postgres::Transaction;
 use serde_json::json;
@@ -9,21 +12,27 @@ use crate::{
     error::Result,
     events::{self, Event, EventType},
     revocations::{
-        EndReason, EndedImpersonation,
+        EndReason, EndedImpersonation, ImpersonationEnd,
         store::{self, End},
     },
     types::{Actor, ImpersonationId, SuperAdminId, TenantId, UserId},
 };
 
-/// Ends one impersonation on request. `None` when it has ended or expired already. The caller holds the lock on its tenant.
+/// How long a request has for recording the end that it was asked for in the tenant's database.
+const HEAD_START: Duration = Duration::from_secs(10);
+
+/// Ends one impersonation on request. `None` when it has ended or expired already. The caller holds the lock on its tenant, and
+/// records the second part in the tenant's database after the commit; there is none if the impersonation had not begun, because
+/// then the settlement of its start records the end.
 pub async fn end_one(
     transaction: &Transaction<'_>,
     id: ImpersonationId,
     actor: Actor<'_>,
-) -> Result<Option<EndedImpersonation>> {
-    let ended = store::end_one(transaction, id, End { by: actor.id, reason: EndReason::Ended }).await?;
-    record(transaction, actor, ended.as_slice()).await?;
-    Ok(ended)
+) -> Result<Option<(EndedImpersonation, Option<ImpersonationEnd>)>> {
+    let end = End { by: actor.id, reason: EndReason::Ended };
+    let Some(ended) = store::end_one(transaction, id, end).await? else { return Ok(None) };
+    let to_record = record(transaction, actor, slice::from_ref(&ended), Some(HEAD_START)).await?.pop();
+    Ok(Some((ended, to_record)))
 }
 
 /// Ends the impersonations of a user who was deactivated.
@@ -39,7 +48,8 @@ pub async fn end_of_user(
     store::lock_tenants(transaction, &[tenant_id.0]).await?;
     let end = End { by: actor.id, reason: EndReason::UserDeactivated };
     let ended = store::end_of_user(transaction, tenant_id, user_id, end).await?;
-    record(transaction, actor, &ended).await?;
+    // The transaction that deactivated the user has recorded them in the tenant's database.
+    record(transaction, actor, &ended, None).await?;
     Ok(ended)
 }
 
@@ -52,7 +62,7 @@ pub async fn end_of_tenant(
     store::lock_tenants(transaction, &[tenant_id.0]).await?;
     let end = End { by: actor.id, reason: EndReason::TenantNotActive };
     let ended = store::end_of_tenant(transaction, tenant_id, end).await?;
-    record(transaction, actor, &ended).await?;
+    record(transaction, actor, &ended, Some(Duration::ZERO)).await?;
     Ok(ended)
 }
 
@@ -70,12 +80,27 @@ pub async fn end_of_super_admin(
     let tenants = store::list_tenants_of(transaction, &admin_ids).await?;
     store::lock_tenants(transaction, &tenants).await?;
     let ended = store::end_of_super_admin(transaction, &admin_ids, End { by: actor.id, reason }).await?;
-    record(transaction, actor, &ended).await?;
+    record(transaction, actor, &ended, Some(Duration::ZERO)).await?;
     Ok(ended)
 }
 
-/// Writes the audit entry of each end, and the messages to the services that may have seen its token.
-async fn record(transaction: &Transaction<'_>, actor: Actor<'_>, ended: &[EndedImpersonation]) -> Result<()> {
+/// Inserts the open change of an impersonation that was ended before it began, although the tenant's database has its record.
+pub(crate) async fn record_before_begin(
+    transaction: &Transaction<'_>,
+    id: ImpersonationId,
+) -> Result<Option<ImpersonationEnd>> {
+    Ok(store::unrecorded::insert(transaction, &[id], HEAD_START).await?.pop())
+}
+
+/// Writes the audit entry of each end, the messages to the services that may have seen its token, and the open change in the
+/// tenant's database, which is due after `head_start`; none if it shows the ends already.
+async fn record(
+    transaction: &Transaction<'_>,
+    actor: Actor<'_>,
+    ended: &[EndedImpersonation],
+    head_start: Option<Duration>,
+) -> Result<Vec<ImpersonationEnd>> {
+    let mut begun = Vec::new();
     for one in ended {
         let details = json!({
             "impersonation_id": one.id, "user_id": one.user_id, "admin_id": one.admin_id, "end_reason": one.end_reason,
@@ -86,7 +111,11 @@ async fn record(transaction: &Transaction<'_>, actor: Actor<'_>, ended: &[EndedI
             events::store::enqueue_event(transaction, &Event::new(EventType::ImpersonationEnded, one.tenant_id, one))
                 .await?;
             events::store::enqueue_denial(transaction, one.id, one.expires_at).await?;
+            begun.push(one.id);
         }
     }
-    Ok(())
+    match head_start {
+        Some(head_start) if !begun.is_empty() => store::unrecorded::insert(transaction, &begun, head_start).await,
+        _ => Ok(Vec::new()),
+    }
 }

@@ -12,12 +12,15 @@ pub mod live_list;
 pub mod reassert;
 pub mod store;
 
+pub(crate) use end::record_before_begin;
 pub use end::{end_of_super_admin, end_of_tenant, end_of_user, end_one};
 
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use crate::types::{ImpersonationId, TenantId, UserId, timestamp};
+use uuid::Uuid;
+
+use crate::types::{ImpersonationId, TenantId, TraceId, UserId, timestamp};
 
 keyword_enum!(
     /// Why an impersonation is no longer live.
@@ -64,4 +67,16 @@ pub struct EndedImpersonation {
     /// Whether a token may have been issued. Only then do other services hear of the end.
     #[serde(skip)]
     pub had_begun: bool,
+}
+
+/// An impersonation that has ended in the platform database, and whose record in the tenant's database does not show it yet.
+#[derive(Debug, Clone)]
+pub struct ImpersonationEnd {
+    /// The open change.
+    pub id: Uuid,
+    pub tenant_id: TenantId,
+    pub impersonation_id: ImpersonationId,
+    pub ended_at: OffsetDateTime,
+    /// That of the request which ended it.
+    pub trace_id: TraceId,
 }

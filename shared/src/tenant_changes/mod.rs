@@ -45,6 +45,7 @@ use crate::{
     error::{Error, Result},
     events::EventType,
     idempotency::{RequestIdentity, store::StoredResponse},
+    revocations::ImpersonationEnd,
     types::{Actor, ImpersonationId, TenantId, TraceId, UserId},
 };
 
@@ -88,18 +89,6 @@ impl OpenChange {
             source_address: self.actor.source_address.as_deref(),
         }
     }
-}
-
-/// An impersonation that has ended in the platform database, and whose record in the tenant's database does not show it yet.
-#[derive(Debug, Clone)]
-pub struct ImpersonationEnd {
-    /// The open change.
-    pub id: Uuid,
-    pub tenant_id: TenantId,
-    pub impersonation_id: ImpersonationId,
-    pub ended_at: OffsetDateTime,
-    /// That of the request which ended it.
-    trace_id: TraceId,
 }
 
 /// What the relay settles.

@@ -11,8 +11,8 @@ use crate::{
         self,
         store::{RequestKey, StoredResponse},
     },
-    revocations::{self, EndReason, EndedImpersonation},
-    tenant_changes::{ChangeResult, ImpersonationEnd, OpenChange, store},
+    revocations::{self, EndReason, EndedImpersonation, ImpersonationEnd},
+    tenant_changes::{ChangeResult, OpenChange, store},
 };
 
 /// Whether a change was made.
@@ -47,7 +47,7 @@ pub(super) async fn write(platform: &mut Connection, change: &OpenChange, outcom
     match outcome {
         Outcome::Made(result) => match change.impersonation_id {
             Some(id) if !store::impersonation::begin(&transaction, id).await? => {
-                consequences.to_record = Some(store::insert_end(&transaction, id).await?);
+                consequences.to_record = revocations::record_before_begin(&transaction, id).await?;
                 let error = format!("Impersonation {id} was ended before it began");
                 record_failure(&transaction, change, &error, None).await?;
             }

@@ -6,8 +6,8 @@ use crate::{
         tenant_databases::TenantDatabases,
     },
     error::{Error, Result},
-    revocations::{EndedImpersonation, store::tenant_record},
-    tenant_changes::{DueChange, ImpersonationEnd, OpenChange, Outcome, outcome, store},
+    revocations::{EndedImpersonation, ImpersonationEnd, store::tenant_record},
+    tenant_changes::{DueChange, OpenChange, Outcome, outcome, store},
     tenants::{self, store::TenantLocation},
 };
 

@@ -4,6 +4,7 @@
 //! The tests read the tables in the docs and scan the sources.
 
 mod scanner;
+mod tenant_writes;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

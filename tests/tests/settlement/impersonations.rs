@@ -1,11 +1,12 @@
 //! Processes that are killed (`SIGKILL`) between two commits of an impersonation.
 
 use reqwest::{Method, StatusCode};
-use serde_json::Value;
-use tests::{TestTenant, api::answer};
+use serde_json::{Value, json};
+use shared::types::SuperAdminRole;
+use tests::{TestTenant, api::answer, tokens};
 use uuid::Uuid;
 
-use crate::stage::{ApiProcess, HeldLock, Stage, impersonation_request, send, until_row};
+use crate::stage::{ApiProcess, HeldLock, Stage, impersonation_request, send, tick, until_row};
 
 const BEGUN: &str = "SELECT FROM tenant_changes WHERE kind = 'impersonation.start'";
 
@@ -123,4 +124,46 @@ async fn an_end_whose_process_is_killed_before_the_record_is_recorded_by_the_rel
     assert_eq!(ended, stage.owner.query_one(sql, &[]).await.unwrap().get(0));
     assert_eq!(stage.open_changes().await, 0);
     assert_eq!(stage.event_types(&tenant), ["impersonation.started", "impersonation.ended"]);
+}
+
+/// Whether the tenant's own record shows the end of its only impersonation.
+async fn shows_the_end(stage: &Stage, tenant: &TestTenant) -> bool {
+    let sql = "SELECT ended_at IS NOT NULL FROM impersonations";
+    stage.inside(tenant).await.query_one(sql, &[]).await.unwrap().get(0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_suspension_of_the_tenant_reaches_its_own_record() {
+    let stage = Stage::new().await;
+    let (tenant, user) = stage.tenant().await;
+    stage.impersonation(&tenant, user).await;
+    let path = format!("/tenants/{}", tenant.id);
+    let suspended = stage.api.patch(&path, &json!({ "status": "suspended" })).await;
+    assert_eq!(suspended.status, StatusCode::OK, "{}", suspended.text);
+
+    tick(&stage.relay()).await;
+
+    assert!(shows_the_end(&stage, &tenant).await);
+    assert_eq!(stage.open_changes().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_of_a_super_admins_impersonations_reaches_the_records_of_all_tenants() {
+    let stage = Stage::new().await;
+    let [(first, user), (second, other)] = [stage.tenant().await, stage.tenant().await];
+    let operator = stage.world.operator(SuperAdminRole::Operator).await;
+    let token = tokens::sign(&tokens::claims(&operator.to_string()));
+    for (tenant, user) in [(&first, user), (&second, other)] {
+        let request = stage.api.anonymous(Method::POST, "/impersonations").bearer_auth(&token);
+        let started = answer(request.json(&impersonation_request(tenant, user))).await;
+        assert_eq!(started.status, StatusCode::CREATED, "{}", started.text);
+    }
+    let disabled = stage.api.patch(&format!("/admins/{operator}"), &json!({ "status": "disabled" })).await;
+    assert_eq!(disabled.status, StatusCode::OK, "{}", disabled.text);
+
+    let settled = tick(&stage.relay()).await;
+
+    assert_eq!(settled["changes_settled"], 2);
+    assert!(shows_the_end(&stage, &first).await && shows_the_end(&stage, &second).await);
+    assert_eq!(stage.event_types(&first), ["impersonation.started", "impersonation.ended"]);
 }

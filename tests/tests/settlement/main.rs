@@ -6,3 +6,4 @@ mod impersonations;
 mod kills;
 mod markers;
 mod stage;
+mod writes;

@@ -1,8 +1,9 @@
-//! Ends of impersonations in the platform database. The tenant's own record: [`tenant_record`].
+//! Ends of impersonations in the platform database. The tenant's own record: [`tenant_record`], [`unrecorded`].
 
 #[cfg(feature = "redis")]
 pub mod live;
 pub mod tenant_record;
+pub mod unrecorded;
 
 use deadpool_postgres::Transaction;
 use uuid::Uuid;

@@ -14,9 +14,10 @@ use crate::{
     audit,
     error::Result,
     idempotency::RequestIdentity,
+    revocations::store::unrecorded::EndColumns,
     sql::{self, Columns},
     telemetry::trace,
-    tenant_changes::{ActorOfChange, DueChange, ImpersonationEnd, NewChange, OpenChange},
+    tenant_changes::{ActorOfChange, DueChange, NewChange, OpenChange},
     types::{ImpersonationId, TenantId, TraceId},
 };
 
@@ -63,17 +64,6 @@ sql::columns! {
         route: "c.route",
         key: "c.idempotency_key",
         fingerprint: "c.fingerprint",
-        trace_id: "c.trace_id",
-    }
-}
-
-sql::columns! {
-    /// The columns of an open change `c` and its impersonation `i`, which has ended.
-    EndColumns -> ImpersonationEnd {
-        id: "c.id",
-        tenant_id: "c.tenant_id",
-        impersonation_id: "i.id",
-        ended_at: "coalesce(i.ended_at, i.expires_at)",
         trace_id: "c.trace_id",
     }
 }
@@ -129,25 +119,6 @@ pub async fn insert(
         [&id, &new.impersonation_id, &route, &key, &fingerprint, &head_start, &trace_id];
     let row = client.query_one(&statement, &[&intent[..], &own[..]].concat()).await?;
     Ok((row.try_get(0)?, row.try_get(1)?))
-}
-
-/// Inserts the open change of an impersonation that has ended, in the transaction that ends it.
-pub async fn insert_end(transaction: &Transaction<'_>, id: ImpersonationId) -> Result<ImpersonationEnd> {
-    let statement = transaction
-        .prepare_cached(sql::text!(
-            "WITH c AS (
-                 INSERT INTO tenant_changes (id, tenant_id, kind, impersonation_id, due_at, trace_id)
-                 SELECT $1, tenant_id, 'impersonation.end', id, now() + make_interval(secs => $3), $4
-                 FROM impersonations WHERE id = $2
-                 RETURNING id, tenant_id, impersonation_id, trace_id
-             )
-             SELECT ",
-            EndColumns::LIST,
-            " FROM c JOIN impersonations i ON i.id = c.impersonation_id"
-        ))
-        .await?;
-    let (own_id, head_start, trace_id) = (Uuid::now_v7(), HEAD_START.as_secs_f64(), trace::current_or_new());
-    EndColumns::read(&transaction.query_one(&statement, &[&own_id, &id, &head_start, &trace_id]).await?)
 }
 
 /// Deletes an open change and locks its tenant. `false` if another transaction has deleted it.
