@@ -32,8 +32,9 @@ pub async fn furnish(world: &World) {
     );
     owner.batch_execute(&impersonation).await.unwrap();
     let operation = format!(
-        "INSERT INTO operations (id, tenant_id, kind, status, requested_by, created_at, updated_at, finished_at)
-         VALUES ('{}', '{}', 'provision', 'succeeded', 'x', now(), now(), now())",
+        "INSERT INTO operations (id, tenant_id, database_name, kind, status, requested_by, created_at, updated_at,
+                                 finished_at)
+         SELECT '{}', id, database_name, 'provision', 'succeeded', 'x', now(), now(), now() FROM tenants WHERE id = '{}'",
         OperationId::EXAMPLE,
         TenantId::EXAMPLE
     );

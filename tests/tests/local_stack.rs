@@ -272,8 +272,11 @@ async fn two_hundred_requests_that_wait_at_the_same_time_neither_deadlock_nor_de
     let insert = format!(
         "INSERT INTO tenants (id, name, slug, status, database_name, country, created_at, updated_at)
          VALUES ('{tenant}', 'Waits', 'w-{}', 'provisioning', 'tenant_{}', 'ID', now(), now());
-         INSERT INTO operations (id, tenant_id, kind, status, requested_by, created_at, updated_at, next_attempt_at)
-         VALUES ('{operation}', '{tenant}', 'provision', 'pending', 'test', now(), now(), now() + interval '1 hour')",
+         INSERT INTO operations (id, tenant_id, database_name, kind, status, requested_by, created_at, updated_at,
+                                 next_attempt_at)
+         VALUES ('{operation}', '{tenant}', 'tenant_{}', 'provision', 'pending', 'test', now(), now(),
+                 now() + interval '1 hour')",
+        tenant.simple(),
         tenant.simple(),
         tenant.simple()
     );

@@ -119,8 +119,9 @@ async fn a_tenant_contains_its_usage_and_its_newest_operation_only_if_the_reques
              month = date_trunc('month', now() AT TIME ZONE 'UTC'), messages_measured = 10, messages_counted = 12
          WHERE tenant_id = '{id}';
          UPDATE operations SET status = 'failed', reason = 'x', finished_at = now() WHERE tenant_id = '{id}';
-         INSERT INTO operations (id, tenant_id, kind, status, requested_by, created_at, updated_at)
-         VALUES (gen_random_uuid(), '{id}', 'retry', 'running', 'x', now() + interval '1 s', now())"
+         INSERT INTO operations (id, tenant_id, database_name, kind, status, requested_by, created_at, updated_at)
+         SELECT gen_random_uuid(), id, database_name, 'retry', 'running', 'x', now() + interval '1 s', now()
+         FROM tenants WHERE id = '{id}'"
     );
     world.client().await.batch_execute(&sql).await.unwrap();
     let path = format!("/tenants/{id}");

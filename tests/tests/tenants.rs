@@ -91,8 +91,11 @@ async fn invalid_parameters_of_a_list_are_reported_by_name() {
         let id = api.get("/tenants").await.json[0]["id"].as_str().unwrap().to_owned();
         for second in 1..3 {
             world.client().await.batch_execute(&format!(
-                "INSERT INTO operations (id, tenant_id, kind, status, requested_by, created_at, updated_at, finished_at)
-                 VALUES (gen_random_uuid(), '{id}', 'retry', 'failed', 'x', now() + interval '{second} s', now(), now())"
+                "INSERT INTO operations (id, tenant_id, database_name, kind, status, requested_by, created_at, updated_at,
+                                         finished_at)
+                 SELECT gen_random_uuid(), id, database_name, 'retry', 'failed', 'x', now() + interval '{second} s', now(),
+                        now()
+                 FROM tenants WHERE id = '{id}'"
             )).await.unwrap();
         }
         let page = api.get(&format!("/tenants/{id}/operations?limit=1")).await;

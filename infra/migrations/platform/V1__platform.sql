@@ -67,6 +67,8 @@ CREATE TABLE tenant_databases (
 );
 
 CREATE INDEX tenant_databases_of_tenant ON tenant_databases (tenant_id);
+CREATE INDEX tenant_databases_live_postgresql ON tenant_databases (postgres_cluster, name) WHERE state = 'live';
+CREATE INDEX tenant_databases_live_mongodb ON tenant_databases (mongo_cluster, name) WHERE state = 'live';
 
 -- Every name that a tenant gets has its row here. A name that was given out before violates the primary key.
 CREATE FUNCTION insert_tenant_database() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -88,7 +90,9 @@ CREATE TRIGGER tenants_get_databases AFTER UPDATE OF database_name ON tenants
 CREATE TABLE operations (
     id               uuid        PRIMARY KEY,
     tenant_id        uuid        NOT NULL REFERENCES tenants (id),
-    kind             text        NOT NULL CHECK (kind IN ('provision', 'retry')),
+    kind             text        NOT NULL CHECK (kind IN ('provision', 'retry', 'cleanup')),
+    -- The databases that it works on.
+    database_name    text        NOT NULL REFERENCES tenant_databases (name),
     status           text        NOT NULL
         CHECK (status IN ('pending', 'running', 'undoing', 'succeeded', 'failed')),
     -- Why it failed, is being rolled back or waits for its next attempt, for a super-admin to read.
@@ -122,8 +126,10 @@ CREATE TABLE operations (
     finished_at      timestamptz
 );
 
--- At most one operation runs on a tenant.
-CREATE UNIQUE INDEX operations_one_open ON operations (tenant_id) WHERE finished_at IS NULL;
+-- At most one operation works on a tenant, and at most one on databases. A cleanup does not disturb the tenant: the databases that it
+-- removes are not in use.
+CREATE UNIQUE INDEX operations_one_open ON operations (tenant_id) WHERE finished_at IS NULL AND kind <> 'cleanup';
+CREATE UNIQUE INDEX operations_one_open_of_database ON operations (database_name) WHERE finished_at IS NULL;
 CREATE INDEX operations_of_tenant ON operations (tenant_id, created_at DESC, id DESC);
 CREATE INDEX operations_newest ON operations (created_at DESC, id DESC);
 CREATE INDEX operations_newest_by_status ON operations (status, created_at DESC, id DESC);
@@ -451,6 +457,56 @@ CREATE TABLE health_changes (
 CREATE INDEX health_changes_of_component ON health_changes (component, at DESC);
 CREATE INDEX health_changes_age ON health_changes (at);
 
+-- --------------------------------------------------------------------------------------------------- Reconciliation
+
+-- Comparisons of what should be with what is in the stores.
+CREATE TABLE reconciliations (
+    id               uuid        PRIMARY KEY,
+    -- Nothing is to be repaired.
+    dry_run          boolean     NOT NULL,
+    -- The super-admin, or 'system' for the schedule.
+    requested_by     text        NOT NULL,
+    -- One process works on it at a time. Every write of its progress names the token.
+    lease_token      bigint      NOT NULL DEFAULT 0,
+    lease_expires_at timestamptz,
+    created_at       timestamptz NOT NULL DEFAULT now(),
+    finished_at      timestamptz
+);
+
+CREATE INDEX reconciliations_newest ON reconciliations (created_at DESC, id DESC);
+CREATE INDEX reconciliations_open ON reconciliations (created_at) WHERE finished_at IS NULL;
+
+-- The checks that are done: one for each cluster of each store.
+CREATE TABLE reconciliation_checks (
+    reconciliation_id uuid   NOT NULL REFERENCES reconciliations (id) ON DELETE CASCADE,
+    store             text   NOT NULL,
+    -- Empty for a store without clusters.
+    cluster           text   NOT NULL,
+    -- The number of things that were compared.
+    compared          bigint NOT NULL,
+    -- Why the store could not be looked at. NULL: it was.
+    unknown           text,
+    PRIMARY KEY (reconciliation_id, store, cluster)
+);
+
+CREATE TABLE reconciliation_findings (
+    reconciliation_id uuid        NOT NULL REFERENCES reconciliations (id) ON DELETE CASCADE,
+    store             text        NOT NULL,
+    cluster           text        NOT NULL,
+    kind              text        NOT NULL,
+    subject           text        NOT NULL,
+    tenant_id         uuid,
+    -- The row of the ledger that a repair concerns.
+    database_name     text,
+    detail            text,
+    since             timestamptz NOT NULL,
+    -- NULL: no repair is known to be safe.
+    repair            text,
+    repaired_at       timestamptz,
+    operation_id      uuid,
+    PRIMARY KEY (reconciliation_id, store, cluster, kind, subject)
+);
+
 -- ------------------------------------------------------------------------------------------------------- Privileges
 
 -- The login roles of a deployment are members of one of the two groups.
@@ -479,3 +535,4 @@ GRANT SELECT, INSERT, UPDATE ON tenant_usage TO landlord_api;
 GRANT INSERT ON tenant_usage TO landlord_provisioner;
 GRANT SELECT, INSERT, DELETE ON usage_thresholds TO landlord_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON health_samples, health_states, health_changes TO landlord_api;
+GRANT SELECT, INSERT, UPDATE, DELETE ON reconciliations, reconciliation_checks, reconciliation_findings TO landlord_api;

@@ -18,6 +18,8 @@ keyword_enum!(
         AdminRecover = "admin.recover",
         /// A super-admin was changed.
         AdminUpdate = "admin.update",
+        /// Dead letters were removed, and their operations woken.
+        DeadLettersRedrive = "dead_letters.redrive",
         /// An impersonation was ended.
         ImpersonationEnd = "impersonation.end",
         /// The token of a live impersonation was signed again, for a repeated request.
@@ -28,6 +30,10 @@ keyword_enum!(
         OperationAbandon = "operation.abandon",
         /// An operation was made due at once.
         OperationRetry = "operation.retry",
+        /// A reconciliation was requested.
+        ReconciliationCreate = "reconciliation.create",
+        /// What was left of databases that should not exist any more was removed.
+        TenantCleanup = "tenant.cleanup",
         /// A tenant was created.
         TenantCreate = "tenant.create",
         /// A tenant became active, because its databases exist.

@@ -38,6 +38,8 @@ keyword_enum!(
         Provision = "provision",
         /// Creates the databases of a tenant whose provisioning failed.
         Retry = "retry",
+        /// Removes what is left of databases that should not exist any more.
+        Cleanup = "cleanup",
     }
 );
 
@@ -71,6 +73,7 @@ impl OperationKind {
                 StepName::AdminUser,
                 StepName::Activation,
             ],
+            Self::Cleanup => &[StepName::PostgresqlDatabase, StepName::MongodbDatabase, StepName::ObjectPrefix],
         }
     }
 
@@ -79,6 +82,7 @@ impl OperationKind {
     pub fn budget(self) -> Option<Duration> {
         match self {
             Self::Provision | Self::Retry => Some(Duration::from_mins(30)),
+            Self::Cleanup => None,
         }
     }
 }
@@ -253,10 +257,12 @@ pub struct LeasedOperation {
     pub reason: Option<String>,
     /// Number of times that the steps were started, including this time.
     pub attempts: i32,
-    /// Name of the PostgreSQL and the MongoDB database that the operation creates.
+    /// Name of the PostgreSQL and the MongoDB database that the operation creates or removes.
     pub database_name: String,
-    /// `None` before the first step has succeeded.
+    /// Where they are. `None` before the first step of their creation has succeeded.
     pub placement: Option<Placement>,
+    /// The operation that creates or created them.
+    pub creator: OperationId,
     /// Version of the tenant schema that is being created; `None` before the first step has succeeded.
     pub schema_version: Option<i32>,
     /// The steps whose effect exists.

@@ -41,6 +41,7 @@
 //! with the invocation, attempts that are due at a time, and an undo that can continue for days. All of that would remain outside `steno`, and `steno` would replace only the
 //! journal.
 
+mod removal;
 mod saga;
 mod step;
 mod steps;
@@ -110,6 +111,8 @@ pub enum Moment {
     Undone(StepName),
     /// Every step is undone; the end of the operation is not recorded.
     Failing,
+    /// The databases are removed; the end of the operation is not recorded.
+    Ending,
     /// The end of the operation is recorded; the queue is not informed yet.
     Ended,
 }

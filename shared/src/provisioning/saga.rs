@@ -13,7 +13,7 @@ use crate::{
     clients::postgres::Connection,
     error::{Error, Result},
     operations::{
-        self, Fault, LeasedOperation, OperationStatus, StepChange, StepName,
+        self, Fault, LeasedOperation, OperationKind, OperationStatus, StepChange, StepName,
         store::{breakers, journal},
     },
     provisioning::{
@@ -27,7 +27,6 @@ use crate::{
         },
     },
     telemetry::metrics::{self, Metric},
-    tenants,
     types::{OperationId, Placement},
 };
 
@@ -86,15 +85,18 @@ impl Provisioner {
 }
 
 /// The work of one worker on an operation that it has leased.
-struct Saga<'a> {
-    provisioner: &'a Provisioner,
-    operation: LeasedOperation,
+pub(super) struct Saga<'a> {
+    pub(super) provisioner: &'a Provisioner,
+    pub(super) operation: LeasedOperation,
 }
 
 impl Saga<'_> {
     async fn run(&self) -> Result<OperationOutcome, StepError> {
         self.observe(Moment::Leased).await?;
         let lease = self.operation.lease;
+        if self.operation.kind == OperationKind::Cleanup {
+            return self.clean_up().await;
+        }
         if self.operation.status == OperationStatus::Undoing {
             return self.roll_back(self.operation.reason.as_deref().unwrap_or_default()).await;
         }
@@ -127,7 +129,7 @@ impl Saga<'_> {
     }
 
     /// Ends this attempt after a fault. None of its requests is in progress any more.
-    async fn postpone(&self, error: StepError) -> Result<OperationOutcome, StepError> {
+    pub(super) async fn postpone(&self, error: StepError) -> Result<OperationOutcome, StepError> {
         let lease = self.operation.lease;
         let wait = error.retry_after.unwrap_or_else(|| operations::backoff(self.operation.faults));
         warn!(
@@ -141,7 +143,7 @@ impl Saga<'_> {
     }
 
     /// Fails if the operation must not try a store for now.
-    async fn check_breakers(&self, placement: &Placement) -> Result<(), StepError> {
+    pub(super) async fn check_breakers(&self, placement: &Placement) -> Result<(), StepError> {
         if !self.operation.has_breakers {
             return Ok(());
         }
@@ -152,7 +154,7 @@ impl Saga<'_> {
     }
 
     /// Reports how long the operation took from its request, and whether it failed.
-    fn report_end(&self, failures: f64) {
+    pub(super) fn report_end(&self, failures: f64) {
         let duration = (OffsetDateTime::now_utc() - self.operation.created_at).max(time::Duration::ZERO);
         metrics::report(&[
             (Metric::ProvisioningDuration, duration.as_seconds_f64() * 1000.0),
@@ -236,7 +238,7 @@ impl Saga<'_> {
     }
 
     /// Records for all operations whether the step's store works.
-    async fn record_health<S: Step>(&self, context: &StepContext<'_>, result: &Result<(), StepError>) {
+    pub(super) async fn record_health<S: Step>(&self, context: &StepContext<'_>, result: &Result<(), StepError>) {
         let cluster = context.cluster(S::STORE);
         let works = match result {
             Ok(()) if self.operation.has_breakers => true,
@@ -291,86 +293,27 @@ impl Saga<'_> {
         }
     }
 
-    /// Undoes every step in reverse order, whatever its status in the journal, and ends the operation.
-    async fn roll_back(&self, reason: &str) -> Result<OperationOutcome, StepError> {
-        match self.undo_all(reason).await {
-            Ok(()) => {}
-            Err(error) if error.is_fenced() => return Err(error),
-            Err(error) => {
-                let lease = self.operation.lease;
-                error!(
-                    operation.id = %lease.operation_id, tenant.id = %lease.tenant_id, cause = error.cause(),
-                    "the rollback failed and will be retried: {}", error.reason
-                );
-                return self.postpone(error).await;
-            }
-        }
-        self.report_end(1.0);
-        self.observe(Moment::Ended).await?;
-        Ok(OperationOutcome::Finished { status: OperationStatus::Failed, now: true })
-    }
-
-    async fn undo_all(&self, reason: &str) -> Result<(), StepError> {
-        let lease = self.operation.lease;
-        // Read again, because the placement may have been committed although this worker received an error.
-        let placement = tenants::store::placement::find(&self.platform().await?, lease.tenant_id).await?;
-        // Without a placement, no other step was started.
-        if let Some(placement) = placement {
-            let context = self.context(placement);
-            self.check_breakers(&context.placement).await?;
-            self.undo(&context, AdminUser).await?;
-            let (objects, mongo, postgres) = join!(
-                self.undo(&context, ObjectPrefix),
-                self.undo(&context, MongodbDatabase),
-                self.undo(&context, PostgresqlDatabase),
-            );
-            StepError::worse(StepError::worse(objects, mongo), postgres)?;
-        }
-        self.observe(Moment::Failing).await?;
-        platform::fail(&self.provisioner.platform, lease, reason).await
-    }
-
-    async fn undo<S: Step>(&self, context: &StepContext<'_>, step: S) -> Result<(), StepError> {
-        self.record(S::NAME, StepChange::UndoStarted).await?;
-        let undone = async {
-            self.observe(Moment::Undoing(S::NAME)).await?;
-            timeout(UNDO_TIMEOUT, step.undo(context)).await.map_err(|_| StepError::timed_out(UNDO_TIMEOUT))??;
-            self.observe(Moment::Undone(S::NAME)).await
-        };
-        let undone = undone.await;
-        if S::UNDO_ASKS_STORE {
-            self.record_health::<S>(context, &undone).await;
-        }
-        match undone {
-            Ok(()) => self.record(S::NAME, StepChange::Undone).await,
-            Err(error) if error.is_fenced() => Err(error),
-            Err(error) => {
-                self.record(S::NAME, StepChange::UndoFailed(&error.reason)).await?;
-                Err(error)
-            }
-        }
-    }
-
-    async fn record(&self, step: StepName, change: StepChange<'_>) -> Result<(), StepError> {
+    pub(super) async fn record(&self, step: StepName, change: StepChange<'_>) -> Result<(), StepError> {
         Ok(journal::record(&self.platform().await?, self.operation.lease, step, change).await?)
     }
 
-    async fn platform(&self) -> Result<Connection, StepError> {
+    pub(super) async fn platform(&self) -> Result<Connection, StepError> {
         Ok(self.provisioner.platform.get().await?)
     }
 
-    async fn observe(&self, moment: Moment) -> Result<(), StepError> {
+    pub(super) async fn observe(&self, moment: Moment) -> Result<(), StepError> {
         match &self.provisioner.observer {
             Some(observer) => Ok(observer.observe(moment).await?),
             None => Ok(()),
         }
     }
 
-    fn context(&self, placement: Placement) -> StepContext<'_> {
+    pub(super) fn context(&self, placement: Placement) -> StepContext<'_> {
         StepContext {
             platform: &self.provisioner.platform,
             stores: &self.provisioner.stores,
             lease: self.operation.lease,
+            creator: self.operation.creator,
             database: &self.operation.database_name,
             placement,
             schema_version: self.operation.schema_version.unwrap_or(self.provisioner.tenant_schema_version),

@@ -17,7 +17,7 @@ use crate::{
             journal,
         },
     },
-    types::Placement,
+    types::{OperationId, Placement},
 };
 
 /// Limit for applying one step.
@@ -58,6 +58,8 @@ pub(super) struct StepContext<'a> {
     pub(super) platform: &'a Postgres,
     pub(super) stores: &'a Stores,
     pub(super) lease: Lease,
+    /// The operation that creates or created the effects.
+    pub(super) creator: OperationId,
     /// Name of the tenant's databases.
     pub(super) database: &'a str,
     pub(super) placement: Placement,

@@ -9,7 +9,7 @@ use crate::{
     audit::{self, AuditAction, AuditEntry},
     error::Result,
     events,
-    operations::{self, OperationKind},
+    operations::{self, OperationKind, store::NewOperation},
     tenants::{
         Tenant, TenantEvent, TenantName, new_database_name,
         store::{self, NewTenant, PendingAdmin},
@@ -45,13 +45,14 @@ pub struct CreatedTenant {
 pub async fn create(transaction: &Transaction<'_>, command: &CreateTenant<'_>) -> Result<CreatedTenant> {
     let now = OffsetDateTime::now_utc();
     let id = TenantId::generate();
+    let database_name = new_database_name();
     let new = NewTenant {
         id,
         name: &command.name,
         slug: &command.slug,
         limits: command.limits,
         country: command.country,
-        database_name: &new_database_name(),
+        database_name: &database_name,
     };
     let tenant = store::insert(transaction, &new, now).await?;
     let admin = PendingAdmin {
@@ -60,8 +61,13 @@ pub async fn create(transaction: &Transaction<'_>, command: &CreateTenant<'_>) -
         password_hash: command.admin_password_hash.clone(),
     };
     store::insert_pending_admin(transaction, id, &admin).await?;
-    let operation_id =
-        operations::store::insert(transaction, id, OperationKind::Provision, command.actor.id, now).await?;
+    let operation = NewOperation {
+        tenant_id: id,
+        database_name: new.database_name,
+        kind: OperationKind::Provision,
+        requested_by: command.actor.id,
+    };
+    let operation_id = operations::store::insert(transaction, operation, now).await?;
     events::store::enqueue_event(transaction, &TenantEvent::Requested.of(&tenant)).await?;
     events::store::enqueue_provision(transaction, id, operation_id).await?;
     let details = json!({

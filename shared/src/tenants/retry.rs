@@ -8,7 +8,7 @@ use crate::{
     audit::{self, AuditAction, AuditEntry},
     error::{Conflict, Result},
     events,
-    operations::{self, OperationKind},
+    operations::{self, OperationKind, store::NewOperation},
     tenants::{Tenant, TenantStatus, new_database_name, store},
     types::{Actor, OperationId, TenantId},
 };
@@ -39,9 +39,15 @@ pub async fn retry(transaction: &Transaction<'_>, command: &RetryTenant<'_>) -> 
     if before.status != TenantStatus::Failed {
         return Err(Conflict::TenantNotFailed { tenant_status: before.status.as_str() }.into());
     }
-    let tenant = store::provision_again(transaction, id, &new_database_name()).await?;
-    let now = OffsetDateTime::now_utc();
-    let operation_id = operations::store::insert(transaction, id, OperationKind::Retry, actor.id, now).await?;
+    let database_name = new_database_name();
+    let tenant = store::provision_again(transaction, id, &database_name).await?;
+    let new = NewOperation {
+        tenant_id: id,
+        database_name: &database_name,
+        kind: OperationKind::Retry,
+        requested_by: actor.id,
+    };
+    let operation_id = operations::store::insert(transaction, new, OffsetDateTime::now_utc()).await?;
     events::store::enqueue_provision(transaction, id, operation_id).await?;
     let details = json!({ "operation_id": operation_id });
     audit::store::insert(transaction, &AuditEntry::done(actor, AuditAction::TenantRetry, id, details)).await?;

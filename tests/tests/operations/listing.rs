@@ -105,10 +105,11 @@ async fn seed(stage: &OperationsStage, count: i32) {
                    INSERT INTO tenants (id, name, slug, status, database_name, country, created_at, updated_at)
                    SELECT gen_random_uuid(), 'T', 't' || n, 'active', 't_' || n, 'ID', t, t
                    FROM generate_series(1, $1) AS n, LATERAL (SELECT timestamptz '2026-01-01' + (n / 3) * interval '1 s') AS x (t)
-                   RETURNING id, slug, created_at
+                   RETURNING id, slug, database_name, created_at
                )
-               INSERT INTO operations (id, tenant_id, kind, status, requested_by, created_at, updated_at, finished_at)
-               SELECT gen_random_uuid(), id, CASE WHEN right(slug, 2) = '07' THEN 'retry' ELSE 'provision' END,
+               INSERT INTO operations (id, tenant_id, database_name, kind, status, requested_by, created_at, updated_at,
+                                       finished_at)
+               SELECT gen_random_uuid(), id, database_name, CASE WHEN right(slug, 2) = '07' THEN 'retry' ELSE 'provision' END,
                       CASE WHEN right(slug, 2) = '07' THEN 'failed' ELSE 'succeeded' END, 'x', created_at, now(), now()
                FROM new";
     owner.execute(sql, &[&count]).await.unwrap();

@@ -180,9 +180,9 @@ impl RelayStage {
         self.sql(&format!(
             "INSERT INTO tenants (id, name, slug, status, database_name, country, created_at, updated_at)
              VALUES ('{tenant}', 'Kopi', '{database}', 'provisioning', '{database}', 'ID', now(), now());
-             INSERT INTO operations (id, tenant_id, kind, status, requested_by, created_at, updated_at,
+             INSERT INTO operations (id, tenant_id, database_name, kind, status, requested_by, created_at, updated_at,
                                      next_attempt_at)
-             VALUES ('{id}', '{tenant}', 'provision', 'pending', 'test', now(), now(), now() - interval '{overdue} seconds')"
+             VALUES ('{id}', '{tenant}', '{database}', 'provision', 'pending', 'test', now(), now(), now() - interval '{overdue} seconds')"
         ))
         .await;
         id

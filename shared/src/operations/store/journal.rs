@@ -28,9 +28,8 @@ pub async fn take(client: &impl GenericClient, id: OperationId, duration: Durati
     let statement = client
         .prepare_cached(
             "WITH due AS (
-                 SELECT o.id, t.database_name
+                 SELECT o.id, o.database_name
                  FROM operations o
-                 JOIN tenants t ON t.id = o.tenant_id
                  WHERE o.id = $1
                      AND o.finished_at IS NULL
                      AND o.next_attempt_at <= clock_timestamp()
@@ -63,12 +62,12 @@ pub async fn take(client: &impl GenericClient, id: OperationId, duration: Durati
     let statement = client
         .prepare_cached(
             "SELECT o.tenant_id, o.kind, o.status, o.reason, o.attempts, o.schema_version,
-                    t.database_name, t.postgres_cluster, t.mongo_cluster,
+                    o.database_name, d.postgres_cluster, d.mongo_cluster, coalesce(d.operation_id, o.id),
                     ARRAY(SELECT name FROM operation_steps WHERE operation_id = o.id AND status = 'succeeded'),
                     o.created_at, o.faults, coalesce(o.gives_up_at <= clock_timestamp(), false),
                     EXISTS (SELECT FROM store_breakers)
              FROM operations o
-             JOIN tenants t ON t.id = o.tenant_id
+             JOIN tenant_databases d ON d.name = o.database_name
              WHERE o.id = $1 AND o.lease_token = $2",
         )
         .await?;
@@ -84,6 +83,7 @@ pub async fn take(client: &impl GenericClient, id: OperationId, duration: Durati
         schema_version: columns.take()?,
         database_name: columns.take()?,
         placement: Placement::read(columns.take()?, columns.take()?),
+        creator: columns.take()?,
         succeeded: columns.take()?,
         created_at: columns.take()?,
         faults: columns.take()?,
@@ -197,9 +197,8 @@ pub async fn begin_rollback(client: &impl GenericClient, lease: Lease, reason: &
     let statement = client
         .prepare_cached(
             "WITH held AS (
-                 SELECT o.id, t.database_name
+                 SELECT o.id, o.database_name
                  FROM operations o
-                 JOIN tenants t ON t.id = o.tenant_id
                  WHERE o.id = $1 AND o.lease_token = $2 AND o.finished_at IS NULL
                  FOR UPDATE OF o
              ),

@@ -33,8 +33,7 @@ pub async fn abandon(transaction: &Transaction<'_>, id: OperationId, reason: &st
                  UPDATE tenant_databases d
                  SET fence_token = fence_token + 1, state = 'dropping', updated_at = clock_timestamp()
                  FROM operations o
-                 JOIN tenants t ON t.id = o.tenant_id
-                 WHERE o.id = $1 AND d.name = t.database_name
+                 WHERE o.id = $1 AND d.name = o.database_name
                  RETURNING fence_token
              )
              UPDATE operations

@@ -6,7 +6,7 @@ pub mod manage;
 
 use deadpool_postgres::{GenericClient, Transaction};
 use time::OffsetDateTime;
-use tokio_postgres::Row;
+use tokio_postgres::{Row, types::ToSql};
 
 use crate::{
     error::{Error, Result},
@@ -16,22 +16,28 @@ use crate::{
     types::{Count, OperationId, PageRequest, TenantId, Values},
 };
 
+/// An operation that is requested.
+#[derive(Debug, Clone, Copy)]
+pub struct NewOperation<'a> {
+    pub tenant_id: TenantId,
+    /// Name of the databases that it works on.
+    pub database_name: &'a str,
+    pub kind: OperationKind,
+    /// The id of the actor.
+    pub requested_by: &'a str,
+}
+
 /// Inserts a pending operation with its steps. The caller has checked, under a lock on the tenant, that no other operation
 /// is open.
-pub async fn insert(
-    transaction: &Transaction<'_>,
-    tenant_id: TenantId,
-    kind: OperationKind,
-    requested_by: &str,
-    now: OffsetDateTime,
-) -> Result<OperationId> {
+pub async fn insert(transaction: &Transaction<'_>, new: NewOperation<'_>, now: OffsetDateTime) -> Result<OperationId> {
+    let NewOperation { tenant_id, database_name, kind, requested_by } = new;
     let id = OperationId::generate();
     let statement = transaction
         .prepare_cached(
             "WITH operation AS (
-                 INSERT INTO operations (id, tenant_id, kind, status, requested_by, trace_id, created_at, updated_at,
-                                         next_attempt_at, gives_up_at)
-                 VALUES ($1, $2, $3, 'pending', $4, $7, $5, $5, $5, $5::timestamptz + make_interval(secs => $8))
+                 INSERT INTO operations (id, tenant_id, database_name, kind, status, requested_by, trace_id,
+                                         created_at, updated_at, next_attempt_at, gives_up_at)
+                 VALUES ($1, $2, $9, $3, 'pending', $4, $7, $5, $5, $5, $5::timestamptz + make_interval(secs => $8))
                  RETURNING id
              )
              INSERT INTO operation_steps (operation_id, position, name)
@@ -41,7 +47,9 @@ pub async fn insert(
         .await?;
     let steps: Vec<&str> = kind.steps().iter().map(|step| step.as_str()).collect();
     let (trace_id, budget) = (trace::current_or_new(), kind.budget().map(|budget| budget.as_secs_f64()));
-    transaction.execute(&statement, &[&id, &tenant_id, &kind, &requested_by, &now, &steps, &trace_id, &budget]).await?;
+    let values: [&(dyn ToSql + Sync); 9] =
+        [&id, &tenant_id, &kind, &requested_by, &now, &steps, &trace_id, &budget, &database_name];
+    transaction.execute(&statement, &values).await?;
     Ok(id)
 }
 
@@ -80,13 +88,13 @@ sql::columns! {
     }
 }
 
-/// The open operation of a tenant, if any.
+/// The open operation of a tenant, if any, apart from cleanups, which do not disturb it.
 pub async fn find_open(client: &impl GenericClient, tenant_id: TenantId) -> Result<Option<OpenOperation>> {
     let statement = client
         .prepare_cached(sql::text!(
             "SELECT ",
             OpenOperationColumns::LIST,
-            " FROM operations WHERE tenant_id = $1 AND finished_at IS NULL"
+            " FROM operations WHERE tenant_id = $1 AND finished_at IS NULL AND kind <> 'cleanup'"
         ))
         .await?;
     client.query_opt(&statement, &[&tenant_id]).await?.map(|row| OpenOperationColumns::read(&row)).transpose()
@@ -192,7 +200,7 @@ fn narrow<'a>(conditions: &mut Conditions<'a>, filter: &'a OperationFilter) {
 }
 
 /// An open operation that meets one fault after the other, has spent its budget, or is due without that a worker takes it.
-const IS_STUCK: &str = "finished_at IS NULL AND (faults >= 3 OR gives_up_at < now()
+pub(crate) const IS_STUCK: &str = "finished_at IS NULL AND (faults >= 3 OR gives_up_at < now()
      OR next_attempt_at < now() - interval '2 minutes' AND coalesce(lease_expires_at < now(), true))";
 
 fn narrow_rest<'a>(conditions: &mut Conditions<'a>, filter: &'a OperationFilter) {

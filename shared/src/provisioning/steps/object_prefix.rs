@@ -73,9 +73,9 @@ impl Step for ObjectPrefix {
 /// Answers to every request, until somebody changes the credentials, the policy or the bucket.
 const REFUSALS: [&str; 4] = ["AccessDenied", "InvalidAccessKeyId", "NoSuchBucket", "SignatureDoesNotMatch"];
 
-/// Key of the object that belongs to this operation alone.
+/// Key of the object that belongs to one operation alone.
 fn marker_key(context: &StepContext<'_>) -> String {
-    format!("{}.landlord/{}", context.lease.tenant_id.object_prefix(), context.lease.operation_id)
+    format!("{}.landlord/{}", context.lease.tenant_id.object_prefix(), context.creator)
 }
 
 fn step_error<E, R>(error: SdkError<E, R>) -> StepError

@@ -51,7 +51,7 @@ pub(in crate::provisioning) async fn place(
         placement
     };
     journal::set_schema_version(&transaction, lease, schema_version).await?;
-    databases::begin_creation(&transaction, lease.tenant_id, lease.operation_id, &placement).await?;
+    databases::begin_creation(&transaction, lease.operation_id, &placement).await?;
     journal::record_succeeded(&transaction, lease, StepName::Placement).await?;
     transaction.commit().await?;
     Ok(placement)
@@ -90,7 +90,7 @@ pub(in crate::provisioning) async fn activate(platform: &Postgres, lease: Lease)
     let schema_version = journal::find_schema_version(&transaction, lease).await?;
     let tenant = tenants::store::activate(&transaction, lease.tenant_id, schema_version).await?;
     journal::succeed(&transaction, lease).await?;
-    databases::end_creation(&transaction, lease.tenant_id).await?;
+    databases::end_creation(&transaction, lease.operation_id).await?;
     journal::record_succeeded(&transaction, lease, StepName::Activation).await?;
     events::store::enqueue_event(&transaction, &TenantEvent::Provisioned.of(&tenant)).await?;
     let details = json!({ "operation_id": lease.operation_id });
@@ -106,10 +106,21 @@ pub(in crate::provisioning) async fn fail(platform: &Postgres, lease: Lease, rea
     let transaction = connection.transaction().await?;
     let tenant = tenants::store::fail(&transaction, lease.tenant_id).await?;
     journal::fail(&transaction, lease).await?;
-    databases::end_removal(&transaction, lease.tenant_id).await?;
+    databases::end_removal(&transaction, lease.operation_id).await?;
     events::store::enqueue_event(&transaction, &TenantEvent::ProvisioningFailed.of(&tenant)).await?;
     let details = json!({ "operation_id": lease.operation_id, "reason": reason });
     audit::store::insert(&transaction, &audit_entry(AuditAction::TenantProvisioningFailed, lease, details)).await?;
+    Ok(transaction.commit().await?)
+}
+
+/// Ends a cleanup: the state of the databases, the audit entry and the end of the operation commit together.
+pub(in crate::provisioning) async fn end_cleanup(platform: &Postgres, lease: Lease) -> Result<(), StepError> {
+    let mut connection = platform.get().await?;
+    let transaction = connection.transaction().await?;
+    journal::succeed(&transaction, lease).await?;
+    databases::end_removal(&transaction, lease.operation_id).await?;
+    let details = json!({ "operation_id": lease.operation_id });
+    audit::store::insert(&transaction, &audit_entry(AuditAction::TenantCleanup, lease, details)).await?;
     Ok(transaction.commit().await?)
 }
 

@@ -3,52 +3,64 @@
 //!
 //! In each transaction, the caller has already locked the tenant's row and the operation.
 
-use deadpool_postgres::Transaction;
+use deadpool_postgres::{GenericClient, Transaction};
 
 use crate::{
     error::Result,
-    types::{OperationId, Placement, TenantId},
+    types::{OperationId, Placement},
 };
 
-/// Records where an operation is going to create the current databases of a tenant.
+/// Records where an operation is going to create its databases.
 pub async fn begin_creation(
     transaction: &Transaction<'_>,
-    tenant_id: TenantId,
     operation_id: OperationId,
     placement: &Placement,
 ) -> Result<()> {
     let statement = transaction
         .prepare_cached(
             "UPDATE tenant_databases d
-             SET state = 'creating', operation_id = $2, postgres_cluster = $3, mongo_cluster = $4,
+             SET state = 'creating', operation_id = o.id, postgres_cluster = $2, mongo_cluster = $3,
                  updated_at = clock_timestamp()
-             FROM tenants t
-             WHERE t.id = $1 AND d.name = t.database_name",
+             FROM operations o
+             WHERE o.id = $1 AND d.name = o.database_name",
         )
         .await?;
     let (postgres, mongo) = (&placement.postgres_cluster, &placement.mongo_cluster);
-    transaction.execute(&statement, &[&tenant_id, &operation_id, postgres, mongo]).await?;
+    transaction.execute(&statement, &[&operation_id, postgres, mongo]).await?;
     Ok(())
 }
 
-/// Records that the current databases of a tenant exist.
-pub async fn end_creation(transaction: &Transaction<'_>, tenant_id: TenantId) -> Result<()> {
-    set_state(transaction, tenant_id, "live").await
+/// Records that the databases of an operation exist.
+pub async fn end_creation(transaction: &Transaction<'_>, operation_id: OperationId) -> Result<()> {
+    set_state(transaction, operation_id, "live").await
 }
 
-/// Records that nothing of the current databases of a tenant exists any more.
-pub async fn end_removal(transaction: &Transaction<'_>, tenant_id: TenantId) -> Result<()> {
-    set_state(transaction, tenant_id, "dropped").await
+/// Records that nothing of the databases of an operation exists any more.
+pub async fn end_removal(transaction: &Transaction<'_>, operation_id: OperationId) -> Result<()> {
+    set_state(transaction, operation_id, "dropped").await
 }
 
-async fn set_state(transaction: &Transaction<'_>, tenant_id: TenantId, state: &str) -> Result<()> {
+async fn set_state(transaction: &Transaction<'_>, operation_id: OperationId, state: &str) -> Result<()> {
     let statement = transaction
         .prepare_cached(
             "UPDATE tenant_databases d SET state = $2, updated_at = clock_timestamp()
-             FROM tenants t
-             WHERE t.id = $1 AND d.name = t.database_name",
+             FROM operations o
+             WHERE o.id = $1 AND d.name = o.database_name",
         )
         .await?;
-    transaction.execute(&statement, &[&tenant_id, &state]).await?;
+    transaction.execute(&statement, &[&operation_id, &state]).await?;
     Ok(())
+}
+
+/// Where the databases of an operation are or will be. `None` until they are placed.
+pub async fn find_placement(client: &impl GenericClient, operation_id: OperationId) -> Result<Option<Placement>> {
+    let statement = client
+        .prepare_cached(
+            "SELECT d.postgres_cluster, d.mongo_cluster
+             FROM operations o JOIN tenant_databases d ON d.name = o.database_name
+             WHERE o.id = $1",
+        )
+        .await?;
+    let row = client.query_one(&statement, &[&operation_id]).await?;
+    Ok(Placement::read(row.try_get(0)?, row.try_get(1)?))
 }

@@ -26,14 +26,6 @@ sql::columns! {
     }
 }
 
-/// The placement of a tenant, if it is placed.
-pub async fn find(client: &impl GenericClient, tenant_id: TenantId) -> Result<Option<Placement>> {
-    let statement =
-        client.prepare_cached(sql::text!("SELECT ", PlacementColumns::LIST, " FROM tenants WHERE id = $1")).await?;
-    let row = client.query_one(&statement, &[&tenant_id]).await?;
-    PlacementColumns::read_optional_at(&row, 0)
-}
-
 /// The placement of a tenant, if it is placed. Locks the tenant's row until the transaction ends.
 pub async fn find_for_update(transaction: &Transaction<'_>, tenant_id: TenantId) -> Result<Option<Placement>> {
     let statement = transaction
