@@ -36,6 +36,8 @@
 //! | `tenant_views` | noun | `operations`, `tenants`, `usage` |
 //! | `health` | noun | `events`, `operations`, `tenants`, `usage` |
 //! | `provisioning` | noun | `audit`, `events`, `operations`, `tenants`, `users` |
+//! | `dead_letters` | noun | `audit`, `events`, `operations` |
+//! | `reconciliation` | noun | `audit`, `dead_letters`, `events`, `operations`, `revocations`, `tenants` |
 //! | `event_catalog` | noun | `events`, `health`, `impersonations`, `revocations`, `tenants`, `usage`, `users` |
 //!
 //! The same test enforces these rules:
@@ -79,6 +81,7 @@ pub mod audit;
 pub mod auth;
 pub mod clients;
 pub mod config;
+pub mod dead_letters;
 pub mod error;
 #[cfg(feature = "http")]
 pub mod event_catalog;
@@ -95,6 +98,7 @@ pub mod precondition;
 #[cfg(feature = "provisioning")]
 pub mod provisioning;
 pub mod quota;
+pub mod reconciliation;
 pub mod revocations;
 pub mod sql;
 pub mod super_admins;

@@ -1,24 +1,34 @@
 //! The routers of all HTTP functions, mounted on a socket in this process.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::Router;
 use reqwest::{Client, Method, RequestBuilder, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
 use shared::{
     auth::{TokenSigner, TokenVerifier},
-    clients::{postgres::Postgres, redis::Redis, tenant_databases::TenantDatabases},
-    config::{
-        DefaultLimits, FromEnv, IdempotencyConfig, ImpersonationSigningConfig, QueueConfig, RedisConfig, SigningConfig,
-        TokenConfig,
+    clients::{
+        clusters::{MongoClusters, PostgresClusters},
+        postgres::Postgres,
+        redis::Redis,
+        s3::Bucket,
+        sqs::Sqs,
+        tenant_databases::TenantDatabases,
     },
+    config::{
+        Clusters, DefaultLimits, FromEnv, IdempotencyConfig, ImpersonationSigningConfig, MongoSettings, PostgresConfig,
+        QueueConfig, ReconciliationConfig, RedisConfig, S3Config, SigningConfig, TokenConfig,
+    },
+    dead_letters::DeadLetters,
     events::dispatch::Dispatcher,
     health::checks::HealthTargets,
     http::{Fingerprints, Routes, finish},
     impersonations::ImpersonationSigner,
     operations::WaitSlots,
+    reconciliation::{ObservedStores, Reconciler},
     revocations::live_list::LiveList,
     super_admins::{AuthContext, SignInRateLimiter},
+    tenants::TENANT_SCHEMA_VERSION,
     usage::live_counters::LiveCounters,
 };
 use tokio::net::TcpListener;
@@ -78,6 +88,8 @@ pub struct Parts {
     pub redis_prefix: String,
     /// The number of requests that may wait for an operation at the same time.
     pub max_waiting: usize,
+    /// How long a request works on a reconciliation.
+    pub reconciling_time: Duration,
 }
 
 impl Parts {
@@ -97,6 +109,43 @@ impl Parts {
             health: world.health(),
             redis_prefix: format!("{}:", world.database),
             max_waiting: 100,
+            reconciling_time: Duration::ZERO,
+        }
+    }
+
+    /// The stores that are reconciled: those of the environment.
+    pub fn observed_stores(&self) -> ObservedStores {
+        let (postgres_clusters, mongo_clusters) =
+            (Clusters::postgres_from_env().unwrap(), Clusters::mongo_from_env().unwrap());
+        let (postgres, mongo) = (PostgresConfig::from_env().unwrap(), MongoSettings::from_env().unwrap());
+        ObservedStores {
+            postgres: PostgresClusters::connect(&postgres_clusters, &postgres).unwrap(),
+            mongo: MongoClusters::connect(&mongo_clusters, &mongo).unwrap(),
+            postgres_clusters,
+            mongo_clusters,
+            bucket: Bucket::connect(&S3Config::from_env().unwrap()).unwrap(),
+            redis: Redis::connect(&self.redis).unwrap(),
+        }
+    }
+
+    fn gate(&self) -> AuthContext {
+        AuthContext { platform: self.platform.clone(), verifier: TokenVerifier::new(&self.tokens).unwrap() }
+    }
+
+    /// The function `reconcile-tenants`.
+    pub fn reconciliation(&self) -> reconcile_tenants::App {
+        let reconciler = Reconciler {
+            platform: self.platform.clone(),
+            stores: self.observed_stores(),
+            dead_letters: DeadLetters::new(Sqs::new(), self.queues.clone()),
+            dispatcher: Arc::new(Dispatcher::new(self.queues.clone())),
+            newest_schema: TENANT_SCHEMA_VERSION,
+        };
+        reconcile_tenants::App {
+            auth: self.gate(),
+            reconciler: Arc::new(reconciler),
+            request_time: self.reconciling_time,
+            config: ReconciliationConfig { interval: Duration::from_hours(1) },
         }
     }
 
@@ -107,8 +156,7 @@ impl Parts {
 
 /// The routes of all HTTP functions.
 pub fn routes(parts: &Parts) -> Routes {
-    let gate = AuthContext { platform: parts.platform.clone(), verifier: TokenVerifier::new(&parts.tokens).unwrap() };
-    let gate = || gate.clone();
+    let gate = || parts.gate();
     let fingerprints = Fingerprints::new(&IdempotencyConfig::from_env().unwrap());
     let dispatcher = Arc::new(Dispatcher::new(parts.queues.clone()));
     let signer = Arc::new(TokenSigner::new(&SigningConfig::from_env().unwrap(), &parts.tokens).unwrap());
@@ -145,6 +193,7 @@ pub fn routes(parts: &Parts) -> Routes {
     .merge(get_operation::routes(get_operation::App { auth: gate(), slots: Arc::new(parts.wait_slots()) }))
     .merge(retry_operation::routes(retry_operation::App { auth: gate(), dispatcher: Arc::clone(&dispatcher) }))
     .merge(abandon_operation::routes(abandon_operation::App { auth: gate(), dispatcher: Arc::clone(&dispatcher) }))
+    .merge(reconciliation_routes(parts, &gate()))
     .merge(update_tenant::routes(update_tenant::App {
         gate: gate(),
         dispatcher: Arc::clone(&dispatcher),
@@ -180,6 +229,18 @@ pub fn routes(parts: &Parts) -> Routes {
     .merge(impersonation_routes(parts, &gate(), fingerprints, dispatcher))
     .merge(list_health_history::routes(gate()))
     .merge(check_health::routes(check_health::App::new(&parts.health, gate()).unwrap()))
+}
+
+fn reconciliation_routes(parts: &Parts, gate: &AuthContext) -> Routes {
+    let dead_letters = || Arc::new(DeadLetters::new(Sqs::new(), parts.queues.clone()));
+    reconcile_tenants::routes(parts.reconciliation())
+        .merge(get_reconciliation::routes(gate.clone()))
+        .merge(list_reconciliations::routes(gate.clone()))
+        .merge(list_dead_letters::routes(list_dead_letters::App { auth: gate.clone(), dead_letters: dead_letters() }))
+        .merge(redrive_dead_letters::routes(redrive_dead_letters::App {
+            auth: gate.clone(),
+            dead_letters: dead_letters(),
+        }))
 }
 
 fn impersonation_routes(

@@ -2,12 +2,12 @@
 
 use shared::{
     tenants::TENANT_SCHEMA_VERSION,
-    types::{ImpersonationId, OperationId, SuperAdminId, SuperAdminRole, TenantId, UserId},
+    types::{ImpersonationId, OperationId, ReconciliationId, SuperAdminId, SuperAdminRole, TenantId, UserId},
 };
 
 use crate::{TestTenant, World};
 
-/// Inserts them into a world: an active tenant with two users and an operation, a super-admin who impersonates one of them, and a super-admin
+/// Inserts them into a world: an active tenant with two users and an operation, a reconciliation, a super-admin who impersonates one of them, and a super-admin
 /// who can sign in.
 pub async fn furnish(world: &World) {
     let owner = world.client().await;
@@ -39,6 +39,18 @@ pub async fn furnish(world: &World) {
         TenantId::EXAMPLE
     );
     owner.batch_execute(&operation).await.unwrap();
+    let reconciliation = format!(
+        "INSERT INTO reconciliations (id, dry_run, requested_by, finished_at) VALUES ('{0}', true, 'system', now());
+         INSERT INTO reconciliation_checks VALUES ('{0}', 'postgresql', 'main', 1, NULL);
+         INSERT INTO reconciliation_findings (reconciliation_id, store, cluster, kind, subject, tenant_id, database_name,
+                                              detail, since, repair)
+         SELECT '{0}', 'postgresql', 'main', 'orphan', database_name, id, database_name, 'is `dropped` in the ledger', now(),
+                'remove'
+         FROM tenants WHERE id = '{1}'",
+        ReconciliationId::EXAMPLE,
+        TenantId::EXAMPLE
+    );
+    owner.batch_execute(&reconciliation).await.unwrap();
     let signs_in = world.operator(SuperAdminRole::Operator).await;
     let super_admins = format!(
         "UPDATE super_admins SET email = 'owner@landlord.example' WHERE id = '{signs_in}';

@@ -65,6 +65,12 @@ impl Queue {
         attributes(&self.url, [waiting, in_flight]).await.iter().all(|count| count == "0")
     }
 
+    /// Puts a message where the queue puts those that it gave up delivering.
+    pub async fn send_dead_letter(&self, body: &str) {
+        let request = client().await.send_message().queue_url(&self.dead_letters_url).message_body(body);
+        request.send().await.unwrap();
+    }
+
     /// The number of dead letters.
     pub async fn dead_letters(&self) -> usize {
         depth(&self.dead_letters_url).await

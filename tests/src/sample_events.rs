@@ -13,8 +13,15 @@ use crate::{
 };
 
 /// These create what the other events refer to, in this order.
-const FIRST: [&str; 6] =
-    ["create-tenant", "create-user", "create-admin", "login", "change-password", "impersonate-user"];
+const FIRST: [&str; 7] = [
+    "create-tenant",
+    "create-user",
+    "create-admin",
+    "login",
+    "change-password",
+    "impersonate-user",
+    "reconcile-tenants",
+];
 
 /// These end what the other events refer to.
 const LAST: [&str; 2] = ["end-impersonation", "update-admin"];
@@ -66,6 +73,7 @@ impl<I: AsyncFn(&str, &str) -> Value> SampleRun<I> {
                 "create-admin" => self.set("admin_id", &answer["id"]),
                 "login" => self.set("admin_token", &answer["access_token"]),
                 "impersonate-user" => self.set("impersonation_id", &answer["id"]),
+                "reconcile-tenants" => self.set("reconciliation_id", &answer["id"]),
                 _ => {}
             }
         }

@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 
 use axum::{
-    body::Body,
-    extract::{FromRequest, Request},
+    body::{Body, HttpBody},
+    extract::{FromRequest, OptionalFromRequest, Request},
     http::header::CONTENT_TYPE,
 };
 use std::borrow::Cow;
@@ -68,6 +68,18 @@ impl<S: Send + Sync, T: Deserr<BodyErrors>> FromRequest<S> for JsonBody<T> {
                 Err(Error::Invalid(errors).into())
             }
         }
+    }
+}
+
+/// A request without a body, and without a media type, has none.
+impl<S: Send + Sync, T: Deserr<BodyErrors>> OptionalFromRequest<S> for JsonBody<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Option<Self>, Problem> {
+        if request.headers().contains_key(CONTENT_TYPE) || !request.body().is_end_stream() {
+            return <Self as FromRequest<S>>::from_request(request, state).await.map(Some);
+        }
+        Ok(None)
     }
 }
 

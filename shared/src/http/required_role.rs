@@ -40,6 +40,8 @@ requires_no_role!(
     HeaderMap, IdempotencyKey, IfMatch, IfNoneMatch, QueryReader, RequestInfo, TenantPath, TenantUserPath, Uri
 );
 
+impl<T> HandlerArgument for Option<JsonBody<T>> {}
+
 /// The arguments of a handler, as the parameter of [`Handler`] contains them: after a mark.
 pub trait HandlerArguments {
     const REQUIRED_ROLE: Option<SuperAdminRole>;

@@ -106,6 +106,10 @@ id!(
     OperationId, "0190a0c5-12f0-7d44-8a6e-4b7d0dec0de5"
 );
 id!(
+    /// A comparison of what should be with what is.
+    ReconciliationId, "0190a0cb-3d52-7f18-a4c6-8e2f5b7a91d0"
+);
+id!(
     /// A super-admin.
     SuperAdminId as "AdminId", "0190a0c1-55aa-7b10-9e42-3c7d0b0bb0b5"
 );

@@ -9,6 +9,7 @@ mod following;
 mod frozen;
 mod lost_answers;
 mod outages;
+mod reconciling;
 mod saboteur;
 mod stage;
 mod templates;

@@ -25,7 +25,12 @@ pub struct Schedule {
 }
 
 /// All schedules of `infra/template.yaml`.
-pub const ALL: &[Schedule] = &[each_minute("check-health"), each_minute("measure-usage"), each_minute("relay-events")];
+pub const ALL: &[Schedule] = &[
+    each_minute("check-health"),
+    each_minute("measure-usage"),
+    each_minute("reconcile-tenants"),
+    each_minute("relay-events"),
+];
 
 const fn each_minute(function: &'static str) -> Schedule {
     let minute = Duration::from_mins(1);

@@ -14,7 +14,7 @@ struct ApiSection {
 /// The section of the events.
 pub(super) const EVENTS: &str = "Events";
 
-const SECTIONS: [ApiSection; 10] = [
+const SECTIONS: [ApiSection; 11] = [
     ApiSection {
         name: "Users",
         description: "The users of a tenant, who are stored in the tenant's own database.",
@@ -46,6 +46,11 @@ const SECTIONS: [ApiSection; 10] = [
         name: "Health",
         description: "The current health of the platform, and its history.",
         paths: &["/health"],
+    },
+    ApiSection {
+        name: "Reconciliation",
+        description: "Differences between what should be and what is in the stores and the queues, and their repair.",
+        paths: &["/reconciliations", "/dead-letters"],
     },
     ApiSection {
         name: EVENTS,

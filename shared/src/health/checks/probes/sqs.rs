@@ -14,7 +14,7 @@ use aws_sdk_sqs::{
 use futures::future::try_join_all;
 
 use crate::{
-    clients,
+    clients::{self, sqs::dead_letter_queue},
     health::{
         ComponentStatus,
         checks::{
@@ -111,12 +111,6 @@ async fn attributes(client: &Client, url: &str, all: bool) -> Result<QueueAttrib
 fn number(attributes: &QueueAttributes, name: &QueueAttributeName) -> Result<i64, ProbeError> {
     let number = attributes.get(name).and_then(|text| text.parse().ok());
     number.ok_or_else(|| ProbeError::new("invalid response"))
-}
-
-/// The ARN of the queue that a redrive policy names.
-fn dead_letter_queue(policy: &str) -> Option<String> {
-    let policy: serde_json::Value = serde_json::from_str(policy).ok()?;
-    policy["deadLetterTargetArn"].as_str().map(ToOwned::to_owned)
 }
 
 /// The name of a queue, which is the end of its URL.

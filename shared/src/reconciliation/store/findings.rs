@@ -1,0 +1,95 @@
+//! SQL that writes findings.
+
+use deadpool_postgres::GenericClient;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::{
+    error::Result,
+    reconciliation::{FindingKind, FindingStore, Repair, store::RunLease},
+    types::TenantId,
+};
+
+/// A difference that was just found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::reconciliation) struct NewFinding {
+    pub(in crate::reconciliation) kind: FindingKind,
+    pub(in crate::reconciliation) subject: String,
+    pub(in crate::reconciliation) tenant_id: Option<TenantId>,
+    /// The row of the ledger that the repair concerns.
+    pub(in crate::reconciliation) database_name: Option<String>,
+    pub(in crate::reconciliation) detail: Option<String>,
+    /// Since when it differs, if that is known.
+    pub(in crate::reconciliation) since: Option<OffsetDateTime>,
+    pub(in crate::reconciliation) repair: Option<Repair>,
+}
+
+/// Deletes what an interrupted check has found.
+pub(in crate::reconciliation) async fn delete(
+    client: &impl GenericClient,
+    lease: RunLease,
+    part: (FindingStore, &str),
+) -> Result<()> {
+    let statement = client
+        .prepare_cached(
+            "DELETE FROM reconciliation_findings WHERE reconciliation_id = $1 AND store = $2 AND cluster = $3",
+        )
+        .await?;
+    client.execute(&statement, &[&lease.id, &part.0, &part.1]).await?;
+    Ok(())
+}
+
+/// Inserts findings. One whose beginning is not known is as old as in the previous reconciliation, or new.
+pub(in crate::reconciliation) async fn insert(
+    client: &impl GenericClient,
+    lease: RunLease,
+    part: (FindingStore, &str),
+    findings: &[NewFinding],
+) -> Result<()> {
+    if findings.is_empty() {
+        return Ok(());
+    }
+    let statement = client
+        .prepare_cached(
+            "INSERT INTO reconciliation_findings
+                 (reconciliation_id, store, cluster, kind, subject, tenant_id, database_name, detail, since, repair)
+             SELECT r.id, $3, $4, f.kind, f.subject, f.tenant_id, f.database_name, f.detail,
+                    coalesce(f.since, previous.since, now()), f.repair
+             FROM reconciliations r
+             CROSS JOIN unnest($6::text[], $7::text[], $8::uuid[], $9::text[], $10::text[], $11::timestamptz[], $12::text[])
+                 AS f (kind, subject, tenant_id, database_name, detail, since, repair)
+             LEFT JOIN reconciliation_findings previous
+                 ON previous.reconciliation_id = $5 AND previous.store = $3 AND previous.cluster = $4
+                     AND previous.kind = f.kind AND previous.subject = f.subject
+             WHERE r.id = $1 AND r.lease_token = $2 AND r.finished_at IS NULL
+             ON CONFLICT DO NOTHING",
+        )
+        .await?;
+    let kinds: Vec<_> = findings.iter().map(|finding| finding.kind.as_str()).collect();
+    let subjects: Vec<_> = findings.iter().map(|finding| &*finding.subject).collect();
+    let tenants: Vec<Option<Uuid>> = findings.iter().map(|finding| finding.tenant_id.map(|id| id.0)).collect();
+    let names: Vec<_> = findings.iter().map(|finding| finding.database_name.as_deref()).collect();
+    let details: Vec<_> = findings.iter().map(|finding| finding.detail.as_deref()).collect();
+    let since: Vec<_> = findings.iter().map(|finding| finding.since).collect();
+    let repairs: Vec<_> = findings.iter().map(|finding| finding.repair.map(Repair::as_str)).collect();
+    client
+        .execute(
+            &statement,
+            &[
+                &lease.id,
+                &lease.token,
+                &part.0,
+                &part.1,
+                &lease.previous,
+                &kinds,
+                &subjects,
+                &tenants,
+                &names,
+                &details,
+                &since,
+                &repairs,
+            ],
+        )
+        .await?;
+    Ok(())
+}
