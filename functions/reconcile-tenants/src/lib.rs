@@ -102,15 +102,14 @@ pub struct ScheduleReport {
 pub async fn continue_or_begin(app: &App, invocation: Invocation) -> error::Result<ScheduleReport> {
     let platform = &app.reconciler.platform;
     let interrupted = reconciliation::store::find_interrupted(&platform.get().await?).await?;
-    let id = match interrupted {
-        Some(id) => id,
-        None => {
-            let client = platform.get().await?;
-            let due = reconciliation::store::insert_if_due(&client, app.config.interval, Actor::SYSTEM).await?;
-            let Some(id) = due else { return Ok(ScheduleReport::default()) };
-            reconciliation::store::prune(&client).await?;
-            id
-        }
+    let id = if let Some(id) = interrupted {
+        id
+    } else {
+        let client = platform.get().await?;
+        let due = reconciliation::store::insert_if_due(&client, app.config.interval, Actor::SYSTEM).await?;
+        let Some(id) = due else { return Ok(ScheduleReport::default()) };
+        reconciliation::store::prune(&client).await?;
+        id
     };
     let finished = app.reconciler.run(id, Instant::now() + invocation.deadline.remaining()).await?;
     if finished && interrupted.is_none() {
@@ -147,7 +146,7 @@ impl Default for ReconciliationRequest {
 #[utoipa::path(
     post,
     path = "/api/super-admin/reconciliations",
-    request_body(content = Option<ReconciliationRequest>, example = json!({ "dry_run": true })),
+    request_body(content = ReconciliationRequest, example = json!({ "dry_run": true })),
     responses(
         (status = 201, description = "The reconciliation with its findings so far", body = ReconciliationReport, headers(
             ("location" = String, description = "The path of the reconciliation"),

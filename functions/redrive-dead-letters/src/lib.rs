@@ -50,7 +50,7 @@ struct RedriveRequest {
 #[utoipa::path(
     post,
     path = "/api/super-admin/dead-letters/redrive",
-    request_body(content = Option<RedriveRequest>, example = json!({ "remove_unknown": false })),
+    request_body(content = RedriveRequest, example = json!({ "remove_unknown": false })),
     responses((status = 200, description = "What was done", body = RedriveReport)),
     security(("bearer" = []))
 )]
