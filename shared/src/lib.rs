@@ -38,6 +38,7 @@
 //! | `provisioning` | noun | `audit`, `events`, `operations`, `tenants`, `users` |
 //! | `dead_letters` | noun | `audit`, `events`, `operations` |
 //! | `reconciliation` | noun | `audit`, `dead_letters`, `events`, `operations`, `revocations`, `tenants` |
+//! | `retention` | noun | |
 //! | `event_catalog` | noun | `events`, `health`, `impersonations`, `revocations`, `tenants`, `usage`, `users` |
 //!
 //! The same test enforces these rules:
@@ -99,6 +100,7 @@ pub mod precondition;
 pub mod provisioning;
 pub mod quota;
 pub mod reconciliation;
+pub mod retention;
 pub mod revocations;
 pub mod sql;
 pub mod super_admins;

@@ -3,7 +3,7 @@
 //! A function pokes the relay through the queue after a commit (best effort; the body of the poke is ignored). The schedule
 //! guarantees delivery. Each run
 //!
-//! 1. on the schedule, deletes stored responses that are too old to be replayed, wakes the operations that are
+//! 1. on the schedule, deletes stored responses that are too old to be replayed, removes [old rows](shared::retention), wakes the operations that are
 //!    overdue, because their message was lost or their worker died, and makes the live list what the platform database contains ([`denials`]),
 //! 2. settles changes in tenants' databases that their requests have left open, which may enqueue messages ([`settlement`]),
 //! 3. writes denials of impersonations to the live list, at least once ([`denials`]),
@@ -35,8 +35,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use shared::{
     clients::{postgres::Postgres, redis::Redis, sqs::Sqs, tenant_databases::TenantDatabases},
-    config::{ConfigError, FromEnv, KafkaConfig, QueueConfig, RedisConfig},
+    config::{ConfigError, FromEnv, KafkaConfig, QueueConfig, RedisConfig, RetentionConfig},
     error::{Dependency, Error, Result},
+    retention::RemovedRows,
     revocations::live_list::LiveList,
     worker::{Batch, Deadline, Invocation, Trigger, Worker},
 };
@@ -54,6 +55,7 @@ pub struct App {
     sqs: Sqs,
     live_list: LiveList,
     provision_queue: String,
+    retention: RetentionConfig,
     /// Kept between invocations until an error.
     sender: Mutex<Option<EventSender>>,
     observer: Option<BatchObserver>,
@@ -72,10 +74,11 @@ impl App {
             Sqs::new(),
             LiveList::new(Redis::connect(&RedisConfig::from_env()?)?),
             queue,
-        ))
+        )
+        .retaining(RetentionConfig::from_env()?))
     }
 
-    /// `provision_queue` is the URL of the queue of `provision-tenant`.
+    /// `provision_queue` is the URL of the queue of `provision-tenant`. Rows are kept as long as by default.
     pub fn new(
         postgres: Postgres,
         databases: TenantDatabases,
@@ -84,8 +87,14 @@ impl App {
         live_list: LiveList,
         provision_queue: String,
     ) -> Self {
-        let (sender, observer) = (Mutex::new(None), None);
-        Self { postgres, databases, kafka, sqs, live_list, provision_queue, sender, observer }
+        let (retention, sender, observer) = (RetentionConfig::default(), Mutex::new(None), None);
+        Self { postgres, databases, kafka, sqs, live_list, provision_queue, retention, sender, observer }
+    }
+
+    /// Keeps rows for these times.
+    #[must_use]
+    pub fn retaining(self, retention: RetentionConfig) -> Self {
+        Self { retention, ..self }
     }
 
     /// Calls and awaits `observer` at every [`Boundary`].
@@ -120,6 +129,8 @@ pub struct RelayReport {
     pub events_sent: usize,
     /// Stored responses deleted.
     pub responses_deleted: u64,
+    #[serde(flatten)]
+    pub removed: RemovedRows,
 }
 
 impl Worker for App {
@@ -152,6 +163,7 @@ async fn run(app: &App, is_scheduled: bool, deadline: Deadline) -> Result<RelayR
     let mut failures = Vec::new();
     if is_scheduled {
         failures.extend(maintenance::prune_responses(app, deadline, &mut report.responses_deleted).await.err());
+        failures.extend(maintenance::remove_old_rows(app, &mut report.removed).await);
         failures.extend(maintenance::wake_operations(app, &mut report.operations_woken).await.err());
     }
     loop {
@@ -204,6 +216,7 @@ fn log(report: &RelayReport) {
         provisions_sent = report.provisions_sent,
         events_sent = report.events_sent,
         responses_deleted = report.responses_deleted,
+        removed = ?report.removed,
         "delivered"
     );
 }

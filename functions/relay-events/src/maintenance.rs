@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use shared::{
-    error::Result,
+    error::{Error, Result},
     events, idempotency,
     operations::{self, store::journal},
+    retention::{self, RemovedRows},
     telemetry::metrics::{self, Metric},
     tenant_changes,
     worker::Deadline,
@@ -27,6 +28,14 @@ pub(crate) async fn prune_responses(app: &App, deadline: Deadline, deleted: &mut
         }
     }
     Ok(())
+}
+
+/// Removes rows that are older than their retention. Returns the errors.
+pub(crate) async fn remove_old_rows(app: &App, removed: &mut RemovedRows) -> Vec<Error> {
+    match app.postgres.get().await {
+        Ok(connection) => retention::remove_old_rows(&connection, &app.retention, removed).await,
+        Err(error) => vec![error],
+    }
 }
 
 /// How long an operation is due before the relay wakes it. In normal operation its message is delivered within seconds.

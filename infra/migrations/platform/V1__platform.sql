@@ -136,9 +136,11 @@ CREATE INDEX operations_newest_by_status ON operations (status, created_at DESC,
 CREATE INDEX operations_newest_by_kind ON operations (kind, created_at DESC, id DESC);
 CREATE INDEX operations_due ON operations (next_attempt_at) WHERE finished_at IS NULL;
 CREATE INDEX operations_open ON operations (created_at DESC, id DESC) WHERE finished_at IS NULL;
+-- For the removal of old ones.
+CREATE INDEX operations_finished ON operations (finished_at, id) WHERE finished_at IS NOT NULL;
 
 CREATE TABLE operation_steps (
-    operation_id uuid    NOT NULL REFERENCES operations (id),
+    operation_id uuid    NOT NULL REFERENCES operations (id) ON DELETE CASCADE,
     position     integer NOT NULL,
     name         text    NOT NULL,
     status       text    NOT NULL DEFAULT 'pending'
@@ -225,8 +227,12 @@ CREATE INDEX idempotency_keys_age ON idempotency_keys (created_at);
 -- The audit log is append-only. A change in this database has one entry, in the same transaction. A change in another
 -- database has two: the intent, committed before the change, and the outcome, which refers to the intent. As long as the
 -- outcome is missing, the change has a row in tenant_changes, and the relay settles it.
+--
+-- One partition for each month, because the log is only ever appended to: old months are dropped as a whole, which costs the same
+-- whatever their size and leaves nothing for VACUUM. No default partition: with one, PostgreSQL could not read the
+-- partitions one after the other in the order of a page.
 CREATE TABLE audit (
-    id              uuid        PRIMARY KEY,
+    id              uuid        NOT NULL,
     at              timestamptz NOT NULL DEFAULT now(),
     actor           text        NOT NULL,
     action          text        NOT NULL,
@@ -238,8 +244,10 @@ CREATE TABLE audit (
     client_request_id text,
     source_address  text,
     -- The changed values, before and after. Never a secret.
-    details         jsonb       NOT NULL DEFAULT '{}'
-);
+    details         jsonb       NOT NULL DEFAULT '{}',
+    -- The key of the partitions must be a part of it. Ids are UUIDs, which are unique without it.
+    PRIMARY KEY (id, at)
+) PARTITION BY RANGE (at);
 
 CREATE INDEX audit_newest ON audit (at DESC, id DESC);
 CREATE INDEX audit_of_tenant ON audit (tenant_id, at DESC, id DESC);
@@ -339,6 +347,8 @@ CREATE TABLE impersonations (
 CREATE UNIQUE INDEX impersonations_one_live ON impersonations (admin_id, tenant_id, user_id) WHERE ended_at IS NULL;
 -- For the live list, which contains those that have not expired.
 CREATE INDEX impersonations_expiry ON impersonations (expires_at);
+-- For the removal of old ones.
+CREATE INDEX impersonations_ended ON impersonations (ended_at) WHERE ended_at IS NOT NULL;
 CREATE INDEX impersonations_newest ON impersonations (started_at DESC, id DESC);
 CREATE INDEX impersonations_of_tenant ON impersonations (tenant_id, started_at DESC, id DESC);
 CREATE INDEX impersonations_of_admin ON impersonations (admin_id, started_at DESC, id DESC);
@@ -507,6 +517,158 @@ CREATE TABLE reconciliation_findings (
     PRIMARY KEY (reconciliation_id, store, cluster, kind, subject)
 );
 
+-- -------------------------------------------------------------------------------------------------------- Retention
+
+-- No service may delete an audit entry, an operation or an impersonation. These functions, which run with the rights of their
+-- owner, remove what is old and not needed any more. Each has a minimum, so that whatever a service asks for, nothing
+-- young is lost. They return the number of what they created or removed.
+
+-- Creates the partitions of the log for this month and the next three. Attaching a table makes neither readers nor writers wait.
+CREATE FUNCTION create_audit_partitions() RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s' SET timezone = 'UTC'
+AS $$
+DECLARE
+    month   timestamptz;
+    name    text;
+    created integer := 0;
+BEGIN
+    FOR ahead IN 0..3 LOOP
+        month := date_trunc('month', now()) + make_interval(months => ahead);
+        name := 'audit_' || to_char(month, 'YYYY_MM');
+        IF to_regclass('public.' || name) IS NULL THEN
+            -- Of two runs, one waits here, and then finds the other's partition.
+            LOCK TABLE public.audit IN SHARE UPDATE EXCLUSIVE MODE;
+            IF to_regclass('public.' || name) IS NULL THEN
+                EXECUTE format('CREATE TABLE public.%I (LIKE public.audit INCLUDING ALL)', name);
+                EXECUTE format('ALTER TABLE public.audit ATTACH PARTITION public.%I FOR VALUES FROM (%L) TO (%L)',
+                               name, month, month + interval '1 month');
+                created := created + 1;
+            END IF;
+        END IF;
+    END LOOP;
+    RETURN created;
+END
+$$;
+
+-- Drops the partitions whose entries are all older than the retention, and at least 30 days old.
+CREATE FUNCTION drop_old_audit_partitions(retention_days integer) RETURNS integer
+    LANGUAGE plpgsql STRICT SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s' SET timezone = 'UTC'
+AS $$
+DECLARE
+    oldest    timestamptz := now() - make_interval(days => greatest(retention_days, 30));
+    partition record;
+    is_needed boolean;
+    dropped   integer := 0;
+BEGIN
+    FOR partition IN
+        SELECT c.oid::regclass AS name,
+               substring(pg_get_expr(c.relpartbound, c.oid) FROM 'TO \(''([^'']+)''\)')::timestamptz AS ends_at
+        FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+        WHERE i.inhparent = 'public.audit'::regclass
+        ORDER BY 2
+    LOOP
+        EXIT WHEN partition.ends_at IS NULL OR partition.ends_at > oldest;
+        -- The settlement of a change reads the entry of its intent.
+        EXECUTE format('SELECT EXISTS (SELECT FROM public.tenant_changes c JOIN %s a ON a.id = c.intent_id)', partition.name)
+            INTO is_needed;
+        IF NOT is_needed THEN
+            EXECUTE format('DROP TABLE %s', partition.name);
+            dropped := dropped + 1;
+        END IF;
+    END LOOP;
+    RETURN dropped;
+END
+$$;
+
+-- Where the search for old operations goes on. Most of those that it meets are still needed, so a search that began
+-- from the start each time would take longer with every tenant. One row.
+CREATE TABLE operations_searched (
+    finished_at timestamptz NOT NULL,
+    id          uuid        NOT NULL
+);
+
+INSERT INTO operations_searched VALUES ('-infinity', '00000000-0000-0000-0000-000000000000');
+
+-- Deletes operations that ended before the retention, and at least 7 days ago, which is longer than the stored response of any
+-- request for one is kept. Looks at the next 1,000 at most, and begins anew after the last one.
+--
+-- Not partitions: an operation is found by its id alone, changes until it has ended, and "at most one is open per tenant" is a
+-- unique index, which could not hold over partitions by time. Some old ones stay: the newest of each tenant, which the
+-- API shows with it, and those whose databases the ledger has not recorded as dropped.
+CREATE FUNCTION delete_old_operations(retention_days integer) RETURNS integer
+    LANGUAGE plpgsql STRICT SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    oldest   timestamptz := now() - make_interval(days => greatest(retention_days, 7));
+    searched record;
+    found_   record;
+    deleted  integer;
+BEGIN
+    SELECT * INTO searched FROM public.operations_searched FOR UPDATE SKIP LOCKED;
+    IF NOT FOUND THEN
+        RETURN 0; -- Another run is at it.
+    END IF;
+    SELECT coalesce(array_agg(id ORDER BY finished_at, id), '{}') AS ids,
+           coalesce(array_agg(finished_at ORDER BY finished_at, id), '{}') AS times
+    INTO found_
+    FROM (SELECT id, finished_at FROM public.operations
+          WHERE finished_at < oldest AND (finished_at, id) > (searched.finished_at, searched.id)
+          ORDER BY finished_at, id LIMIT 1000) AS next;
+    DELETE FROM public.operations o
+    WHERE o.id = ANY (found_.ids)
+        AND (EXISTS (SELECT FROM public.operations newer
+                     WHERE newer.tenant_id = o.tenant_id AND (newer.created_at, newer.id) > (o.created_at, o.id))
+             OR EXISTS (SELECT FROM public.tenants t WHERE t.id = o.tenant_id AND t.status = 'deleted'))
+        AND NOT EXISTS (SELECT FROM public.tenant_databases d
+                        WHERE d.tenant_id = o.tenant_id AND d.operation_id = o.id AND d.state <> 'dropped');
+    GET DIAGNOSTICS deleted = ROW_COUNT;
+    IF cardinality(found_.ids) < 1000 THEN
+        UPDATE public.operations_searched SET finished_at = '-infinity', id = '00000000-0000-0000-0000-000000000000';
+    ELSE
+        UPDATE public.operations_searched SET finished_at = found_.times[1000], id = found_.ids[1000];
+    END IF;
+    RETURN deleted;
+END
+$$;
+
+-- Deletes at most 1,000 impersonations that ended before the retention, and at least 30 days ago.
+--
+-- Not partitions, for the same reasons as for operations. One with an open change stays until the tenant's database has
+-- recorded it.
+CREATE FUNCTION delete_old_impersonations(retention_days integer) RETURNS integer
+    LANGUAGE plpgsql STRICT SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    deleted integer;
+BEGIN
+    DELETE FROM public.impersonations
+    WHERE id IN (
+        SELECT id FROM public.impersonations i
+        WHERE ended_at < now() - make_interval(days => greatest(retention_days, 30))
+            AND NOT EXISTS (SELECT FROM public.tenant_changes c WHERE c.impersonation_id = i.id)
+        ORDER BY ended_at LIMIT 1000 FOR UPDATE SKIP LOCKED
+    );
+    GET DIAGNOSTICS deleted = ROW_COUNT;
+    RETURN deleted;
+END
+$$;
+
+REVOKE EXECUTE ON FUNCTION create_audit_partitions(), drop_old_audit_partitions(integer), delete_old_operations(integer),
+    delete_old_impersonations(integer) FROM PUBLIC;
+
+-- One partition for all months before this one, which only imported entries have.
+DO $$
+BEGIN
+    EXECUTE format('CREATE TABLE audit_past PARTITION OF audit FOR VALUES FROM (MINVALUE) TO (%L)',
+                   date_trunc('month', now(), 'UTC'));
+    PERFORM create_audit_partitions();
+END
+$$;
+
 -- ------------------------------------------------------------------------------------------------------- Privileges
 
 -- The login roles of a deployment are members of one of the two groups.
@@ -525,6 +687,8 @@ GRANT SELECT, INSERT, UPDATE ON outbox_checkpoints TO landlord_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON idempotency_keys TO landlord_api;
 GRANT INSERT ON audit TO landlord_api, landlord_provisioner;
 GRANT SELECT ON audit TO landlord_api;
+GRANT EXECUTE ON FUNCTION create_audit_partitions(), drop_old_audit_partitions(integer), delete_old_operations(integer),
+    delete_old_impersonations(integer) TO landlord_api;
 GRANT SELECT, INSERT, DELETE, UPDATE (attempts, due_at) ON tenant_changes TO landlord_api;
 GRANT SELECT, INSERT ON super_admins TO landlord_api;
 GRANT UPDATE (password_hash, must_change_password, role, disabled_at, session_epoch, sessions_ended_at, revision, updated_at)

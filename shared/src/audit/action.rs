@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-// Entries are never deleted, so that no name may be removed or changed.
+// Entries are kept for more than a year, so that no name may be removed or changed.
 keyword_enum!(
     /// What somebody did or tried to do.
     AuditAction {

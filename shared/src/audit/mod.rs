@@ -1,4 +1,5 @@
-//! The audit log: who did what. Entries are only ever added.
+//! The audit log: who did what. Entries are only ever added, and removed by whole months when they are old
+//! ([`retention`](crate::retention)).
 //!
 //! A change in the platform database has one entry, in the transaction of the change. A change in another database has two:
 //! the intent, committed before the change, and the outcome, which refers to the intent

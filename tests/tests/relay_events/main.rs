@@ -6,6 +6,7 @@
 mod deaths;
 mod operations;
 mod outages;
+mod retention;
 mod stage;
 mod telemetry;
 
