@@ -130,6 +130,11 @@ impl ProblemStage {
         let request = self.api.request(Method::POST, &format!("/tenants/{}/retry", tenant.id));
         self.produce("tenant-not-failed", StatusCode::CONFLICT, request).await;
         self.set(&tenant, "status = 'failed'").await;
+        let erased = "INSERT INTO pending_admins (tenant_id, user_id, email, erased_at)
+                      VALUES ($1, gen_random_uuid(), 'sari@kopi.example', now())";
+        self.owner.execute(erased, &[&tenant.id.0]).await.unwrap();
+        let request = self.api.request(Method::POST, &format!("/tenants/{}/retry", tenant.id));
+        self.produce("first-password-erased", StatusCode::CONFLICT, request).await;
         let change = json!({ "status": "active" });
         let request = self.request(Method::PATCH, &format!("/tenants/{}", tenant.id), &change);
         self.produce("tenant-status-not-settable", StatusCode::CONFLICT, request).await;

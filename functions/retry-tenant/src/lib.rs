@@ -47,6 +47,7 @@ pub fn routes(app: App) -> Routes {
 /// Provision a failed tenant again
 ///
 /// A new operation, named by `operation_id`, provisions the tenant in the background, with the values that it was created with.
+/// A tenant that has been failed for a month cannot be provisioned again, because the password of its first user was erased.
 #[utoipa::path(
     post,
     path = "/api/super-admin/tenants/{id}/retry",
@@ -60,7 +61,7 @@ pub fn routes(app: App) -> Routes {
             )),
         (status = 404, description = "No such tenant"),
     ),
-    extensions(("x-conflicts" = json!(["tenant-not-failed", "operation-running"]))),
+    extensions(("x-conflicts" = json!(["tenant-not-failed", "operation-running", "first-password-erased"]))),
     security(("bearer" = []))
 )]
 async fn retry_tenant(

@@ -45,7 +45,10 @@ CREATE TABLE pending_admins (
     -- Chosen in advance, so that every attempt to create the user creates the same one.
     user_id       uuid NOT NULL,
     email         text NOT NULL,
-    password_hash text NOT NULL
+    -- Erased when the tenant stays failed.
+    password_hash text,
+    erased_at     timestamptz,
+    CHECK ((password_hash IS NULL) = (erased_at IS NOT NULL))
 );
 
 -- The ledger of databases: one row for every name that was ever given out. A row is never deleted, and a name is never given
@@ -345,6 +348,9 @@ CREATE TABLE impersonations (
 
 -- A super-admin has at most one of a user at a time. Starting one first ends those that have expired.
 CREATE UNIQUE INDEX impersonations_one_live ON impersonations (admin_id, tenant_id, user_id) WHERE ended_at IS NULL;
+-- Those that have expired and not ended, for the schedule, which ends them within a minute. So neither this index nor the one
+-- above grows with the past.
+CREATE INDEX impersonations_open ON impersonations (expires_at) WHERE ended_at IS NULL;
 -- For the live list, which contains those that have not expired.
 CREATE INDEX impersonations_expiry ON impersonations (expires_at);
 -- For the removal of old ones.
@@ -680,7 +686,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON store_breakers TO landlord_provisioner;
 GRANT SELECT, UPDATE ON store_breakers TO landlord_api;
 GRANT SELECT, INSERT, UPDATE ON operation_steps TO landlord_provisioner;
 GRANT SELECT, INSERT ON operation_steps TO landlord_api;
-GRANT INSERT ON pending_admins TO landlord_api;
+GRANT INSERT, SELECT (tenant_id, erased_at), UPDATE (password_hash, erased_at) ON pending_admins TO landlord_api;
 GRANT SELECT, DELETE ON pending_admins TO landlord_provisioner;
 GRANT SELECT, INSERT, UPDATE, DELETE ON outbox TO landlord_api, landlord_provisioner;
 GRANT SELECT, INSERT, UPDATE ON outbox_checkpoints TO landlord_api;

@@ -11,11 +11,13 @@ pub struct RetentionConfig {
     pub operations: i32,
     /// `IMPERSONATION_RETENTION_DAYS` (400; 30 or more): impersonations, since they ended.
     pub impersonations: i32,
+    /// `FIRST_PASSWORD_RETENTION_DAYS` (30; 1 or more): the hash of the first user's password, since the tenant failed.
+    pub first_passwords: i32,
 }
 
 impl Default for RetentionConfig {
     fn default() -> Self {
-        Self { audit: 400, operations: 90, impersonations: 400 }
+        Self { audit: 400, operations: 90, impersonations: 400, first_passwords: 30 }
     }
 }
 
@@ -27,6 +29,7 @@ impl FromEnv for RetentionConfig {
             audit: days("AUDIT_RETENTION_DAYS", defaults.audit, 30)?,
             operations: days("OPERATION_RETENTION_DAYS", defaults.operations, 7)?,
             impersonations: days("IMPERSONATION_RETENTION_DAYS", defaults.impersonations, 30)?,
+            first_passwords: days("FIRST_PASSWORD_RETENTION_DAYS", defaults.first_passwords, 1)?,
         })
     }
 }

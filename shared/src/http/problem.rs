@@ -91,6 +91,7 @@ impl From<Conflict> for ProblemMembers {
             }
             Conflict::TenantSchemaOutdated { .. }
             | Conflict::TenantNotPlaced
+            | Conflict::FirstPasswordErased
             | Conflict::EmailTaken { .. }
             | Conflict::SubjectTaken
             | Conflict::LastAdmin

@@ -90,6 +90,9 @@ problem_types! {
     TENANT_NOT_FAILED = "tenant-not-failed", [409], "Tenant not failed", ["tenant_status"],
         "Only a tenant whose provisioning failed can be retried; `tenant_status` is its status.",
         "Nothing, if the tenant is active or still being provisioned.";
+    FIRST_PASSWORD_ERASED = "first-password-erased", [409], "First password erased", [],
+        "The tenant has been failed for so long that the password of its first user was erased.",
+        "Create another tenant.";
     TENANT_STATUS_NOT_SETTABLE = "tenant-status-not-settable", [409], "Status cannot be set", ["tenant_status", "allowed"],
         "The tenant's status cannot be changed to the requested one; `tenant_status` is its status, and `allowed` lists the \
          statuses that can be set now.",
@@ -168,6 +171,7 @@ impl From<&Conflict> for &'static ProblemType {
             Conflict::SlugTaken { .. } => &SLUG_TAKEN,
             Conflict::TenantNotActive { .. } | Conflict::TenantNotReadable { .. } => &TENANT_NOT_ACTIVE,
             Conflict::TenantNotFailed { .. } => &TENANT_NOT_FAILED,
+            Conflict::FirstPasswordErased => &FIRST_PASSWORD_ERASED,
             Conflict::TenantStatusNotSettable { .. } => &TENANT_STATUS_NOT_SETTABLE,
             Conflict::TenantSchemaOutdated { .. } => &TENANT_SCHEMA_OUTDATED,
             Conflict::TenantNotPlaced => &TENANT_NOT_PLACED,

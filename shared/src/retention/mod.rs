@@ -18,6 +18,10 @@ pub struct RemovedRows {
     pub audit_months_dropped: i32,
     pub operations_deleted: i32,
     pub impersonations_deleted: i32,
+    /// Impersonations that had expired, and whose end was recorded.
+    pub impersonations_closed: u64,
+    /// Hashes of first users' passwords, of tenants that stayed failed.
+    pub passwords_erased: u64,
 }
 
 /// Removes what is older than `retention`. Performs every part, even after another one failed, and returns the errors.
@@ -37,6 +41,10 @@ pub async fn remove_old_rows(
         store::delete_old_impersonations(platform, retention.impersonations)
             .await
             .map(|count| removed.impersonations_deleted = count),
+        store::close_expired_impersonations(platform).await.map(|count| removed.impersonations_closed = count),
+        store::erase_first_passwords(platform, retention.first_passwords)
+            .await
+            .map(|count| removed.passwords_erased = count),
     ];
     results.into_iter().filter_map(Result::err).collect()
 }

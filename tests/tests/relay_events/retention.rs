@@ -318,3 +318,73 @@ async fn a_page_of_the_log_is_read_from_the_indexes_of_its_months() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn expired_impersonations_are_ended_and_the_index_contains_only_live_ones() {
+    let stage = RelayStage::new().await;
+    let owner = stage.world.client().await;
+    let tenant = tenant(&owner, "active", "live").await;
+    owner
+        .batch_execute(&format!(
+            "INSERT INTO impersonations (id, admin_id, tenant_id, user_id, user_email, access, reason, started_at,
+                                         expires_at, recorded_at)
+             SELECT gen_random_uuid(), 'admin', '{tenant}', gen_random_uuid(), 'a@b.example', 'read', 'a test', at, at + interval '1 h',
+                    CASE WHEN n % 3 > 0 THEN at END
+             FROM generate_series(1, 1203) AS n,
+                  LATERAL (SELECT now() - CASE WHEN n > 3 THEN interval '1 day' ELSE interval '0' END) AS x (at)"
+        ))
+        .await
+        .unwrap();
+    let api = Api::of(&stage.world).await;
+    let shown = async || {
+        let mut listed = api.get("/impersonations?limit=2000").await.json;
+        for one in listed.as_array_mut().unwrap() {
+            one.as_object_mut().unwrap().remove("revision");
+        }
+        listed
+    };
+    let before = shown().await;
+    assert_eq!(before.as_array().unwrap().len(), 1203);
+    assert_eq!(run(&stage).await["impersonations_closed"], 1000);
+    assert_eq!(run(&stage).await["impersonations_closed"], 200);
+    assert_eq!(run(&stage).await["impersonations_closed"], 0);
+    assert_eq!(number(&owner, "SELECT FROM impersonations WHERE ended_at IS NULL").await, 3);
+    assert_eq!(shown().await, before, "nothing that the API shows has changed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_password_of_a_tenant_that_stays_failed_is_erased_and_a_retry_names_the_reason() {
+    let stage = RelayStage::new().await;
+    let owner = stage.world.client().await;
+    let mut tenants = Vec::new();
+    for (status, days) in [("failed", 31), ("failed", 29), ("provisioning", 31), ("failed", 31)] {
+        let id = tenant(&owner, status, "dropped").await;
+        operation(&owner, id, days, if status == "failed" { "failed" } else { "running" }).await;
+        let user = format!(
+            "INSERT INTO pending_admins (tenant_id, user_id, email, password_hash)
+             VALUES ('{id}', gen_random_uuid(), 'sari@kopi.example', '$argon2id$')"
+        );
+        owner.batch_execute(&user).await.unwrap();
+        tenants.push(id);
+    }
+    let [old, young, waiting, retried] = tenants[..] else { unreachable!() };
+    let api = Api::of(&stage.world).await;
+    let retry = async |id: Uuid| {
+        tests::api::answer(api.request(reqwest::Method::POST, &format!("/tenants/{id}/retry"))).await
+    };
+    assert_eq!(retry(retried).await.status, 202);
+
+    assert_eq!(run(&stage).await["passwords_erased"], 1);
+
+    let erased = owner.query("SELECT tenant_id FROM pending_admins WHERE password_hash IS NULL", &[]).await.unwrap();
+    assert_eq!(erased.iter().map(|row| row.get::<_, Uuid>(0)).collect::<Vec<_>>(), [old], "{young} {waiting}");
+    let refused = retry(old).await;
+    assert_eq!(refused.status, 409, "{}", refused.text);
+    assert!(refused.json["type"].as_str().unwrap().ends_with("first-password-erased"), "{}", refused.text);
+    assert_eq!(api.get(&format!("/tenants/{old}")).await.json["status"], "failed");
+    assert_eq!(retry(young).await.status, 202);
+    // The functions' login can erase a hash, and can never read one.
+    let service = connect_once(&stage.world.api(), None).await.unwrap();
+    let refused = service.batch_execute("SELECT password_hash FROM pending_admins").await.unwrap_err();
+    assert_eq!(refused.code(), Some(&SqlState::INSUFFICIENT_PRIVILEGE));
+}

@@ -113,10 +113,22 @@ sql::columns! {
     }
 }
 
-/// The first user of a tenant; `None` after the tenant became active.
+/// Whether the password of a tenant's first user was erased, because the tenant had been failed for long.
+pub async fn is_first_password_erased(client: &impl GenericClient, id: TenantId) -> Result<bool> {
+    let statement = client
+        .prepare_cached("SELECT EXISTS (SELECT FROM pending_admins WHERE tenant_id = $1 AND erased_at IS NOT NULL)")
+        .await?;
+    Ok(client.query_one(&statement, &[&id]).await?.try_get(0)?)
+}
+
+/// The first user of a tenant; `None` after the tenant became active, or the password was erased.
 pub async fn find_pending_admin(client: &impl GenericClient, id: TenantId) -> Result<Option<PendingAdmin>> {
     let statement = client
-        .prepare_cached(sql::text!("SELECT ", PendingAdminColumns::LIST, " FROM pending_admins WHERE tenant_id = $1"))
+        .prepare_cached(sql::text!(
+            "SELECT ",
+            PendingAdminColumns::LIST,
+            " FROM pending_admins WHERE tenant_id = $1 AND erased_at IS NULL"
+        ))
         .await?;
     client.query_opt(&statement, &[&id]).await?.map(|row| PendingAdminColumns::read(&row)).transpose()
 }
