@@ -32,7 +32,7 @@
 //! | `tenant_changes` | noun | `audit`, `events`, `revocations`, `tenants` |
 //! | `users` | noun | `audit`, `events`, `revocations`, `super_admins`, `tenant_changes`, `tenants` |
 //! | `impersonations` | noun | `audit`, `events`, `revocations`, `super_admins`, `tenant_changes`, `tenants`, `users` |
-//! | `usage` | noun | `events`, `super_admins`, `tenants` |
+//! | `usage` | noun | `events`, `operations`, `super_admins`, `tenants` |
 //! | `tenant_views` | noun | `operations`, `tenants`, `usage` |
 //! | `health` | noun | `events`, `operations`, `tenants`, `usage` |
 //! | `provisioning` | noun | `audit`, `events`, `operations`, `tenants`, `users` |

@@ -22,7 +22,10 @@ use shared::{
     provisioning::{Moment, Provisioner, SagaObserver, Stores},
     tenants::TENANT_SCHEMA_VERSION,
     types::{Month, OperationId, TraceId},
-    usage::{Measurement, MeasurementIntervals, ObjectSum, RecordMeasurement, record_measurement},
+    usage::{
+        MeasuredPart, Measurement, MeasurementIntervals, RecordMeasurement, UserFigures, record_measurement,
+        store::claim_measurement,
+    },
     worker::invoke,
 };
 use time::OffsetDateTime;
@@ -171,22 +174,15 @@ async fn produce_events_of_a_tenant(world: &World, api: &Api) {
     change(&path, json!({ "limits": { "max_agents": 10 } })).await;
     change(&path, json!({ "status": "suspended" })).await;
     change(&path, json!({ "status": "active" })).await;
-    let measurement = Measurement {
-        at: OffsetDateTime::now_utc(),
-        agents: 8,
-        agents_online: 1,
-        contacts: 3,
-        month: Month::current(),
-        messages: 0,
-        storage_bytes: 1,
-        objects: ObjectSum { bytes: 1, listed_at: OffsetDateTime::now_utc() },
-        channels: Vec::new(),
-    };
-    let day = Duration::from_hours(24);
-    let intervals = MeasurementIntervals { active: day, suspended: day, retry: day };
-    let command = RecordMeasurement { tenant_id: tenant.id, measurement: &measurement, intervals };
     let mut platform = Postgres::connect(&world.owner()).unwrap().get().await.unwrap();
-    let reached = record_measurement(&mut platform, &command).await.unwrap();
+    let claim = claim_measurement(&platform, tenant.id).await.unwrap().unwrap();
+    let users = MeasuredPart::Measured(UserFigures { active: 8, online: 1, database_bytes: 1 });
+    let (collections, objects) = (MeasuredPart::Skipped, MeasuredPart::Skipped);
+    let measurement = Measurement { at: claim.at, users, collections, objects };
+    let day = Duration::from_hours(24);
+    let intervals = MeasurementIntervals { active: day, suspended: day, retry: day, objects: day };
+    let command = RecordMeasurement { claim: &claim, measurement: &measurement, intervals };
+    let reached = record_measurement(&mut platform, &command).await.unwrap().unwrap();
     assert_eq!(reached.len(), 1, "{reached:?}");
 }
 

@@ -6,10 +6,7 @@ use aws_lambda_events::sqs::SqsBatchResponse;
 use shared::{
     error::{Error, Result},
     types::TenantId,
-    usage::{
-        self, MeasurementTarget,
-        measuring::{self, MeasureMessage, MeasureOutcome, MeasureTenant},
-    },
+    usage::measuring::{self, MeasureMessage, MeasureTenant},
     worker::{Batch, Deadline, concurrently},
 };
 use tracing::{Instrument, error, info, info_span, warn};
@@ -46,20 +43,10 @@ pub(crate) async fn work(app: &Arc<App>, batch: Batch, deadline: Deadline) -> Sq
 
 /// Returns the tenants whose result could not be recorded.
 async fn measure_all(app: &Arc<App>, tenants: Vec<TenantId>, deadline: Deadline) -> BTreeSet<TenantId> {
-    if tenants.is_empty() {
-        return BTreeSet::new();
-    }
-    let targets = match find(app, &tenants).await {
-        Ok(targets) => targets,
-        Err(error) => {
-            error!(error = error.chain(), "finding the tenants failed");
-            return tenants.into_iter().collect();
-        }
-    };
-    let tasks = targets.into_iter().map(|target| {
-        let (app, tenant_id) = (Arc::clone(app), target.tenant_id);
+    let tasks = tenants.into_iter().map(|tenant_id| {
+        let app = Arc::clone(app);
         let span = info_span!("measurement", tenant.id = %tenant_id);
-        (tenant_id, async move { measure(&app, &target, deadline).await }.instrument(span))
+        (tenant_id, async move { measure(&app, tenant_id, deadline).await }.instrument(span))
     });
     let mut unrecorded = BTreeSet::new();
     for (tenant_id, result) in concurrently(tasks, CONCURRENCY).await {
@@ -74,29 +61,24 @@ async fn measure_all(app: &Arc<App>, tenants: Vec<TenantId>, deadline: Deadline)
     unrecorded
 }
 
-async fn find(app: &App, tenants: &[TenantId]) -> Result<Vec<MeasurementTarget>> {
-    usage::store::find_targets(&app.platform.get().await?, tenants).await
-}
-
 /// Measures one tenant. An error means that the result could not be recorded.
-async fn measure(app: &App, target: &MeasurementTarget, deadline: Deadline) -> Result<()> {
+async fn measure(app: &App, tenant_id: TenantId, deadline: Deadline) -> Result<()> {
     if deadline.is_near() {
         warn!("no time left to measure the tenant; it will be due again");
         return Ok(());
     }
     let timeout = deadline.cap(app.config.tenant_timeout);
-    let objects_interval = app.config.objects_interval;
-    let command = MeasureTenant { target, timeout, objects_interval, intervals: app.intervals() };
-    match measuring::measure(&app.platform, &app.stores, &command).await? {
-        MeasureOutcome::Measured(thresholds) => {
-            for threshold in thresholds {
-                info!(figure = threshold.figure.as_str(), percent = threshold.percent, "threshold reached");
-            }
-        }
-        MeasureOutcome::Failed(failure) => {
-            let cause = failure.cause.as_ref().map(Error::chain);
-            warn!(code = failure.code.as_str(), cause, "measuring the tenant failed");
-        }
+    let command = MeasureTenant { tenant_id, timeout, intervals: app.intervals() };
+    let Some(outcome) = measuring::measure(&app.platform, &app.stores, command).await? else {
+        info!("nothing was recorded: the tenant has no databases, or another measurement of it has begun");
+        return Ok(());
+    };
+    for threshold in outcome.thresholds {
+        info!(figure = threshold.figure.as_str(), percent = threshold.percent, "threshold reached");
+    }
+    for failure in outcome.failures {
+        let cause = failure.cause.as_ref().map(Error::chain);
+        warn!(code = failure.code.as_str(), cause, "measuring a store of the tenant failed");
     }
     Ok(())
 }

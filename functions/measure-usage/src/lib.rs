@@ -6,9 +6,10 @@
 //! 2. sends the tenants that are due for measurement to the queue ([`measuring::enqueue_due`]),
 //! 3. deletes the thresholds of past months ([`usage::forget_thresholds`]).
 //!
-//! A message of the queue names tenants, which are measured in their own stores, several at once ([`batch`]). A measurement
-//! records all figures or none: a tenant that cannot be measured keeps its figures, and the reason is recorded. A malformed
-//! message fails alone and becomes a dead letter.
+//! A message of the queue names tenants, which are measured in their own stores, several at once ([`batch`]). Each store
+//! is measured for itself: if one fails, its figures stay, the reason is recorded, and the tenant's next measurements leave it out for a time
+//! that doubles with each failure. While a cluster fails for every tenant, its circuit breaker lets only one of them try it from
+//! time to time. A malformed message fails alone and becomes a dead letter.
 //!
 //! Output: a [`MeasureReport`] or the first error for the schedule, and a partial batch response for the queue.
 
@@ -74,6 +75,7 @@ impl App {
             active: self.config.active_interval,
             suspended: self.config.suspended_interval,
             retry: self.config.retry_interval,
+            objects: self.config.objects_interval,
         }
     }
 }

@@ -127,7 +127,8 @@ CREATE TABLE operations (
     created_at       timestamptz NOT NULL,
     updated_at       timestamptz NOT NULL,
     finished_at      timestamptz
-);
+-- Each step of a worker changes the row, and no indexed column. With room on the page, no index has to be changed either.
+) WITH (fillfactor = 80);
 
 -- At most one operation works on a tenant, and at most one on databases. A cleanup does not disturb the tenant: the databases that it
 -- removes are not in use.
@@ -155,19 +156,22 @@ CREATE TABLE operation_steps (
     PRIMARY KEY (operation_id, name)
 );
 
--- Circuit breakers of the stores that operations need. A row exists while a store fails; the first success deletes it.
+-- Circuit breakers of the stores that operations, and the measurement of usage, need. A row exists while a store fails; the
+-- first success deletes it.
 CREATE TABLE store_breakers (
+    -- Each has its own, because they use different logins and timeouts.
+    purpose      text        NOT NULL DEFAULT 'operations' CHECK (purpose IN ('operations', 'measuring')),
     store        text        NOT NULL CHECK (store IN ('postgresql', 'mongodb', 'object_storage')),
     -- Name of the cluster; empty for object storage.
     cluster      text        NOT NULL,
-    -- Number of operations that met a fault since the last success, and the newest one. One operation that fails again and again
-    -- counts once: its cause may be its own database.
+    -- Number of operations, or of measured tenants, that met a fault since the last success, and the newest one. One that fails
+    -- again and again counts once: its cause may be its own database.
     faults       integer     NOT NULL DEFAULT 1,
-    operation_id uuid        NOT NULL,
-    -- Until then operations do not try the store. The first one after that tries it for all of them. NULL: not yet open.
+    subject_id   uuid        NOT NULL,
+    -- Until then nothing tries the store. The first one after that tries it for all of them. NULL: not yet open.
     open_until   timestamptz,
     updated_at   timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (store, cluster)
+    PRIMARY KEY (purpose, store, cluster)
 );
 
 -- ----------------------------------------------------------------------------------------------------------- Outbox
@@ -366,14 +370,15 @@ CREATE INDEX impersonations_of_user ON impersonations (user_id, started_at DESC,
 -- usage opens none of those.
 CREATE TABLE tenant_usage (
     tenant_id         uuid        PRIMARY KEY REFERENCES tenants (id) ON DELETE CASCADE,
-    -- Figures of the last successful measurement, all taken at the same time. NULL before the first one.
+    -- Figures of the last successful measurement of each store. NULL before the first one.
     agents            bigint      CHECK (agents >= 0),
     agents_online     bigint      CHECK (agents_online >= 0),
     contacts          bigint      CHECK (contacts >= 0),
     storage_bytes     bigint      CHECK (storage_bytes >= 0),
-    -- The part of it that are objects, and when they were listed: less often than the rest, because listing costs money.
+    -- Its parts. Objects are listed less often than the rest is measured, because listing costs money.
+    postgres_bytes    bigint      CHECK (postgres_bytes >= 0),
+    mongo_bytes       bigint      CHECK (mongo_bytes >= 0),
     object_bytes      bigint      CHECK (object_bytes >= 0),
-    objects_listed_at timestamptz CHECK ((objects_listed_at IS NULL) = (object_bytes IS NULL)),
     -- Kinds of connected channels: whatsapp, instagram, messenger, email.
     channels          text[]      NOT NULL DEFAULT '{}',
     -- First day of the calendar month, UTC, in which the messages were counted. In a later month they count as zero.
@@ -386,13 +391,35 @@ CREATE TABLE tenant_usage (
     messages_rank     bigint      GENERATED ALWAYS AS (
         (month - DATE '2000-01-01')::bigint * 10000000000000 + greatest(messages_measured, messages_counted)
     ) STORED,
+    -- When the older of the figures of the two databases were taken.
     measured_at       timestamptz,
-    -- Code of the last failure; NULL when the last measurement succeeded. The figures are those of the last success.
+    -- Code of a store's last failure; NULL when all stores were measured.
     error             text,
     failed_at         timestamptz,
     -- When the tenant must be measured next. Enqueueing a tenant moves this on, so that a lost message is repeated.
-    due_at            timestamptz NOT NULL DEFAULT now()
-);
+    due_at            timestamptz NOT NULL DEFAULT now(),
+    -- Incremented when a measurement begins. Only the newest one is recorded: an earlier one may wake up late.
+    epoch             bigint      NOT NULL DEFAULT 0
+-- With room on the page, the beginning of a measurement changes no index.
+) WITH (fillfactor = 80);
+
+-- The last measurements of each store of a tenant. One may fail again and again while the others are measured.
+CREATE TABLE tenant_measurements (
+    tenant_id    uuid        NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
+    store        text        NOT NULL CHECK (store IN ('postgresql', 'mongodb', 'object_storage')),
+    -- When its figures were taken. NULL before the first success.
+    measured_at  timestamptz,
+    -- No measurement of the tenant includes the store before.
+    not_before   timestamptz NOT NULL,
+    -- Since the last success. The wait doubles with each.
+    failures     integer     NOT NULL DEFAULT 0,
+    error        text,
+    -- How far the objects are listed: their bytes, and the key of the last one. NULL between two listings.
+    listed_bytes bigint,
+    listed_after text,
+    PRIMARY KEY (tenant_id, store),
+    CHECK ((listed_bytes IS NULL) = (listed_after IS NULL))
+) WITH (fillfactor = 80);
 
 -- Each index serves both directions, and missing figures, which come last in both.
 CREATE INDEX tenant_usage_agents ON tenant_usage (agents, tenant_id);
@@ -682,8 +709,7 @@ GRANT USAGE ON SCHEMA public TO landlord_api, landlord_provisioner;
 GRANT SELECT, INSERT, UPDATE ON tenants, operations TO landlord_api, landlord_provisioner;
 -- Nobody may delete a row.
 GRANT SELECT, INSERT, UPDATE ON tenant_databases TO landlord_api, landlord_provisioner;
-GRANT SELECT, INSERT, UPDATE, DELETE ON store_breakers TO landlord_provisioner;
-GRANT SELECT, UPDATE ON store_breakers TO landlord_api;
+GRANT SELECT, INSERT, UPDATE, DELETE ON store_breakers TO landlord_api, landlord_provisioner;
 GRANT SELECT, INSERT, UPDATE ON operation_steps TO landlord_provisioner;
 GRANT SELECT, INSERT ON operation_steps TO landlord_api;
 GRANT INSERT, SELECT (tenant_id, erased_at), UPDATE (password_hash, erased_at) ON pending_admins TO landlord_api;
@@ -700,7 +726,7 @@ GRANT SELECT, INSERT ON super_admins TO landlord_api;
 GRANT UPDATE (password_hash, must_change_password, role, disabled_at, session_epoch, sessions_ended_at, revision, updated_at)
     ON super_admins TO landlord_api;
 GRANT SELECT, INSERT, UPDATE ON impersonations TO landlord_api;
-GRANT SELECT, INSERT, UPDATE ON tenant_usage TO landlord_api;
+GRANT SELECT, INSERT, UPDATE ON tenant_usage, tenant_measurements TO landlord_api;
 -- The trigger on tenants inserts with the privileges of the session.
 GRANT INSERT ON tenant_usage TO landlord_provisioner;
 GRANT SELECT, INSERT, DELETE ON usage_thresholds TO landlord_api;

@@ -15,7 +15,7 @@ pub struct MeasuringConfig {
     pub active_interval: Duration,
     /// `MEASURE_SUSPENDED_INTERVAL_SECONDS` (86400): the interval for a suspended tenant.
     pub suspended_interval: Duration,
-    /// `MEASURE_RETRY_INTERVAL_SECONDS` (300): the interval after a failed measurement.
+    /// `MEASURE_RETRY_INTERVAL_SECONDS` (300): how long a store of a tenant is left out after its first failure.
     pub retry_interval: Duration,
     /// `MEASURE_OBJECTS_INTERVAL_SECONDS` (86400): how long the sum of a tenant's objects is used, because S3 charges for each
     /// thousand objects that are listed.

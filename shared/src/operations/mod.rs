@@ -100,12 +100,17 @@ keyword_enum!(
 /// The longest wait between two attempts.
 const MAX_BACKOFF: Duration = Duration::from_mins(5);
 
-/// How long an operation waits after a fault that followed `faults` others: twice as long each time, and up to a half less, so that
-/// operations that met the same fault do not return at the same time.
+/// How long an operation waits after a fault that followed `faults` others.
 pub fn backoff(faults: i32) -> Duration {
-    let exponent = u32::try_from(faults).unwrap_or(0).min(16);
-    let longest = Duration::from_secs(2_u64.pow(exponent)).min(MAX_BACKOFF);
-    longest.mul_f64(rand::rng().random_range(0.5..=1.0))
+    backoff_between(faults, Duration::from_secs(1), MAX_BACKOFF)
+}
+
+/// The wait after a failure that followed `failures` others: twice as long each time, from `first` to `longest`, and up to a half less, so
+/// that those that failed together do not return at the same time.
+pub fn backoff_between(failures: i32, first: Duration, longest: Duration) -> Duration {
+    let exponent = u32::try_from(failures).unwrap_or(0).min(16);
+    let wait = first.saturating_mul(2_u32.pow(exponent)).min(longest.max(first));
+    wait.mul_f64(rand::rng().random_range(0.5..=1.0))
 }
 
 keyword_enum!(

@@ -7,32 +7,72 @@ use time::OffsetDateTime;
 
 use crate::types::{Month, Placement, TenantId};
 
-/// The figures found in a tenant's own stores.
+/// The figures found in a tenant's own stores. One store may fail while the others are measured.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Measurement {
     /// When the measurement began.
     pub at: OffsetDateTime,
+    /// From PostgreSQL.
+    pub users: MeasuredPart<UserFigures>,
+    /// From MongoDB.
+    pub collections: MeasuredPart<CollectionFigures>,
+    /// From object storage.
+    pub objects: MeasuredPart<ObjectListing>,
+}
+
+/// What became of measuring one store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MeasuredPart<T> {
+    Measured(T),
+    /// The store's figures stay, and it is measured again after `wait`.
+    Failed {
+        code: MeasurementError,
+        wait: Duration,
+        /// Whether the wait grows when the next measurement fails too.
+        counts: bool,
+    },
+    /// It is not time yet.
+    Skipped,
+}
+
+impl<T> MeasuredPart<T> {
+    pub fn figures(&self) -> Option<&T> {
+        match self {
+            Self::Measured(figures) => Some(figures),
+            _ => None,
+        }
+    }
+}
+
+/// The figures of a tenant's PostgreSQL database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UserFigures {
     /// Active users.
-    pub agents: i64,
-    /// Users that are online.
-    pub agents_online: i64,
+    pub active: i64,
+    /// Active users that are online.
+    pub online: i64,
+    pub database_bytes: i64,
+}
+
+/// The figures of a tenant's MongoDB database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CollectionFigures {
     pub contacts: i64,
     /// The month of `messages`.
     pub month: Month,
     pub messages: i64,
-    /// Bytes of the tenant's databases and objects.
-    pub storage_bytes: i64,
-    /// The objects in it.
-    pub objects: ObjectSum,
-    /// Kinds of the tenant's connected channels, sorted, without duplicates.
+    /// Kinds of the connected channels, sorted, without duplicates.
     pub channels: Vec<String>,
+    pub database_bytes: i64,
 }
 
-/// The bytes of a tenant's objects.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ObjectSum {
+/// The objects of a tenant that were listed so far. A tenant may have more objects than can be listed in one measurement: the next
+/// one goes on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ObjectListing {
     pub bytes: i64,
-    pub listed_at: OffsetDateTime,
+    /// The key of the last listed object; `None` when all are listed.
+    pub after: Option<String>,
 }
 
 keyword_enum!(
@@ -55,15 +95,32 @@ keyword_enum!(
     }
 );
 
-/// A tenant to measure, and the location of its databases.
+/// The right to record a measurement of a tenant, until the next measurement begins, and what it needs to know.
 #[derive(Debug, Clone)]
-pub struct MeasurementTarget {
+pub struct MeasurementClaim {
     pub tenant_id: TenantId,
+    /// Greater than that of each earlier measurement.
+    pub epoch: i64,
+    /// When the measurement began, by the clock of the platform database.
+    pub at: OffsetDateTime,
     /// The name of the tenant's databases.
     pub database: String,
     pub placement: Option<Placement>,
-    /// The latest sum of its objects, if they were listed before.
-    pub objects: Option<ObjectSum>,
+    /// By store, in the order of [`Measurement`].
+    pub states: [StoreState; 3],
+    /// How far the objects are listed, if a listing has begun and not ended.
+    pub listing: Option<ObjectListing>,
+    /// Whether a circuit breaker exists, for any store.
+    pub has_breakers: bool,
+}
+
+/// How the last measurements of a store went.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StoreState {
+    /// Failures since the last success.
+    pub failures: i32,
+    /// Whether the next measurement must leave it out.
+    pub is_waiting: bool,
 }
 
 /// The times between a tenant's measurements.
@@ -73,6 +130,8 @@ pub struct MeasurementIntervals {
     pub active: Duration,
     /// For a suspended tenant.
     pub suspended: Duration,
-    /// After a failed measurement.
+    /// After the first failure of a store. The wait doubles with each further one.
     pub retry: Duration,
+    /// Between sums of a tenant's objects.
+    pub objects: Duration,
 }

@@ -31,7 +31,10 @@ pub use filter::UsageFilter;
 pub use forget::forget_thresholds;
 #[cfg(feature = "redis")]
 pub use list::{UsagePage, add_live_counters};
-pub use measurement::{Measurement, MeasurementError, MeasurementIntervals, MeasurementTarget, ObjectSum};
-pub use record::{RecordMeasurement, record_failure, record_measurement};
+pub use measurement::{
+    CollectionFigures, MeasuredPart, Measurement, MeasurementClaim, MeasurementError, MeasurementIntervals, ObjectListing,
+    StoreState, UserFigures,
+};
+pub use record::{RecordMeasurement, record_measurement};
 pub use tenant_usage::{Shares, TenantUsage, Usage, UsageRecord, UsageSource};
 pub use threshold::Threshold;

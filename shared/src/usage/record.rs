@@ -1,51 +1,45 @@
 //! Use case: record the result of measuring a tenant.
 
-use time::OffsetDateTime;
-
 use crate::{
     clients::postgres::Connection,
     error::Result,
-    types::TenantId,
-    usage::{Figure, Measurement, MeasurementError, MeasurementIntervals, Threshold, announce::announce, store},
+    usage::{Figure, Measurement, MeasurementClaim, MeasurementIntervals, Threshold, announce::announce, store},
 };
 
 /// A measurement of a tenant, to be recorded.
 #[derive(Debug, Clone, Copy)]
 pub struct RecordMeasurement<'a> {
-    pub tenant_id: TenantId,
+    pub claim: &'a MeasurementClaim,
     pub measurement: &'a Measurement,
     pub intervals: MeasurementIntervals,
 }
 
-/// Records the figures, schedules the next measurement, and enqueues an event for each threshold that is reached for the
-/// first time this month. Returns those thresholds.
+/// Records the figures and the failures, schedules the next measurement, and enqueues an event for each threshold that is reached for the
+/// first time this month. Returns those thresholds; `None` if nothing was recorded, because another measurement has begun or the
+/// tenant has no databases any more.
 ///
-/// Of two measurements of a tenant, the one that began later wins, whatever the order in which they are recorded.
-pub async fn record_measurement(platform: &mut Connection, command: &RecordMeasurement<'_>) -> Result<Vec<Threshold>> {
-    let RecordMeasurement { tenant_id, measurement, intervals } = *command;
+/// Of two measurements of a tenant, only the one that began later is recorded, whatever becomes of it: the other one may have been
+/// frozen for hours.
+pub async fn record_measurement(
+    platform: &mut Connection,
+    command: &RecordMeasurement<'_>,
+) -> Result<Option<Vec<Threshold>>> {
+    let RecordMeasurement { claim, measurement, intervals } = *command;
     let transaction = platform.transaction().await?;
-    let Some(recorded) = store::update_figures(&transaction, tenant_id, measurement, intervals).await? else {
-        return Ok(Vec::new());
-    };
+    if !store::lock_claim(&transaction, claim).await? {
+        return Ok(None);
+    }
+    store::update_stores(&transaction, claim.tenant_id, measurement, intervals).await?;
+    let recorded = store::update_figures(&transaction, claim.tenant_id, measurement, intervals).await?;
     let figures = [
-        (Figure::Agents, measurement.agents),
-        (Figure::Contacts, measurement.contacts),
-        (Figure::MessagesMonth, recorded.messages.unwrap_or(0)),
+        (Figure::Agents, measurement.users.figures().map(|users| users.active)),
+        (Figure::Contacts, measurement.collections.figures().map(|collections| collections.contacts)),
+        (Figure::MessagesMonth, measurement.collections.figures().and(recorded.messages)),
     ];
-    let reached: Vec<_> = Threshold::reached(tenant_id, recorded.month, &recorded.limits, &figures).collect();
+    let figures: Vec<_> = figures.into_iter().filter_map(|(figure, value)| Some((figure, value?))).collect();
+    let reached: Vec<_> =
+        Threshold::reached(claim.tenant_id, recorded.month, &recorded.limits, &figures).collect();
     let new = announce(&transaction, recorded.month, &reached).await?;
     transaction.commit().await?;
-    Ok(new)
-}
-
-/// Records why the measurement that began at `at` failed, and schedules another attempt. The figures stay. Changes nothing
-/// when a later measurement succeeded, or when the tenant no longer has databases.
-pub async fn record_failure(
-    platform: &Connection,
-    tenant_id: TenantId,
-    at: OffsetDateTime,
-    error: MeasurementError,
-    intervals: MeasurementIntervals,
-) -> Result<()> {
-    store::update_failure(platform, tenant_id, at, error, intervals.retry).await
+    Ok(Some(new))
 }

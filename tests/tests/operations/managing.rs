@@ -44,7 +44,7 @@ async fn a_super_admin_ends_the_wait_of_an_operation() {
     assert!(!stage.is_due(id).await, "it waits");
     let client = stage.world.client().await;
     let fails = "UPDATE tenants SET postgres_cluster = 'main', mongo_cluster = 'main';
-         INSERT INTO store_breakers (store, cluster, operation_id, open_until)
+         INSERT INTO store_breakers (store, cluster, subject_id, open_until)
          SELECT 'mongodb', cluster, gen_random_uuid(), now() + interval '30 s' FROM (VALUES ('main'), ('other')) AS clusters (cluster)";
     client.batch_execute(fails).await.unwrap();
 

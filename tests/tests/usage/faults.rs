@@ -15,49 +15,65 @@ use shared::{
         s3::Bucket,
     },
     config::{FromEnv, MeasuringConfig, MongoSettings, PostgresConfig, S3Config},
+    types::TenantId,
 };
 use tests::{
     platform::mongo,
     proxy::{Mode, Proxy},
 };
 
-use crate::stage::{ProvisionedTenant, UsageStage, clusters, measure, mongo_host, mongo_url};
+use crate::stage::{ProvisionedTenant, UsageStage, about, clusters, deliver, measure, mongo_host, mongo_url};
 
 /// Gives all tenants figures of an earlier measurement.
 async fn seed_figures(stage: &UsageStage) {
     stage
         .sql(
             "UPDATE tenant_usage SET agents = 77, agents_online = 7, contacts = 777, storage_bytes = 7777,
+                postgres_bytes = NULL, mongo_bytes = NULL, object_bytes = NULL,
                 month = date_trunc('month', now() AT TIME ZONE 'UTC'), messages_measured = 70, channels = '{email}',
-                measured_at = '2026-01-01', due_at = now()",
+                measured_at = '2026-01-01', due_at = now();
+             DELETE FROM tenant_measurements;
+             INSERT INTO tenant_measurements (tenant_id, store, measured_at, not_before)
+             SELECT tenant_id, store, '2026-01-01', '2026-01-01'
+             FROM tenant_usage, unnest(ARRAY['postgresql', 'mongodb', 'object_storage']) AS s (store)",
         )
         .await;
 }
 
-/// Asserts that a tenant whose measurement failed keeps its figures, has the reason, and is due again in five minutes.
-async fn assert_failed(stage: &UsageStage, tenant: &ProvisionedTenant, code: &str) {
+/// Asserts that a tenant keeps the figures of the store that failed, has those of the other database, has the reason, and is due again
+/// within five minutes.
+async fn assert_failed(stage: &UsageStage, tenant: &ProvisionedTenant, store: &str, code: &str) {
     let usage = stage.usage(tenant.id).await;
     assert_eq!(usage["error"], code, "{usage}");
+    let (users, collections) = match store {
+        "postgresql" => ([77, 7], [0, 0]),
+        "mongodb" => ([1, 0], [777, 70]),
+        _ => ([1, 0], [0, 0]),
+    };
     assert_eq!(
-        [
-            &usage["agents"],
-            &usage["agents_online"],
-            &usage["contacts"],
-            &usage["messages_month"],
-            &usage["storage_bytes"]
-        ],
-        [&json!(77), &json!(7), &json!(777), &json!(70), &json!(7777)],
+        [&usage["agents"], &usage["agents_online"], &usage["contacts"], &usage["messages_month"]],
+        [users[0], users[1], collections[0], collections[1]].map(|figure| json!(figure)).each_ref(),
         "{code}"
     );
-    assert_eq!(usage["measured_at"], "2026-01-01T00:00:00.000000Z");
-    let sql = "SELECT channels = '{email}' AND failed_at > now() - interval '1 min'
-                   AND due_at BETWEEN now() + interval '4 min' AND now() + interval '5 min'
+    if ["postgresql", "mongodb"].contains(&store) {
+        assert_eq!(usage["storage_bytes"], 7777, "the size of a database is unknown");
+        assert_eq!(usage["measured_at"], "2026-01-01T00:00:00.000000Z", "the older of the figures");
+    } else {
+        assert!(usage["storage_bytes"].as_i64().unwrap() > 1_000_000, "the sizes of both databases: {usage}");
+    }
+    let sql = "SELECT (channels = '{email}') = ($2 = 'mongodb') AND failed_at > now() - interval '1 min'
+                   AND due_at BETWEEN now() + interval '2 min' AND now() + interval '5 min'
                FROM tenant_usage WHERE tenant_id = $1";
-    assert!(stage.owner.query_one(sql, &[&tenant.id.0]).await.unwrap().get::<_, bool>(0), "{code}");
+    assert!(stage.owner.query_one(sql, &[&tenant.id.0, &store]).await.unwrap().get::<_, bool>(0), "{code}");
+}
+
+/// Ends the waits after failures.
+async fn end_waits(stage: &UsageStage) {
+    stage.sql("UPDATE tenant_measurements SET not_before = now()").await;
 }
 
 #[tokio::test]
-async fn a_missing_or_hanging_database_keeps_the_tenants_figures_and_delays_no_other_tenant() {
+async fn a_missing_or_hanging_database_keeps_its_figures_and_delays_neither_the_other_stores_nor_other_tenants() {
     let stage = UsageStage::new().await;
     let mut tenants = Vec::new();
     for slug in ["well", "no-postgres", "no-mongo", "hung-postgres", "hung-mongo", "cut-mongo", "lost", "well-too"] {
@@ -120,16 +136,17 @@ async fn a_missing_or_hanging_database_keeps_the_tenants_figures_and_delays_no_o
     // A tenant whose store hangs may take five seconds. The other tenants do not wait for it.
     assert!((Duration::from_secs(5)..Duration::from_secs(8)).contains(&all), "{all:?}");
     assert!(others + Duration::from_secs(1) < all, "{others:?} {all:?}");
-    assert_failed(&stage, no_postgres, "database_missing").await;
-    assert_failed(&stage, no_mongo, "database_missing").await;
-    assert_failed(&stage, hung_postgres, "postgresql_unavailable").await;
-    assert_failed(&stage, hung_mongo, "mongodb_unavailable").await;
-    assert_failed(&stage, cut_mongo, "mongodb_unavailable").await;
-    assert_failed(&stage, lost, "cluster_unknown").await;
+    assert_failed(&stage, no_postgres, "postgresql", "database_missing").await;
+    assert_failed(&stage, no_mongo, "mongodb", "database_missing").await;
+    assert_failed(&stage, hung_postgres, "postgresql", "postgresql_unavailable").await;
+    assert_failed(&stage, hung_mongo, "mongodb", "mongodb_unavailable").await;
+    assert_failed(&stage, cut_mongo, "mongodb", "mongodb_unavailable").await;
+    assert_failed(&stage, lost, "mongodb", "cluster_unknown").await;
 
     to_postgres.set(Mode::Pass);
     to_mongo.set(Mode::Pass);
     to_cut.set(Mode::Pass);
+    end_waits(&stage).await;
     measure(&app, &ids).await;
     for tenant in [hung_postgres, hung_mongo, cut_mongo] {
         let usage = stage.usage(tenant.id).await;
@@ -151,12 +168,12 @@ async fn a_slow_count_is_cancelled_by_the_store_itself() {
     let begun = Instant::now();
     measure(&app, &[tenant.id]).await;
     assert!(begun.elapsed() < Duration::from_secs(12), "{:?}", begun.elapsed());
-    assert_failed(&stage, &tenant, "deadline_exceeded").await;
+    assert_failed(&stage, &tenant, "postgresql", "deadline_exceeded").await;
     holder.batch_execute("ROLLBACK").await.unwrap();
 }
 
 #[tokio::test]
-async fn a_failing_bucket_keeps_the_figures() {
+async fn a_failing_bucket_does_not_keep_the_databases_from_being_measured() {
     let stage = UsageStage::new().await;
     let tenant = stage.provision("kopi-kenangan").await;
     seed_figures(&stage).await;
@@ -164,5 +181,106 @@ async fn a_failing_bucket_keeps_the_figures() {
     app.stores.bucket =
         Bucket::connect(&S3Config { bucket: "no-such-bucket".to_owned(), ..S3Config::from_env().unwrap() }).unwrap();
     measure(&Arc::new(app), &[tenant.id]).await;
-    assert_failed(&stage, &tenant, "unexpected").await;
+    assert_failed(&stage, &tenant, "object_storage", "unexpected").await;
+}
+
+#[tokio::test]
+async fn a_store_that_fails_again_and_again_is_tried_more_and_more_rarely_and_the_others_as_before() {
+    let stage = UsageStage::new().await;
+    let tenant = stage.provision("kopi-kenangan").await;
+    stage.sql("UPDATE tenants SET mongo_cluster = 'nowhere'").await;
+    let app = Arc::new(stage.function().await);
+    let of_mongo = "SELECT failures, extract(epoch FROM not_before - now())::float8 FROM tenant_measurements
+                    WHERE store = 'mongodb'";
+    let of_tenant = "SELECT extract(epoch FROM due_at - now())::float8, epoch FROM tenant_usage";
+    for number in 1..=9 {
+        end_waits(&stage).await;
+        measure(&app, &[tenant.id]).await;
+        let row = stage.owner.query_one(of_mongo, &[]).await.unwrap();
+        let longest = (300.0 * 2_f64.powi(number - 1)).min(21_600.0);
+        assert_eq!(row.get::<_, i32>(0), number);
+        let wait: f64 = row.get(1);
+        assert!((longest / 2.0 - 60.0..=longest).contains(&wait), "{number}: {wait}");
+        let due: f64 = stage.owner.query_one(of_tenant, &[]).await.unwrap().get(0);
+        assert!((wait.min(900.0) - 60.0..=900.0).contains(&due), "{number}: {due}");
+    }
+    let row = stage.owner.query_one(of_mongo, &[]).await.unwrap();
+    measure(&app, &[tenant.id]).await;
+    let after = stage.owner.query_one(of_mongo, &[]).await.unwrap();
+    assert_eq!(after.get::<_, i32>(0), row.get::<_, i32>(0), "it is left out while it waits");
+    assert_eq!(stage.owner.query_one(of_tenant, &[]).await.unwrap().get::<_, i64>(1), 10);
+    let fresh = "SELECT FROM tenant_measurements WHERE measured_at > now() - interval '1 min' AND failures = 0";
+    assert_eq!(stage.world.count(fresh).await, 2, "the other stores were measured");
+
+    stage.sql("UPDATE tenants SET mongo_cluster = 'main'").await;
+    end_waits(&stage).await;
+    measure(&app, &[tenant.id]).await;
+    assert_eq!(stage.owner.query_one(of_mongo, &[]).await.unwrap().get::<_, i32>(0), 0);
+    assert_eq!(stage.usage(tenant.id).await["error"], json!(null));
+}
+
+#[tokio::test]
+async fn a_cluster_that_is_down_is_tried_by_a_few_tenants_of_a_batch_and_then_by_one_at_a_time() {
+    let stage = UsageStage::new().await;
+    let tenant = stage.provision("kopi-kenangan").await;
+    stage.seed(45).await;
+    stage.sql("UPDATE tenants SET postgres_cluster = 'main', mongo_cluster = 'hung'").await;
+    let mut app = stage.function().await;
+    let proxy = Proxy::to(&mongo_host()).await;
+    let of_mongo = clusters([("hung", mongo_url(&proxy.address, "directConnection=true").into())]);
+    app.stores.mongo = MongoClusters::connect(&of_mongo, &MongoSettings::from_env().unwrap()).unwrap();
+    app.config.tenant_timeout = Duration::from_secs(2);
+    let app = Arc::new(app);
+    proxy.set(Mode::Hang);
+    let rows = stage.owner.query("SELECT id FROM tenants ORDER BY created_at", &[]).await.unwrap();
+    let ids: Vec<TenantId> = rows.iter().map(|row| TenantId(row.get(0))).collect();
+    let bodies: Vec<String> = ids.chunks(25).map(about).collect();
+
+    assert_eq!(deliver(&app, &bodies).await, Vec::<String>::new());
+
+    let unavailable = "SELECT FROM tenant_measurements WHERE store = 'mongodb' AND error = 'mongodb_unavailable'";
+    assert_eq!(stage.world.count(unavailable).await, 46, "each tenant has the reason");
+    let tried = stage.world.count(&format!("{unavailable} AND failures = 1")).await;
+    // Eight are measured at a time, and the third failure opens the breaker.
+    assert!((3..=10).contains(&tried), "{tried}");
+    let measured = "SELECT FROM tenant_measurements WHERE store = 'postgresql'";
+    assert_eq!(stage.world.count(measured).await, 46, "PostgreSQL was asked for each");
+    assert_eq!(stage.world.count("SELECT FROM store_breakers WHERE purpose = 'operations'").await, 0);
+
+    proxy.set(Mode::Pass);
+    end_waits(&stage).await;
+    measure(&app, &[tenant.id]).await;
+    assert_eq!(stage.usage(tenant.id).await["error"], "mongodb_unavailable", "the breaker is still open");
+    end_waits(&stage).await;
+    stage.sql("UPDATE store_breakers SET open_until = now()").await;
+    measure(&app, &[tenant.id]).await;
+    assert_eq!(stage.usage(tenant.id).await["error"], json!(null));
+    assert_eq!(stage.world.count("SELECT FROM store_breakers").await, 0, "one success closes it");
+}
+
+#[tokio::test]
+async fn a_measurement_that_wakes_up_late_changes_nothing() {
+    let stage = UsageStage::new().await;
+    let tenant = stage.provision("kopi-kenangan").await;
+    let mut frozen = stage.function().await;
+    let proxy = Proxy::to(&mongo_host()).await;
+    let of_mongo = clusters([("main", mongo_url(&proxy.address, "directConnection=true").into())]);
+    frozen.stores.mongo = MongoClusters::connect(&of_mongo, &MongoSettings::from_env().unwrap()).unwrap();
+    frozen.config.tenant_timeout = Duration::from_secs(8);
+    proxy.set(Mode::Hang);
+    let frozen = Arc::new(frozen);
+    let id = tenant.id;
+    let late = tokio::spawn(async move { measure(&frozen, &[id]).await });
+    let begun = async || stage.world.count("SELECT FROM tenant_usage WHERE epoch = 1").await == 1;
+    tests::until("the measurement has begun", Duration::from_secs(10), begun).await;
+    measure(&Arc::new(stage.function().await), &[id]).await;
+    let state = async || {
+        let sql = "SELECT jsonb_agg(m ORDER BY store)::text || (SELECT jsonb_agg(u) FROM tenant_usage u)::text
+                   FROM tenant_measurements m";
+        stage.owner.query_one(sql, &[]).await.unwrap().get::<_, String>(0)
+    };
+    let before = state().await;
+    late.await.unwrap();
+    assert_eq!(state().await, before);
+    assert_eq!(stage.usage(id).await["error"], json!(null));
 }

@@ -9,7 +9,10 @@ use shared::{
     clients::{postgres::Postgres, s3::Bucket},
     config::{FromEnv, MeasuringConfig, S3Config},
     types::{Month, TenantId},
-    usage::{Measurement, MeasurementIntervals, ObjectSum, RecordMeasurement, record_measurement},
+    usage::{
+        CollectionFigures, MeasuredPart, Measurement, MeasurementClaim, MeasurementIntervals, ObjectListing,
+        RecordMeasurement, UserFigures, record_measurement, store::claim_measurement,
+    },
 };
 use tests::{
     platform::mongo,
@@ -163,41 +166,73 @@ async fn without_the_platform_database_messages_are_redelivered() {
     assert_eq!(stage.usage(tenant.id).await["agents"], 1);
 }
 
+/// A measurement with these numbers of users and of messages in a month.
+fn measurement(claim: &MeasurementClaim, active: i64, month: Month, messages: i64) -> Measurement {
+    Measurement {
+        at: claim.at,
+        users: MeasuredPart::Measured(UserFigures { active, online: 0, database_bytes: 0 }),
+        collections: MeasuredPart::Measured(CollectionFigures {
+            contacts: 0,
+            month,
+            messages,
+            channels: vec![],
+            database_bytes: 0,
+        }),
+        objects: MeasuredPart::Measured(ObjectListing::default()),
+    }
+}
+
 #[tokio::test]
-async fn the_later_of_two_measurements_wins_in_either_order_of_recording() {
+async fn of_two_measurements_only_the_one_that_began_later_is_recorded() {
     let stage = UsageStage::new().await;
     stage.seed(1).await;
     let tenant = stage.id("t-1").await;
-    let now = time::OffsetDateTime::now_utc();
     let intervals = MeasurementIntervals {
         active: Duration::from_mins(15),
         suspended: Duration::from_hours(24),
         retry: Duration::from_mins(5),
+        objects: Duration::from_hours(24),
     };
     let mut connection = stage.world.api_pool().get().await.unwrap();
-    let mut record = async |at: time::OffsetDateTime, agents: i64, month: Month| {
-        let measurement = Measurement {
-            at,
-            agents,
-            agents_online: 0,
-            contacts: 0,
-            month,
-            messages: agents,
-            storage_bytes: 0,
-            objects: ObjectSum { bytes: 0, listed_at: at },
-            channels: vec![],
-        };
-        let command = RecordMeasurement { tenant_id: tenant, measurement: &measurement, intervals };
-        record_measurement(&mut connection, &command).await.unwrap();
-    };
     let (this, last) = (Month::current(), Month::current().previous());
-    record(now, 2, this).await;
-    record(now - Duration::from_secs(5), 1, this).await;
-    assert_eq!(stage.usage(tenant).await["agents"], 2);
+    for late_first in [true, false] {
+        let late = claim_measurement(&connection, tenant).await.unwrap().unwrap();
+        let newer = claim_measurement(&connection, tenant).await.unwrap().unwrap();
+        let mut record = async |claim: &MeasurementClaim, agents| {
+            let measurement = measurement(claim, agents, this, agents);
+            let command = RecordMeasurement { claim, measurement: &measurement, intervals };
+            record_measurement(&mut connection, &command).await.unwrap().is_some()
+        };
+        if late_first {
+            assert!(!record(&late, 1).await);
+        }
+        assert!(record(&newer, 2).await);
+        if !late_first {
+            assert!(!record(&late, 1).await);
+        }
+        assert_eq!(stage.usage(tenant).await["agents"], 2);
+    }
     // Begun before the month ended, recorded when messages of the new month are already counted.
-    record(now + Duration::from_secs(5), 3, last).await;
+    let claim = claim_measurement(&connection, tenant).await.unwrap().unwrap();
+    let command = RecordMeasurement { claim: &claim, measurement: &measurement(&claim, 3, last, 3), intervals };
+    record_measurement(&mut connection, &command).await.unwrap().unwrap();
     let usage = stage.usage(tenant).await;
     assert_eq!((&usage["agents"], &usage["messages_month"]), (&json!(3), &json!(2)));
+}
+
+#[tokio::test]
+async fn the_beginning_of_a_measurement_changes_no_index() {
+    let stage = UsageStage::new().await;
+    stage.seed(20).await;
+    let mut connection = stage.world.api_pool().get().await.unwrap();
+    let transaction = connection.transaction().await.unwrap();
+    for row in transaction.query("SELECT id FROM tenants", &[]).await.unwrap() {
+        claim_measurement(&transaction, TenantId(row.get(0))).await.unwrap().unwrap();
+    }
+    let sql = "SELECT pg_stat_get_xact_tuples_updated('tenant_usage'::regclass),
+                      pg_stat_get_xact_tuples_hot_updated('tenant_usage'::regclass)";
+    let row = transaction.query_one(sql, &[]).await.unwrap();
+    assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (20, 20));
 }
 
 #[tokio::test]
@@ -217,7 +252,30 @@ async fn objects_are_listed_once_a_day_and_the_rest_is_measured_each_time() {
     let (same, second) = measured().await;
     assert_eq!(same, before);
     assert!(second > first);
-    let yesterday = "UPDATE tenant_usage SET objects_listed_at = objects_listed_at - interval '24 hours'";
-    stage.sql(yesterday).await;
+    stage.sql("UPDATE tenant_measurements SET not_before = not_before - interval '24 hours'").await;
     assert_eq!(measured().await.0, before + 500);
+}
+
+#[tokio::test]
+async fn a_listing_that_was_cut_off_goes_on_after_the_last_object() {
+    let stage = UsageStage::new().await;
+    let tenant = stage.provision("kopi-kenangan").await;
+    for (name, bytes) in [("a", 1000), ("b", 200), ("c", 30)] {
+        put(&tenant, name, bytes).await;
+    }
+    let app = Arc::new(stage.function().await);
+    measure(&app, &[tenant.id]).await;
+    let whole = "SELECT object_bytes FROM tenant_usage WHERE object_bytes >= 1230";
+    assert_eq!(stage.world.count(whole).await, 1);
+    // An earlier measurement has listed 7,000 bytes up to the second object.
+    let after = format!("{}b", tenant.id.object_prefix());
+    stage
+        .sql(&format!(
+            "UPDATE tenant_measurements SET listed_bytes = 7000, listed_after = '{after}' WHERE store = 'object_storage'"
+        ))
+        .await;
+    measure(&app, &[tenant.id]).await;
+    assert_eq!(stage.world.count("SELECT FROM tenant_usage WHERE object_bytes = 7030").await, 1);
+    measure(&app, &[tenant.id]).await;
+    assert_eq!(stage.world.count(whole).await, 1, "the next listing begins from the start");
 }

@@ -65,7 +65,7 @@ pub async fn take(client: &impl GenericClient, id: OperationId, duration: Durati
                     o.database_name, d.postgres_cluster, d.mongo_cluster, coalesce(d.operation_id, o.id),
                     ARRAY(SELECT name FROM operation_steps WHERE operation_id = o.id AND status = 'succeeded'),
                     o.created_at, o.faults, coalesce(o.gives_up_at <= clock_timestamp(), false),
-                    EXISTS (SELECT FROM store_breakers)
+                    EXISTS (SELECT FROM store_breakers WHERE purpose = 'operations')
              FROM operations o
              JOIN tenant_databases d ON d.name = o.database_name
              WHERE o.id = $1 AND o.lease_token = $2",

@@ -1,8 +1,8 @@
-//! Why a tenant could not be measured.
+//! Why a store of a tenant could not be measured.
 
 use crate::{error::Error, usage::MeasurementError};
 
-/// Why a tenant could not be measured.
+/// Why a store of a tenant could not be measured.
 #[derive(Debug)]
 pub struct MeasurementFailure {
     /// Shown to super-admins.
@@ -20,5 +20,15 @@ impl MeasurementFailure {
     pub(super) fn of(cause: Error, unavailable: MeasurementError) -> Self {
         let code = if cause.is_transient() { unavailable } else { MeasurementError::Unexpected };
         Self { code, cause: Some(cause) }
+    }
+
+    /// Whether the store, and not only the tenant's part of it, may be at fault.
+    pub(super) fn concerns_store(&self) -> bool {
+        matches!(
+            self.code,
+            MeasurementError::PostgresqlUnavailable
+                | MeasurementError::MongodbUnavailable
+                | MeasurementError::ObjectStorageUnavailable
+        )
     }
 }

@@ -12,26 +12,17 @@ use crate::{
     error::Error,
     types::Month,
     usage::{
-        MeasurementError,
+        CollectionFigures, MeasurementError,
         measuring::{failure::MeasurementFailure, timeout::server_timeout},
     },
 };
-
-/// The figures of a tenant's MongoDB database.
-pub(super) struct CollectionCounts {
-    pub(super) contacts: i64,
-    pub(super) messages: i64,
-    /// Kinds of the connected channels, sorted, without duplicates.
-    pub(super) channels: Vec<String>,
-    pub(super) database_bytes: i64,
-}
 
 pub(super) async fn measure(
     cluster: &MongoCluster,
     database: &str,
     month: Month,
     until: Instant,
-) -> Result<CollectionCounts, MeasurementFailure> {
+) -> Result<CollectionFigures, MeasurementFailure> {
     let query = async {
         let client = cluster
             .client()
@@ -44,7 +35,7 @@ pub(super) async fn measure(
         .unwrap_or_else(|_| Err(MeasurementFailure::new(MeasurementError::MongodbUnavailable)))
 }
 
-async fn count(database: &Database, month: Month, until: Instant) -> Result<CollectionCounts, MeasurementFailure> {
+async fn count(database: &Database, month: Month, until: Instant) -> Result<CollectionFigures, MeasurementFailure> {
     let run = async |mut command: Document| {
         command.insert("maxTimeMS", i64::try_from(server_timeout(until).as_millis()).unwrap_or(i64::MAX));
         database.run_command(command).await.map_err(failure)
@@ -59,8 +50,9 @@ async fn count(database: &Database, month: Month, until: Instant) -> Result<Coll
     let within = doc! { "$gte": begin(month), "$lt": begin(month.next()) };
     let messages = run(doc! { "count": "messages", "query": { "created_at": within } }).await?;
     let channels = run(doc! { "distinct": "channels", "key": "kind", "query": { "status": "connected" } }).await?;
-    Ok(CollectionCounts {
+    Ok(CollectionFigures {
         contacts: number(&contacts, "n")?,
+        month,
         messages: number(&messages, "n")?,
         channels: kinds(&channels),
         database_bytes: number(&stats, "totalSize")?,

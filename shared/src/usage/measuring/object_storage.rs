@@ -6,38 +6,47 @@ use crate::{
     clients::s3::Bucket,
     error::Error,
     types::TenantId,
-    usage::{MeasurementError, measuring::failure::MeasurementFailure},
+    usage::{MeasurementError, ObjectListing, measuring::failure::MeasurementFailure},
 };
 
-/// Sums the bytes of the current versions of all objects under the tenant's prefix. One request lists a thousand objects; a
-/// tenant with more objects than can be listed in time is a failure, not a partial sum.
-pub(super) async fn measure(bucket: &Bucket, tenant_id: TenantId, until: Instant) -> Result<i64, MeasurementFailure> {
-    let mut pages = 0;
-    match timeout_at(until, sum(bucket, &tenant_id.object_prefix(), &mut pages)).await {
-        Ok(bytes) => bytes.map_err(|error| MeasurementFailure::of(error, MeasurementError::ObjectStorageUnavailable)),
-        Err(_) if pages > 0 => Err(MeasurementFailure::new(MeasurementError::DeadlineExceeded)),
+/// Sums the bytes of the current versions of all objects under the tenant's prefix. One request lists a thousand objects. A tenant may
+/// have more objects than can be listed in time: then the result is how far the listing came, from where the next one goes on.
+pub(super) async fn measure(
+    bucket: &Bucket,
+    tenant_id: TenantId,
+    begun: Option<ObjectListing>,
+    until: Instant,
+) -> Result<ObjectListing, MeasurementFailure> {
+    let mut listing = begun.unwrap_or_default();
+    let before = listing.after.clone();
+    let listed = timeout_at(until, sum(bucket, &tenant_id.object_prefix(), &mut listing)).await;
+    match listed {
+        Ok(Ok(())) => Ok(listing),
+        // What was listed before the failure is not lost.
+        _ if listing.after != before => Ok(listing),
+        Ok(Err(error)) => Err(MeasurementFailure::of(error, MeasurementError::ObjectStorageUnavailable)),
         Err(_) => Err(MeasurementFailure::new(MeasurementError::ObjectStorageUnavailable)),
     }
 }
 
-async fn sum(bucket: &Bucket, prefix: &str, pages: &mut u32) -> Result<i64, Error> {
+/// Lists from where `listing` is to the end, and changes it with each page.
+async fn sum(bucket: &Bucket, prefix: &str, listing: &mut ObjectListing) -> Result<(), Error> {
     let client = bucket.client().await;
-    let (mut bytes, mut continuation) = (0_i64, None);
     loop {
         let page = client
             .list_objects_v2()
             .bucket(&bucket.name)
             .prefix(prefix)
-            .set_continuation_token(continuation)
+            .set_start_after(listing.after.clone())
             .send()
             .await?;
-        *pages += 1;
         for object in page.contents() {
-            bytes = bytes.saturating_add(object.size().unwrap_or(0));
+            listing.bytes = listing.bytes.saturating_add(object.size().unwrap_or(0));
         }
-        continuation = page.next_continuation_token().map(ToOwned::to_owned);
-        if continuation.is_none() {
-            return Ok(bytes);
+        let last = page.contents().last().and_then(|object| object.key()).map(ToOwned::to_owned);
+        listing.after = last.filter(|_| page.is_truncated() == Some(true));
+        if listing.after.is_none() {
+            return Ok(());
         }
     }
 }

@@ -11,7 +11,8 @@ use crate::{
     usage::{
         MeasurementError,
         measuring::{failure::MeasurementFailure, timeout::server_timeout},
-        store::{UserCounts, count_users},
+        UserFigures,
+        store::count_users,
     },
 };
 
@@ -19,7 +20,7 @@ pub(super) async fn measure(
     cluster: &PostgresCluster,
     database: &str,
     until: Instant,
-) -> Result<UserCounts, MeasurementFailure> {
+) -> Result<UserFigures, MeasurementFailure> {
     let query = async {
         let client = connect_once(&cluster.config, Some(database)).await?;
         count_users(&client, server_timeout(until)).await

@@ -3,15 +3,17 @@
 use std::time::Duration;
 
 use deadpool_postgres::{GenericClient, Transaction};
-use time::{Date, OffsetDateTime};
-use tokio_postgres::Row;
+use time::Date;
+use tokio_postgres::types::ToSql;
 
 use crate::{
     error::Result,
-    sql::{self, Columns},
-    tenants::store::placement::PlacementColumns,
-    types::{Limits, Month, TenantId},
-    usage::{Measurement, MeasurementError, MeasurementIntervals, MeasurementTarget, ObjectSum},
+    operations::store::breakers::StoreKind,
+    sql::{self, Columns, RowReader},
+    types::{Limits, Month, Placement, TenantId},
+    usage::{
+        MeasuredPart, Measurement, MeasurementClaim, MeasurementError, MeasurementIntervals, ObjectListing, StoreState,
+    },
 };
 
 /// Tenants that are due for measurement.
@@ -79,44 +81,138 @@ pub async fn claim_due(client: &impl GenericClient, limit: i64, hold: Duration) 
     Ok(claim)
 }
 
-/// A tenant to measure, without the placement of its databases.
-struct TargetRow {
-    tenant_id: TenantId,
-    database: String,
+/// The stores, in the order of [`Measurement`].
+const STORES: [StoreKind; 3] = [StoreKind::Postgresql, StoreKind::Mongodb, StoreKind::ObjectStorage];
+
+/// Begins the measurement of a tenant: from now on, no earlier one is recorded. `None` if the tenant has no databases at present.
+pub async fn claim_measurement(client: &impl GenericClient, tenant_id: TenantId) -> Result<Option<MeasurementClaim>> {
+    let statement = client
+        .prepare_cached(
+            "WITH claimed AS (
+                 UPDATE tenant_usage u SET epoch = u.epoch + 1
+                 FROM tenants t
+                 WHERE u.tenant_id = $1 AND t.id = $1 AND t.status IN ('active', 'suspended')
+                 RETURNING u.epoch, t.database_name, t.postgres_cluster, t.mongo_cluster
+             )
+             SELECT c.*, now(), EXISTS (SELECT FROM store_breakers WHERE purpose = 'measuring'),
+                    coalesce(p.failures, 0), coalesce(p.not_before > now(), false),
+                    coalesce(m.failures, 0), coalesce(m.not_before > now(), false),
+                    coalesce(o.failures, 0), coalesce(o.not_before > now(), false), o.listed_bytes, o.listed_after
+             FROM claimed c
+             LEFT JOIN tenant_measurements p ON p.tenant_id = $1 AND p.store = 'postgresql'
+             LEFT JOIN tenant_measurements m ON m.tenant_id = $1 AND m.store = 'mongodb'
+             LEFT JOIN tenant_measurements o ON o.tenant_id = $1 AND o.store = 'object_storage'",
+        )
+        .await?;
+    let Some(row) = client.query_opt(&statement, &[&tenant_id]).await? else { return Ok(None) };
+    let mut columns = RowReader::new(&row, 0);
+    let (epoch, database) = (columns.take()?, columns.take()?);
+    let placement = Placement::read(columns.take()?, columns.take()?);
+    let (at, has_breakers) = (columns.take()?, columns.take()?);
+    let mut states = [StoreState::default(); 3];
+    for state in &mut states {
+        *state = StoreState { failures: columns.take()?, is_waiting: columns.take()? };
+    }
+    let (bytes, after): (Option<i64>, Option<String>) = (columns.take()?, columns.take()?);
+    let listing = bytes.zip(after).map(|(bytes, after)| ObjectListing { bytes, after: Some(after) });
+    Ok(Some(MeasurementClaim { tenant_id, epoch, at, database, placement, states, listing, has_breakers }))
 }
 
-sql::columns! {
-    TargetColumns -> TargetRow {
-        tenant_id: "id",
-        database: "database_name",
+/// Locks a tenant's figures. `false` if another measurement has begun, or the tenant has no databases any more.
+pub async fn lock_claim(transaction: &Transaction<'_>, claim: &MeasurementClaim) -> Result<bool> {
+    let statement = transaction
+        .prepare_cached(
+            "SELECT FROM tenant_usage u JOIN tenants t ON t.id = u.tenant_id
+             WHERE u.tenant_id = $1 AND u.epoch = $2 AND t.status IN ('active', 'suspended')
+             FOR UPDATE OF u",
+        )
+        .await?;
+    Ok(transaction.query_opt(&statement, &[&claim.tenant_id, &claim.epoch]).await?.is_some())
+}
+
+/// How the measurement of one store went.
+struct StoreUpdate {
+    store: StoreKind,
+    error: Option<MeasurementError>,
+    counts: bool,
+    wait: Duration,
+}
+
+impl StoreUpdate {
+    /// `pause` is the wait after a success.
+    fn of<T>(store: StoreKind, part: &MeasuredPart<T>, pause: Duration) -> Option<Self> {
+        match part {
+            MeasuredPart::Measured(_) => Some(Self { store, error: None, counts: false, wait: pause }),
+            MeasuredPart::Failed { code, wait, counts } => {
+                Some(Self { store, error: Some(*code), counts: *counts, wait: *wait })
+            }
+            MeasuredPart::Skipped => None,
+        }
     }
 }
 
-/// Finds the databases of tenants. A tenant that has no databases at present is left out.
-pub async fn find_targets(client: &impl GenericClient, tenant_ids: &[TenantId]) -> Result<Vec<MeasurementTarget>> {
-    let statement = client
-        .prepare_cached(sql::text!(
-            "SELECT ",
-            TargetColumns::LIST,
-            ", ",
-            PlacementColumns::LIST,
-            ", object_bytes, objects_listed_at
-             FROM tenants JOIN tenant_usage ON tenant_id = id
-             WHERE id = ANY($1) AND status IN ('active', 'suspended')"
-        ))
+/// Records how the measurement of each store went.
+pub async fn update_stores(
+    transaction: &Transaction<'_>,
+    tenant_id: TenantId,
+    measurement: &Measurement,
+    intervals: MeasurementIntervals,
+) -> Result<()> {
+    let [postgresql, mongodb, object_storage] = STORES;
+    // A listing that goes on is no failure, but the sum is not known yet.
+    let is_listed = measurement.objects.figures().is_none_or(|listing| listing.after.is_none());
+    let mut objects = StoreUpdate::of(object_storage, &measurement.objects, intervals.objects);
+    if let Some(objects) = &mut objects
+        && !is_listed
+    {
+        (objects.error, objects.wait) = (Some(MeasurementError::DeadlineExceeded), intervals.retry);
+    }
+    let updates: Vec<_> = [
+        StoreUpdate::of(postgresql, &measurement.users, Duration::ZERO),
+        StoreUpdate::of(mongodb, &measurement.collections, Duration::ZERO),
+        objects,
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let stores: Vec<_> = updates.iter().map(|update| update.store).collect();
+    let errors: Vec<_> = updates.iter().map(|update| update.error).collect();
+    let counts: Vec<_> = updates.iter().map(|update| update.counts).collect();
+    let waits: Vec<_> = updates.iter().map(|update| update.wait.as_secs_f64()).collect();
+    let listed_bytes = measurement.objects.figures().filter(|_| !is_listed).map(|listing| listing.bytes);
+    let listed_after = measurement.objects.figures().and_then(|listing| listing.after.as_ref());
+    let has_listed = measurement.objects.figures().is_some();
+    let statement = transaction
+        .prepare_cached(
+            "INSERT INTO tenant_measurements AS m
+                 (tenant_id, store, measured_at, not_before, failures, error, listed_bytes, listed_after)
+             SELECT $1, store, CASE WHEN error IS NULL THEN $2::timestamptz END, now() + make_interval(secs => wait),
+                    counts::integer, error,
+                    CASE store WHEN 'object_storage' THEN $7::bigint END, CASE store WHEN 'object_storage' THEN $8 END
+             FROM unnest($3::text[], $4::text[], $5::boolean[], $6::float8[]) AS s (store, error, counts, wait)
+             ON CONFLICT (tenant_id, store) DO UPDATE
+             SET measured_at = coalesce(excluded.measured_at, m.measured_at),
+                 not_before = excluded.not_before,
+                 failures = CASE WHEN excluded.error IS NULL THEN 0 ELSE m.failures + excluded.failures END,
+                 error = excluded.error,
+                 -- After a failure, the listing goes on where it was.
+                 listed_bytes = CASE WHEN $9 THEN excluded.listed_bytes ELSE m.listed_bytes END,
+                 listed_after = CASE WHEN $9 THEN excluded.listed_after ELSE m.listed_after END",
+        )
         .await?;
-    client.query(&statement, &[&tenant_ids]).await?.iter().map(read_target).collect()
-}
-
-fn read_target(row: &Row) -> Result<MeasurementTarget> {
-    let TargetRow { tenant_id, database } = TargetColumns::read(row)?;
-    let placement = PlacementColumns::read_optional_at(row, TargetColumns::COUNT)?;
-    let listed: Option<OffsetDateTime> = row.try_get("objects_listed_at")?;
-    let objects = match listed {
-        Some(listed_at) => Some(ObjectSum { bytes: row.try_get("object_bytes")?, listed_at }),
-        None => None,
-    };
-    Ok(MeasurementTarget { tenant_id, database, placement, objects })
+    let values: [&(dyn ToSql + Sync); 9] = [
+        &tenant_id,
+        &measurement.at,
+        &stores,
+        &errors,
+        &counts,
+        &waits,
+        &listed_bytes,
+        &listed_after,
+        &has_listed,
+    ];
+    transaction.execute(&statement, &values).await?;
+    Ok(())
 }
 
 /// A tenant's recorded messages, and its limits.
@@ -131,7 +227,8 @@ pub struct RecordedFigures {
 
 sql::columns! {
     RecordedColumns -> RecordedFigures {
-        month: "u.month" via |first: Date| Ok(Month::with(first)),
+        // The current one if no messages were ever measured.
+        month: "coalesce(u.month, date_trunc('month', now() AT TIME ZONE 'UTC')::date)" via |first: Date| Ok(Month::with(first)),
         messages: "greatest(u.messages_measured, u.messages_counted)",
         limits: Limits {
             max_agents: "t.max_agents",
@@ -141,70 +238,69 @@ sql::columns! {
     }
 }
 
-/// Records a measurement, unless one that began later is recorded already: then it returns `None`.
+/// Records the figures of the stores that were measured; those of the others stay. The next measurement is due after the tenant's
+/// interval, or when a store that failed may be measured again. The caller has locked the row, and updated the stores.
 pub async fn update_figures(
     transaction: &Transaction<'_>,
     tenant_id: TenantId,
     measurement: &Measurement,
     intervals: MeasurementIntervals,
-) -> Result<Option<RecordedFigures>> {
+) -> Result<RecordedFigures> {
     let statement = transaction
         .prepare_cached(sql::text!(
             "UPDATE tenant_usage u
-             SET agents = $2, agents_online = $3, contacts = $4, storage_bytes = $5, channels = $6,
+             SET agents = coalesce($2, u.agents), agents_online = coalesce($3, u.agents_online),
+                 contacts = coalesce($4, u.contacts), channels = coalesce($5, u.channels),
                  -- A measurement that began in the previous month may arrive when messages of the new month are counted.
-                 messages_measured = CASE WHEN u.month > $7 THEN u.messages_measured ELSE $8 END,
-                 messages_counted = CASE WHEN u.month >= $7 THEN u.messages_counted END,
-                 month = greatest(u.month, $7),
-                 object_bytes = $12, objects_listed_at = $13,
-                 measured_at = $9, error = NULL, failed_at = NULL,
-                 due_at = now() + make_interval(secs => CASE t.status WHEN 'active' THEN $10::float8 ELSE $11::float8 END)
+                 messages_measured = CASE WHEN $7::bigint IS NULL OR u.month > $6 THEN u.messages_measured ELSE $7 END,
+                 messages_counted = CASE WHEN $7 IS NULL OR u.month >= $6 THEN u.messages_counted END,
+                 month = CASE WHEN $7 IS NULL THEN u.month ELSE greatest(u.month, $6) END,
+                 postgres_bytes = coalesce($8, u.postgres_bytes), mongo_bytes = coalesce($9, u.mongo_bytes),
+                 object_bytes = coalesce($10, u.object_bytes),
+                 -- Objects that were never listed completely count as far as they are listed.
+                 storage_bytes = coalesce(
+                     coalesce($8, u.postgres_bytes) + coalesce($9, u.mongo_bytes)
+                         + coalesce($10, u.object_bytes, $11, 0),
+                     u.storage_bytes),
+                 measured_at = coalesce(
+                     (SELECT min(measured_at) FROM tenant_measurements m
+                      WHERE m.tenant_id = $1 AND m.store <> 'object_storage'),
+                     u.measured_at),
+                 error = s.error,
+                 failed_at = CASE WHEN s.error IS NOT NULL THEN now() END,
+                 due_at = (
+                     SELECT min(CASE WHEN m.error IS NOT NULL THEN m.not_before
+                                ELSE now() + make_interval(secs =>
+                                    CASE t.status WHEN 'active' THEN $12::float8 ELSE $13::float8 END) END)
+                     FROM tenant_measurements m
+                     WHERE m.tenant_id = $1 AND (m.store <> 'object_storage' OR m.error IS NOT NULL))
              FROM tenants t
-             WHERE u.tenant_id = $1 AND t.id = $1 AND (u.measured_at IS NULL OR u.measured_at < $9)
+             LEFT JOIN LATERAL (
+                 SELECT error FROM tenant_measurements m WHERE m.tenant_id = t.id AND m.error IS NOT NULL
+                 ORDER BY array_position(ARRAY['postgresql', 'mongodb', 'object_storage'], m.store) LIMIT 1
+             ) s ON true
+             WHERE u.tenant_id = $1 AND t.id = $1
              RETURNING ",
             RecordedColumns::LIST
         ))
         .await?;
-    let row = transaction
-        .query_opt(
-            &statement,
-            &[
-                &tenant_id,
-                &measurement.agents,
-                &measurement.agents_online,
-                &measurement.contacts,
-                &measurement.storage_bytes,
-                &measurement.channels,
-                &measurement.month.first_day(),
-                &measurement.messages,
-                &measurement.at,
-                &intervals.active.as_secs_f64(),
-                &intervals.suspended.as_secs_f64(),
-                &measurement.objects.bytes,
-                &measurement.objects.listed_at,
-            ],
-        )
-        .await?;
-    row.as_ref().map(RecordedColumns::read).transpose()
-}
-
-/// Records why a measurement that began at `at` failed; the next one is due after `pause`. Changes nothing when a later
-/// measurement is recorded, or when the tenant has no databases.
-pub async fn update_failure(
-    client: &impl GenericClient,
-    tenant_id: TenantId,
-    at: OffsetDateTime,
-    error: MeasurementError,
-    pause: Duration,
-) -> Result<()> {
-    let statement = client
-        .prepare_cached(
-            "UPDATE tenant_usage
-             SET error = $2, failed_at = now(), due_at = now() + make_interval(secs => $4)
-             WHERE tenant_id = $1 AND (measured_at IS NULL OR measured_at < $3)
-                 AND EXISTS (SELECT FROM tenants WHERE id = $1 AND status IN ('active', 'suspended'))",
-        )
-        .await?;
-    client.execute(&statement, &[&tenant_id, &error, &at, &pause.as_secs_f64()]).await?;
-    Ok(())
+    let users = measurement.users.figures();
+    let collections = measurement.collections.figures();
+    let objects = measurement.objects.figures();
+    let values: [&(dyn ToSql + Sync); 13] = [
+        &tenant_id,
+        &users.map(|users| users.active),
+        &users.map(|users| users.online),
+        &collections.map(|collections| collections.contacts),
+        &collections.map(|collections| &collections.channels),
+        &collections.map(|collections| collections.month.first_day()),
+        &collections.map(|collections| collections.messages),
+        &users.map(|users| users.database_bytes),
+        &collections.map(|collections| collections.database_bytes),
+        &objects.filter(|listing| listing.after.is_none()).map(|listing| listing.bytes),
+        &objects.map(|listing| listing.bytes),
+        &intervals.active.as_secs_f64(),
+        &intervals.suspended.as_secs_f64(),
+    ];
+    RecordedColumns::read(&transaction.query_one(&statement, &values).await?)
 }

@@ -1,4 +1,4 @@
-//! SQL of usage: the tables `tenant_usage` and `usage_thresholds`, and the counts in a tenant's own database.
+//! SQL of usage: the tables `tenant_usage`, `tenant_measurements` and `usage_thresholds`, and the counts in a tenant's own database.
 
 mod counters;
 mod list;
@@ -8,6 +8,8 @@ mod thresholds;
 
 pub use counters::{ChangedCounter, list_active, try_lock_counters, update_counters};
 pub use list::{UsageOrder, UsageRow, count, list, list_records_of};
-pub use measurement::{DueTenants, RecordedFigures, claim_due, find_targets, update_failure, update_figures};
-pub use tenant_database::{UserCounts, count_users};
+pub use measurement::{
+    DueTenants, RecordedFigures, claim_due, claim_measurement, lock_claim, update_figures, update_stores,
+};
+pub use tenant_database::count_users;
 pub use thresholds::{delete_thresholds_before, insert_thresholds, lock_tenants};

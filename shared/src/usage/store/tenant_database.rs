@@ -7,20 +7,11 @@ use tokio_postgres::Client;
 use crate::{
     error::Result,
     sql::{self, Columns},
+    usage::UserFigures,
 };
 
-/// The users of a tenant, and the size of its PostgreSQL database.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct UserCounts {
-    /// Active users.
-    pub active: i64,
-    /// Active users that are online.
-    pub online: i64,
-    pub database_bytes: i64,
-}
-
 sql::columns! {
-    UserCountColumns -> UserCounts {
+    UserCountColumns -> UserFigures {
         active: "count(*)",
         online: "count(*) FILTER (WHERE online_until > now())",
         database_bytes: "pg_database_size(current_database())",
@@ -28,7 +19,7 @@ sql::columns! {
 }
 
 /// Counts over a connection to the tenant's database. The server cancels the query after `timeout`.
-pub async fn count_users(client: &Client, timeout: Duration) -> Result<UserCounts> {
+pub async fn count_users(client: &Client, timeout: Duration) -> Result<UserFigures> {
     client.batch_execute(&format!("SET statement_timeout = {}", timeout.as_millis())).await?;
     let query = sql::text!("SELECT ", UserCountColumns::LIST, " FROM users WHERE status = 'active'");
     UserCountColumns::read(&client.query_one(query, &[]).await?)
