@@ -21,7 +21,7 @@ use shared::{
     operations::StepName,
     provisioning::{Moment, Provisioner, SagaObserver, Stores},
     tenants::TENANT_SCHEMA_VERSION,
-    types::{Month, OperationId, TraceId},
+    types::{OperationId, TraceId},
     usage::{
         MeasuredPart, Measurement, MeasurementIntervals, RecordMeasurement, UserFigures, record_measurement,
         store::claim_measurement,

@@ -15,7 +15,9 @@ pub enum Conflict {
     TenantNotReadable { tenant_status: &'static str },
     #[error("The tenant is {tenant_status}; only a failed tenant can be retried")]
     TenantNotFailed { tenant_status: &'static str },
-    #[error("The password of the tenant's first user was erased, because the tenant failed long ago; create another tenant")]
+    #[error(
+        "The password of the tenant's first user was erased, because the tenant failed long ago; create another tenant"
+    )]
     FirstPasswordErased,
     /// `allowed` contains the statuses that a super-admin can set now.
     #[error("Cannot set the status to {wanted}: the tenant is {tenant_status}, and {}", settable(allowed))]

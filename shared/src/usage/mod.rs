@@ -32,8 +32,8 @@ pub use forget::forget_thresholds;
 #[cfg(feature = "redis")]
 pub use list::{UsagePage, add_live_counters};
 pub use measurement::{
-    CollectionFigures, MeasuredPart, Measurement, MeasurementClaim, MeasurementError, MeasurementIntervals, ObjectListing,
-    StoreState, UserFigures,
+    CollectionFigures, MeasuredPart, Measurement, MeasurementClaim, MeasurementError, MeasurementIntervals,
+    ObjectListing, StoreState, UserFigures,
 };
 pub use record::{RecordMeasurement, record_measurement};
 pub use tenant_usage::{Shares, TenantUsage, Usage, UsageRecord, UsageSource};

@@ -37,8 +37,7 @@ pub async fn record_measurement(
         (Figure::MessagesMonth, measurement.collections.figures().and(recorded.messages)),
     ];
     let figures: Vec<_> = figures.into_iter().filter_map(|(figure, value)| Some((figure, value?))).collect();
-    let reached: Vec<_> =
-        Threshold::reached(claim.tenant_id, recorded.month, &recorded.limits, &figures).collect();
+    let reached: Vec<_> = Threshold::reached(claim.tenant_id, recorded.month, &recorded.limits, &figures).collect();
     let new = announce(&transaction, recorded.month, &reached).await?;
     transaction.commit().await?;
     Ok(Some(new))

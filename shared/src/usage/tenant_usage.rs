@@ -64,11 +64,11 @@ pub struct Usage {
     /// Where `messages_month` comes from.
     #[cfg_attr(feature = "http", schema(required = true))]
     pub source: Option<UsageSource>,
-    /// When the figures other than live ones were measured.
+    /// When the figures other than live ones were measured; the oldest time if they were not measured together.
     #[serde(serialize_with = "optional_timestamp")]
     #[cfg_attr(feature = "http", schema(required = true))]
     pub measured_at: Option<OffsetDateTime>,
-    /// Why the last measurement failed; the figures are then those of the last successful one.
+    /// Why the last measurement of a store failed; its figures are then those of the last successful one.
     #[cfg_attr(feature = "http", schema(required = true))]
     pub error: Option<MeasurementError>,
 }

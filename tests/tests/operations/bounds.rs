@@ -7,7 +7,7 @@ use reqwest::StatusCode;
 use shared::{
     clients::{postgres::Postgres, redis::Redis},
     config::{FromEnv, PostgresConfig, RedisConfig},
-    operations::WaitSlots,
+    operations::{StepChange, StepName, WaitSlots, store::journal},
 };
 use tests::{api::Parts, until};
 
@@ -110,4 +110,26 @@ async fn a_process_that_ended_while_it_waited_frees_its_place() {
     let taken = async || slots.take(Duration::ZERO).await.is_some();
     let elapsed = until("the place is free", Duration::from_secs(15), taken).await;
     println!("the place of a killed waiter is free after {elapsed:?}");
+}
+
+#[tokio::test]
+async fn the_steps_of_a_worker_change_no_index() {
+    let stage = OperationsStage::new().await;
+    let id = stage.operation("kopi-kenangan").await;
+    let lease = stage.take(id).await;
+    let mut client = stage.workers.get().await.unwrap();
+    let transaction = client.transaction().await.unwrap();
+    // All updates of the session that are not reported yet, and those that changed no index.
+    let updates = async || {
+        let sql = "SELECT pg_stat_get_xact_tuples_updated(oid), pg_stat_get_xact_tuples_hot_updated(oid)
+                   FROM pg_class WHERE relname IN ('operations', 'operation_steps') ORDER BY relname";
+        let rows = transaction.query(sql, &[]).await.unwrap();
+        rows.iter().map(|row| (row.get::<_, i64>(0), row.get::<_, i64>(1))).collect::<Vec<_>>()
+    };
+    let before = updates().await;
+    for change in [StepChange::Started, StepChange::Succeeded] {
+        journal::record(&transaction, lease, StepName::Placement, change).await.unwrap();
+    }
+    let after = before.iter().map(|(all, without_index)| (all + 2, without_index + 2)).collect::<Vec<_>>();
+    assert_eq!(updates().await, after);
 }

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures::StreamExt;
 use measure_usage::App;
 use mongodb::bson::{DateTime, doc};
 use serde_json::{Value, json};
@@ -278,4 +279,54 @@ async fn a_listing_that_was_cut_off_goes_on_after_the_last_object() {
     assert_eq!(stage.world.count("SELECT FROM tenant_usage WHERE object_bytes = 7030").await, 1);
     measure(&app, &[tenant.id]).await;
     assert_eq!(stage.world.count(whole).await, 1, "the next listing begins from the start");
+}
+
+#[tokio::test]
+async fn a_listing_that_is_cut_off_again_and_again_ends_with_the_exact_sum() {
+    const OBJECTS: usize = 2100;
+    let stage = UsageStage::new().await;
+    let tenant = stage.provision("kopi-kenangan").await;
+    let listed = async |columns: &str| {
+        let sql = format!(
+            "SELECT {columns} FROM tenant_usage u JOIN tenant_measurements m USING (tenant_id)
+                           WHERE store = 'object_storage'"
+        );
+        stage.owner.query_one(&sql, &[]).await.unwrap()
+    };
+    let whole = Arc::new(stage.function().await);
+    measure(&whole, &[tenant.id]).await;
+    let before: i64 = listed("object_bytes").await.get(0);
+    let config = S3Config::from_env().unwrap();
+    let bucket = Bucket::connect(&config).unwrap();
+    let client = bucket.client().await;
+    futures::stream::iter(0..OBJECTS)
+        .for_each_concurrent(16, async |number| {
+            let key = format!("{}media/{number:05}", tenant.id.object_prefix());
+            client.put_object().bucket(&bucket.name).key(key).body(vec![0; 3].into()).send().await.unwrap();
+        })
+        .await;
+    let mut app = stage.function().await;
+    let (mut timeout, mut cut_off) = (Duration::from_millis(5), 0);
+    loop {
+        stage.sql("UPDATE tenant_measurements SET not_before = now()").await;
+        app.config.tenant_timeout = timeout;
+        let shared = Arc::new(app);
+        measure(&shared, &[tenant.id]).await;
+        app = Arc::into_inner(shared).unwrap();
+        let row = listed("m.error, m.listed_bytes, object_bytes").await;
+        match (row.get::<_, Option<&str>>(0), row.get::<_, Option<i64>>(1)) {
+            (None, listed) => {
+                assert_eq!((listed, row.get::<_, i64>(2)), (None, before + 3 * i64::try_from(OBJECTS).unwrap()));
+                break;
+            }
+            (Some("deadline_exceeded"), Some(_)) => {
+                cut_off += 1;
+                assert_eq!(row.get::<_, i64>(2), before, "the last complete sum stays");
+            }
+            // Not even one page was listed.
+            (error, _) => assert_eq!(error, Some("object_storage_unavailable")),
+        }
+        timeout = timeout.mul_f64(1.15);
+    }
+    assert!(cut_off > 0);
 }

@@ -147,9 +147,7 @@ pub async fn count_fault(
                      THEN now() + make_interval(secs => $5) END",
         )
         .await?;
-    client
-        .execute(&statement, &[&store, &cluster, &subject, &FAULTS, &OPEN_FOR.as_secs_f64(), &purpose])
-        .await?;
+    client.execute(&statement, &[&store, &cluster, &subject, &FAULTS, &OPEN_FOR.as_secs_f64(), &purpose]).await?;
     Ok(())
 }
 
@@ -160,9 +158,8 @@ pub async fn close(client: &impl GenericClient, store: StoreKind, cluster: &str)
 
 /// Closes the breaker of a store, which works.
 pub async fn close_of(client: &impl GenericClient, purpose: Purpose, store: StoreKind, cluster: &str) -> Result<()> {
-    let statement = client
-        .prepare_cached("DELETE FROM store_breakers WHERE purpose = $1 AND store = $2 AND cluster = $3")
-        .await?;
+    let statement =
+        client.prepare_cached("DELETE FROM store_breakers WHERE purpose = $1 AND store = $2 AND cluster = $3").await?;
     client.execute(&statement, &[&purpose, &store, &cluster]).await?;
     Ok(())
 }

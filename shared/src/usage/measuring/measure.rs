@@ -114,10 +114,8 @@ async fn take_measurement(
         ))),
     );
     let mut parts = Parts { platform, claim, retry: command.intervals.retry, failures: Vec::new() };
-    let [of_postgres, of_mongo] = [
-        placement.map(|placement| &*placement.postgres_cluster),
-        placement.map(|placement| &*placement.mongo_cluster),
-    ];
+    let [of_postgres, of_mongo] =
+        [placement.map(|placement| &*placement.postgres_cluster), placement.map(|placement| &*placement.mongo_cluster)];
     let measurement = Measurement {
         at: claim.at,
         users: parts.part(StoreKind::Postgresql, of_postgres, claim.states[0], users_taken).await?,

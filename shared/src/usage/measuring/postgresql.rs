@@ -9,9 +9,8 @@ use crate::{
     },
     error::Error,
     usage::{
-        MeasurementError,
+        MeasurementError, UserFigures,
         measuring::{failure::MeasurementFailure, timeout::server_timeout},
-        UserFigures,
         store::count_users,
     },
 };

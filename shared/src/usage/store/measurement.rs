@@ -200,17 +200,8 @@ pub async fn update_stores(
                  listed_after = CASE WHEN $9 THEN excluded.listed_after ELSE m.listed_after END",
         )
         .await?;
-    let values: [&(dyn ToSql + Sync); 9] = [
-        &tenant_id,
-        &measurement.at,
-        &stores,
-        &errors,
-        &counts,
-        &waits,
-        &listed_bytes,
-        &listed_after,
-        &has_listed,
-    ];
+    let values: [&(dyn ToSql + Sync); 9] =
+        [&tenant_id, &measurement.at, &stores, &errors, &counts, &waits, &listed_bytes, &listed_after, &has_listed];
     transaction.execute(&statement, &values).await?;
     Ok(())
 }
