@@ -64,6 +64,7 @@
 //! | `shared/src/impersonations/store/start.rs` | 2 | writes to the platform database |
 //! | `shared/src/impersonations/store/tenant_record.rs` | 2 | inserts the marker, in the same statement |
 //! | `shared/src/provisioning/store.rs` | 1 | before the tenant is active: a step of its operation, which is fenced and repeated |
+//! | `shared/src/retention/store.rs` | 1 | writes to the platform database |
 //! | `shared/src/revocations/store/mod.rs` | 1 | writes to the platform database |
 //! | `shared/src/revocations/store/tenant_record.rs` | 2 | an end, which an open change repeats; or part of the user's deactivation |
 //! | `shared/src/tenant_changes/store/impersonation.rs` | 2 | writes to the platform database |
