@@ -274,13 +274,13 @@ async fn a_measurement_that_wakes_up_late_changes_nothing() {
     let begun = async || stage.world.count("SELECT FROM tenant_usage WHERE epoch = 1").await == 1;
     tests::until("the measurement has begun", Duration::from_secs(10), begun).await;
     measure(&Arc::new(stage.function().await), &[id]).await;
-    let state = async || {
+    let rows = async || {
         let sql = "SELECT jsonb_agg(m ORDER BY store)::text || (SELECT jsonb_agg(u) FROM tenant_usage u)::text
                    FROM tenant_measurements m";
         stage.owner.query_one(sql, &[]).await.unwrap().get::<_, String>(0)
     };
-    let before = state().await;
+    let before = rows().await;
     late.await.unwrap();
-    assert_eq!(state().await, before);
+    assert_eq!(rows().await, before);
     assert_eq!(stage.usage(id).await["error"], json!(null));
 }
