@@ -63,15 +63,17 @@ async fn assert_indexed(stage: &UsageStage, order: UsageOrder, index: &str, limi
 async fn a_page_in_any_sort_order_is_read_from_an_index() {
     let stage = UsageStage::new().await;
     stage.seed(20_000).await;
-    stage
-        .sql(
+    let patient = stage.world.patient_client().await;
+    patient
+        .batch_execute(
             "UPDATE tenant_usage SET agents = 100 * random(), agents_online = 9 * random(), contacts = 20000 * random(),
                  month = date_trunc('month', now() AT TIME ZONE 'UTC'), messages_measured = 90000 * random(),
                  storage_bytes = 1000000000 * random()
              WHERE random() < 0.9",
         )
-        .await;
-    stage.sql("VACUUM ANALYZE tenants, tenant_usage").await;
+        .await
+        .unwrap();
+    patient.batch_execute("VACUUM ANALYZE tenants, tenant_usage").await.unwrap();
     let middle = time::macros::datetime!(2025-12-31 21:00 UTC);
     for after in [None, Some(Cursor { created_at: middle, id: MIDDLE })] {
         assert_indexed(&stage, UsageOrder::Newest { after }, "tenants_newest", "1000").await;
