@@ -155,12 +155,12 @@ async fn tenant(owner: &Client, status: &str, state: &str) -> Uuid {
 /// An operation that began a number of days ago, and ended at once or is still open.
 async fn operation(owner: &Client, tenant: Uuid, days: i32, status: &str) -> Uuid {
     let id = Uuid::now_v7();
-    let finished = if status == "running" { "NULL" } else { "at" };
+    let (name, finished) = (tenant.simple(), if status == "running" { "NULL" } else { "at" });
     owner
         .batch_execute(&format!(
-            "INSERT INTO operations (id, tenant_id, kind, status, requested_by, created_at, updated_at, finished_at,
-                                     next_attempt_at)
-             SELECT '{id}', '{tenant}', 'provision', '{status}', 'test', at, at, {finished},
+            "INSERT INTO operations (id, tenant_id, database_name, kind, status, requested_by, created_at, updated_at,
+                                     finished_at, next_attempt_at)
+             SELECT '{id}', '{tenant}', 'tenant_{name}', 'provision', '{status}', 'test', at, at, {finished},
                     CASE '{status}' WHEN 'running' THEN timestamptz 'infinity' END
              FROM (SELECT now() - interval '{days} days') AS past (at);
              INSERT INTO operation_steps (operation_id, position, name) VALUES ('{id}', 1, 'placement')"
@@ -207,11 +207,12 @@ async fn a_run_looks_at_a_thousand_operations_and_the_next_one_goes_on() {
     let stage = RelayStage::new().await;
     let owner = stage.world.client().await;
     let tenant = tenant(&owner, "failed", "dropped").await;
+    let name = tenant.simple();
     owner
         .batch_execute(&format!(
-            "INSERT INTO operations (id, tenant_id, kind, status, requested_by, created_at, updated_at, finished_at,
-                                     next_attempt_at)
-             SELECT gen_random_uuid(), '{tenant}', 'retry', 'failed', 'test', at, at, at, NULL
+            "INSERT INTO operations (id, tenant_id, database_name, kind, status, requested_by, created_at, updated_at,
+                                     finished_at, next_attempt_at)
+             SELECT gen_random_uuid(), '{tenant}', 'tenant_{name}', 'retry', 'failed', 'test', at, at, at, NULL
              FROM generate_series(1, 1800) AS n, LATERAL (SELECT now() - interval '1 year' + n * interval '1 s') AS x (at);
              -- The first 700 are needed.
              INSERT INTO tenant_databases (name, tenant_id, operation_id, state)

@@ -104,7 +104,9 @@ impl UsageStage {
 
     /// Inserts tenants without databases, `t-1` to `t-{count}`, each a second older than the one before.
     pub(crate) async fn seed(&self, count: i32) {
-        self.owner
+        self.world
+            .patient_client()
+            .await
             .execute(
                 "INSERT INTO tenants (id, name, slug, status, database_name, country, created_at, updated_at)
                  SELECT gen_random_uuid(), 'TestTenant ' || n, 't-' || n, 'active', 'tenant_' || n,
