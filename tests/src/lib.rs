@@ -13,12 +13,14 @@
 pub mod api;
 pub mod captured_log;
 pub mod certificates;
+mod cleanup;
 pub mod examples;
 pub mod gateway;
 pub mod manifests;
 pub mod plans;
 pub mod platform;
 pub mod problems;
+pub mod process;
 pub mod produced_events;
 pub mod proxy;
 pub mod python_client;

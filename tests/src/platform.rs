@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use futures::{StreamExt, stream};
 use mongodb::Client as MongoClient;
 use secrecy::SecretString;
 use shared::{
@@ -12,7 +11,7 @@ use shared::{
         redis::Redis,
         tenant_databases::TenantDatabases,
     },
-    config::{Clusters, FromEnv, HealthConfig, MongoSettings, PostgresConfig, QueueConfig, RedisConfig},
+    config::{Clusters, FromEnv, HealthConfig, KafkaConfig, MongoSettings, PostgresConfig, QueueConfig, RedisConfig},
     health::checks::HealthTargets,
     types::{SuperAdminId, SuperAdminRole},
 };
@@ -20,7 +19,11 @@ use tokio::sync::{Mutex, OnceCell};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use crate::{PASSWORD, queues, tokens, variable};
+use crate::{
+    PASSWORD,
+    cleanup::{self, InUse},
+    queues, tokens, variable,
+};
 
 /// The template of all databases of this process. The lock serializes clones, because PostgreSQL requires that.
 static TEMPLATE: OnceCell<Mutex<String>> = OnceCell::const_new();
@@ -31,26 +34,41 @@ pub struct World {
     pub database: String,
     pub provision_queue_url: String,
     pub relay_queue_url: String,
+    /// `None` in another process than that of the test.
+    _in_use: Option<InUse>,
 }
 
 impl World {
     pub async fn new() -> Self {
         let template = TEMPLATE.get_or_init(make_template).await.lock().await;
-        let database = format!("test_{}_{}", std::process::id(), Uuid::now_v7().simple());
+        let (database, in_use) = Self::begin();
         let owner = connect_once(&owner_of("postgres"), None).await.unwrap();
         owner.batch_execute(&format!("CREATE DATABASE {database} TEMPLATE {template}")).await.unwrap();
         drop(template);
         let (provision_queue_url, relay_queue_url) =
             tokio::join!(queues::create(&database, "provision"), queues::create(&database, "relay"));
-        Self { database, provision_queue_url, relay_queue_url }
+        Self { database, provision_queue_url, relay_queue_url, _in_use: Some(in_use) }
+    }
+
+    /// The name of a world that does not exist yet.
+    fn begin() -> (String, InUse) {
+        let name = format!("test_{}_{}", std::process::id(), Uuid::now_v7().simple());
+        let in_use = InUse::begin(&name);
+        (name, in_use)
+    }
+
+    /// The platform of a test in another process, which removes it.
+    pub fn of_another_process(database: String, provision_queue_url: String, relay_queue_url: String) -> Self {
+        Self { database, provision_queue_url, relay_queue_url, _in_use: None }
     }
 
     /// A platform whose database is empty, for a test that migrates it. It has no queues.
     pub async fn empty() -> Self {
-        let database = format!("test_{}_{}", std::process::id(), Uuid::now_v7().simple());
+        let (database, in_use) = Self::begin();
         let owner = connect_once(&owner_of("postgres"), None).await.unwrap();
         owner.batch_execute(&format!("CREATE DATABASE {database}")).await.unwrap();
-        Self { database, provision_queue_url: String::new(), relay_queue_url: String::new() }
+        let (provision_queue_url, relay_queue_url) = Default::default();
+        Self { database, provision_queue_url, relay_queue_url, _in_use: Some(in_use) }
     }
 
     /// The database as its owner.
@@ -112,9 +130,10 @@ impl World {
         connect_once(&config, None).await.unwrap()
     }
 
-    /// Drops the databases of all tenants. Hundreds of them slow MongoDB down, and delay the next run.
-    pub async fn drop_tenants(&self) {
-        drop_tenants(&self.database).await;
+    /// A topic of this world, which does not exist yet.
+    pub fn topic(&self) -> KafkaConfig {
+        let topic = format!("{}-{}", self.database, Uuid::now_v7().simple());
+        KafkaConfig { topic, ..KafkaConfig::from_env().unwrap() }
     }
 
     /// Inserts a super-admin whose password is [`tests::PASSWORD`](crate::PASSWORD), and returns the id.
@@ -145,12 +164,12 @@ pub async fn mongo() -> MongoClient {
     MongoServer::new(&variable("MONGODB_URL").into(), &settings).unwrap().connect().await.unwrap()
 }
 
-fn owner_of(database: &str) -> PostgresConfig {
+pub(crate) fn owner_of(database: &str) -> PostgresConfig {
     config("POSTGRES_URL", database)
 }
 
 /// A database on the server of the variable `name`.
-fn config(name: &str, database: &str) -> PostgresConfig {
+pub(crate) fn config(name: &str, database: &str) -> PostgresConfig {
     let url = variable(name);
     let (server, rest) = url.rsplit_once('/').expect("the URL names a database");
     let parameters = rest.split_once('?').map(|(_, parameters)| format!("?{parameters}")).unwrap_or_default();
@@ -159,16 +178,10 @@ fn config(name: &str, database: &str) -> PostgresConfig {
     PostgresConfig { connect_timeout: Duration::from_secs(10), ..PostgresConfig::new(url) }
 }
 
-/// Removes the databases of earlier runs, and creates and migrates the template of this run.
+/// Removes what killed processes have left, and creates and migrates the template of this process.
 async fn make_template() -> Mutex<String> {
+    cleanup::remove_leftovers().await;
     let owner = connect_once(&owner_of("postgres"), None).await.unwrap();
-    let leftovers = owner.query("SELECT datname FROM pg_database WHERE datname LIKE 'test\\_%'", &[]).await.unwrap();
-    for row in leftovers {
-        let database: &str = row.get(0);
-        if !is_alive(database) {
-            clear(&owner, database).await;
-        }
-    }
     // Attempts to sign in are also counted by address, which is the same for all tests.
     let redis = Redis::connect(&RedisConfig::from_env().unwrap()).unwrap();
     let _counted: i64 = redis.query(redis::cmd("DEL").arg("login:address:127.0.0.1")).await.unwrap();
@@ -182,43 +195,4 @@ async fn make_template() -> Mutex<String> {
     insert_super_admin(&inside, tokens::OWNER.parse().unwrap(), SuperAdminRole::Owner).await;
     drop(inside);
     Mutex::new(template)
-}
-
-/// Whether the process that created a database is still running. Its id is in the name of the database.
-fn is_alive(database: &str) -> bool {
-    let process = database.split('_').nth(1).and_then(|number| number.parse::<u32>().ok());
-    process.is_some_and(|process| {
-        // A database with our own id was created by an earlier process with the same id.
-        process != std::process::id() && std::path::Path::new(&format!("/proc/{process}")).exists()
-    })
-}
-
-/// Drops a platform database of an earlier run and the databases of its tenants, except those in use.
-async fn clear(owner: &Client, database: &str) {
-    drop_tenants(database).await;
-    let _in_use = owner.batch_execute(&format!("DROP DATABASE IF EXISTS {database}")).await;
-}
-
-/// Drops the databases of all tenants of a platform database, except those in use. Thousands of tenants may have no
-/// databases.
-async fn drop_tenants(database: &str) {
-    // The first `DROP DATABASE` starts a checkpoint, which writes all recent changes to disk.
-    let patient = PostgresConfig { statement_timeout: Duration::from_mins(1), ..owner_of(database) };
-    let Ok(platform) = connect_once(&patient, None).await else { return };
-    let made = "SELECT database_name, EXISTS (SELECT FROM pg_database WHERE datname = database_name) FROM tenants";
-    let tenants = platform.query(made, &[]).await.unwrap_or_default();
-    let mongo = mongo().await;
-    let in_mongo = mongo.list_database_names().await.unwrap_or_default();
-    stream::iter(tenants)
-        .for_each_concurrent(12, async |row| {
-            let (name, in_postgres): (String, bool) = (row.get(0), row.get(1));
-            // Each statement waits for a checkpoint. Statements on separate connections wait for the same one.
-            if in_postgres && let Ok(own) = connect_once(&patient, None).await {
-                let _in_use = own.batch_execute(&format!("DROP DATABASE IF EXISTS {name}")).await;
-            }
-            if in_mongo.contains(&name) {
-                let _in_use = mongo.database(&name).drop().await;
-            }
-        })
-        .await;
 }

@@ -45,7 +45,6 @@ pub async fn produce_all() -> Produced {
     stage.produce_conflicts_of_super_admins().await;
     stage.produce_conflicts_of_keys().await;
     stage.produce_failures().await;
-    stage.world.drop_tenants().await;
     stage.produced
 }
 

@@ -9,10 +9,9 @@ use std::{
 use futures::{FutureExt, future::BoxFuture};
 use jsonschema::Validator;
 use lambda_http::{Context, LambdaEvent};
-use rdkafka::admin::AdminOptions;
 use serde_json::{Value, json};
 use shared::{
-    clients::{kafka, postgres::Postgres, s3::Bucket, sqs::Sqs},
+    clients::{postgres::Postgres, s3::Bucket, sqs::Sqs},
     config::{Clusters, FromEnv, KafkaConfig, MongoSettings, ProvisioningConfig, S3Config},
     error::{Error, Result},
     event_catalog,
@@ -31,7 +30,6 @@ use shared::{
 use time::OffsetDateTime;
 use tokio::time::Instant;
 use utoipa::openapi::OpenApi;
-use uuid::Uuid;
 
 use crate::{
     Answer, Api, TestTenant, World,
@@ -90,12 +88,9 @@ pub async fn produce_events() -> BTreeMap<String, ReceivedMessage> {
     produce_events_of_provisioning(&world, &api).await;
     produce_events_of_a_tenant(&world, &api).await;
     produce_events_of_health(&world).await;
-    let kafka =
-        KafkaConfig { topic: format!("test-events-{}", Uuid::now_v7().simple()), ..KafkaConfig::from_env().unwrap() };
+    let kafka = world.topic();
     relay(&world, kafka.clone()).await;
     let mut messages = topic::read(&kafka);
-    kafka::admin(&kafka).unwrap().delete_topics(&[&kafka.topic], &AdminOptions::new()).await.unwrap();
-    world.drop_tenants().await;
     // Partitions are read in any order. Ids are in the order in which the events happened; of several of one type, the first stays.
     messages.sort_by_key(|message| std::cmp::Reverse(message.headers["ce_id"].clone()));
     messages.into_iter().map(|message| (message.payload["type"].as_str().unwrap().to_owned(), message)).collect()

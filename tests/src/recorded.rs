@@ -96,7 +96,6 @@ async fn record_successes(document: &Value) -> BTreeMap<String, Answer> {
         answers.insert(request.operation.clone(), answer);
     })
     .await;
-    world.drop_tenants().await;
     answers
 }
 

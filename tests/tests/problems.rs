@@ -64,7 +64,8 @@ fn code_of(fault: &Value) -> String {
 
 #[tokio::test]
 async fn the_url_of_every_type_describes_it_without_a_token() {
-    let api = Api::of(&World::new().await).await;
+    let world = World::new().await;
+    let api = Api::of(&world).await;
     for kind in problem_types::ALL {
         let served = answer(api.anonymous_root(Method::GET, &kind.url())).await;
         assert_eq!((served.status, served.header("cache-control")), (StatusCode::OK, "public, max-age=300"));

@@ -63,7 +63,6 @@ async fn each_command_of_the_page_succeeds() {
         }
     })
     .await;
-    world.drop_tenants().await;
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 

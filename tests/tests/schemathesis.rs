@@ -52,7 +52,6 @@ async fn every_response_matches_the_description() {
         (own.status, &own.json["role"], &own.json["status"]),
         (StatusCode::OK, &json!("owner"), &json!("active"))
     );
-    world.drop_tenants().await;
 }
 
 fn parts(world: &World) -> Parts {

@@ -3,7 +3,7 @@
 //! The arguments are the fields of the test's `World`. It prints `serving URL`, and ends when its standard input ends, which
 //! happens when the test ends.
 
-use tests::{Api, World};
+use tests::{Api, World, process::until_test_ends};
 
 #[tokio::main]
 async fn main() {
@@ -11,8 +11,8 @@ async fn main() {
     let [database, provision_queue_url, relay_queue_url] = arguments
         .try_into()
         .unwrap_or_else(|_| panic!("usage: serve-api DATABASE PROVISION_QUEUE_URL RELAY_QUEUE_URL"));
-    let api = Api::of(&World { database, provision_queue_url, relay_queue_url }).await;
+    let world = World::of_another_process(database, provision_queue_url, relay_queue_url);
+    let api = Api::of(&world).await;
     println!("serving {}", api.base);
-    let until_input_ends = || std::io::stdin().lines().for_each(drop);
-    let _ = tokio::task::spawn_blocking(until_input_ends).await;
+    until_test_ends().await;
 }

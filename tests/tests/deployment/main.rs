@@ -10,14 +10,13 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use shared::{
     clients::redis::Redis,
-    config::{FromEnv, KafkaConfig, RedisConfig},
+    config::{FromEnv, RedisConfig},
 };
 use tests::{
     World, platform,
     sample_events::{self, SampleRun},
     template, topic, variable,
 };
-use uuid::Uuid;
 
 /// The database of the Redis server that the deployed functions use, so that they count nothing against other tests.
 const REDIS_DATABASE: u8 = 8;
@@ -27,9 +26,7 @@ const SECOND_OWNER: &str = "second-owner@landlord.example";
 #[tokio::test(flavor = "multi_thread")]
 async fn the_stack_is_deployed_twice_and_every_function_answers() {
     let world = World::empty().await;
-    // The tests of the relay delete topics with this prefix.
-    let kafka =
-        KafkaConfig { topic: format!("test-relay-{}", Uuid::now_v7().simple()), ..KafkaConfig::from_env().unwrap() };
+    let kafka = world.topic();
     let redis_url = format!("{}/{REDIS_DATABASE}", variable("REDIS_URL").trim_end_matches('/'));
     empty_redis(&redis_url).await;
     let servers = [
@@ -69,7 +66,6 @@ async fn the_stack_is_deployed_twice_and_every_function_answers() {
     let tenant = SampleRun::new(token, &invoke).send_all().await;
     assert_tenant_is_on_the_servers(&world, &tenant).await;
     drop(emulator);
-    world.drop_tenants().await;
 }
 
 fn assert_all_complete(deployment: &Value, status: &str) {

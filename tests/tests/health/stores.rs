@@ -152,18 +152,19 @@ async fn rejected_credentials_are_reported_without_the_credentials() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn dead_letters_degrade_sqs_and_messages_are_counted() {
-    let (client, id) = (queues::client().await, uuid::Uuid::now_v7().simple());
-    let dead = queues::create(&format!("test_{id}"), "dead").await;
+    let (client, mut stage) = (queues::client().await, HealthStage::new().await);
+    let dead = queues::create(&stage.world.database, "dead").await;
     let arn = QueueAttributeName::QueueArn;
     let attributes = client.get_queue_attributes().queue_url(&dead).attribute_names(arn.clone()).send().await.unwrap();
     let arn = attributes.attributes.unwrap()[&arn].clone();
     let policy = json!({ "deadLetterTargetArn": arn, "maxReceiveCount": 3 }).to_string();
-    let name = format!("test_{id}-with-dead-letters");
+    let name = format!("{}-with-dead-letters", stage.world.database);
     let created = client.create_queue().queue_name(&name).attributes(QueueAttributeName::RedrivePolicy, policy);
     let url = created.send().await.unwrap().queue_url.unwrap();
-    let stage = HealthStage::with(|targets| targets.queues.provision = Some(url.clone())).await;
+    stage.targets.queues.provision = Some(url.clone());
+    let api = stage.another().await;
     let queue = async || {
-        let (report, _) = stage.live().await;
+        let report = api.get("/health?live=true").await;
         let sqs = report.json["infrastructure"]["sqs"].clone();
         (
             report.status,

@@ -18,7 +18,7 @@ use tests::{
 
 use super::{
     stage::{ImpersonationStage, claims, denied, id, request, request_with},
-    verifier::{relay, tick, topic},
+    verifier::{relay, tick},
 };
 
 #[tokio::test]
@@ -53,7 +53,7 @@ async fn without_redis_no_impersonation_starts_but_ends_and_reads_work() {
         assert_eq!(stage.pending_denials().await, 2);
 
         proxy.set(Mode::Pass);
-        let relay = relay(&stage.world, &topic());
+        let relay = relay(&stage.world, &stage.world.topic());
         // The relay leaves the denial to the request for a few seconds.
         stage.sql("UPDATE outbox SET available_at = now() WHERE destination = 'denial'").await;
         let report = invoke(&relay, handle, tick()).await.unwrap();
@@ -135,7 +135,7 @@ async fn an_impersonation_that_the_tenant_cannot_record_never_begins() {
 /// Settles the open changes, as a relay does.
 async fn settle(stage: &ImpersonationStage) {
     stage.sql("UPDATE tenant_changes SET due_at = now()").await;
-    let report = invoke(&relay(&stage.world, &topic()), handle, tick()).await.unwrap();
+    let report = invoke(&relay(&stage.world, &stage.world.topic()), handle, tick()).await.unwrap();
     assert_eq!(report["changes_settled"], 1);
 }
 

@@ -35,7 +35,7 @@ use uuid::Uuid;
 
 use super::{
     stage::{ImpersonationStage, claims, id, request, request_with},
-    verifier::{Relaying, accepts, relay_at, tick, topic},
+    verifier::{Relaying, accepts, relay_at, tick},
 };
 
 /// How many may be started per super-admin and minute.
@@ -134,7 +134,7 @@ async fn after_a_flush_of_redis_all_live_impersonations_come_back_and_none_that_
     flush(&config).await;
 
     assert_eq!(accepted(&redis, &tokens).await, HashSet::new(), "a flush ends them");
-    let relay = relay_at(&stage.world, &topic(), &config);
+    let relay = relay_at(&stage.world, &stage.world.topic(), &config);
     let begun = Instant::now();
     invoke(&relay, handle, tick()).await.unwrap();
     println!("{} impersonations were accepted again after {:?}", live.len(), begun.elapsed());
@@ -148,7 +148,7 @@ async fn after_a_flush_of_redis_all_live_impersonations_come_back_and_none_that_
 #[tokio::test(flavor = "multi_thread")]
 async fn an_end_during_an_outage_of_redis_takes_effect_soon_after_it() {
     let (stage, proxy, redis, behind) = behind_a_proxy().await;
-    let relaying = Relaying::start(&stage.world, relay_at(&stage.world, &topic(), &behind));
+    let relaying = Relaying::start(&stage.world, relay_at(&stage.world, &stage.world.topic(), &behind));
     let tenant = stage.tenant().await;
     for mode in [Mode::Cut, Mode::Hang] {
         let started = stage.ask(&request(&tenant)).await.json;
@@ -273,7 +273,7 @@ async fn no_token_is_issued_if_services_could_not_learn_that_its_impersonation_i
     proxy.set(Mode::Pass);
 
     stage.sql("UPDATE tenant_changes SET due_at = now()").await;
-    let relay = relay_at(&stage.world, &topic(), &RedisConfig::from_env().unwrap());
+    let relay = relay_at(&stage.world, &stage.world.topic(), &RedisConfig::from_env().unwrap());
     let report = invoke(&relay, handle, tick()).await.unwrap();
 
     assert_eq!([&report["changes_settled"], &report["impersonations_restored"]], [1, 0]);

@@ -18,7 +18,7 @@ use tests::{
 
 use super::{
     stage::{ImpersonationStage, id, request},
-    verifier::{Relaying, Verifier, relay, topic},
+    verifier::{Relaying, Verifier, relay},
 };
 
 /// The longest delay until every service refuses the token.
@@ -42,7 +42,7 @@ async fn refused_soon(what: &str, verifier: &Verifier, token: &str, begun: Insta
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_after_an_end_a_suspension_or_a_disabled_super_admin_the_token_is_refused() {
     let stage = ImpersonationStage::new().await;
-    let kafka = topic();
+    let kafka = stage.world.topic();
     let verifier = Verifier::follow(&stage.api, &kafka).await;
     let relaying = Relaying::start(&stage.world, relay(&stage.world, &kafka));
     let tenant = stage.tenant().await;

@@ -32,7 +32,6 @@ use shared::{
     worker::invoke,
 };
 use tests::{Api, World, queues};
-use uuid::Uuid;
 
 const PARTITIONS: i32 = 6;
 
@@ -129,11 +128,6 @@ fn read(kafka: &KafkaConfig, ended: &Mutex<HashSet<String>>, started: &Mutex<Has
             _ => {}
         }
     }
-}
-
-/// The topic of one test.
-pub(crate) fn topic() -> KafkaConfig {
-    KafkaConfig { topic: format!("test-impersonation-{}", Uuid::now_v7().simple()), ..KafkaConfig::from_env().unwrap() }
 }
 
 /// The relay of a world.

@@ -99,7 +99,6 @@ async fn a_panic_over_one_message_fails_that_message_alone() {
     let response = work(&app, batch(&[broken.operation])).await;
     assert!(failed_messages(&response).is_empty());
     stage.assert_active(broken.tenant).await;
-    stage.world.drop_tenants().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -122,7 +121,6 @@ async fn after_a_fault_the_operation_waits_and_then_goes_on_without_another_deli
     assert_eq!(queue.dead_letters().await, 0);
     stage.assert_active(requested.tenant).await;
     mapping.end().await;
-    stage.world.drop_tenants().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -145,7 +143,6 @@ async fn a_fault_rolls_back_an_operation_that_is_out_of_time_and_a_retry_makes_t
     until("the tenant is active", async || stage.status(requested.tenant).await == TenantStatus::Active).await;
     stage.assert_active(requested.tenant).await;
     mapping.end().await;
-    stage.world.drop_tenants().await;
 }
 
 /// Has the queue deliver a message to workers that die in the middle, until it is a dead letter.
@@ -188,7 +185,6 @@ async fn an_operation_whose_message_became_a_dead_letter_is_woken_and_succeeds()
     until("the tenant is active", async || stage.status(requested.tenant).await == TenantStatus::Active).await;
     stage.assert_active(requested.tenant).await;
     mapping.end().await;
-    stage.world.drop_tenants().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -212,7 +208,6 @@ async fn an_operation_that_stops_every_worker_is_rolled_back_when_it_is_out_of_t
     );
     stage.assert_retry_works(requested.tenant).await;
     mapping.end().await;
-    stage.world.drop_tenants().await;
 }
 
 /// Sends the message about an operation, as the dispatcher of `create-tenant` does.

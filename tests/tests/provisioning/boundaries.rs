@@ -42,13 +42,12 @@ async fn an_undisturbed_tenant_becomes_active() {
     let outcome = stage.worker().run(requested.operation, minute()).await.unwrap();
     assert_eq!(outcome, OperationOutcome::Finished { status: OperationStatus::Succeeded, now: false });
     stage.assert_active(requested.tenant).await;
-    stage.world.drop_tenants().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_worker_died_at_any_boundary_the_next_worker_makes_the_tenant_active() {
     let stage = ProvisioningStage::new().await;
-    each(&stage, apply_moments(), |moment| {
+    each(apply_moments(), |moment| {
         let stage = stage.clone();
         async move {
             let requested = stage.request().await;
@@ -67,7 +66,7 @@ async fn after_a_worker_died_at_any_boundary_the_next_worker_makes_the_tenant_ac
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_transient_error_at_any_boundary_the_next_delivery_continues() {
     let stage = ProvisioningStage::new().await;
-    each(&stage, apply_moments(), |moment| {
+    each(apply_moments(), |moment| {
         let stage = stage.clone();
         async move {
             let requested = stage.request().await;
@@ -95,7 +94,7 @@ async fn after_a_transient_error_at_any_boundary_the_next_delivery_continues() {
 async fn after_a_permanent_error_at_any_boundary_nothing_remains_and_the_tenant_can_be_retried() {
     let stage = ProvisioningStage::new().await;
     let moments = apply_moments().into_iter().filter(|moment| !matches!(moment, Moment::Leased | Moment::Ended));
-    each(&stage, moments, |moment| {
+    each(moments, |moment| {
         let stage = stage.clone();
         async move {
             let requested = stage.request().await;
@@ -117,7 +116,7 @@ async fn after_a_permanent_error_at_any_boundary_nothing_remains_and_the_tenant_
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_worker_died_during_the_rollback_the_next_worker_completes_it() {
     let stage = ProvisioningStage::new().await;
-    each(&stage, rollback_moments(), |moment| {
+    each(rollback_moments(), |moment| {
         let stage = stage.clone();
         async move {
             let requested = stage.request().await;
@@ -152,7 +151,7 @@ async fn a_failed_undo_is_retried_and_the_places_on_the_clusters_are_kept_until_
         .filter(|moment| !matches!(moment, Moment::BeginningRollback | Moment::RollbackBegun));
     let cases: Vec<_> =
         moments.flat_map(|moment| [(moment, Sabotage::Transient), (moment, Sabotage::Permanent)]).collect();
-    each(&stage, cases, |(moment, fault)| {
+    each(cases, |(moment, fault)| {
         let stage = stage.clone();
         async move {
             let requested = stage.request().await;
@@ -205,5 +204,4 @@ async fn applying_or_undoing_every_step_twice_has_the_same_effect_as_once() {
     assert_eq!(stage.finish(requested).await, OperationStatus::Failed);
     stage.assert_failed(requested.tenant, &database).await;
     stage.assert_retry_works(requested.tenant).await;
-    stage.world.drop_tenants().await;
 }

@@ -74,7 +74,7 @@ async fn a_worker_that_wakes_up_after_others_have_finished_its_work_changes_noth
     let cases = FREEZES
         .into_iter()
         .flat_map(|moment| [Meanwhile::Active, Meanwhile::FailedAndRetried].map(|meanwhile| (moment, meanwhile)));
-    each(&stage, cases, |(moment, meanwhile)| {
+    each(cases, |(moment, meanwhile)| {
         let stage = stage.clone();
         async move {
             let requested = stage.request().await;
@@ -99,7 +99,7 @@ async fn a_worker_that_wakes_up_during_its_rollback_does_not_affect_a_later_retr
     for step in [StepName::PostgresqlDatabase, StepName::MongodbDatabase, StepName::ObjectPrefix] {
         moments.extend([Moment::Undoing(step), Moment::Undone(step)]);
     }
-    each(&stage, moments, |moment| {
+    each(moments, |moment| {
         let stage = stage.clone();
         async move {
             let requested = stage.request().await;
@@ -149,7 +149,7 @@ async fn a_late_request_to_a_store_blocks_no_other_worker_and_has_no_effect() {
             .into_iter()
             .flat_map(move |held| [Meanwhile::Active, Meanwhile::Failed].map(|meanwhile| (request, held, meanwhile)))
     });
-    each(&stage, cases, |((step, text), held, meanwhile)| {
+    each(cases, |((step, text), held, meanwhile)| {
         let stage = stage.clone();
         async move {
             let proxied = ProxiedStores::new(&stage).await;

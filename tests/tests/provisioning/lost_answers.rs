@@ -82,7 +82,6 @@ async fn a_database_whose_creation_was_lost_is_not_created_after_the_rollback() 
     assert_eq!(outcome, ended);
     stage.assert_failed(requested.tenant, &database).await;
     template.drop().await;
-    stage.world.drop_tenants().await;
 }
 
 /// The same in an operation that has time: the next attempt finds what the lost request did, or ends it.
@@ -105,5 +104,4 @@ async fn after_a_lost_answer_the_same_worker_makes_the_tenant_active() {
         assert_eq!(stage.finish_with(&worker, requested).await, OperationStatus::Succeeded, "{text}");
         stage.assert_active(requested.tenant).await;
     }
-    stage.world.drop_tenants().await;
 }

@@ -22,7 +22,7 @@ use crate::{
 #[tokio::test(flavor = "multi_thread")]
 async fn the_error_of_a_step_names_the_store_that_does_not_answer() {
     let stage = ProvisioningStage::new().await;
-    each(&stage, [Mode::Cut, Mode::Hang], |mode| {
+    each([Mode::Cut, Mode::Hang], |mode| {
         let stage = stage.clone();
         async move {
             let proxied = ProxiedStores::new(&stage).await;
@@ -63,7 +63,6 @@ async fn an_operation_that_is_out_of_time_waits_for_a_store_that_is_unavailable(
     assert_eq!(stage.count(&begun_anew).await, 1);
     assert_eq!(stage.finish(requested).await, OperationStatus::Succeeded);
     stage.assert_active(requested.tenant).await;
-    stage.world.drop_tenants().await;
 }
 
 /// While a cluster is down, operations do not wait for its timeouts one after the other.
@@ -113,7 +112,6 @@ async fn after_three_faults_of_a_cluster_only_one_operation_tries_it_until_it_wo
         assert_eq!(stage.count("SELECT FROM store_breakers").await, 0);
         stage.assert_active(requested.tenant).await;
     }
-    stage.world.drop_tenants().await;
 }
 
 /// The cause may be the operation's own database.
@@ -135,7 +133,6 @@ async fn the_faults_of_one_operation_keep_no_other_from_the_cluster() {
     let outcome = worker.run(other.operation, minute()).await.unwrap();
     assert_eq!(outcome, OperationOutcome::Finished { status: OperationStatus::Succeeded, now: true });
     assert_eq!(stage.finish(poor).await, OperationStatus::Succeeded);
-    stage.world.drop_tenants().await;
 }
 
 /// The first user is removed with the database, so undoing that step asks no store.
@@ -164,7 +161,6 @@ async fn a_rollback_that_does_not_reach_the_cluster_leaves_its_breaker_open() {
     assert!(matches!(outcome, OperationOutcome::Open { .. }), "{outcome:?}");
     assert_eq!(stage.count(open).await, 1);
     proxied.postgres.set(Mode::Pass);
-    stage.world.drop_tenants().await;
 }
 
 const DOWN: &str = "MongoDB could not be reached, or did not answer in time";

@@ -312,14 +312,9 @@ impl ProvisioningStage {
 /// Number of cases of a test that run at once. With more, each case is slower and may exceed the timeouts of the saga.
 const MAX_CONCURRENCY: usize = 3;
 
-/// Runs every case, a few at once, and drops the databases of their tenants.
-pub(crate) async fn each<T, F: Future<Output = ()>>(
-    stage: &ProvisioningStage,
-    cases: impl IntoIterator<Item = T>,
-    case: impl Fn(T) -> F,
-) {
+/// Runs every case, a few at once.
+pub(crate) async fn each<T, F: Future<Output = ()>>(cases: impl IntoIterator<Item = T>, case: impl Fn(T) -> F) {
     stream::iter(cases).map(case).buffer_unordered(MAX_CONCURRENCY).collect::<()>().await;
-    stage.world.drop_tenants().await;
 }
 
 /// The stores, with connections through the given URLs.

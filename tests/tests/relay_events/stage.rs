@@ -5,7 +5,6 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use futures::FutureExt;
 use rdkafka::{
     admin::{AdminOptions, NewTopic, TopicReplication},
-    consumer::Consumer,
     producer::{FutureProducer, FutureRecord, Producer},
 };
 use relay_events::{App, BatchObserver, Boundary};
@@ -13,7 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use shared::{
     clients::{kafka, postgres::Postgres, sqs::Sqs},
-    config::{FromEnv, KafkaConfig},
+    config::KafkaConfig,
     events::{self, Event},
     types::{OperationId, TenantId},
 };
@@ -22,17 +21,10 @@ use tests::{
     proxy::Proxy,
     topic::{self, ReceivedMessage},
 };
-use tokio::{
-    sync::{OnceCell, watch},
-    time::timeout,
-};
+use tokio::{sync::watch, time::timeout};
 use uuid::Uuid;
 
-const PREFIX: &str = "test-relay-";
 const TIMEOUT: Duration = Duration::from_secs(20);
-
-/// Deletes the topics of earlier runs, once per process.
-static CLEANUP: OnceCell<()> = OnceCell::const_new();
 
 /// The servers of one test.
 pub(crate) struct RelayStage {
@@ -94,11 +86,8 @@ pub(crate) async fn until(what: &str, condition: impl AsyncFnMut() -> bool) {
 impl RelayStage {
     pub(crate) async fn new() -> Self {
         shared::telemetry::init();
-        let mut kafka = KafkaConfig::from_env().unwrap();
-        CLEANUP.get_or_init(|| delete_old_topics(&kafka)).await;
-        kafka.topic = format!("{PREFIX}{}", Uuid::now_v7().simple());
         let world = Box::pin(World::new()).await;
-        Self { platform: world.api_pool(), world, kafka }
+        Self { platform: world.api_pool(), kafka: world.topic(), world }
     }
 
     /// A relay that shares nothing with others, as in its own process.
@@ -301,19 +290,4 @@ impl ForeignTransaction {
 
 fn app(world: &World, platform: Postgres, kafka: KafkaConfig, queue_url: String) -> App {
     App::new(platform, world.tenant_databases(), kafka, Sqs::new(), live_list(), queue_url)
-}
-
-async fn delete_old_topics(kafka: &KafkaConfig) {
-    let client = kafka::consumer(kafka, kafka::Isolation::Committed).unwrap();
-    let metadata = client.fetch_metadata(None, TIMEOUT).unwrap();
-    let old: Vec<&str> = metadata
-        .topics()
-        .iter()
-        .map(rdkafka::metadata::MetadataTopic::name)
-        .filter(|name| name.starts_with(PREFIX))
-        .collect();
-    if !old.is_empty() {
-        let admin = kafka::admin(kafka).unwrap();
-        admin.delete_topics(&old, &AdminOptions::new()).await.unwrap();
-    }
 }

@@ -1,10 +1,6 @@
 //! The fixture of these tests: tenants with databases of their own, an API in a process that can be killed, and relays.
 
-use std::{
-    io::{BufRead, BufReader},
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
+use std::time::Duration;
 
 use lambda_runtime::{Context, LambdaEvent};
 use relay_events::{App, handle};
@@ -19,6 +15,7 @@ use shared::{
 use tests::{
     Answer, Api, TestTenant, World,
     api::{Parts, answer},
+    process::TestProcess,
     topic, until,
 };
 use tokio_postgres::Client;
@@ -44,9 +41,7 @@ impl Stage {
         shared::telemetry::init();
         let world = Box::pin(World::new()).await;
         let parts = change(&world, Parts::of(&world));
-        let topic = format!("test-settlement-{}", Uuid::now_v7().simple());
-        let kafka = KafkaConfig { topic, ..KafkaConfig::from_env().unwrap() };
-        Self { api: Api::with(&parts).await, owner: world.client().await, kafka, world }
+        Self { api: Api::with(&parts).await, owner: world.client().await, kafka: world.topic(), world }
     }
 
     /// An active tenant with two active users; returns the id of the second.
@@ -158,28 +153,22 @@ impl Stage {
     /// Starts a process that serves the API of this world.
     pub(crate) async fn process(&self) -> ApiProcess {
         let world = &self.world;
-        let mut command = Command::new(env!("CARGO_BIN_EXE_serve-api"));
-        command.args([&world.database, &world.provision_queue_url, &world.relay_queue_url]);
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let base = tokio::task::spawn_blocking(|| {
-            lines.map_while(Result::ok).find_map(|line| line.strip_prefix("serving ").map(str::to_owned))
-        });
-        ApiProcess { api: Api::at(base.await.unwrap().expect("the process serves")), child }
+        let arguments = [&*world.database, &world.provision_queue_url, &world.relay_queue_url];
+        let (process, base) = TestProcess::start(env!("CARGO_BIN_EXE_serve-api"), &arguments, "serving ").await;
+        ApiProcess { api: Api::at(base), process }
     }
 }
 
 /// The API in a process of its own.
 pub(crate) struct ApiProcess {
     pub(crate) api: Api,
-    child: Child,
+    process: TestProcess,
 }
 
 impl ApiProcess {
     /// Ends the process with `SIGKILL`.
-    pub(crate) fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+    pub(crate) fn kill(self) {
+        self.process.kill();
     }
 }
 

@@ -75,7 +75,6 @@ async fn requests_for_a_hundred_tenants_use_no_more_connections_than_the_limit()
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
     }
     assert!((1..=CAP).contains(&most), "{most}");
-    stage.world.drop_tenants().await;
 }
 
 #[tokio::test]
