@@ -1,63 +1,89 @@
-//! Relays that die, or freeze and continue later, at every boundary.
+//! Relays that are killed, whose invocation is abandoned, or that freeze and continue later, at every boundary.
 
 use std::time::Duration;
 
-use relay_events::{Boundary, handle};
+use relay_events::{App, Boundary, handle};
 use shared::{clients::postgres::Postgres, events, types::TenantId, worker::invoke};
 
 use crate::{
     poke, scheduled,
-    stage::{RelayStage, until},
+    stage::{EnqueuedEvent, RelayStage, until},
 };
 
-/// A relay dies at a boundary. Then another process, or the same one, delivers the rest exactly once.
-async fn check_death_at(boundary: Boundary, another_process: bool) {
+/// A relay process is killed at a boundary. Then another process delivers the rest exactly once.
+async fn check_kill_at(boundary: Boundary) {
     let stage = RelayStage::new().await;
-    let tenants = [TenantId::generate(), TenantId::generate()];
-    let mut enqueued = stage.enqueue(&tenants, 0).await;
-    // The topic already has events, and the relay has a producer.
+    let (tenants, mut enqueued) = enqueue_after_first_delivery(&stage, &stage.relay()).await;
+    stage.kill_relay_at(boundary).await;
+    assert_delivered_until(&stage, boundary).await;
+    enqueued.extend(stage.enqueue(&tenants, 20).await);
+    assert_relay_delivers_exactly(&stage, &stage.relay(), &enqueued).await;
+}
+
+/// An invocation is abandoned at a boundary, as when its time is up. Then the same process, which has kept its producer,
+/// delivers the rest exactly once.
+async fn check_abandonment_at(boundary: Boundary) {
+    let stage = RelayStage::new().await;
     let (app, stop) = stage.stopping_relay();
-    invoke(&app, handle, poke()).await.unwrap();
-    for round in 1..20 {
-        enqueued.extend(stage.enqueue(&tenants, round).await);
-    }
+    let (tenants, mut enqueued) = enqueue_after_first_delivery(&stage, &app).await;
     stop.at(boundary);
     tokio::select! {
         result = invoke(&app, handle, scheduled()) => panic!("expected a stop at {boundary:?}, got {result:?}"),
         () = stop.reached() => {}
     }
     stop.resume();
-    let before = stage.read().len();
-    assert_eq!(before, if boundary == Boundary::Committed { 40 } else { 2 }, "{boundary:?}");
-    assert_eq!(stage.pending().await, 38, "{boundary:?}");
-
-    let app = if another_process { stage.relay() } else { app };
+    assert_delivered_until(&stage, boundary).await;
     enqueued.extend(stage.enqueue(&tenants, 20).await);
+    assert_relay_delivers_exactly(&stage, &app, &enqueued).await;
+}
+
+/// Has a relay deliver two events, so that the topic exists and the relay has a producer. Then enqueues 38 more.
+async fn enqueue_after_first_delivery(stage: &RelayStage, app: &App) -> ([TenantId; 2], Vec<EnqueuedEvent>) {
+    let tenants = [TenantId::generate(), TenantId::generate()];
+    let mut enqueued = stage.enqueue(&tenants, 0).await;
+    invoke(app, handle, poke()).await.unwrap();
+    for round in 1..20 {
+        enqueued.extend(stage.enqueue(&tenants, round).await);
+    }
+    (tenants, enqueued)
+}
+
+/// The pending events are on the topic if the relay came as far as the commit, and none of their rows is deleted.
+async fn assert_delivered_until(stage: &RelayStage, boundary: Boundary) {
+    assert_eq!(stage.read().len(), if boundary == Boundary::Committed { 40 } else { 2 }, "{boundary:?}");
+    assert_eq!(stage.pending().await, 38, "{boundary:?}");
+}
+
+async fn assert_relay_delivers_exactly(stage: &RelayStage, app: &App, enqueued: &[EnqueuedEvent]) {
     until("all events are sent", async || {
-        invoke(&app, handle, poke()).await.unwrap();
+        invoke(app, handle, poke()).await.unwrap();
         stage.pending().await == 0
     })
     .await;
-    stage.assert_topic_has_exactly(&enqueued);
+    stage.assert_topic_has_exactly(enqueued);
     assert_eq!(stage.open_batches().await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn events_are_sent_after_a_relay_died_before_sending_them() {
-    check_death_at(Boundary::Recorded, true).await;
-    check_death_at(Boundary::Recorded, false).await;
+async fn events_are_sent_after_a_relay_was_killed_before_sending_them() {
+    check_kill_at(Boundary::Recorded).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn events_are_sent_after_a_relay_died_before_the_commit() {
-    check_death_at(Boundary::Sent, true).await;
-    check_death_at(Boundary::Sent, false).await;
+async fn events_are_sent_after_a_relay_was_killed_before_the_commit() {
+    check_kill_at(Boundary::Sent).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn events_are_not_sent_again_after_a_relay_died_after_the_commit() {
-    check_death_at(Boundary::Committed, true).await;
-    check_death_at(Boundary::Committed, false).await;
+async fn events_are_not_sent_again_after_a_relay_was_killed_after_the_commit() {
+    check_kill_at(Boundary::Committed).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_goes_on_after_an_invocation_that_was_abandoned_at_any_boundary() {
+    for boundary in [Boundary::Recorded, Boundary::Sent, Boundary::Committed] {
+        check_abandonment_at(boundary).await;
+    }
 }
 
 /// A relay freezes at a boundary until its session ends, and continues after another relay has delivered its events.

@@ -18,6 +18,7 @@ use shared::{
 };
 use tests::{
     World, live_list,
+    process::TestProcess,
     proxy::Proxy,
     topic::{self, ReceivedMessage},
 };
@@ -114,6 +115,16 @@ impl RelayStage {
     pub(crate) fn stopping_relay(&self) -> (App, StopPoint) {
         let stop = StopPoint { at: Arc::new(watch::channel(None).0), reached: Arc::new(watch::channel(false).0) };
         (self.relay().observed_by(stop.observer()), stop)
+    }
+
+    /// Runs a relay in a process of its own up to a boundary, and kills it there (`SIGKILL`).
+    pub(crate) async fn kill_relay_at(&self, boundary: Boundary) {
+        let (world, boundary) = (&self.world, format!("{boundary:?}"));
+        let arguments =
+            [&*world.database, &world.provision_queue_url, &world.relay_queue_url, &self.kafka.topic, &boundary];
+        let start = TestProcess::start(env!("CARGO_BIN_EXE_run-relay"), &arguments, "stopped");
+        let (process, _) = timeout(TIMEOUT, start).await.expect("the relay reaches the boundary");
+        process.kill();
     }
 
     /// Commits one event per tenant.
