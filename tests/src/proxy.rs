@@ -1,8 +1,11 @@
 //! A TCP proxy in front of a server, which can cut or hang its connections.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
 };
 
 use reqwest::Url;
@@ -57,6 +60,7 @@ pub struct Proxy {
     rewriting: Arc<Option<Rewriting>>,
     trap: Arc<Mutex<Option<(&'static str, Trap)>>>,
     sprung: Arc<Notify>,
+    most_open: Arc<AtomicUsize>,
 }
 
 impl Proxy {
@@ -109,14 +113,32 @@ impl Proxy {
             mode: Arc::new(watch::channel(Mode::Pass).0),
             trap: Arc::default(),
             sprung: Arc::default(),
+            most_open: Arc::default(),
         };
         let copy = proxy.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                copy.most_open.fetch_max(copy.open(), Ordering::SeqCst);
                 tokio::spawn(connection(stream, upstream.clone(), copy.clone()));
             }
         });
         proxy
+    }
+
+    /// The number of sockets that clients on this machine have open to the proxy, as the kernel counts them: one that a client
+    /// has closed does not count, even if neither the proxy nor the server has noticed yet.
+    pub fn open(&self) -> usize {
+        let SocketAddr::V4(address) = self.address.parse().unwrap() else { unreachable!("the proxy listens on IPv4") };
+        let remote = format!("{:08X}:{:04X}", u32::from_ne_bytes(address.ip().octets()), address.port());
+        let sockets = std::fs::read_to_string("/proc/self/net/tcp").unwrap();
+        // Columns: number, local address, remote address, state; 01 is ESTABLISHED.
+        let is_open = |line: &&str| line.split_whitespace().skip(2).take(2).eq([remote.as_str(), "01"]);
+        sockets.lines().filter(is_open).count()
+    }
+
+    /// The greatest number of open sockets so far. It is updated with every new connection, so that no peak is missed.
+    pub fn most_open(&self) -> usize {
+        self.most_open.load(Ordering::SeqCst)
     }
 
     /// Changes the behaviour immediately, also of open connections.

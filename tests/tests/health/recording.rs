@@ -208,8 +208,10 @@ async fn the_schedule_makes_a_report_and_records_every_known_component() {
     let app = App::new(&stage.targets, auth).unwrap();
     let recorded = scheduled(&app).await.unwrap();
     assert_eq!((recorded.samples, recorded.changes), (7, 0), "{recorded:?}");
-    // Requests now get its report.
+    // Requests now get its report, and not one of their own.
+    stage.set(Component::MongoDb, Mode::Cut);
     let latest = stage.api.get("/health").await;
+    assert_eq!(latest.json["status"], "healthy", "{}", latest.text);
     let sampled = "SELECT at FROM health_samples WHERE component = 'system'";
     let at: OffsetDateTime = stage.world.client().await.query_one(sampled, &[]).await.unwrap().get(0);
     let checked: OffsetDateTime = OffsetDateTime::parse(
@@ -218,5 +220,9 @@ async fn the_schedule_makes_a_report_and_records_every_known_component() {
     )
     .unwrap();
     assert!((Duration::ZERO..Duration::from_mins(1)).contains(&(checked - at).unsigned_abs()), "{checked} {at}");
-    assert_eq!(scheduled(&app).await.unwrap().samples % 7, 0);
+    // Another run records nothing in the same minute, and everything in the next one.
+    let again = scheduled(&app).await.unwrap().samples;
+    let minutes = stage.world.count("SELECT DISTINCT date_trunc('minute', at) FROM health_samples").await;
+    assert_eq!(again, if minutes == 1 { 0 } else { 7 });
+    assert_eq!(stage.world.count("SELECT FROM health_samples").await, 7 * minutes);
 }

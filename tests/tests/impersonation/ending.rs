@@ -4,11 +4,10 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use shared::{
     http::IfMatch,
-    revocations::{self, EndReason},
-    types::{Actor, SuperAdminId, SuperAdminRole, UserId},
+    types::{Actor, SuperAdminRole, UserId},
     users::{self, Authority, UpdateUser, UserStatus},
 };
-use tests::{api::answer, tokens};
+use tests::{api::answer, queues, tokens};
 use uuid::Uuid;
 
 use super::stage::{ImpersonationStage, denied, id, request};
@@ -171,7 +170,7 @@ async fn disabling_a_super_admin_ends_their_impersonations_however_they_signed_i
     let (one, two) = (stage.tenant().await, stage.tenant().await);
     let (super_admin, token) = stage.super_admin(SuperAdminRole::Operator).await;
     let first = stage.ask_as(&token, &request(&one)).await.json;
-    stage.ask_as(&token, &request(&two)).await;
+    let second = id(&stage.ask_as(&token, &request(&two)).await.json);
     let owners = id(&stage.start(&one).await);
     // An impersonation that started before the super-admin had a row here.
     stage.sql(&format!("UPDATE super_admins SET subject = 'idp|7' WHERE id = '{super_admin}'")).await;
@@ -182,25 +181,39 @@ async fn disabling_a_super_admin_ends_their_impersonations_however_they_signed_i
         ))
         .await;
 
-    let ended = end_of_super_admin(&stage, super_admin, EndReason::OperatorDisabled).await;
+    queues::drain(&stage.world.relay_queue_url).await;
+    assert_eq!(stage.disable(super_admin).await.status, StatusCode::OK);
 
-    assert_eq!(ended, 2);
-    assert_eq!(stage.get(&id(&first)).await["end_reason"], "operator_disabled");
+    for sid in [id(&first), second] {
+        assert_eq!(stage.get(&sid).await["end_reason"], "operator_disabled");
+        assert!(denied(&sid).await.is_some(), "the function denies the token itself");
+    }
+    assert_eq!(stage.pending_denials().await, 0);
+    assert_eq!(queues::drain(&stage.world.relay_queue_url).await.len(), 1, "the relay is poked for the events");
     assert_eq!(stage.get(&owners).await["live"], true);
-    assert_eq!(end_of_super_admin(&stage, super_admin, EndReason::OperatorDisabled).await, 0);
+    assert_eq!(denied(&owners).await, None);
+    assert_eq!(stage.disable(super_admin).await.status, StatusCode::OK);
+    assert_eq!(stage.audit("impersonation.end").await.len(), 2, "a second request ends nothing");
     let refused = stage.ask_as(&token, &request(&one)).await;
     assert_eq!(refused.status, StatusCode::UNAUTHORIZED, "{}", refused.text);
 }
 
-/// Disables a super-admin. Returns how many impersonations ended.
-async fn end_of_super_admin(stage: &ImpersonationStage, super_admin: SuperAdminId, reason: EndReason) -> usize {
-    let mut platform = stage.world.api_pool().get().await.unwrap();
-    let transaction = platform.transaction().await.unwrap();
-    let disable = "UPDATE super_admins SET disabled_at = now() WHERE id = $1";
-    transaction.execute(disable, &[&super_admin.0]).await.unwrap();
-    let ended = revocations::end_of_super_admin(&transaction, super_admin, reason, Actor::SYSTEM).await.unwrap();
-    transaction.commit().await.unwrap();
-    ended.len()
+#[tokio::test]
+async fn a_lower_role_ends_the_impersonations_of_a_super_admin_and_a_higher_one_does_not() {
+    let stage = ImpersonationStage::new().await;
+    let tenant = stage.tenant().await;
+    let (super_admin, token) = stage.super_admin(SuperAdminRole::Operator).await;
+    let sid = id(&stage.ask_as(&token, &request(&tenant)).await.json);
+    let path = format!("/admins/{super_admin}");
+
+    assert_eq!(stage.api.patch(&path, &json!({ "role": "owner" })).await.status, StatusCode::OK);
+    assert_eq!(stage.get(&sid).await["live"], true);
+    assert_eq!(denied(&sid).await, None);
+
+    assert_eq!(stage.api.patch(&path, &json!({ "role": "operator" })).await.status, StatusCode::OK);
+    assert_eq!(stage.get(&sid).await["end_reason"], "operator_role_changed");
+    assert!(denied(&sid).await.is_some());
+    assert_eq!(stage.pending_denials().await, 0);
 }
 
 #[tokio::test]

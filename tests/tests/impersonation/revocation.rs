@@ -5,15 +5,11 @@ use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use shared::{
-    clients::sqs::Sqs,
-    revocations::{self, EndReason},
-    types::{Actor, SuperAdminRole},
-};
+use shared::types::SuperAdminRole;
 use tests::{
     TestTenant,
     api::{OPEN, Parts, all_routes, answer},
-    live_list, until,
+    until,
 };
 
 use super::{
@@ -63,17 +59,8 @@ async fn a_second_after_an_end_a_suspension_or_a_disabled_super_admin_the_token_
     let token = answer.json["token"].as_str().unwrap().to_owned();
     let sid = id(&answer.json);
     until("the event of the start", Duration::from_secs(30), async || verifier.has_started(&sid)).await;
-    let mut platform = stage.world.api_pool().get().await.unwrap();
-    let transaction = platform.transaction().await.unwrap();
-    let disable = "UPDATE super_admins SET disabled_at = now() WHERE id = $1";
-    transaction.execute(disable, &[&super_admin.0]).await.unwrap();
-    let reason = EndReason::OperatorDisabled;
-    let ended = revocations::end_of_super_admin(&transaction, super_admin, reason, Actor::SYSTEM).await.unwrap();
-    transaction.commit().await.unwrap();
-    let begun = Instant::now();
-    live_list().deny(&platform, &ended).await;
-    Sqs::new().send(&stage.world.relay_queue_url, "{}").await.unwrap();
-    refused_soon("a disabled super-admin", &verifier, &token, begun).await;
+    assert_eq!(stage.disable(super_admin).await.status, StatusCode::OK);
+    refused_soon("a disabled super-admin", &verifier, &token, Instant::now()).await;
     drop(relaying);
 }
 

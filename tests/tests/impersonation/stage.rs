@@ -61,6 +61,11 @@ impl ImpersonationStage {
         (id, tokens::sign(&tokens::claims(&id.to_string())))
     }
 
+    /// Disables a super-admin, as the owner.
+    pub(crate) async fn disable(&self, super_admin: SuperAdminId) -> Answer {
+        self.api.patch(&format!("/admins/{super_admin}"), &json!({ "status": "disabled" })).await
+    }
+
     /// Requests an impersonation as the owner.
     pub(crate) async fn ask(&self, body: &Value) -> Answer {
         self.api.post("/impersonations", body).await

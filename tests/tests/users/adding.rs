@@ -14,7 +14,10 @@ use crate::stage::{PASSWORD, UsersStage, request};
 async fn a_user_is_created_with_a_hash_of_the_password() {
     let stage = UsersStage::new().await;
     let tenant = stage.tenant(Some(2)).await;
-    let mut body = request(&tenant, " Budi.Santoso@Kopi.example ".trim());
+    let mut body = request(&tenant, " Budi.Santoso@Kopi.example ");
+    let refused = stage.api.post("/users", &body).await;
+    assert_eq!((refused.status, refused.faults()), (StatusCode::UNPROCESSABLE_ENTITY, vec!["/email".to_owned()]));
+    body["email"] = json!("Budi.Santoso@Kopi.example");
     body["full_name"] = json!("  Budi Santoso ");
     body["role"] = json!("supervisor");
     let created = stage.api.post("/users", &body).await;
