@@ -2,13 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use futures::future::join_all;
 use migrate_platform::{Patience, PlatformSchema, Summary, TenantSchema};
 use refinery::Migration;
 use shared::{
     config::Clusters,
     error::{Error, Result},
 };
-use tests::{Api, World};
+use tests::{Api, World, until};
 use tokio_postgres::Client;
 
 /// The current schema and one more version.
@@ -19,7 +20,8 @@ fn next_schema(sql: &str) -> PlatformSchema {
 async fn migrate(world: &World, sql: &str, patience: Duration) -> Result<Summary> {
     let (owner, schema) = (world.owner(), TenantSchema::current());
     let clusters = Clusters::single(owner.url.clone());
-    migrate_platform::run_to(&owner, (next_schema(sql), Patience(patience)), &clusters, &schema, None).await
+    let patience = Patience { locks: patience, ..Patience::default() };
+    migrate_platform::run_to(&owner, (next_schema(sql), patience), &clusters, &schema, None).await
 }
 
 /// A session that has read `tenants` in a transaction that it does not end.
@@ -73,6 +75,29 @@ async fn a_migration_gets_its_lock_as_soon_as_the_long_reader_ends() {
     };
     let (result, ()) = tokio::join!(migrate(&world, ADD_COLUMN, Duration::from_secs(30)), end);
     assert_eq!(result.unwrap().applied.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn runs_at_the_same_time_are_serialized_and_apply_each_migration_once() {
+    // Without the lock, runs at the same time would add the column twice, and all but one would fail.
+    let world = World::new().await;
+    let runs = join_all((0..4).map(|_| migrate(&world, ADD_COLUMN, Duration::from_secs(30)))).await;
+    let mut applied: Vec<usize> = runs.into_iter().map(|run| run.unwrap().applied.len()).collect();
+    applied.sort_unstable();
+    assert_eq!(applied, [0, 0, 0, 1]);
+
+    // Another run holds the lock for as long as its connection is open.
+    let other = world.client().await;
+    other.batch_execute("SELECT pg_advisory_lock(hashtext('landlord migrate-platform'))").await.unwrap();
+    let mut waits = Box::pin(migrate(&world, ADD_COLUMN, Duration::from_secs(30)));
+    let is_waiting = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+                      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    tokio::select! {
+        _ = &mut waits => panic!("the run did not wait"),
+        _ = until("the run waits", Duration::from_secs(30), async || world.count(is_waiting).await == 1) => {}
+    }
+    drop(other);
+    assert!(waits.await.unwrap().applied.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -39,9 +39,6 @@ pub use tenants::{FailedMigration, TenantMigrations};
 /// of 15 minutes.
 const STATEMENT_TIMEOUT: Duration = Duration::from_mins(10);
 
-/// After this time since the start, the migration of no further tenant begins: the function has 15 minutes.
-const START_LIMIT: Duration = Duration::from_mins(13);
-
 /// How long to wait until a concurrent run ends.
 const RUN_TIMEOUT: &str = "2min";
 
@@ -134,7 +131,7 @@ pub async fn run(
     run_to(platform, current, clusters, schema, first_admin).await
 }
 
-/// As [`run`], to another schema of the platform database, and with other patience for its locks.
+/// As [`run`], to another schema of the platform database, and with other patience.
 pub async fn run_to(
     platform: &PostgresConfig,
     (platform_schema, patience): (PlatformSchema, Patience),
@@ -142,7 +139,7 @@ pub async fn run_to(
     schema: &TenantSchema,
     first_admin: Option<&FirstAdminConfig>,
 ) -> Result<Summary> {
-    let until = Instant::now() + START_LIMIT;
+    let until = Instant::now() + patience.tenants;
     let settings = PostgresConfig { statement_timeout: STATEMENT_TIMEOUT, ..platform.clone() };
     let mut connection = Postgres::connect(&settings).map_err(Error::internal)?.get().await?;
     // Held until the connection closes, when this function returns or its process dies.

@@ -23,13 +23,19 @@ pub(crate) const LOCK_TIMEOUT: &str = "2s";
 /// The pause between attempts, in which the sessions that waited behind the last one go on.
 const PAUSE: Duration = Duration::from_secs(3);
 
-/// When a migration gives up.
+/// When a run of migrations gives up.
 #[derive(Debug, Clone, Copy)]
-pub struct Patience(pub Duration);
+pub struct Patience {
+    /// How long a migration of the platform database waits for the locks of other sessions.
+    pub locks: Duration,
+    /// After this time since the start, the migration of no further tenant begins.
+    pub tenants: Duration,
+}
 
 impl Default for Patience {
     fn default() -> Self {
-        Self(Duration::from_mins(1))
+        // The function has 15 minutes.
+        Self { locks: Duration::from_mins(1), tenants: Duration::from_mins(13) }
     }
 }
 
@@ -40,7 +46,7 @@ pub(crate) async fn with_retries<T>(
     blockers: &Blockers,
     mut attempt: impl AsyncFnMut() -> Result<T>,
 ) -> Result<T> {
-    let end = Instant::now() + patience.0;
+    let end = Instant::now() + patience.locks;
     loop {
         match attempt().await {
             Err(error) if sql_state(&error) == Some(&SqlState::LOCK_NOT_AVAILABLE) => {}
@@ -49,7 +55,7 @@ pub(crate) async fn with_retries<T>(
         let sessions = blockers.latest();
         tracing::warn!(sessions, "a migration waits for the locks of other sessions");
         if Instant::now() + PAUSE > end {
-            let seconds = patience.0.as_secs();
+            let seconds = patience.locks.as_secs();
             let reason = format!(
                 "no lock within {seconds} s; the migration that waited changed nothing; blocked by: {sessions}"
             );

@@ -1,8 +1,8 @@
 //! Tenants whose databases were created with an earlier schema.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
-use migrate_platform::TenantSchema;
+use migrate_platform::{Patience, PlatformSchema, TenantMigrations, TenantSchema};
 use refinery::Migration;
 use reqwest::StatusCode;
 use serde_json::json;
@@ -37,9 +37,15 @@ async fn has_notes(stage: &UsersStage, tenant: &TestTenant) -> bool {
     tenant.inside(&stage.world).await.query_one(sql, &[]).await.unwrap().get(0)
 }
 
-async fn migrate(stage: &UsersStage) -> migrate_platform::TenantMigrations {
-    let owner = PostgresConfig { connect_timeout: std::time::Duration::from_secs(5), ..stage.world.owner() };
-    migrate_platform::run(&owner, &Clusters::single(owner.url.clone()), &next_schema(), None).await.unwrap().tenants
+async fn migrate(stage: &UsersStage) -> TenantMigrations {
+    migrate_within(stage, Patience::default()).await
+}
+
+async fn migrate_within(stage: &UsersStage, patience: Patience) -> TenantMigrations {
+    let owner = PostgresConfig { connect_timeout: Duration::from_secs(5), ..stage.world.owner() };
+    let clusters = Clusters::single(owner.url.clone());
+    let platform = (PlatformSchema::current(), patience);
+    migrate_platform::run_to(&owner, platform, &clusters, &next_schema(), None).await.unwrap().tenants
 }
 
 async fn versions(stage: &UsersStage) -> BTreeMap<Uuid, (i32, i64)> {
@@ -109,4 +115,21 @@ async fn a_locked_database_is_left_for_the_next_run_and_does_not_delay_the_other
     worker.batch_execute("COMMIT").await.unwrap();
     assert_eq!(migrate(&stage).await.migrated, 1);
     assert_eq!(stage.list(&busy, &[]).await[0]["full_name"], "Sari");
+}
+
+#[tokio::test]
+async fn a_run_that_is_out_of_time_is_unfinished_and_the_next_one_continues() {
+    let stage = UsersStage::new().await;
+    let tenants = [stage.tenant(None).await, stage.tenant(None).await, stage.tenant(None).await];
+    let out_of_time = Patience { tenants: Duration::ZERO, ..Patience::default() };
+    let report = migrate_within(&stage, out_of_time).await;
+    assert_eq!((report.migrated, report.failed.len(), report.unfinished), (0, 0, true));
+    for tenant in &tenants {
+        assert_eq!(versions(&stage).await[&tenant.id.0], (1, 1));
+        assert!(!has_notes(&stage, tenant).await);
+    }
+    let report = migrate(&stage).await;
+    assert_eq!((report.migrated, report.failed.len(), report.unfinished), (3, 0, false));
+    // Nothing is left to do, so that there is time enough.
+    assert!(!migrate_within(&stage, out_of_time).await.unfinished);
 }
