@@ -1,8 +1,9 @@
 //! Bearer tokens, signed with the key that the functions trust.
 
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use shared::config::{FromEnv, SigningConfig, TokenConfig};
 use time::OffsetDateTime;
@@ -36,6 +37,41 @@ pub fn sign_with(claims: &Value, change: impl FnOnce(&mut Header)) -> String {
     header.kid = Some(config.key_id);
     change(&mut header);
     encode(&header, claims, &EncodingKey::from_ed_der(&der)).unwrap()
+}
+
+/// A new key pair, in the forms of the configuration.
+pub struct NewKey {
+    /// The private key: base64url of PKCS#8 DER.
+    pub private: SecretString,
+    /// The public key as a JWK.
+    pub public: Value,
+}
+
+impl NewKey {
+    pub fn ed25519(id: &str) -> Self {
+        let pair = Ed25519KeyPair::generate().unwrap();
+        let public = json!({ "kty": "OKP", "crv": "Ed25519", "kid": id, "x": encoded(pair.public_key()) });
+        Self { private: encoded(pair.to_pkcs8v1().unwrap()).into(), public }
+    }
+
+    pub fn p256(id: &str) -> Self {
+        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+        // 4 (uncompressed), and the two coordinates.
+        let (x, y) = pair.public_key().as_ref()[1..].split_at(32);
+        let public = json!({ "kty": "EC", "crv": "P-256", "kid": id, "x": encoded(x), "y": encoded(y) });
+        Self { private: encoded(pair.to_pkcs8v1().unwrap()).into(), public }
+    }
+
+    /// A JWK Set with this public key too.
+    pub fn added_to(&self, public_keys: &str) -> String {
+        let mut set: Value = serde_json::from_str(public_keys).unwrap();
+        set["keys"].as_array_mut().unwrap().push(self.public.clone());
+        set.to_string()
+    }
+}
+
+fn encoded(bytes: impl AsRef<[u8]>) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
 }
 
 /// A valid token of [`OWNER`].

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use jsonwebtoken::Algorithm;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use shared::{
@@ -9,7 +10,11 @@ use shared::{
     config::{FromEnv, ImpersonationSigningConfig, SigningConfig, TokenConfig},
     passwords,
 };
-use tests::{Api, World, api::answer};
+use tests::{
+    Api, World,
+    api::{Parts, answer},
+    tokens::{NewKey, OWNER},
+};
 use uuid::Uuid;
 
 /// Creates a super-admin with an e-mail address that no other test uses, because all tests count attempts in one Redis.
@@ -170,4 +175,29 @@ fn no_token_is_signed_with_a_key_that_the_api_does_not_accept() {
     let key = ImpersonationSigningConfig::from_env().unwrap().key;
     let mismatched = refusal(&SigningConfig { key, ..signing }).unwrap();
     assert!(mismatched.contains("JWT_PUBLIC_KEYS does not match the private key"), "{mismatched}");
+}
+
+#[tokio::test]
+async fn a_token_that_is_signed_with_a_p256_key_is_accepted_beside_those_of_other_keys() {
+    let (tokens, signing) = (TokenConfig::from_env().unwrap(), SigningConfig::from_env().unwrap());
+    let key = NewKey::p256("next");
+    let tokens = TokenConfig { public_keys: key.added_to(&tokens.public_keys), ..tokens };
+    let signing = SigningConfig { key: key.private.clone(), key_id: "next".to_owned(), ..signing };
+    let signer = TokenSigner::new(&signing, &tokens).unwrap();
+    let token = signer.sign(OWNER.parse().unwrap(), 0, false).unwrap().access_token;
+    let header = jsonwebtoken::decode_header(&token).unwrap();
+    assert_eq!((header.alg, header.kid.as_deref()), (Algorithm::ES256, Some("next")));
+
+    let world = World::new().await;
+    let accepts = async |tokens: &TokenConfig, token: &str| {
+        let api = Api::with(&Parts { tokens: tokens.clone(), ..Parts::of(&world) }).await;
+        answer(api.anonymous(Method::GET, "/tenants").bearer_auth(token)).await.status
+    };
+    assert_eq!(accepts(&tokens, &token).await, StatusCode::OK);
+    assert_eq!(accepts(&tokens, &tests::tokens::good()).await, StatusCode::OK);
+    // Another key with the same id did not sign it.
+    let others = TokenConfig::from_env().unwrap();
+    let public_keys = NewKey::p256("next").added_to(&others.public_keys);
+    assert_eq!(accepts(&TokenConfig { public_keys, ..others.clone() }, &token).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(accepts(&others, &token).await, StatusCode::UNAUTHORIZED);
 }

@@ -1,8 +1,10 @@
 //! Keys: publication, rotation without an outage, and verification by a library of another language.
 
-use std::{path::Path, process::Command};
+use std::{
+    path::Path,
+    process::{Command, Output},
+};
 
-use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::jwk::JwkSet;
 use reqwest::{Method, StatusCode};
@@ -11,7 +13,7 @@ use shared::{
     config::{FromEnv, ImpersonationSigningConfig, TokenConfig},
     impersonations::ImpersonationSigner,
 };
-use tests::{Api, api::answer, variable};
+use tests::{Api, api::answer, tokens::NewKey, variable};
 
 use super::{
     stage::{ImpersonationStage, id},
@@ -41,28 +43,20 @@ async fn the_keys_are_public_and_cacheable_and_differ_from_those_of_sign_in() {
     assert_ne!(sign_in["keys"][0]["x"], answer.json["keys"][0]["x"]);
 }
 
-/// Adds a key pair to `before`. Returns the configuration in which it is published, and the one in which it signs.
-fn next(before: &ImpersonationSigningConfig) -> (ImpersonationSigningConfig, ImpersonationSigningConfig) {
-    let pair = Ed25519KeyPair::generate().unwrap();
-    let der: Vec<u8> = pair.to_pkcs8v1().unwrap().as_ref().to_vec();
-    let mut set: Value = serde_json::from_str(&before.published.public_keys).unwrap();
-    set["keys"].as_array_mut().unwrap().push(json!({
-        "kty": "OKP", "crv": "Ed25519", "kid": "next", "x": URL_SAFE_NO_PAD.encode(pair.public_key().as_ref()),
-    }));
+/// Adds a key pair with the id `next` to `before`. Returns the configuration in which it is published, and the one in which it
+/// signs.
+fn next(before: &ImpersonationSigningConfig, key: &NewKey) -> (ImpersonationSigningConfig, ImpersonationSigningConfig) {
     let mut published = before.clone();
-    published.published.public_keys = set.to_string();
-    let signing = ImpersonationSigningConfig {
-        key: URL_SAFE_NO_PAD.encode(der).into(),
-        key_id: "next".to_owned(),
-        ..published.clone()
-    };
+    published.published.public_keys = key.added_to(&before.published.public_keys);
+    let signing =
+        ImpersonationSigningConfig { key: key.private.clone(), key_id: "next".to_owned(), ..published.clone() };
     (published, signing)
 }
 
 #[tokio::test]
 async fn a_verifier_with_cached_keys_verifies_every_token_during_a_rotation() {
     let before = ImpersonationSigningConfig::from_env().unwrap();
-    let (with_next, signs_with_next) = next(&before);
+    let (with_next, signs_with_next) = next(&before, &NewKey::ed25519("next"));
     let stage = ImpersonationStage::with(|_, mut parts| {
         parts.impersonation = before.clone();
         parts
@@ -109,34 +103,49 @@ async fn a_verifier_with_cached_keys_verifies_every_token_during_a_rotation() {
     }
 }
 
+/// Runs PyJWT, with a clock that is `clock` seconds off.
+fn verify(api: &Api, audience: &str, clock: i64, token: &str) -> Output {
+    let packages = Path::new(&variable("PYJWT")).ancestors().nth(2).unwrap().to_owned();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/impersonation/verify.py");
+    let keys = api.base.replace("/api/super-admin", "/.well-known/jwks.json");
+    let (clock, redis, authority) = (clock.to_string(), variable("REDIS_URL"), variable("REDIS_CA_FILE"));
+    let mut python = Command::new("python3");
+    python.arg(script).args([&*keys, "landlord", audience, &clock, &redis, &authority, token]);
+    python.env("PYTHONPATH", packages).env("PYTHONDONTWRITEBYTECODE", "1");
+    tokio::task::block_in_place(|| python.output().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_p256_key_signs_tokens_that_a_library_of_another_language_verifies() {
+    let before = ImpersonationSigningConfig::from_env().unwrap();
+    let stage = ImpersonationStage::with(|_, parts| {
+        let (_, signing) = next(&before, &NewKey::p256("next"));
+        tests::api::Parts { impersonation: signing, ..parts }
+    })
+    .await;
+    let (answer, keys) = published(&stage.api).await;
+    let members: Vec<_> = answer.json["keys"][1].as_object().unwrap().keys().cloned().collect();
+    assert_eq!(members, ["alg", "crv", "kid", "kty", "use", "x", "y"], "{}", answer.text);
+    let started = stage.start(&stage.tenant().await).await;
+    let token = started["token"].as_str().unwrap();
+    assert!(verified(&keys, token).is_some() && verified(&keys, &tampered(token)).is_none());
+
+    let output = verify(&stage.api, "landlord-platform", 0, token);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let verified: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!([&verified["header"]["kid"], &verified["header"]["alg"]], ["next", "ES256"]);
+    let refused = verify(&stage.api, "landlord-platform", 0, &tampered(token));
+    let error = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && error.contains("InvalidSignatureError"), "{error}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_library_of_another_language_verifies_a_token_against_the_published_keys() {
     let stage = ImpersonationStage::new().await;
     let tenant = stage.tenant().await;
     let started = stage.start(&tenant).await;
     let token = started["token"].as_str().unwrap();
-    let url = stage.api.base.replace("/api/super-admin", "/.well-known/jwks.json");
-    let verify = |audience: &str, clock: i64, token: &str| {
-        let packages = Path::new(&variable("PYJWT")).ancestors().nth(2).unwrap().to_owned();
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/impersonation/verify.py");
-        tokio::task::block_in_place(|| {
-            Command::new("python3")
-                .arg(script)
-                .args([
-                    &url,
-                    "landlord",
-                    audience,
-                    &clock.to_string(),
-                    &variable("REDIS_URL"),
-                    &variable("REDIS_CA_FILE"),
-                    token,
-                ])
-                .env("PYTHONPATH", packages)
-                .env("PYTHONDONTWRITEBYTECODE", "1")
-                .output()
-                .unwrap()
-        })
-    };
+    let verify = |audience: &str, clock: i64, token: &str| verify(&stage.api, audience, clock, token);
     // The clock of the verifier may be two minutes off.
     let mut verified = Vec::new();
     for clock in [-119, 119, 0] {
