@@ -6,12 +6,12 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use shared::{
     clients::postgres::Postgres,
-    tenants::{self, TenantFilter},
-    types::{PageLimit, PageRequest, TimeOrder, Values},
+    tenants::{self, TenantFilter, TenantStatus},
+    types::{Cursor, PageLimit, PageRequest, SearchText, TimeOrder, Values},
 };
 use tests::{
     Answer, Api, World,
-    plans::{assert_ordered_by_index, plans},
+    plans::{assert_found_in_index, assert_ordered_by_index, assert_page_from_index, plans},
 };
 
 async fn seed(world: &World, count: i32) {
@@ -183,10 +183,50 @@ async fn a_page_by_several_values_is_merged_from_an_index() {
             let plans = plans(&connection, "UNION ALL", &[vec!["101"], values].concat()).await;
             assert_ordered_by_index(&plans, index);
         }
-        let connection = Postgres::connect(&world.api()).unwrap().get().await.unwrap();
-        let page = PageRequest { order, limit: PageLimit::parse("100").unwrap(), cursor: None };
-        tenants::store::list(&connection, &TenantFilter::default(), page).await.unwrap();
-        assert_ordered_by_index(&plans(&connection, "FROM tenants", &["101"]).await, "tenants_newest");
+    }
+}
+
+#[tokio::test]
+async fn a_page_by_one_value_or_a_text_is_read_from_an_index() {
+    let world = World::new().await;
+    seed(&world, 20_000).await;
+    let filter = TenantFilter::default;
+    let created_at = time::macros::datetime!(2026-01-01 1:00 UTC);
+    let middle = Cursor { created_at, id: uuid::Uuid::max() };
+    let after_middle = ["'2026-01-01T01:00:00Z'", "'ffffffff-ffff-ffff-ffff-ffffffffffff'"];
+    for order in [TimeOrder::NewestFirst, TimeOrder::OldestFirst] {
+        for cursor in [None, Some(middle)] {
+            for (filter, index, values) in [
+                (filter(), "tenants_newest", vec![]),
+                (
+                    TenantFilter { status: Some(Values::one(TenantStatus::Failed)), ..filter() },
+                    "tenants_newest_by_status",
+                    vec!["'failed'"],
+                ),
+                (
+                    TenantFilter { country: Some(Values::parse("DE", str::parse).unwrap()), ..filter() },
+                    "tenants_newest",
+                    vec!["'DE'"],
+                ),
+                (
+                    TenantFilter { search: Some(SearchText::parse("tenant-1234").unwrap()), ..filter() },
+                    "tenants_search",
+                    vec!["'%tenant-1234%'"],
+                ),
+            ] {
+                let connection = Postgres::connect(&world.api()).unwrap().get().await.unwrap();
+                let page = PageRequest { order, limit: PageLimit::parse("100").unwrap(), cursor };
+                tenants::store::list(&connection, &filter, page).await.unwrap();
+                let values = [vec!["101"], values, cursor.map_or(vec![], |_| after_middle.to_vec())].concat();
+                let plans = plans(&connection, "FROM tenants", &values).await;
+                // The generic plan does not depend on how rare the value is, so that another index may be the best.
+                assert_found_in_index(&plans[..1], &["tenants"], index);
+                assert_found_in_index(&plans[1..], &["tenants"], "tenants_");
+                if index == "tenants_newest" {
+                    assert_page_from_index(&plans, &["tenants"], index);
+                }
+            }
+        }
     }
 }
 

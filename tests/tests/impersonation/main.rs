@@ -7,6 +7,7 @@ mod faults;
 mod keys;
 mod limits;
 mod live;
+mod plans;
 mod reading;
 mod revocation;
 mod stage;

@@ -7,7 +7,7 @@ use shared::{
     operations::{self, OperationFilter, OperationKind, OperationStatus},
     types::{PageLimit, PageRequest, TenantId, TimeOrder, Values},
 };
-use tests::plans::{assert_ordered_by_index, plans};
+use tests::plans::{assert_ordered_by_index, limited, plans};
 
 use crate::stage::OperationsStage;
 
@@ -161,12 +161,4 @@ async fn a_page_by_any_filter_is_read_from_an_index() {
             assert_ordered_by_index(&inner, index);
         }
     }
-}
-
-/// The part of a plan below its `Limit`: indented more than it.
-fn limited(plan: &str) -> String {
-    let indent = |line: &str| line.len() - line.trim_start_matches([' ', '-', '>']).len();
-    let mut lines = plan.lines().skip_while(|line| !line.contains("Limit"));
-    let first = lines.next().unwrap_or_else(|| panic!("no limit: {plan}"));
-    lines.take_while(|line| indent(line) > indent(first)).collect::<Vec<_>>().join("\n")
 }

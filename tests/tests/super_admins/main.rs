@@ -2,6 +2,7 @@
 
 mod accounts;
 mod audit;
+mod audit_plans;
 mod matrix;
 mod passwords;
 mod recovery;
