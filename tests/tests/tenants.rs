@@ -200,18 +200,25 @@ async fn a_status_can_only_be_set_between_active_and_suspended_and_the_error_nam
     let api = Api::of(&world).await;
     let tenant = api.create_tenant("kopi-kenangan").await;
     let path = format!("/tenants/{}", tenant["id"].as_str().unwrap());
-    for (from, possible) in
-        [("active", "suspended"), ("suspended", "active"), ("failed", ""), ("deleting", ""), ("deleted", "")]
-    {
+    for (from, possible) in [
+        ("active", Some("suspended")),
+        ("suspended", Some("active")),
+        ("failed", None),
+        ("deleting", None),
+        ("deleted", None),
+    ] {
         set_status(&world, from).await;
+        let allowed =
+            possible.map_or("no status can be set".to_owned(), |status| format!("it can only be set to {status}"));
         for to in ["active", "suspended"] {
             let answer = api.patch(&path, &json!({"status": to})).await;
-            if to == possible {
+            if Some(to) == possible {
                 assert_eq!(answer.status, StatusCode::OK, "{from} → {to}: {}", answer.text);
                 set_status(&world, from).await;
             } else {
                 assert_eq!(answer.status, StatusCode::CONFLICT, "{from} → {to}: {}", answer.text);
-                assert!(answer.json["detail"].as_str().unwrap().contains(possible), "{}", answer.text);
+                let detail = format!("Cannot set the status to {to}: the tenant is {from}, and {allowed}");
+                assert_eq!(answer.json["detail"], detail);
             }
         }
     }
@@ -285,4 +292,47 @@ async fn only_a_failed_tenant_can_be_retried_and_only_once_at_a_time() {
     let operations = api.get(&format!("{path}/operations")).await;
     let kinds: Vec<_> = operations.json.as_array().unwrap().iter().map(|operation| operation["kind"].clone()).collect();
     assert_eq!(kinds, ["retry", "provision"]);
+}
+
+#[tokio::test]
+async fn a_retry_with_an_idempotency_key_is_executed_once_and_replayed_after_the_tenant_has_changed() {
+    let world = World::new().await;
+    let api = Api::of(&world).await;
+    let (tenant, other) = (api.create_tenant("kopi-kenangan").await, api.create_tenant("teh-botol").await);
+    queues::drain(&world.provision_queue_url).await;
+    set_status(&world, "failed").await;
+    let retry = async |tenant: &Value, key: &str| {
+        let path = format!("/tenants/{}/retry", tenant["id"].as_str().unwrap());
+        answer(api.request(Method::POST, &path).header("idempotency-key", key)).await
+    };
+
+    let answers = futures::future::join_all((0..8).map(|_| retry(&tenant, "k-1"))).await;
+    let accepted: Vec<_> = answers.iter().filter(|answer| answer.status == StatusCode::ACCEPTED).collect();
+    let first = accepted[0];
+    for answer in &answers {
+        if answer.status == StatusCode::ACCEPTED {
+            assert_eq!(answer.text, first.text);
+        } else {
+            assert_eq!(answer.json["type"], "/api/super-admin/problems/request-in-progress", "{}", answer.text);
+        }
+    }
+    assert_eq!(accepted.iter().filter(|answer| answer.header("idempotent-replayed").is_empty()).count(), 1);
+    assert_eq!(world.count("SELECT FROM operations WHERE kind = 'retry'").await, 1);
+    assert_eq!(queues::drain(&world.provision_queue_url).await.len(), 1);
+
+    // Without the key, a retry of an active tenant is a conflict.
+    set_status(&world, "active").await;
+    let replayed = retry(&tenant, "k-1").await;
+    assert_eq!((replayed.status, &replayed.text), (StatusCode::ACCEPTED, &first.text));
+    assert_eq!(replayed.header("idempotent-replayed"), "true");
+    assert_eq!(replayed.header("operation-location"), first.header("operation-location"));
+    assert_eq!(retry(&tenant, "k-2").await.status, StatusCode::CONFLICT);
+    assert_eq!(world.count("SELECT FROM operations WHERE kind = 'retry'").await, 1);
+    assert!(queues::drain(&world.provision_queue_url).await.is_empty(), "a replay wakes no worker");
+
+    // The path is part of the request, so the same key for another tenant is another request.
+    set_status(&world, "failed").await;
+    let of_other = retry(&other, "k-1").await;
+    assert_eq!(of_other.status, StatusCode::ACCEPTED, "{}", of_other.text);
+    assert_ne!(of_other.json["operation_id"], first.json["operation_id"]);
 }

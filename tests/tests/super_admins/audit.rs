@@ -2,7 +2,10 @@
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use shared::types::SuperAdminRole::{Operator, Viewer};
+use shared::{
+    clients::postgres::{SqlState, connect_once},
+    types::SuperAdminRole::{Operator, Viewer},
+};
 use tests::{Api, World};
 
 use crate::SignedIn;
@@ -74,4 +77,41 @@ async fn the_log_is_filtered_and_paged() {
     for query in ["since=yesterday", "tenant_id=1", "outcome=odd", "actor=a%20b", "who=me", "cursor=x"] {
         assert_eq!(api.get(&format!("/audit?{query}")).await.status, StatusCode::BAD_REQUEST, "{query}");
     }
+}
+
+#[tokio::test]
+async fn no_service_can_change_or_remove_an_entry() {
+    let world = World::new().await;
+    Api::of(&world).await.create_tenant("kopi-kenangan").await;
+    let owner = world.client().await;
+    // With its partitions, if it has any.
+    let sql = "SELECT oid::regclass::text FROM pg_class
+               WHERE oid = 'audit'::regclass OR oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = 'audit'::regclass)";
+    let tables: Vec<String> = owner.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
+    for login in [world.api(), world.provisioner()] {
+        let session = connect_once(&login, None).await.unwrap();
+        let insert = "INSERT INTO audit (id, actor, action) VALUES (gen_random_uuid(), 'test', 'tenant.update')";
+        session.batch_execute(insert).await.unwrap();
+        for table in &tables {
+            for statement in [
+                format!("UPDATE {table} SET outcome = 'failed'"),
+                format!("DELETE FROM {table}"),
+                format!("{insert} ON CONFLICT (id) DO UPDATE SET outcome = 'failed'"),
+                format!("TRUNCATE {table}"),
+                format!("ALTER TABLE {table} ALTER COLUMN details DROP NOT NULL"),
+                format!("DROP TABLE {table}"),
+            ] {
+                let refused = session.batch_execute(&statement).await.unwrap_err();
+                assert_eq!(refused.code(), Some(&SqlState::INSUFFICIENT_PRIVILEGE), "{statement}: {refused}");
+            }
+        }
+    }
+    assert_eq!(world.count("SELECT FROM audit WHERE outcome = 'done'").await, 3);
+    // No other role may do more than these two.
+    let others = "SELECT FROM pg_class c, aclexplode(c.relacl) AS granted
+                  WHERE c.oid = 'audit'::regclass AND granted.grantee <> c.relowner
+                  AND granted.privilege_type NOT IN ('SELECT', 'INSERT')";
+    assert_eq!(world.count(others).await, 0);
+    let of_columns = "SELECT FROM pg_attribute WHERE attrelid = 'audit'::regclass AND attacl IS NOT NULL";
+    assert_eq!(world.count(of_columns).await, 0);
 }

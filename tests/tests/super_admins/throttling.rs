@@ -94,6 +94,30 @@ async fn a_flood_of_attempts_over_a_limit_has_one_audit_entry_per_window() {
 }
 
 #[tokio::test]
+async fn the_hundred_and_first_attempt_from_an_address_is_refused_on_any_account_and_by_every_function() {
+    let world = World::new().await;
+    let (gateway, another) = (Gateway::of(&world), Gateway::of(&world));
+    let (email, stranger) = (account(&world).await, address());
+    for number in 0..100 {
+        let account = format!("nobody-{number}-{stranger}@landlord.example");
+        let refused = sign_in(&gateway, &stranger, &account, "wrong").await;
+        assert_eq!(refused.status, StatusCode::UNAUTHORIZED, "{number}: {}", refused.text);
+        let left = format!("\"address\";r={};", 99 - number);
+        assert!(refused.header("ratelimit").starts_with(&left), "{}", refused.header("ratelimit"));
+    }
+    for gateway in [&gateway, &another] {
+        let refused = sign_in(gateway, &stranger, &email, PASSWORD).await;
+        assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS, "{}", refused.text);
+        assert_eq!(refused.json["type"], "/api/super-admin/problems/too-many-requests");
+        let wait = refused.header("retry-after");
+        assert!((1..=900).contains(&wait.parse::<u64>().unwrap()), "{wait}");
+        let until = format!("\"address\";r=0;t={wait}");
+        assert!(refused.header("ratelimit").contains(&until), "{}", refused.header("ratelimit"));
+    }
+    assert_eq!(sign_in(&gateway, &address(), &email, PASSWORD).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
 async fn many_addresses_reach_the_ceiling_of_an_account_but_not_that_of_its_owner() {
     let world = World::new().await;
     let gateway = Gateway::of(&world);
