@@ -230,11 +230,28 @@ async fn a_page_by_one_value_or_a_text_is_read_from_an_index() {
     }
 }
 
+/// The least time in which PostgreSQL looks at every tenant.
+async fn scan(world: &World) -> Duration {
+    let owner = world.client().await;
+    // Without an index, and in one process.
+    owner.batch_execute("SET enable_bitmapscan = off; SET max_parallel_workers_per_gather = 0").await.unwrap();
+    let mut shortest = Duration::MAX;
+    for _ in 0..9 {
+        let begun = Instant::now();
+        let sql = "SELECT count(*) FROM tenants WHERE name ILIKE '%kopi%' OR slug ILIKE '%kopi%'";
+        owner.query_one(sql, &[]).await.unwrap();
+        shortest = shortest.min(begun.elapsed());
+    }
+    println!("a look at every tenant: {shortest:?}");
+    shortest
+}
+
 #[tokio::test]
 async fn counting_up_to_ten_thousand_of_a_hundred_thousand_tenants_is_fast_and_more_are_a_lower_bound() {
     let world = World::new().await;
     let api = Api::of(&world).await;
     seed(&world, 100_000).await;
+    let scan = scan(&world).await;
     for (query, number, relation) in [
         ("", "10000", "gte"),
         ("status=active,suspended", "10000", "gte"),
@@ -258,8 +275,7 @@ async fn counting_up_to_ten_thousand_of_a_hundred_thousand_tenants_is_fast_and_m
         }
         times.sort();
         println!("count of {number} tenants ({query}): {:?}, at least {:?}", times[4], times[0]);
-        // 30 ms, unless the machine is busy.
-        assert!(times[0] < Duration::from_millis(100), "{query}: {times:?}");
+        assert!(times[0] < scan, "{query}: {times:?}, and looking at every tenant takes {scan:?}");
     }
     let usage = api.get("/tenants/usage?count=true&limit=1&over_limit=true").await;
     assert_eq!([usage.header("x-total-count"), usage.header("x-total-count-relation")], ["0", "eq"]);

@@ -29,18 +29,14 @@ async fn two_hundred_waits_share_a_few_connections_and_do_not_delay_other_reques
     let others = async {
         stage.until_waiting(200).await;
         let during = memory();
-        let begun = std::time::Instant::now();
         for _ in 0..10 {
             assert_eq!(stage.api.get("/tenants").await.status, StatusCode::OK);
         }
-        let took = begun.elapsed() / 10;
+        assert_eq!(stage.waiting().await, 200, "the others were answered before any of them");
         let sessions = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND usename LIKE '%api%'";
         let sessions = stage.world.count(sessions).await;
-        println!(
-            "200 waits: {before} MiB before, {during} MiB during; {sessions} connections; another request: {took:?}"
-        );
+        println!("200 waits: {before} MiB before, {during} MiB during; {sessions} connections");
         assert!((1..=4).contains(&sessions), "{sessions} connections");
-        assert!(took < Duration::from_secs(2), "{took:?}");
         stage.take(id).await;
     };
     let (answers, ()) = tokio::join!(waits, others);
@@ -86,7 +82,7 @@ async fn when_too_many_requests_wait_the_others_get_the_present_state_at_once() 
         assert_eq!((late.status, late.header("retry-after")), (StatusCode::OK, "5"), "{}", late.text);
         assert_eq!(late.header("ratelimit-policy"), "\"waiting_requests\";q=3;qu=\"concurrent-requests\"");
         assert_eq!(late.header("ratelimit"), "\"waiting_requests\";r=0");
-        assert!(elapsed < Duration::from_secs(5), "{elapsed:?}");
+        assert_eq!(stage.waiting().await, 3, "it was answered before those that wait, after {elapsed:?}");
         stage.take(id).await;
     });
     let count = |status: &str, retry_after: &str| {

@@ -86,15 +86,15 @@ async fn a_hanging_server_is_503_in_time_and_does_not_delay_tenants_of_another_s
     for round in 0..2 {
         stage.list(&warm, &[]).await;
         proxy.set(Mode::Hang);
+        let begun = Instant::now();
         let others = async {
-            for _ in 0..10 {
-                let (answer, took) = timed(stage.ask(&other, &[])).await;
-                assert_eq!(answer.status, StatusCode::OK);
-                assert!(took < Duration::from_secs(1), "another tenant waited {took:?}");
+            for _ in 0..5 {
+                assert_eq!(stage.ask(&other, &[]).await.status, StatusCode::OK);
             }
+            begun.elapsed()
         };
         let body = user(&warm, "budi@kopi.example");
-        let (list, first, add, ()) = tokio::join!(
+        let (list, first, add, others) = tokio::join!(
             timed(stage.ask(&warm, &[])),
             timed(stage.ask(&cold, &[])),
             timed(stage.api.post("/users", &body)),
@@ -103,6 +103,7 @@ async fn a_hanging_server_is_503_in_time_and_does_not_delay_tenants_of_another_s
         for (answer, took) in [list, first, add] {
             assert_unavailable(&answer);
             assert!(took < IN_TIME, "round {round}: it took {took:?}");
+            assert!(others < took, "the other tenant waited as long: {others:?} and {took:?}");
         }
         proxy.set(Mode::Pass);
         assert_eq!(stage.list(&warm, &[]).await.len(), 1);

@@ -1,6 +1,6 @@
 //! The audit entries of lists of users, which contain personal data.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -56,7 +56,8 @@ async fn users_are_listed_while_the_audit_log_cannot_be_written() {
     holder.batch_execute("BEGIN; LOCK TABLE audit IN EXCLUSIVE MODE").await.unwrap();
     let started = Instant::now();
     assert_eq!(stage.list(&tenant, &[]).await.len(), 1);
-    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+    let waited = started.elapsed();
+    assert!(waited < stage.world.api().statement_timeout, "the request gave up before the database did: {waited:?}");
     holder.batch_execute("COMMIT").await.unwrap();
     stage.list(&tenant, &[]).await;
     assert!(!reads(&stage, &tenant).await.is_empty());

@@ -115,6 +115,22 @@ async fn crowd(stage: &UsersStage, tenant: &TestTenant) {
     inside.batch_execute("VACUUM (ANALYZE) users").await.unwrap();
 }
 
+/// The time for what a list cannot do without: a request for a full page, and, for a text that no index can find, one look at
+/// every user. The longest of three, because the machine may be busy.
+async fn floor(stage: &UsersStage, tenant: &TestTenant) -> Duration {
+    let inside = stage.inside(tenant).await;
+    let scan = "SELECT count(*) FROM users WHERE full_name ILIKE '%zz%' OR email ILIKE '%zz%'";
+    let mut longest = Duration::ZERO;
+    for _ in 0..3 {
+        let begun = Instant::now();
+        inside.query_one(scan, &[]).await.unwrap();
+        assert_eq!(stage.list(tenant, &[]).await.len(), 1000);
+        longest = longest.max(begun.elapsed());
+    }
+    println!("a scan and a page: {longest:?}");
+    longest
+}
+
 /// The plan of the statement that reads a page, in a session with the function's settings.
 async fn plan(stage: &UsersStage, tenant: &TestTenant, search: Option<&str>) -> String {
     let databases = TenantDatabases::connect(&Clusters::single(stage.world.api().url), &stage.world.api()).unwrap();
@@ -147,6 +163,7 @@ async fn among_100_000_users_a_search_uses_an_index_and_a_short_text_is_fast_eno
         assert!(!plan.contains("Seq Scan") && !plan.contains("Sort"), "{common:?}\n{plan}");
     }
     assert_eq!(emails(&stage.list(&tenant, &[("search", "xYl")]).await), ["rare@kopi.example"]);
+    let enough = floor(&stage, &tenant).await * 5;
     for (search, found) in
         [("zz", 0), ("xy", 1), ("xyl", 1), ("jz", 0), ("q", 1), ("@", 1000), ("us", 1000), ("kop", 1000)]
     {
@@ -155,7 +172,7 @@ async fn among_100_000_users_a_search_uses_an_index_and_a_short_text_is_fast_eno
         let took = begun.elapsed();
         println!("search={search:?}: {} users in {took:?}", users.len());
         assert_eq!(users.len(), found, "{search:?}");
-        assert!(took < Duration::from_secs(2), "{search:?} took {took:?}");
+        assert!(took < enough, "{search:?} took {took:?}, and {enough:?} are enough");
     }
     // No user, or a single one, matches these.
     for (filter, found) in [(("role", "admin"), 1), (("status", "deactivated"), 0), (("is_online", "true"), 0)] {
@@ -163,7 +180,7 @@ async fn among_100_000_users_a_search_uses_an_index_and_a_short_text_is_fast_eno
         assert_eq!(stage.list(&tenant, &[filter]).await.len(), found, "{filter:?}");
         let took = begun.elapsed();
         println!("{filter:?}: {found} users in {took:?}");
-        assert!(took < Duration::from_secs(2), "{filter:?} took {took:?}");
+        assert!(took < enough, "{filter:?} took {took:?}, and {enough:?} are enough");
     }
 }
 
