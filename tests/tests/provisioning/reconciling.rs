@@ -172,7 +172,6 @@ async fn an_orphan_in_each_store_is_found_and_removed_and_what_the_ledger_does_n
     assert!(unknown.iter().any(|one| one.since == first), "its age is known from the first time");
     all.sql(&format!("DROP DATABASE {stranger}")).await;
     stage.mongo.database(&stranger).drop().await.unwrap();
-    stage.world.drop_tenants().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -217,7 +216,6 @@ async fn missing_databases_and_old_schemas_are_found() {
     let outdated = about(&report, &old.tenant.to_string());
     assert_eq!(kinds(&outdated), [(FindingKind::OldSchema, FindingStore::Platform, None)]);
     assert_eq!(stage.status(lost.tenant).await, TenantStatus::Active, "people must decide");
-    stage.world.drop_tenants().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -309,7 +307,6 @@ async fn a_cluster_that_does_not_answer_is_unknown_and_has_no_findings() {
     assert!(unknown.reason.contains("MongoDB could not be reached"), "{unknown:?}");
     assert_eq!(kinds(&about(&report, &database)), []);
     assert!(report.reconciliation.finished_at.is_some());
-    all.stage.world.drop_tenants().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
