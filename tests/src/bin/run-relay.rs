@@ -34,7 +34,7 @@ async fn main() {
             async move {
                 if stops {
                     println!("stopped");
-                    pending().await
+                    pending::<()>().await;
                 }
             }
             .boxed()

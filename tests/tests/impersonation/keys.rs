@@ -103,7 +103,7 @@ async fn a_verifier_with_cached_keys_verifies_every_token_during_a_rotation() {
     }
 }
 
-/// Runs PyJWT, with a clock that is `clock` seconds off.
+/// Runs `PyJWT`, with a clock that is `clock` seconds off.
 fn verify(api: &Api, audience: &str, clock: i64, token: &str) -> Output {
     let packages = Path::new(&variable("PYJWT")).ancestors().nth(2).unwrap().to_owned();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/impersonation/verify.py");
