@@ -1,7 +1,5 @@
 //! The API of reconciliations and dead letters, and the schedule.
 
-#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
 use std::time::Duration;
 
 use lambda_runtime::{Context, LambdaEvent};
