@@ -5,10 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::{
-    extract::{FromRef, State},
-    http::Uri,
-};
+use axum::extract::{FromRef, State};
 use deserr::Deserr;
 use serde::Serialize;
 use shared::{
@@ -25,7 +22,7 @@ use shared::{
     dead_letters::DeadLetters,
     error,
     events::dispatch::Dispatcher,
-    http::{BASE_PATH, BodyErrors, Created, DEADLINE, JsonBody, Result, Routes},
+    http::{BASE_PATH, BodyErrors, Created, JsonBody, Result, Routes},
     reconciliation::{self, ObservedStores, Reconciler, ReconciliationReport},
     routes,
     super_admins::{AuthContext, MayOperate},
@@ -36,8 +33,8 @@ use shared::{
 use tokio::time::Instant;
 use utoipa::ToSchema;
 
-/// How long a request works on its reconciliation. API Gateway waits for 30 s.
-const REQUEST_TIME: Duration = Duration::from_secs(20);
+/// How long a request works on its reconciliation: less than any request may take.
+const REQUEST_TIME: Duration = Duration::from_secs(5);
 
 /// State of the function.
 #[derive(Clone, FromRef)]
@@ -82,11 +79,7 @@ impl Worker for App {
 
 /// The function's one route.
 pub fn routes(app: App) -> Routes {
-    routes!(app: App => reconcile_tenants, deadline: deadline)
-}
-
-fn deadline(_: &Uri) -> Duration {
-    DEADLINE + REQUEST_TIME
+    routes!(app: App => reconcile_tenants)
 }
 
 /// What the schedule did.
@@ -141,7 +134,7 @@ impl Default for ReconciliationRequest {
 /// repaired unless `dry_run` is `false`; then the repairs that are known to be safe are begun. What the platform database does not know is never
 /// removed.
 ///
-/// The response contains all findings if the comparison ends within 20 s. Otherwise `finished_at` is null, and the work goes on in the
+/// The response contains all findings if the comparison ends within 5 s. Otherwise `finished_at` is null, and the work goes on in the
 /// background: read the reconciliation again until it has ended.
 #[utoipa::path(
     post,

@@ -51,8 +51,8 @@ row!(
 
 row!(
     SeededOperation in "operations" {
-        id: Uuid, tenant_id: Uuid, kind: &'static str, status: &'static str, reason: Option<&'static str>,
-        requested_by: String, attempts: i32, lease_token: i64, schema_version: Option<i32>, created_at: OffsetDateTime,
+        id: Uuid, tenant_id: Uuid, database_name: String, kind: &'static str, status: &'static str,
+        reason: Option<&'static str>, requested_by: String, attempts: i32, lease_token: i64, schema_version: Option<i32>, created_at: OffsetDateTime,
         updated_at: OffsetDateTime, finished_at: Option<OffsetDateTime>,
     }
 );

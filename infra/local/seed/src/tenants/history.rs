@@ -145,6 +145,7 @@ impl HistoryWriter<'_> {
         self.batch.operations.push(SeededOperation {
             id,
             tenant_id: self.tenant.id,
+            database_name: self.tenant.database_name.clone(),
             kind: kind.as_str(),
             status: status.as_str(),
             reason: (!succeeds).then_some(reason),
