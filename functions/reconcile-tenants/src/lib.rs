@@ -139,7 +139,7 @@ impl Default for ReconciliationRequest {
 #[utoipa::path(
     post,
     path = "/api/super-admin/reconciliations",
-    request_body(content = ReconciliationRequest, example = json!({ "dry_run": true })),
+    request_body(content = Option<ReconciliationRequest>, example = json!({ "dry_run": true })),
     responses(
         (status = 201, description = "The reconciliation with its findings so far", body = ReconciliationReport, headers(
             ("location" = String, description = "The path of the reconciliation"),
@@ -150,9 +150,9 @@ impl Default for ReconciliationRequest {
 async fn reconcile_tenants(
     MayOperate(principal): MayOperate,
     State(app): State<App>,
-    body: Option<JsonBody<ReconciliationRequest>>,
+    body: Option<JsonBody<Option<ReconciliationRequest>>>,
 ) -> Result<Created<ReconciliationReport>> {
-    let ReconciliationRequest { dry_run } = body.map(|body| body.value).unwrap_or_default();
+    let ReconciliationRequest { dry_run } = body.and_then(|body| body.value).unwrap_or_default();
     let platform = &app.auth.platform;
     let id = reconciliation::create(platform, dry_run, principal.actor()).await?;
     app.reconciler.run(id, Instant::now() + app.request_time).await?;

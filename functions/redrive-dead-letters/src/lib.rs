@@ -50,15 +50,15 @@ struct RedriveRequest {
 #[utoipa::path(
     post,
     path = "/api/super-admin/dead-letters/redrive",
-    request_body(content = RedriveRequest, example = json!({ "remove_unknown": false })),
+    request_body(content = Option<RedriveRequest>, example = json!({ "remove_unknown": false })),
     responses((status = 200, description = "What was done", body = RedriveReport)),
     security(("bearer" = []))
 )]
 async fn redrive_dead_letters(
     MayOperate(principal): MayOperate,
     State(app): State<App>,
-    body: Option<JsonBody<RedriveRequest>>,
+    body: Option<JsonBody<Option<RedriveRequest>>>,
 ) -> Result<Json<RedriveReport>> {
-    let RedriveRequest { remove_unknown } = body.map(|body| body.value).unwrap_or_default();
+    let RedriveRequest { remove_unknown } = body.and_then(|body| body.value).unwrap_or_default();
     Ok(Json(app.dead_letters.redrive(&app.auth.platform, principal.actor(), remove_unknown).await?))
 }
