@@ -96,7 +96,7 @@ async fn no_service_can_change_or_remove_an_entry() {
             for statement in [
                 format!("UPDATE {table} SET outcome = 'failed'"),
                 format!("DELETE FROM {table}"),
-                format!("{insert} ON CONFLICT (id) DO UPDATE SET outcome = 'failed'"),
+                format!("{insert} ON CONFLICT (id, at) DO UPDATE SET outcome = 'failed'"),
                 format!("TRUNCATE {table}"),
                 format!("ALTER TABLE {table} ALTER COLUMN details DROP NOT NULL"),
                 format!("DROP TABLE {table}"),
