@@ -118,7 +118,7 @@ pub async fn continue_or_begin(app: &App, invocation: Invocation) -> error::Resu
 struct ReconciliationRequest {
     /// `false`: also begin the repairs that are known to be safe.
     #[deserr(default = true)]
-    #[schema(default = true)]
+    #[schema(required = false, default = true)]
     dry_run: bool,
 }
 

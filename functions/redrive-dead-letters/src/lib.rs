@@ -39,7 +39,7 @@ pub fn routes(app: App) -> Routes {
 struct RedriveRequest {
     /// Also remove messages that cannot be read, or that name an operation that does not exist.
     #[deserr(default)]
-    #[schema(default = false)]
+    #[schema(required = false, default = false)]
     remove_unknown: bool,
 }
 

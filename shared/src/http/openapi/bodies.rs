@@ -37,14 +37,14 @@ pub fn exactly_one(mut schema: RefOr<Schema>, fields: &[&str]) -> RefOr<Schema> 
     schema
 }
 
-/// The name of the schema of an operation's body.
-fn body(operation: &Operation) -> Option<String> {
-    let Some(RefOr::T(body)) = &operation.request_body else { return None };
-    let mut contents = body.content.values().filter_map(|content| match content {
+/// The names of the schemas in an operation's body.
+fn body(operation: &Operation) -> Vec<String> {
+    let Some(RefOr::T(body)) = &operation.request_body else { return Vec::new() };
+    let contents = body.content.values().filter_map(|content| match content {
         RefOr::T(content) => content.schema.as_ref(),
         RefOr::Ref(_) => None,
     });
-    contents.find_map(name)
+    contents.flat_map(names_in).collect()
 }
 
 /// The name of the component to which a schema refers.
