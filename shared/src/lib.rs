@@ -36,7 +36,7 @@
 //! | `tenant_views` | noun | `operations`, `tenants`, `usage` |
 //! | `health` | noun | `events`, `operations`, `tenants`, `usage` |
 //! | `provisioning` | noun | `audit`, `events`, `operations`, `tenants`, `users` |
-//! | `dead_letters` | noun | `audit`, `events`, `operations` |
+//! | `dead_letters` | noun | `audit`, `events`, `operations`, `super_admins` |
 //! | `reconciliation` | noun | `audit`, `dead_letters`, `events`, `operations`, `revocations`, `tenants` |
 //! | `retention` | noun | |
 //! | `event_catalog` | noun | `events`, `health`, `impersonations`, `revocations`, `tenants`, `usage`, `users` |

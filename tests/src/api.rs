@@ -19,7 +19,7 @@ use shared::{
         Clusters, DefaultLimits, FromEnv, IdempotencyConfig, ImpersonationSigningConfig, MongoSettings, PostgresConfig,
         QueueConfig, ReconciliationConfig, RedisConfig, S3Config, SigningConfig, TokenConfig,
     },
-    dead_letters::DeadLetters,
+    dead_letters::{DeadLetterContext, DeadLetters},
     events::dispatch::Dispatcher,
     health::checks::HealthTargets,
     http::{Fingerprints, Routes, finish},
@@ -232,15 +232,13 @@ pub fn routes(parts: &Parts) -> Routes {
 }
 
 fn reconciliation_routes(parts: &Parts, gate: &AuthContext) -> Routes {
-    let dead_letters = || Arc::new(DeadLetters::new(Sqs::new(), parts.queues.clone()));
+    let dead_letters = Arc::new(DeadLetters::new(Sqs::new(), parts.queues.clone()));
+    let dead_letters = DeadLetterContext { auth: gate.clone(), dead_letters };
     reconcile_tenants::routes(parts.reconciliation())
         .merge(get_reconciliation::routes(gate.clone()))
         .merge(list_reconciliations::routes(gate.clone()))
-        .merge(list_dead_letters::routes(list_dead_letters::App { auth: gate.clone(), dead_letters: dead_letters() }))
-        .merge(redrive_dead_letters::routes(redrive_dead_letters::App {
-            auth: gate.clone(),
-            dead_letters: dead_letters(),
-        }))
+        .merge(list_dead_letters::routes(dead_letters.clone()))
+        .merge(redrive_dead_letters::routes(dead_letters))
 }
 
 fn impersonation_routes(

@@ -6,10 +6,11 @@ use lambda_runtime::{Context, LambdaEvent};
 use reconcile_tenants::continue_or_begin;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
-use shared::{config::ReconciliationConfig, worker::invoke};
+use shared::{config::ReconciliationConfig, tenants::TENANT_SCHEMA_VERSION, types::TenantId, worker::invoke};
 use tests::{
-    Api, World,
+    Api, TestTenant, World,
     api::{Parts, answer},
+    captured_log::{CapturedLog, metric},
     queues, tokens,
 };
 use uuid::Uuid;
@@ -60,6 +61,7 @@ async fn bad_requests_are_refused_and_request_nothing() {
     assert_eq!(text.status, StatusCode::UNSUPPORTED_MEDIA_TYPE, "{}", text.text);
     assert_eq!(api.post("/dead-letters/redrive", &json!({ "remove_unknown": 1 })).await.faults(), ["/remove_unknown"]);
     assert_eq!(api.get(&format!("/reconciliations/{}", Uuid::now_v7())).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(api.get(&format!("/reconciliations/{}?kind=lost", Uuid::now_v7())).await.faults(), ["kind"]);
     assert_eq!(api.get("/reconciliations/7").await.status, StatusCode::BAD_REQUEST);
     assert_eq!(api.get("/reconciliations?dry_run=perhaps").await.status, StatusCode::BAD_REQUEST);
     assert_eq!(world.count("SELECT FROM reconciliations").await, 0);
@@ -92,6 +94,26 @@ async fn a_request_without_time_leaves_the_work_to_the_schedule() {
     assert!(tick(&app).await["reconciliation_id"].is_null());
     let eager = reconcile_tenants::App { config: ReconciliationConfig { interval: Duration::ZERO }, ..app };
     assert!(tick(&eager).await["reconciliation_id"].is_string());
+}
+
+#[tokio::test]
+async fn a_report_can_be_limited_to_a_kind_and_the_schedule_reports_differences() {
+    let world = World::new().await;
+    let parts = Parts::of(&world);
+    // Nothing of this tenant exists.
+    TestTenant::of(TenantId::generate()).register(&world.client().await, TENANT_SCHEMA_VERSION, None).await;
+    let log = CapturedLog::start();
+
+    let event = LambdaEvent::new(json!({ "source": "aws.scheduler" }), Context::default());
+    let run = json!(invoke(&parts.reconciliation(), continue_or_begin, event).await.unwrap());
+
+    let lines = log.take();
+    let [differences] = metric(&lines, "StoreDifferences")[..] else { panic!("{lines:#?}") };
+    assert!(differences >= 3.0, "the tenant is missing in three stores: {differences}");
+    let path = format!("/reconciliations/{}?kind=missing", run["reconciliation_id"].as_str().unwrap());
+    let missing = Api::with(&parts).await.get(&path).await;
+    let findings = missing.json["findings"].as_array().unwrap();
+    assert!(findings.len() == 3 && findings.iter().all(|one| one["kind"] == "missing"), "{}", missing.text);
 }
 
 #[tokio::test(flavor = "multi_thread")]

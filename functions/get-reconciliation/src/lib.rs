@@ -1,8 +1,9 @@
 //! `GET /api/super-admin/reconciliations/{id}`: get one reconciliation with its findings.
 
 use shared::{
-    http::{IdPath, Json, Result, Routes},
-    reconciliation::{self, ReconciliationReport},
+    http::{IdPath, Json, Query, Result, Routes},
+    query_parameters,
+    reconciliation::{self, FindingKind, ReconciliationReport},
     routes,
     super_admins::{AuthContext, MayRead},
     types::ReconciliationId,
@@ -13,13 +14,22 @@ pub fn routes(auth: AuthContext) -> Routes {
     routes!(auth: AuthContext => get_reconciliation)
 }
 
+query_parameters! {
+    /// Which findings are returned.
+    struct FindingParameters {
+        /// Only findings of this kind
+        kind: Option<FindingKind>,
+    }
+}
+
 /// Get a reconciliation
 ///
-/// Returns the reconciliation with its findings so far. It has ended when `finished_at` is not null.
+/// Returns the reconciliation with its findings so far, at most 1,000; `counts` has the number of all. It has ended when `finished_at` is not
+/// null.
 #[utoipa::path(
     get,
     path = "/api/super-admin/reconciliations/{id}",
-    params(IdPath<ReconciliationId>),
+    params(IdPath<ReconciliationId>, FindingParameters),
     responses(
         (status = 200, description = "The reconciliation with its findings", body = ReconciliationReport),
         (status = 404, description = "No such reconciliation"),
@@ -29,6 +39,7 @@ pub fn routes(auth: AuthContext) -> Routes {
 async fn get_reconciliation(
     reader: MayRead,
     IdPath(id): IdPath<ReconciliationId>,
+    Query(FindingParameters { kind }): Query<FindingParameters>,
 ) -> Result<Json<ReconciliationReport>> {
-    Ok(Json(reader.admit(reconciliation::store::find(reader.client(), id)).await?))
+    Ok(Json(reader.admit(reconciliation::store::find(reader.client(), id, kind)).await?))
 }

@@ -23,9 +23,10 @@ use shared::{
     error,
     events::dispatch::Dispatcher,
     http::{BASE_PATH, BodyErrors, Created, JsonBody, Result, Routes},
-    reconciliation::{self, ObservedStores, Reconciler, ReconciliationReport},
+    reconciliation::{self, FindingKind, ObservedStores, Reconciler, ReconciliationReport},
     routes,
     super_admins::{AuthContext, MayOperate},
+    telemetry::metrics::{self, Metric},
     tenants::TENANT_SCHEMA_VERSION,
     types::{Actor, ReconciliationId},
     worker::{Invocation, Worker},
@@ -105,11 +106,30 @@ pub async fn continue_or_begin(app: &App, invocation: Invocation) -> error::Resu
         id
     };
     let finished = app.reconciler.run(id, Instant::now() + invocation.deadline.remaining()).await?;
+    if finished {
+        report_differences(app, id).await?;
+    }
     if finished && interrupted.is_none() {
         // Its findings contain them. They would otherwise make the platform's health degraded for two weeks.
         app.reconciler.dead_letters.redrive(platform, Actor::SYSTEM, false).await?;
     }
     Ok(ScheduleReport { reconciliation_id: Some(id), finished })
+}
+
+/// Reports how many databases, objects and rows are not as they should be. An alarm of the template depends on it.
+async fn report_differences(app: &App, id: ReconciliationId) -> error::Result<()> {
+    const DIFFERENCES: [FindingKind; 5] = [
+        FindingKind::Orphan,
+        FindingKind::Unknown,
+        FindingKind::Missing,
+        FindingKind::Misplaced,
+        FindingKind::Contradiction,
+    ];
+    let report = reconciliation::store::find(&app.reconciler.platform.get().await?, id, None).await?;
+    let counts = report.reconciliation.counts.iter().filter(|count| DIFFERENCES.contains(&count.kind));
+    let count = i32::try_from(counts.map(|count| count.count).sum::<i64>()).unwrap_or(i32::MAX);
+    metrics::report(&[(Metric::StoreDifferences, f64::from(count))]);
+    Ok(())
 }
 
 /// What to compare and repair; may be absent.
@@ -156,6 +176,6 @@ async fn reconcile_tenants(
     let platform = &app.auth.platform;
     let id = reconciliation::create(platform, dry_run, principal.actor()).await?;
     app.reconciler.run(id, Instant::now() + app.request_time).await?;
-    let body = reconciliation::store::find(&platform.get().await?, id).await?;
+    let body = reconciliation::store::find(&platform.get().await?, id, None).await?;
     Ok(Created { body, location: Some(format!("{BASE_PATH}/reconciliations/{id}")), revision: None })
 }

@@ -1,36 +1,18 @@
 //! `POST /api/super-admin/dead-letters/redrive`: remove dead letters, and wake the operations that they name.
 
-use std::sync::Arc;
-
-use axum::extract::{FromRef, State};
+use axum::extract::State;
 use deserr::Deserr;
 use shared::{
-    clients::sqs::Sqs,
-    config::{ConfigError, FromEnv, QueueConfig},
-    dead_letters::{DeadLetters, RedriveReport},
+    dead_letters::{DeadLetterContext, RedriveReport},
     http::{BodyErrors, Json, JsonBody, Result, Routes},
     routes,
-    super_admins::{AuthContext, MayOperate},
+    super_admins::MayOperate,
 };
 use utoipa::ToSchema;
 
-/// State of the function.
-#[derive(Clone, FromRef)]
-pub struct App {
-    pub auth: AuthContext,
-    pub dead_letters: Arc<DeadLetters>,
-}
-
-impl App {
-    pub fn from_env() -> Result<Self, ConfigError> {
-        let dead_letters = Arc::new(DeadLetters::new(Sqs::new(), QueueConfig::from_env()?));
-        Ok(Self { auth: AuthContext::from_env()?, dead_letters })
-    }
-}
-
 /// The function's one route.
-pub fn routes(app: App) -> Routes {
-    routes!(app: App => redrive_dead_letters)
+pub fn routes(context: DeadLetterContext) -> Routes {
+    routes!(context: DeadLetterContext => redrive_dead_letters)
 }
 
 /// How to redrive; may be absent.
@@ -46,7 +28,7 @@ struct RedriveRequest {
 /// Redrive dead letters
 ///
 /// Removes the messages about which nothing is left to do, and wakes the open operations that others name. Messages that cannot be read stay,
-/// unless the request says otherwise. At most 500 messages of each queue.
+/// unless the request says otherwise. At most 100 messages of each queue: repeat the request until nothing is left.
 #[utoipa::path(
     post,
     path = "/api/super-admin/dead-letters/redrive",
@@ -56,9 +38,9 @@ struct RedriveRequest {
 )]
 async fn redrive_dead_letters(
     MayOperate(principal): MayOperate,
-    State(app): State<App>,
+    State(context): State<DeadLetterContext>,
     body: Option<JsonBody<Option<RedriveRequest>>>,
 ) -> Result<Json<RedriveReport>> {
     let RedriveRequest { remove_unknown } = body.and_then(|body| body.value).unwrap_or_default();
-    Ok(Json(app.dead_letters.redrive(&app.auth.platform, principal.actor(), remove_unknown).await?))
+    Ok(Json(context.dead_letters.redrive(&context.auth.platform, principal.actor(), remove_unknown).await?))
 }

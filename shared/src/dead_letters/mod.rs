@@ -2,9 +2,13 @@
 //! is woken by the relay in any case. They are shown because they are signs of a fault, and removed because they would otherwise
 //! stay for two weeks.
 
+#[cfg(all(feature = "http", feature = "sqs"))]
+mod context;
 #[cfg(feature = "sqs")]
 mod redrive;
 
+#[cfg(all(feature = "http", feature = "sqs"))]
+pub use context::DeadLetterContext;
 #[cfg(feature = "sqs")]
 pub use redrive::{DeadLetters, RedriveReport};
 

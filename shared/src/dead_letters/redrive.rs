@@ -22,11 +22,8 @@ use crate::{
 /// How long messages are hidden from others while they are being looked at.
 const HIDDEN: Duration = Duration::from_secs(30);
 
-/// The most messages that one call looks at in each queue.
-const MAX_MESSAGES: usize = 500;
-
-/// Messages in the audit entry of a redrive. The log contains all of them.
-const MAX_AUDITED: usize = 100;
+/// The most messages that one call looks at in each queue, which takes less time than a request has.
+const MAX_MESSAGES: usize = 100;
 
 /// Characters of a body that are shown.
 const MAX_BODY: usize = 1000;
@@ -62,7 +59,7 @@ impl DeadLetters {
         Self { sqs, queues }
     }
 
-    /// At most 500 dead letters of each queue, the oldest first. They stay where they are.
+    /// At most 100 dead letters of each queue, the oldest first. They stay where they are.
     pub async fn list(&self, platform: &Postgres) -> Result<Vec<DeadLetter>> {
         let held = self.receive(platform).await?;
         for one in &held {
@@ -74,47 +71,34 @@ impl DeadLetters {
     }
 
     /// Removes the dead letters of operations that have ended, and of queues whose messages carry no information; wakes open
-    /// operations. A message that cannot be read, or whose operation does not exist, stays unless `remove_unknown`; the log then
-    /// contains it. An audit entry records what was removed.
+    /// operations. A message that cannot be read, or whose operation does not exist, stays unless `remove_unknown`. The audit log
+    /// contains what is about to be removed, and the log the messages themselves.
     pub async fn redrive(&self, platform: &Postgres, actor: Actor<'_>, remove_unknown: bool) -> Result<RedriveReport> {
-        let mut report = RedriveReport::default();
-        let held = self.receive(platform).await?;
-        if held.is_empty() {
+        let stays = |held: &HeldLetter| held.letter.action == DeadLetterAction::Keep && !remove_unknown;
+        let (kept, removed): (Vec<_>, Vec<_>) = self.receive(platform).await?.into_iter().partition(stays);
+        for one in &kept {
+            self.sqs.show(&one.queue_url, &one.message).await?;
+        }
+        let mut report = RedriveReport { kept: kept.len(), ..RedriveReport::default() };
+        if removed.is_empty() {
             return Ok(report);
         }
-        let mut removed = Vec::new();
-        for one in &held {
-            match one.letter.action {
-                DeadLetterAction::Keep if !remove_unknown => {
-                    self.sqs.show(&one.queue_url, &one.message).await?;
-                    report.kept += 1;
-                    continue;
-                }
-                DeadLetterAction::Keep | DeadLetterAction::Remove => report.removed += 1,
-                DeadLetterAction::Wake => {
-                    if let Some(id) = one.letter.operation_id {
-                        wake(platform, id).await?;
-                    }
+        audit::store::insert(&platform.get().await?, &audit_entry(actor, &removed)).await?;
+        for HeldLetter { letter, message, queue_url } in &removed {
+            match (letter.action, letter.operation_id) {
+                (DeadLetterAction::Wake, Some(id)) => {
+                    wake(platform, id).await?;
                     report.woken += 1;
                 }
+                _ => report.removed += 1,
             }
-            let letter = &one.letter;
             tracing::info!(
                 queue = letter.queue.as_str(),
                 message.id = letter.id,
                 body = letter.body,
                 "removed a dead letter"
             );
-            self.sqs.delete(&one.queue_url, &one.message).await?;
-            removed
-                .push(json!({ "queue": letter.queue, "message_id": letter.id, "operation_id": letter.operation_id }));
-        }
-        if !removed.is_empty() {
-            let count = removed.len();
-            removed.truncate(MAX_AUDITED);
-            let details = json!({ "count": count, "messages": removed });
-            let entry = AuditEntry::done(actor, AuditAction::DeadLettersRedrive, None, details);
-            audit::store::insert(&platform.get().await?, &entry).await?;
+            self.sqs.delete(queue_url, message).await?;
         }
         Ok(report)
     }
@@ -146,6 +130,12 @@ impl DeadLetters {
         }
         Ok(held)
     }
+}
+
+fn audit_entry<'a>(actor: Actor<'a>, removed: &[HeldLetter]) -> AuditEntry<'a> {
+    let describe = |HeldLetter { letter, .. }: &HeldLetter| json!({ "queue": letter.queue, "message_id": letter.id, "operation_id": letter.operation_id });
+    let messages: Vec<_> = removed.iter().map(describe).collect();
+    AuditEntry::done(actor, AuditAction::DeadLettersRedrive, None, json!({ "messages": messages }))
 }
 
 /// Decides what is to be done with a message.

@@ -1,6 +1,12 @@
 //! Running a reconciliation, in one invocation or in several.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 use tokio::time::{Instant, timeout_at};
@@ -62,7 +68,7 @@ pub(super) struct Check<'a> {
     lease: RunLease,
     store: FindingStore,
     cluster: &'a str,
-    found: std::sync::atomic::AtomicUsize,
+    found: AtomicUsize,
 }
 
 impl Check<'_> {
@@ -72,7 +78,7 @@ impl Check<'_> {
 
     /// Records findings, up to the limit of a check.
     pub(super) async fn add(&self, mut findings: Vec<NewFinding>) -> Result<()> {
-        let before = self.found.fetch_add(findings.len(), std::sync::atomic::Ordering::Relaxed);
+        let before = self.found.fetch_add(findings.len(), Ordering::Relaxed);
         findings.truncate(MAX_FINDINGS.saturating_sub(before));
         findings::insert(&self.reconciler.platform.get().await?, self.lease, self.part(), &findings).await
     }

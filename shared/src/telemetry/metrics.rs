@@ -54,10 +54,12 @@ pub enum Metric {
     FailedStarts,
     /// Tenants whose database a migration could not migrate.
     FailedTenantMigrations,
+    /// What the schedule's reconciliation found in the stores that is not as the platform database says.
+    StoreDifferences,
 }
 
 impl Metric {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::ProvisioningDuration,
         Self::ProvisioningFailures,
         Self::NoClusterHasRoom,
@@ -72,6 +74,7 @@ impl Metric {
         Self::ServerErrors,
         Self::FailedStarts,
         Self::FailedTenantMigrations,
+        Self::StoreDifferences,
     ];
 
     /// The name in CloudWatch.

@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use crate::{
     error::{Error, Result},
-    reconciliation::{Finding, FindingStore, Reconciliation, ReconciliationFilter, ReconciliationReport},
+    reconciliation::{Finding, FindingKind, FindingStore, Reconciliation, ReconciliationFilter, ReconciliationReport},
     sql::{self, COUNTED_ROWS, Columns, Conditions},
     types::{Actor, Count, PageRequest, ReconciliationId},
 };
@@ -198,8 +198,12 @@ pub async fn prune(client: &impl GenericClient) -> Result<u64> {
     Ok(client.execute(&statement, &[&RETENTION.as_secs_f64()]).await?)
 }
 
-/// A reconciliation with its findings so far.
-pub async fn find(client: &impl GenericClient, id: ReconciliationId) -> Result<ReconciliationReport> {
+/// A reconciliation with its findings so far: all, or those of one kind.
+pub async fn find(
+    client: &impl GenericClient,
+    id: ReconciliationId,
+    kind: Option<FindingKind>,
+) -> Result<ReconciliationReport> {
     let statement = client
         .prepare_cached(sql::text!("SELECT ", ReconciliationColumns::LIST, " FROM reconciliations WHERE id = $1"))
         .await?;
@@ -209,12 +213,12 @@ pub async fn find(client: &impl GenericClient, id: ReconciliationId) -> Result<R
         .prepare_cached(sql::text!(
             "SELECT ",
             FindingColumns::LIST,
-            " FROM reconciliation_findings WHERE reconciliation_id = $1
+            " FROM reconciliation_findings WHERE reconciliation_id = $1 AND ($3::text IS NULL OR kind = $3)
              ORDER BY repair IS NULL, since, store, cluster, kind, subject
              LIMIT $2"
         ))
         .await?;
-    let findings = client.query(&statement, &[&id, &MAX_FINDINGS]).await?;
+    let findings = client.query(&statement, &[&id, &MAX_FINDINGS, &kind]).await?;
     let findings = findings.iter().map(FindingColumns::read).collect::<Result<_>>()?;
     Ok(ReconciliationReport { reconciliation: ReconciliationColumns::read(&row)?, findings })
 }
