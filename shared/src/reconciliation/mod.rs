@@ -184,6 +184,6 @@ pub struct Reconciliation {
 pub struct ReconciliationReport {
     #[serde(flatten)]
     pub reconciliation: Reconciliation,
-    /// The findings, at most 1,000: those that can be repaired first, then the oldest first
+    /// The findings, at most 1,000: those that can be repaired first and unknown ones last, the oldest first
     pub findings: Vec<Finding>,
 }

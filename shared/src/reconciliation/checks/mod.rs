@@ -29,13 +29,9 @@ const DATABASE_PREFIX: &str = "tenant_";
 
 fn missing(expected: Expected, subject: String) -> NewFinding {
     NewFinding {
-        kind: FindingKind::Missing,
-        subject,
         tenant_id: Some(expected.tenant_id),
         database_name: Some(expected.name),
-        detail: None,
-        since: None,
-        repair: None,
+        ..NewFinding::new(FindingKind::Missing, subject)
     }
 }
 

@@ -29,11 +29,12 @@ pub(in crate::reconciliation) async fn run(check: &Check<'_>) -> Result<i64> {
         let prefixes: Vec<&str> = page.common_prefixes().iter().filter_map(|prefix| prefix.prefix()).collect();
         compared += i64::try_from(prefixes.len()).unwrap_or(i64::MAX);
         let (present, strangers) = read_prefixes(&prefixes);
-        let mut found: Vec<_> = strangers.into_iter().map(|prefix| unknown(prefix.to_owned())).collect();
+        let mut found: Vec<_> =
+            strangers.into_iter().map(|prefix| NewFinding::new(FindingKind::Unknown, prefix.to_owned())).collect();
         let unexpected = compare::list_unexpected_objects(&platform.get().await?, &present, observed_at).await?;
         for (tenant, given_up_at) in unexpected {
             found.push(match given_up_at {
-                None => unknown(tenant.object_prefix()),
+                None => NewFinding::new(FindingKind::Unknown, tenant.object_prefix()),
                 Some(at) => orphan(check, tenant, at).await?,
             });
         }
@@ -84,18 +85,6 @@ async fn find_missing(
     }
 }
 
-fn unknown(prefix: String) -> NewFinding {
-    NewFinding {
-        kind: FindingKind::Unknown,
-        subject: prefix,
-        tenant_id: None,
-        database_name: None,
-        detail: None,
-        since: None,
-        repair: None,
-    }
-}
-
 /// Objects of a tenant that has given up its databases. They can be removed if there is nothing but the marker that its provisioning
 /// wrote.
 async fn orphan(check: &Check<'_>, tenant_id: TenantId, given_up_at: OffsetDateTime) -> Result<NewFinding> {
@@ -116,12 +105,11 @@ async fn orphan(check: &Check<'_>, tenant_id: TenantId, given_up_at: OffsetDateT
     let is_removable = database_name.is_some();
     let detail = if is_removable { "the marker of a provisioning that was rolled back" } else { "contains objects" };
     Ok(NewFinding {
-        kind: FindingKind::Orphan,
-        subject: prefix,
         tenant_id: Some(tenant_id),
         database_name,
         detail: Some(detail.to_owned()),
         since: Some(given_up_at),
         repair: is_removable.then_some(Repair::Remove),
+        ..NewFinding::new(FindingKind::Orphan, prefix)
     })
 }

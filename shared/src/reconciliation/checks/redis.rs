@@ -1,7 +1,5 @@
 //! Redis: live impersonations against the list that services read, and the counters of tenants that do not exist.
 
-use std::collections::BTreeMap;
-
 use crate::{
     error::Result,
     reconciliation::{
@@ -36,44 +34,40 @@ async fn find_unlisted(check: &Check<'_>) -> Result<i64> {
         let values: Vec<Option<String>> = check.reconciler.stores.redis.query(&command).await?;
         let unlisted = page.iter().zip(values).filter(|(_, value)| value.is_none());
         let findings = unlisted.map(|(one, _)| NewFinding {
-            kind: FindingKind::UnlistedImpersonation,
-            subject: one.impersonation.id.to_string(),
             tenant_id: Some(one.impersonation.tenant_id),
-            database_name: None,
-            detail: None,
-            since: None,
             repair: Some(Repair::Relist),
+            ..NewFinding::new(FindingKind::UnlistedImpersonation, one.impersonation.id.to_string())
         });
         check.add(findings.collect()).await?;
     }
     Ok(i64::try_from(live.len()).unwrap_or(i64::MAX))
 }
 
-/// Counters of tenants that do not exist.
+/// Counters of tenants that do not exist. They do no harm and may be many, so that all of them are one finding.
 async fn find_unknown_counters(check: &Check<'_>) -> Result<i64> {
-    let (mut cursor, mut compared) = ("0".to_owned(), 0);
+    let (mut cursor, mut compared, mut unknown) = ("0".to_owned(), 0, 0);
+    let mut example = None;
     loop {
         let mut command = redis::cmd("SCAN");
         command.arg(&cursor).arg("MATCH").arg(format!("{COUNTERS}*")).arg("COUNT").arg(SCANNED);
         let (next, keys): (String, Vec<String>) = check.reconciler.stores.redis.query(&command).await?;
         compared += i64::try_from(keys.len()).unwrap_or(i64::MAX);
         let tenant = |key: &str| key.strip_prefix(COUNTERS)?.split(':').next()?.parse::<TenantId>().ok();
-        let by_tenant: BTreeMap<_, _> = keys.iter().filter_map(|key| Some((tenant(key)?.0, key))).collect();
-        let ids: Vec<_> = by_tenant.keys().copied().map(TenantId).collect();
-        let unknown = compare::list_unknown_tenants(&check.reconciler.platform.get().await?, &ids).await?;
-        let findings = unknown.into_iter().map(|id| NewFinding {
-            kind: FindingKind::Unknown,
-            subject: by_tenant[&id.0].clone(),
-            tenant_id: Some(id),
-            database_name: None,
-            detail: Some("a counter of a tenant that does not exist".to_owned()),
-            since: None,
-            repair: None,
-        });
-        check.add(findings.collect()).await?;
+        let ids: Vec<_> = keys.iter().filter_map(|key| tenant(key)).collect();
+        let without = compare::list_unknown_tenants(&check.reconciler.platform.get().await?, &ids).await?;
+        unknown += without.len();
+        example = example.or_else(|| keys.into_iter().find(|key| tenant(key).is_some_and(|id| without.contains(&id))));
         if next == "0" {
-            return Ok(compared);
+            break;
         }
         cursor = next;
     }
+    if let Some(example) = example {
+        let finding = NewFinding {
+            detail: Some(format!("{unknown} counters of tenants that do not exist, for example {example}")),
+            ..NewFinding::new(FindingKind::Unknown, format!("{COUNTERS}*"))
+        };
+        check.add(vec![finding]).await?;
+    }
+    Ok(compared)
 }

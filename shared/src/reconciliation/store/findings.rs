@@ -24,6 +24,13 @@ pub(in crate::reconciliation) struct NewFinding {
     pub(in crate::reconciliation) repair: Option<Repair>,
 }
 
+impl NewFinding {
+    /// A finding of which nothing else is known.
+    pub(in crate::reconciliation) fn new(kind: FindingKind, subject: String) -> Self {
+        Self { kind, subject, tenant_id: None, database_name: None, detail: None, since: None, repair: None }
+    }
+}
+
 /// Deletes what an interrupted check has found.
 pub(in crate::reconciliation) async fn delete(
     client: &impl GenericClient,

@@ -214,7 +214,7 @@ pub async fn find(
             "SELECT ",
             FindingColumns::LIST,
             " FROM reconciliation_findings WHERE reconciliation_id = $1 AND ($3::text IS NULL OR kind = $3)
-             ORDER BY repair IS NULL, since, store, cluster, kind, subject
+             ORDER BY repair IS NULL, kind = 'unknown', since, store, cluster, kind, subject
              LIMIT $2"
         ))
         .await?;

@@ -6,9 +6,10 @@ use shared::{
     clients::clusters::MongoClusters,
     config::{Clusters, MongoSettings},
     reconciliation::{self, FindingKind, FindingStore, Repair},
-    types::{Actor, OperationId},
+    tenants::TENANT_SCHEMA_VERSION,
+    types::{Actor, OperationId, TenantId},
 };
-use tests::queues;
+use tests::{TestTenant, queues};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -136,4 +137,33 @@ async fn an_interrupted_reconciliation_goes_on_in_another_process() {
     assert_eq!(all.about(&all.find(id).await, &orphan).await.len(), 1);
     assert!(!all.reconciler.run(id, minute()).await.unwrap(), "it has ended");
     all.sql(&format!("DROP DATABASE {orphan}")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_live_impersonation_without_an_entry_is_found_and_counters_of_unknown_tenants_are_one_finding() {
+    let all = Reconciling::new().await;
+    let (tenant, sid) = (TestTenant::of(TenantId::generate()), Uuid::now_v7());
+    tenant.register(&all.stage.world.client().await, TENANT_SCHEMA_VERSION, None).await;
+    all.sql(&format!(
+        "INSERT INTO impersonations (id, admin_id, tenant_id, user_id, user_email, access, reason, started_at,
+                                     expires_at, recorded_at)
+         VALUES ('{sid}', 'x', '{}', gen_random_uuid(), 'sari@kopi.example', 'read', 'Looks into it', now(), now() + interval '1 h', now())",
+        tenant.id
+    ))
+    .await;
+    let mut redis = tests::redis_client().get_multiplexed_async_connection().await.unwrap();
+    let counters = [(); 2].map(|()| format!("usage:{}:202601:messages", TenantId::generate()));
+    for key in &counters {
+        let () = redis::cmd("SET").arg(key).arg(1).arg("EX").arg(60).query_async(&mut redis).await.unwrap();
+    }
+
+    let report = all.run(true).await;
+
+    let unlisted = all.about(&report, &sid.to_string()).await;
+    assert_eq!(kinds(&unlisted), [(FindingKind::UnlistedImpersonation, FindingStore::Redis, Some(Repair::Relist))]);
+    let unknown = all.about(&report, "usage:*").await;
+    assert_eq!(kinds(&unknown), [(FindingKind::Unknown, FindingStore::Redis, None)]);
+    let detail = unknown[0].detail.as_deref().unwrap();
+    let count: usize = detail.split(' ').next().unwrap().parse().unwrap();
+    assert!(count >= counters.len() && detail.contains("for example usage:"), "{detail}");
 }
