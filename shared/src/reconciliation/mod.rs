@@ -174,7 +174,7 @@ pub struct Reconciliation {
     pub compared: i64,
     /// What could not be looked at. Nothing is known about it, and no finding concerns it
     pub unknown: Vec<UnknownPart>,
-    /// The number of findings of each kind that was found
+    /// The number of findings of each kind that was found. At most 20,000 are recorded for each cluster
     pub counts: Vec<FindingCount>,
 }
 
