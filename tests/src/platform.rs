@@ -1,6 +1,6 @@
 //! A fresh platform database for each test.
 
-use std::time::Duration;
+use std::{panic::resume_unwind, sync::OnceLock, thread, time::Duration};
 
 use mongodb::Client as MongoClient;
 use secrecy::SecretString;
@@ -15,14 +15,17 @@ use shared::{
     health::checks::HealthTargets,
     types::{SuperAdminId, SuperAdminRole},
 };
-use tokio::sync::{Mutex, OnceCell};
+use tokio::{
+    runtime,
+    sync::{Mutex, OnceCell},
+};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::{
     PASSWORD,
     cleanup::{self, InUse},
-    queues, tokens, variable,
+    consistency, queues, tokens, variable,
 };
 
 /// The template of all databases of this process. The lock serializes clones, because PostgreSQL requires that.
@@ -34,8 +37,27 @@ pub struct World {
     pub database: String,
     pub provision_queue_url: String,
     pub relay_queue_url: String,
+    /// Why it is not checked when the test ends.
+    contradicts: OnceLock<&'static str>,
     /// `None` in another process than that of the test.
-    _in_use: Option<InUse>,
+    in_use: Option<InUse>,
+}
+
+/// Nothing may contradict when a test ends, whatever it did: see [`consistency`].
+impl Drop for World {
+    fn drop(&mut self) {
+        if self.in_use.is_none() || self.contradicts.get().is_some() || thread::panicking() {
+            return;
+        }
+        let platform = self.owner();
+        let check = thread::spawn(move || {
+            let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(consistency::require(&platform));
+        });
+        if let Err(panic) = check.join() {
+            resume_unwind(panic);
+        }
+    }
 }
 
 impl World {
@@ -47,7 +69,7 @@ impl World {
         drop(template);
         let (provision_queue_url, relay_queue_url) =
             tokio::join!(queues::create(&database, "provision"), queues::create(&database, "relay"));
-        Self { database, provision_queue_url, relay_queue_url, _in_use: Some(in_use) }
+        Self { database, provision_queue_url, relay_queue_url, contradicts: OnceLock::new(), in_use: Some(in_use) }
     }
 
     /// The name of a world that does not exist yet.
@@ -59,7 +81,7 @@ impl World {
 
     /// The platform of a test in another process, which removes it.
     pub fn of_another_process(database: String, provision_queue_url: String, relay_queue_url: String) -> Self {
-        Self { database, provision_queue_url, relay_queue_url, _in_use: None }
+        Self { database, provision_queue_url, relay_queue_url, contradicts: OnceLock::new(), in_use: None }
     }
 
     /// A platform whose database is empty, for a test that migrates it. It has no queues.
@@ -68,7 +90,13 @@ impl World {
         let owner = connect_once(&owner_of("postgres"), None).await.unwrap();
         owner.batch_execute(&format!("CREATE DATABASE {database}")).await.unwrap();
         let (provision_queue_url, relay_queue_url) = Default::default();
-        Self { database, provision_queue_url, relay_queue_url, _in_use: Some(in_use) }
+        let contradicts = OnceLock::from("it may have no tables");
+        Self { database, provision_queue_url, relay_queue_url, contradicts, in_use: Some(in_use) }
+    }
+
+    /// The test leaves a state that no use case creates.
+    pub fn leaves_contradictions(&self, reason: &'static str) {
+        let _already = self.contradicts.set(reason);
     }
 
     /// The database as its owner.

@@ -68,6 +68,7 @@ impl ProblemStage {
     }
 
     async fn set(&self, tenant: &TestTenant, assignment: &str) {
+        self.world.leaves_contradictions("tenants are changed as no use case does");
         let update = format!("UPDATE tenants SET {assignment} WHERE id = $1");
         self.owner.execute(&update, &[&tenant.id.0]).await.unwrap();
     }

@@ -124,6 +124,7 @@ async fn a_tenant_contains_its_usage_and_its_newest_operation_only_if_the_reques
          FROM tenants WHERE id = '{id}'"
     );
     world.client().await.batch_execute(&sql).await.unwrap();
+    world.leaves_contradictions("an operation has ended without its steps");
     let path = format!("/tenants/{id}");
     let plain = api.get(&path).await;
     assert!(plain.json.get("usage").is_none() && plain.json.get("operation").is_none(), "{}", plain.text);

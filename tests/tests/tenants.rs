@@ -6,6 +6,7 @@ use tests::{Api, World, api::answer, queues};
 
 /// Ends all operations, and sets the status of all tenants.
 async fn set_status(world: &World, status: &str) {
+    world.leaves_contradictions("operations end here without their steps");
     world
         .client()
         .await
@@ -18,6 +19,7 @@ async fn set_status(world: &World, status: &str) {
 }
 
 async fn seed(world: &World, count: i32) {
+    world.leaves_contradictions("the tenants have no databases");
     world
         .client()
         .await

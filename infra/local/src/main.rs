@@ -113,6 +113,12 @@ enum DevCommand {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Let tenants live on the stack while its processes are killed, frozen and cut off, and check that nothing is lost
+    Soak {
+        /// `--seed N`, `--seconds N`; `--help` lists all
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Build functions as they are deployed, into `target/lambda`
     Build {
         /// The processors of the functions, as in the parameter `Architecture` of the template
@@ -156,6 +162,7 @@ fn run(command: DevCommand) -> error::Result<ExitCode> {
         DevCommand::Stop { name } => commands::start_stop::stop(checkout, &name),
         DevCommand::Test { arguments } => commands::test::run(checkout, &arguments),
         DevCommand::Openapi => commands::test::write_openapi(checkout),
+        DevCommand::Soak { arguments } => commands::soak::run(checkout, &arguments),
         DevCommand::Seed { arguments } => commands::seed::run(checkout, &arguments),
         DevCommand::Build { architecture, names } => {
             commands::build::run(&checkout, &names, architecture).map(|()| ExitCode::SUCCESS)

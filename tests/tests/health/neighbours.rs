@@ -185,6 +185,7 @@ async fn without_a_status_url_the_status_follows_from_the_ingestors_last_success
         ("three", "{whatsapp}", "suspended"),
     ] {
         let id = stage.api.create_tenant(slug).await["id"].as_str().unwrap().to_owned();
+        stage.world.leaves_contradictions("the tenants have no databases");
         stage
             .world
             .client()

@@ -228,6 +228,7 @@ async fn the_report_contains_tenant_counts_and_the_age_of_the_oldest_pending_ope
     let id = stage.api.create_tenant("kopi-kenangan").await["id"].as_str().unwrap().to_owned();
     stage.api.create_tenant("warung").await;
     let client = stage.world.client().await;
+    stage.world.leaves_contradictions("the tenant has no databases");
     client.batch_execute(&format!("UPDATE tenants SET status = 'active' WHERE id = '{id}'")).await.unwrap();
     client.batch_execute("UPDATE operations SET created_at = now() - interval '1 hour'").await.unwrap();
     let (report, _) = stage.live().await;

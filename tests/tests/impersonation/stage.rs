@@ -96,6 +96,7 @@ impl ImpersonationStage {
     }
 
     pub(crate) async fn sql(&self, sql: &str) {
+        self.world.leaves_contradictions("a test writes rows as no use case does");
         self.owner.batch_execute(sql).await.unwrap();
     }
 

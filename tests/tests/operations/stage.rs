@@ -32,6 +32,7 @@ impl OperationsStage {
     pub(crate) async fn with(change: impl FnOnce(Parts) -> Parts) -> Self {
         shared::telemetry::init();
         let world = Box::pin(World::new()).await;
+        world.leaves_contradictions("operations are ended here without their steps");
         let api = Api::with(&change(Parts::of(&world))).await;
         Self { api, workers: Postgres::connect(&world.provisioner()).unwrap(), world }
     }

@@ -131,14 +131,14 @@ impl ProvisioningStage {
 
     /// Makes an operation due: its lease expires, and it waits no longer.
     pub(crate) async fn expire(&self, operation: OperationId) {
-        let sql =
-            "UPDATE operations SET lease_expires_at = now() - interval '1 ms', next_attempt_at = now() WHERE id = $1";
+        let sql = "UPDATE operations SET lease_expires_at = now() - interval '1 ms', next_attempt_at = now()
+                   WHERE id = $1 AND finished_at IS NULL";
         self.owner.get().await.unwrap().execute(sql, &[&operation.0]).await.unwrap();
     }
 
     /// Ends the wait of an operation, but not its lease.
     pub(crate) async fn end_wait(&self, operation: OperationId) {
-        let sql = "UPDATE operations SET next_attempt_at = now() WHERE id = $1";
+        let sql = "UPDATE operations SET next_attempt_at = now() WHERE id = $1 AND finished_at IS NULL";
         self.owner.get().await.unwrap().execute(sql, &[&operation.0]).await.unwrap();
     }
 

@@ -120,6 +120,7 @@ impl UsageStage {
 
     /// Runs SQL as the database's owner.
     pub(crate) async fn sql(&self, sql: &str) {
+        self.world.leaves_contradictions("a test writes rows as no use case does");
         self.owner.batch_execute(sql).await.unwrap();
     }
 

@@ -62,6 +62,7 @@ impl UsersStage {
 
     /// Runs SQL as the owner of the platform database.
     pub(crate) async fn sql(&self, sql: &str) {
+        self.world.leaves_contradictions("a test writes rows as no use case does");
         self.owner.batch_execute(sql).await.unwrap();
     }
 

@@ -9,6 +9,7 @@ pub(crate) mod logs;
 pub(crate) mod output;
 pub(crate) mod seed;
 pub(crate) mod service;
+pub(crate) mod soak;
 pub(crate) mod start_stop;
 pub(crate) mod status;
 pub(crate) mod test;

@@ -17,6 +17,7 @@ use crate::stage::{Found, Requested};
 async fn an_orphan_in_each_store_is_found_and_removed_and_what_the_ledger_does_not_know_stays() {
     let all = Reconciling::new().await;
     let stage = &all.stage;
+    stage.world.leaves_contradictions("an object that the ledger does not know stays");
     let (failed, orphan) = all.failed().await;
     let everything = Found { postgres: true, mongo: true, objects: 1 };
     all.sql(&format!("CREATE DATABASE {orphan} OWNER landlord_provisioner")).await;
@@ -106,6 +107,7 @@ async fn objects_other_than_a_marker_are_never_removed() {
 async fn missing_databases_and_old_schemas_are_found() {
     let all = Reconciling::new().await;
     let stage = &all.stage;
+    stage.world.leaves_contradictions("databases are missing");
     let (lost, database) = all.active().await;
     let (old, _) = all.active().await;
     all.sql(&format!("DROP DATABASE {database} WITH (FORCE)")).await;
@@ -131,6 +133,7 @@ async fn missing_databases_and_old_schemas_are_found() {
 #[tokio::test(flavor = "multi_thread")]
 async fn databases_that_an_operation_works_on_are_left_alone() {
     let all = Reconciling::new().await;
+    all.stage.world.leaves_contradictions("an operation looks as if it were open");
     let (requested, database) = all.failed().await;
     all.sql(&format!("CREATE DATABASE {database} OWNER landlord_provisioner")).await;
     // As while a rollback is going on.

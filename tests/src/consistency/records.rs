@@ -1,0 +1,75 @@
+//! The platform database by itself.
+
+use tokio_postgres::Client;
+
+use super::lines;
+
+/// Each returns one line per contradiction.
+const RULES: [&str; 11] = [
+    // A tenant is never half-made without somebody who works on it.
+    "SELECT 'tenant ' || t.id || ' is provisioning, and no operation works on it' FROM tenants t
+     WHERE t.status = 'provisioning'
+         AND NOT EXISTS (SELECT FROM operations o WHERE o.tenant_id = t.id AND o.finished_at IS NULL)",
+    "SELECT 'tenant ' || t.id || ' is ' || t.status || ', and its last operation ' || o.id || ' has ' || o.status
+     FROM tenants t
+         JOIN LATERAL (SELECT * FROM operations o WHERE o.tenant_id = t.id AND o.kind IN ('provision', 'retry')
+                       ORDER BY created_at DESC, id DESC LIMIT 1) AS o ON true
+     WHERE o.status = 'succeeded' AND t.status IN ('provisioning', 'failed')
+         OR o.status = 'failed' AND t.status NOT IN ('failed', 'deleting', 'deleted')",
+    "SELECT 'operation ' || id || ' is ' || status || ' with finished_at ' || coalesce(finished_at::text, 'NULL')
+         || ' and next_attempt_at ' || coalesce(next_attempt_at::text, 'NULL')
+     FROM operations
+     WHERE (finished_at IS NULL) <> (status IN ('pending', 'running', 'undoing'))
+         OR (finished_at IS NULL) <> (next_attempt_at IS NOT NULL)",
+    "SELECT 'operation ' || o.id || ' has ' || o.status || ' with step ' || s.name || ' ' || s.status
+     FROM operations o JOIN operation_steps s ON s.operation_id = o.id
+     WHERE o.status = 'succeeded' AND s.status <> 'succeeded'
+         OR o.status = 'failed' AND s.status IN ('running', 'succeeded', 'undoing')",
+    "SELECT 'databases ' || d.name || ' are ' || d.state || ', and no operation works on them' FROM tenant_databases d
+     WHERE d.state IN ('creating', 'dropping')
+         AND NOT EXISTS (SELECT FROM operations o WHERE o.database_name = d.name AND o.finished_at IS NULL)",
+    "SELECT 'tenant ' || t.id || ' is ' || t.status || ', and its databases are ' || d.state
+     FROM tenants t JOIN tenant_databases d ON d.name = t.database_name
+     WHERE t.status IN ('active', 'suspended') AND d.state <> 'live'",
+    "SELECT 'audit entry ' || i.id || ' (' || i.action || ') has no outcome and no open change' FROM audit i
+     WHERE i.outcome = 'intended'
+         AND NOT EXISTS (SELECT FROM audit o WHERE o.intent_id = i.id)
+         AND NOT EXISTS (SELECT FROM tenant_changes c WHERE c.intent_id = i.id)",
+    "SELECT 'audit entry ' || intent_id || ' has ' || count(*) || ' outcomes' FROM audit
+     WHERE intent_id IS NOT NULL GROUP BY intent_id HAVING count(*) > 1",
+    "SELECT 'impersonation ' || i.id || ' is live, and its tenant is ' || t.status
+     FROM impersonations i JOIN tenants t ON t.id = i.tenant_id
+     WHERE i.ended_at IS NULL AND i.recorded_at IS NOT NULL AND i.expires_at > now() AND t.status <> 'active'",
+    "SELECT 'impersonation ' || i.id || ' is live, and its super-admin is disabled'
+     FROM impersonations i JOIN super_admins a ON a.id::text = i.admin_id
+     WHERE i.ended_at IS NULL AND i.recorded_at IS NOT NULL AND i.expires_at > now() AND a.disabled_at IS NOT NULL",
+    "SELECT 'message ' || message_id || ' is ' || count(*) || ' times in the outbox' FROM outbox
+     WHERE destination = 'event' GROUP BY message_id HAVING count(*) > 1",
+];
+
+/// Each returns one line per thing that is not finished.
+const WORK: [&str; 5] = [
+    "SELECT 'operation ' || id || ' is ' || status || ': ' || coalesce(reason, 'no reason') || ', next attempt '
+         || next_attempt_at FROM operations WHERE finished_at IS NULL",
+    "SELECT 'change ' || id || ' (' || kind || ') is open' FROM tenant_changes",
+    "SELECT 'message ' || message_id || ' (' || destination || ') is in the outbox, attempts ' || attempts FROM outbox",
+    "SELECT 'a batch on topic ' || topic || ' is open' FROM outbox_checkpoints WHERE message_ids IS NOT NULL",
+    "SELECT 'impersonation ' || id || ' has expired and not ended' FROM impersonations
+     WHERE ended_at IS NULL AND expires_at < now()",
+];
+
+pub(super) async fn contradictions(platform: &Client) -> Vec<String> {
+    all(platform, &RULES).await
+}
+
+pub(super) async fn unfinished(platform: &Client) -> Vec<String> {
+    all(platform, &WORK).await
+}
+
+async fn all(platform: &Client, statements: &[&str]) -> Vec<String> {
+    let mut found = Vec::new();
+    for sql in statements {
+        found.extend(lines(platform, sql).await);
+    }
+    found
+}

@@ -1,0 +1,101 @@
+//! The databases and objects of tenants against the ledger.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_s3::Client as S3;
+use tokio_postgres::Client;
+use uuid::Uuid;
+
+use super::{Checked, lines};
+
+/// What is found in the stores, of every platform that uses them.
+struct Found {
+    postgres: BTreeSet<String>,
+    mongo: BTreeSet<String>,
+    /// Tenants with objects, versions or delete markers.
+    objects: BTreeSet<Uuid>,
+}
+
+pub(super) async fn contradictions(checked: &Checked<'_>) -> Vec<String> {
+    // What should exist is read before and after: in between, an operation may have created or removed it.
+    let (absent, present) = (should_not_exist(checked.platform).await, should_exist(checked.platform).await);
+    if absent.is_empty() && present.is_empty() {
+        return Vec::new();
+    }
+    let without_objects = tenants(checked.platform, WITHOUT_OBJECTS).await;
+    let with_objects = tenants(checked.platform, WITH_OBJECTS).await;
+    let found = look(checked).await;
+    let absent: BTreeSet<_> = absent.intersection(&should_not_exist(checked.platform).await).cloned().collect();
+    let present: BTreeSet<_> = present.intersection(&should_exist(checked.platform).await).cloned().collect();
+    let mut lines = Vec::new();
+    for (store, names) in [("PostgreSQL", &found.postgres), ("MongoDB", &found.mongo)] {
+        lines.extend(absent.intersection(names).map(|name| format!("{store} contains {name}, which should not exist")));
+        lines.extend(
+            present.difference(names).map(|name| format!("{store} does not contain {name}, which should exist")),
+        );
+    }
+    let without = without_objects.intersection(&found.objects).copied();
+    let without: BTreeSet<_> = without.collect();
+    let without = without.intersection(&tenants(checked.platform, WITHOUT_OBJECTS).await).copied().collect::<Vec<_>>();
+    lines.extend(without.iter().map(|id| format!("the bucket contains objects of {id}, which should have none")));
+    let with: BTreeSet<_> = with_objects.difference(&found.objects).copied().collect();
+    let with = with.intersection(&tenants(checked.platform, WITH_OBJECTS).await).copied().collect::<Vec<_>>();
+    lines.extend(with.iter().map(|id| format!("the bucket contains no object of {id}, which should have one")));
+    lines
+}
+
+/// Tenants all of whose databases are gone or were never begun.
+const WITHOUT_OBJECTS: &str = "SELECT t.id::text FROM tenants t
+    WHERE NOT EXISTS (SELECT FROM tenant_databases d WHERE d.tenant_id = t.id AND d.state NOT IN ('planned', 'dropped'))
+        AND NOT EXISTS (SELECT FROM operations o WHERE o.tenant_id = t.id AND o.finished_at IS NULL)";
+
+/// Tenants that an operation has made. Tests also insert rows of tenants that exist nowhere else.
+const WITH_OBJECTS: &str = "SELECT t.id::text FROM tenants t
+    JOIN tenant_databases d ON d.name = t.database_name JOIN operations o ON o.id = d.operation_id
+    WHERE d.state = 'live' AND o.status = 'succeeded'";
+
+async fn should_not_exist(platform: &Client) -> BTreeSet<String> {
+    lines(platform, "SELECT name FROM tenant_databases WHERE state IN ('planned', 'dropped')")
+        .await
+        .into_iter()
+        .collect()
+}
+
+/// Databases that an operation has made.
+async fn should_exist(platform: &Client) -> BTreeSet<String> {
+    let sql = "SELECT d.name FROM tenant_databases d JOIN operations o ON o.id = d.operation_id
+               WHERE d.state = 'live' AND o.status = 'succeeded'";
+    lines(platform, sql).await.into_iter().collect()
+}
+
+async fn tenants(platform: &Client, sql: &str) -> BTreeSet<Uuid> {
+    lines(platform, sql).await.iter().map(|id| id.parse().unwrap()).collect()
+}
+
+async fn look(checked: &Checked<'_>) -> Found {
+    let in_postgres = lines(checked.platform, "SELECT datname::text FROM pg_database WHERE datname LIKE 'tenant\\_%'");
+    let (postgres, mongo, objects) =
+        tokio::join!(in_postgres, checked.mongo.list_database_names(), prefixes(checked.s3, checked.bucket));
+    Found {
+        postgres: postgres.into_iter().collect(),
+        mongo: mongo.expect("MongoDB lists its databases").into_iter().collect(),
+        objects,
+    }
+}
+
+/// The tenants of which the bucket contains an object, an older version or a delete marker.
+async fn prefixes(s3: &S3, bucket: &str) -> BTreeSet<Uuid> {
+    let (mut found, mut key, mut version) = (BTreeSet::new(), None, None);
+    loop {
+        let list = s3.list_object_versions().bucket(bucket).prefix("tenants/").delimiter("/");
+        let page = list.set_key_marker(key.take()).set_version_id_marker(version.take()).send().await;
+        let page = page.expect("the bucket lists its objects");
+        let names = page.common_prefixes().iter().filter_map(|prefix| prefix.prefix()?.split('/').nth(1));
+        found.extend(names.filter_map(|name| name.parse::<Uuid>().ok()));
+        if !page.is_truncated().unwrap_or(false) {
+            return found;
+        }
+        key = page.next_key_marker().map(str::to_owned);
+        version = page.next_version_id_marker().map(str::to_owned);
+    }
+}

@@ -1,0 +1,281 @@
+//! The life of one tenant, and what it must look like afterwards.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+use uuid::Uuid;
+
+use super::caller::{Caller, Request};
+
+/// What the accepted requests amount to. One task sends all requests about a tenant, one after the other.
+pub(super) struct TenantModel {
+    pub(super) slug: String,
+    /// `None` if its creation was never accepted.
+    pub(super) id: Option<Uuid>,
+    pub(super) name: String,
+    pub(super) status: &'static str,
+    pub(super) max_agents: i64,
+    pub(super) users: BTreeMap<Uuid, UserModel>,
+    /// Impersonations, and whether they were ended.
+    pub(super) impersonations: BTreeMap<Uuid, bool>,
+    /// Requests without a certain outcome. What they may have changed is not compared.
+    pub(super) uncertain: Vec<&'static str>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct UserModel {
+    pub(super) email: String,
+    pub(super) full_name: String,
+    pub(super) role: &'static str,
+    pub(super) status: &'static str,
+}
+
+/// What happens to a tenant.
+#[derive(Clone, Copy, Debug)]
+enum Action {
+    Rename,
+    ChangeLimits,
+    AddUser,
+    ChangeUser,
+    SwitchUser,
+    Impersonate,
+    EndImpersonation,
+    Suspend,
+    Reconcile,
+}
+
+const ACTIONS: [(Action, u32); 9] = [
+    (Action::Rename, 2),
+    (Action::ChangeLimits, 2),
+    (Action::AddUser, 5),
+    (Action::ChangeUser, 3),
+    (Action::SwitchUser, 2),
+    (Action::Impersonate, 3),
+    (Action::EndImpersonation, 2),
+    (Action::Suspend, 1),
+    (Action::Reconcile, 1),
+];
+
+/// Creates a tenant, and changes it until it has had all its actions or the time is over.
+pub(super) async fn live(caller: &Caller, seed: u64, index: u32, actions: u32, end: Instant) -> TenantModel {
+    // Each tenant has its own numbers, whatever happens to the others.
+    let mut rng = StdRng::seed_from_u64(seed.wrapping_mul(1_000_003).wrapping_add(u64::from(index)));
+    let mut life = Life { caller, rng: StdRng::seed_from_u64(rng.random()), model: TenantModel::new(seed, index) };
+    if life.create().await {
+        for _ in 0..rng.random_range(actions / 2..=actions) {
+            if Instant::now() >= end {
+                break;
+            }
+            life.act().await;
+            sleep(Duration::from_millis(rng.random_range(200..3000))).await;
+        }
+    }
+    life.model
+}
+
+impl TenantModel {
+    fn new(seed: u64, index: u32) -> Self {
+        Self {
+            // The seed can be used again on the same stack.
+            slug: format!("soak-{seed}-{index}-{}", &Uuid::now_v7().simple().to_string()[..12]),
+            id: None,
+            name: format!("Tenant {index}"),
+            status: "active",
+            max_agents: 60,
+            users: BTreeMap::new(),
+            impersonations: BTreeMap::new(),
+            uncertain: Vec::new(),
+        }
+    }
+}
+
+struct Life<'a> {
+    caller: &'a Caller,
+    rng: StdRng,
+    model: TenantModel,
+}
+
+impl Life<'_> {
+    /// Returns whether the tenant became active.
+    async fn create(&mut self) -> bool {
+        let model = &self.model;
+        let body = json!({
+            "name": model.name, "slug": model.slug, "country": "ID",
+            "limits": { "max_agents": model.max_agents, "max_contacts": null, "max_messages_month": null },
+            "admin_email": "first@soak.example", "admin_password": "tidal-mango-orbit-42",
+        });
+        let begun = Instant::now();
+        let answer = self.send("create tenant", Method::POST, "/tenants".to_owned(), Some(&body)).await;
+        let Some(tenant) = answer else { return false };
+        let id: Uuid = tenant["id"].as_str().unwrap().parse().unwrap();
+        self.model.id = Some(id);
+        loop {
+            let tenant = self.caller.get(format!("/tenants/{id}")).await;
+            match tenant["status"].as_str().unwrap() {
+                "active" => break,
+                "provisioning" => sleep(Duration::from_millis(500)).await,
+                // Its time is not over, and no fault is for ever: the verdict reports it.
+                "failed" => {
+                    self.caller.tally().log(&format!("tenant {id} failed"));
+                    self.model.uncertain.push("provisioning failed");
+                    let _retried = self.send("retry tenant", Method::POST, format!("/tenants/{id}/retry"), None).await;
+                }
+                other => panic!("tenant {id} is {other}"),
+            }
+        }
+        self.caller.tally().provisioned(begun.elapsed());
+        let users = self.caller.get(format!("/tenants/{id}/users?limit=10")).await;
+        let first: Uuid = users[0]["id"].as_str().unwrap().parse().unwrap();
+        let user = UserModel {
+            email: "first@soak.example".to_owned(),
+            full_name: users[0]["full_name"].as_str().unwrap().to_owned(),
+            role: "admin",
+            status: "active",
+        };
+        self.model.users.insert(first, user);
+        true
+    }
+
+    async fn act(&mut self) {
+        let mut choice = self.rng.random_range(0..ACTIONS.iter().map(|(_, weight)| weight).sum());
+        let (action, _) = ACTIONS
+            .into_iter()
+            .find(|(_, weight)| {
+                let is_chosen = choice < *weight;
+                choice = choice.saturating_sub(*weight);
+                is_chosen
+            })
+            .unwrap();
+        match action {
+            Action::Rename => self.rename().await,
+            Action::ChangeLimits => self.change_limits().await,
+            Action::AddUser => self.add_user().await,
+            Action::ChangeUser => self.change_user().await,
+            Action::SwitchUser => self.switch_user().await,
+            Action::Impersonate => self.impersonate().await,
+            Action::EndImpersonation => self.end_impersonation().await,
+            Action::Suspend => self.suspend_and_resume().await,
+            Action::Reconcile => drop(self.send("reconcile", Method::POST, "/reconciliations".to_owned(), None).await),
+        }
+    }
+
+    /// Sends a request, and returns the body if it was accepted.
+    async fn send(
+        &mut self,
+        action: &'static str,
+        method: Method,
+        path: String,
+        body: Option<&Value>,
+    ) -> Option<Value> {
+        match self.caller.settle(&Request { action, method, path, body }).await {
+            Some((status, body)) if status.is_success() => Some(body),
+            Some((StatusCode::CONFLICT | StatusCode::UNPROCESSABLE_ENTITY, _)) => None,
+            Some((status, body)) => panic!("{action}: {status} {body}"),
+            None => {
+                self.model.uncertain.push(action);
+                None
+            }
+        }
+    }
+
+    async fn patch_tenant(&mut self, action: &'static str, body: Value) -> bool {
+        let path = self.path("");
+        self.send(action, Method::PATCH, path, Some(&body)).await.is_some()
+    }
+
+    fn path(&self, rest: &str) -> String {
+        format!("/tenants/{}{rest}", self.model.id.unwrap())
+    }
+
+    async fn rename(&mut self) {
+        let name = format!("Tenant {}", self.rng.random::<u32>());
+        if self.patch_tenant("rename tenant", json!({ "name": name })).await {
+            self.model.name = name;
+        }
+    }
+
+    async fn change_limits(&mut self) {
+        let limit = self.rng.random_range(40..100);
+        if self.patch_tenant("change limits", json!({ "limits": { "max_agents": limit } })).await {
+            self.model.max_agents = limit;
+        }
+    }
+
+    async fn add_user(&mut self) {
+        let number: u64 = self.rng.random();
+        let role = ["agent", "supervisor"][self.rng.random_range(0..2)];
+        let user = UserModel {
+            email: format!("user-{number}@soak.example"),
+            full_name: format!("User {number}"),
+            role,
+            status: "active",
+        };
+        let body = json!({ "email": user.email, "full_name": user.full_name, "role": role });
+        let path = self.path("/users");
+        if let Some(answer) = self.send("add user", Method::POST, path, Some(&body)).await {
+            self.model.users.insert(answer["id"].as_str().unwrap().parse().unwrap(), user);
+        }
+    }
+
+    /// A user who may change: not the only admin.
+    fn any_user(&mut self) -> Option<Uuid> {
+        let users: Vec<Uuid> =
+            self.model.users.iter().filter(|(_, user)| user.role != "admin").map(|(id, _)| *id).collect();
+        (!users.is_empty()).then(|| users[self.rng.random_range(0..users.len())])
+    }
+
+    async fn change_user(&mut self) {
+        let Some(user) = self.any_user() else { return };
+        let name = format!("User {}", self.rng.random::<u64>());
+        let role = ["agent", "supervisor"][self.rng.random_range(0..2)];
+        let body = json!({ "full_name": name, "role": role });
+        let path = self.path(&format!("/users/{user}"));
+        if self.send("change user", Method::PATCH, path, Some(&body)).await.is_some() {
+            let model = self.model.users.get_mut(&user).unwrap();
+            (model.full_name, model.role) = (name, role);
+        }
+    }
+
+    async fn switch_user(&mut self) {
+        let Some(user) = self.any_user() else { return };
+        let is_active = self.model.users[&user].status == "active";
+        let status = if is_active { "deactivated" } else { "active" };
+        let path = self.path(&format!("/users/{user}"));
+        if self.send("switch user", Method::PATCH, path, Some(&json!({ "status": status }))).await.is_some() {
+            self.model.users.get_mut(&user).unwrap().status = status;
+        }
+    }
+
+    async fn impersonate(&mut self) {
+        let admin = self.model.users.iter().find(|(_, user)| user.role == "admin").map(|(id, _)| *id);
+        let body = json!({
+            "tenant_id": self.model.id, "user_id": admin, "access": "read", "reason": "Looks at why the inbox stays empty",
+        });
+        let answer = self.send("impersonate", Method::POST, "/impersonations".to_owned(), Some(&body)).await;
+        if let Some(answer) = answer {
+            let id = answer["id"].as_str().unwrap().parse().unwrap();
+            self.model.impersonations.entry(id).or_insert(false);
+        }
+    }
+
+    async fn end_impersonation(&mut self) {
+        let Some((&id, _)) = self.model.impersonations.iter().find(|(_, has_ended)| !**has_ended) else { return };
+        if self.send("end impersonation", Method::DELETE, format!("/impersonations/{id}"), None).await.is_some() {
+            self.model.impersonations.insert(id, true);
+        }
+    }
+
+    async fn suspend_and_resume(&mut self) {
+        if self.patch_tenant("suspend tenant", json!({ "status": "suspended" })).await {
+            self.model.status = "suspended";
+            self.model.impersonations.values_mut().for_each(|has_ended| *has_ended = true);
+        }
+        sleep(Duration::from_millis(self.rng.random_range(100..3000))).await;
+        if self.patch_tenant("resume tenant", json!({ "status": "active" })).await {
+            self.model.status = "active";
+        }
+    }
+}
