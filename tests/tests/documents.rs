@@ -41,8 +41,8 @@ fn files(extension: &str) -> Vec<String> {
         for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
             let (path, name) = (entry.path(), entry.file_name());
             let name = name.to_str().unwrap();
-            // Build results, and the local stack's data.
-            if name.starts_with('.') || name == "target" {
+            // Build results, the local stack's data, and packages.
+            if name.starts_with('.') || ["node_modules", "target"].contains(&name) {
                 continue;
             }
             if entry.file_type().unwrap().is_dir() {

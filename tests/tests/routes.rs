@@ -32,7 +32,9 @@ fn watch_router() -> String {
     let mut paths = BTreeMap::<String, BTreeMap<String, String>>::new();
     for route in template::routes(&template) {
         let [method, path, function] = route.splitn(3, ' ').collect::<Vec<_>>().try_into().unwrap();
-        paths.entry(path.to_owned()).or_default().insert(method.to_owned(), function.to_owned());
+        // API Gateway and the router of `cargo lambda watch` write "all paths below" differently.
+        let path = path.replace("{path+}", "{*path}");
+        paths.entry(path).or_default().insert(method.to_owned(), function.to_owned());
     }
     let mut table = "router = [\n".to_owned();
     for (path, functions) in &paths {
@@ -74,6 +76,9 @@ async fn in_the_code() -> BTreeSet<String> {
             }
         }
     }
+    // The pages of the console are no operations of the API.
+    let pages = get_console::PATHS.map(|path| path.replace("{*path}", "{path+}"));
+    found.extend(pages.map(|path| format!("GET {path} get-console")));
     found
 }
 

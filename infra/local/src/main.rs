@@ -14,7 +14,7 @@
 //! | the list of services | `services` |
 //! | the functions' environment | `environment` |
 //! | the stack | `stack` |
-//! | its parts | `api`, `functions`, `servers`, `stand_ins` |
+//! | its parts | `api`, `console`, `functions`, `servers`, `stand_ins` |
 //! | release builds | `artifacts` |
 //! | what keeps parts running | `supervisor` |
 //! | bringing everything up | `startup` |
@@ -30,6 +30,7 @@ mod cargo;
 mod certificates;
 mod checkout;
 mod commands;
+mod console;
 mod environment;
 mod error;
 mod functions;
@@ -107,6 +108,11 @@ enum DevCommand {
     },
     /// Write `infra/openapi.json` and `infra/asyncapi.json` from the code
     Openapi,
+    /// Build the console, show edits at once, or write the pictures of the documents
+    Console {
+        #[arg(value_enum, default_value_t)]
+        action: commands::console::ConsoleAction,
+    },
     /// Add generated tenants with usage and history, or users of one tenant
     Seed {
         /// `--tenants N`, `--users N --tenant ID`, or both; `--help` lists all
@@ -163,6 +169,7 @@ fn run(command: DevCommand) -> error::Result<ExitCode> {
         DevCommand::Test { arguments } => commands::test::run(checkout, &arguments),
         DevCommand::Openapi => commands::test::write_openapi(checkout),
         DevCommand::Soak { arguments } => commands::soak::run(checkout, &arguments),
+        DevCommand::Console { action } => commands::console::run(checkout, action),
         DevCommand::Seed { arguments } => commands::seed::run(checkout, &arguments),
         DevCommand::Build { architecture, names } => {
             commands::build::run(&checkout, &names, architecture).map(|()| ExitCode::SUCCESS)

@@ -1,6 +1,7 @@
 //! Processes that outlive this one: starting, recognising and stopping them, and their logs.
 
 use std::{
+    ffi::OsString,
     fs::{self, File, OpenOptions},
     io::{BufRead, BufReader, Read, Seek, SeekFrom},
     path::Path,
@@ -169,6 +170,13 @@ pub(crate) fn run_with_lines(command: &mut Command, action: &str, mut on_line: i
         BufReader::new(stderr).lines().map_while(Result::ok).for_each(|line| on_line(&line));
     }
     Ok(child.wait().context(|| action.to_owned())?.success())
+}
+
+/// The `PATH` with a folder before all others.
+pub(crate) fn prepend_to_path(folder: &Path) -> Result<OsString> {
+    let path = std::env::vars_os().find(|(name, _)| name == "PATH").map(|(_, path)| path).unwrap_or_default();
+    let folders = std::iter::once(folder.to_owned()).chain(std::env::split_paths(&path));
+    std::env::join_paths(folders).context(|| "PATH cannot be extended".into())
 }
 
 fn cannot_run(command: &Command, action: &str, error: &std::io::Error) -> DevError {

@@ -16,6 +16,7 @@ use crate::{
     api::{self, SignInError},
     cargo,
     checkout::Checkout,
+    console,
     error::{DevError, ErrorContext, Result},
     functions,
     install::system::{self, PackageInstallation, SystemPackage},
@@ -75,7 +76,9 @@ pub(crate) fn bring_up(checkout: Checkout, options: &UpOptions) -> Result<LocalS
     let stack = LocalStack::create(checkout, options.port)?;
     let servers: Vec<_> = servers::local(&stack).collect();
     let packages = servers.iter().flat_map(|server| server.packages());
-    let packages = PackageInstallation::of_missing(packages.chain(functions::CARGO_LAMBDA.required_packages()));
+    let packages = PackageInstallation::of_missing(
+        packages.chain(functions::CARGO_LAMBDA.required_packages()).chain(console::required_packages()),
+    );
     let startup = Startup { stack: &stack, progress: &progress, packages: &packages, failed: Mutex::default() };
     let complete = thread::scope(|scope| startup.run(scope, &servers, options.servers_only));
     startup.result(complete)?;
@@ -164,7 +167,33 @@ impl<'a> Startup<'a> {
         }
         let functions = functions::names(checkout)?;
         let binaries: Vec<_> = functions.iter().map(String::as_str).chain(["emulator", "services"]).collect();
-        cargo::build(checkout, &binaries, &step)
+        let (built, console_changed) = thread::scope(|scope| {
+            let console = scope.spawn(|| self.build_console());
+            (cargo::build(checkout, &binaries, &step), console.join().unwrap_or(false))
+        });
+        built?;
+        // The function may have been compiled before its files were complete.
+        if console_changed { cargo::build(checkout, &[console::FUNCTION], &step) } else { Ok(()) }
+    }
+
+    /// Returns whether the console changed. Without it everything else works, so that a failure is only reported.
+    fn build_console(&self) -> bool {
+        let step = self.progress.step("console", "waiting for system packages");
+        let built = self
+            .packages
+            .wait_for(&console::required_packages())
+            .and_then(|()| console::build(&self.stack.checkout, &step));
+        match built {
+            Ok(false) => false,
+            Ok(true) => {
+                step.done("the console is built");
+                true
+            }
+            Err(error) => {
+                self.progress.print(&format!("warning: {error}"));
+                false
+            }
+        }
     }
 
     fn install_cargo_lambda(&self) -> Result<()> {

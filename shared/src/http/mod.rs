@@ -27,7 +27,7 @@ pub use availability::availability;
 pub use body::{BodyErrors, Field, JsonBody};
 pub use envelope::{finish, finish_with};
 pub use etag::{IfMatch, IfNoneMatch, etag};
-pub use fixed::Fixed;
+pub use fixed::{Compressed, Fixed};
 pub use idempotency::{Fingerprints, IdempotencyKey, IdempotentRequest, IdempotentResponse};
 pub use limits::LimitsBody;
 pub use list::{ListParameters, ListRequest, add_count};

@@ -26,7 +26,7 @@ fn sources(folder: &str) -> Vec<(String, String)> {
     fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            if path.is_dir() {
+            if path.is_dir() && !path.ends_with("node_modules") {
                 collect(&path, found);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 found.push(path);

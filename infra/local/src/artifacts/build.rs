@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeSet,
-    ffi::OsString,
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -18,7 +17,7 @@ use crate::{
     error::{DevError, ErrorContext, Result},
     functions,
     install::python::PythonWheel,
-    process::{run, tail},
+    process::{prepend_to_path, run, tail},
     progress::Progress,
 };
 
@@ -129,11 +128,4 @@ fn check_target(checkout: &Checkout, architecture: Architecture) -> Result<()> {
     }
     Err(DevError::new(action, "Rust's standard library for it is not installed")
         .remedy(format!("rustup target add {target}")))
-}
-
-/// The `PATH` with a folder before all others.
-fn prepend_to_path(folder: &Path) -> Result<OsString> {
-    let path = std::env::vars_os().find(|(name, _)| name == "PATH").map(|(_, path)| path).unwrap_or_default();
-    let folders = std::iter::once(folder.to_owned()).chain(std::env::split_paths(&path));
-    std::env::join_paths(folders).context(|| "PATH cannot be extended".into())
 }

@@ -3,6 +3,7 @@
 pub(crate) mod attach;
 pub(crate) mod bench;
 pub(crate) mod build;
+pub(crate) mod console;
 pub(crate) mod down;
 pub(crate) mod env;
 pub(crate) mod logs;

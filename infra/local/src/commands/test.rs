@@ -6,10 +6,18 @@ use crate::{
     cargo,
     checkout::Checkout,
     commands::down,
+    console::Workshop,
     error::{ErrorContext, Result},
     functions,
-    install::{go, node::NodePackages, python::PythonWheel},
-    process, servers,
+    install::{
+        go,
+        node::NodePackages,
+        python::PythonWheel,
+        system::{self, SystemPackage},
+    },
+    process,
+    progress::Progress,
+    servers,
     stack::LocalStack,
     startup::{self, UpOptions},
     supervisor,
@@ -74,6 +82,9 @@ const NODE_PACKAGES: NodePackages = NodePackages {
 const NODE_VARIABLE: &str = "NODE";
 const NODE_PACKAGES_VARIABLE: &str = "NODE_PACKAGES";
 
+/// The variable that contains the folder of the console, with its packages.
+const CONSOLE_FOLDER_VARIABLE: &str = "CONSOLE_FOLDER";
+
 /// The variable that contains the path of cargo-lambda. A test invokes the functions with it.
 const CARGO_LAMBDA_VARIABLE: &str = "CARGO_LAMBDA";
 
@@ -92,6 +103,9 @@ pub(crate) fn run(checkout: Checkout, arguments: &[String]) -> Result<ExitCode> 
     cargo.env(CARGO_LAMBDA_VARIABLE, functions::CARGO_LAMBDA.install()?);
     let tools = NODE_PACKAGES.install()?;
     cargo.env(NODE_VARIABLE, tools.node).env(NODE_PACKAGES_VARIABLE, tools.folder);
+    // The console was built with these packages when the stack came up.
+    system::install(&[SystemPackage::Chromium], &Progress::start())?;
+    cargo.env(CONSOLE_FOLDER_VARIABLE, Workshop::open(&stack.checkout)?.folder);
     // Named packages replace the whole workspace.
     let names_package = |argument: &String| argument == "--package" || argument.starts_with("-p");
     if !arguments.iter().take_while(|argument| *argument != "--").any(names_package) {

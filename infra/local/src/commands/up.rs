@@ -49,6 +49,7 @@ fn summary(stack: &LocalStack, servers_only: bool) -> String {
             "The super-admin: {FIRST_ADMIN_EMAIL}; the password is FIRST_ADMIN_PASSWORD in `cargo dev env`, stored in {}",
             stack.checkout.local("secrets/secrets.json").display()
         ));
+        lines.push(format!("The console: {}/console", stack.api_url()));
         lines.push("Try:".to_owned());
         lines.push(format!(
             "  curl -H \"Authorization: Bearer $(cargo dev token)\" {}/api/super-admin/tenants",

@@ -1,6 +1,10 @@
 //! Packages for Node.js, which npm installs into folders of our own.
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use sha2::{Digest, Sha256};
 
@@ -9,7 +13,7 @@ use crate::{
     process::run,
 };
 
-use super::{cached, python::PythonWheel};
+use super::{cached, python::PythonWheel, system::SystemPackage};
 
 /// Node.js with npm. It is used even where another version is installed, so that a lock file means the same everywhere.
 const NODE: PythonWheel = PythonWheel {
@@ -22,6 +26,29 @@ const NODE: PythonWheel = PythonWheel {
 
 /// npm's program, beside `bin/node`.
 const NPM: &str = "../lib/node_modules/npm/bin/npm-cli.js";
+
+/// Installs Node.js if necessary, and returns its program.
+pub(crate) fn node() -> Result<PathBuf> {
+    NODE.install()
+}
+
+pub(crate) fn required_packages() -> Vec<SystemPackage> {
+    NODE.required_packages()
+}
+
+pub(crate) fn npm(node: &Path) -> Command {
+    let mut npm = Command::new(node);
+    npm.arg(node.with_file_name(NPM));
+    npm
+}
+
+/// Installs the packages of the lock file in a folder.
+pub(crate) fn install_command(node: &Path, folder: &Path) -> Command {
+    let mut npm = npm(node);
+    // Packages may not run programs of their own while they are installed.
+    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(folder);
+    npm
+}
 
 /// Packages with a lock file, which contains the hash of every file.
 #[derive(Debug)]
@@ -53,17 +80,8 @@ impl NodePackages {
             for (name, text) in [("package.json", self.manifest), ("package-lock.json", self.lock)] {
                 fs::write(draft.join(name), text).context(|| action.clone())?;
             }
-            let mut npm = Command::new(&node);
-            // Packages may not run programs of their own while they are installed.
-            npm.arg(node.with_file_name(NPM)).args([
-                "ci",
-                "--ignore-scripts",
-                "--no-audit",
-                "--no-fund",
-                "--loglevel=error",
-            ]);
-            npm.current_dir(draft);
-            run(&mut npm, &action).map_err(|error| error.remedy("Check the network connection and try again"))?;
+            run(&mut install_command(&node, draft), &action)
+                .map_err(|error| error.remedy("Check the network connection and try again"))?;
             Ok(())
         })?;
         Ok(NodeTools { node, folder })

@@ -43,6 +43,8 @@ pub(crate) enum SystemPackage {
     Curl,
     /// Downloads Python packages.
     Pip,
+    /// Runs the tests of the console.
+    Chromium,
 }
 
 impl SystemPackage {
@@ -59,6 +61,7 @@ impl SystemPackage {
             Self::Maven => is_on_path("mvn"),
             Self::Curl => is_on_path("curl"),
             Self::Pip => pip_works(),
+            Self::Chromium => is_on_path("chromium"),
         }
     }
 
@@ -75,6 +78,7 @@ impl SystemPackage {
             Self::Maven => "maven",
             Self::Curl => "curl",
             Self::Pip => "python3-pip",
+            Self::Chromium => "chromium",
         }
     }
 }

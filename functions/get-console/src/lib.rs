@@ -1,0 +1,126 @@
+//! `GET /console` and every path below it: the console, an application in the browser. It has no privileges of its own: it calls
+//! the API on the same origin, with the token of the super-admin who signed in.
+//!
+//! The application is one page, so that every path that names no file gets that page. The files are embedded when the function is
+//! built, already compressed.
+
+mod missing;
+
+use std::{collections::HashMap, sync::Arc};
+
+use axum::{
+    Router,
+    extract::{Path, State},
+    http::{HeaderMap, HeaderName, HeaderValue, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use shared::http::{Compressed, Fixed, Problem, Routes, default_deadline};
+use utoipa::openapi::OpenApi;
+
+/// The paths of the console. They are no operations of the API, so its description does not contain them.
+pub const PATHS: [&str; 2] = ["/console", "/console/{*path}"];
+
+/// The application's page.
+const PAGE: &str = "index.html";
+
+/// The prefix of the paths of files, as in `base` and `assetsDir` of `web/vite.config.ts`.
+const FILES: &str = "files/";
+
+/// The page loads and calls only its own origin, contains no code and no styles of its own, and is in no frame.
+const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; \
+     form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
+);
+
+/// Headers of every response, beside those of all functions.
+const HEADERS: [(HeaderName, HeaderValue); 4] = [
+    (header::CONTENT_SECURITY_POLICY, POLICY),
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
+    (
+        HeaderName::from_static("permissions-policy"),
+        HeaderValue::from_static("camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+    ),
+];
+
+/// A file of the console.
+struct Embedded {
+    name: &'static str,
+    content_type: &'static str,
+    body: &'static [u8],
+    compressed: Compressed,
+}
+
+static EMBEDDED: &[Embedded] = include!(concat!(env!("OUT_DIR"), "/files.rs"));
+
+/// The files by name.
+#[derive(Clone)]
+pub struct App(Arc<HashMap<&'static str, Fixed>>);
+
+impl App {
+    pub fn new() -> Self {
+        let fixed = |file: &'static Embedded| {
+            let fixed = Fixed::compressed(file.content_type, file.body, file.compressed);
+            // The names of all other files contain a digest.
+            let fixed = if file.name == PAGE { fixed.always_revalidated() } else { fixed.immutable() };
+            (file.name, fixed)
+        };
+        Self(Arc::new(EMBEDDED.iter().map(fixed).collect()))
+    }
+
+    fn page(&self, request: &HeaderMap) -> Response {
+        let page = self.0.get(PAGE).map_or_else(missing::page, |page| page.respond(request));
+        (HEADERS, page).into_response()
+    }
+}
+
+impl Default for App {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+pub fn routes(app: App) -> Routes {
+    let [root, below] = PATHS;
+    let router = Router::new().route(root, get(get_console)).route(below, get(get_file)).with_state(app);
+    Routes::new(router, default_deadline, OpenApi::default)
+}
+
+async fn get_console(headers: HeaderMap, State(app): State<App>) -> Response {
+    app.page(&headers)
+}
+
+async fn get_file(Path(path): Path<String>, headers: HeaderMap, State(app): State<App>) -> Response {
+    match path.strip_prefix(FILES) {
+        None => app.page(&headers),
+        Some(name) => match app.0.get(name) {
+            Some(file) => (HEADERS, file.respond(&headers)).into_response(),
+            None => Problem::unknown_path().into_response(),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::StatusCode;
+
+    use super::*;
+
+    #[test]
+    fn the_policy_permits_no_other_origin_and_no_code_in_the_page() {
+        let policy = POLICY.to_str().unwrap().to_owned();
+        assert!(policy.starts_with("default-src 'none'; "), "{policy}");
+        for forbidden in ["unsafe", "http", "*", "data:", "blob:"] {
+            assert!(!policy.contains(forbidden), "{policy}");
+        }
+    }
+
+    #[test]
+    fn a_console_that_was_not_built_is_unavailable_and_says_how_to_build_it() {
+        let response = (HEADERS, missing::page()).into_response();
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert!(response.headers().contains_key(header::CONTENT_SECURITY_POLICY));
+        assert!(missing::PAGE.contains("cargo dev console"));
+    }
+}

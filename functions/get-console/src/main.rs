@@ -1,0 +1,8 @@
+//! The Lambda function `get-console`.
+
+use get_console::{App, routes};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    shared::http::serve(|| Ok(App::new()), routes).await
+}

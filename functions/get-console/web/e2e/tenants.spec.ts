@@ -1,0 +1,155 @@
+import { readFileSync } from "node:fs";
+
+import { expect, expectAccessible, open, tabTo, test, unique } from "./fixtures";
+
+test("a tenant is created with live steps", async ({ page }) => {
+    const slug = unique("toko");
+    await open(page, "/tenants");
+    await page.getByRole("link", { name: "Create a tenant" }).click();
+    await page.getByLabel("Name").fill("Toko Buku “Merdeka” <b>");
+    await expect(page.getByLabel("Slug")).toHaveValue("toko-buku-merdeka-b");
+    await page.getByLabel("Slug").fill(slug);
+    await page.getByLabel("Agents").fill("12");
+    await page.getByLabel("Contacts").fill("unlimited");
+    await page.getByLabel("E-mail").fill("budi@example.com");
+    await page.getByLabel("Temporary password").fill("quiet-lemon-harbor-17");
+    await page.getByRole("button", { name: "Create the tenant" }).click();
+    await expect(page.getByRole("list", { name: "Steps" })).toBeVisible();
+    await expect(page.getByText("All steps succeeded.")).toBeVisible({ timeout: 30_000 });
+    await expectAccessible(page);
+    await page.getByRole("link", { name: "Open the tenant" }).click();
+    await expect(page.getByRole("heading", { level: 1 })).toContainText("Toko Buku “Merdeka” <b>");
+    await expect(page.getByRole("heading", { level: 1 })).toContainText("Active");
+    await expect(page.getByRole("region", { name: "Usage and limits" })).toContainText("/ 12");
+});
+
+test("what is wrong with a new tenant is said at its field, and nothing typed is lost", async ({ page, landlord, expected }) => {
+    expected.statuses = [409, 422];
+    const { slug } = await landlord.tenant();
+    await open(page, "/tenants/new");
+    await page.getByLabel("Name").fill("Kopi");
+    await page.getByLabel("Slug").fill(slug);
+    await page.getByLabel("E-mail").fill("budi@example.com");
+    await page.getByLabel("Temporary password").fill("password1234");
+    await page.getByRole("button", { name: "Create the tenant" }).click();
+    await expect(page.getByLabel("Temporary password")).toHaveAttribute("aria-invalid", "true");
+    await page.getByLabel("Temporary password").fill("quiet-lemon-harbor-17");
+    await page.getByRole("button", { name: "Create the tenant" }).click();
+    await expect(page.getByLabel("Slug")).toHaveAttribute("aria-invalid", "true");
+    await expect(page.getByLabel("Name")).toHaveValue("Kopi");
+});
+
+test("suspending explains itself, needs the slug, and can be undone", async ({ page, landlord }) => {
+    const tenant = await landlord.tenant();
+    await open(page, `/tenants/${tenant.id}`);
+    await page.getByRole("button", { name: "Suspend" }).click();
+    const dialog = page.getByRole("dialog", { name: `Suspend ${tenant.slug}` });
+    await expect(dialog.getByText("Live impersonations in it end at once.")).toBeVisible();
+    await expect(dialog.getByRole("button", { name: "Suspend" })).toBeDisabled();
+    await expectAccessible(page);
+    await dialog.getByLabel(`Type ${tenant.slug} to confirm`).fill(tenant.slug);
+    await dialog.getByRole("button", { name: "Suspend" }).click();
+    await expect(page.getByRole("heading", { level: 1 })).toContainText("Suspended");
+    expect((await landlord.send<{ status: string }>("GET", `/tenants/${tenant.id}`)).status).toBe("suspended");
+    await page.getByRole("button", { name: "Reactivate" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Reactivate" }).click();
+    await expect(page.getByRole("heading", { level: 1 })).toContainText("Active");
+    await page.getByRole("link", { name: "Audit" }).last().click();
+    await page.getByRole("button", { name: "tenant.update" }).first().click();
+    await expect(page.getByRole("dialog").getByRole("row", { name: /status suspended active/ })).toBeVisible();
+});
+
+test("a conflict of two edits is shown as a difference of three, and loses nothing", async ({ page, landlord, expected }) => {
+    expected.statuses = [412];
+    const tenant = await landlord.tenant();
+    await open(page, `/tenants/${tenant.id}`);
+    await page.getByRole("button", { name: "Edit name and limits" }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByLabel("Agents").fill("40");
+    // Somebody else changes another field and the same one.
+    await landlord.send("PATCH", `/tenants/${tenant.id}`, { limits: { max_agents: 30, max_contacts: 2000 } });
+    await dialog.getByRole("button", { name: "Save" }).click();
+    await expect(dialog.getByRole("row", { name: "Agents 25 30 40" })).toBeVisible();
+    await expect(dialog.getByRole("row", { name: "Contacts 1,000 2,000 1,000" })).toBeVisible();
+    await expectAccessible(page);
+    await dialog.getByRole("button", { name: "Keep mine where both changed" }).click();
+    await expect(dialog.getByLabel("Agents")).toHaveValue("40");
+    await expect(dialog.getByLabel("Contacts")).toHaveValue("2000");
+    await dialog.getByRole("button", { name: "Save" }).click();
+    await expect(dialog).toHaveCount(0);
+    const { limits } = await landlord.send<{ limits: Record<string, number> }>("GET", `/tenants/${tenant.id}`);
+    expect(limits).toMatchObject({ max_agents: 40, max_contacts: 2000 });
+});
+
+test("a change made elsewhere is shown within 5 s", async ({ page, landlord }) => {
+    const tenant = await landlord.tenant();
+    await open(page, `/tenants/${tenant.id}`);
+    await expect(page.getByRole("heading", { level: 1 })).toContainText("Active");
+    await landlord.send("PATCH", `/tenants/${tenant.id}`, { status: "suspended" });
+    await expect(page.getByRole("heading", { level: 1 })).toContainText("Suspended", { timeout: 5_000 });
+});
+
+test("several tenants are changed at once, with a preview and a result for each", async ({ page, landlord }) => {
+    const word = unique("bulk");
+    const [first, second] = [await landlord.tenant(`${word} one`), await landlord.tenant(`${word} two`)];
+    await landlord.send("PATCH", `/tenants/${second.id}`, { status: "suspended" });
+    await open(page, `/tenants?search=${word}`);
+    await page.getByLabel(`Choose ${first.slug}`).check();
+    await page.getByLabel(`Choose ${second.slug}`).check();
+    await page.getByRole("button", { name: "Suspend…" }).click();
+    const dialog = page.getByRole("dialog", { name: "Suspend tenants" });
+    await expect(dialog.getByRole("row", { name: /one.*active → suspended/ })).toBeVisible();
+    await expect(dialog.getByRole("row", { name: /two.*stays suspended/ })).toBeVisible();
+    await expectAccessible(page);
+    await dialog.getByRole("button", { name: "Suspend 1 of 2" }).click();
+    await expect(dialog.getByRole("row", { name: /one.*Done/ })).toBeVisible();
+    expect((await landlord.send<{ status: string }>("GET", `/tenants/${first.id}`)).status).toBe("suspended");
+});
+
+test("the filtered tenants are saved as CSV, in which no cell is a formula", async ({ page, landlord }) => {
+    const word = unique("csv");
+    await landlord.tenant(`=1+1 ${word}, "quoted"`);
+    await open(page, `/tenants?search=${word}`);
+    await expect(page.getByRole("link", { name: new RegExp(word) })).toBeVisible();
+    const saved = page.waitForEvent("download");
+    await page.getByRole("button", { name: "Save as CSV" }).click();
+    const lines = readFileSync(await (await saved).path(), "utf8").trim().split("\r\n");
+    expect(lines).toHaveLength(2);
+    expect(lines[1]).toContain(`"'=1+1 ${word}, ""quoted"""`);
+});
+
+test("names of any script are shown as text, with marks of direction made visible", async ({ page, landlord }) => {
+    const tenant = await landlord.tenant(`مرحبا "quoted" ${"漢".repeat(60)}`);
+    await open(page, `/tenants/${tenant.id}`);
+    await expect(page.getByRole("heading", { level: 1 })).toContainText(`مرحبا "quoted"`);
+    await page.setViewportSize({ width: 360, height: 740 });
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360);
+});
+
+test("a tenant is created and suspended with the keyboard alone", async ({ page }) => {
+    const slug = unique("keys");
+    await open(page);
+    await tabTo(page, "link", "Tenants");
+    await page.keyboard.press("Enter");
+    await tabTo(page, "link", "Create a tenant");
+    await page.keyboard.press("Enter");
+    await tabTo(page, "textbox", "Name");
+    await page.keyboard.type("Keyboard");
+    await tabTo(page, "textbox", "Slug");
+    await page.keyboard.press("Control+a");
+    await page.keyboard.type(slug);
+    await tabTo(page, "textbox", "E-mail");
+    await page.keyboard.type("keys@example.com");
+    await page.keyboard.press("Tab");
+    await page.keyboard.type("quiet-lemon-harbor-17");
+    await page.keyboard.press("Enter");
+    await expect(page.getByText("All steps succeeded.")).toBeVisible({ timeout: 30_000 });
+    await tabTo(page, "link", "Open the tenant");
+    await page.keyboard.press("Enter");
+    await tabTo(page, "button", "Suspend");
+    await page.keyboard.press("Enter");
+    await tabTo(page, "textbox", `Type ${slug} to confirm`);
+    await page.keyboard.type(slug);
+    await page.keyboard.press("Enter");
+    await expect(page.getByRole("heading", { level: 1 })).toContainText("Suspended");
+});

@@ -1,0 +1,25 @@
+import { defineConfig } from "@playwright/test";
+
+// `cargo dev test` and `cargo dev console pictures` set the variables.
+const origin = process.env.CONSOLE_URL ?? process.env.API_URL ?? "http://127.0.0.1:17400";
+
+export default defineConfig({
+    testDir: "e2e",
+    // One account signs in for most tests, and the machine has few processors.
+    workers: 2,
+    fullyParallel: true,
+    timeout: 45_000,
+    expect: { timeout: 10_000 },
+    reporter: process.env.CONSOLE_REPORTER ?? "list",
+    outputDir: ".test-results",
+    use: {
+        baseURL: origin,
+        channel: undefined,
+        launchOptions: { executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"] },
+        viewport: { width: 1440, height: 900 },
+        colorScheme: "light",
+        locale: "en",
+        screenshot: "only-on-failure",
+        actionTimeout: 10_000,
+    },
+});

@@ -1,0 +1,93 @@
+import { useQuery } from "@tanstack/react-query";
+import { useNavigate } from "@tanstack/react-router";
+import { type KeyboardEvent, useEffect, useId, useState } from "react";
+
+import { useMay } from "./api/acts";
+import { api, body } from "./api/client";
+import { PLACES } from "./Layout";
+import { Dialog } from "./ui/Dialog";
+
+interface Target {
+    name: string;
+    note: string;
+    go: () => void;
+}
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+/** Goes anywhere by a few letters: pages, acts, tenants by name, slug or id, operations by id. */
+export function Palette({ onClose }: { onClose: () => void }) {
+    const navigate = useNavigate();
+    const id = useId();
+    const [typed, setTyped] = useState("");
+    const [text, setText] = useState("");
+    const [chosen, setChosen] = useState(0);
+    const mayCreate = useMay("POST /tenants");
+    useEffect(() => {
+        const timer = setTimeout(() => setText(typed.trim()), 150);
+        return () => clearTimeout(timer);
+    }, [typed]);
+    const isId = UUID.test(text);
+    const tenants = useQuery({
+        queryKey: ["palette", text],
+        enabled: text.length > 1 && !isId,
+        queryFn: ({ signal }) => body(api.GET("/api/super-admin/tenants", { params: { query: { search: text, limit: 8 } }, signal })),
+    });
+    const leave = (go: () => void) => () => {
+        onClose();
+        go();
+    };
+    const word = typed.trim().toLowerCase();
+    const acts: Target[] = mayCreate ? [{ name: "Create a tenant", note: "act", go: leave(() => void navigate({ to: "/tenants/new" })) }] : [];
+    const pages: Target[] = PLACES.map(({ to, name }) => ({ name, note: "page", go: leave(() => void navigate({ to })) }));
+    const fixed = [...pages, ...acts, { name: "Account", note: "page", go: leave(() => void navigate({ to: "/account" })) }].filter(({ name }) => name.toLowerCase().includes(word));
+    const found: Target[] = isId
+        ? [
+              { name: `Tenant ${text}`, note: "by id", go: leave(() => void navigate({ to: "/tenants/$id", params: { id: text } })) },
+              { name: `Operation ${text}`, note: "by id", go: leave(() => void navigate({ to: "/operations/$id", params: { id: text } })) },
+          ]
+        : (tenants.data ?? []).map((tenant) => ({ name: tenant.name, note: `tenant ${tenant.slug}, ${tenant.status}`, go: leave(() => void navigate({ to: "/tenants/$id", params: { id: tenant.id } })) }));
+    const targets = [...fixed, ...found];
+    const at = Math.min(chosen, targets.length - 1);
+    const keys = (event: KeyboardEvent) => {
+        const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+        if (step && targets.length > 0) {
+            event.preventDefault();
+            setChosen((at + step + targets.length) % targets.length);
+        } else if (event.key === "Enter") {
+            event.preventDefault();
+            targets[at]?.go();
+        }
+    };
+    return (
+        <Dialog open onClose={onClose} title="Go to">
+            <div className="palette">
+                <input
+                    role="combobox"
+                    aria-label="Page, act, tenant, or id"
+                    aria-expanded="true"
+                    aria-controls={`${id}-list`}
+                    aria-activedescendant={targets.length > 0 ? `${id}-${at}` : undefined}
+                    autoComplete="off"
+                    spellCheck={false}
+                    placeholder="A page, an act, a tenant, or an id"
+                    value={typed}
+                    onChange={(event) => {
+                        setTyped(event.target.value);
+                        setChosen(0);
+                    }}
+                    onKeyDown={keys}
+                    autoFocus
+                />
+                <ul className="palette-results" role="listbox" id={`${id}-list`} aria-label="Found">
+                    {targets.map((target, index) => (
+                        <li key={`${target.note}${target.name}${index}`} id={`${id}-${index}`} role="option" aria-selected={index === at} className="palette-result" onClick={target.go}>
+                            <bdi>{target.name}</bdi> <span className="muted push">{target.note}</span>
+                        </li>
+                    ))}
+                </ul>
+                {targets.length === 0 && <p className="muted" role="status">Nothing found</p>}
+            </div>
+        </Dialog>
+    );
+}

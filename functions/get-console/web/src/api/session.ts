@@ -1,0 +1,48 @@
+// The super-admin who is signed in. The token is in memory only: a reload signs out, and no script of another page can read it.
+
+import { useSyncExternalStore } from "react";
+
+export type Role = "viewer" | "operator" | "owner";
+
+export interface Session {
+    token: string;
+    id: string;
+    email: string;
+    role: Role;
+    /** Milliseconds since 1970, by this device's clock. */
+    expiresAt: number;
+    /** The API refused the token. The page stays as it is until somebody signs in again. */
+    ended: boolean;
+}
+
+let current: Session | undefined;
+const listeners = new Set<() => void>();
+
+export function setSession(session: Session | undefined): void {
+    current = session;
+    listeners.forEach((listener) => listener());
+}
+
+export const session = (): Session | undefined => current;
+
+export function endSession(token: string): void {
+    if (current?.token === token && !current.ended) setSession({ ...current, ended: true });
+}
+
+export function useSession(): Session | undefined {
+    return useSyncExternalStore(
+        (listener) => {
+            listeners.add(listener);
+            return () => listeners.delete(listener);
+        },
+        () => current,
+    );
+}
+
+/** The id in a token. Only the API verifies the token. */
+export function subjectOf(token: string): string {
+    const payload = token.split(".")[1] ?? "";
+    const text = atob(payload.replaceAll("-", "+").replaceAll("_", "/"));
+    const claims: unknown = JSON.parse(text);
+    return typeof claims === "object" && claims !== null && "sub" in claims ? String(claims.sub) : "";
+}

@@ -1,0 +1,155 @@
+import { Link } from "@tanstack/react-router";
+import { type ReactNode, useMemo, useState } from "react";
+
+import { type Schemas, api, page } from "../api/client";
+import { values } from "../api/generated/operations";
+import { useList } from "../api/lists";
+import { sentence } from "../format";
+import { Button } from "../ui/Button";
+import { CopyAsCurl } from "../ui/Copy";
+import { Dialog } from "../ui/Dialog";
+import { Filters } from "../ui/Filters";
+import { type Columns, Table } from "../ui/Table";
+import { Badge, Facts, Id, Time } from "../ui/data";
+import { Input, Select } from "../ui/form";
+import { Empty, Loading, ProblemNote, Stale } from "../ui/state";
+
+type Entry = Schemas["AuditRecord"];
+
+export interface AuditFilter {
+    action?: string;
+    outcome?: string;
+    since?: string;
+    until?: string;
+    tenant_id?: string;
+}
+
+/** A date of a field as a time of the API. */
+const midnight = (day: string | undefined): string | undefined => (day ? `${day}T00:00:00Z` : undefined);
+
+export function AuditLog({ filter, set }: { filter: AuditFilter; set: (change: Partial<AuditFilter>) => void }) {
+    const [shown, setShown] = useState<Entry>();
+    const query = {
+        action: filter.action as Schemas["AuditAction"] | undefined,
+        outcome: filter.outcome as Schemas["AuditOutcome"] | undefined,
+        since: midnight(filter.since),
+        until: midnight(filter.until),
+        tenant_id: filter.tenant_id,
+    };
+    const list = useList(["audit", filter], (cursor, signal) => page(api.GET("/api/super-admin/audit", { params: { query: { ...query, limit: 100, cursor } }, signal })), { every: 4_000 });
+    const columns = useMemo<Columns<Entry>>(
+        () => [
+            { id: "at", size: 185, header: "Time", cell: ({ row }) => <Time value={row.original.at} seconds /> },
+            {
+                id: "action",
+                size: 200,
+                header: "Action",
+                cell: ({ row: { original } }) => (
+                    <button type="button" className="link-button" onClick={() => setShown(original)}>
+                        {original.action}
+                    </button>
+                ),
+            },
+            { id: "outcome", size: 90, header: "Outcome", cell: ({ row }) => <Badge value={row.original.outcome} /> },
+            { id: "actor", size: 220, header: "Who", cell: ({ row: { original } }) => original.actor_email ?? original.actor },
+            {
+                id: "tenant",
+                size: 130,
+                header: "Tenant",
+                cell: ({ row: { original } }) =>
+                    original.tenant_id ? (
+                        <Link to="/tenants/$id" params={{ id: original.tenant_id }}>
+                            Open the tenant
+                        </Link>
+                    ) : (
+                        <span className="muted">none</span>
+                    ),
+            },
+            { id: "from", size: 130, header: "From", cell: ({ row }) => row.original.source_address ?? <span className="muted">the platform</span> },
+        ],
+        [],
+    );
+    return (
+        <>
+            <Filters count={list.items.length > 0 && `${list.items.length}${list.more ? " newest" : ""} entries`}>
+                <Select label="Action" value={filter.action ?? ""} onChange={(event) => set({ action: event.target.value })} options={[["", "Any"], ...values.AuditAction.map((action) => [action, action] as const)]} />
+                <Select label="Outcome" value={filter.outcome ?? ""} onChange={(event) => set({ outcome: event.target.value })} options={[["", "Any"], ...values.AuditOutcome.map((outcome) => [outcome, sentence(outcome)] as const)]} />
+                <Input label="From (UTC)" type="date" value={filter.since ?? ""} onChange={(event) => set({ since: event.target.value })} />
+                <Input label="Before (UTC)" type="date" value={filter.until ?? ""} onChange={(event) => set({ until: event.target.value })} />
+                <CopyAsCurl request={{ path: "/audit", query }} />
+            </Filters>
+            <Stale read={list.query} />
+            {list.query.isPending ? (
+                <Loading rows={8} />
+            ) : list.query.error && list.items.length === 0 ? (
+                <ProblemNote problem={list.query.error} retry={() => void list.query.refetch()} />
+            ) : list.items.length === 0 ? (
+                <Empty title="No entry matches" />
+            ) : (
+                <Table label="Audit log" columns={columns} rows={list.items} idOf={(entry) => entry.id} more={list.more} loading={list.loading} loadMore={list.loadMore} />
+            )}
+            {shown && <EntryDialog entry={shown} onClose={() => setShown(undefined)} />}
+        </>
+    );
+}
+
+function EntryDialog({ entry, onClose }: { entry: Entry; onClose: () => void }) {
+    const details = entry.details as Record<string, unknown>;
+    const optional: [string, ReactNode][] = [
+        ["Request", entry.request_id && <Id value={entry.request_id} label="request's id" />],
+        ["Client's request", entry.client_request_id && <Id value={entry.client_request_id} label="client's request id" />],
+        ["Intent", entry.intent_id && <Id value={entry.intent_id} label="id of the intent" />],
+        ["Address", entry.source_address],
+    ];
+    return (
+        <Dialog open onClose={onClose} title={entry.action} wide>
+            <Facts
+                facts={[
+                    ["Time", <Time key="at" value={entry.at} both seconds />],
+                    ["Who", entry.actor_email ?? entry.actor],
+                    ["Outcome", <Badge key="outcome" value={entry.outcome} />],
+                    ...optional.filter(([, value]) => value),
+                ]}
+            />
+            <Changes details={details} />
+            <div className="actions">
+                <Button onClick={onClose}>Close</Button>
+            </div>
+        </Dialog>
+    );
+}
+
+const text = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value));
+
+/** The details of an entry; what it changed as before and after. */
+function Changes({ details }: { details: Record<string, unknown> }) {
+    const { before, after, ...rest } = details;
+    const isObject = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;
+    const names = isObject(before) && isObject(after) ? [...new Set([...Object.keys(before), ...Object.keys(after)])] : [];
+    const others = names.length > 0 ? rest : details;
+    return (
+        <>
+            {names.length > 0 && isObject(before) && isObject(after) && (
+                <table className="difference">
+                    <thead>
+                        <tr>
+                            <th scope="col">Field</th>
+                            <th scope="col">Before</th>
+                            <th scope="col">After</th>
+                        </tr>
+                    </thead>
+                    <tbody>
+                        {names.map((name) => (
+                            <tr key={name}>
+                                <th scope="row">{name}</th>
+                                <td>{text(before[name])}</td>
+                                <td>{text(after[name])}</td>
+                            </tr>
+                        ))}
+                    </tbody>
+                </table>
+            )}
+            {Object.keys(others).length > 0 && <Facts facts={Object.entries(others).map(([name, value]) => [sentence(name), <code key={name}>{text(value)}</code>])} />}
+        </>
+    );
+}

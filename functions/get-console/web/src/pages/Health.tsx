@@ -1,0 +1,177 @@
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useNavigate, useSearch } from "@tanstack/react-router";
+import { Suspense, lazy, useState } from "react";
+
+import { type Schemas, api, body } from "../api/client";
+import { fromFailure } from "../api/problem";
+import { duration, number, sentence } from "../format";
+import { announce } from "../ui/announce";
+import { Button } from "../ui/Button";
+import { CopyAsCurl } from "../ui/Copy";
+import { Page } from "../ui/Page";
+import { Badge, Card, Time } from "../ui/data";
+import { Select } from "../ui/form";
+import { Empty, Loaded } from "../ui/state";
+import { HealthStrip, uptimeText } from "./HealthStrip";
+import { type Report, readLiveHealth, useHealth, useHistory } from "./healthData";
+
+const Latency = lazy(() => import("./LatencyChart").then((module) => ({ default: module.LatencyChart })));
+
+const RANGES: [string, string][] = [["24", "24 hours"], ["168", "7 days"], ["720", "30 days"]];
+
+export function Health() {
+    const { component, hours = "24" } = useSearch({ from: "/health" });
+    const navigate = useNavigate({ from: "/health" });
+    const queries = useQueryClient();
+    const report = useHealth();
+    const history = useHistory(Number(hours));
+    const [probing, setProbing] = useState(false);
+    const probe = async () => {
+        setProbing(true);
+        try {
+            queries.setQueryData(["health"], await readLiveHealth(AbortSignal.timeout(15_000)));
+            announce("Every component was probed just now");
+        } catch (failure) {
+            announce(fromFailure(failure).detail);
+        } finally {
+            setProbing(false);
+        }
+    };
+    return (
+        <Page
+            title="Health"
+            badge={report.data && <Badge value={report.data.status} />}
+            actions={
+                <>
+                    <CopyAsCurl request={[{ path: "/health", query: { live: "true" } }, { path: "/health/history", query: { hours, component } }]} />
+                    <Button busy={probing} onClick={() => void probe()}>
+                        Probe now
+                    </Button>
+                </>
+            }
+        >
+            <Loaded read={report}>{(data) => <Now report={data} />}</Loaded>
+            <Card title="History" aside={<Select label="Time span" value={hours} options={RANGES} onChange={(event) => void navigate({ search: (before) => ({ ...before, hours: event.target.value === "24" ? undefined : event.target.value }) })} />}>
+                <Loaded read={history} rows={8}>
+                    {(data) => (
+                        <ul className="list">
+                            {data.components.map((one) => (
+                                <li key={one.component}>
+                                    <span className="strip-name">
+                                        <button type="button" className="link-button" aria-expanded={component === one.component} onClick={() => void navigate({ search: (before) => ({ ...before, component: component === one.component ? undefined : one.component }) })}>
+                                            {sentence(one.component)}
+                                        </button>
+                                    </span>
+                                    <span className="strip-bar">
+                                        <HealthStrip history={data} component={one} />
+                                    </span>
+                                    <span className="strip-text">{uptimeText(one)}</span>
+                                    {component === one.component && <Detail component={one} hours={Number(hours)} />}
+                                </li>
+                            ))}
+                        </ul>
+                    )}
+                </Loaded>
+            </Card>
+        </Page>
+    );
+}
+
+interface Reading {
+    status: string;
+    latency_ms?: number | null;
+    version?: string | null;
+    error?: string | null;
+    reason?: string | null;
+}
+
+function Now({ report }: { report: Report }) {
+    const groups: [string, Record<string, Reading>][] = [
+        ["Stores and queues", report.infrastructure],
+        ["Services", report.services],
+        ["Channels", report.integrations],
+    ];
+    return (
+        <>
+            <p className="muted">
+                Probed at <Time value={report.checked_at} both seconds /> in {duration(report.duration_ms)}
+            </p>
+            <div className="grid health">
+                {groups.map(([title, components]) => (
+                    <Card key={title} title={title}>
+                        <ul className="list">
+                            {Object.entries(components).map(([name, reading]) => (
+                                <li key={name}>
+                                    <span className="strong">{sentence(name)}</span>
+                                    {reading.version && <span className="muted small">{reading.version}</span>}
+                                    <span className="push muted small">{typeof reading.latency_ms === "number" ? duration(reading.latency_ms) : ""}</span>
+                                    <Badge value={reading.status} />
+                                    {(reading.error ?? reading.reason) && <span className="full small">{reading.error ?? reading.reason}</span>}
+                                </li>
+                            ))}
+                        </ul>
+                    </Card>
+                ))}
+                <Card title="Queues">
+                    <table className="difference">
+                        <thead>
+                            <tr>
+                                <th scope="col">Queue</th>
+                                <th scope="col">Waiting</th>
+                                <th scope="col">In work</th>
+                                <th scope="col">Dead letters</th>
+                            </tr>
+                        </thead>
+                        <tbody>
+                            {Object.entries(report.infrastructure.sqs.queues).map(([name, queue]) => {
+                                const { depth, in_flight, dead_letters } = queue as Schemas["QueueReading"];
+                                return (
+                                    <tr key={name}>
+                                        <th scope="row">{name}</th>
+                                        <td>{number(depth)}</td>
+                                        <td>{number(in_flight)}</td>
+                                        <td>{dead_letters === null || dead_letters === undefined ? "unknown" : number(dead_letters)}</td>
+                                    </tr>
+                                );
+                            })}
+                        </tbody>
+                    </table>
+                </Card>
+            </div>
+        </>
+    );
+}
+
+function Detail({ component, hours }: { component: Schemas["ComponentHistory"]; hours: number }) {
+    const read = useQuery({
+        queryKey: ["health", "history", hours, component.component],
+        queryFn: ({ signal }) => body(api.GET("/api/super-admin/health/history", { params: { query: { hours, component: component.component } }, signal })),
+    });
+    return (
+        <div className="full">
+            <Loaded read={read}>
+                {(data) => {
+                    const samples = data.components[0]?.samples ?? [];
+                    return (
+                        <>
+                            <Suspense>{samples.some((sample) => sample.latency_ms) && <Latency samples={samples} />}</Suspense>
+                            {component.changes.length === 0 ? (
+                                <Empty title="Its state did not change" />
+                            ) : (
+                                <ul className="list">
+                                    {component.changes.slice(0, 20).map((change) => (
+                                        <li key={change.at}>
+                                            <Time value={change.at} both />
+                                            <Badge value={change.from} /> to <Badge value={change.to} />
+                                            {change.error && <span className="full small">{change.error}</span>}
+                                        </li>
+                                    ))}
+                                </ul>
+                            )}
+                        </>
+                    );
+                }}
+            </Loaded>
+        </div>
+    );
+}

@@ -1,0 +1,49 @@
+import { Link, useParams } from "@tanstack/react-router";
+
+import { sentence } from "../format";
+import { CopyAsCurl } from "../ui/Copy";
+import { Page } from "../ui/Page";
+import { Badge, Card } from "../ui/data";
+import { Loading, ProblemNote, Stale } from "../ui/state";
+import { OperationActs, OperationFacts, STATES, Steps, useOperation } from "./OperationSteps";
+
+export function OperationPage() {
+    const { id } = useParams({ from: "/operations/$id" });
+    const read = useOperation(id);
+    const above = <Link to="/operations">Operations</Link>;
+    if (!read.data) {
+        return (
+            <Page title="Operation" above={above}>
+                {read.error ? <ProblemNote problem={read.error} retry={() => void read.refetch()} /> : <Loading rows={8} />}
+            </Page>
+        );
+    }
+    const operation = read.data.data;
+    return (
+        <Page
+            title={`${sentence(operation.kind)} operation`}
+            above={above}
+            badge={<Badge value={operation.status} />}
+            actions={
+                <>
+                    <CopyAsCurl request={{ path: `/operations/${id}` }} />
+                    <Link to="/tenants/$id" params={{ id: operation.tenant_id }} className="button">
+                        Open the tenant
+                    </Link>
+                    <OperationActs operation={operation} />
+                </>
+            }
+        >
+            <Stale read={read} />
+            <div className="grid">
+                <Card title="Steps">
+                    <p role="status">{STATES[operation.status]}</p>
+                    <Steps operation={operation} />
+                </Card>
+                <Card title="Facts">
+                    <OperationFacts operation={operation} />
+                </Card>
+            </div>
+        </Page>
+    );
+}

@@ -1,0 +1,75 @@
+import { Link, useNavigate, useSearch } from "@tanstack/react-router";
+import { useMemo } from "react";
+
+import { type Schemas, api, page } from "../api/client";
+import { values } from "../api/generated/operations";
+import { useList } from "../api/lists";
+import { duration, number, sentence } from "../format";
+import { CopyAsCurl } from "../ui/Copy";
+import { Filters } from "../ui/Filters";
+import { Page } from "../ui/Page";
+import { type Columns, Table } from "../ui/Table";
+import { Badge, Time } from "../ui/data";
+import { Select } from "../ui/form";
+import { Empty, Loading, ProblemNote, Stale } from "../ui/state";
+
+type Operation = Schemas["Operation"];
+
+export function Operations() {
+    const filter = useSearch({ from: "/operations" });
+    const navigate = useNavigate({ from: "/operations" });
+    const set = (change: Partial<typeof filter>) => void navigate({ search: (before) => ({ ...before, ...change }) });
+    const query = {
+        status: filter.status ? [filter.status as Schemas["OperationStatus"]] : undefined,
+        kind: filter.kind as Schemas["OperationKind"] | undefined,
+        stuck: filter.stuck === "true" ? true : undefined,
+    };
+    const list = useList(["operations", query], (cursor, signal) => page(api.GET("/api/super-admin/operations", { params: { query: { ...query, limit: 100, cursor, count: cursor ? undefined : true } }, signal })), { every: 3_000 });
+    const columns = useMemo<Columns<Operation>>(
+        () => [
+            {
+                id: "kind",
+                size: 120,
+                header: "Operation",
+                cell: ({ row: { original } }) => (
+                    <Link to="/operations/$id" params={{ id: original.id }} className="row-link">
+                        {sentence(original.kind)}
+                    </Link>
+                ),
+            },
+            { id: "status", size: 110, header: "Status", cell: ({ row }) => <Badge value={row.original.status} /> },
+            { id: "step", size: 220, header: "Step", cell: ({ row }) => <CurrentStep operation={row.original} /> },
+            { id: "attempts", size: 80, header: "Attempts", cell: ({ row }) => row.original.attempts },
+            { id: "created", size: 185, header: "Created", cell: ({ row }) => <Time value={row.original.created_at} seconds /> },
+            { id: "took", size: 100, header: "Took", cell: ({ row: { original } }) => (original.finished_at ? duration(Date.parse(original.finished_at) - Date.parse(original.created_at)) : "") },
+            { id: "next", size: 185, header: "Next attempt", cell: ({ row }) => row.original.next_attempt_at && <Time value={row.original.next_attempt_at} seconds /> },
+        ],
+        [],
+    );
+    return (
+        <Page title="Operations" actions={<CopyAsCurl request={{ path: "/operations", query }} />}>
+            <Filters count={list.total && `${number(list.total.value)}${list.total.exact ? "" : " or more"} operations`}>
+                <Select label="Status" value={filter.status ?? ""} onChange={(event) => set({ status: event.target.value })} options={[["", "Any"], ...values.OperationStatus.map((status) => [status, sentence(status)] as const)]} />
+                <Select label="Kind" value={filter.kind ?? ""} onChange={(event) => set({ kind: event.target.value })} options={[["", "Any"], ...values.OperationKind.map((kind) => [kind, sentence(kind)] as const)]} />
+                <Select label="Progress" value={filter.stuck ?? ""} onChange={(event) => set({ stuck: event.target.value })} options={[["", "Any"], ["true", "Stuck"]]} />
+            </Filters>
+            <Stale read={list.query} />
+            {list.query.isPending ? (
+                <Loading rows={8} />
+            ) : list.query.error && list.items.length === 0 ? (
+                <ProblemNote problem={list.query.error} retry={() => void list.query.refetch()} />
+            ) : list.items.length === 0 ? (
+                <Empty title={filter.stuck ? "No operation is stuck" : "No operation matches"} />
+            ) : (
+                <Table label="Operations" columns={columns} rows={list.items} idOf={(one) => one.id} more={list.more} loading={list.loading} loadMore={list.loadMore} />
+            )}
+        </Page>
+    );
+}
+
+function CurrentStep({ operation }: { operation: Operation }) {
+    const step = operation.steps.find(({ status }) => status === "running" || status === "undoing" || status === "failed");
+    if (step) return <span title={step.error ?? undefined}>{sentence(step.name)}{step.error ? `: ${step.error}` : ""}</span>;
+    const done = operation.steps.filter(({ status }) => status === "succeeded").length;
+    return <span className="muted">{done} of {operation.steps.length} steps</span>;
+}

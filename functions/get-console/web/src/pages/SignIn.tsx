@@ -1,0 +1,136 @@
+import { useEffect, useState } from "react";
+
+import { api, body } from "../api/client";
+import { type Problem, fromFailure } from "../api/problem";
+import { type Role, type Session, setSession, subjectOf } from "../api/session";
+import { utc } from "../format";
+import { Button } from "../ui/Button";
+import { Dialog } from "../ui/Dialog";
+import { Input } from "../ui/form";
+import { ProblemNote } from "../ui/state";
+
+interface Issued {
+    access_token: string;
+    expires_in: number;
+    must_change_password: boolean;
+}
+
+/** Starts a session with a token, after reading who it is of. */
+async function begin(token: Issued, email: string): Promise<void> {
+    const id = subjectOf(token.access_token);
+    const headers = { authorization: `Bearer ${token.access_token}` };
+    const admin = await body(api.GET("/api/super-admin/admins/{id}", { params: { path: { id } }, headers }));
+    setSession({ token: token.access_token, id, email: admin.email ?? email, role: admin.role as Role, expiresAt: Date.now() + token.expires_in * 1000, ended: false });
+}
+
+function useSignIn(known?: string) {
+    const [email, setEmail] = useState(known ?? "");
+    const [password, setPassword] = useState("");
+    const [next, setNext] = useState("");
+    const [temporary, setTemporary] = useState<string>();
+    const [busy, setBusy] = useState(false);
+    const [problem, setProblem] = useState<Problem | null>(null);
+    const run = async () => {
+        setBusy(true);
+        setProblem(null);
+        try {
+            if (temporary) {
+                const headers = { authorization: `Bearer ${temporary}` };
+                const change = { current_password: password, new_password: next };
+                await begin(await body(api.POST("/api/super-admin/auth/change-password", { body: change, headers })), email);
+            } else {
+                const token = await body(api.POST("/api/super-admin/auth/login", { body: { email, password } }));
+                if (token.must_change_password) setTemporary(token.access_token);
+                else await begin(token, email);
+            }
+        } catch (failure) {
+            setProblem(fromFailure(failure));
+        } finally {
+            setBusy(false);
+        }
+    };
+    return { email, setEmail, password, setPassword, next, setNext, temporary, busy, problem, run };
+}
+
+function SignInForm({ known }: { known?: string }) {
+    const form = useSignIn(known);
+    const [repeated, setRepeated] = useState("");
+    const differs = form.temporary !== undefined && repeated !== "" && repeated !== form.next;
+    return (
+        <form
+            className="sign-in-form"
+            onSubmit={(event) => {
+                event.preventDefault();
+                if (!form.busy && !differs) void form.run();
+            }}
+        >
+            {form.temporary === undefined ? (
+                <>
+                    <Input label="E-mail" type="email" autoComplete="username" required readOnly={known !== undefined} value={form.email} onChange={(event) => form.setEmail(event.target.value)} />
+                    <Input label="Password" type="password" autoComplete="current-password" required value={form.password} onChange={(event) => form.setPassword(event.target.value)} />
+                </>
+            ) : (
+                <>
+                    <p>Somebody else has set this password. Choose your own; until then, nothing else is permitted.</p>
+                    <Input label="New password" type="password" autoComplete="new-password" required value={form.next} error={form.problem?.ofField("/new_password")} onChange={(event) => form.setNext(event.target.value)} />
+                    <Input label="New password again" type="password" autoComplete="new-password" required value={repeated} error={differs ? "The two passwords differ" : undefined} onChange={(event) => setRepeated(event.target.value)} />
+                </>
+            )}
+            {form.problem && (form.problem.status === 401 && form.temporary === undefined ? <WrongPassword /> : <ProblemNote problem={form.problem} />)}
+            <Button type="submit" kind="primary" busy={form.busy}>
+                {form.temporary === undefined ? "Sign in" : "Set the password and sign in"}
+            </Button>
+        </form>
+    );
+}
+
+const WrongPassword = () => (
+    <div className="note note-danger" role="alert">
+        <p>E-mail or password is wrong, or the account is disabled. After ten attempts, an account is closed to this address for some minutes.</p>
+    </div>
+);
+
+export function SignIn() {
+    useEffect(() => {
+        document.title = "Sign in · Landlord";
+    }, []);
+    return (
+        <main className="sign-in">
+            <h1>Landlord</h1>
+            <p className="muted">Control plane of the platform. For super-admins.</p>
+            <SignInForm />
+        </main>
+    );
+}
+
+/** Above the page, which keeps what was typed, when the session has ended or soon will. */
+export function SignInAgain({ session }: { session: Session }) {
+    const [asked, setAsked] = useState(false);
+    const [soon, setSoon] = useState(false);
+    useEffect(() => {
+        setAsked(false);
+        const check = () => {
+            const left = session.expiresAt - Date.now();
+            setSoon(left < 5 * 60_000);
+            if (left <= 0 && !session.ended) setSession({ ...session, ended: true });
+        };
+        check();
+        const timer = setInterval(check, 10_000);
+        return () => clearInterval(timer);
+    }, [session]);
+    return (
+        <>
+            {soon && !session.ended && (
+                <div className="expiry" role="status">
+                    Your session ends at {utc(new Date(session.expiresAt))}.{" "}
+                    <Button onClick={() => setAsked(true)}>Sign in again now</Button>
+                </div>
+            )}
+            <Dialog open={session.ended || asked} onClose={() => setAsked(false)} title="Sign in again" persistent={session.ended}>
+                <p>{session.ended ? "Your session has ended. The page behind this, and what you typed there, is kept." : "The page behind this is kept."}</p>
+                <SignInForm known={session.email} />
+                {session.ended && <Button kind="ghost" onClick={() => setSession(undefined)}>Sign out, and lose what was typed</Button>}
+            </Dialog>
+        </>
+    );
+}

@@ -1,0 +1,54 @@
+import { useQuery } from "@tanstack/react-query";
+
+import { type Schemas, api, body } from "../api/client";
+import { Problem } from "../api/problem";
+
+export type Report = Schemas["HealthReport"];
+export type History = Schemas["HealthHistory"];
+
+/** The newest report. An unhealthy platform answers 503 with a report, which is no failure of the request. */
+async function readHealth(live: boolean, signal: AbortSignal): Promise<Report> {
+    let report: unknown;
+    try {
+        report = await body(api.GET("/api/super-admin/health", { params: { query: live ? { live } : {} }, signal }));
+    } catch (failure) {
+        if (!(failure instanceof Problem) || failure.status !== 503 || !failure.details || !("infrastructure" in failure.details)) throw failure;
+        report = failure.details;
+    }
+    if (typeof report !== "object" || report === null || !("infrastructure" in report)) throw new Problem(403, "No report", "The API answered with the short form of health only");
+    return report as Report;
+}
+
+export const useHealth = () => useQuery({ queryKey: ["health"], queryFn: ({ signal }) => readHealth(false, signal), refetchInterval: 5_000 });
+
+export const readLiveHealth = (signal: AbortSignal) => readHealth(true, signal);
+
+export const useHistory = (hours: number) =>
+    useQuery({
+        queryKey: ["health", "history", hours],
+        queryFn: ({ signal }) => body(api.GET("/api/super-admin/health/history", { params: { query: { hours } }, signal })),
+        refetchInterval: 60_000,
+    });
+
+export interface Segment {
+    from: number;
+    to: number;
+    condition: Schemas["Condition"] | "none";
+}
+
+/** The states of a component over time, from its changes, which are newest first. */
+export function segments(history: History, component: Schemas["ComponentHistory"]): Segment[] {
+    const [start, end] = [Date.parse(history.from), Date.parse(history.to)];
+    const found: Segment[] = [];
+    let to = end;
+    for (const change of component.changes) {
+        const at = Math.max(Date.parse(change.at), start);
+        found.push({ from: at, to, condition: change.to });
+        to = at;
+    }
+    const first = component.changes.at(-1)?.from ?? component.state ?? "none";
+    const since = component.changes.length === 0 && component.since ? Math.max(Date.parse(component.since), start) : start;
+    found.push({ from: since, to, condition: component.samples_total === 0 ? "none" : first });
+    if (since > start) found.push({ from: start, to: since, condition: "none" });
+    return found.toReversed();
+}

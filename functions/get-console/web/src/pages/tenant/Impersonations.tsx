@@ -1,0 +1,7 @@
+import { ImpersonationList } from "../ImpersonationList";
+import { useTenant } from "./Tenant";
+
+export function TenantImpersonations() {
+    const { tenant } = useTenant();
+    return <ImpersonationList filter={{ tenant_id: tenant.id }} />;
+}

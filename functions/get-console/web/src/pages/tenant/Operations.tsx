@@ -1,0 +1,49 @@
+import { api, page } from "../../api/client";
+import { useList } from "../../api/lists";
+import { sentence } from "../../format";
+import { Button } from "../../ui/Button";
+import { CopyAsCurl } from "../../ui/Copy";
+import { Badge, Card, Time } from "../../ui/data";
+import { Empty, Loaded } from "../../ui/state";
+import { OperationActs, OperationFacts, STATES, Steps } from "../OperationSteps";
+import { useTenant } from "./Tenant";
+
+export function TenantOperations() {
+    const { tenant } = useTenant();
+    const list = useList(["operations", "of", tenant.id], (cursor, signal) => page(api.GET("/api/super-admin/tenants/{id}/operations", { params: { path: { id: tenant.id }, query: { limit: 20, cursor } }, signal })), { every: 2_000 });
+    return (
+        <>
+            <div className="actions">
+                <CopyAsCurl request={{ path: `/tenants/${tenant.id}/operations` }} />
+            </div>
+            <Loaded read={list.query}>
+                {() =>
+                    list.items.length === 0 ? (
+                        <Empty title="No operation is recorded" />
+                    ) : (
+                        list.items.map((operation) => (
+                            <Card
+                                key={operation.id}
+                                title={`${sentence(operation.kind)} operation`}
+                                aside={
+                                    <span className="actions">
+                                        <Time value={operation.created_at} seconds />
+                                        <Badge value={operation.status} />
+                                        <OperationActs operation={operation} />
+                                    </span>
+                                }
+                            >
+                                <p>{STATES[operation.status]}</p>
+                                <div className="grid">
+                                    <Steps operation={operation} />
+                                    <OperationFacts operation={operation} />
+                                </div>
+                            </Card>
+                        ))
+                    )
+                }
+            </Loaded>
+            {list.more && <Button onClick={list.loadMore}>Older operations</Button>}
+        </>
+    );
+}

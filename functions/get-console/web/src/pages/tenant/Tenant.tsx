@@ -1,0 +1,82 @@
+import { useQuery } from "@tanstack/react-query";
+import { Link, Outlet, useParams } from "@tanstack/react-router";
+import { createContext, useContext } from "react";
+
+import { type Schemas, api, tagged } from "../../api/client";
+import { CopyAsCurl } from "../../ui/Copy";
+import { Page } from "../../ui/Page";
+import { Badge, Name } from "../../ui/data";
+import { Loading, ProblemNote, Stale } from "../../ui/state";
+import { TenantActs } from "./Acts";
+
+export interface TenantRead {
+    tenant: Schemas["OrganizationView"];
+    etag: string;
+    readAt: number;
+}
+
+const Context = createContext<TenantRead | undefined>(undefined);
+
+/** The tenant whose page this is. */
+export function useTenant(): TenantRead {
+    const tenant = useContext(Context);
+    if (!tenant) throw new Error("not within the page of a tenant");
+    return tenant;
+}
+
+export const tenantQuery = (id: string) => ({
+    queryKey: ["tenant", id],
+    queryFn: ({ signal }: { signal: AbortSignal }) =>
+        tagged(api.GET("/api/super-admin/tenants/{id}", { params: { path: { id }, query: { include: ["usage", "operation"] } }, signal })),
+});
+
+const TABS = [
+    ["/tenants/$id", "Overview"],
+    ["/tenants/$id/operations", "Operations"],
+    ["/tenants/$id/users", "Users"],
+    ["/tenants/$id/impersonations", "Impersonations"],
+    ["/tenants/$id/audit", "Audit"],
+] as const;
+
+export function Tenant() {
+    const { id } = useParams({ from: "/tenants/$id" });
+    const read = useQuery({ ...tenantQuery(id), refetchInterval: 4_000 });
+    const above = <Link to="/tenants">Tenants</Link>;
+    if (!read.data) {
+        return (
+            <Page title="Tenant" above={above}>
+                {read.error ? <ProblemNote problem={read.error} retry={() => void read.refetch()} /> : <Loading rows={8} />}
+            </Page>
+        );
+    }
+    const tenant = read.data.data;
+    return (
+        <Page
+            title={tenant.name}
+            above={
+                <>
+                    {above} / <Name>{tenant.slug}</Name>
+                </>
+            }
+            badge={<Badge value={tenant.status} />}
+            actions={
+                <>
+                    <CopyAsCurl request={{ path: `/tenants/${id}`, query: { include: "usage,operation" } }} />
+                    <TenantActs tenant={tenant} etag={read.data.etag} />
+                </>
+            }
+        >
+            <Stale read={read} />
+            <nav className="tabs" aria-label="Of this tenant">
+                {TABS.map(([to, name]) => (
+                    <Link key={to} to={to} params={{ id }} className="tab" activeOptions={{ exact: true, includeSearch: false }} activeProps={{ "aria-current": "page" }}>
+                        {name}
+                    </Link>
+                ))}
+            </nav>
+            <Context value={{ tenant, etag: read.data.etag, readAt: read.dataUpdatedAt }}>
+                <Outlet />
+            </Context>
+        </Page>
+    );
+}

@@ -1,0 +1,95 @@
+import { useNavigate, useSearch } from "@tanstack/react-router";
+import { useMemo, useState } from "react";
+
+import { useMay } from "../../api/acts";
+import { type Schemas, api, page } from "../../api/client";
+import { values } from "../../api/generated/operations";
+import { useList } from "../../api/lists";
+import { number, sentence } from "../../format";
+import { Button } from "../../ui/Button";
+import { CopyAsCurl } from "../../ui/Copy";
+import { Filters, SearchField } from "../../ui/Filters";
+import { type Columns, Table } from "../../ui/Table";
+import { Badge, Name, Time } from "../../ui/data";
+import { Select } from "../../ui/form";
+import { Empty, Loading, ProblemNote, Stale } from "../../ui/state";
+import { StartImpersonation } from "../StartImpersonation";
+import { useTenant } from "./Tenant";
+import { AddUser, EditUser } from "./UserDialogs";
+
+export type User = Schemas["User"];
+
+export function TenantUsers() {
+    const { tenant } = useTenant();
+    const filter = useSearch({ from: "/tenants/$id/users" });
+    const navigate = useNavigate({ from: "/tenants/$id/users" });
+    // A person's name or address is personal, so that it is not in the URL.
+    const [search, setSearch] = useState("");
+    const [open, setOpen] = useState<{ act: "add" | "edit" | "impersonate"; user?: User }>();
+    const set = (change: Partial<typeof filter>) => void navigate({ search: (before) => ({ ...before, ...change }) });
+    const query = {
+        search: search || undefined,
+        role: filter.role ? [filter.role as Schemas["AgentRole"]] : undefined,
+        status: filter.status as Schemas["AgentStatus"] | undefined,
+    };
+    const list = useList(["users", tenant.id, query], (cursor, signal) => page(api.GET("/api/super-admin/tenants/{id}/users", { params: { path: { id: tenant.id }, query: { ...query, limit: 100, cursor, count: cursor ? undefined : true } }, signal })));
+    const active = tenant.status === "active";
+    const mayAdd = useMay("POST /tenants/{id}/users") && active;
+    const mayEdit = useMay("PATCH /tenants/{id}/users/{user_id}") && active;
+    const mayImpersonate = useMay("POST /impersonations") && active;
+    const columns = useMemo<Columns<User>>(
+        () => [
+            { id: "name", size: 170, header: "Name", cell: ({ row }) => <Name>{row.original.full_name}</Name> },
+            { id: "email", size: 220, header: "E-mail", cell: ({ row }) => row.original.email },
+            { id: "role", size: 100, header: "Role", cell: ({ row }) => sentence(row.original.role) },
+            { id: "status", size: 110, header: "Status", cell: ({ row }) => <Badge value={row.original.status} /> },
+            { id: "seen", size: 160, header: "Last seen", cell: ({ row }) => (row.original.is_online ? <Badge value="online" tone="ok" /> : <Time value={row.original.last_seen_at} />) },
+            {
+                id: "acts",
+                size: 210,
+                header: () => <span className="hidden">Acts</span>,
+                cell: ({ row: { original } }) => (
+                    <span className="actions">
+                        {mayEdit && (
+                            <Button onClick={() => setOpen({ act: "edit", user: original })} aria-label={`Edit ${original.email}`}>
+                                Edit
+                            </Button>
+                        )}
+                        {mayImpersonate && original.status === "active" && (
+                            <Button onClick={() => setOpen({ act: "impersonate", user: original })} aria-label={`Impersonate ${original.email}`}>
+                                Impersonate
+                            </Button>
+                        )}
+                    </span>
+                ),
+            },
+        ],
+        [mayEdit, mayImpersonate],
+    );
+    const close = () => setOpen(undefined);
+    return (
+        <>
+            <Filters count={list.total && `${number(list.total.value)}${list.total.exact ? "" : " or more"} users`}>
+                <SearchField label="Name or e-mail" value={search} onChange={setSearch} />
+                <Select label="Role" value={filter.role ?? ""} onChange={(event) => set({ role: event.target.value })} options={[["", "Any"], ...values.AgentRole.map((role) => [role, sentence(role)] as const)]} />
+                <Select label="Status" value={filter.status ?? ""} onChange={(event) => set({ status: event.target.value })} options={[["", "Any"], ...values.AgentStatus.map((status) => [status, sentence(status)] as const)]} />
+                <CopyAsCurl request={{ path: `/tenants/${tenant.id}/users`, query: { ...query, search: undefined } }} />
+                {mayAdd && <Button kind="primary" onClick={() => setOpen({ act: "add" })}>Add a user</Button>}
+            </Filters>
+            {!active && <p className="muted">The tenant is {tenant.status}; its users can be changed only while it is active.</p>}
+            <Stale read={list.query} />
+            {list.query.isPending ? (
+                <Loading rows={6} />
+            ) : list.query.error && list.items.length === 0 ? (
+                <ProblemNote problem={list.query.error} retry={() => void list.query.refetch()} />
+            ) : list.items.length === 0 ? (
+                <Empty title="No user matches" />
+            ) : (
+                <Table label="Users" columns={columns} rows={list.items} idOf={(user) => user.id} more={list.more} loading={list.loading} loadMore={list.loadMore} />
+            )}
+            {open?.act === "add" && <AddUser tenantId={tenant.id} onClose={close} />}
+            {open?.act === "edit" && open.user && <EditUser tenantId={tenant.id} user={open.user} onClose={close} />}
+            {open?.act === "impersonate" && open.user && <StartImpersonation tenant={tenant} user={open.user} onClose={close} />}
+        </>
+    );
+}

@@ -1,0 +1,70 @@
+import { type InputHTMLAttributes, type ReactNode, type SelectHTMLAttributes, type TextareaHTMLAttributes, useId } from "react";
+
+import type { Problem } from "../api/problem";
+
+interface Label {
+    label: string;
+    hint?: ReactNode;
+    /** What is wrong with it. */
+    error?: string;
+}
+
+function Field({ label, hint, error, id, children }: Label & { id: string; children: ReactNode }) {
+    return (
+        <div className="field">
+            <label htmlFor={id}>{label}</label>
+            {children}
+            {hint && (
+                <p className="hint" id={`${id}-hint`}>
+                    {hint}
+                </p>
+            )}
+            {error && (
+                <p className="field-error" id={`${id}-error`}>
+                    {error}
+                </p>
+            )}
+        </div>
+    );
+}
+
+const described = (id: string, { hint, error }: Label) => ({
+    "aria-describedby": [hint && `${id}-hint`, error && `${id}-error`].filter(Boolean).join(" ") || undefined,
+    "aria-invalid": error ? true : undefined,
+});
+
+export function Input({ label, hint, error, ...rest }: Label & InputHTMLAttributes<HTMLInputElement>) {
+    const id = useId();
+    return (
+        <Field {...{ label, hint, error, id }}>
+            <input {...rest} id={id} {...described(id, { label, hint, error })} />
+        </Field>
+    );
+}
+
+export function Area({ label, hint, error, ...rest }: Label & TextareaHTMLAttributes<HTMLTextAreaElement>) {
+    const id = useId();
+    return (
+        <Field {...{ label, hint, error, id }}>
+            <textarea rows={2} {...rest} id={id} {...described(id, { label, hint, error })} />
+        </Field>
+    );
+}
+
+export function Select({ label, hint, error, options, ...rest }: Label & { options: readonly (readonly [string, string])[] } & SelectHTMLAttributes<HTMLSelectElement>) {
+    const id = useId();
+    return (
+        <Field {...{ label, hint, error, id }}>
+            <select {...rest} id={id} {...described(id, { label, hint, error })}>
+                {options.map(([value, text]) => (
+                    <option key={value} value={value}>
+                        {text}
+                    </option>
+                ))}
+            </select>
+        </Field>
+    );
+}
+
+/** What a problem says about a field. */
+export const errorOf = (problem: Problem | null, pointer: string): string | undefined => problem?.ofField(pointer);
