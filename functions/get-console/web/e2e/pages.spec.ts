@@ -68,6 +68,26 @@ test("filters are in the URL, and survive back and forward", async ({ page, land
     await expect(page.getByRole("link", { name: tenant.slug })).toBeVisible();
 });
 
+test("a link that is followed while a search is typed leads to its page", async ({ page, landlord }) => {
+    const tenant = await landlord.tenant();
+    await open(page, "/tenants");
+    const link = page.getByRole("link", { name: tenant.slug });
+    await expect(link).toBeVisible();
+    // The code of the next page comes later than the search would begin.
+    await page.route("**/files/Tenant-*.js", async (route) => {
+        await new Promise((resolve) => setTimeout(resolve, 600));
+        await route.continue();
+    });
+    const field = await page.getByLabel("Name or slug").elementHandle();
+    // Both at once, as a fast person does.
+    await link.evaluate((element, input) => {
+        Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value")?.set?.call(input, "kopi");
+        input?.dispatchEvent(new Event("input", { bubbles: true }));
+        (element as HTMLElement).click();
+    }, field);
+    await expect(page.getByRole("heading", { level: 1, name: tenant.name })).toBeVisible();
+});
+
 test("the palette finds pages, tenants and ids", async ({ page, landlord }) => {
     const tenant = await landlord.tenant();
     await open(page);

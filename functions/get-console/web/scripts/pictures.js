@@ -11,7 +11,7 @@ const [email, password] = [process.env.FIRST_ADMIN_EMAIL, process.env.FIRST_ADMI
 mkdirSync(folder, { recursive: true });
 
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"] });
-const page = await browser.newPage({ baseURL: origin, viewport: { width: 1280, height: 800 }, colorScheme: "light", reducedMotion: "reduce", timezoneId: "Asia/Jakarta", locale: "en" });
+const page = await browser.newPage({ baseURL: origin, viewport: { width: 1440, height: 900 }, colorScheme: "light", reducedMotion: "reduce", timezoneId: "Asia/Jakarta", locale: "en" });
 
 const send = async (method, path, data, token) => {
     const answer = await page.request.fetch(`${origin}/api/super-admin${path}`, { method, data, headers: token ? { authorization: `Bearer ${token}` } : {} });

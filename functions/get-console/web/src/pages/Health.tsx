@@ -109,37 +109,28 @@ function Now({ report }: { report: Report }) {
                                     {(reading.error ?? reading.reason) && <span className="full small">{reading.error ?? reading.reason}</span>}
                                 </li>
                             ))}
+                            {components === report.infrastructure && <Queues queues={report.infrastructure.sqs.queues} />}
                         </ul>
                     </Card>
                 ))}
-                <Card title="Queues">
-                    <table className="difference">
-                        <thead>
-                            <tr>
-                                <th scope="col">Queue</th>
-                                <th scope="col">Waiting</th>
-                                <th scope="col">In work</th>
-                                <th scope="col">Dead letters</th>
-                            </tr>
-                        </thead>
-                        <tbody>
-                            {Object.entries(report.infrastructure.sqs.queues).map(([name, queue]) => {
-                                const { depth, in_flight, dead_letters } = queue as Schemas["QueueReading"];
-                                return (
-                                    <tr key={name}>
-                                        <th scope="row">{name}</th>
-                                        <td>{number(depth)}</td>
-                                        <td>{number(in_flight)}</td>
-                                        <td>{dead_letters === null || dead_letters === undefined ? "unknown" : number(dead_letters)}</td>
-                                    </tr>
-                                );
-                            })}
-                        </tbody>
-                    </table>
-                </Card>
             </div>
         </>
     );
+}
+
+function Queues({ queues }: { queues: Report["infrastructure"]["sqs"]["queues"] }) {
+    return Object.entries(queues).map(([name, queue]) => {
+        const { depth, in_flight, dead_letters } = queue as Schemas["QueueReading"];
+        return (
+            <li key={name}>
+                <span>Queue {name}</span>
+                <span className="push muted small">
+                    {number(depth)} waiting, {number(in_flight)} in work
+                </span>
+                {dead_letters ? <Badge value={`${number(dead_letters)} dead letters`} tone="danger" /> : null}
+            </li>
+        );
+    });
 }
 
 function Detail({ component, hours }: { component: Schemas["ComponentHistory"]; hours: number }) {

@@ -92,7 +92,7 @@ export function Overview() {
                                 {data.components
                                     .filter(({ samples_total }) => samples_total > 0)
                                     .map((component) => (
-                                        <li key={component.component}>
+                                        <li key={component.component} className="strip-row">
                                             <span className="strip-name">{sentence(component.component)}</span>
                                             <span className="strip-bar">
                                                 <HealthStrip history={data} component={component} />

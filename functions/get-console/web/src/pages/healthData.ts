@@ -47,7 +47,9 @@ export function segments(history: History, component: Schemas["ComponentHistory"
         to = at;
     }
     const first = component.changes.at(-1)?.from ?? component.state ?? "none";
-    const since = component.changes.length === 0 && component.since ? Math.max(Date.parse(component.since), start) : start;
+    // Without a change, the state began with the first sample. One is taken each minute.
+    const sampled = end - component.samples_total * 60_000;
+    const since = component.changes.length === 0 && component.since ? Math.max(Math.min(Date.parse(component.since), sampled), start) : start;
     found.push({ from: since, to, condition: component.samples_total === 0 ? "none" : first });
     if (since > start) found.push({ from: start, to: since, condition: "none" });
     return found.toReversed();
