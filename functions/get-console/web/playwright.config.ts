@@ -5,6 +5,7 @@ const origin = process.env.CONSOLE_URL ?? process.env.API_URL ?? "http://127.0.0
 
 export default defineConfig({
     testDir: "e2e",
+    globalSetup: "./e2e/warm-up.ts",
     // One account signs in for most tests, and the machine has few processors.
     workers: 2,
     fullyParallel: true,

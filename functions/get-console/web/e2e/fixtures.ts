@@ -31,7 +31,7 @@ export class Api {
     }
 
     async send<T>(method: string, path: string, data?: unknown): Promise<T> {
-        const answer = await this.request.fetch(`/api/super-admin${path}`, { method, data, headers: { authorization: `Bearer ${this.token}` } });
+        const answer = await this.request.fetch(`/api/super-admin${path}`, { method, data, timeout: 30_000, headers: { authorization: `Bearer ${this.token}` } });
         const text = await answer.text();
         expect(answer.ok(), `${method} ${path}: ${answer.status()} ${text}`).toBe(true);
         return (text ? JSON.parse(text) : undefined) as T;

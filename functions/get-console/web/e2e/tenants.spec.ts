@@ -116,6 +116,14 @@ test("the filtered tenants are saved as CSV, in which no cell is a formula", asy
     const lines = readFileSync(await (await saved).path(), "utf8").trim().split("\r\n");
     expect(lines).toHaveLength(2);
     expect(lines[1]).toContain(`"'=1+1 ${word}, ""quoted"""`);
+    await page.getByRole("navigation", { name: "Pages" }).getByRole("link", { name: "Audit" }).click();
+    await page.getByLabel("Action").selectOption("tenant.create");
+    await expect(page.getByRole("button", { name: "tenant.create" }).first()).toBeVisible();
+    const log = page.waitForEvent("download");
+    await page.getByRole("button", { name: "Save as CSV" }).click();
+    const entries = readFileSync(await (await log).path(), "utf8").trim().split("\r\n");
+    expect(entries[0]).toBe("id,at,action,outcome,actor,actor_email,tenant_id,request_id,source_address,details");
+    expect(entries.slice(1).every((entry) => entry.includes(",tenant.create,"))).toBe(true);
 });
 
 test("names of any script are shown as text, with marks of direction made visible", async ({ page, landlord }) => {

@@ -10,6 +10,7 @@ import { CopyAsCurl } from "../ui/Copy";
 import { Dialog } from "../ui/Dialog";
 import { Filters } from "../ui/Filters";
 import { type Columns, Table } from "../ui/Table";
+import { SaveAsCsv } from "../ui/csv";
 import { Badge, Facts, Id, Time } from "../ui/data";
 import { Input, Select } from "../ui/form";
 import { Empty, Loading, ProblemNote, Stale } from "../ui/state";
@@ -77,6 +78,12 @@ export function AuditLog({ filter, set }: { filter: AuditFilter; set: (change: P
                 <Input label="From (UTC)" type="date" value={filter.since ?? ""} onChange={(event) => set({ since: event.target.value })} />
                 <Input label="Before (UTC)" type="date" value={filter.until ?? ""} onChange={(event) => set({ until: event.target.value })} />
                 <CopyAsCurl request={{ path: "/audit", query }} />
+                <SaveAsCsv
+                    name="audit"
+                    head={["id", "at", "action", "outcome", "actor", "actor_email", "tenant_id", "request_id", "source_address", "details"]}
+                    cells={(entry: Entry) => [entry.id, entry.at, entry.action, entry.outcome, entry.actor, entry.actor_email, entry.tenant_id, entry.request_id, entry.source_address, JSON.stringify(entry.details)]}
+                    read={(cursor, signal) => page(api.GET("/api/super-admin/audit", { params: { query: { ...query, limit: 2_000, cursor } }, signal }))}
+                />
             </Filters>
             <Stale read={list.query} />
             {list.query.isPending ? (

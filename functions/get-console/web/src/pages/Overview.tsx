@@ -2,7 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 
 import { type Schemas, api, body, page } from "../api/client";
-import { number, sentence, short } from "../format";
+import { duration, number, sentence, short } from "../format";
 import { CopyAsCurl } from "../ui/Copy";
 import { Page } from "../ui/Page";
 import { Badge, Card, Meter, Name, Time } from "../ui/data";
@@ -150,7 +150,25 @@ function OperationsNow() {
                     </div>
                 )}
             </Loaded>
+            <Provisioning />
         </Card>
+    );
+}
+
+/** How long the newest provisionings took, from their request to their end. */
+function Provisioning() {
+    const read = useQuery({
+        queryKey: ["operations", "provisioning"],
+        queryFn: ({ signal }) => body(api.GET("/api/super-admin/operations", { params: { query: { kind: "provision", status: ["succeeded"], limit: 100 } }, signal })),
+        refetchInterval: 15_000,
+    });
+    const times = (read.data ?? []).flatMap(({ created_at, finished_at }) => (finished_at ? [Date.parse(finished_at) - Date.parse(created_at)] : [])).toSorted((a, b) => a - b);
+    if (times.length === 0) return null;
+    const [middle, late] = [times[Math.floor(times.length / 2)] ?? 0, times[Math.floor(times.length * 0.95)] ?? 0];
+    return (
+        <p className="muted small">
+            Of the newest {times.length} provisionings, half took at most {duration(middle)}, and 95 % at most {duration(late)}.
+        </p>
     );
 }
 

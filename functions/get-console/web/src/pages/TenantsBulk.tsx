@@ -3,13 +3,13 @@ import { useState } from "react";
 
 import { type Schemas, api, body } from "../api/client";
 import { type Problem, fromFailure } from "../api/problem";
-import { number, visible } from "../format";
+import { number } from "../format";
 import { announce } from "../ui/announce";
 import { Button } from "../ui/Button";
 import { Dialog } from "../ui/Dialog";
 import { Badge, Name } from "../ui/data";
 import { Input } from "../ui/form";
-import { type TenantFilter, type TenantRow, readTenants } from "./Tenants";
+import type { TenantRow } from "./Tenants";
 
 type Change = Schemas["TenantPatch"];
 type Figure = keyof Schemas["Limits"];
@@ -124,51 +124,5 @@ function BulkDialog({ tenants, act, onClose }: { tenants: TenantRow[]; act: "sus
                 </Button>
             </div>
         </Dialog>
-    );
-}
-
-const MAX_EXPORTED = 100_000;
-
-/** Text that a spreadsheet does not take for a formula. */
-const cell = (value: string | number | null): string => {
-    const text = value === null ? "" : String(value);
-    const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
-    return /[",\n\r]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
-};
-
-/** Saves all tenants that the filters select, not only those on the screen. */
-export function ExportCsv({ filter }: { filter: TenantFilter }) {
-    const [read, setRead] = useState<number>();
-    const run = async () => {
-        const rows: TenantRow[] = [];
-        let cursor: string | undefined;
-        try {
-            do {
-                setRead(rows.length);
-                const next = await readTenants(filter, cursor, AbortSignal.timeout(30_000), 5_000, false);
-                rows.push(...next.items);
-                cursor = next.next;
-            } while (cursor && rows.length < MAX_EXPORTED);
-            const head = ["id", "name", "slug", "status", "country", "created_at", "agents", "max_agents", "contacts", "max_contacts", "messages_month", "max_messages_month", "storage_bytes", "measured_at"];
-            const lines = rows.map((row) =>
-                [row.id, visible(row.name), row.slug, row.status, row.country, row.created_at, row.agents, row.limits.max_agents, row.contacts, row.limits.max_contacts, row.messages, row.limits.max_messages_month, row.storage, row.measured_at].map(cell).join(","),
-            );
-            const url = URL.createObjectURL(new Blob([[head.join(","), ...lines].join("\r\n") + "\r\n"], { type: "text/csv" }));
-            const link = document.createElement("a");
-            link.href = url;
-            link.download = "tenants.csv";
-            link.click();
-            URL.revokeObjectURL(url);
-            announce(`${number(rows.length)} tenants are saved as tenants.csv`);
-        } catch (failure) {
-            announce(`The export failed: ${fromFailure(failure).detail}`);
-        } finally {
-            setRead(undefined);
-        }
-    };
-    return (
-        <Button kind="ghost" busy={read !== undefined} onClick={() => void run()}>
-            {read === undefined ? "Save as CSV" : `Reading, ${number(read)} so far`}
-        </Button>
     );
 }
