@@ -19,7 +19,7 @@ use shared::http::{Compressed, Fixed, Problem, Routes, default_deadline};
 use utoipa::openapi::OpenApi;
 
 /// The paths of the console. They are no operations of the API, so its description does not contain them.
-pub const PATHS: [&str; 2] = ["/console", "/console/{*path}"];
+pub const PATHS: [&str; 3] = ["/console", "/console/", "/console/{*path}"];
 
 /// The application's page.
 const PAGE: &str = "index.html";
@@ -82,8 +82,9 @@ impl Default for App {
 }
 
 pub fn routes(app: App) -> Routes {
-    let [root, below] = PATHS;
-    let router = Router::new().route(root, get(get_console)).route(below, get(get_file)).with_state(app);
+    let [root, slash, below] = PATHS;
+    let router = Router::new().route(root, get(get_console)).route(slash, get(get_console)).route(below, get(get_file));
+    let router = router.with_state(app);
     Routes::new(router, default_deadline, OpenApi::default)
 }
 

@@ -13,6 +13,11 @@ export default defineConfig({
     expect: { timeout: 10_000 },
     reporter: process.env.CONSOLE_REPORTER ?? "list",
     outputDir: ".test-results",
+    // Nothing else may run while times are measured.
+    projects: [
+        { name: "flows", testIgnore: "speed.spec.ts" },
+        { name: "speed", testMatch: "speed.spec.ts", dependencies: ["flows"] },
+    ],
     use: {
         baseURL: origin,
         channel: undefined,

@@ -76,7 +76,7 @@ test("users of a tenant are found, added and changed", async ({ page, landlord }
     await expect(page).not.toHaveURL(/budi/);
     await page.getByRole("button", { name: `Edit ${email}` }).click();
     await dialog.getByLabel("Status").selectOption("deactivated");
-    await expect(dialog.getByText("The user is signed out everywhere")).toBeVisible();
+    await expect(dialog.getByText("impersonations of the user end")).toBeVisible();
     await dialog.getByRole("button", { name: "Save" }).click();
     await expect(page.getByRole("row", { name: new RegExp(email) })).toContainText("Deactivated");
 });

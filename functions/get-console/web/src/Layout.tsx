@@ -62,7 +62,7 @@ export function Layout() {
                 <Link to="/" className="brand">
                     Landlord
                 </Link>
-                <Button className="palette-button" onClick={() => setPalette(true)}>
+                <Button className="palette-button" aria-label="Go to… Ctrl K" onClick={() => setPalette(true)}>
                     <Icon name="search" /> <span>Go to…</span> <kbd>Ctrl K</kbd>
                 </Button>
                 <Link to="/account" className="account" aria-label={`Account of ${session?.email ?? ""}, ${session?.role ?? ""}`}>
