@@ -55,7 +55,13 @@ async fn every_path_but_that_of_a_missing_file_is_the_page_with_a_strict_policy(
     let page = get("/console").await;
     assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
     let file = files(&page.text).into_iter().next().unwrap();
-    for path in ["/console", "/console/", "/console/tenants", "/console/tenants/01900000-0000-7000-8000-000000000000/users", &file] {
+    for path in [
+        "/console",
+        "/console/",
+        "/console/tenants",
+        "/console/tenants/01900000-0000-7000-8000-000000000000/users",
+        &file,
+    ] {
         let response = get(path).await;
         assert_eq!(response.status, StatusCode::OK, "{path}");
         assert_eq!(response.text == page.text, path != file, "{path}");
