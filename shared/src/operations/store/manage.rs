@@ -33,7 +33,7 @@ pub async fn abandon(transaction: &Transaction<'_>, id: OperationId, reason: &st
                  UPDATE tenant_databases d
                  SET fence_token = fence_token + 1, state = 'dropping', updated_at = clock_timestamp()
                  FROM operations o
-                 WHERE o.id = $1 AND d.name = o.database_name
+                 WHERE o.id = $1 AND o.finished_at IS NULL AND d.name = o.database_name
                  RETURNING fence_token
              )
              UPDATE operations
