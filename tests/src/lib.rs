@@ -37,6 +37,7 @@ pub mod tenant;
 pub mod tokens;
 pub mod topic;
 mod upstream;
+pub mod verifier;
 
 use std::time::Duration;
 

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header, jwk::JwkSet};
+use jsonwebtoken::jwk::JwkSet;
 use lambda_runtime::{Context, LambdaEvent};
 use rdkafka::{
     Message as _, Offset, TopicPartitionList,
@@ -28,10 +28,11 @@ use shared::{
         sqs::Sqs,
     },
     config::{FromEnv, KafkaConfig, RedisConfig},
-    revocations::live_list::{self, LiveList},
+    revocations::live_list::LiveList,
     worker::invoke,
 };
-use tests::{Api, World, queues};
+pub(crate) use tests::verifier::{accepts, verified};
+use tests::{Api, World, queues, verifier::published_keys};
 
 const PARTITIONS: i32 = 6;
 
@@ -46,8 +47,7 @@ pub(crate) struct Verifier {
 impl Verifier {
     /// Creates the topic and follows it. The keys are those that the API publishes.
     pub(crate) async fn follow(api: &Api, kafka: &KafkaConfig) -> Self {
-        let keys = api.anonymous_root(reqwest::Method::GET, "/.well-known/jwks.json");
-        let keys: JwkSet = keys.send().await.unwrap().json().await.unwrap();
+        let keys = published_keys(api).await;
         let topic = NewTopic::new(&kafka.topic, PARTITIONS, TopicReplication::Fixed(-1));
         let made = kafka::admin(kafka).unwrap().create_topics([&topic], &AdminOptions::new()).await.unwrap();
         made[0].as_ref().unwrap();
@@ -84,30 +84,6 @@ impl Drop for Verifier {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
     }
-}
-
-/// The claims of a token, if it is signed by one of the keys for the platform's services and has not expired.
-pub(crate) fn verified(keys: &JwkSet, token: &str) -> Option<Value> {
-    let header = decode_header(token).ok()?;
-    if header.typ.as_deref() != Some("impersonation+jwt") {
-        return None;
-    }
-    let key = keys.find(&header.kid?)?;
-    let algorithm: Algorithm = key.common.key_algorithm?.to_string().parse().ok()?;
-    let mut validation = Validation::new(algorithm);
-    validation.set_issuer(&["landlord"]);
-    validation.set_audience(&["landlord-platform"]);
-    validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
-    decode::<Value>(token, &DecodingKey::from_jwk(key).ok()?, &validation).ok().map(|token| token.claims)
-}
-
-/// Whether a service that asks Redis accepts a verified token.
-pub(crate) async fn accepts(redis: &Redis, claims: &Value) -> bool {
-    let claim = |name: &str| claims[name].as_str().unwrap();
-    let keys = [live_list::key(claim("sid")), live_list::denial_key(claim("sid"))];
-    let [live, denied]: [Option<String>; 2] = redis.query(redis::cmd("MGET").arg(&keys)).await.unwrap();
-    let expected = format!("{}:{}:{}", claim("tenant_id"), claim("sub"), claim("scope"));
-    live == Some(expected) && denied.is_none()
 }
 
 fn read(kafka: &KafkaConfig, ended: &Mutex<HashSet<String>>, started: &Mutex<HashSet<String>>, stop: &AtomicBool) {
