@@ -23,3 +23,23 @@ impl IfMatch {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_applies_to_the_revisions_of_the_tags() {
+        for (tags, applies) in [
+            (&[][..], true),
+            (&["*"], true),
+            (&["\"7\""], true),
+            (&["\"6\"", "\"7\""], true),
+            (&["\"6\""], false),
+            (&["7"], false),
+        ] {
+            let if_match = IfMatch::new(tags.iter().map(|tag| (*tag).to_owned()));
+            assert_eq!(if_match.check(7, "tenant").is_ok(), applies, "{tags:?}");
+        }
+    }
+}

@@ -315,6 +315,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_creates_databases_places_them_first_and_activates_the_tenant_last() {
+        for &kind in OperationKind::ALL {
+            let steps = kind.steps();
+            assert!(!steps.is_empty(), "{kind:?}");
+            let creates = matches!(kind, OperationKind::Provision | OperationKind::Retry);
+            assert_eq!(steps.first() == Some(&StepName::Placement), creates, "{kind:?}");
+            assert_eq!(steps.last() == Some(&StepName::Activation), creates, "{kind:?}");
+            assert_eq!(kind.budget() == Some(Duration::from_mins(30)), creates, "{kind:?}");
+        }
+        assert_eq!(OperationKind::Cleanup.budget(), None, "what is left is removed without limit");
+    }
+
+    #[test]
+    fn a_tenant_has_one_open_operation() {
+        let (id, kind, status) = (OperationId::generate(), OperationKind::Provision, OperationStatus::Running);
+        assert_eq!(require_none_open(None), Ok(()));
+        let refused = require_none_open(Some(OpenOperation { id, kind, status }));
+        let expected = Conflict::OperationRunning { operation_id: id, kind: "provision", status: "running" };
+        assert_eq!(refused, Err(expected));
+    }
+
+    #[test]
     fn waits_double_up_to_five_minutes_less_up_to_a_half() {
         for (faults, longest) in [(0, 1.0), (1, 2.0), (4, 16.0), (8, 256.0), (9, 300.0), (40, 300.0), (i32::MAX, 300.0)]
         {

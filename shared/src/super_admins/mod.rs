@@ -92,3 +92,18 @@ fn parse_subject(text: &str) -> Result<String, InvalidValue> {
         Err(InvalidValue::format("must be 1 to 255 visible ASCII characters"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subject_is_visible_ascii() {
+        for good in ["a", "auth0|5f7c8ec7c33c6c004bbafe82", &"x".repeat(255)] {
+            assert_eq!(parse_subject(good).unwrap(), good);
+        }
+        for bad in ["", "two words", "süß", "line\n", &"x".repeat(256)] {
+            assert!(parse_subject(bad).is_err(), "{bad:?}");
+        }
+    }
+}

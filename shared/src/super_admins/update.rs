@@ -59,10 +59,7 @@ pub async fn update(platform: &Postgres, command: &UpdateSuperAdmin<'_>) -> Resu
     command.if_match.check(before.revision, "super-admin")?;
     let role = command.role.unwrap_or(before.role);
     let status = command.status.unwrap_or(before.status);
-    let remains_owner = role == SuperAdminRole::Owner && status == SuperAdminStatus::Active;
-    if owners == [id] && !remains_owner {
-        return Err(Conflict::LastOwner.into());
-    }
+    check_last_owner(&owners, id, (role, status))?;
     if (role, status) != (before.role, before.status) && command.actor.id == id.to_string() {
         drop(transaction);
         drop(connection);
@@ -81,7 +78,7 @@ pub async fn update(platform: &Postgres, command: &UpdateSuperAdmin<'_>) -> Resu
         return Ok(UpdatedSuperAdmin { super_admin: before, ended_impersonations: Vec::new() });
     }
     let after = store::update(&transaction, id, role, status).await?;
-    let ended_impersonations = match end_reason(&before, &after) {
+    let ended_impersonations = match end_reason(before.role, (after.role, after.status)) {
         Some(reason) => revocations::end_of_super_admin(&transaction, id, reason, command.actor).await?,
         None => Vec::new(),
     };
@@ -109,12 +106,60 @@ async fn refuse(
     Ok(Error::Forbidden(message))
 }
 
+/// Fails with [`Conflict::LastOwner`] if the only active owner would be none any more.
+fn check_last_owner(
+    owners: &[SuperAdminId],
+    id: SuperAdminId,
+    (role, status): (SuperAdminRole, SuperAdminStatus),
+) -> Result<(), Conflict> {
+    let remains_owner = role == SuperAdminRole::Owner && status == SuperAdminStatus::Active;
+    if owners == [id] && !remains_owner { Err(Conflict::LastOwner) } else { Ok(()) }
+}
+
 /// Why the super-admin's impersonations end, if they do. A demotion ends them all, because each may have been started with
 /// a permission that is lost.
-fn end_reason(before: &SuperAdmin, after: &SuperAdmin) -> Option<EndReason> {
-    if after.status == SuperAdminStatus::Disabled {
+fn end_reason(before: SuperAdminRole, (role, status): (SuperAdminRole, SuperAdminStatus)) -> Option<EndReason> {
+    if status == SuperAdminStatus::Disabled {
         Some(EndReason::OperatorDisabled)
     } else {
-        (!after.role.allows(before.role)).then_some(EndReason::OperatorRoleChanged)
+        (!role.allows(before)).then_some(EndReason::OperatorRoleChanged)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_last_active_owner_must_stay_one() {
+        let (one, other) = (SuperAdminId::generate(), SuperAdminId::generate());
+        for &role in SuperAdminRole::ALL {
+            for &status in SuperAdminStatus::ALL {
+                let stays = role == SuperAdminRole::Owner && status == SuperAdminStatus::Active;
+                assert_eq!(check_last_owner(&[one], one, (role, status)).is_ok(), stays, "{role:?} {status:?}");
+                for owners in [&[one, other][..], &[other], &[]] {
+                    assert!(check_last_owner(owners, one, (role, status)).is_ok(), "{owners:?} {role:?} {status:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn impersonations_end_with_a_right_and_not_with_a_promotion() {
+        use SuperAdminRole::{Operator, Owner, Viewer};
+        for (before, after, ends) in [
+            (Owner, Owner, false),
+            (Owner, Operator, true),
+            (Owner, Viewer, true),
+            (Operator, Owner, false),
+            (Operator, Operator, false),
+            (Operator, Viewer, true),
+            (Viewer, Operator, false),
+        ] {
+            let reason = ends.then_some(EndReason::OperatorRoleChanged);
+            assert_eq!(end_reason(before, (after, SuperAdminStatus::Active)), reason, "{before:?} {after:?}");
+            let disabled = end_reason(before, (after, SuperAdminStatus::Disabled));
+            assert_eq!(disabled, Some(EndReason::OperatorDisabled), "{before:?} {after:?}");
+        }
     }
 }

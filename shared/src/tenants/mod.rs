@@ -214,6 +214,57 @@ impl TenantEvent {
 mod tests {
     use super::*;
 
+    fn tenant(status: TenantStatus) -> Tenant {
+        Tenant {
+            id: TenantId::generate(),
+            name: "Kopi Kenangan".to_owned(),
+            slug: "kopi-kenangan".to_owned(),
+            status,
+            mongo_database: new_database_name(),
+            schema_version: TENANT_SCHEMA_VERSION,
+            created_at: OffsetDateTime::UNIX_EPOCH,
+            updated_at: OffsetDateTime::UNIX_EPOCH,
+            limits: Limits { max_agents: None, max_contacts: None, max_messages_month: None },
+            country: Country::parse("ID").unwrap(),
+            revision: 1,
+        }
+    }
+
+    #[test]
+    fn each_kind_of_change_has_its_event() {
+        for &status in TenantStatus::ALL {
+            let before = tenant(status);
+            assert_eq!(TenantEvent::of_change(&before, &before), []);
+            let renamed = Tenant { name: "Kopi".to_owned(), ..before.clone() };
+            let limited = Tenant { limits: Limits { max_agents: Some(1), ..before.limits }, ..before.clone() };
+            for after in [renamed, limited] {
+                assert_eq!(TenantEvent::of_change(&before, &after), [TenantEvent::Updated]);
+            }
+            for &next in TenantStatus::ALL {
+                let expected = match (status, next) {
+                    (TenantStatus::Active, TenantStatus::Suspended) => vec![TenantEvent::Suspended],
+                    (TenantStatus::Suspended, TenantStatus::Active) => vec![TenantEvent::Resumed],
+                    _ => vec![],
+                };
+                let after = Tenant { status: next, ..before.clone() };
+                assert_eq!(TenantEvent::of_change(&before, &after), expected, "{status} to {next}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_an_active_tenant_is_active() {
+        for &status in TenantStatus::ALL {
+            assert_eq!(status.require_active().is_ok(), status == TenantStatus::Active, "{status}");
+        }
+    }
+
+    #[test]
+    fn databases_have_names_that_are_never_used_twice() {
+        assert!(new_database_name().starts_with("tenant_") && new_database_name() != new_database_name());
+        assert_eq!(tenant_template(7), "landlord_template_v7");
+    }
+
     #[test]
     fn a_status_can_only_be_set_between_active_and_suspended() {
         for &from in TenantStatus::ALL {

@@ -60,3 +60,27 @@ impl LimitsPatch {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_a_number_that_no_language_rounds() {
+        for good in [0, 1, 25, MAX_LIMIT] {
+            assert_eq!(parse_limit(good).unwrap(), good);
+        }
+        for bad in [-1, i64::MIN, MAX_LIMIT + 1] {
+            assert!(parse_limit(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_patch_changes_the_limits_that_it_contains() {
+        let base = Limits { max_agents: Some(1), max_contacts: Some(2), max_messages_month: None };
+        assert_eq!(LimitsPatch::default().apply(base), base);
+        let patch = LimitsPatch { max_agents: Some(None), max_contacts: None, max_messages_month: Some(Some(3)) };
+        let changed = Limits { max_agents: None, max_contacts: Some(2), max_messages_month: Some(3) };
+        assert_eq!(patch.apply(base), changed);
+    }
+}

@@ -93,3 +93,40 @@ impl<'a> Authority<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn authority(role: SuperAdminRole, reason: Option<&Reason>) -> Authority<'_> {
+        Authority { actor: Actor::SYSTEM, role, email: Some("owner@landlord.example"), reason }
+    }
+
+    #[test]
+    fn only_an_owner_with_a_reason_has_authority() {
+        let reason = Reason::parse("The only admin has left the company").unwrap();
+        for &role in SuperAdminRole::ALL {
+            let with_reason = authority(role, Some(&reason));
+            assert_eq!(with_reason.require().is_ok(), role == SuperAdminRole::Owner, "{role:?}");
+            let refused = authority(role, None).require().unwrap_err();
+            assert_eq!(matches!(refused, Error::Invalid(_)), role == SuperAdminRole::Owner, "{refused:?}");
+        }
+    }
+
+    #[test]
+    fn the_tenant_reads_the_name_and_the_audit_log_the_reason() {
+        let reason = Reason::parse("The only admin has left the company").unwrap();
+        let named = authority(SuperAdminRole::Owner, Some(&reason));
+        assert_eq!(named.super_admin(), "owner@landlord.example");
+        assert_eq!(Authority { email: None, ..named }.super_admin(), Actor::SYSTEM.id);
+        let mut details = json!({});
+        named.add_to(&mut details);
+        assert_eq!(details, json!({ "reason": "The only admin has left the company" }));
+    }
+
+    #[test]
+    fn an_admin_is_granted_once_and_a_new_user_has_no_earlier_password() {
+        assert_eq!(PlatformAction::of(None, UserRole::Admin, true), [PlatformAction::AdminGranted]);
+        assert_eq!(PlatformAction::of(None, UserRole::Agent, true), []);
+    }
+}

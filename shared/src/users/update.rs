@@ -116,10 +116,10 @@ async fn apply(
     let before = store::find_for_update(&transaction, command.user_id).await?;
     command.if_match.check(before.revision, "user")?;
     let wanted = command.apply_to(&before, password_hash);
-    if before.is_active_admin() && !(wanted.role == UserRole::Admin && wanted.status == UserStatus::Active) {
+    if wanted.needs_other_admin(&before) {
         rules::require_other_admin(&transaction, before.id).await?;
     }
-    if before.status == UserStatus::Deactivated && wanted.status == UserStatus::Active {
+    if wanted.needs_seat(&before) {
         rules::require_seat(&transaction, location.limits.max_agents).await?;
     }
     // The role may have changed since it was read first.
@@ -158,6 +158,17 @@ async fn end_impersonations(platform: &mut Connection, command: &UpdateUser<'_>)
         revocations::end_of_user(&transaction, command.tenant_id, command.user_id, command.authority.actor).await?;
     transaction.commit().await?;
     Ok(ended)
+}
+
+impl UserChange<'_> {
+    /// Whether the tenant loses an active admin.
+    fn needs_other_admin(&self, before: &User) -> bool {
+        before.is_active_admin() && !(self.role == UserRole::Admin && self.status == UserStatus::Active)
+    }
+
+    fn needs_seat(&self, before: &User) -> bool {
+        before.status == UserStatus::Deactivated && self.status == UserStatus::Active
+    }
 }
 
 impl UpdateUser<'_> {
@@ -233,4 +244,150 @@ fn events_of(before: &User, after: &User, password_reset: bool) -> Vec<UserEvent
         events.push(UserEvent::PasswordReset);
     }
     events
+}
+
+#[cfg(test)]
+mod tests {
+    use time::OffsetDateTime;
+
+    use super::*;
+    use crate::types::{Actor, SuperAdminRole};
+
+    fn user(role: UserRole, status: UserStatus) -> User {
+        User {
+            id: UserId::generate(),
+            email: "sari@kopi.example".to_owned(),
+            full_name: "Sari".to_owned(),
+            role,
+            status,
+            must_change_password: false,
+            is_online: false,
+            last_seen_at: None,
+            created_at: OffsetDateTime::UNIX_EPOCH,
+            updated_at: OffsetDateTime::UNIX_EPOCH,
+            revision: 1,
+        }
+    }
+
+    fn all_users() -> impl Iterator<Item = User> {
+        UserRole::ALL.iter().flat_map(|role| UserStatus::ALL.iter().map(|status| user(*role, *status)))
+    }
+
+    /// What a request may want: `true` for another name or a new password.
+    type Wanted = (bool, Option<UserRole>, Option<UserStatus>, bool);
+
+    fn all_wanted() -> impl Iterator<Item = Wanted> {
+        fn optional<T: Copy>(all: &'static [T]) -> impl Iterator<Item = Option<T>> {
+            [None].into_iter().chain(all.iter().copied().map(Some))
+        }
+        [false, true].into_iter().flat_map(|name| {
+            optional(UserRole::ALL).flat_map(move |role| {
+                optional(UserStatus::ALL)
+                    .flat_map(move |status| [false, true].map(|password| (name, role, status, password)))
+            })
+        })
+    }
+
+    /// Checks a property of every request for every user, with the user before and after it.
+    fn for_all(check: impl Fn(&UpdateUser<'_>, &User, &User, Wanted)) {
+        let (name, password) =
+            (FullName::parse("Sari W").unwrap(), NewPassword::parse("tidal-mango-orbit-42").unwrap());
+        for before in all_users() {
+            for wanted @ (renamed, role, status, sets_password) in all_wanted() {
+                let command = UpdateUser {
+                    authority: Authority {
+                        actor: Actor::SYSTEM,
+                        role: SuperAdminRole::Owner,
+                        email: None,
+                        reason: None,
+                    },
+                    tenant_id: TenantId::generate(),
+                    user_id: before.id,
+                    if_match: &IfMatch::default(),
+                    full_name: renamed.then_some(&name),
+                    role,
+                    status,
+                    password: sets_password.then_some(&password),
+                };
+                let change = command.apply_to(&before, sets_password.then_some("hash"));
+                let full_name = change.full_name.to_owned();
+                let after = User { full_name, role: change.role, status: change.status, ..before.clone() };
+                check(&command, &before, &after, wanted);
+            }
+        }
+    }
+
+    #[test]
+    fn a_request_changes_what_it_contains_and_nothing_else() {
+        for_all(|command, before, after, (renamed, role, status, password)| {
+            assert_eq!(after.full_name, if renamed { "Sari W" } else { "Sari" });
+            assert_eq!((after.role, after.status), (role.unwrap_or(before.role), status.unwrap_or(before.status)));
+            assert_eq!(command.changes(before), password || after != before, "{command:?}");
+            assert_eq!(command.deactivates(), status == Some(UserStatus::Deactivated));
+        });
+    }
+
+    #[test]
+    fn sessions_end_with_a_deactivation_and_a_new_password() {
+        for_all(|command, before, after, (.., password)| {
+            let hash = password.then_some("hash");
+            let is_deactivated = before.status == UserStatus::Active && after.status == UserStatus::Deactivated;
+            assert_eq!(command.apply_to(before, hash).ends_sessions, is_deactivated || password, "{command:?}");
+        });
+    }
+
+    #[test]
+    fn an_admin_who_is_lost_needs_another_and_a_reactivated_user_needs_a_seat() {
+        for_all(|command, before, after, _| {
+            let change = command.apply_to(before, None);
+            let is_admin = |user: &User| (user.role, user.status) == (UserRole::Admin, UserStatus::Active);
+            assert_eq!(before.is_active_admin(), is_admin(before));
+            assert_eq!(change.needs_other_admin(before), is_admin(before) && !is_admin(after));
+            let is_reactivated = (before.status, after.status) == (UserStatus::Deactivated, UserStatus::Active);
+            assert_eq!(change.needs_seat(before), is_reactivated, "{command:?}");
+        });
+    }
+
+    #[test]
+    fn granting_the_role_admin_and_setting_a_password_are_for_owners() {
+        for_all(|command, before, after, (.., password)| {
+            let is_granted = after.role == UserRole::Admin && before.role != UserRole::Admin;
+            let expected = [(is_granted, PlatformAction::AdminGranted), (password, PlatformAction::PasswordSet)];
+            let expected: Vec<_> = expected.into_iter().filter_map(|(is, action)| is.then_some(action)).collect();
+            assert_eq!(command.actions(before), expected, "{command:?}");
+        });
+    }
+
+    #[test]
+    fn each_kind_of_change_has_its_event() {
+        for_all(|_, before, after, (renamed, _, _, password)| {
+            let kinds = [
+                (renamed || after.role != before.role, UserEvent::Updated),
+                (
+                    (before.status, after.status) == (UserStatus::Active, UserStatus::Deactivated),
+                    UserEvent::Deactivated,
+                ),
+                (
+                    (before.status, after.status) == (UserStatus::Deactivated, UserStatus::Active),
+                    UserEvent::Reactivated,
+                ),
+                (password, UserEvent::PasswordReset),
+            ];
+            let expected: Vec<_> = kinds.into_iter().filter_map(|(is, event)| is.then_some(event)).collect();
+            assert_eq!(events_of(before, after, password), expected);
+        });
+    }
+
+    #[test]
+    fn a_password_must_not_be_guessable_from_the_new_name() {
+        let (name, password) = (FullName::parse("Wulandari Kusumawati").unwrap(), "WulandariKusumawati1");
+        let password = NewPassword::parse(password).unwrap();
+        let before = user(UserRole::Agent, UserStatus::Active);
+        for_all(|command, _, _, _| {
+            let command = UpdateUser { full_name: Some(&name), password: Some(&password), ..*command };
+            assert!(command.check_password(&before).is_err());
+            assert!(UpdateUser { full_name: None, ..command }.check_password(&before).is_ok());
+            assert!(UpdateUser { password: None, ..command }.check_password(&before).is_ok());
+        });
+    }
 }

@@ -164,5 +164,10 @@ mod tests {
     fn a_full_platform_has_no_cluster_for_a_tenant() {
         assert_eq!(chosen(vec![cluster("a", 2, true), cluster("b", 5, false)], &[("a", 2)]), None);
         assert_eq!(chosen(vec![cluster("a", 2, true)], &[("a", 3)]), None);
+        let full = |name: &str| HashMap::from([(name.to_owned(), 2)]);
+        let clusters = Clusters(vec![cluster("a", 2, true)]);
+        let refused = choose("MongoDB", &clusters, &full("a"), &[]).unwrap_err();
+        assert_eq!(refused.reason, "No open MongoDB cluster has room for another tenant");
+        assert_eq!(choose("MongoDB", &clusters, &full("b"), &[]).unwrap(), "a");
     }
 }
