@@ -4,7 +4,7 @@ use std::{env, fs, io, path::PathBuf, process};
 
 use mongodb::{
     Client,
-    error::{Error as MongoError, ErrorKind},
+    error::{Error as MongoError, ErrorKind, WriteFailure},
     options::{Acknowledgment, ClientOptions, Tls, WriteConcern},
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -80,6 +80,16 @@ fn amazon_authorities() -> io::Result<PathBuf> {
     Ok(path)
 }
 
+/// The code in the server's answer, and its name. An answer about the write concern counts: the server has written, and then could not
+/// confirm that a majority has.
+pub fn answer(error: &MongoError) -> Option<(i32, &str)> {
+    match &*error.kind {
+        ErrorKind::Command(answer) => Some((answer.code, &answer.code_name)),
+        ErrorKind::Write(WriteFailure::WriteConcernError(answer)) => Some((answer.code, &answer.code_name)),
+        _ => None,
+    }
+}
+
 impl From<MongoError> for Error {
     fn from(error: MongoError) -> Self {
         // Labels of the server or the driver on errors after which the same call may succeed.
@@ -96,7 +106,10 @@ impl From<MongoError> for Error {
                 | ErrorKind::ConnectionPoolCleared { .. }
                 | ErrorKind::ServerSelection { .. }
                 | ErrorKind::DnsResolve { .. }
-                | ErrorKind::Shutdown => true,
+                | ErrorKind::Shutdown
+                // Whatever has kept the server from confirming a write, such as a session that was ended or a primary that
+                // stepped down, the write can be repeated.
+                | ErrorKind::Write(WriteFailure::WriteConcernError(_)) => true,
                 // HostUnreachable, HostNotFound, NetworkTimeout, MaxTimeMSExpired, LockTimeout, ShutdownInProgress,
                 // PrimarySteppedDown, NotWritablePrimary, InterruptedAtShutdown, Interrupted, InterruptedDueToReplStateChange,
                 // NotPrimaryNoSecondaryOk, NotPrimaryOrSecondary, WriteConcernFailed, ExceededTimeLimit,

@@ -265,6 +265,9 @@ impl From<tokio_postgres::Error> for Error {
                         | SqlState::T_R_SERIALIZATION_FAILURE
                         | SqlState::T_R_DEADLOCK_DETECTED
                         | SqlState::READ_ONLY_SQL_TRANSACTION
+                        // The server waited too long for the next statement, which was late or lost.
+                        | SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT
+                        | SqlState::IDLE_SESSION_TIMEOUT
                 ) || ["08", "53", "58"].contains(&&code.code()[..2])
             }
             // The connection failed or broke, unless the answer could not be read.
@@ -280,8 +283,11 @@ impl From<tokio_postgres::Error> for Error {
 impl From<PoolError> for Error {
     fn from(error: PoolError) -> Self {
         match error {
-            // Every failure to connect counts as the server's, wrong credentials too.
-            PoolError::Timeout(_) | PoolError::Backend(_) => Self::unavailable(Dependency::PostgreSql, error),
+            // Every failure to connect counts as the server's, wrong credentials too. The hook sends the first statement of a
+            // connection.
+            PoolError::Timeout(_) | PoolError::Backend(_) | PoolError::PostCreateHook(_) => {
+                Self::unavailable(Dependency::PostgreSql, error)
+            }
             _ => Self::internal(error),
         }
     }
