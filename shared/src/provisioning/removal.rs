@@ -88,7 +88,9 @@ impl Saga<'_> {
         self.record(S::NAME, StepChange::UndoStarted).await?;
         let undone = async {
             self.observe(Moment::Undoing(S::NAME)).await?;
-            timeout(UNDO_TIMEOUT, step.undo(context)).await.map_err(|_| StepError::timed_out(UNDO_TIMEOUT))??;
+            timeout(UNDO_TIMEOUT, step.undo(context))
+                .await
+                .map_err(|_| StepError::timed_out(S::STORE, UNDO_TIMEOUT))??;
             self.observe(Moment::Undone(S::NAME)).await
         };
         let undone = undone.await;

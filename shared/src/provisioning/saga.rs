@@ -11,7 +11,7 @@ use tracing::{error, info, warn};
 
 use crate::{
     clients::postgres::Connection,
-    error::{Error, Result},
+    error::{Dependency, Error, Result},
     operations::{
         self, Fault, LeasedOperation, OperationKind, OperationStatus, StepChange, StepName,
         store::{breakers, journal},
@@ -49,8 +49,9 @@ impl Provisioner {
             let reason = "too little time is left".to_owned();
             return Ok(OperationOutcome::Open { reason, wake_in: Some(Duration::ZERO) });
         }
-        let Some(operation) = journal::take(&self.platform.get().await?, id, time_left).await? else {
-            return self.explain_missing_lease(id).await;
+        let taken = async { journal::take(&self.platform.get().await?, id, time_left).await };
+        let Some(operation) = within(deadline, taken).await? else {
+            return within(deadline, self.explain_missing_lease(id)).await;
         };
         let saga = Saga { provisioner: self, operation };
         // From here on, an operation that is not postponed is due when its lease has expired.
@@ -82,6 +83,12 @@ impl Provisioner {
             }
         }
     }
+}
+
+/// Bounds what is done without a lease. A platform database that hangs must not keep the other messages of a batch from being answered.
+async fn within<T>(deadline: Instant, work: impl Future<Output = Result<T>>) -> Result<T> {
+    let late = |elapsed| Err(Error::unavailable(Dependency::PostgreSql, elapsed));
+    timeout_at(deadline - LEASE_MARGIN, work).await.unwrap_or_else(late)
 }
 
 /// The work of one worker on an operation that it has leased.
@@ -219,7 +226,9 @@ impl Saga<'_> {
         self.record(S::NAME, StepChange::Started).await?;
         let applied = async {
             self.observe(Moment::Applying(S::NAME)).await?;
-            timeout(APPLY_TIMEOUT, step.apply(context)).await.map_err(|_| StepError::timed_out(APPLY_TIMEOUT))??;
+            timeout(APPLY_TIMEOUT, step.apply(context))
+                .await
+                .map_err(|_| StepError::timed_out(S::STORE, APPLY_TIMEOUT))??;
             self.observe(Moment::Applied(S::NAME)).await
         };
         let applied = applied.await;
@@ -284,7 +293,8 @@ impl Saga<'_> {
             }
             Ok::<_, StepError>(())
         };
-        let removed = timeout(UNDO_TIMEOUT, removed).await.unwrap_or_else(|_| Err(StepError::timed_out(UNDO_TIMEOUT)));
+        let removed =
+            timeout(UNDO_TIMEOUT, removed).await.unwrap_or_else(|_| Err(StepError::timed_out(S::STORE, UNDO_TIMEOUT)));
         if let Err(error) = removed {
             error!(
                 operation.id = %id, step = S::NAME.as_str(), cause = error.cause(),

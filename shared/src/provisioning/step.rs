@@ -5,6 +5,7 @@ use std::{error::Error as _, time::Duration};
 use crate::{
     clients::{
         clusters::{MongoCluster, MongoClusters, PostgresCluster, PostgresClusters},
+        mongo,
         postgres::Postgres,
         s3::Bucket,
     },
@@ -122,6 +123,14 @@ impl Stores {
     }
 }
 
+fn dependency(store: StoreKind) -> Dependency {
+    match store {
+        StoreKind::Postgresql => Dependency::PostgreSql,
+        StoreKind::Mongodb => Dependency::MongoDb,
+        StoreKind::ObjectStorage => Dependency::S3,
+    }
+}
+
 fn unknown_cluster(kind: &str, name: &str) -> StepError {
     StepError::permanent(format!("The tenant is placed on the {kind} cluster `{name}`, which is not configured"))
 }
@@ -168,8 +177,12 @@ impl StepError {
         Self::new(Severity::Fenced, JournalError::Fenced.to_string())
     }
 
-    pub(super) fn timed_out(limit: Duration) -> Self {
-        Self::new(Severity::Unavailable, format!("The step took longer than {} s", limit.as_secs()))
+    pub(super) fn timed_out(store: StoreKind, limit: Duration) -> Self {
+        let store = dependency(store);
+        Self::new(
+            Severity::Unavailable,
+            format!("{store} did not answer in time: the step took longer than {} s", limit.as_secs()),
+        )
     }
 
     pub(super) fn breaker_open(breaker: &OpenBreaker) -> Self {
@@ -250,12 +263,8 @@ fn severity(error: &Error) -> Severity {
             }
         }
         if let Some(error) = source.downcast_ref::<mongodb::error::Error>() {
-            let refused = match &*error.kind {
-                mongodb::error::ErrorKind::Command(answer) => MONGODB_REFUSALS.contains(&answer.code),
-                mongodb::error::ErrorKind::Authentication { .. } => true,
-                _ => false,
-            };
-            if refused {
+            let is_refusal = mongo::answer(error).is_some_and(|(code, _)| MONGODB_REFUSALS.contains(&code));
+            if is_refusal || matches!(*error.kind, mongodb::error::ErrorKind::Authentication { .. }) {
                 return Severity::Unavailable;
             }
         }
@@ -278,10 +287,8 @@ fn describe(error: &Error) -> String {
             let (code, message) = (answer.code().code(), answer.message());
             return format!("{} answered: {message} (SQLSTATE {code})", Dependency::PostgreSql);
         }
-        if let Some(error) = source.downcast_ref::<mongodb::error::Error>()
-            && let mongodb::error::ErrorKind::Command(answer) = &*error.kind
-        {
-            return format!("{} answered: {} (code {})", Dependency::MongoDb, answer.code_name, answer.code);
+        if let Some((code, name)) = source.downcast_ref::<mongodb::error::Error>().and_then(mongo::answer) {
+            return format!("{} answered: {name} (code {code})", Dependency::MongoDb);
         }
         next = source.source();
     }
@@ -337,8 +344,9 @@ mod tests {
             let description = error.to_string();
             assert_eq!(StepError::from(error).severity, severity, "{description}");
         }
-        assert_eq!(StepError::timed_out(APPLY_TIMEOUT).severity, Severity::Unavailable);
-        assert_eq!(StepError::timed_out(APPLY_TIMEOUT).reason, "The step took longer than 15 s");
+        let late = StepError::timed_out(StoreKind::Mongodb, APPLY_TIMEOUT);
+        assert_eq!(late.severity, Severity::Unavailable);
+        assert_eq!(late.reason, "MongoDB did not answer in time: the step took longer than 15 s");
     }
 
     #[test]

@@ -26,12 +26,13 @@ use futures::TryStreamExt;
 use mongodb::{
     Client, ClientSession, Collection, Database, IndexModel,
     bson::{Bson, DateTime, Document, doc},
-    error::{Error as MongoError, ErrorKind, TRANSIENT_TRANSACTION_ERROR},
+    error::{Error as MongoError, TRANSIENT_TRANSACTION_ERROR},
     options::IndexOptions,
 };
 use tokio::time::{sleep, timeout};
 
 use crate::{
+    clients::mongo,
     error::{Dependency, Error, Result},
     operations::{StepName, store::breakers::StoreKind},
     provisioning::step::{Step, StepContext, StepError},
@@ -93,15 +94,13 @@ impl From<MongoError> for AttemptError {
         if error.contains_label(TRANSIENT_TRANSACTION_ERROR) {
             return Self::Conflict(error.into());
         }
-        match &*error.kind {
-            ErrorKind::Command(answer) => match answer.code {
-                NAMESPACE_EXISTS => Self::CollectionExists(error.into()),
-                // An earlier worker's drop is still running, or the session that was ended is now used by this worker.
-                DATABASE_DROP_PENDING | INTERRUPTED => Self::Conflict(error.into()),
-                // Only fences can have a duplicate key: another worker's fence with a greater token.
-                DUPLICATE_KEY => Self::Other(StepError::fenced()),
-                _ => Self::Other(error.into()),
-            },
+        match mongo::answer(&error).map(|(code, _)| code) {
+            Some(NAMESPACE_EXISTS) => Self::CollectionExists(error.into()),
+            // An earlier worker's drop is still running, or the session that was ended is now used by this worker, or by another
+            // operation of this process: sessions return to the driver's pool.
+            Some(DATABASE_DROP_PENDING | INTERRUPTED) => Self::Conflict(error.into()),
+            // Only fences can have a duplicate key: another worker's fence with a greater token.
+            Some(DUPLICATE_KEY) => Self::Other(StepError::fenced()),
             _ => Self::Other(error.into()),
         }
     }
