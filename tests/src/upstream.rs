@@ -56,6 +56,7 @@ impl Upstream {
             "postgres" | "postgresql" => option("sslrootcert").map(PathBuf::from),
             "mongodb" => option("tlsCAFile").map(PathBuf::from),
             "rediss" => Some(crate::variable("REDIS_CA_FILE").into()),
+            "https" => Some(crate::variable("AWS_CA_BUNDLE").into()),
             _ => None,
         };
         let Some(authority) = authority else { return (Self::opaque(&address), url) };
@@ -71,7 +72,8 @@ impl Upstream {
             kept.push("sslmode=disable".to_owned());
         }
         url.set_query((!kept.is_empty()).then(|| kept.join("&")).as_deref());
-        let url = Url::parse(&url.as_str().replacen("rediss://", "redis://", 1)).unwrap();
+        let url = url.as_str().replacen("rediss://", "redis://", 1).replacen("https://", "http://", 1);
+        let url = Url::parse(&url).unwrap();
         (upstream, url)
     }
 

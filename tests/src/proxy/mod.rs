@@ -1,27 +1,29 @@
-//! A TCP proxy in front of a server, which can cut or hang its connections.
+//! A TCP proxy in front of a server, which can disturb its connections: all of them ([`Mode`]), or at one request ([`Action`]).
+
+mod line;
+mod requests;
 
 use std::{
     net::SocketAddr,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 use shared::config::KafkaConfig;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, split},
-    net::{TcpListener, TcpStream},
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
     sync::{Notify, watch},
     time::timeout,
 };
 
+use self::requests::{Protocol, Request};
 use crate::upstream::Upstream;
-
-/// Within this time, a request that was read from the client has been written to the server on the same machine.
-const FORWARDING_TIME: std::time::Duration = std::time::Duration::from_millis(100);
 
 /// The behaviour of the proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +34,21 @@ pub enum Mode {
     Cut,
     /// Accepts and keeps connections, and forwards nothing.
     Hang,
+    /// Keeps connections, and loses everything in one direction, as a network that is broken in that direction. A connection that has
+    /// lost something stays so.
+    Lose(Direction),
+    /// Forwards everything, each piece this much later.
+    Delay(Duration),
+    /// Forwards everything, in pieces of a few bytes.
+    Fragment,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// From the client to the server.
+    Requests,
+    /// From the server to the client.
+    Answers,
 }
 
 /// The message that is held back when the proxy begins to hang during an exchange.
@@ -43,23 +60,56 @@ pub enum Held {
     Answer,
 }
 
-/// What the proxy does when a client sends a certain text.
+/// What the proxy does at one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Trap {
+pub enum Action {
     /// All connections hang.
     Hang(Held),
-    /// The client's connection is reset, while the server has received the request and goes on with it.
-    Reset,
+    /// Its connection is closed, and the server never receives the request.
+    CloseBefore,
+    /// Its connection is closed without the answer, while the server has received the request and goes on with it.
+    CloseAfter,
+    /// All connections are closed, and new ones too, until the mode is set again.
+    Cut,
+    /// Its connection loses everything in one direction from now on: this request, or its answer, is the first.
+    Lose(Direction),
+    /// It is forwarded this much later.
+    Delay(Duration),
+    /// It is forwarded in pieces of a few bytes.
+    Fragment,
+}
+
+/// The request at which the proxy does something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum At {
+    /// The next one that contains this text.
+    Text(&'static str),
+    /// The n-th one with this label, counted from 1 over all connections.
+    Labelled(String, usize),
+    /// The n-th one of a connection. Both are counted from 1.
+    Connection { connection: usize, nth: usize },
+}
+
+struct Trap {
+    at: At,
+    action: Action,
+    /// How many requests with the label have come.
+    seen: usize,
 }
 
 #[derive(Clone)]
 pub struct Proxy {
     /// `127.0.0.1:PORT`
     pub address: String,
+    protocol: Protocol,
     mode: Arc<watch::Sender<Mode>>,
+    /// Incremented to close all connections.
+    closed: Arc<watch::Sender<u64>>,
     rewriting: Arc<Option<Rewriting>>,
-    trap: Arc<Mutex<Option<(&'static str, Trap)>>>,
+    trap: Arc<Mutex<Option<Trap>>>,
     sprung: Arc<Notify>,
+    /// The labels of all requests, while they are recorded.
+    recorded: Arc<Mutex<Option<Vec<String>>>>,
     most_open: Arc<AtomicUsize>,
 }
 
@@ -71,18 +121,16 @@ impl Proxy {
 
     /// As [`Self::to`], on another local address than `127.0.0.1`.
     pub async fn at(host: &str, upstream: &str) -> Self {
-        Self::listening(host, Upstream::opaque(upstream), |_| None).await
+        Self::listening(host, Upstream::opaque(upstream), Protocol::Opaque, |_| None).await
     }
 
     /// A proxy in front of the server of a URL, and that URL with the address of the proxy. The proxy speaks TLS to the server,
     /// and not to the client, so that it can look into the data.
     pub async fn before(url: &SecretString) -> (Self, SecretString) {
-        let (upstream, mut url) = Upstream::of(Url::parse(url.expose_secret()).unwrap());
-        let proxy = Self::rewriting(upstream, |_| None).await;
-        let (host, port) = proxy.address.split_once(':').unwrap();
-        url.set_host(Some(host)).unwrap();
-        url.set_port(Some(port.parse().unwrap())).unwrap();
-        (proxy, String::from(url).into())
+        let (upstream, plain) = Upstream::of(Url::parse(url.expose_secret()).unwrap());
+        let proxy = Self::listening("127.0.0.1", upstream, Protocol::of(plain.scheme()), |_| None).await;
+        let url = through(url, proxy.port());
+        (proxy, url)
     }
 
     /// A proxy in front of a Kafka broker, and the configuration for it. It replaces the broker's advertised address by its own,
@@ -101,28 +149,42 @@ impl Proxy {
     }
 
     async fn rewriting(upstream: Upstream, rewriting: impl FnOnce(&str) -> Option<Rewriting>) -> Self {
-        Self::listening("127.0.0.1", upstream, rewriting).await
+        Self::listening("127.0.0.1", upstream, Protocol::Opaque, rewriting).await
     }
 
-    async fn listening(host: &str, upstream: Upstream, rewriting: impl FnOnce(&str) -> Option<Rewriting>) -> Self {
+    async fn listening(
+        host: &str,
+        upstream: Upstream,
+        protocol: Protocol,
+        rewriting: impl FnOnce(&str) -> Option<Rewriting>,
+    ) -> Self {
         let listener = TcpListener::bind((host, 0)).await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let proxy = Self {
             rewriting: Arc::new(rewriting(&address)),
             address,
+            protocol,
             mode: Arc::new(watch::channel(Mode::Pass).0),
+            closed: Arc::default(),
             trap: Arc::default(),
             sprung: Arc::default(),
+            recorded: Arc::default(),
             most_open: Arc::default(),
         };
         let copy = proxy.clone();
         tokio::spawn(async move {
+            let mut number = 0;
             while let Ok((stream, _)) = listener.accept().await {
                 copy.most_open.fetch_max(copy.open(), Ordering::SeqCst);
-                tokio::spawn(connection(stream, upstream.clone(), copy.clone()));
+                number += 1;
+                tokio::spawn(line::forward(stream, upstream.clone(), copy.clone(), number));
             }
         });
         proxy
+    }
+
+    pub fn port(&self) -> u16 {
+        self.address.rsplit_once(':').unwrap().1.parse().unwrap()
     }
 
     /// The number of sockets that clients on this machine have open to the proxy, as the kernel counts them: one that a client
@@ -146,34 +208,72 @@ impl Proxy {
         self.mode.send_replace(mode);
     }
 
+    /// Closes all connections, with everything that they hold back.
+    pub fn close_all(&self) {
+        self.closed.send_modify(|closed| *closed += 1);
+    }
+
+    /// Does something at one request, once.
+    pub fn plan(&self, at: At, action: Action) {
+        *self.trap.lock().unwrap() = Some(Trap { at, action, seen: 0 });
+    }
+
     /// Hangs as soon as a client sends unencrypted data that contains `text`.
     pub fn hang_at(&self, text: &'static str, held: Held) {
-        *self.trap.lock().unwrap() = Some((text, Trap::Hang(held)));
+        self.plan(At::Text(text), Action::Hang(held));
     }
 
-    /// Resets the connection of the first client that sends unencrypted data that contains `text`, after it has sent that to the
+    /// Closes the connection of the first client that sends unencrypted data that contains `text`, after it has sent that to the
     /// server. The server goes on with the request. Other connections are not affected.
     pub fn reset_at(&self, text: &'static str) {
-        *self.trap.lock().unwrap() = Some((text, Trap::Reset));
+        self.plan(At::Text(text), Action::CloseAfter);
     }
 
-    /// Waits until a client has sent the text of [`Self::hang_at`] or [`Self::reset_at`].
+    /// Waits until the planned request has come.
     pub async fn hung(&self) {
-        timeout(std::time::Duration::from_secs(30), self.sprung.notified()).await.expect("the text was never sent");
+        timeout(Duration::from_secs(30), self.sprung.notified()).await.expect("the request never came");
     }
 
-    /// Inspects data from a client. The trap that it springs, if any.
-    fn spring(&self, sent: &[u8]) -> Option<Trap> {
-        let mut trap = self.trap.lock().unwrap();
-        let (_, sprung) = trap.take_if(|(text, _)| sent.windows(text.len()).any(|part| part == text.as_bytes()))?;
-        if let Trap::Hang(held) = sprung {
-            self.set(Mode::Hang);
-            if held == Held::Request {
-                self.sprung.notify_one();
-            }
-        }
-        Some(sprung)
+    /// Forgets what was planned. Whether the request had not come yet.
+    pub fn disarm(&self) -> bool {
+        self.trap.lock().unwrap().take().is_some()
     }
+
+    /// Begins to record requests.
+    pub fn record(&self) {
+        *self.recorded.lock().unwrap() = Some(Vec::new());
+    }
+
+    /// The labels of the requests since [`Self::record`], in their order.
+    pub fn recorded(&self) -> Vec<String> {
+        self.recorded.lock().unwrap().take().unwrap_or_default()
+    }
+
+    /// What to do at a request, the n-th of a connection.
+    fn inspect(&self, request: &Request, connection: usize, nth: usize) -> Option<Action> {
+        if let (Some(recorded), Some(label)) = (self.recorded.lock().unwrap().as_mut(), &request.label) {
+            recorded.push(label.clone());
+        }
+        let mut trap = self.trap.lock().unwrap();
+        let planned = trap.as_mut()?;
+        let springs = match &planned.at {
+            At::Text(text) => request.bytes.windows(text.len()).any(|part| part == text.as_bytes()),
+            At::Labelled(label, nth) => {
+                planned.seen += usize::from(request.label.as_ref() == Some(label));
+                planned.seen == *nth
+            }
+            At::Connection { connection: wanted, nth: at } => (connection, nth) == (*wanted, *at),
+        };
+        springs.then(|| trap.take().map(|trap| trap.action)).flatten()
+    }
+}
+
+/// The URL of a server, with the port of a proxy on this machine in front of it, to which clients do not speak TLS.
+pub fn through(url: &SecretString, port: u16) -> SecretString {
+    let (_, mut url) = Upstream::of(Url::parse(url.expose_secret()).unwrap());
+    url.set_host(Some("127.0.0.1")).unwrap();
+    url.set_port(Some(port)).unwrap();
+    String::from(url).into()
 }
 
 /// The address of a server that answers every message by a refusal of TLS, as an attacker would: `N` is PostgreSQL's own.
@@ -213,69 +313,4 @@ impl Rewriting {
 fn encoded_address(address: &str) -> Vec<u8> {
     let (host, port) = address.rsplit_once(':').unwrap();
     [host.as_bytes(), &port.parse::<i32>().unwrap().to_be_bytes()].concat()
-}
-
-async fn connection(client: TcpStream, upstream: Upstream, proxy: Proxy) {
-    let mode = proxy.mode.subscribe();
-    if !passes(&mut mode.clone()).await {
-        return;
-    }
-    let Some(server) = upstream.connect().await else { return };
-    let (client_reader, client_writer) = split(client);
-    let (server_reader, server_writer) = split(server);
-    let mut cut = mode.clone();
-    let awaited = AtomicBool::new(false);
-    let (reset, mut is_reset) = watch::channel(false);
-    let requests = pump(client_reader, server_writer, mode.clone(), |sent| {
-        let trap = proxy.spring(sent);
-        awaited.fetch_or(trap == Some(Trap::Hang(Held::Answer)), Ordering::SeqCst);
-        reset.send_replace(trap == Some(Trap::Reset));
-        trap.is_some_and(|trap| trap != Trap::Hang(Held::Request))
-    });
-    let answers = pump(server_reader, client_writer, mode, |data| {
-        if let Some(rewriting) = proxy.rewriting.as_ref() {
-            rewriting.apply(data);
-        }
-        if awaited.swap(false, Ordering::SeqCst) {
-            proxy.sprung.notify_one();
-        }
-        false
-    });
-    tokio::select! {
-        () = requests => {}
-        () = answers => {}
-        _ = cut.wait_for(|mode| *mode == Mode::Cut) => {}
-        _ = after_forwarding(&mut is_reset) => proxy.sprung.notify_one(),
-    }
-}
-
-/// Waits until a request after which the connection is reset has been forwarded.
-async fn after_forwarding(is_reset: &mut watch::Receiver<bool>) -> bool {
-    let was_reset = is_reset.wait_for(|reset| *reset).await.is_ok();
-    // The other branch of the connection writes what it has read.
-    tokio::time::sleep(FORWARDING_TIME).await;
-    was_reset
-}
-
-/// Forwards data in order. Data that arrives while the proxy hangs is delayed, never lost. `inspect` may change the data; if it
-/// returns `true`, the data is forwarded even if the proxy hangs.
-async fn pump(
-    mut from: impl AsyncRead + Unpin,
-    mut to: impl AsyncWrite + Unpin,
-    mut mode: watch::Receiver<Mode>,
-    inspect: impl Fn(&mut [u8]) -> bool,
-) {
-    let mut buffer = vec![0; 64 * 1024];
-    loop {
-        let Ok(length @ 1..) = from.read(&mut buffer).await else { return };
-        let through = inspect(&mut buffer[..length]) || passes(&mut mode).await;
-        if !through || to.write_all(&buffer[..length]).await.is_err() || to.flush().await.is_err() {
-            return;
-        }
-    }
-}
-
-/// Waits while the proxy hangs; `false` if it cuts.
-async fn passes(mode: &mut watch::Receiver<Mode>) -> bool {
-    mode.wait_for(|mode| *mode != Mode::Hang).await.is_ok_and(|mode| *mode == Mode::Pass)
 }
