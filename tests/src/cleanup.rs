@@ -197,7 +197,7 @@ async fn remove_objects(platform: &Client) {
 }
 
 /// Ends the sessions in databases. A role may end its own sessions only.
-async fn end_sessions(databases: &[String]) {
+pub(crate) async fn end_sessions(databases: &[String]) {
     let sql = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
                WHERE datname = ANY ($1) AND usename = current_user AND pid <> pg_backend_pid()";
     for login in ["POSTGRES_URL", "POSTGRES_API_URL", "POSTGRES_PROVISIONER_URL"] {

@@ -18,10 +18,12 @@ pub mod consistency;
 pub mod examples;
 pub mod gateway;
 pub mod manifests;
+pub mod own_servers;
 pub mod plans;
 pub mod platform;
 pub mod problems;
 pub mod process;
+mod processes;
 pub mod produced_events;
 pub mod proxy;
 pub mod python_client;
@@ -38,6 +40,7 @@ pub mod tokens;
 pub mod topic;
 mod upstream;
 pub mod verifier;
+pub mod worker;
 
 use std::time::Duration;
 
@@ -81,6 +84,12 @@ pub async fn until(what: &str, limit: Duration, mut condition: impl AsyncFnMut()
 #[expect(clippy::disallowed_methods, reason = "the environment names the servers")]
 pub fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set; run the tests with `cargo dev test`"))
+}
+
+/// A variable that may be absent.
+#[expect(clippy::disallowed_methods, reason = "the environment configures the tests")]
+pub fn optional_variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 #[expect(clippy::disallowed_methods, reason = "the environment configures the tests")]

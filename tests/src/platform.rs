@@ -192,6 +192,30 @@ pub async fn mongo() -> MongoClient {
     MongoServer::new(&variable("MONGODB_URL").into(), &settings).unwrap().connect().await.unwrap()
 }
 
+/// A session of the owner in a database of the platform's server.
+pub async fn connect_as_owner(database: &str) -> Client {
+    connect_once(&owner_of(database), None).await.unwrap()
+}
+
+/// Copies a database, whose sessions are ended.
+pub async fn copy_database(from: &str, to: &str) {
+    end_sessions_in(from).await;
+    connect_as_owner("postgres").await.batch_execute(&format!("CREATE DATABASE {to} TEMPLATE {from}")).await.unwrap();
+}
+
+/// Replaces a database by another one, as after a restore from a backup.
+pub async fn replace_database(name: &str, by: &str) {
+    end_sessions_in(name).await;
+    let owner = connect_as_owner("postgres").await;
+    owner.batch_execute(&format!("DROP DATABASE {name}")).await.unwrap();
+    owner.batch_execute(&format!("ALTER DATABASE {by} RENAME TO {name}")).await.unwrap();
+}
+
+/// Ends all sessions in a database.
+pub async fn end_sessions_in(database: &str) {
+    cleanup::end_sessions(&[database.to_owned()]).await;
+}
+
 pub(crate) fn owner_of(database: &str) -> PostgresConfig {
     config("POSTGRES_URL", database)
 }

@@ -1,4 +1,5 @@
-//! A PostgreSQL server of a test's own, which accepts TLS only and has certificates of its own.
+//! A PostgreSQL server of a test's own, which accepts TLS only and has certificates of its own. A test can freeze it, fill its disk, and
+//! promote a standby of it.
 
 use std::{
     fs,
@@ -8,9 +9,10 @@ use std::{
     time::Duration,
 };
 
+use shared::config::{Clusters, PostgresConfig};
 use uuid::Uuid;
 
-use crate::{certificates::TestAuthority, until};
+use crate::{certificates::TestAuthority, processes, until};
 
 /// The server. It ends with this value.
 pub struct SecondServer {
@@ -19,15 +21,29 @@ pub struct SecondServer {
     pub authority: PathBuf,
     folder: PathBuf,
     process: Child,
+    /// Whether the folder is a file system of its own.
+    is_mounted: bool,
 }
+
+/// Password of all logins that [`SecondServer::prepare`] creates.
+const PASSWORD: &str = "second";
 
 impl SecondServer {
     /// Starts a server whose superuser `postgres` needs no password on the Unix socket in [`Self::socket`].
     pub async fn start() -> Self {
-        let folder = std::env::temp_dir().join(format!("second-server-{}", Uuid::now_v7().simple()));
-        fs::create_dir(&folder).unwrap();
-        // PostgreSQL refuses to run as root, and its user must reach the folder.
-        fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).unwrap();
+        Self::start_in(new_folder(), false).await
+    }
+
+    /// As [`Self::start`], on a file system of its own with so many MiB.
+    pub async fn start_on_small_disk(size: u32) -> Self {
+        let folder = new_folder();
+        let options = format!("size={size}m,mode=777");
+        let arguments = ["-t", "tmpfs", "-o", &options, "tmpfs", folder.to_str().unwrap()];
+        assert!(as_root("mount").args(arguments).status().unwrap().success(), "a file system is mounted");
+        Self::start_in(folder, true).await
+    }
+
+    async fn start_in(folder: PathBuf, is_mounted: bool) -> Self {
         let ca = TestAuthority::new();
         let authority = folder.join("ca.pem");
         fs::write(&authority, &ca.pem).unwrap();
@@ -45,25 +61,97 @@ impl SecondServer {
         for (name, text) in [("server.crt", certificate), ("server.key", key)] {
             write_as_server(&data.join(name), &text);
         }
-        let rules = "local all all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n";
+        let rules = "local all all trust\nlocal replication all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n";
         write_as_server(&data.join("pg_hba.conf"), rules);
+        Self::run(folder, authority, is_mounted).await
+    }
+
+    /// A standby, which follows this server and is in recovery.
+    pub async fn standby(&self) -> Self {
+        let folder = new_folder();
+        let mut copy = program("pg_basebackup");
+        copy.arg("--pgdata").arg(folder.join("data")).args(["--write-recovery-conf", "--checkpoint=fast", "--dbname"]);
+        assert!(copy.arg(self.socket()).status().unwrap().success(), "a base backup");
+        // The folder of this server ends with it.
+        let authority = folder.join("ca.pem");
+        fs::copy(&self.authority, &authority).unwrap();
+        Self::run(folder, authority, false).await
+    }
+
+    async fn run(folder: PathBuf, authority: PathBuf, is_mounted: bool) -> Self {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut server = program("postgres");
-        server.arg("-D").arg(&data).args(["-c", "ssl=on", "-c", "fsync=off", "-c", "listen_addresses=127.0.0.1"]);
-        server.args(["-c", &format!("port={port}"), "-c", &format!("unix_socket_directories={}", folder.display())]);
-        let process = server.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let server = Self { port, authority, folder, process };
+        let process = launch(&folder, port);
+        let server = Self { port, authority, folder, process, is_mounted };
+        server.until_ready().await;
+        server
+    }
+
+    async fn until_ready(&self) {
         until("the second server answers", Duration::from_secs(30), async || {
-            server
-                .psql(server.socket(), &[])
-                .stderr(Stdio::null())
-                .arg("--command=SELECT 1")
-                .status()
-                .unwrap()
-                .success()
+            self.psql(self.socket(), &[]).stderr(Stdio::null()).arg("--command=SELECT 1").status().unwrap().success()
         })
         .await;
-        server
+    }
+
+    /// Creates the roles of the functions, and the templates of tenants' databases.
+    pub async fn prepare(&self) {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/setup-postgresql.sql");
+        let names = ["LANDLORD_PASSWORD", "LANDLORD_API_PASSWORD", "LANDLORD_PROVISIONER_PASSWORD"];
+        let mut psql = self.psql(self.socket(), &names.map(|name| (name, PASSWORD)));
+        assert!(psql.arg(format!("--file={script}")).status().unwrap().success());
+        let owner = PostgresConfig::new(self.trusted_url("landlord", "landlord"));
+        let (clusters, schema) = (Clusters::single(owner.url.clone()), migrate_platform::TenantSchema::current());
+        migrate_platform::run(&owner, &clusters, &schema, None).await.unwrap();
+    }
+
+    /// The server as a cluster of tenants, with the rights of the workers, after [`Self::prepare`].
+    pub fn cluster(&self) -> Clusters {
+        Clusters::single(self.trusted_url("landlord_provisioner_login", "postgres"))
+    }
+
+    fn trusted_url(&self, login: &str, database: &str) -> String {
+        format!("{}&sslrootcert={}", self.url(login, PASSWORD, database), self.authority.display())
+    }
+
+    /// Runs SQL as the superuser, and returns what it prints.
+    pub fn sql(&self, sql: &str) -> String {
+        // Also while it is read-only for others.
+        let writable = [("PGOPTIONS", "-c default_transaction_read_only=off")];
+        let output = self.psql(self.socket(), &writable).arg(format!("--command={sql}")).output().unwrap();
+        assert!(output.status.success(), "{sql}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// Suspends all processes of the server.
+    pub fn freeze(&self) {
+        processes::freeze(self.process.id());
+    }
+
+    pub fn thaw(&self) {
+        processes::thaw(self.process.id());
+    }
+
+    /// Fills the disk, except for so many KiB.
+    pub fn fill_disk(&self, left: usize) {
+        let block = vec![1; 16 * 1024];
+        let mut file = fs::File::create(self.filler()).unwrap();
+        while std::io::Write::write_all(&mut file, &block).is_ok() {}
+        let size = file.metadata().unwrap().len();
+        file.set_len(size.saturating_sub(left as u64 * 1024)).unwrap();
+    }
+
+    /// Removes what fills the disk, and starts the server again if that has stopped it.
+    pub async fn free_disk(&mut self) {
+        fs::remove_file(self.filler()).unwrap();
+        if self.process.try_wait().unwrap().is_some() {
+            println!("the full disk has stopped the server");
+            self.process = launch(&self.folder, self.port);
+        }
+        self.until_ready().await;
+    }
+
+    fn filler(&self) -> PathBuf {
+        self.folder.join("filler")
     }
 
     /// The connection string of the superuser.
@@ -87,10 +175,49 @@ impl SecondServer {
 
 impl Drop for SecondServer {
     fn drop(&mut self) {
+        // The processes of a server whose first process is killed end by themselves, unless they are suspended.
+        self.thaw();
         let _ended = self.process.kill();
         let _waited = self.process.wait();
+        if self.is_mounted {
+            let _unmounted = as_root("umount").arg("--lazy").arg(&self.folder).status();
+        }
         let _removed = fs::remove_dir_all(&self.folder);
     }
+}
+
+fn new_folder() -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("second-server-{}", Uuid::now_v7().simple()));
+    fs::create_dir(&folder).unwrap();
+    // PostgreSQL refuses to run as root, and its user must reach the folder.
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).unwrap();
+    folder
+}
+
+fn launch(folder: &Path, port: u16) -> Child {
+    let mut server = program("postgres");
+    server.arg("-D").arg(folder.join("data")).args([
+        "-c",
+        "ssl=on",
+        "-c",
+        "fsync=off",
+        "-c",
+        "listen_addresses=127.0.0.1",
+    ]);
+    // So that a small disk is enough.
+    server.args(["-c", "min_wal_size=32MB", "-c", "max_wal_size=64MB"]);
+    server.args(["-c", &format!("port={port}"), "-c", &format!("unix_socket_directories={}", folder.display())]);
+    server.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+/// A program that only an administrator may run.
+fn as_root(program: &str) -> Command {
+    if server_user().is_some() {
+        return Command::new(program);
+    }
+    let mut command = Command::new("sudo");
+    command.arg("--non-interactive").arg(program);
+    command
 }
 
 /// A program of the newest installed server, run by a user that PostgreSQL accepts.

@@ -85,6 +85,10 @@ const NODE_PACKAGES_VARIABLE: &str = "NODE_PACKAGES";
 /// The variable that contains the folder of the console, with its packages.
 const CONSOLE_FOLDER_VARIABLE: &str = "CONSOLE_FOLDER";
 
+/// The variables that contain the paths of servers, of which tests start their own.
+const MONGOD_VARIABLE: &str = "MONGOD";
+const MINIO_VARIABLE: &str = "MINIO";
+
 /// The variable that contains the path of cargo-lambda. A test invokes the functions with it.
 const CARGO_LAMBDA_VARIABLE: &str = "CARGO_LAMBDA";
 
@@ -101,6 +105,7 @@ pub(crate) fn run(checkout: Checkout, arguments: &[String]) -> Result<ExitCode> 
         .env(MINISTACK_VARIABLE, MINISTACK.install()?)
         .env(GO_VARIABLE, go::go()?);
     cargo.env(CARGO_LAMBDA_VARIABLE, functions::CARGO_LAMBDA.install()?);
+    cargo.env(MONGOD_VARIABLE, servers::mongo::program()?).env(MINIO_VARIABLE, servers::minio::program()?);
     let tools = NODE_PACKAGES.install()?;
     cargo.env(NODE_VARIABLE, tools.node).env(NODE_PACKAGES_VARIABLE, tools.folder);
     // The console was built with these packages when the stack came up.

