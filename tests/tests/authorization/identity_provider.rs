@@ -1,8 +1,11 @@
 //! The platform's identity provider, played by an HTTP server that publishes keys.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use aws_lc_rs::{
@@ -23,7 +26,8 @@ use shared::{
 use tests::{
     Api, World,
     api::{Parts, answer},
-    tokens,
+    proxy::{Mode, Proxy},
+    tokens, until,
 };
 
 const ISSUER: &str = "https://idp.example";
@@ -205,6 +209,38 @@ async fn access_tokens_of_common_providers_are_accepted_and_id_tokens_are_refuse
         let answer = answer(api.anonymous(Method::GET, "/tenants").bearer_auth(token)).await;
         let wanted = if is_accepted { StatusCode::OK } else { StatusCode::UNAUTHORIZED };
         assert_eq!(answer.status, wanted, "{what}: {}", answer.text);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_provider_is_down_only_those_wait_who_sign_in_with_it_and_only_until_its_keys_are_known() {
+    let world = World::new().await;
+    let provider = Provider::start().await;
+    let address = provider.jwks_url.trim_start_matches("http://").split('/').next().unwrap().to_owned();
+    let proxy = Proxy::to(&address).await;
+    for mode in [Mode::Cut, Mode::Hang] {
+        let mut parts = Parts::of(&world);
+        let jwks_url = provider.jwks_url.replace(&address, &proxy.address);
+        parts.tokens.oidc = Some(OidcConfig { jwks_url, ..provider.config() });
+        let api = Api::with(&parts).await;
+        let list = async || answer(api.anonymous(Method::GET, "/tenants").bearer_auth(provider.token(|_, _| {}))).await;
+        proxy.set(mode);
+        let begun = Instant::now();
+        let refused = list().await;
+        assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE, "{mode:?}: {}", refused.text);
+        assert!(!refused.header("retry-after").is_empty() && refused.text.contains("identity provider"), "{refused:?}");
+        assert!(begun.elapsed() < Duration::from_secs(9), "{mode:?}: {:?}", begun.elapsed());
+        assert_eq!(
+            status(&api, "/tenants", tokens::good()).await,
+            StatusCode::OK,
+            "{mode:?}: an account with a password"
+        );
+
+        proxy.set(Mode::Pass);
+        until("the keys are known", Duration::from_mins(1), async || list().await.status == StatusCode::OK).await;
+        proxy.set(mode);
+        assert_eq!(list().await.status, StatusCode::OK, "{mode:?}: the keys are known");
+        proxy.set(Mode::Pass);
     }
 }
 
