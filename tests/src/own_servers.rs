@@ -1,4 +1,4 @@
-//! A MongoDB and an object storage of a test's own, which the test can freeze and disturb. They use no TLS.
+//! A MongoDB, an object storage and a Redis of a test's own, which the test can freeze and disturb. They use no TLS.
 
 use std::{
     fs,
@@ -90,7 +90,7 @@ impl OwnMongo {
     /// Waits until it is the primary of its replica set.
     pub async fn until_primary(&self) {
         let admin = self.client.database("admin");
-        until("MongoDB is the primary", Duration::from_secs(60), async || {
+        until("MongoDB is the primary", Duration::from_mins(1), async || {
             let hello = admin.run_command(doc! { "hello": 1 }).await;
             hello.is_ok_and(|hello| hello.get_bool("isWritablePrimary").unwrap_or(false))
         })
@@ -172,6 +172,38 @@ impl OwnObjectStorage {
 
     pub fn thaw(&self) {
         processes::thaw(self.server.process.id());
+    }
+}
+
+/// A Redis server that is empty and keeps nothing.
+pub struct OwnRedis(OwnServer);
+
+impl OwnRedis {
+    pub async fn start() -> Self {
+        let own = Self(OwnServer::start(|port, folder| {
+            let mut command = Command::new("redis-server");
+            command.args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--dir", folder, "--save", ""]);
+            command
+        }));
+        let client = redis::Client::open(own.url()).unwrap();
+        until("Redis answers", Duration::from_secs(30), async || {
+            let connected = client.get_multiplexed_async_connection().await;
+            connected.is_ok()
+        })
+        .await;
+        own
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.0.port)
+    }
+
+    pub fn freeze(&self) {
+        processes::freeze(self.0.process.id());
+    }
+
+    pub fn thaw(&self) {
+        processes::thaw(self.0.process.id());
     }
 }
 

@@ -192,9 +192,10 @@ pub async fn mongo() -> MongoClient {
     MongoServer::new(&variable("MONGODB_URL").into(), &settings).unwrap().connect().await.unwrap()
 }
 
-/// A session of the owner in a database of the platform's server.
+/// A session of the owner in a database of the platform's server, for statements that take long.
 pub async fn connect_as_owner(database: &str) -> Client {
-    connect_once(&owner_of(database), None).await.unwrap()
+    let patient = PostgresConfig { statement_timeout: Duration::from_mins(1), ..owner_of(database) };
+    connect_once(&patient, None).await.unwrap()
 }
 
 /// Copies a database, whose sessions are ended.

@@ -87,7 +87,7 @@ impl SecondServer {
     }
 
     async fn until_ready(&self) {
-        until("the second server answers", Duration::from_secs(30), async || {
+        until("the second server answers", Duration::from_mins(1), async || {
             self.psql(self.socket(), &[]).stderr(Stdio::null()).arg("--command=SELECT 1").status().unwrap().success()
         })
         .await;

@@ -16,6 +16,7 @@ use tests::{
     Api, World,
     api::{Parts, answer, routes, tenant_request},
     manifests::{declarations, function_of},
+    own_servers::OwnRedis,
     proxy::{Mode, Proxy},
     queues,
     requests::{ExampleRequest, of_examples},
@@ -111,6 +112,28 @@ async fn without_redis_signing_in_returns_503_and_other_routes_work() {
     proxy.set(Mode::Pass);
     let restarted = sign_in().await.status;
     assert!([StatusCode::UNAUTHORIZED, StatusCode::TOO_MANY_REQUESTS].contains(&restarted), "{restarted}");
+}
+
+#[tokio::test]
+async fn while_redis_is_suspended_signing_in_returns_503_and_other_routes_work() {
+    let world = World::new().await;
+    let server = OwnRedis::start().await;
+    let redis = RedisConfig { url: server.url().into(), ca_file: None, timeout: Duration::from_millis(500) };
+    let api = Api::with(&Parts { redis, ..Parts::of(&world) }).await;
+    let sign_in = async || {
+        let body = json!({"email": "unknown@landlord.example", "password": uuid::Uuid::now_v7().to_string()});
+        answer(api.anonymous(Method::POST, "/auth/login").json(&body)).await
+    };
+    // A connection exists.
+    assert_eq!(sign_in().await.status, StatusCode::UNAUTHORIZED);
+    server.freeze();
+    let started = Instant::now();
+    let refused = sign_in().await;
+    assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE, "{}", refused.text);
+    assert!(!refused.header("retry-after").is_empty() && started.elapsed() < Duration::from_secs(3), "{refused:?}");
+    assert_eq!(api.get("/tenants").await.status, StatusCode::OK);
+    server.thaw();
+    assert_eq!(sign_in().await.status, StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test]

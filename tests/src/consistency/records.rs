@@ -23,7 +23,7 @@ const RULES: [&str; 11] = [
          OR (finished_at IS NULL) <> (next_attempt_at IS NOT NULL)",
     "SELECT 'operation ' || o.id || ' has ' || o.status || ' with step ' || s.name || ' ' || s.status
      FROM operations o JOIN operation_steps s ON s.operation_id = o.id
-     WHERE o.status = 'succeeded' AND s.status <> 'succeeded'
+     WHERE o.status = 'succeeded' AND s.status <> CASE o.kind WHEN 'cleanup' THEN 'undone' ELSE 'succeeded' END
          OR o.status = 'failed' AND s.status IN ('running', 'succeeded', 'undoing')",
     "SELECT 'databases ' || d.name || ' are ' || d.state || ', and no operation works on them' FROM tenant_databases d
      WHERE d.state IN ('creating', 'dropping')

@@ -41,7 +41,14 @@ const DELIVERIES: i32 = 3;
 
 /// The function, optionally disturbed by a saboteur. It sends messages for later attempts to the queue.
 fn function(stage: &ProvisioningStage, queue_url: &str, saboteur: Option<Arc<Saboteur>>) -> App {
-    let observer = saboteur.map(|saboteur| saboteur as Arc<dyn SagaObserver>);
+    observed_function(stage, queue_url, saboteur.map(|saboteur| saboteur as Arc<dyn SagaObserver>))
+}
+
+pub(crate) fn observed_function(
+    stage: &ProvisioningStage,
+    queue_url: &str,
+    observer: Option<Arc<dyn SagaObserver>>,
+) -> App {
     let provisioner = Provisioner { observer, ..stage.worker() };
     let queues = QueueConfig {
         provision: Some(queue_url.to_owned()),
@@ -52,7 +59,7 @@ fn function(stage: &ProvisioningStage, queue_url: &str, saboteur: Option<Arc<Sab
 }
 
 /// Invokes the function with a batch.
-async fn work(app: &App, batch: Value) -> Value {
+pub(crate) async fn work(app: &App, batch: Value) -> Value {
     invoke(app, provision_tenant::handle, LambdaEvent::new(batch, Context::default())).await.unwrap()
 }
 

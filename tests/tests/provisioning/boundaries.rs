@@ -10,26 +10,22 @@ use crate::{
     stage::{ProvisioningStage, each, minute, start},
 };
 
-const EFFECTS: [StepName; 4] =
-    [StepName::PostgresqlDatabase, StepName::MongodbDatabase, StepName::ObjectPrefix, StepName::AdminUser];
-
-fn apply_moments() -> Vec<Moment> {
-    let mut moments =
-        vec![Moment::Leased, Moment::Applying(StepName::Placement), Moment::Recorded(StepName::Placement)];
-    for step in EFFECTS {
-        moments.extend([Moment::Applying(step), Moment::Applied(step), Moment::Recorded(step)]);
-    }
-    moments.extend([Moment::Applying(StepName::Activation), Moment::Ended]);
-    moments
+/// The moments of an undisturbed worker.
+pub(crate) async fn apply_moments(stage: &ProvisioningStage) -> Vec<Moment> {
+    let saboteur = Saboteur::new([]);
+    let requested = stage.request().await;
+    assert_eq!(stage.finish_with(&stage.watched(saboteur.clone()), requested).await, OperationStatus::Succeeded);
+    saboteur.seen()
 }
 
-fn rollback_moments() -> Vec<Moment> {
-    let mut moments = vec![Moment::BeginningRollback, Moment::RollbackBegun];
-    for step in EFFECTS {
-        moments.extend([Moment::Undoing(step), Moment::Undone(step)]);
-    }
-    moments.extend([Moment::Failing, Moment::Ended]);
-    moments
+/// The moments of a worker after a permanent error, before it applies the last step.
+pub(crate) async fn rollback_moments(stage: &ProvisioningStage) -> Vec<Moment> {
+    let error = Moment::Applying(StepName::Activation);
+    let saboteur = Saboteur::new([(error, Sabotage::Permanent)]);
+    let requested = stage.request().await;
+    assert_eq!(stage.finish_with(&stage.watched(saboteur.clone()), requested).await, OperationStatus::Failed);
+    let mut seen = saboteur.seen();
+    seen.split_off(seen.iter().position(|moment| *moment == error).unwrap() + 1)
 }
 
 #[tokio::test]
@@ -47,7 +43,7 @@ async fn an_undisturbed_tenant_becomes_active() {
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_worker_died_at_any_boundary_the_next_worker_makes_the_tenant_active() {
     let stage = ProvisioningStage::new().await;
-    each(apply_moments(), |moment| {
+    each(apply_moments(&stage).await, |moment| {
         let stage = stage.clone();
         async move {
             let requested = stage.request().await;
@@ -66,7 +62,7 @@ async fn after_a_worker_died_at_any_boundary_the_next_worker_makes_the_tenant_ac
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_transient_error_at_any_boundary_the_next_delivery_continues() {
     let stage = ProvisioningStage::new().await;
-    each(apply_moments(), |moment| {
+    each(apply_moments(&stage).await, |moment| {
         let stage = stage.clone();
         async move {
             let requested = stage.request().await;
@@ -93,7 +89,8 @@ async fn after_a_transient_error_at_any_boundary_the_next_delivery_continues() {
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_permanent_error_at_any_boundary_nothing_remains_and_the_tenant_can_be_retried() {
     let stage = ProvisioningStage::new().await;
-    let moments = apply_moments().into_iter().filter(|moment| !matches!(moment, Moment::Leased | Moment::Ended));
+    let moments =
+        apply_moments(&stage).await.into_iter().filter(|moment| !matches!(moment, Moment::Leased | Moment::Ended));
     each(moments, |moment| {
         let stage = stage.clone();
         async move {
@@ -116,7 +113,7 @@ async fn after_a_permanent_error_at_any_boundary_nothing_remains_and_the_tenant_
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_worker_died_during_the_rollback_the_next_worker_completes_it() {
     let stage = ProvisioningStage::new().await;
-    each(rollback_moments(), |moment| {
+    each(rollback_moments(&stage).await, |moment| {
         let stage = stage.clone();
         async move {
             let requested = stage.request().await;
@@ -146,7 +143,8 @@ async fn after_a_worker_died_during_the_rollback_the_next_worker_completes_it() 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_undo_is_retried_and_the_places_on_the_clusters_are_kept_until_it_succeeds() {
     let stage = ProvisioningStage::new().await;
-    let moments = rollback_moments()
+    let moments = rollback_moments(&stage)
+        .await
         .into_iter()
         .filter(|moment| !matches!(moment, Moment::BeginningRollback | Moment::RollbackBegun));
     let cases: Vec<_> =
@@ -185,7 +183,8 @@ async fn applying_or_undoing_every_step_twice_has_the_same_effect_as_once() {
     let stage = ProvisioningStage::new().await;
     let requested = stage.request().await;
     let client = stage.owner.get().await.unwrap();
-    let forget = "UPDATE operation_steps SET status = 'pending' WHERE operation_id = $1";
+    // The placement is chosen and recorded in one transaction.
+    let forget = "UPDATE operation_steps SET status = 'pending' WHERE operation_id = $1 AND name <> 'placement'";
     let saboteur = Saboteur::new([(Moment::Applying(StepName::Activation), Sabotage::Transient)]);
     let worker = stage.watched(saboteur);
     assert!(matches!(worker.run(requested.operation, minute()).await.unwrap(), OperationOutcome::Open { .. }));

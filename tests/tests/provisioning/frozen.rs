@@ -9,25 +9,22 @@ use shared::{
 use tests::proxy::{Held, Mode};
 
 use crate::{
+    boundaries::{apply_moments, rollback_moments},
     outages::ProxiedStores,
     saboteur::{Sabotage, Saboteur},
     stage::{ProvisioningStage, Requested, each, minute, start},
 };
 
 /// Moments at which a worker freezes, before or after the effect of a step.
-const FREEZES: [Moment; 11] = [
-    Moment::Leased,
-    Moment::Applying(StepName::Placement),
-    Moment::Recorded(StepName::Placement),
-    Moment::Applying(StepName::PostgresqlDatabase),
-    Moment::Applied(StepName::PostgresqlDatabase),
-    Moment::Applying(StepName::MongodbDatabase),
-    Moment::Applied(StepName::MongodbDatabase),
-    Moment::Applying(StepName::ObjectPrefix),
-    Moment::Applied(StepName::ObjectPrefix),
-    Moment::Applying(StepName::AdminUser),
-    Moment::Applying(StepName::Activation),
-];
+async fn freezes(stage: &ProvisioningStage) -> Vec<Moment> {
+    let is_freeze = |moment: &Moment| {
+        matches!(
+            moment,
+            Moment::Leased | Moment::Applying(_) | Moment::Applied(_) | Moment::Recorded(StepName::Placement)
+        )
+    };
+    apply_moments(stage).await.into_iter().filter(is_freeze).collect()
+}
 
 /// Result of the operation while the worker was frozen.
 #[derive(Debug, Clone, Copy)]
@@ -71,7 +68,8 @@ async fn assert_unchanged(stage: &ProvisioningStage, requested: Requested, datab
 async fn a_worker_that_wakes_up_after_others_have_finished_its_work_changes_nothing() {
     let stage = ProvisioningStage::new().await;
     // `Failed` is not tested separately: every effect on a failed tenant also shows after a retry.
-    let cases = FREEZES
+    let cases = freezes(&stage)
+        .await
         .into_iter()
         .flat_map(|moment| [Meanwhile::Active, Meanwhile::FailedAndRetried].map(|meanwhile| (moment, meanwhile)));
     each(cases, |(moment, meanwhile)| {
@@ -95,10 +93,7 @@ async fn a_worker_that_wakes_up_after_others_have_finished_its_work_changes_noth
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_wakes_up_during_its_rollback_does_not_affect_a_later_retry() {
     let stage = ProvisioningStage::new().await;
-    let mut moments = vec![Moment::BeginningRollback, Moment::RollbackBegun, Moment::Failing];
-    for step in [StepName::PostgresqlDatabase, StepName::MongodbDatabase, StepName::ObjectPrefix] {
-        moments.extend([Moment::Undoing(step), Moment::Undone(step)]);
-    }
+    let moments = rollback_moments(&stage).await.into_iter().filter(|moment| *moment != Moment::Ended);
     each(moments, |moment| {
         let stage = stage.clone();
         async move {

@@ -5,9 +5,13 @@
 
 mod batch;
 mod boundaries;
+mod broken_connections;
+mod broken_stores;
 mod following;
 mod frozen;
 mod lost_answers;
+mod matrix;
+mod migrating;
 mod outages;
 mod reconciling;
 mod saboteur;

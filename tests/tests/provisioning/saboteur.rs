@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -16,7 +16,7 @@ use shared::{
 use tokio::sync::Notify;
 
 /// A disturbance of a worker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Sabotage {
     /// The store is unavailable.
     Unavailable,
@@ -33,6 +33,7 @@ pub(crate) enum Sabotage {
 /// Disturbs a worker, once at each given moment.
 pub(crate) struct Saboteur {
     sabotages: Vec<(Moment, Sabotage, AtomicUsize)>,
+    seen: Mutex<Vec<Moment>>,
     reached: Notify,
     release: Notify,
 }
@@ -41,12 +42,17 @@ impl Saboteur {
     pub(crate) fn new(sabotages: impl IntoIterator<Item = (Moment, Sabotage)>) -> Arc<Self> {
         let sabotages =
             sabotages.into_iter().map(|(moment, sabotage)| (moment, sabotage, AtomicUsize::new(1))).collect();
-        Arc::new(Self { sabotages, reached: Notify::new(), release: Notify::new() })
+        Arc::new(Self { sabotages, seen: Mutex::default(), reached: Notify::new(), release: Notify::new() })
     }
 
     /// Waits until the worker is at a [`Sabotage::Freeze`].
     pub(crate) async fn frozen(&self) {
         tokio::time::timeout(Duration::from_secs(30), self.reached.notified()).await.expect("the moment never came");
+    }
+
+    /// The moments that the worker has come to.
+    pub(crate) fn seen(&self) -> Vec<Moment> {
+        self.seen.lock().unwrap().clone()
     }
 
     /// Lets the worker continue.
@@ -57,6 +63,7 @@ impl Saboteur {
 
 impl SagaObserver for Saboteur {
     fn observe(&self, moment: Moment) -> BoxFuture<'_, Result<()>> {
+        self.seen.lock().unwrap().push(moment);
         async move {
             let due = self.sabotages.iter().find(|(at, _, left)| {
                 *at == moment

@@ -53,26 +53,36 @@ pub(crate) struct Found {
 
 impl ProvisioningStage {
     pub(crate) async fn new() -> Self {
-        let config = S3Config::from_env().unwrap();
-        let s3 = Bucket::connect(&config).unwrap().client().await.clone();
-        let world = Arc::new(World::new().await);
-        let platform = PostgresConfig { pool_size: 16, ..world.provisioner() };
-        let mongo = Clusters::single(variable("MONGODB_URL"));
-        let stage = Self {
-            mongo: tests::platform::mongo().await,
-            s3,
-            bucket: config.bucket,
-            platform: Postgres::connect(&platform).unwrap(),
-            api: world.api_pool(),
-            owner: Postgres::connect(&world.owner()).unwrap(),
-            stores: stores(&platform, world.postgres_clusters(), mongo),
-            world,
-        };
+        let stage = Self::of(Arc::new(World::new().await)).await;
         // Tests disturb several workers at once, whose faults would open the circuit breakers of each other.
         let ignore = "CREATE FUNCTION ignore_row() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
              CREATE TRIGGER ignored BEFORE INSERT ON store_breakers FOR EACH ROW EXECUTE FUNCTION ignore_row()";
         stage.owner.get().await.unwrap().batch_execute(ignore).await.unwrap();
         stage
+    }
+
+    /// With connections of its own.
+    pub(crate) async fn of(world: Arc<World>) -> Self {
+        let config = S3Config::from_env().unwrap();
+        let s3 = Bucket::connect(&config).unwrap().client().await.clone();
+        let many = |config: PostgresConfig| PostgresConfig { pool_size: 16, ..config };
+        let platform = many(world.provisioner());
+        let mongo = Clusters::single(variable("MONGODB_URL"));
+        Self {
+            mongo: tests::platform::mongo().await,
+            s3,
+            bucket: config.bucket,
+            platform: Postgres::connect(&platform).unwrap(),
+            api: world.api_pool(),
+            // Before PostgreSQL drops a database, it writes all changes on the server to disk.
+            owner: Postgres::connect(&PostgresConfig {
+                statement_timeout: Duration::from_mins(1),
+                ..many(world.owner())
+            })
+            .unwrap(),
+            stores: stores(&platform, world.postgres_clusters(), mongo),
+            world,
+        }
     }
 
     /// Uses circuit breakers, in a test that disturbs one worker after the other.
@@ -145,7 +155,8 @@ impl ProvisioningStage {
     /// Makes an operation look as if no worker had come for longer than the relay waits.
     pub(crate) async fn make_overdue(&self, operation: OperationId) {
         self.expire(operation).await;
-        let sql = "UPDATE operations SET next_attempt_at = now() - interval '2 minutes' WHERE id = $1";
+        let sql = "UPDATE operations SET next_attempt_at = now() - interval '2 minutes'
+                   WHERE id = $1 AND finished_at IS NULL";
         self.owner.get().await.unwrap().execute(sql, &[&operation.0]).await.unwrap();
     }
 
@@ -225,7 +236,7 @@ impl ProvisioningStage {
         tenants::store::find(&self.api.get().await.unwrap(), tenant).await.unwrap().status
     }
 
-    async fn events(&self, tenant: TenantId, kind: &str) -> i64 {
+    pub(crate) async fn events(&self, tenant: TenantId, kind: &str) -> i64 {
         let sql = "SELECT FROM outbox WHERE destination = 'event'";
         self.count(&format!("{sql} AND key = '{tenant}' AND payload ->> 'type' = '{kind}'")).await
     }
@@ -298,6 +309,12 @@ impl ProvisioningStage {
         self.assert_active(tenant).await;
     }
 
+    /// The only operation of a tenant that has not ended.
+    pub(crate) async fn open_operation(&self, tenant: TenantId) -> OperationId {
+        let sql = "SELECT id FROM operations WHERE tenant_id = $1 AND finished_at IS NULL";
+        OperationId(self.owner.get().await.unwrap().query_one(sql, &[&tenant.0]).await.unwrap().get(0))
+    }
+
     async fn open_operations(&self, tenant: TenantId) -> i64 {
         let sql = format!("SELECT FROM operations WHERE tenant_id = '{tenant}' AND finished_at IS NULL");
         self.count(&sql).await
@@ -320,6 +337,16 @@ pub(crate) async fn each<T, F: Future<Output = ()>>(cases: impl IntoIterator<Ite
 /// The stores, with connections through the given URLs.
 pub(crate) fn stores(postgres: &PostgresConfig, postgres_clusters: Clusters, mongo_clusters: Clusters) -> Arc<Stores> {
     let bucket = Bucket::connect(&S3Config::from_env().unwrap()).unwrap();
+    stores_with(postgres, postgres_clusters, mongo_clusters, bucket)
+}
+
+/// As [`stores`], with another bucket.
+pub(crate) fn stores_with(
+    postgres: &PostgresConfig,
+    postgres_clusters: Clusters,
+    mongo_clusters: Clusters,
+    bucket: Bucket,
+) -> Arc<Stores> {
     // As for PostgreSQL, the timeout is longer than in production, because many tests run at once on a small machine.
     let mongo = MongoSettings { timeout: Duration::from_secs(10), ..MongoSettings::from_env().unwrap() };
     Arc::new(Stores::connect(postgres_clusters, postgres, mongo_clusters, &mongo, bucket).unwrap())

@@ -28,7 +28,7 @@ use crate::{
     stage::{ProvisioningStage, Requested, minute},
 };
 
-struct Reconciling {
+pub(crate) struct Reconciling {
     stage: ProvisioningStage,
     provision: Queue,
     reconciler: Reconciler,
@@ -36,7 +36,10 @@ struct Reconciling {
 
 impl Reconciling {
     async fn new() -> Self {
-        let stage = ProvisioningStage::new().await;
+        Self::of(ProvisioningStage::new().await).await
+    }
+
+    pub(crate) async fn of(stage: ProvisioningStage) -> Self {
         let provision = queues::with_dead_letters(&stage.world.database, 1).await;
         let queues = QueueConfig { provision: Some(provision.url.clone()), ..QueueConfig::default() };
         let reconciler = Reconciler {
@@ -49,6 +52,15 @@ impl Reconciling {
         Self { stage, provision, reconciler }
     }
 
+    pub(crate) fn stage(&self) -> &ProvisioningStage {
+        &self.stage
+    }
+
+    /// A reconciler of a version whose newest schema is another one.
+    pub(crate) fn with_newest_schema(self, newest_schema: i32) -> Self {
+        Self { reconciler: Reconciler { newest_schema, ..self.reconciler }, ..self }
+    }
+
     async fn create(&self, dry_run: bool) -> ReconciliationId {
         reconciliation::create(&self.stage.api, dry_run, Actor { id: "super-admin", ..Actor::SYSTEM }).await.unwrap()
     }
@@ -57,7 +69,7 @@ impl Reconciling {
         reconciliation::store::find(&self.stage.api.get().await.unwrap(), id, None).await.unwrap()
     }
 
-    async fn run(&self, dry_run: bool) -> ReconciliationReport {
+    pub(crate) async fn run(&self, dry_run: bool) -> ReconciliationReport {
         let id = self.create(dry_run).await;
         assert!(self.reconciler.run(id, minute()).await.unwrap());
         self.find(id).await
@@ -81,7 +93,7 @@ impl Reconciling {
     }
 
     /// The findings about a subject. A report contains only some, and other tests leave many things in the stores.
-    async fn about(&self, report: &ReconciliationReport, subject: &str) -> Vec<Finding> {
+    pub(crate) async fn about(&self, report: &ReconciliationReport, subject: &str) -> Vec<Finding> {
         let sql = "SELECT kind, store, cluster, subject, detail, since, repair, repaired_at, operation_id,
                           greatest(extract(epoch FROM now() - since), 0)::bigint
                    FROM reconciliation_findings WHERE reconciliation_id = $1 AND subject = $2";
@@ -103,21 +115,21 @@ impl Reconciling {
         rows.iter().map(read).collect()
     }
 
-    async fn sql(&self, sql: &str) {
+    pub(crate) async fn sql(&self, sql: &str) {
         self.stage.owner.get().await.unwrap().batch_execute(sql).await.unwrap();
     }
 
-    async fn create_mongo(&self, database: &str) {
+    pub(crate) async fn create_mongo(&self, database: &str) {
         let rows = self.stage.mongo.database(database).collection("contacts");
         rows.insert_one(doc! { "name": "Sari" }).await.unwrap();
     }
 
-    async fn put(&self, key: String) {
+    pub(crate) async fn put(&self, key: String) {
         self.stage.s3.put_object().bucket(&self.stage.bucket).key(key).send().await.unwrap();
     }
 }
 
-fn kinds(findings: &[Finding]) -> Vec<(FindingKind, FindingStore, Option<Repair>)> {
+pub(crate) fn kinds(findings: &[Finding]) -> Vec<(FindingKind, FindingStore, Option<Repair>)> {
     let mut kinds: Vec<_> = findings.iter().map(|one| (one.kind, one.store, one.repair)).collect();
     kinds.sort_by_key(|(_, store, _)| store.as_str());
     kinds

@@ -1,0 +1,69 @@
+//! A MongoDB cluster of tenants.
+
+use std::time::Duration;
+
+use mongodb::bson::doc;
+use shared::config::Clusters;
+use tests::own_servers::OwnMongo;
+
+use super::{Servers, Trial};
+
+async fn on(server: &OwnMongo) -> Trial {
+    Trial::new(|servers| Servers { mongo: Clusters::single(server.url()), ..servers }).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operation_waits_while_the_primary_of_its_mongodb_cluster_has_stepped_down() {
+    let server = OwnMongo::start().await;
+    let trial = on(&server).await;
+    server.step_down(Duration::from_secs(8)).await;
+    let (requested, _) = trial.waits_for("MongoDB").await;
+    server.until_primary().await;
+    trial.ends_by_itself(requested).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operations_during_which_the_primary_steps_down_lose_nothing() {
+    let server = OwnMongo::start().await;
+    let trial = on(&server).await;
+    trial
+        .survives(async {
+            for _ in 0..3 {
+                tokio::time::sleep(Duration::from_millis(300)).await;
+                server.until_primary().await;
+                server.step_down(Duration::from_secs(1)).await;
+            }
+            server.until_primary().await;
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operation_waits_while_its_mongodb_cluster_is_suspended() {
+    let server = OwnMongo::start().await;
+    let trial = on(&server).await;
+    let before = trial.stage.request().await;
+    trial.ends_by_itself(before).await;
+    server.freeze();
+    let (requested, _) = trial.waits_for("MongoDB").await;
+    server.thaw();
+    trial.ends_by_itself(requested).await;
+}
+
+/// The driver's pool gives the session of a transaction that was dropped to another operation of the process. The worker that takes over
+/// the first operation ends that session, while the other operation waits until its write is confirmed. MongoDB then answers that the
+/// write is done and could not be confirmed.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operation_whose_session_is_ended_before_its_write_is_confirmed_goes_on() {
+    let server = OwnMongo::start().await;
+    let trial = on(&server).await;
+    let interrupted = doc! { "code": 11_601, "codeName": "Interrupted", "errmsg": "operation was interrupted" };
+    let once = doc! {
+        "configureFailPoint": "failCommand",
+        "mode": { "times": 1 },
+        "data": { "failCommands": ["findAndModify"], "writeConcernError": interrupted },
+    };
+    server.client.database("admin").run_command(once).await.unwrap();
+    let requested = trial.stage.request().await;
+    trial.ends_by_itself(requested).await;
+}
