@@ -14,6 +14,7 @@ mod matrix;
 mod migrating;
 mod outages;
 mod reconciling;
+mod restored;
 mod saboteur;
 mod stage;
 mod templates;

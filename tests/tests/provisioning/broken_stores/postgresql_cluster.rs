@@ -25,6 +25,21 @@ async fn an_operation_waits_while_its_postgresql_cluster_is_read_only() {
     trial.ends_by_itself(requested).await;
 }
 
+/// After a failover to a standby that is not promoted yet.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operation_waits_while_its_postgresql_cluster_is_in_recovery() {
+    let primary = SecondServer::start().await;
+    primary.prepare().await;
+    let standby = primary.standby().await;
+    drop(primary);
+    let trial = on(&standby).await;
+    assert_eq!(standby.sql("SELECT pg_is_in_recovery()"), "t");
+    let (requested, reason) = trial.waits_for("PostgreSQL").await;
+    assert!(reason.contains("read-only"), "{reason}");
+    standby.sql("SELECT pg_promote()");
+    trial.ends_by_itself(requested).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operation_waits_while_the_disk_of_its_postgresql_cluster_is_full() {
     /// In KiB, of a database of 8 MiB.
