@@ -53,7 +53,7 @@ row!(
     SeededOperation in "operations" {
         id: Uuid, tenant_id: Uuid, database_name: String, kind: &'static str, status: &'static str,
         reason: Option<&'static str>, requested_by: String, attempts: i32, lease_token: i64, schema_version: Option<i32>, created_at: OffsetDateTime,
-        updated_at: OffsetDateTime, finished_at: Option<OffsetDateTime>,
+        updated_at: OffsetDateTime, finished_at: Option<OffsetDateTime>, next_attempt_at: Option<OffsetDateTime>,
     }
 );
 

@@ -97,6 +97,7 @@ async fn assert_consistent(world: &World) {
 #[tokio::test]
 async fn tenants_are_consistent_and_of_every_kind_and_a_second_run_adds_more() {
     let world = World::new().await;
+    world.leaves_contradictions("generated tenants have neither databases nor events");
     let written = fill(&world, 1_200).await;
     assert_eq!((written.of("tenants"), written.of("usage")), (1_200, 1_200));
     assert_consistent(&world).await;
@@ -132,6 +133,7 @@ async fn tenants_are_consistent_and_of_every_kind_and_a_second_run_adds_more() {
 #[tokio::test]
 async fn lists_return_every_generated_tenant_once() {
     let world = World::new().await;
+    world.leaves_contradictions("generated tenants have neither databases nor events");
     fill(&world, 700).await;
     let api = Api::of(&world).await;
     let mut ids = Vec::new();
@@ -157,6 +159,7 @@ async fn lists_return_every_generated_tenant_once() {
 #[tokio::test]
 async fn live_counters_of_active_tenants_are_close_to_the_counted_messages() {
     let world = World::new().await;
+    world.leaves_contradictions("generated tenants have neither databases nor events");
     fill(&world, 200).await;
     let counted = "SELECT 'usage:' || tenant_id || ':' || to_char(month, 'YYYYMM') || ':messages', messages_counted
                    FROM tenant_usage JOIN tenants ON id = tenant_id
@@ -180,6 +183,7 @@ async fn live_counters_of_active_tenants_are_close_to_the_counted_messages() {
 #[tokio::test]
 async fn a_killed_run_leaves_complete_tenants_and_the_next_run_adds_more() {
     let world = World::new().await;
+    world.leaves_contradictions("generated tenants have neither databases nor events");
     let mut program = program(&world, &["--tenants", "500000"]).stdout(Stdio::null()).spawn().unwrap();
     let begun = Instant::now();
     while world.count("SELECT FROM tenants").await < 2_000 {
@@ -205,6 +209,7 @@ async fn a_killed_run_leaves_complete_tenants_and_the_next_run_adds_more() {
 #[tokio::test]
 async fn a_second_run_at_the_same_time_is_refused() {
     let world = World::new().await;
+    world.leaves_contradictions("generated tenants have neither databases nor events");
     let mut first = owner(&world).await;
     let second = async {
         sleep(Duration::from_millis(300)).await;
@@ -220,6 +225,7 @@ async fn a_second_run_at_the_same_time_is_refused() {
 #[tokio::test]
 async fn health_is_filled_once_up_to_the_first_existing_sample() {
     let world = World::new().await;
+    world.leaves_contradictions("generated tenants have neither databases nor events");
     world
         .client()
         .await
@@ -247,6 +253,7 @@ async fn health_is_filled_once_up_to_the_first_existing_sample() {
 #[tokio::test]
 async fn users_are_added_to_a_tenant_and_its_measurement_becomes_due() {
     let world = World::new().await;
+    world.leaves_contradictions("generated tenants have neither databases nor events");
     let platform = owner(&world).await;
     let id = TenantId::generate();
     let database = tenant(&world, id).await;
@@ -281,6 +288,7 @@ async fn users_are_added_to_a_tenant_and_its_measurement_becomes_due() {
 #[tokio::test]
 async fn bad_input_is_refused_with_one_line_of_explanation() {
     let world = World::new().await;
+    world.leaves_contradictions("generated tenants have neither databases nor events");
     let (suspended, generated) = (Uuid::now_v7().to_string(), Uuid::now_v7().to_string());
     let insert = format!(
         "INSERT INTO tenants (id, name, slug, status, database_name, country, created_at, updated_at) VALUES

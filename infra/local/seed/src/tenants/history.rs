@@ -156,6 +156,7 @@ impl HistoryWriter<'_> {
             created_at: at,
             updated_at: finished,
             finished_at: Some(finished),
+            next_attempt_at: None,
         });
         let (action, details) = if succeeds {
             ("tenant.provisioned", json!({ "operation_id": id }))
