@@ -112,11 +112,16 @@ impl Life<'_> {
         let Some(tenant) = answer else { return false };
         let id: Uuid = tenant["id"].as_str().unwrap().parse().unwrap();
         self.model.id = Some(id);
+        // Hundreds of tenants may wait for the end of an outage.
+        let mut pause = Duration::from_millis(250);
         loop {
             let tenant = self.caller.get(format!("/tenants/{id}")).await;
             match tenant["status"].as_str().unwrap() {
                 "active" => break,
-                "provisioning" => sleep(Duration::from_millis(500)).await,
+                "provisioning" => {
+                    sleep(pause).await;
+                    pause = (pause * 2).min(Duration::from_secs(4));
+                }
                 // Its time is not over, and no fault is for ever: the verdict reports it.
                 "failed" => {
                     self.caller.tally().log(&format!("tenant {id} failed"));
