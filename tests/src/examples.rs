@@ -10,6 +10,7 @@ use crate::{TestTenant, World};
 /// Inserts them into a world: an active tenant with two users and an operation, a reconciliation, a super-admin who impersonates one of them, and a super-admin
 /// who can sign in.
 pub async fn furnish(world: &World) {
+    world.leaves_contradictions("the resources of the examples were never created");
     let owner = world.client().await;
     let tenant = TestTenant::of(TenantId::EXAMPLE.parse().unwrap());
     tenant.clone_database(&owner).await;
