@@ -8,6 +8,7 @@ pub(crate) mod down;
 pub(crate) mod env;
 pub(crate) mod logs;
 pub(crate) mod output;
+pub(crate) mod own_program;
 pub(crate) mod seed;
 pub(crate) mod service;
 pub(crate) mod soak;
