@@ -107,8 +107,7 @@ impl From<MongoError> for Error {
                 | ErrorKind::ServerSelection { .. }
                 | ErrorKind::DnsResolve { .. }
                 | ErrorKind::Shutdown
-                // Whatever has kept the server from confirming a write, such as a session that was ended or a primary that
-                // stepped down, the write can be repeated.
+                // The write can be repeated. Its session was ended before the confirmation, or the primary stepped down.
                 | ErrorKind::Write(WriteFailure::WriteConcernError(_)) => true,
                 // HostUnreachable, HostNotFound, NetworkTimeout, MaxTimeMSExpired, LockTimeout, ShutdownInProgress,
                 // PrimarySteppedDown, NotWritablePrimary, InterruptedAtShutdown, Interrupted, InterruptedDueToReplStateChange,

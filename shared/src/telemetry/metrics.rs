@@ -54,7 +54,7 @@ pub enum Metric {
     FailedStarts,
     /// Tenants whose database a migration could not migrate.
     FailedTenantMigrations,
-    /// What the schedule's reconciliation found in the stores that is not as the platform database says.
+    /// Things in the stores that differ from the platform database, as found by the reconciliation of the schedule.
     StoreDifferences,
 }
 
