@@ -7,8 +7,9 @@ use std::{
     time::Duration,
 };
 
-use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::timeout;
+
+use crate::processes;
 
 /// Ends when the test ends, because its standard input then ends.
 pub struct TestProcess {
@@ -47,12 +48,12 @@ impl TestProcess {
     }
 
     /// Suspends the process, as `SIGSTOP` does.
-    pub fn stop(&self) {
-        kill_process(Pid::from_child(&self.child), Signal::STOP).unwrap();
+    pub fn freeze(&self) {
+        processes::freeze(self.child.id());
     }
 
-    pub fn go_on(&self) {
-        kill_process(Pid::from_child(&self.child), Signal::CONT).unwrap();
+    pub fn thaw(&self) {
+        processes::thaw(self.child.id());
     }
 
     /// Ends the process with `SIGKILL`.

@@ -1,4 +1,4 @@
-//! Suspends the processes of a server of a test's own.
+//! Signals to processes that a test disturbs.
 
 use std::fs;
 
@@ -20,20 +20,30 @@ pub(crate) fn thaw(root: u32) {
     signal(root, Signal::CONT);
 }
 
+/// Ends a process with `SIGKILL`. Those that it has started go on.
+pub(crate) fn kill(process: u32) {
+    signal(process, Signal::KILL);
+}
+
 fn signal(process: u32, signal: Signal) {
     if let Some(process) = i32::try_from(process).ok().and_then(Pid::from_raw) {
+        // It may have ended meanwhile.
         let _ended = kill_process(process, signal);
     }
 }
 
 /// The processes whose parent is `parent`.
 fn children(parent: u32) -> Vec<u32> {
-    let processes = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     let is_child = |process: &u32| {
         let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
         // The name, in parentheses, may contain spaces. The state and the parent follow.
         let rest = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
         rest.split_whitespace().nth(1) == Some(&parent.to_string())
     };
-    processes.filter(is_child).collect()
+    all().filter(is_child).collect()
+}
+
+/// All processes of this machine.
+pub(crate) fn all() -> impl Iterator<Item = u32> {
+    fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
 }

@@ -18,5 +18,4 @@ fn every_operation_that_changes_something_is_called_or_left_out_for_a_reason() {
     let named = CALLED.into_iter().chain(LEFT_OUT.into_iter().map(|(method, path, _)| (method, path)));
     let named: BTreeSet<_> = named.map(|(method, path)| (method.to_owned(), path.to_owned())).collect();
     assert_eq!(named, described);
-    assert!(LEFT_OUT.iter().all(|(_, _, reason)| reason.len() > 10));
 }

@@ -5,7 +5,7 @@
 
 pub mod events;
 mod records;
-mod stores;
+pub mod stores;
 
 use aws_sdk_s3::Client as S3;
 use mongodb::Client as Mongo;

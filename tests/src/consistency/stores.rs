@@ -44,6 +44,18 @@ pub(super) async fn contradictions(checked: &Checked<'_>) -> Vec<String> {
     lines
 }
 
+/// Databases of tenants that the ledger does not contain. They contradict only if the servers belong to this platform alone.
+pub async fn unknown(checked: &Checked<'_>) -> Vec<String> {
+    let found = look(checked).await;
+    let known: BTreeSet<_> = lines(checked.platform, "SELECT name FROM tenant_databases").await.into_iter().collect();
+    let mut unknown = Vec::new();
+    for (store, names) in [("PostgreSQL", &found.postgres), ("MongoDB", &found.mongo)] {
+        let of_tenants = names.iter().filter(|name| name.starts_with("tenant_") && !known.contains(*name));
+        unknown.extend(of_tenants.map(|name| format!("{store} contains {name}, which is not in the ledger")));
+    }
+    unknown
+}
+
 /// Tenants all of whose databases are gone or were never begun.
 const WITHOUT_OBJECTS: &str = "SELECT t.id::text FROM tenants t
     WHERE NOT EXISTS (SELECT FROM tenant_databases d WHERE d.tenant_id = t.id AND d.state NOT IN ('planned', 'dropped'))

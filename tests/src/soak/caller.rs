@@ -17,7 +17,7 @@ const MOST_REQUESTS: usize = 24;
 
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(12);
 
-/// After this, an outcome stays unknown. It is longer than any fault.
+/// After this, an outcome stays unknown. It is longer than any random fault.
 const PATIENCE: Duration = Duration::from_mins(4);
 
 pub(super) struct Caller {
@@ -53,6 +53,7 @@ impl Caller {
     pub(super) async fn settle(&self, request: &Request<'_>) -> Outcome {
         let key = Uuid::now_v7().to_string();
         let begun = Instant::now();
+        self.tally.call(&request.method, route(&request.path));
         while begun.elapsed() < PATIENCE {
             let (answer, outcome) = self.attempt(request, &key).await;
             // A super-admin may start so many impersonations in a minute.
@@ -106,8 +107,9 @@ impl Caller {
         (answer.trim_end().to_owned(), is_certain.then_some((status, body)))
     }
 
-    /// Replaces the token, unless another request has just done so.
+    /// Replaces the token.
     async fn sign_in(&self) {
+        self.tally.call(&Method::POST, "/auth/login".to_owned());
         let mut token = self.token.lock().await;
         let credentials = json!({"email": variable("FIRST_ADMIN_EMAIL"), "password": variable("FIRST_ADMIN_PASSWORD")});
         let sent = self.client.post(format!("{}/auth/login", stack::base())).json(&credentials).send().await;
@@ -118,4 +120,22 @@ impl Caller {
             new.clone_into(&mut token);
         }
     }
+}
+
+/// The path of an operation in the description of the API.
+fn route(path: &str) -> String {
+    let path = path.split('?').next().unwrap();
+    let mut parent = "";
+    let segments = path.split('/').map(|segment| {
+        let name = if segment.parse::<Uuid>().is_err() {
+            segment
+        } else if parent == "users" {
+            "{user_id}"
+        } else {
+            "{id}"
+        };
+        parent = segment;
+        name
+    });
+    segments.collect::<Vec<_>>().join("/")
 }

@@ -7,17 +7,17 @@ use std::{
 };
 
 use rand::{RngExt, SeedableRng, rngs::StdRng};
-use rustix::process::Signal;
 use tokio::{
     task::JoinSet,
     time::{Instant, sleep, sleep_until},
 };
 
 use super::{
-    processes::{self, Part, SERVERS},
+    parts::{self, Part, SERVERS},
     settings::Settings,
     tally::Tally,
 };
+use crate::processes;
 
 pub(super) struct Faults {
     settings: Settings,
@@ -26,6 +26,9 @@ pub(super) struct Faults {
     /// What is being disturbed.
     busy: Arc<Mutex<BTreeSet<String>>>,
 }
+
+/// Those that not every machine allows come last.
+const KINDS: [Kind; 3] = [Kind::Kill, Kind::Stop, Kind::Cut];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -57,6 +60,10 @@ impl Faults {
         if self.settings.fault_seconds <= 0.0 {
             return;
         }
+        let kinds = if parts::can_cut().await { 3 } else { 2 };
+        if kinds < KINDS.len() {
+            self.tally.log("connections are not cut: this needs root and ss (Debian: iproute2)");
+        }
         let mut running = JoinSet::new();
         loop {
             let wait = self.settings.fault_seconds * self.rng.random_range(0.3..1.7);
@@ -67,7 +74,7 @@ impl Faults {
             sleep_until(next).await;
             // Each takes its numbers from a generator of its own, whether it then happens or not.
             let rng = StdRng::seed_from_u64(self.rng.random());
-            running.spawn(Fault { rng, tally: Arc::clone(&self.tally), busy: Arc::clone(&self.busy) }.happen());
+            running.spawn(Fault { kinds, rng, tally: Arc::clone(&self.tally), busy: Arc::clone(&self.busy) }.happen());
         }
         while let Some(ended) = running.join_next().await {
             if let Err(panic) = ended {
@@ -79,14 +86,16 @@ impl Faults {
     async fn outage(&self, server: &str, end: Instant) {
         self.tally.log(&format!("{server} is stopped"));
         self.tally.fault("outage", server);
-        processes::stop(server).await;
+        parts::stop(server).await;
         sleep_until(end).await;
-        processes::start(server).await;
+        parts::start(server).await;
         self.tally.log(&format!("{server} is started"));
     }
 }
 
 struct Fault {
+    /// How many of [`KINDS`] are possible.
+    kinds: usize,
     rng: StdRng,
     tally: Arc<Tally>,
     busy: Arc<Mutex<BTreeSet<String>>>,
@@ -94,7 +103,7 @@ struct Fault {
 
 impl Fault {
     async fn happen(mut self) {
-        let kind = [Kind::Kill, Kind::Stop, Kind::Cut][self.rng.random_range(0..3)];
+        let kind = KINDS[self.rng.random_range(0..self.kinds)];
         let pause = Duration::from_millis(self.rng.random_range(300..9000));
         // Functions and servers equally; what keeps the functions running, seldom.
         match self.rng.random_range(0..21) {
@@ -105,7 +114,7 @@ impl Fault {
     }
 
     async fn disturb_function(&mut self, kind: Kind, pause: Duration) {
-        let functions = processes::functions();
+        let functions = parts::functions();
         // By name first: a function with several processes is as likely as one with one.
         let names: BTreeSet<&String> = functions.iter().map(|(name, _)| name).collect();
         let names = Vec::from_iter(names);
@@ -113,10 +122,10 @@ impl Fault {
             return;
         }
         let name = names[self.rng.random_range(0..names.len())];
-        let own: Vec<i32> = functions.iter().filter(|(own, _)| own == name).map(|(_, pid)| *pid).collect();
+        let own: Vec<u32> = functions.iter().filter(|(own, _)| own == name).map(|(_, pid)| *pid).collect();
         let pid = own[self.rng.random_range(0..own.len())];
         let Some(_claim) = self.claim(kind, &format!("{name} {pid}"), name, pause) else { return };
-        self.disturb_process(kind, &[pid], pause).await;
+        disturb_process(kind, pid, pause).await;
     }
 
     async fn disturb_server(&mut self, kind: Kind, pause: Duration) {
@@ -124,13 +133,11 @@ impl Fault {
         let Some(Part { pid: Some(pid), port: Some(number), .. }) = find(name).await else { return };
         let Some(_claim) = self.claim(kind, name, name, pause) else { return };
         match kind {
-            Kind::Cut => {
-                assert!(processes::cut(number).await, "cutting connections needs root and ss (Debian: iproute2)");
-            }
-            Kind::Stop => self.disturb_process(kind, &processes::family(pid), pause).await,
+            Kind::Cut => parts::cut(number).await,
+            Kind::Stop => disturb_process(kind, pid, pause).await,
             Kind::Kill => {
-                self.disturb_process(kind, &[pid], pause).await;
-                processes::start(name).await;
+                disturb_process(kind, pid, pause).await;
+                parts::start(name).await;
             }
         }
     }
@@ -140,18 +147,7 @@ impl Fault {
         let name = ["functions", "emulator"][self.rng.random_range(0..2)];
         let Some(Part { pid: Some(pid), .. }) = find(name).await else { return };
         let Some(_claim) = self.claim(Kind::Kill, name, name, pause) else { return };
-        self.disturb_process(Kind::Kill, &[pid], pause).await;
-    }
-
-    async fn disturb_process(&self, kind: Kind, pids: &[i32], pause: Duration) {
-        if kind == Kind::Kill {
-            processes::signal(pids, Signal::KILL);
-            sleep(pause).await;
-        } else {
-            processes::signal(pids, Signal::STOP);
-            sleep(pause).await;
-            processes::signal(pids, Signal::CONT);
-        }
+        disturb_process(Kind::Kill, pid, pause).await;
     }
 
     /// Reserves a target. `None` while it is being disturbed.
@@ -160,14 +156,26 @@ impl Fault {
         if !claimed {
             return None;
         }
-        self.tally.log(&format!("{} {target} for {:.1} s", kind.name(), pause.as_secs_f64()));
+        let lasts = if kind == Kind::Cut { String::new() } else { format!(" for {:.1} s", pause.as_secs_f64()) };
+        self.tally.log(&format!("{} {target}{lasts}", kind.name()));
         self.tally.fault(kind.name(), name);
         Some(Claim { busy: Arc::clone(&self.busy), target: target.to_owned() })
     }
 }
 
+async fn disturb_process(kind: Kind, pid: u32, pause: Duration) {
+    if kind == Kind::Kill {
+        processes::kill(pid);
+        sleep(pause).await;
+    } else {
+        processes::freeze(pid);
+        sleep(pause).await;
+        processes::thaw(pid);
+    }
+}
+
 async fn find(name: &str) -> Option<Part> {
-    processes::parts().await.into_iter().find(|part| part.name == name)
+    parts::parts().await.into_iter().find(|part| part.name == name)
 }
 
 struct Claim {

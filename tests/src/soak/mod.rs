@@ -1,29 +1,33 @@
 //! A soak: tenants are created, changed, suspended and impersonated at a steady rate, while processes are killed or frozen and
 //! connections are cut. Then everything is healed, and what the platform shows must be what it has accepted.
 //!
-//! It runs on the local stack with its real functions, queues and schedules. A seed decides every action and every fault; only their
-//! interleaving differs when it is repeated.
+//! It runs on the local stack with its real functions, queues and schedules. A seed decides every action, and the times and kinds of the
+//! faults. A repetition differs in how they interleave, and in which functions have processes that can be disturbed.
 
 mod caller;
 mod coverage;
 mod faults;
-mod processes;
+mod model;
+mod parts;
 mod settings;
 mod tally;
 mod tenant;
 mod verdict;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::{
+    task::{JoinError, JoinHandle},
+    time::{Instant, sleep_until},
+};
 
 pub use coverage::{CALLED, LEFT_OUT};
 pub use settings::Settings;
 
 use caller::Caller;
 use faults::Faults;
+use model::TenantModel;
 use tally::Tally;
-use tenant::TenantModel;
 
 /// Runs a soak and prints its size and its result. Returns whether nothing contradicts.
 pub async fn run(settings: Settings) -> bool {
@@ -34,17 +38,32 @@ pub async fn run(settings: Settings) -> bool {
     let caller = Arc::new(Caller::new(Arc::clone(&tally)));
     let faults = Faults::new(&settings, Arc::clone(&tally));
     let disturbing = tokio::spawn(faults.disturb_until(end));
-    let models = work(&settings, &caller, end).await;
-    if let Err(panic) = disturbing.await {
-        std::panic::resume_unwind(panic.into_panic());
+    let lives = begin_lives(&settings, &caller, end).await;
+    let mut wrong = Vec::new();
+    if let Err(failure) = disturbing.await {
+        wrong.push(format!("the faults ended: {}", reason(failure)));
     }
-    processes::heal().await;
+    // Whatever happened before: a stack that stays broken would be of no use.
+    parts::heal().await;
     let healed = Instant::now();
     tally.log("everything is healed");
+    let mut models = Vec::new();
+    for life in lives {
+        match life.await {
+            Ok(model) => models.push(model),
+            Err(failure) => wrong.push(format!("the life of a tenant ended: {}", reason(failure))),
+        }
+    }
     let stuck = verdict::wait_until_finished(healed + settings.patience()).await;
-    tally.log(&format!("nothing is left to do {:.1} s after that", healed.elapsed().as_secs_f64()));
-    let mut wrong = stuck;
+    if stuck.is_empty() {
+        tally.log(&format!("nothing is left to do {:.1} s after that", healed.elapsed().as_secs_f64()));
+    }
+    wrong.extend(stuck);
     wrong.extend(verdict::contradictions(&caller, &models).await);
+    if settings.is_long() {
+        let missing = CALLED.iter().filter(|(method, route)| !tally.has_called(method, route));
+        wrong.extend(missing.map(|(method, route)| format!("no request was {method} {route}")));
+    }
     println!("{tally}");
     println!("tenants: {}, users: {}", models.len(), models.iter().map(|model| model.users.len()).sum::<usize>());
     println!("seed {}: {} contradictions", settings.seed, wrong.len());
@@ -54,8 +73,8 @@ pub async fn run(settings: Settings) -> bool {
     wrong.is_empty()
 }
 
-/// Has a tenant begin its life at each interval, and returns what each must look like.
-async fn work(settings: &Settings, caller: &Arc<Caller>, end: Instant) -> Vec<TenantModel> {
+/// Has a tenant begin its life at each interval.
+async fn begin_lives(settings: &Settings, caller: &Arc<Caller>, end: Instant) -> Vec<JoinHandle<TenantModel>> {
     let begun = Instant::now();
     let mut lives = Vec::new();
     for index in 0_u32.. {
@@ -64,18 +83,15 @@ async fn work(settings: &Settings, caller: &Arc<Caller>, end: Instant) -> Vec<Te
             break;
         }
         sleep_until(start).await;
-        let (caller, seed, actions) = (Arc::clone(caller), settings.seed, settings.actions);
-        lives.push(tokio::spawn(async move { tenant::live(&caller, seed, index, actions, end).await }));
+        let (caller, settings) = (Arc::clone(caller), settings.clone());
+        lives.push(tokio::spawn(async move { tenant::live(&caller, &settings, index, end).await }));
     }
-    sleep_until(end.min(Instant::now() + Duration::from_hours(24))).await;
-    let mut models = Vec::new();
-    for life in lives {
-        match life.await {
-            Ok(model) => models.push(model),
-            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
-        }
-    }
-    // Requests of the last moment end before the faults do.
-    sleep(Duration::from_millis(100)).await;
-    models
+    lives
+}
+
+/// What a task that panicked says.
+fn reason(failure: JoinError) -> String {
+    let panic = failure.into_panic();
+    let text = panic.downcast_ref::<String>().cloned();
+    text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
 }

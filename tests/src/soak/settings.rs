@@ -8,7 +8,7 @@ use clap::Parser;
 #[derive(Clone, Debug, Parser)]
 #[command(name = "cargo dev soak", bin_name = "cargo dev soak")]
 pub struct Settings {
-    /// Decides every action and every fault
+    /// Decides every action, and the times and kinds of the faults
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// How long tenants begin and faults happen
@@ -37,6 +37,11 @@ pub struct Settings {
 impl Settings {
     pub fn length(&self) -> Duration {
         Duration::from_secs(self.seconds)
+    }
+
+    /// Whether every kind of action is expected to happen.
+    pub(super) fn is_long(&self) -> bool {
+        self.seconds >= 300 && self.actions > 0 && self.tenants.is_none() && self.outage.is_none()
     }
 
     pub fn interval(&self) -> Duration {

@@ -1,12 +1,13 @@
 //! What happened in a soak: its size.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt::{self, Display, Formatter},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
+use reqwest::Method;
 use tokio::time::Instant;
 
 pub(super) struct Tally {
@@ -18,6 +19,8 @@ pub(super) struct Tally {
 struct Counts {
     faults: BTreeMap<String, usize>,
     answers: BTreeMap<(&'static str, String), usize>,
+    /// Methods and routes of all requests.
+    called: BTreeSet<(String, String)>,
     /// From the request of each tenant until it was active.
     provisioning: Vec<Duration>,
 }
@@ -42,6 +45,14 @@ impl Tally {
     /// The answer to an attempt at an action: a status code, or why there was none.
     pub(super) fn answer(&self, action: &'static str, answer: String) {
         *self.counts().answers.entry((action, answer)).or_default() += 1;
+    }
+
+    pub(super) fn call(&self, method: &Method, route: String) {
+        self.counts().called.insert((method.to_string(), route));
+    }
+
+    pub(super) fn has_called(&self, method: &str, route: &str) -> bool {
+        self.counts().called.contains(&(method.to_owned(), route.to_owned()))
     }
 
     pub(super) fn provisioned(&self, duration: Duration) {

@@ -1,6 +1,6 @@
-//! The life of one tenant, and what it must look like afterwards.
+//! The life of one tenant.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use reqwest::{Method, StatusCode};
@@ -8,30 +8,11 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-use super::caller::{Caller, Request};
-
-/// What the accepted requests amount to. One task sends all requests about a tenant, one after the other.
-pub(super) struct TenantModel {
-    pub(super) slug: String,
-    /// `None` if its creation was never accepted.
-    pub(super) id: Option<Uuid>,
-    pub(super) name: String,
-    pub(super) status: &'static str,
-    pub(super) max_agents: i64,
-    pub(super) users: BTreeMap<Uuid, UserModel>,
-    /// Impersonations, and whether they were ended.
-    pub(super) impersonations: BTreeMap<Uuid, bool>,
-    /// Requests without a certain outcome. What they may have changed is not compared.
-    pub(super) uncertain: Vec<&'static str>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct UserModel {
-    pub(super) email: String,
-    pub(super) full_name: String,
-    pub(super) role: &'static str,
-    pub(super) status: &'static str,
-}
+use super::{
+    caller::{Caller, Request},
+    model::{TenantModel, UserModel},
+    settings::Settings,
+};
 
 /// What happens to a tenant.
 #[derive(Clone, Copy, Debug)]
@@ -60,11 +41,12 @@ const ACTIONS: [(Action, u32); 9] = [
 ];
 
 /// Creates a tenant, and changes it until it has had all its actions or the time is over.
-pub(super) async fn live(caller: &Caller, seed: u64, index: u32, actions: u32, end: Instant) -> TenantModel {
+pub(super) async fn live(caller: &Caller, settings: &Settings, index: u32, end: Instant) -> TenantModel {
+    let Settings { seed, actions, .. } = *settings;
     // Each tenant has its own numbers, whatever happens to the others.
     let mut rng = StdRng::seed_from_u64(seed.wrapping_mul(1_000_003).wrapping_add(u64::from(index)));
     let mut life = Life { caller, rng: StdRng::seed_from_u64(rng.random()), model: TenantModel::new(seed, index) };
-    if life.create().await {
+    if life.create(end + settings.patience()).await {
         for _ in 0..rng.random_range(actions / 2..=actions) {
             if Instant::now() >= end {
                 break;
@@ -76,22 +58,6 @@ pub(super) async fn live(caller: &Caller, seed: u64, index: u32, actions: u32, e
     life.model
 }
 
-impl TenantModel {
-    fn new(seed: u64, index: u32) -> Self {
-        Self {
-            // The seed can be used again on the same stack.
-            slug: format!("soak-{seed}-{index}-{}", &Uuid::now_v7().simple().to_string()[..12]),
-            id: None,
-            name: format!("Tenant {index}"),
-            status: "active",
-            max_agents: 60,
-            users: BTreeMap::new(),
-            impersonations: BTreeMap::new(),
-            uncertain: Vec::new(),
-        }
-    }
-}
-
 struct Life<'a> {
     caller: &'a Caller,
     rng: StdRng,
@@ -99,8 +65,8 @@ struct Life<'a> {
 }
 
 impl Life<'_> {
-    /// Returns whether the tenant became active.
-    async fn create(&mut self) -> bool {
+    /// Returns whether the tenant became active before the limit.
+    async fn create(&mut self, limit: Instant) -> bool {
         let model = &self.model;
         let body = json!({
             "name": model.name, "slug": model.slug, "country": "ID",
@@ -115,6 +81,10 @@ impl Life<'_> {
         // Hundreds of tenants may wait for the end of an outage.
         let mut pause = Duration::from_millis(250);
         loop {
+            if Instant::now() > limit {
+                self.model.complaints.push("it did not become active in time".to_owned());
+                return false;
+            }
             let tenant = self.caller.get(format!("/tenants/{id}")).await;
             match tenant["status"].as_str().unwrap() {
                 "active" => break,
@@ -125,7 +95,7 @@ impl Life<'_> {
                 // Its time is not over, and no fault is for ever: the verdict reports it.
                 "failed" => {
                     self.caller.tally().log(&format!("tenant {id} failed"));
-                    self.model.uncertain.push("provisioning failed");
+                    self.model.complaints.push("its provisioning failed".to_owned());
                     let _retried = self.send("retry tenant", Method::POST, format!("/tenants/{id}/retry"), None).await;
                 }
                 other => panic!("tenant {id} is {other}"),
@@ -180,7 +150,7 @@ impl Life<'_> {
             Some((StatusCode::CONFLICT, _)) => None,
             Some((status, body)) => panic!("{action}: {status} {body}"),
             None => {
-                self.model.uncertain.push(action);
+                self.model.complaints.push(format!("no certain outcome of: {action}"));
                 None
             }
         }

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::{
     caller::Caller,
-    tenant::{TenantModel, UserModel},
+    model::{TenantModel, UserModel},
 };
 use crate::{
     consistency::{self, Checked},
@@ -56,6 +56,7 @@ pub(super) async fn contradictions(caller: &Caller, models: &[TenantModel]) -> V
         delivered: Some(events.clone()),
     };
     let mut found = consistency::contradictions(&checked).await;
+    found.extend(consistency::stores::unknown(&checked).await);
     for model in models {
         found.extend(of_tenant(caller, &platform, model, &events).await);
     }
@@ -66,9 +67,10 @@ async fn of_tenant(caller: &Caller, platform: &Client, model: &TenantModel, even
     let sql = "SELECT id, database_name FROM tenants WHERE slug = $1";
     let rows = platform.query(sql, &[&model.slug]).await.unwrap();
     let mut found: Vec<String> =
-        model.uncertain.iter().map(|what| format!("{}: no certain outcome of: {what}", model.slug)).collect();
+        model.complaints.iter().map(|complaint| format!("{}: {complaint}", model.slug)).collect();
     let Some(id) = model.id else {
-        found.extend((!rows.is_empty()).then(|| format!("{} was refused, and exists", model.slug)));
+        let is_refused = model.complaints.is_empty();
+        found.extend((is_refused && !rows.is_empty()).then(|| format!("{} was refused, and exists", model.slug)));
         return found;
     };
     let [row] = &*rows else {
@@ -84,6 +86,10 @@ async fn of_tenant(caller: &Caller, platform: &Client, model: &TenantModel, even
     compare("name".to_owned(), &tenant["name"], (&*model.name).into());
     compare("status".to_owned(), &tenant["status"], model.status.into());
     compare("max_agents".to_owned(), &tenant["limits"]["max_agents"], model.max_agents.into());
+    if tenant["status"] != "active" && tenant["status"] != "suspended" {
+        // It has no users yet.
+        return found;
+    }
     let users = caller.get(format!("/tenants/{id}/users?limit=100")).await;
     let shown: BTreeMap<Uuid, &Value> =
         users.as_array().unwrap().iter().map(|user| (user["id"].as_str().unwrap().parse().unwrap(), user)).collect();
@@ -103,7 +109,9 @@ async fn of_tenant(caller: &Caller, platform: &Client, model: &TenantModel, even
         }
     }
     let database: String = row.get(1);
-    let inside = connect_once(&owner_of(&database), None).await.unwrap();
-    found.extend(consistency::events::of_users(id, &inside, events).await);
+    match connect_once(&owner_of(&database), None).await {
+        Ok(inside) => found.extend(consistency::events::of_users(id, &inside, events).await),
+        Err(error) => found.push(format!("tenant {id}: its database cannot be opened: {}", error.chain())),
+    }
     found
 }

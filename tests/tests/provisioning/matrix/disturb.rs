@@ -91,7 +91,7 @@ impl<'a> Disturbed<'a> {
             }
             Fault::AwokenLate => {
                 let Some(mut process) = self.process_at(moment).await else { return false };
-                process.stop();
+                process.freeze();
                 process.send("go on");
                 self.finish_without(&process).await;
                 process.next("ended").await.expect("the process ends by itself");
@@ -213,7 +213,7 @@ impl<'a> Disturbed<'a> {
                     proxy.close_all();
                     proxy.set(Mode::Pass);
                 } else {
-                    process.stop();
+                    process.freeze();
                     let arrives = || proxy.set(Mode::Pass);
                     self.finish_before(&process, arrives).await;
                     ended.await.unwrap().expect("the process ends by itself");
@@ -299,7 +299,7 @@ impl<'a> Disturbed<'a> {
         self.finish(&self.other()).await;
         self.retry().await;
         event();
-        process.go_on();
+        process.thaw();
     }
 
     /// Provisions the tenant again, if it failed.

@@ -1,14 +1,14 @@
-//! The processes of the local stack.
+//! The parts of the local stack, and their processes.
 
 use std::{fs, process::Stdio, time::Duration};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::geteuid;
 use tokio::{
     process::Command,
     time::{Instant, sleep},
 };
 
-use crate::variable;
+use crate::{processes, variable};
 
 /// The servers of the stack.
 pub(super) const SERVERS: [&str; 6] = ["postgres", "mongo", "redis", "kafka", "elasticmq", "minio"];
@@ -18,7 +18,7 @@ pub(super) const SERVERS: [&str; 6] = ["postgres", "mongo", "redis", "kafka", "e
 pub(super) struct Part {
     pub(super) name: String,
     pub(super) is_up: bool,
-    pub(super) pid: Option<i32>,
+    pub(super) pid: Option<u32>,
     pub(super) port: Option<u16>,
 }
 
@@ -36,7 +36,7 @@ pub(super) async fn parts() -> Vec<Part> {
     lines
         .map(|line| {
             let words: Vec<&str> = line.split_whitespace().collect();
-            let number = |index: usize| words.get(index).and_then(|word| word.parse::<i32>().ok());
+            let number = |index: usize| words.get(index).and_then(|word| word.parse::<u32>().ok());
             Part {
                 name: words[0].to_owned(),
                 is_up: words.get(1) == Some(&"up"),
@@ -48,9 +48,9 @@ pub(super) async fn parts() -> Vec<Part> {
 }
 
 /// The processes of functions that connect to the stack's runtime API: the function and the number of the process.
-pub(super) fn functions() -> Vec<(String, i32)> {
+pub(super) fn functions() -> Vec<(String, u32)> {
     let api = format!("AWS_LAMBDA_RUNTIME_API={}/.rt/", variable("API_URL"));
-    let mut found: Vec<_> = pids()
+    let mut found: Vec<_> = processes::all()
         .filter_map(|pid| {
             let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
             let variables = String::from_utf8_lossy(&environment).into_owned();
@@ -62,40 +62,16 @@ pub(super) fn functions() -> Vec<(String, i32)> {
     found
 }
 
-fn pids() -> impl Iterator<Item = i32> {
-    fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+/// Whether this machine allows to [`cut`] connections. It needs root, and `ss` of Debian's package iproute2.
+pub(super) async fn can_cut() -> bool {
+    geteuid().is_root() && Command::new("ss").arg("-V").output().await.is_ok_and(|output| output.status.success())
 }
 
-/// A process and all that it has started.
-pub(super) fn family(pid: i32) -> Vec<i32> {
-    let parents: Vec<(i32, i32)> = pids().filter_map(|pid| Some((pid, parent(pid)?))).collect();
-    let mut family = vec![pid];
-    let mut next = 0;
-    while let Some(of) = family.get(next).copied() {
-        family.extend(parents.iter().filter(|(_, parent)| *parent == of).map(|(pid, _)| *pid));
-        next += 1;
-    }
-    family
-}
-
-fn parent(pid: i32) -> Option<i32> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name of the program, in parentheses, may contain spaces.
-    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
-}
-
-pub(super) fn signal(pids: &[i32], signal: Signal) {
-    for pid in pids.iter().filter_map(|pid| Pid::from_raw(*pid)) {
-        // It may have ended meanwhile.
-        let _ended = kill_process(pid, signal);
-    }
-}
-
-/// Resets all connections to a port, on both sides. Returns whether this machine allows it.
-pub(super) async fn cut(port: u16) -> bool {
+/// Resets all connections to a port, on both sides.
+pub(super) async fn cut(port: u16) {
     let filter = format!("sport = :{port}");
     let output = Command::new("ss").args(["-K", "-H", "-t", "-n", "state", "established", &filter]).output().await;
-    output.is_ok_and(|output| output.status.success())
+    assert!(output.unwrap().status.success(), "the connections to port {port} cannot be cut");
 }
 
 /// Starts a server, however often that fails.
@@ -118,12 +94,10 @@ pub(super) async fn stop(name: &str) {
 
 /// Brings every part back.
 pub(super) async fn heal() {
-    for part in parts().await {
-        if let Some(pid) = part.pid {
-            signal(&family(pid), Signal::CONT);
-        }
+    let of_parts = parts().await.into_iter().filter_map(|part| part.pid);
+    for pid in of_parts.chain(functions().into_iter().map(|(_, pid)| pid)) {
+        processes::thaw(pid);
     }
-    signal(&functions().into_iter().map(|(_, pid)| pid).collect::<Vec<_>>(), Signal::CONT);
     for server in SERVERS {
         start(server).await;
     }
