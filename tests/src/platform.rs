@@ -171,6 +171,18 @@ impl World {
         id
     }
 
+    /// Leaves the circuit breakers closed. Otherwise the faults of some operations of a test make others wait.
+    pub async fn ignore_breakers(&self) {
+        let ignore = "CREATE FUNCTION ignore_row() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+             CREATE TRIGGER ignored BEFORE INSERT ON store_breakers FOR EACH ROW EXECUTE FUNCTION ignore_row()";
+        self.client().await.batch_execute(ignore).await.unwrap();
+    }
+
+    /// The effect of [`Self::ignore_breakers`] ends.
+    pub async fn use_breakers(&self) {
+        self.client().await.batch_execute("DROP TRIGGER ignored ON store_breakers").await.unwrap();
+    }
+
     /// The number of rows of a query.
     pub async fn count(&self, sql: &str) -> i64 {
         self.client().await.query_one(&format!("SELECT count(*) FROM ({sql}) AS rows"), &[]).await.unwrap().get(0)

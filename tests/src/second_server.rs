@@ -133,6 +133,7 @@ impl SecondServer {
 
     /// Fills the disk, except for so many KiB.
     pub fn fill_disk(&self, left: usize) {
+        assert!(self.is_mounted, "only a disk of its own is filled");
         let block = vec![1; 16 * 1024];
         let mut file = fs::File::create(self.filler()).unwrap();
         while std::io::Write::write_all(&mut file, &block).is_ok() {}

@@ -100,6 +100,7 @@ async fn invalid_parameters_are_reported_by_name_and_the_error_names_what_is_all
 
 /// Inserts tenants with one operation each, of which one in a hundred failed.
 async fn seed(stage: &OperationsStage, count: i32) {
+    stage.world.leaves_contradictions("the operations were inserted");
     let owner = stage.world.patient_client().await;
     let sql = "WITH new AS (
                    INSERT INTO tenants (id, name, slug, status, database_name, country, created_at, updated_at)

@@ -101,6 +101,7 @@ async fn an_operation_that_has_ended_or_does_not_exist_cannot_be_changed() {
 #[tokio::test]
 async fn stuck_operations_are_those_that_do_not_come_to_an_end() {
     let stage = OperationsStage::new().await;
+    stage.world.leaves_contradictions("an operation is ended by hand");
     let mut ids = Vec::new();
     for (slug, change) in [
         ("fresh", "faults = 2"),

@@ -32,7 +32,6 @@ impl OperationsStage {
     pub(crate) async fn with(change: impl FnOnce(Parts) -> Parts) -> Self {
         shared::telemetry::init();
         let world = Box::pin(World::new()).await;
-        world.leaves_contradictions("operations are ended here without their steps");
         let api = Api::with(&change(Parts::of(&world))).await;
         Self { api, workers: Postgres::connect(&world.provisioner()).unwrap(), world }
     }
@@ -61,6 +60,7 @@ impl OperationsStage {
 
     /// Ends an operation as failed.
     pub(crate) async fn fail(&self, lease: Lease) {
+        self.world.leaves_contradictions("an operation has failed, and its steps and its tenant do not show it");
         let mut client = self.workers.get().await.unwrap();
         let lease = journal::begin_rollback(&client, lease, "as the test wants").await.unwrap();
         let transaction = client.transaction().await.unwrap();

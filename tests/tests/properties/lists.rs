@@ -3,14 +3,14 @@
 use std::{ops::Range, rc::Rc};
 
 use proptest::{collection::vec, prelude::*, sample::select};
-use proptest_state_machine::{ReferenceStateMachine, StateMachineTest};
+use proptest_state_machine::ReferenceStateMachine;
 use reqwest::StatusCode;
 use shared::{tenants::TENANT_SCHEMA_VERSION, types::TenantId};
 use tests::{Answer, Api, TestTenant, World};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use crate::runner::{Property, block_on, stage};
+use crate::runner::Property;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum List {
@@ -23,7 +23,7 @@ enum List {
     Usage,
 }
 
-/// A row to insert. Ids and times are few, so that many rows have the same time, and come in any order.
+/// A row to insert. Times are few, so that many rows have the same one, and ids come in any order.
 #[derive(Debug, Clone)]
 pub(crate) struct Row {
     id: Uuid,
@@ -147,20 +147,18 @@ pub(crate) struct ListsTest {
 
 impl Property for ListsTest {
     type Stage = ListsStage;
+    type Reference = Reading;
     const NAME: &'static str = "lists";
     const CASES: u32 = 60;
     const STEPS: Range<usize> = 4..20;
 
-    async fn stage() -> ListsStage {
-        let world = Box::pin(World::new()).await;
+    async fn stage(world: World) -> ListsStage {
         world.leaves_contradictions("rows are inserted without what they belong to");
         ListsStage { owner: world.patient_client().await, api: Api::of(&world).await, world }
     }
-}
 
-impl ListsTest {
-    async fn begin(reading: Reading) -> Self {
-        let stage = stage::<ListsStage>();
+    async fn begin(stage: Rc<ListsStage>, reading: &Reading) -> Self {
+        let reading = reading.clone();
         stage.owner.batch_execute("TRUNCATE tenants, audit CASCADE").await.unwrap();
         let (tenant, client) = if reading.list == List::Users {
             let tenant = TestTenant::new(&stage.world, &stage.owner, None).await;
@@ -188,6 +186,26 @@ impl ListsTest {
         test
     }
 
+    async fn end(mut self, _: Reading) {
+        while self.next.is_some() {
+            self.read_page().await;
+        }
+        let selected = self.selected().await;
+        let read = |id: &&String| self.read.contains(id);
+        assert_eq!(selected.iter().filter(read).collect::<Vec<_>>(), self.read.iter().collect::<Vec<_>>(), "the order");
+        let missing: Vec<_> = self.initial.iter().filter(|id| !read(id)).collect();
+        assert_eq!(missing, Vec::<&String>::new(), "all rows from before the first page");
+    }
+
+    async fn step(&mut self, _: &Reading, transition: &Transition) {
+        match transition {
+            Transition::Insert(row) => self.insert(row).await,
+            Transition::ReadPage => self.read_page().await,
+        }
+    }
+}
+
+impl ListsTest {
     async fn insert(&self, row: &Row) {
         let Row { id, second, class, figure } = row;
         let class = usize::from(*class);
@@ -252,17 +270,6 @@ impl ListsTest {
         assert_eq!(self.next.is_some(), end < selected.len(), "{path}: whether another page follows");
         self.read.extend_from_slice(&selected[begin..end]);
     }
-
-    async fn end(mut self) {
-        while self.next.is_some() {
-            self.read_page().await;
-        }
-        let selected = self.selected().await;
-        let read = |id: &&String| self.read.contains(id);
-        assert_eq!(selected.iter().filter(read).collect::<Vec<_>>(), self.read.iter().collect::<Vec<_>>(), "the order");
-        let missing: Vec<_> = self.initial.iter().filter(|id| !read(id)).collect();
-        assert_eq!(missing, Vec::<&String>::new(), "all rows from before the first page");
-    }
 }
 
 fn ids(page: &Answer) -> Vec<String> {
@@ -279,27 +286,4 @@ fn text(id: &serde_json::Value, tenant_id: &serde_json::Value) -> String {
 fn next(page: &Answer) -> Option<String> {
     let (url, _) = page.header("link").split_once('>')?;
     Some(url.trim_start_matches('<').trim_start_matches("/api/super-admin").to_owned())
-}
-
-impl StateMachineTest for ListsTest {
-    type SystemUnderTest = Self;
-    type Reference = Reading;
-
-    fn init_test(reading: &Reading) -> Self {
-        block_on(Self::begin(reading.clone()))
-    }
-
-    fn apply(mut test: Self, _: &Reading, transition: Transition) -> Self {
-        block_on(async {
-            match &transition {
-                Transition::Insert(row) => test.insert(row).await,
-                Transition::ReadPage => test.read_page().await,
-            }
-        });
-        test
-    }
-
-    fn teardown(test: Self, _: Reading) {
-        block_on(test.end());
-    }
 }

@@ -13,7 +13,7 @@ use std::{
 use futures::FutureExt;
 use lambda_runtime::{Context, LambdaEvent};
 use proptest::{prelude::*, sample::select};
-use proptest_state_machine::{ReferenceStateMachine, StateMachineTest};
+use proptest_state_machine::ReferenceStateMachine;
 use rdkafka::{admin::AdminOptions, consumer::Consumer};
 use relay_events::{App, Boundary, handle};
 use serde_json::json;
@@ -29,10 +29,7 @@ use tokio::sync::Notify;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use crate::{
-    runner::{Property, block_on, stage},
-    stage::relay,
-};
+use crate::{runner::Property, stage::relay};
 
 /// How long a relay may run. A relay that was abandoned keeps its lock for a little longer.
 const RUN: Duration = Duration::from_secs(6);
@@ -125,19 +122,16 @@ pub(crate) struct OutboxTest {
 
 impl Property for OutboxTest {
     type Stage = OutboxStage;
+    type Reference = Schedule;
     const NAME: &'static str = "outbox";
     const CASES: u32 = 5;
     const STEPS: Range<usize> = 6..14;
 
-    async fn stage() -> OutboxStage {
-        let world = Box::pin(World::new()).await;
+    async fn stage(world: World) -> OutboxStage {
         OutboxStage { owner: world.patient_client().await, world }
     }
-}
 
-impl OutboxTest {
-    async fn begin() -> Self {
-        let stage = stage::<OutboxStage>();
+    async fn begin(stage: Rc<OutboxStage>, _: &Schedule) -> Self {
         // A case that failed may have left events.
         stage.owner.batch_execute("DELETE FROM outbox").await.unwrap();
         let kafka = stage.world.topic();
@@ -160,7 +154,7 @@ impl OutboxTest {
         Self { relays: relays.collect(), kafka, tenants, expected: Vec::new(), stage }
     }
 
-    async fn step(&mut self, transition: &Transition) {
+    async fn step(&mut self, _: &Schedule, transition: &Transition) {
         match transition {
             Transition::Enqueue { tenant, events } => self.enqueue(self.tenants[*tenant], *events).await,
             Transition::Run { relay } => self.run(*relay).await,
@@ -178,6 +172,29 @@ impl OutboxTest {
         }
     }
 
+    async fn end(self, _: Schedule) {
+        until("all events are sent", SOON, async || {
+            for relay in 0..RELAYS {
+                self.run(relay).await;
+            }
+            self.pending().await.is_empty()
+        })
+        .await;
+        if !self.topic_exists() {
+            return assert_eq!(self.expected, [], "nothing was sent, so nothing was to be sent");
+        }
+        let messages = topic::read(&self.kafka);
+        for tenant in self.tenants {
+            let key = tenant.to_string();
+            let of_tenant = messages.iter().filter(|message| message.key == key);
+            let found: Vec<Uuid> = of_tenant.map(|message| message.headers["ce_id"].parse().unwrap()).collect();
+            let expected: Vec<Uuid> = self.expected.iter().filter(|(of, _)| *of == tenant).map(|(_, id)| *id).collect();
+            assert_eq!(found, expected, "each event once, in the order of its tenant");
+        }
+    }
+}
+
+impl OutboxTest {
     async fn enqueue(&mut self, tenant: TenantId, events: usize) {
         let pool = self.stage.world.api_pool();
         for number in 0..events {
@@ -208,8 +225,14 @@ impl OutboxTest {
             let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
             TestProcess::start(env!("CARGO_BIN_EXE_run-relay"), &arguments, "stopped").await
         });
-        if let Ok(Ok((process, _))) = tokio::time::timeout(SOON, starting).await {
-            process.kill();
+        let abandon = starting.abort_handle();
+        match tokio::time::timeout(SOON, starting).await {
+            Ok(Ok((process, _))) => {
+                process.kill();
+                println!("a relay was killed at {boundary:?}");
+            }
+            Ok(Err(_ended)) => {}
+            Err(_elapsed) => abandon.abort(),
         }
     }
 
@@ -235,44 +258,5 @@ impl OutboxTest {
         let client = kafka::consumer(&self.kafka, kafka::Isolation::Committed).unwrap();
         let metadata = client.fetch_metadata(None, Duration::from_secs(20)).unwrap();
         metadata.topics().iter().any(|topic| topic.name() == self.kafka.topic)
-    }
-
-    async fn end(&self) {
-        until("all events are sent", SOON, async || {
-            for relay in 0..RELAYS {
-                self.run(relay).await;
-            }
-            self.pending().await.is_empty()
-        })
-        .await;
-        if !self.topic_exists() {
-            return assert_eq!(self.expected, [], "nothing was sent, so nothing was to be sent");
-        }
-        let messages = topic::read(&self.kafka);
-        for tenant in self.tenants {
-            let key = tenant.to_string();
-            let of_tenant = messages.iter().filter(|message| message.key == key);
-            let found: Vec<Uuid> = of_tenant.map(|message| message.headers["ce_id"].parse().unwrap()).collect();
-            let expected: Vec<Uuid> = self.expected.iter().filter(|(of, _)| *of == tenant).map(|(_, id)| *id).collect();
-            assert_eq!(found, expected, "each event once, in the order of its tenant");
-        }
-    }
-}
-
-impl StateMachineTest for OutboxTest {
-    type SystemUnderTest = Self;
-    type Reference = Schedule;
-
-    fn init_test(_: &Schedule) -> Self {
-        block_on(Self::begin())
-    }
-
-    fn apply(mut test: Self, _: &Schedule, transition: Transition) -> Self {
-        block_on(test.step(&transition));
-        test
-    }
-
-    fn teardown(test: Self, _: Schedule) {
-        block_on(test.end());
     }
 }

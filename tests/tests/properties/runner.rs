@@ -3,6 +3,7 @@
 use std::{
     any::Any,
     cell::RefCell,
+    marker::PhantomData,
     ops::Range,
     rc::Rc,
     sync::atomic::Ordering,
@@ -11,7 +12,7 @@ use std::{
 
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest};
-use tests::is_set;
+use tests::{World, is_set};
 use tokio::runtime::{Builder, Runtime};
 
 /// Runs of a case that failed, to find a shorter one.
@@ -19,17 +20,58 @@ const SHRINKS: u32 = 50;
 
 const SHRINKING_TIME: Duration = Duration::from_mins(3);
 
-/// A state machine test whose cases share servers.
-pub(crate) trait Property: StateMachineTest {
+type State<P> = <<P as Property>::Reference as ReferenceStateMachine>::State;
+type Transition<P> = <<P as Property>::Reference as ReferenceStateMachine>::Transition;
+
+/// A state machine test whose cases share servers. `Self` is one case.
+pub(crate) trait Property: Sized {
     /// What the cases share. Each of them uses tenants of its own.
     type Stage: 'static;
+    /// Generates the sequences, and contains what is expected.
+    type Reference: ReferenceStateMachine;
     const NAME: &'static str;
     /// The number of cases, unless `PROPTEST_CASES` is set.
     const CASES: u32;
     /// The number of transitions of a case.
     const STEPS: Range<usize>;
 
-    async fn stage() -> Self::Stage;
+    async fn stage(world: World) -> Self::Stage;
+
+    async fn begin(stage: Rc<Self::Stage>, initial: &State<Self>) -> Self;
+
+    /// Does what is expected to lead to `expected`.
+    async fn step(&mut self, expected: &State<Self>, transition: &Transition<Self>);
+
+    /// What holds after each step.
+    async fn check(&self, _: &State<Self>) {}
+
+    /// Lets everything recover, and requires that it converges.
+    async fn end(self, expected: State<Self>);
+}
+
+/// A property for proptest, whose functions do not wait for futures.
+struct Machine<P>(PhantomData<P>);
+
+impl<P: Property> StateMachineTest for Machine<P> {
+    type SystemUnderTest = P;
+    type Reference = P::Reference;
+
+    fn init_test(initial: &State<P>) -> P {
+        block_on(P::begin(stage(), initial))
+    }
+
+    fn apply(mut case: P, expected: &State<P>, transition: Transition<P>) -> P {
+        block_on(case.step(expected, &transition));
+        case
+    }
+
+    fn check_invariants(case: &P, expected: &State<P>) {
+        block_on(case.check(expected));
+    }
+
+    fn teardown(case: P, expected: State<P>) {
+        block_on(case.end(expected));
+    }
 }
 
 /// Fields are dropped in their order.
@@ -57,19 +99,19 @@ fn bench() -> Rc<Bench> {
 }
 
 /// The stage of the test on this thread.
-pub(crate) fn stage<S: 'static>() -> Rc<S> {
+fn stage<S: 'static>() -> Rc<S> {
     Rc::clone(&bench().stage).downcast().expect("the test has a stage of this type")
 }
 
 /// Waits for a future on the runtime of the test on this thread.
-pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+fn block_on<F: Future>(future: F) -> F::Output {
     bench().runtime.block_on(future)
 }
 
 /// Runs the cases of a property. A seed is printed before its case.
 pub(crate) fn check<T: Property>() {
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let stage = Rc::new(runtime.block_on(T::stage()));
+    let stage = Rc::new(runtime.block_on(async { T::stage(Box::pin(World::new()).await).await }));
     BENCH.set(Some(Rc::new(Bench { stage, runtime })));
     let _use = Use;
     // Reads `PROPTEST_CASES` and `PROPTEST_RNG_SEED`.
@@ -106,7 +148,7 @@ fn run<T: Property>(seed: u64) -> usize {
     let strategy = T::Reference::sequential_strategy(T::STEPS);
     let transitions = RefCell::new(0);
     let result = TestRunner::new(config.clone()).run(&strategy, |(initial, steps, seen)| {
-        T::test_sequential(config.clone(), initial, steps, seen.clone());
+        Machine::<T>::test_sequential(config.clone(), initial, steps, seen.clone());
         *transitions.borrow_mut() += seen.map_or(0, |seen| seen.load(Ordering::SeqCst));
         Ok(())
     });

@@ -39,9 +39,6 @@ pub(crate) async fn settle(owner: &Client, relay: &App) -> Value {
     invoke(relay, handle, tick).await.unwrap()
 }
 
-/// Text that no client sends.
-const NEVER: &str = "\u{1}never sent\u{1}";
-
 /// Sends a request during which the server behind the proxy executes what a client sends with `text`, and the connection breaks before
 /// the answer arrives. If nothing sends the text, the request is not disturbed.
 pub(crate) async fn lose_answer(proxy: &Proxy, text: &'static str, request: RequestBuilder) -> Answer {
@@ -54,7 +51,7 @@ pub(crate) async fn lose_answer(proxy: &Proxy, text: &'static str, request: Requ
             received.await
         }
     };
-    proxy.hang_at(NEVER, Held::Answer);
+    proxy.disarm();
     proxy.set(Mode::Pass);
     received
 }

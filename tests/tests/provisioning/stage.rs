@@ -54,10 +54,7 @@ pub(crate) struct Found {
 impl ProvisioningStage {
     pub(crate) async fn new() -> Self {
         let stage = Self::of(Arc::new(World::new().await)).await;
-        // Tests disturb several workers at once, whose faults would open the circuit breakers of each other.
-        let ignore = "CREATE FUNCTION ignore_row() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
-             CREATE TRIGGER ignored BEFORE INSERT ON store_breakers FOR EACH ROW EXECUTE FUNCTION ignore_row()";
-        stage.owner.get().await.unwrap().batch_execute(ignore).await.unwrap();
+        stage.world.ignore_breakers().await;
         stage
     }
 
@@ -87,7 +84,7 @@ impl ProvisioningStage {
 
     /// Uses circuit breakers, in a test that disturbs one worker after the other.
     pub(crate) async fn use_breakers(&self) {
-        self.owner.get().await.unwrap().batch_execute("DROP TRIGGER ignored ON store_breakers").await.unwrap();
+        self.world.use_breakers().await;
     }
 
     /// A worker with the rights of the function.

@@ -7,7 +7,6 @@ mod reference;
 use std::{ops::Range, rc::Rc};
 
 use jsonwebtoken::jwk::JwkSet;
-use proptest_state_machine::StateMachineTest;
 use relay_events::App;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
@@ -29,12 +28,12 @@ use uuid::Uuid;
 
 use self::reference::{Fault, Impersonations, Transition, USERS};
 use crate::{
-    runner::{Property, block_on, stage},
+    runner::Property,
     stage::{assert_settled, lose_answer, problem, relay, settle, without},
 };
 
 /// The database of Redis that no other test uses, so that it can be flushed.
-const REDIS_DATABASE: &str = "9";
+const REDIS_DATABASE: &str = "10";
 
 /// Also what the proxy in front of the tenant's database waits for.
 const REASON: &str = "Looks at why the inbox of budi stays empty";
@@ -62,12 +61,12 @@ pub(crate) struct ImpersonationsTest {
 
 impl Property for ImpersonationsTest {
     type Stage = ImpersonationsStage;
+    type Reference = Impersonations;
     const NAME: &'static str = "impersonations";
     const CASES: u32 = 8;
     const STEPS: Range<usize> = 6..16;
 
-    async fn stage() -> ImpersonationsStage {
-        let world = Box::pin(World::new()).await;
+    async fn stage(world: World) -> ImpersonationsStage {
         let real = RedisConfig::from_env().unwrap();
         let mut url = reqwest::Url::parse(&variable("REDIS_URL")).unwrap();
         url.set_path(REDIS_DATABASE);
@@ -95,11 +94,8 @@ impl Property for ImpersonationsTest {
             world,
         }
     }
-}
 
-impl ImpersonationsTest {
-    async fn begin(initial: &Impersonations) -> Self {
-        let stage = stage::<ImpersonationsStage>();
+    async fn begin(stage: Rc<ImpersonationsStage>, initial: &Impersonations) -> Self {
         let tenant = TestTenant::new(&stage.world, &stage.owner, None).await;
         let inside = tenant.inside(&stage.world).await;
         let users = [Uuid::now_v7(), Uuid::now_v7()];
@@ -114,6 +110,55 @@ impl ImpersonationsTest {
         Self { stage, tenant, admins, users, sessions: Vec::new() }
     }
 
+    async fn step(&mut self, expected: &Impersonations, transition: &Transition) {
+        match transition {
+            Transition::Flush => return self.stage.redis.query::<()>(&redis::cmd("FLUSHDB")).await.unwrap(),
+            Transition::Settle => return drop(settle(&self.stage.owner, &self.stage.relay).await),
+            _ => {}
+        }
+        let (request, fault) = self.request(expected, transition);
+        let received = match fault {
+            Fault::None => answer(request).await,
+            Fault::WithoutRedis => without(&self.stage.redis_proxy, request).await,
+            Fault::Lost => lose_answer(&self.stage.tenants_proxy, REASON, request).await,
+        };
+        let kind = if [401, 403].contains(&received.status.as_u16()) { "" } else { problem(&received.json) };
+        assert_eq!((received.status.as_u16(), kind), expected.response, "{transition:?}: {}", received.text);
+        if received.status == 201 {
+            let text = |name: &str| received.json[name].as_str().unwrap().to_owned();
+            self.sessions.push((text("id"), text("token")));
+        }
+    }
+
+    /// The API shows as live what should be, and a service accepts the tokens that it should.
+    async fn check(&self, expected: &Impersonations) {
+        for ((id, token), session) in self.sessions.iter().zip(&expected.sessions) {
+            let shown = self.stage.api.get(&format!("/impersonations/{id}")).await;
+            let claims = verified(&self.stage.keys, token).expect("the token is signed, and has not expired");
+            let found = (shown.json["live"].as_bool().unwrap(), accepts(&self.stage.redis, &claims).await);
+            assert_eq!(found, (session.is_live, session.is_accepted), "live and accepted: {}", shown.text);
+        }
+    }
+
+    async fn end(self, mut expected: Impersonations) {
+        settle(&self.stage.owner, &self.stage.relay).await;
+        expected.change(&Transition::Settle);
+        self.check(&expected).await;
+        assert_settled(&self.stage.owner, self.tenant.id).await;
+        // The tenant reads the same in its own database, also of starts whose answer was lost.
+        let inside = self.tenant.inside(&self.stage.world).await;
+        let open =
+            inside.query("SELECT id::text FROM impersonations WHERE ended_at IS NULL ORDER BY id", &[]).await.unwrap();
+        let open: Vec<String> = open.iter().map(|row| row.get(0)).collect();
+        let sessions = self.sessions.iter().zip(&expected.sessions);
+        let mut live: Vec<String> =
+            sessions.filter(|(_, session)| session.is_live).map(|((id, _), _)| id.clone()).collect();
+        live.sort();
+        assert_eq!(open, live, "the tenant's record of what has not ended");
+    }
+}
+
+impl ImpersonationsTest {
     fn request(&self, expected: &Impersonations, transition: &Transition) -> (RequestBuilder, Fault) {
         let api = &self.stage.api;
         let patch = |path: String, body: Value| api.request(Method::PATCH, &path).json(&body);
@@ -150,74 +195,5 @@ impl ImpersonationsTest {
             }
             Transition::Flush | Transition::Settle => unreachable!("no request"),
         }
-    }
-
-    async fn step(&mut self, expected: &Impersonations, transition: &Transition) {
-        match transition {
-            Transition::Flush => return self.stage.redis.query::<()>(&redis::cmd("FLUSHDB")).await.unwrap(),
-            Transition::Settle => return drop(settle(&self.stage.owner, &self.stage.relay).await),
-            _ => {}
-        }
-        let (request, fault) = self.request(expected, transition);
-        let received = match fault {
-            Fault::None => answer(request).await,
-            Fault::WithoutRedis => without(&self.stage.redis_proxy, request).await,
-            Fault::Lost => lose_answer(&self.stage.tenants_proxy, REASON, request).await,
-        };
-        let kind = if [401, 403].contains(&received.status.as_u16()) { "" } else { problem(&received.json) };
-        assert_eq!((received.status.as_u16(), kind), expected.response, "{transition:?}: {}", received.text);
-        if received.status == 201 {
-            let text = |name: &str| received.json[name].as_str().unwrap().to_owned();
-            self.sessions.push((text("id"), text("token")));
-        }
-    }
-
-    /// The API shows as live what should be, and a service accepts the tokens that it should.
-    async fn assert_sessions(&self, expected: &Impersonations) {
-        for ((id, token), session) in self.sessions.iter().zip(&expected.sessions) {
-            let shown = self.stage.api.get(&format!("/impersonations/{id}")).await;
-            let claims = verified(&self.stage.keys, token).expect("the token is signed, and has not expired");
-            let found = (shown.json["live"].as_bool().unwrap(), accepts(&self.stage.redis, &claims).await);
-            assert_eq!(found, (session.is_live, session.is_accepted), "live and accepted: {}", shown.text);
-        }
-    }
-
-    async fn end(&self, mut expected: Impersonations) {
-        settle(&self.stage.owner, &self.stage.relay).await;
-        expected.change(&Transition::Settle);
-        self.assert_sessions(&expected).await;
-        assert_settled(&self.stage.owner, self.tenant.id).await;
-        // The tenant reads the same in its own database, also of starts whose answer was lost.
-        let inside = self.tenant.inside(&self.stage.world).await;
-        let open =
-            inside.query("SELECT id::text FROM impersonations WHERE ended_at IS NULL ORDER BY id", &[]).await.unwrap();
-        let open: Vec<String> = open.iter().map(|row| row.get(0)).collect();
-        let sessions = self.sessions.iter().zip(&expected.sessions);
-        let mut live: Vec<String> =
-            sessions.filter(|(_, session)| session.is_live).map(|((id, _), _)| id.clone()).collect();
-        live.sort();
-        assert_eq!(open, live, "the tenant's record of what has not ended");
-    }
-}
-
-impl StateMachineTest for ImpersonationsTest {
-    type SystemUnderTest = Self;
-    type Reference = Impersonations;
-
-    fn init_test(initial: &Impersonations) -> Self {
-        block_on(Self::begin(initial))
-    }
-
-    fn apply(mut test: Self, expected: &Impersonations, transition: Transition) -> Self {
-        block_on(test.step(expected, &transition));
-        test
-    }
-
-    fn check_invariants(test: &Self, expected: &Impersonations) {
-        block_on(test.assert_sessions(expected));
-    }
-
-    fn teardown(test: Self, expected: Impersonations) {
-        block_on(test.end(expected));
     }
 }

@@ -12,14 +12,16 @@ use std::{
     time::Duration,
 };
 
-use proptest_state_machine::StateMachineTest;
 use reqwest::Method;
 use serde_json::{Value, json};
 use shared::{
     provisioning::{Moment, Provisioner},
     types::OperationId,
 };
-use tests::api::{answer, tenant_request};
+use tests::{
+    World,
+    api::{answer, tenant_request},
+};
 use tokio::{sync::Notify, time::Instant};
 use uuid::Uuid;
 
@@ -28,10 +30,7 @@ use self::{
     reference::{Disturbance, Tenants, Transition},
     stage::TenantStage,
 };
-use crate::{
-    runner::{self, Property, block_on},
-    stage::problem,
-};
+use crate::{runner::Property, stage::problem};
 
 /// Attempts after which an undisturbed operation must have ended.
 const ATTEMPTS: u32 = 20;
@@ -68,17 +67,16 @@ pub(crate) struct TenantTest {
 
 impl Property for TenantTest {
     type Stage = TenantStage;
+    type Reference = Tenants;
     const NAME: &'static str = "tenants";
     const CASES: u32 = 5;
     const STEPS: Range<usize> = 6..16;
 
-    async fn stage() -> TenantStage {
-        TenantStage::new().await
+    async fn stage(world: World) -> TenantStage {
+        TenantStage::new(world).await
     }
-}
 
-impl TenantTest {
-    async fn step(&mut self, transition: &Transition) {
+    async fn step(&mut self, _: &Tenants, transition: &Transition) {
         match transition {
             Transition::Create => self.create().await,
             Transition::Work { tenant, disturbed } => self.work(*tenant, *disturbed).await,
@@ -97,6 +95,30 @@ impl TenantTest {
         }
     }
 
+    /// Late workers wake up, and others are not disturbed any more: every operation ends, and every tenant is complete or absent.
+    async fn end(mut self, _: Tenants) {
+        while !self.frozen.is_empty() {
+            self.wake().await;
+        }
+        for index in 0..self.tenants.len() {
+            let mut attempts = 0;
+            while is_open(self.tenants[index].phase) {
+                assert!(attempts < ATTEMPTS, "{:?} does not end", self.tenants[index]);
+                attempts += 1;
+                self.work(index, None).await;
+            }
+        }
+        for tenant in &self.tenants {
+            self.stage.assert_complete_or_absent(tenant).await;
+        }
+    }
+
+    async fn begin(stage: Rc<TenantStage>, _: &Tenants) -> Self {
+        Self { stage, tenants: Vec::new(), frozen: Vec::new() }
+    }
+}
+
+impl TenantTest {
     async fn request(&self, method: Method, path: &str, body: &Value) -> (u16, Value) {
         let received = answer(self.stage.api.request(method, path).json(body)).await;
         (received.status.as_u16(), received.json)
@@ -239,24 +261,6 @@ impl TenantTest {
             assert_eq!((status, problem(&json)), (409, why), "{json}");
         }
     }
-
-    /// Late workers wake up, and others are not disturbed any more: every operation ends, and every tenant is complete or absent.
-    async fn end(mut self) {
-        while !self.frozen.is_empty() {
-            self.wake().await;
-        }
-        for index in 0..self.tenants.len() {
-            let mut attempts = 0;
-            while is_open(self.tenants[index].phase) {
-                assert!(attempts < ATTEMPTS, "{:?} does not end", self.tenants[index]);
-                attempts += 1;
-                self.work(index, None).await;
-            }
-        }
-        for tenant in &self.tenants {
-            self.stage.assert_complete_or_absent(tenant).await;
-        }
-    }
 }
 
 fn is_open(phase: Phase) -> bool {
@@ -265,22 +269,4 @@ fn is_open(phase: Phase) -> bool {
 
 fn minute() -> Instant {
     Instant::now() + Duration::from_mins(1)
-}
-
-impl StateMachineTest for TenantTest {
-    type SystemUnderTest = Self;
-    type Reference = Tenants;
-
-    fn init_test(_: &Tenants) -> Self {
-        Self { stage: runner::stage(), tenants: Vec::new(), frozen: Vec::new() }
-    }
-
-    fn apply(mut test: Self, _: &Tenants, transition: Transition) -> Self {
-        block_on(test.step(&transition));
-        test
-    }
-
-    fn teardown(test: Self, _: Tenants) {
-        block_on(test.end());
-    }
 }

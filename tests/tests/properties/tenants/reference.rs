@@ -2,7 +2,7 @@
 
 use proptest::{prelude::*, sample::select};
 use proptest_state_machine::ReferenceStateMachine;
-use shared::{operations::StepName, provisioning::Moment};
+use shared::{operations::OperationKind, provisioning::Moment};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Disturbance {
@@ -55,9 +55,7 @@ pub(crate) enum Transition {
 #[derive(Debug, Clone)]
 pub(crate) struct Tenants(usize);
 
-const EFFECTS: [StepName; 4] =
-    [StepName::PostgresqlDatabase, StepName::MongodbDatabase, StepName::ObjectPrefix, StepName::AdminUser];
-
+/// The moments of all steps. At one that a step does not report, nothing is disturbed.
 fn moments() -> Vec<Moment> {
     let of_step = |step| {
         [
@@ -68,17 +66,8 @@ fn moments() -> Vec<Moment> {
             Moment::Undone(step),
         ]
     };
-    let mut moments: Vec<Moment> = EFFECTS.into_iter().flat_map(of_step).collect();
-    moments.extend([
-        Moment::Leased,
-        Moment::Applying(StepName::Placement),
-        Moment::Recorded(StepName::Placement),
-        Moment::Applying(StepName::Activation),
-        Moment::BeginningRollback,
-        Moment::RollbackBegun,
-        Moment::Failing,
-        Moment::Ended,
-    ]);
+    let mut moments: Vec<Moment> = OperationKind::Provision.steps().iter().copied().flat_map(of_step).collect();
+    moments.extend([Moment::Leased, Moment::BeginningRollback, Moment::RollbackBegun, Moment::Failing, Moment::Ended]);
     moments
 }
 

@@ -28,8 +28,7 @@ pub(crate) struct TenantStage {
 }
 
 impl TenantStage {
-    pub(crate) async fn new() -> Self {
-        let world = Box::pin(World::new()).await;
+    pub(crate) async fn new(world: World) -> Self {
         let config = PostgresConfig { pool_size: 16, ..world.provisioner() };
         let bucket = Bucket::connect(&S3Config::from_env().unwrap()).unwrap();
         let (s3, name) = (bucket.client().await.clone(), bucket.name.clone());
@@ -37,10 +36,7 @@ impl TenantStage {
         let stores =
             Stores::connect(world.postgres_clusters(), &config, mongo, &MongoSettings::from_env().unwrap(), bucket);
         let owner = world.patient_client().await;
-        // Otherwise the faults of some operations open the circuit breakers of others, whose waits end by time alone.
-        let ignore = "CREATE FUNCTION ignore_row() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
-             CREATE TRIGGER ignored BEFORE INSERT ON store_breakers FOR EACH ROW EXECUTE FUNCTION ignore_row()";
-        owner.batch_execute(ignore).await.unwrap();
+        world.ignore_breakers().await;
         Self {
             api: Api::of(&world).await,
             owner,

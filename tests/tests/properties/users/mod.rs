@@ -5,7 +5,6 @@ mod reference;
 
 use std::{collections::HashMap, ops::Range, rc::Rc};
 
-use proptest_state_machine::StateMachineTest;
 use relay_events::App;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -26,7 +25,7 @@ use uuid::Uuid;
 
 use self::reference::{Fault, ModelUser, TenantUsers, Transition, email_of, name_of};
 use crate::{
-    runner::{Property, block_on, stage},
+    runner::Property,
     stage::{assert_settled, lose_answer, problem, relay, settle, without},
 };
 
@@ -52,12 +51,12 @@ pub(crate) struct UsersTest {
 
 impl Property for UsersTest {
     type Stage = UsersStage;
+    type Reference = TenantUsers;
     const NAME: &'static str = "users";
     const CASES: u32 = 5;
     const STEPS: Range<usize> = 8..20;
 
-    async fn stage() -> UsersStage {
-        let world = Box::pin(World::new()).await;
+    async fn stage(world: World) -> UsersStage {
         let (proxy, behind) = Proxy::before(&variable("POSTGRES_API_URL").into()).await;
         let databases = TenantDatabases::connect(&Clusters::single(behind), &world.api()).unwrap();
         let api = Api::with(&Parts { databases, ..Parts::of(&world) }).await;
@@ -65,16 +64,63 @@ impl Property for UsersTest {
         let relay = relay(&world, &kafka, live_list());
         UsersStage { owner: world.patient_client().await, api, proxy, relay, kafka, world }
     }
-}
 
-impl UsersTest {
-    async fn begin(limit: Option<i64>) -> Self {
-        let stage = stage::<UsersStage>();
-        let tenant = TestTenant::new(&stage.world, &stage.owner, limit).await;
+    async fn begin(stage: Rc<UsersStage>, initial: &TenantUsers) -> Self {
+        let tenant = TestTenant::new(&stage.world, &stage.owner, initial.limit).await;
         let ids = HashMap::from([("sari@kopi.example".to_owned(), tenant.admin)]);
         Self { stage, tenant, ids }
     }
 
+    /// The users are those of the reference, apart from the revisions, which a list does not contain.
+    async fn check(&self, expected: &TenantUsers) {
+        let key = |user: &Value| {
+            ["email", "full_name", "role", "status"].map(|field| user[field].as_str().unwrap().to_owned())
+        };
+        let mut found: Vec<_> = self.list().await.iter().map(key).collect();
+        found.sort();
+        assert_eq!(found, shown(&expected.users));
+    }
+
+    async fn end(self, expected: TenantUsers) {
+        settle(&self.stage.owner, &self.stage.relay).await;
+        assert_settled(&self.stage.owner, self.tenant.id).await;
+        let inside = self.tenant.inside(&self.stage.world).await;
+        let rows = inside.query("SELECT email, revision FROM users ORDER BY email", &[]).await.unwrap();
+        let found: Vec<(String, i64)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+        let mut revisions: Vec<_> = expected.users.iter().map(|user| (user.email.clone(), user.revision)).collect();
+        revisions.sort();
+        assert_eq!(found, revisions);
+        // An event of a change whose answer was lost comes later than those of later changes.
+        let key = self.tenant.id.to_string();
+        let mut events: Vec<_> = topic::read(&self.stage.kafka)
+            .iter()
+            .filter(|message| message.key == key && message.payload["type"].as_str().unwrap().starts_with("user."))
+            .map(|message| {
+                let (event, data) = (&message.payload, &message.payload["data"]);
+                let text = |value: &Value| value.as_str().unwrap().to_owned();
+                (text(&event["type"]), text(&data["user"]["email"]), data["revision"].as_i64().unwrap())
+            })
+            .collect();
+        events.sort();
+        let mut wanted: Vec<_> = expected
+            .events
+            .iter()
+            .map(|(kind, email, revision)| ((*kind).to_owned(), email.clone(), *revision))
+            .collect();
+        wanted.sort();
+        assert_eq!(events, wanted, "each change has its events on the topic, once");
+    }
+
+    async fn step(&mut self, expected: &TenantUsers, transition: &Transition) {
+        self.send(expected, transition).await;
+        for user in self.list().await {
+            let id = user["id"].as_str().unwrap().parse().unwrap();
+            self.ids.insert(user["email"].as_str().unwrap().to_owned(), id);
+        }
+    }
+}
+
+impl UsersTest {
     async fn send(&self, expected: &TenantUsers, transition: &Transition) {
         let api = &self.stage.api;
         let (request, fault) = match transition {
@@ -119,46 +165,6 @@ impl UsersTest {
         assert_eq!(listed.status, 200, "{}", listed.text);
         listed.json.as_array().unwrap().clone()
     }
-
-    /// The users are those of the reference, apart from the revisions, which a list does not contain.
-    async fn assert_users(&self, expected: &TenantUsers) {
-        let key = |user: &Value| {
-            ["email", "full_name", "role", "status"].map(|field| user[field].as_str().unwrap().to_owned())
-        };
-        let mut found: Vec<_> = self.list().await.iter().map(key).collect();
-        found.sort();
-        assert_eq!(found, shown(&expected.users));
-    }
-
-    async fn end(&self, expected: &TenantUsers) {
-        settle(&self.stage.owner, &self.stage.relay).await;
-        assert_settled(&self.stage.owner, self.tenant.id).await;
-        let inside = self.tenant.inside(&self.stage.world).await;
-        let rows = inside.query("SELECT email, revision FROM users ORDER BY email", &[]).await.unwrap();
-        let found: Vec<(String, i64)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
-        let mut revisions: Vec<_> = expected.users.iter().map(|user| (user.email.clone(), user.revision)).collect();
-        revisions.sort();
-        assert_eq!(found, revisions);
-        // An event of a change whose answer was lost comes later than those of later changes.
-        let key = self.tenant.id.to_string();
-        let mut events: Vec<_> = topic::read(&self.stage.kafka)
-            .iter()
-            .filter(|message| message.key == key && message.payload["type"].as_str().unwrap().starts_with("user."))
-            .map(|message| {
-                let (event, data) = (&message.payload, &message.payload["data"]);
-                let text = |value: &Value| value.as_str().unwrap().to_owned();
-                (text(&event["type"]), text(&data["user"]["email"]), data["revision"].as_i64().unwrap())
-            })
-            .collect();
-        events.sort();
-        let mut wanted: Vec<_> = expected
-            .events
-            .iter()
-            .map(|(kind, email, revision)| ((*kind).to_owned(), email.clone(), *revision))
-            .collect();
-        wanted.sort();
-        assert_eq!(events, wanted, "each change has its events on the topic, once");
-    }
 }
 
 fn patch(name: Option<u8>, role: Option<UserRole>, is_active: Option<bool>, password: bool) -> Value {
@@ -191,32 +197,4 @@ fn shown(users: &[ModelUser]) -> Vec<[String; 4]> {
     let mut users: Vec<_> = users.iter().map(shown).collect();
     users.sort();
     users
-}
-
-impl StateMachineTest for UsersTest {
-    type SystemUnderTest = Self;
-    type Reference = TenantUsers;
-
-    fn init_test(initial: &TenantUsers) -> Self {
-        block_on(Self::begin(initial.limit))
-    }
-
-    fn apply(mut test: Self, expected: &TenantUsers, transition: Transition) -> Self {
-        block_on(async {
-            test.send(expected, &transition).await;
-            for user in test.list().await {
-                let id = user["id"].as_str().unwrap().parse().unwrap();
-                test.ids.insert(user["email"].as_str().unwrap().to_owned(), id);
-            }
-        });
-        test
-    }
-
-    fn check_invariants(test: &Self, expected: &TenantUsers) {
-        block_on(test.assert_users(expected));
-    }
-
-    fn teardown(test: Self, expected: TenantUsers) {
-        block_on(test.end(&expected));
-    }
 }
