@@ -77,7 +77,7 @@ impl JournalStage {
         (row.get(0), row.get(1))
     }
 
-    /// Every statement of a worker with this lease is refused and changes nothing. `status` is what the last two require.
+    /// Every statement of a worker with this lease is refused and changes nothing.
     async fn assert_fenced(&self, lease: Lease) {
         let (running, undoing) = ("status = 'running'", "status = 'undoing'");
         for statement in Statement::ALL {

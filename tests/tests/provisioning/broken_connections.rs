@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use shared::{
+    error::Error,
     operations::{OperationStatus, store::breakers::StoreKind},
     provisioning::OperationOutcome,
 };
@@ -14,27 +15,36 @@ use tokio::time::Instant;
 
 use crate::stage::{ProvisioningStage, minute};
 
-/// Text in a request, what happens to the connection then, and how many seconds the worker has.
-const BREAKS: [(WorkerStore, &str, Action, u64); 4] = [
+/// A request, what happens to its connection then, and how many seconds the worker has.
+const BREAKS: [(WorkerStore, At, Action, u64); 5] = [
     // The first statement of a new connection.
-    (WorkerStore::Tenants(StoreKind::Postgresql), "SET statement_timeout", Action::CloseBefore, 60),
-    (WorkerStore::Platform, "SET statement_timeout", Action::CloseBefore, 60),
+    (WorkerStore::Tenants(StoreKind::Postgresql), At::Text("SET statement_timeout"), Action::CloseBefore, 60),
+    (WorkerStore::Platform, At::Text("SET statement_timeout"), Action::CloseBefore, 60),
+    // One of the first connection's, which takes the lease.
+    (WorkerStore::Platform, At::Connection { connection: 1, nth: 3 }, Action::CloseAfter, 60),
     // The server waits for the next statement of a transaction until its patience ends.
-    (WorkerStore::Platform, "FROM tenants WHERE postgres_cluster IS NOT NULL", Action::Lose(Direction::Requests), 60),
+    (
+        WorkerStore::Platform,
+        At::Text("FROM tenants WHERE postgres_cluster IS NOT NULL"),
+        Action::Lose(Direction::Requests),
+        60,
+    ),
     // Without a lease.
-    (WorkerStore::Platform, "fence_token + 1", Action::Hang(Held::Request), 3),
+    (WorkerStore::Platform, At::Text("fence_token + 1"), Action::Hang(Held::Request), 3),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_breaks_fails_no_tenant() {
     let stage = ProvisioningStage::new().await;
-    for (store, text, action, seconds) in BREAKS {
+    for (store, at, action, seconds) in BREAKS {
+        let text = format!("{store:?} {at:?}");
         let proxies = Arc::new(WorkerProxies::new(&stage.world).await);
         let worker = worker(&stage.world, &proxies.ports(), None);
         let requested = stage.request().await;
-        proxies.of(store).plan(At::Text(text), action);
+        proxies.of(store).plan(at, action);
         let begun = Instant::now();
         let outcome = worker.run(requested.operation, begun + Duration::from_secs(seconds)).await;
+        assert!(outcome.as_ref().err().is_none_or(Error::is_transient), "{text}: {outcome:?}");
         println!("{text}: {outcome:?} after {:?}", begun.elapsed());
         assert!(!proxies.of(store).disarm(), "{text}");
         assert!(!matches!(outcome, Ok(OperationOutcome::Finished { status: OperationStatus::Failed, .. })), "{text}");
@@ -45,6 +55,31 @@ async fn a_connection_that_breaks_fails_no_tenant() {
         let outcome = worker.run(requested.operation, minute()).await;
         let active = Ok(OperationOutcome::Finished { status: OperationStatus::Succeeded, now: true });
         assert_eq!(outcome.map_err(|error| error.chain()), active, "{text}");
+        stage.assert_active(requested.tenant).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_or_fragmented_network_delays_a_tenant_and_one_that_loses_answers_fails_none() {
+    let stage = ProvisioningStage::new().await;
+    for mode in [Mode::Fragment, Mode::Delay(Duration::from_millis(5)), Mode::Lose(Direction::Answers)] {
+        let proxies = Arc::new(WorkerProxies::new(&stage.world).await);
+        let worker = worker(&stage.world, &proxies.ports(), None);
+        let requested = stage.request().await;
+        proxies.all().for_each(|(_, proxy)| proxy.set(mode));
+        let outcome = worker.run(requested.operation, minute()).await;
+        println!("{mode:?}: {outcome:?}");
+        let is_slow = !matches!(mode, Mode::Lose(_));
+        let active = OperationOutcome::Finished { status: OperationStatus::Succeeded, now: true };
+        assert_eq!(outcome.as_ref().is_ok_and(|outcome| *outcome == active), is_slow, "{mode:?}: {outcome:?}");
+        proxies.all().for_each(|(_, proxy)| {
+            proxy.set(Mode::Pass);
+            proxy.close_all();
+        });
+        if !is_slow {
+            stage.expire(requested.operation).await;
+            assert_eq!(worker.run(requested.operation, minute()).await.unwrap(), active, "{mode:?}");
+        }
         stage.assert_active(requested.tenant).await;
     }
 }

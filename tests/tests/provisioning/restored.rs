@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use shared::{
-    operations::OperationStatus,
-    provisioning::OperationOutcome,
+    operations::{OperationStatus, StepName},
+    provisioning::{Moment, OperationOutcome},
     reconciliation::{FindingKind, FindingStore},
     tenants::TenantStatus,
 };
@@ -12,6 +12,7 @@ use tests::platform::{copy_database, replace_database};
 
 use crate::{
     reconciling::{Reconciling, kinds},
+    saboteur::{Sabotage, Saboteur},
     stage::{Found, ProvisioningStage, minute},
 };
 
@@ -36,9 +37,12 @@ async fn after_a_restore_the_reconciler_lists_what_differs_and_removes_nothing()
     // More than one token was used in reality than the restored database knows of.
     for _ in 0..2 {
         stage.expire(open.operation).await;
-        let soon = tokio::time::Instant::now() + std::time::Duration::from_millis(1600);
-        let _out_of_time = stage.worker().run(open.operation, soon).await.unwrap();
+        let interrupted = Saboteur::new([(Moment::Applied(StepName::MongodbDatabase), Sabotage::Transient)]);
+        let outcome = stage.watched(interrupted).run(open.operation, minute()).await.unwrap();
+        assert!(matches!(outcome, OperationOutcome::Open { .. }), "{outcome:?}");
     }
+    let used = format!("SELECT FROM operations WHERE id = '{}' AND lease_token >= 2", open.operation);
+    assert_eq!(stage.count(&used).await, 1);
     assert_eq!(stage.finish(open).await, OperationStatus::Succeeded);
     let new = stage.request().await;
     assert_eq!(stage.finish(new).await, OperationStatus::Succeeded);

@@ -9,7 +9,7 @@ use tests::own_servers::OwnMongo;
 use super::{Servers, Trial};
 
 async fn on(server: &OwnMongo) -> Trial {
-    Trial::new(|servers| Servers { mongo: Clusters::single(server.url()), ..servers }).await
+    Trial::with_own(|servers| Servers { mongo: Clusters::single(server.url()), ..servers }).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -66,4 +66,8 @@ async fn an_operation_whose_session_is_ended_before_its_write_is_confirmed_goes_
     server.client.database("admin").run_command(once).await.unwrap();
     let requested = trial.stage.request().await;
     trial.ends_by_itself(requested).await;
+    let off = doc! { "configureFailPoint": "failCommand", "mode": "off" };
+    let answer = server.client.database("admin").run_command(off).await.unwrap();
+    let count = answer.get("count").and_then(|count| count.as_i64().or(count.as_i32().map(i64::from)));
+    assert_eq!(count, Some(1), "the write was not confirmed once: {answer}");
 }

@@ -5,7 +5,7 @@ use tests::own_servers::OwnObjectStorage;
 use super::{Servers, Trial};
 
 async fn on(server: &OwnObjectStorage) -> Trial {
-    Trial::new(|servers| Servers { objects: server.endpoint(), ..servers }).await
+    Trial::with_own(|servers| Servers { objects: server.endpoint(), ..servers }).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

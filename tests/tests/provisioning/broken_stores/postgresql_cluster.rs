@@ -7,7 +7,7 @@ use super::{Servers, Trial};
 
 /// A trial on a cluster.
 async fn on(server: &SecondServer) -> Trial {
-    Trial::new(|servers| Servers { postgres: server.cluster(), ..servers }).await
+    Trial::with_own(|servers| Servers { postgres: server.cluster(), ..servers }).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -89,6 +89,7 @@ async fn run_matrix() {
     let total = cells.len();
     println!("recorded {total} cells in {:?}", begun.elapsed());
     let cells = chosen(cells);
+    assert!(!cells.is_empty(), "no cell is chosen");
     println!("running {} of {total} cells", cells.len());
     let ends = Arc::new(ends);
     let mut verdicts = stream::iter(cells)

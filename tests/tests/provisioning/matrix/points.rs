@@ -131,10 +131,15 @@ pub(super) async fn record(fixtures: &Fixtures, course: Course, fails_at: Option
         let (store, label) = (WorkerStore::all().nth(request.0).unwrap(), request.1);
         (1..=stable).map(move |nth| Point::Request { store, label: label.clone(), nth })
     });
+    let points: Vec<Point> = boundaries.chain(requests).collect();
+    for wanted in WorkerStore::all() {
+        let is_of = |point: &Point| matches!(point, Point::Request { store, .. } if *store == wanted);
+        assert!(points.iter().any(is_of), "{}: no request to {wanted:?} is recorded", course.name());
+    }
     let is_repeatable = |moment: &Moment| matches!(moment, Moment::Applied(_) | Moment::Undone(_));
     let repeatable =
         moments.iter().filter(|moment| is_repeatable(moment)).filter_map(|moment| step_of(*moment)).collect();
-    Recorded { points: boundaries.chain(requests).collect(), repeatable }
+    Recorded { points, repeatable }
 }
 
 /// The moment of the permanent error of a course: before the last step is applied.
