@@ -162,7 +162,7 @@ mod tests {
     /// The features of each crate that a binary links.
     fn linked_crates(checkout: &Checkout, artifact: &Artifact) -> BTreeMap<String, BTreeSet<String>> {
         let mut tree = cargo::cargo(checkout);
-        tree.args(["tree", "--offline", "--edges", "normal,no-proc-macro", "--prefix", "none", "--no-dedupe"]);
+        tree.args(["tree", "--locked", "--edges", "normal,no-proc-macro", "--prefix", "none", "--no-dedupe"]);
         tree.args(["--format", "{p}|{f}", "--package", &artifact.package]);
         tree.args(["--features", &artifact.features.join(",")]);
         let mut crates: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
