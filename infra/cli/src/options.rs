@@ -3,7 +3,7 @@
 use crate::document::{Operation, Place, schema::ValueType};
 
 /// Options that every command has, or that some commands have beside those of their operation.
-const RESERVED: [&str; 18] = [
+const RESERVED: [&str; 17] = [
     "body",
     "ca-file",
     "columns",
@@ -20,7 +20,6 @@ const RESERVED: [&str; 18] = [
     "version",
     "wait-timeout",
     "watch",
-    "email",
     "limit",
 ];
 
