@@ -21,6 +21,9 @@ Exit codes: 0 success; 1 refused or failed; 2 wrong arguments; 3 the operation f
 5 not signed in; 6 no response.
 Variables: LANDLORD_PROFILE, LANDLORD_URL, LANDLORD_CA_FILE, LANDLORD_TOKEN (replaces the profile's token).";
 
+/// More values than these would hide the rest of the help.
+const MAX_SHOWN_VALUES: usize = 30;
+
 /// Accepts every text, and shows the known values in help and completion. A newer API may accept more of them.
 #[derive(Clone)]
 struct KnownValues(Vec<String>);
@@ -218,7 +221,9 @@ fn argument(option: &OperationOption<'_>) -> Arg {
     let default = option.default.filter(|default| *default != "false");
     let default = default.map(|default| format!(" [default: {default}]")).unwrap_or_default();
     let help = format!("{}{default}", option.description.trim_end_matches('.'));
-    let argument = Arg::new(option.id.clone()).required(option.required);
+    // Completion offers them all.
+    let hides_values = option.value.choices.len() > MAX_SHOWN_VALUES;
+    let argument = Arg::new(option.id.clone()).required(option.required).hide_possible_values(hides_values);
     if option.positional {
         return argument.value_name(option.name.to_uppercase()).help(help);
     }

@@ -198,9 +198,9 @@ fn entry(id: u32, second: u32) -> Value {
 #[test]
 fn following_prints_every_entry_once_also_one_that_was_committed_late() {
     let log = Arc::new(Mutex::new(vec![entry(1, 1), entry(2, 2), entry(3, 10)]));
-    let served = Arc::clone(&log);
+    let entries_of = Arc::clone(&log);
     let server = Server::start(move |request| {
-        let mut entries = served.lock().unwrap().clone();
+        let mut entries = entries_of.lock().unwrap().clone();
         entries.sort_by_key(|entry| entry["at"].to_string());
         let since = request.query("since").map(|since| since.replace("%3A", ":")).unwrap_or_default();
         entries.retain(|entry| entry["at"].as_str().unwrap() >= since.as_str());

@@ -109,8 +109,8 @@ fn documents_are_printed_as_they_are() {
     let page = Server::always(|| Reply::text(200, "text/html; charset=utf-8", "<!DOCTYPE html><title>API</title>"));
     assert_eq!(Computer::new().run(&["--url", &page.url, "docs"]).stdout, "<!DOCTYPE html><title>API</title>\n");
     let document = json!({"openapi": "3.1.0", "paths": {}});
-    let served = document.clone();
-    let server = Server::always(move || Reply::json(200, &served));
+    let body = document.clone();
+    let server = Server::always(move || Reply::json(200, &body));
     assert_eq!(Computer::new().run(&["--url", &server.url, "openapi"]).json(), document);
 }
 

@@ -38,15 +38,15 @@ fn operation(status: &str, step: &str, reason: Option<&str>) -> Reply {
     if ["succeeded", "failed"].contains(&status) { reply } else { reply.with("retry-after", "0") }
 }
 
-/// An API whose operation passes through `states`, one for each request, and stays in the last one. Then the tenant has `status`.
-fn api(states: Vec<fn() -> Reply>, status: &'static str) -> Server {
+/// An API whose operation passes through `course`, one for each request, and stays in the last one. Then the tenant has `status`.
+fn api(course: Vec<fn() -> Reply>, status: &'static str) -> Server {
     let asked = AtomicUsize::new(0);
     Server::start(move |request: &Received| {
         match (request.method.as_str(), request.target.split('?').next().unwrap()) {
             ("POST", "/api/super-admin/tenants") => created(),
             ("GET", "/api/super-admin/operations/o-1") => {
-                let at = asked.fetch_add(1, Ordering::Relaxed).min(states.len() - 1);
-                states[at]()
+                let at = asked.fetch_add(1, Ordering::Relaxed).min(course.len() - 1);
+                course[at]()
             }
             ("GET", "/api/super-admin/tenants/t-1") => {
                 Reply::json(200, &json!({"id": "t-1", "slug": "kopi", "status": status}))

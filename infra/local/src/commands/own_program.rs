@@ -2,6 +2,7 @@
 
 use std::{
     ffi::OsStr,
+    path::PathBuf,
     process::{Command, ExitCode},
 };
 
@@ -13,6 +14,14 @@ use crate::{
     stack::LocalStack,
 };
 
+/// Builds the binary `name`, and returns its path.
+pub(crate) fn build(stack: &LocalStack, name: &str) -> Result<PathBuf> {
+    let progress = Progress::start();
+    let step = progress.step(name, "building");
+    cargo::build(&stack.checkout, &[name], &step)?;
+    cargo::binary(&stack.checkout, name)
+}
+
 /// Builds the binary `name`, and runs it with the functions' environment and with `variables`. It prints lines of its own.
 pub(crate) fn run(
     stack: &LocalStack,
@@ -20,11 +29,7 @@ pub(crate) fn run(
     arguments: &[String],
     variables: &[(&str, &OsStr)],
 ) -> Result<ExitCode> {
-    let progress = Progress::start();
-    let step = progress.step(name, "building");
-    cargo::build(&stack.checkout, &[name], &step)?;
-    drop((step, progress));
-    let program = Command::new(cargo::binary(&stack.checkout, name)?);
+    let program = Command::new(build(stack, name)?);
     let mut program = cargo::with_shell_environment(program, &stack.checkout);
     functions::set_environment(&mut program, stack);
     program.args(arguments).envs(variables.iter().copied());

@@ -5,7 +5,7 @@ use std::process::{Command, ExitCode};
 use crate::{
     cargo,
     checkout::Checkout,
-    commands::down,
+    commands::{down, own_program},
     console::Workshop,
     error::{ErrorContext, Result},
     functions,
@@ -92,6 +92,10 @@ const MINIO_VARIABLE: &str = "MINIO";
 /// The variable that contains the path of cargo-lambda. A test invokes the functions with it.
 const CARGO_LAMBDA_VARIABLE: &str = "CARGO_LAMBDA";
 
+/// The command line of the API, which a test runs on the stack, and the variable that contains its path.
+const COMMAND_LINE: &str = "landlord";
+const COMMAND_LINE_VARIABLE: &str = "LANDLORD";
+
 /// Brings up the stack, runs the workspace's tests, and stops what did not run before.
 pub(crate) fn run(checkout: Checkout, arguments: &[String]) -> Result<ExitCode> {
     let before = PriorState::read(&checkout);
@@ -111,6 +115,7 @@ pub(crate) fn run(checkout: Checkout, arguments: &[String]) -> Result<ExitCode> 
     // The console was built with these packages when the stack came up.
     system::install(&[SystemPackage::Chromium], &Progress::start())?;
     cargo.env(CONSOLE_FOLDER_VARIABLE, Workshop::open(&stack.checkout)?.folder);
+    cargo.env(COMMAND_LINE_VARIABLE, own_program::build(&stack, COMMAND_LINE)?);
     // Named packages replace the whole workspace.
     let names_package = |argument: &String| argument == "--package" || argument.starts_with("-p");
     if !arguments.iter().take_while(|argument| *argument != "--").any(names_package) {
