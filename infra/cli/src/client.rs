@@ -159,6 +159,9 @@ impl Client {
         let answer = self.exchange(request, timeout).map_err(|error| {
             let reason = match &error {
                 ureq::Error::Timeout(_) => format!("no response within {} s", timeout.as_secs()),
+                ureq::Error::Rustls(reason) => {
+                    format!("{}. --ca-file trusts more authorities", printable(&reason.to_string()))
+                }
                 other => printable(&other.to_string()).into_owned(),
             };
             CliError::new(Exit::Unreachable, format!("error: {} cannot be reached: {reason}", self.base.as_str()))

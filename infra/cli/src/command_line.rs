@@ -2,7 +2,7 @@
 
 use clap::{
     Arg, ArgAction, Command, ValueHint,
-    builder::{NonEmptyStringValueParser, PossibleValue, TypedValueParser},
+    builder::{OsStringValueParser, PossibleValue, TypedValueParser},
     error::ErrorKind,
     value_parser,
 };
@@ -115,7 +115,6 @@ fn global_options() -> Vec<Arg> {
             .value_name("NAME")
             .env("LANDLORD_PROFILE")
             .default_value(DEFAULT_PROFILE)
-            .value_parser(NonEmptyStringValueParser::new())
             .help("The profile: the API's URL and the token of its last sign-in"),
         option("url")
             .value_name("URL")
@@ -126,7 +125,8 @@ fn global_options() -> Vec<Arg> {
             .value_name("FILE")
             .env("LANDLORD_CA_FILE")
             .value_hint(ValueHint::FilePath)
-            .value_parser(value_parser!(std::path::PathBuf))
+            // An empty variable counts as unset, which the parser of paths refuses.
+            .value_parser(OsStringValueParser::new())
             .help("Certificate authorities to trust beside the system's, in PEM"),
         option("timeout")
             .value_name("SECONDS")

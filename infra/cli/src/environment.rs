@@ -22,10 +22,8 @@ pub(crate) fn token() -> Result<Option<SecretString>> {
 }
 
 /// `$XDG_CONFIG_HOME/landlord`, or `~/.config/landlord`.
-pub(crate) fn configuration_folder() -> Result<PathBuf> {
+pub(crate) fn configuration_folder() -> Option<PathBuf> {
     let configured = variable("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     let folder = configured.or_else(|| Some(PathBuf::from(variable("HOME")?).join(".config")));
-    folder
-        .map(|folder| folder.join("landlord"))
-        .ok_or_else(|| CliError::failed("error: no folder for profiles: neither XDG_CONFIG_HOME nor HOME is set"))
+    folder.map(|folder| folder.join("landlord"))
 }

@@ -14,7 +14,7 @@ use crate::{
     client::{Answer, Client},
     document::{Operation, Place},
     error::{CliError, Exit, Result},
-    output::{Format, ListPrinter, Style, print_value},
+    output::{self, Format, ListPrinter, Style, print_value},
     pages::{Pages, items},
     problem,
     request::ApiRequest,
@@ -88,7 +88,7 @@ pub(crate) fn follow(
     pause: Duration,
 ) -> Result<Exit> {
     let order = Order::of(operation).ok_or_else(|| CliError::usage("error: this list cannot be followed"))?;
-    let mut list = ListPrinter::endless(io::stdout().lock(), style, &operation.response.fields);
+    let mut list = ListPrinter::endless(output::stdout(), style, &operation.response.fields);
     let mut printed = Printed::default();
     let mut ascending = request.clone();
     ascending.set_query("sort", order.field.to_owned());

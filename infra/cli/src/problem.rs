@@ -57,7 +57,8 @@ fn lines(answer: &Answer, problem: &Value, operation: Option<&Operation>) -> Vec
     if let Some(pause) = answer.retry_after() {
         lines.push(format!("  Try again after {} s", pause.as_secs()));
     }
-    if answer.status == 401 {
+    // A wrong password is no reason to sign in.
+    if answer.status == 401 && operation.is_none_or(|operation| operation.needs_token) {
         lines.push("  Sign in: landlord login".to_owned());
     }
     if problem["type"].as_str().is_some_and(|name| name.ends_with("/password-change-required")) {

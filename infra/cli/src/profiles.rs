@@ -43,17 +43,23 @@ fn expose<S: Serializer>(token: &Option<SecretString>, serializer: S) -> Result<
 /// All profiles, by name.
 #[derive(Debug)]
 pub(crate) struct Profiles {
-    path: PathBuf,
+    /// `None` if there is no folder for it. Then nothing can be stored, but variables may replace a profile.
+    path: Option<PathBuf>,
     pub(crate) all: BTreeMap<String, Profile>,
 }
 
 impl Profiles {
     pub(crate) fn load() -> Result<Self> {
-        let path = environment::configuration_folder()?.join(FILE);
+        let Some(folder) = environment::configuration_folder() else {
+            return Ok(Self { path: None, all: BTreeMap::new() });
+        };
+        let path = folder.join(FILE);
         let failed = |reason: String| CliError::failed(format!("error: {}: {reason}", path.display()));
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self { path, all: BTreeMap::new() }),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Ok(Self { path: Some(path), all: BTreeMap::new() });
+            }
             Err(error) => return Err(failed(error.to_string())),
         };
         let mode = fs::metadata(&path).map_err(|error| failed(error.to_string()))?.permissions().mode();
@@ -66,25 +72,27 @@ impl Profiles {
         // The reason of a parser could contain a part of the file.
         let all =
             serde_json::from_str(&text).map_err(|error| failed(format!("it is malformed in line {}", error.line())))?;
-        Ok(Self { path, all })
+        Ok(Self { path: Some(path), all })
     }
 
     /// Replaces the file at once, so that an interruption leaves the old or the new one.
     pub(crate) fn save(&self) -> Result<()> {
-        let failed = |error: std::io::Error| {
-            CliError::failed(format!("error: {} cannot be written: {error}", self.path.display()))
+        let Some(path) = &self.path else {
+            return Err(CliError::failed("error: no folder for profiles: neither XDG_CONFIG_HOME nor HOME is set"));
         };
-        if let Some(folder) = self.path.parent() {
+        let failed =
+            |error: std::io::Error| CliError::failed(format!("error: {} cannot be written: {error}", path.display()));
+        if let Some(folder) = path.parent() {
             DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
         }
         let text = serde_json::to_string_pretty(&self.all).map_err(|error| failed(error.into()))?;
-        let draft = self.path.with_extension(format!("{}.new", std::process::id()));
+        let draft = path.with_extension(format!("{}.new", std::process::id()));
         let mut file =
             OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft).map_err(failed)?;
         // An older draft keeps its mode.
         file.set_permissions(fs::Permissions::from_mode(0o600)).map_err(failed)?;
         file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
-        fs::rename(&draft, &self.path).map_err(failed)
+        fs::rename(&draft, path).map_err(failed)
     }
 }
 
@@ -96,7 +104,7 @@ mod tests {
         let url = "https://landlord.example.com".to_owned();
         let token = Some(SecretString::from(token));
         let profile = Profile { url, ca_file: None, email: Some("a@example.com".into()), token, expires_at: None };
-        Profiles { path, all: BTreeMap::from([("default".to_owned(), profile)]) }
+        Profiles { path: Some(path), all: BTreeMap::from([("default".to_owned(), profile)]) }
     }
 
     #[test]

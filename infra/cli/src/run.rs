@@ -11,7 +11,7 @@ use crate::{
     document::{Document, Operation},
     error::{CliError, Exit, Result},
     follow,
-    output::{ListPrinter, Style, print_value},
+    output::{self, ListPrinter, Style, print_value},
     pages::{Pages, items},
     problem,
     request::{self, ApiRequest, Secrets},
@@ -107,7 +107,7 @@ impl<'a> OperationRun<'a> {
 
     /// Prints a list, page by page.
     fn list(&self, client: &Client, request: ApiRequest, limit: Option<u64>) -> Result<Exit> {
-        let mut list = ListPrinter::new(io::stdout().lock(), &self.style, &self.operation.response.fields);
+        let mut list = ListPrinter::new(output::stdout(), &self.style, &self.operation.response.fields);
         let mut pages = Pages::new(client, self.operation, self.style.format, request);
         loop {
             let wanted = limit.map(|limit| limit.saturating_sub(list.printed()));
@@ -157,7 +157,7 @@ impl<'a> OperationRun<'a> {
 
     /// A new token for the caller replaces the one of the profile, which it invalidates.
     fn replace_token(&mut self, value: &Value) -> Result<()> {
-        let issues = self.operation.needs_token && value.get("access_token").is_some();
+        let issues = self.operation.needs_token && self.operation.credentials().any(|name| name == "access_token");
         if issues && self.session.uses_profile_token()? {
             sign_in::store(&mut self.session, value, None)?;
             eprintln!("The new token is stored in the profile {}.", self.session.profile_name);
@@ -178,7 +178,10 @@ impl<'a> OperationRun<'a> {
         let is_hidden = |name: &String| credentials.contains(&name.as_str()) && shown.get(name).is_none();
         let fields = self.operation.response.fields.iter().filter(|field| !field.path.first().is_some_and(is_hidden));
         let fields: Vec<_> = fields.cloned().collect();
-        print_value(&mut io::stdout().lock(), &self.style, &fields, &shown)
+        let mut out = output::stdout();
+        print_value(&mut out, &self.style, &fields, &shown)?;
+        out.flush()?;
+        Ok(())
     }
 
     /// Follows the operation, and prints what it was about: the tenant as it is then.

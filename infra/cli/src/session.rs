@@ -1,6 +1,7 @@
 //! Which API is addressed, and as whom.
 
 use std::{
+    ffi::OsString,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -10,6 +11,7 @@ use secrecy::SecretString;
 
 use crate::{
     client::{BaseUrl, Client},
+    command_line::DEFAULT_PROFILE,
     environment,
     error::{CliError, Exit, Result},
     profiles::{Profile, Profiles},
@@ -42,12 +44,13 @@ pub(crate) fn number(matches: &ArgMatches, name: &str) -> Option<u64> {
 impl Session {
     pub(crate) fn of(matches: &ArgMatches) -> Result<Self> {
         let profiles = Profiles::load()?;
-        let profile_name = matches.get_one::<String>("profile").cloned().unwrap_or_default();
+        let profile_name = matches.get_one::<String>("profile").filter(|name| !name.is_empty());
+        let profile_name = profile_name.map_or_else(|| DEFAULT_PROFILE.to_owned(), Clone::clone);
         let profile = profiles.all.get(&profile_name);
         let chosen = matches.get_one::<String>("url").filter(|url| !url.is_empty());
         let own = profile.map(|profile| BaseUrl::parse(&profile.url)).transpose()?;
         let base = chosen.map(|url| BaseUrl::parse(url)).transpose()?.or_else(|| own.clone());
-        let ca_file = matches.get_one::<PathBuf>("ca-file").filter(|path| !path.as_os_str().is_empty()).cloned();
+        let ca_file = matches.get_one::<OsString>("ca-file").filter(|path| !path.is_empty()).map(PathBuf::from);
         // What the profile trusts and its token are for its own API only.
         let ca_file = ca_file.or_else(|| profile.filter(|_| base == own).and_then(|profile| profile.ca_file.clone()));
         let (timeout, prints_headers) = (seconds(matches, "timeout"), flag(matches, "headers"));

@@ -3,7 +3,7 @@
 mod cells;
 mod list;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
 
 use clap::ArgMatches;
 use serde_json::Value;
@@ -14,6 +14,11 @@ use crate::{
     text::{printable, width},
 };
 pub(crate) use list::ListPrinter;
+
+/// The standard output, which is written page by page, and not line by line.
+pub(crate) fn stdout() -> BufWriter<StdoutLock<'static>> {
+    BufWriter::with_capacity(1 << 16, io::stdout().lock())
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {

@@ -69,11 +69,7 @@ fn a_wrong_password_stores_nothing_and_no_input_sends_nothing() {
     let (server, computer) = (api(), Computer::new());
     let refused = computer.run_with_input(&["login", "--url", &server.url], "ops@landlord.example\nwrong\n");
     assert_eq!(refused.code, 5);
-    assert!(
-        refused.stderr.starts_with("error: Unauthenticated (401)\n  Wrong e-mail or password\n"),
-        "{}",
-        refused.stderr
-    );
+    assert_eq!(refused.stderr, "error: Unauthenticated (401)\n  Wrong e-mail or password\n");
     assert!(!computer.profiles().exists());
     let nothing = computer.run(&["login", "--url", &server.url, "--email", "ops@landlord.example"]);
     assert_eq!((nothing.code, server.received().len()), (2, 1), "{}", nothing.stderr);
@@ -181,4 +177,34 @@ fn a_request_shown_as_curl_is_not_sent_and_has_no_secret() {
         );
     }
     assert!(server.received().is_empty());
+}
+
+#[test]
+fn variables_are_enough_where_no_profile_can_be_and_an_empty_one_is_unset() {
+    let server = api();
+    let computer = Computer::new();
+    let mut without_folder = computer.command(&["tenants", "get", "1", "-o", "json"]);
+    without_folder.env_remove("HOME").env_remove("XDG_CONFIG_HOME");
+    without_folder.env("LANDLORD_URL", &server.url).env("LANDLORD_TOKEN", "eyJ.variable\n");
+    for name in ["LANDLORD_PROFILE", "LANDLORD_CA_FILE"] {
+        without_folder.env(name, "");
+    }
+    let read = crate::end(without_folder, "");
+    assert_eq!((read.code, &read.json()["id"]), (0, &json!("Bearer eyJ.variable")), "{}", read.stderr);
+    let mut without_home = computer.command(&["login", "--url", &server.url, "--email", "ops@landlord.example"]);
+    without_home.env_remove("HOME").env_remove("XDG_CONFIG_HOME");
+    let refused = crate::end(without_home, PASSWORD);
+    assert!(refused.code == 1 && refused.stderr.contains("no folder for profiles"), "{}", refused.stderr);
+    let computer = Computer::signed_in(&server.url);
+    let mut empty = computer.command(&["tenants", "get", "1"]);
+    empty.env("LANDLORD_URL", "").env("LANDLORD_TOKEN", "");
+    assert_eq!(crate::end(empty, "").code, 0);
+}
+
+#[test]
+fn only_an_operation_that_issues_tokens_replaces_the_one_of_the_profile() {
+    let server = Server::always(|| Reply::json(200, &issued("eyJ.foreign", false)));
+    let computer = Computer::signed_in(&server.url);
+    assert_eq!(computer.run(&["tenants", "update", "1", "--name", "Kopi"]).code, 0);
+    assert!(fs::read_to_string(computer.profiles()).unwrap().contains(TOKEN));
 }
