@@ -28,13 +28,13 @@ const root = createRootRoute({
 
 const at = <P extends string>(path: P) => ({ getParentRoute: () => root, path });
 
-const overview = createRoute({ ...at("/"), component: lazyRouteComponent(() => import("./pages/Overview"), "Overview") });
+const overview = createRoute({ ...at("/"), component: lazyRouteComponent(() => import("./pages/overview/Overview"), "Overview") });
 const tenants = createRoute({
     ...at("/tenants"),
     validateSearch: only("status", "country", "search", "sort", "over_limit", "hidden"),
-    component: lazyRouteComponent(() => import("./pages/Tenants"), "Tenants"),
+    component: lazyRouteComponent(() => import("./pages/tenants/Tenants"), "Tenants"),
 });
-const newTenant = createRoute({ ...at("/tenants/new"), component: lazyRouteComponent(() => import("./pages/NewTenant"), "NewTenant") });
+const newTenant = createRoute({ ...at("/tenants/new"), component: lazyRouteComponent(() => import("./pages/tenants/NewTenant"), "NewTenant") });
 const tenant = createRoute({ ...at("/tenants/$id"), component: lazyRouteComponent(() => import("./pages/tenant/Tenant"), "Tenant") });
 const inTenant = <P extends string>(path: P) => ({ getParentRoute: () => tenant, path });
 const tenantOverview = createRoute({ ...inTenant("/"), component: lazyRouteComponent(() => import("./pages/tenant/Summary"), "Summary") });
@@ -53,15 +53,15 @@ const tenantAudit = createRoute({
 const impersonations = createRoute({
     ...at("/impersonations"),
     validateSearch: only("live"),
-    component: lazyRouteComponent(() => import("./pages/Impersonations"), "Impersonations"),
+    component: lazyRouteComponent(() => import("./pages/impersonations/Impersonations"), "Impersonations"),
 });
-const health = createRoute({ ...at("/health"), validateSearch: only("component", "hours"), component: lazyRouteComponent(() => import("./pages/Health"), "Health") });
+const health = createRoute({ ...at("/health"), validateSearch: only("component", "hours"), component: lazyRouteComponent(() => import("./pages/health/Health"), "Health") });
 const operations = createRoute({
     ...at("/operations"),
     validateSearch: only("status", "kind", "stuck"),
-    component: lazyRouteComponent(() => import("./pages/Operations"), "Operations"),
+    component: lazyRouteComponent(() => import("./pages/operations/Operations"), "Operations"),
 });
-const operation = createRoute({ ...at("/operations/$id"), component: lazyRouteComponent(() => import("./pages/Operation"), "OperationPage") });
+const operation = createRoute({ ...at("/operations/$id"), component: lazyRouteComponent(() => import("./pages/operations/Operation"), "OperationPage") });
 const deadLetters = createRoute({ ...at("/dead-letters"), component: lazyRouteComponent(() => import("./pages/DeadLetters"), "DeadLetters") });
 const reconciliations = createRoute({ ...at("/reconciliations"), component: lazyRouteComponent(() => import("./pages/Reconciliations"), "Reconciliations") });
 const reconciliation = createRoute({

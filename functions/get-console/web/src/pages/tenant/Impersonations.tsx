@@ -1,4 +1,4 @@
-import { ImpersonationList } from "../ImpersonationList";
+import { ImpersonationList } from "../impersonations/ImpersonationList";
 import { useTenant } from "./Tenant";
 
 export function TenantImpersonations() {

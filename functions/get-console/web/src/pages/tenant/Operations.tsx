@@ -5,7 +5,7 @@ import { Button } from "../../ui/Button";
 import { CopyAsCurl } from "../../ui/Copy";
 import { Badge, Card, Time } from "../../ui/data";
 import { Empty, Loaded } from "../../ui/state";
-import { OperationActs, OperationFacts, STATES, Steps } from "../OperationSteps";
+import { OperationActs, OperationFacts, STATES, Steps } from "../operations/Steps";
 import { useTenant } from "./Tenant";
 
 export function TenantOperations() {

@@ -5,7 +5,7 @@ import { bytes, sentence, short } from "../../format";
 import { Button } from "../../ui/Button";
 import { Badge, Card, Facts, Id, Meter, Name, Time } from "../../ui/data";
 import { Empty } from "../../ui/state";
-import { LiveOperation } from "../OperationSteps";
+import { LiveOperation } from "../operations/Steps";
 import { EditTenant } from "./EditTenant";
 import { useTenant } from "./Tenant";
 

@@ -13,7 +13,7 @@ import { type Columns, Table } from "../../ui/Table";
 import { Badge, Name, Time } from "../../ui/data";
 import { Select } from "../../ui/form";
 import { Empty, Loading, ProblemNote, Stale } from "../../ui/state";
-import { StartImpersonation } from "../StartImpersonation";
+import { StartImpersonation } from "../impersonations/StartImpersonation";
 import { useTenant } from "./Tenant";
 import { AddUser, EditUser } from "./UserDialogs";
 

@@ -1,5 +1,5 @@
-import type { Schemas } from "../api/client";
-import { percent, sentence } from "../format";
+import type { Schemas } from "../../api/client";
+import { percent, sentence } from "../../format";
 import { type History, segments } from "./healthData";
 
 /** The states of a component as a strip of colours, with its uptime as text. */

@@ -1,11 +1,11 @@
 import { Link, useParams } from "@tanstack/react-router";
 
-import { sentence } from "../format";
-import { CopyAsCurl } from "../ui/Copy";
-import { Page } from "../ui/Page";
-import { Badge, Card } from "../ui/data";
-import { Loading, ProblemNote, Stale } from "../ui/state";
-import { OperationActs, OperationFacts, STATES, Steps, useOperation } from "./OperationSteps";
+import { sentence } from "../../format";
+import { CopyAsCurl } from "../../ui/Copy";
+import { Page } from "../../ui/Page";
+import { Badge, Card } from "../../ui/data";
+import { Loading, ProblemNote, Stale } from "../../ui/state";
+import { OperationActs, OperationFacts, STATES, Steps, useOperation } from "./Steps";
 
 export function OperationPage() {
     const { id } = useParams({ from: "/operations/$id" });

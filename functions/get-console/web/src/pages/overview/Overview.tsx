@@ -1,14 +1,14 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 
-import { type Schemas, api, body, page } from "../api/client";
-import { duration, number, sentence, short } from "../format";
-import { CopyAsCurl } from "../ui/Copy";
-import { Page } from "../ui/Page";
-import { Badge, Card, Meter, Name, Time } from "../ui/data";
-import { Empty, Loaded } from "../ui/state";
-import { HealthStrip, uptimeText } from "./HealthStrip";
-import { useHealth, useHistory } from "./healthData";
+import { type Schemas, api, body, page } from "../../api/client";
+import { duration, number, sentence, short } from "../../format";
+import { CopyAsCurl } from "../../ui/Copy";
+import { Page } from "../../ui/Page";
+import { Badge, Card, Meter, Name, Time } from "../../ui/data";
+import { Empty, Loaded } from "../../ui/state";
+import { HealthStrip, uptimeText } from "../health/HealthStrip";
+import { useHealth, useHistory } from "../health/healthData";
 
 const STATUSES = ["active", "provisioning", "suspended", "failed", "deleting"] as const;
 

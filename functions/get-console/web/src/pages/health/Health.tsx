@@ -2,16 +2,16 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { Suspense, lazy, useState } from "react";
 
-import { type Schemas, api, body } from "../api/client";
-import { fromFailure } from "../api/problem";
-import { duration, number, sentence } from "../format";
-import { announce } from "../ui/announce";
-import { Button } from "../ui/Button";
-import { CopyAsCurl } from "../ui/Copy";
-import { Page } from "../ui/Page";
-import { Badge, Card, Time } from "../ui/data";
-import { Select } from "../ui/form";
-import { Empty, Loaded } from "../ui/state";
+import { type Schemas, api, body } from "../../api/client";
+import { fromFailure } from "../../api/problem";
+import { duration, number, sentence } from "../../format";
+import { announce } from "../../ui/announce";
+import { Button } from "../../ui/Button";
+import { CopyAsCurl } from "../../ui/Copy";
+import { Page } from "../../ui/Page";
+import { Badge, Card, Time } from "../../ui/data";
+import { Select } from "../../ui/form";
+import { Empty, Loaded } from "../../ui/state";
 import { HealthStrip, uptimeText } from "./HealthStrip";
 import { type Report, readLiveHealth, useHealth, useHistory } from "./healthData";
 

@@ -1,14 +1,14 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 
-import { type Schemas, api, body } from "../api/client";
-import { type Problem, fromFailure } from "../api/problem";
-import { number } from "../format";
-import { announce } from "../ui/announce";
-import { Button } from "../ui/Button";
-import { Dialog } from "../ui/Dialog";
-import { Badge, Name } from "../ui/data";
-import { Input } from "../ui/form";
+import { type Schemas, api, body } from "../../api/client";
+import { type Problem, fromFailure } from "../../api/problem";
+import { number } from "../../format";
+import { announce } from "../../ui/announce";
+import { Button } from "../../ui/Button";
+import { Dialog } from "../../ui/Dialog";
+import { Badge, Name } from "../../ui/data";
+import { Input } from "../../ui/form";
 import type { TenantRow } from "./Tenants";
 
 type Change = Schemas["TenantPatch"];

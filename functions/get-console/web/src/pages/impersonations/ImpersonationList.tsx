@@ -2,14 +2,14 @@ import { useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useEffect, useMemo, useState } from "react";
 
-import { type Schemas, api, body, page } from "../api/client";
-import { useList } from "../api/lists";
-import { duration, sentence } from "../format";
-import { Act } from "../ui/Act";
-import { CopyAsCurl } from "../ui/Copy";
-import { type Columns, Table } from "../ui/Table";
-import { Badge, Time } from "../ui/data";
-import { Empty, Loading, ProblemNote, Stale } from "../ui/state";
+import { type Schemas, api, body, page } from "../../api/client";
+import { useList } from "../../api/lists";
+import { duration, sentence } from "../../format";
+import { Act } from "../../ui/Act";
+import { CopyAsCurl } from "../../ui/Copy";
+import { type Columns, Table } from "../../ui/Table";
+import { Badge, Time } from "../../ui/data";
+import { Empty, Loading, ProblemNote, Stale } from "../../ui/state";
 
 type Impersonation = Schemas["Impersonation"];
 

@@ -2,8 +2,8 @@ import { useEffect, useRef } from "react";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 
-import type { Schemas } from "../api/client";
-import { duration } from "../format";
+import type { Schemas } from "../../api/client";
+import { duration } from "../../format";
 
 /** The slowest response of each sample. */
 export function LatencyChart({ samples }: { samples: Schemas["HealthSample"][] }) {

@@ -1,11 +1,11 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect } from "react";
 
-import { type Schemas, api, body, tagged } from "../api/client";
-import { duration, sentence } from "../format";
-import { Act } from "../ui/Act";
-import { Badge, Facts, Id, Time } from "../ui/data";
-import { Loaded } from "../ui/state";
+import { type Schemas, api, body, tagged } from "../../api/client";
+import { duration, sentence } from "../../format";
+import { Act } from "../../ui/Act";
+import { Badge, Facts, Id, Time } from "../../ui/data";
+import { Loaded } from "../../ui/state";
 
 type Operation = Schemas["Operation"];
 

@@ -1,8 +1,8 @@
 import { useNavigate, useSearch } from "@tanstack/react-router";
 
-import { Filters } from "../ui/Filters";
-import { Page } from "../ui/Page";
-import { Select } from "../ui/form";
+import { Filters } from "../../ui/Filters";
+import { Page } from "../../ui/Page";
+import { Select } from "../../ui/form";
 import { ImpersonationList } from "./ImpersonationList";
 
 export function Impersonations() {

@@ -2,17 +2,17 @@ import { useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { type FormEvent, useRef, useState } from "react";
 
-import { useMay } from "../api/acts";
-import { type Schemas, api, body } from "../api/client";
-import { values } from "../api/generated/operations";
-import { type Problem, fromFailure } from "../api/problem";
-import { Button } from "../ui/Button";
-import { CopyAsCurl } from "../ui/Copy";
-import { Page } from "../ui/Page";
-import { Card, Name } from "../ui/data";
-import { Input, Select, errorOf } from "../ui/form";
-import { Empty, ProblemNote } from "../ui/state";
-import { LiveOperation } from "./OperationSteps";
+import { useMay } from "../../api/acts";
+import { type Schemas, api, body } from "../../api/client";
+import { values } from "../../api/generated/operations";
+import { type Problem, fromFailure } from "../../api/problem";
+import { Button } from "../../ui/Button";
+import { CopyAsCurl } from "../../ui/Copy";
+import { Page } from "../../ui/Page";
+import { Card, Name } from "../../ui/data";
+import { Input, Select, errorOf } from "../../ui/form";
+import { Empty, ProblemNote } from "../../ui/state";
+import { LiveOperation } from "../operations/Steps";
 
 const REGIONS = new Intl.DisplayNames("en", { type: "region" });
 const COUNTRIES = values.Country.map((code) => [code, `${REGIONS.of(code) ?? code} (${code})`] as const).toSorted((a, b) => a[1].localeCompare(b[1]));

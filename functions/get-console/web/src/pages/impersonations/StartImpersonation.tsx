@@ -2,15 +2,15 @@ import { useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { type FormEvent, useRef, useState } from "react";
 
-import { type Schemas, api, body } from "../api/client";
-import { type Problem, fromFailure } from "../api/problem";
-import { useSession } from "../api/session";
-import { Button } from "../ui/Button";
-import { Copy, CopyAsCurl } from "../ui/Copy";
-import { Dialog } from "../ui/Dialog";
-import { Area, Input, Select, errorOf } from "../ui/form";
-import { Facts, Name, Time } from "../ui/data";
-import { ProblemNote } from "../ui/state";
+import { type Schemas, api, body } from "../../api/client";
+import { type Problem, fromFailure } from "../../api/problem";
+import { useSession } from "../../api/session";
+import { Button } from "../../ui/Button";
+import { Copy, CopyAsCurl } from "../../ui/Copy";
+import { Dialog } from "../../ui/Dialog";
+import { Area, Input, Select, errorOf } from "../../ui/form";
+import { Facts, Name, Time } from "../../ui/data";
+import { ProblemNote } from "../../ui/state";
 import { Countdown, EndImpersonation } from "./ImpersonationList";
 
 interface Props {

@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 
-import { type Schemas, api, body } from "../api/client";
-import { Problem } from "../api/problem";
+import { type Schemas, api, body } from "../../api/client";
+import { Problem } from "../../api/problem";
 
 export type Report = Schemas["HealthReport"];
 export type History = Schemas["HealthHistory"];

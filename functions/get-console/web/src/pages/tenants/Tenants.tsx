@@ -1,23 +1,23 @@
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { lazy, Suspense, useCallback, useMemo, useState } from "react";
 
-import { useMay } from "../api/acts";
-import { type Schemas, api, page } from "../api/client";
-import { values } from "../api/generated/operations";
-import { useList } from "../api/lists";
-import { bytes, number, sentence, short, visible } from "../format";
-import { Button } from "../ui/Button";
-import { CopyAsCurl } from "../ui/Copy";
-import { Filters, SearchField } from "../ui/Filters";
-import { Icon } from "../ui/Icon";
-import { Page } from "../ui/Page";
-import { type Columns, Table } from "../ui/Table";
-import { SaveAsCsv } from "../ui/csv";
-import { Badge, Meter, Name, Time } from "../ui/data";
-import { Select } from "../ui/form";
-import { Empty, Loading, ProblemNote, Stale } from "../ui/state";
+import { useMay } from "../../api/acts";
+import { type Schemas, api, page } from "../../api/client";
+import { values } from "../../api/generated/operations";
+import { useList } from "../../api/lists";
+import { bytes, number, sentence, short, visible } from "../../format";
+import { Button } from "../../ui/Button";
+import { CopyAsCurl } from "../../ui/Copy";
+import { Filters, SearchField } from "../../ui/Filters";
+import { Icon } from "../../ui/Icon";
+import { Page } from "../../ui/Page";
+import { type Columns, Table } from "../../ui/Table";
+import { SaveAsCsv } from "../../ui/csv";
+import { Badge, Meter, Name, Time } from "../../ui/data";
+import { Select } from "../../ui/form";
+import { Empty, Loading, ProblemNote, Stale } from "../../ui/state";
 
-const Bulk = lazy(() => import("./TenantsBulk").then((module) => ({ default: module.Bulk })));
+const Bulk = lazy(() => import("./Bulk").then((module) => ({ default: module.Bulk })));
 
 /** What the list shows of a tenant. 100,000 of these fit into the memory of a tab. */
 export interface TenantRow {

@@ -1,17 +1,17 @@
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useMemo } from "react";
 
-import { type Schemas, api, page } from "../api/client";
-import { values } from "../api/generated/operations";
-import { useList } from "../api/lists";
-import { duration, number, sentence } from "../format";
-import { CopyAsCurl } from "../ui/Copy";
-import { Filters } from "../ui/Filters";
-import { Page } from "../ui/Page";
-import { type Columns, Table } from "../ui/Table";
-import { Badge, Time } from "../ui/data";
-import { Select } from "../ui/form";
-import { Empty, Loading, ProblemNote, Stale } from "../ui/state";
+import { type Schemas, api, page } from "../../api/client";
+import { values } from "../../api/generated/operations";
+import { useList } from "../../api/lists";
+import { duration, number, sentence } from "../../format";
+import { CopyAsCurl } from "../../ui/Copy";
+import { Filters } from "../../ui/Filters";
+import { Page } from "../../ui/Page";
+import { type Columns, Table } from "../../ui/Table";
+import { Badge, Time } from "../../ui/data";
+import { Select } from "../../ui/form";
+import { Empty, Loading, ProblemNote, Stale } from "../../ui/state";
 
 type Operation = Schemas["Operation"];
 
