@@ -58,7 +58,7 @@ const impersonations = createRoute({
 const health = createRoute({ ...at("/health"), validateSearch: only("component", "hours"), component: lazyRouteComponent(() => import("./pages/health/Health"), "Health") });
 const operations = createRoute({
     ...at("/operations"),
-    validateSearch: only("status", "kind", "stuck"),
+    validateSearch: only("status", "kind", "stuck", "since"),
     component: lazyRouteComponent(() => import("./pages/operations/Operations"), "Operations"),
 });
 const operation = createRoute({ ...at("/operations/$id"), component: lazyRouteComponent(() => import("./pages/operations/Operation"), "OperationPage") });
@@ -100,6 +100,8 @@ export const router = createRouter({
     ]),
     basepath: "/console",
     defaultPreload: "intent",
+    // The page of another tenant or operation is another page: no text, choice or dialog of this one is kept.
+    defaultRemountDeps: ({ params }) => params,
     // Parameters as plain text, so that URLs can be read and typed.
     parseSearch: (text) => Object.fromEntries(new URLSearchParams(text)),
     stringifySearch: (search) => {
