@@ -3,8 +3,8 @@ import { RouterProvider } from "@tanstack/react-router";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 
-import { Problem } from "./api/problem";
-import { useSession } from "./api/session";
+import { isTemporary } from "./api/problem";
+import { onSessionChange, session, useSession } from "./api/session";
 import { SignIn, SignInAgain } from "./pages/SignIn";
 import { router } from "./router";
 import { Notices } from "./ui/announce";
@@ -15,19 +15,29 @@ const queries = new QueryClient({
         queries: {
             staleTime: 2_000,
             // What a later attempt cannot change is not tried again.
-            retry: (count, failure) => count < 2 && (!(failure instanceof Problem) || failure.status === 0 || failure.status === 503),
+            retry: (count, failure) => count < 2 && isTemporary(failure),
             retryDelay: (count) => 500 * 2 ** count,
         },
     },
 });
 
+// What one super-admin has read is not for the next one at this browser, nor in the memory after signing out.
+let reader: string | undefined;
+onSessionChange(() => {
+    const id = session()?.id;
+    if (id === reader) return;
+    reader = id;
+    void queries.cancelQueries();
+    queries.clear();
+});
+
 function Console() {
-    const session = useSession();
-    if (!session) return <SignIn />;
+    const current = useSession();
+    if (!current) return <SignIn />;
     return (
-        <QueryClientProvider client={queries} key={session.id}>
+        <QueryClientProvider client={queries} key={current.id}>
             <RouterProvider router={router} />
-            <SignInAgain session={session} />
+            <SignInAgain session={current} />
         </QueryClientProvider>
     );
 }

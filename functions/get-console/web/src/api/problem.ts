@@ -53,6 +53,9 @@ export function fromFailure(failure: unknown): Problem {
     return new Problem(-1, "The console failed", failure instanceof Error ? failure.message : String(failure));
 }
 
+/** A later attempt may succeed without a change of the request. */
+export const isTemporary = (failure: unknown): boolean => !(failure instanceof Problem) || failure.status === 0 || failure.status === 503;
+
 /** What a person can do about it. */
 export function remedy(problem: Problem): string {
     switch (problem.status) {

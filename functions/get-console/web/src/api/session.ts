@@ -2,7 +2,9 @@
 
 import { useSyncExternalStore } from "react";
 
-export type Role = "viewer" | "operator" | "owner";
+import type { Schemas } from "./client";
+
+export type Role = Schemas["OperatorRole"];
 
 export interface Session {
     token: string;
@@ -29,15 +31,13 @@ export function endSession(token: string): void {
     if (current?.token === token && !current.ended) setSession({ ...current, ended: true });
 }
 
-export function useSession(): Session | undefined {
-    return useSyncExternalStore(
-        (listener) => {
-            listeners.add(listener);
-            return () => listeners.delete(listener);
-        },
-        () => current,
-    );
+/** Calls a function after each change of the session. Returns how to end that. */
+export function onSessionChange(listener: () => void): () => void {
+    listeners.add(listener);
+    return () => listeners.delete(listener);
 }
+
+export const useSession = (): Session | undefined => useSyncExternalStore(onSessionChange, () => current);
 
 /** The id in a token. Only the API verifies the token. */
 export function subjectOf(token: string): string {
