@@ -6,6 +6,7 @@ import { useMay } from "./api/acts";
 import { api, body } from "./api/client";
 import { PLACES } from "./Layout";
 import { Dialog } from "./ui/Dialog";
+import { ProblemNote } from "./ui/state";
 
 interface Target {
     name: string;
@@ -28,9 +29,10 @@ export function Palette({ onClose }: { onClose: () => void }) {
         return () => clearTimeout(timer);
     }, [typed]);
     const isId = UUID.test(text);
+    const isSearch = (query: string) => query.length > 1 && !UUID.test(query);
     const tenants = useQuery({
         queryKey: ["palette", text],
-        enabled: text.length > 1 && !isId,
+        enabled: isSearch(text),
         queryFn: ({ signal }) => body(api.GET("/api/super-admin/tenants", { params: { query: { search: text, limit: 8 } }, signal })),
     });
     const leave = (go: () => void) => () => {
@@ -46,8 +48,10 @@ export function Palette({ onClose }: { onClose: () => void }) {
               { name: `Tenant ${text}`, note: "by id", go: leave(() => void navigate({ to: "/tenants/$id", params: { id: text } })) },
               { name: `Operation ${text}`, note: "by id", go: leave(() => void navigate({ to: "/operations/$id", params: { id: text } })) },
           ]
-        : (tenants.data ?? []).map((tenant) => ({ name: tenant.name, note: `tenant ${tenant.slug}, ${tenant.status}`, go: leave(() => void navigate({ to: "/tenants/$id", params: { id: tenant.id } })) }));
+        : (isSearch(text) ? (tenants.data ?? []) : []).map((tenant) => ({ name: tenant.name, note: `tenant ${tenant.slug}, ${tenant.status}`, go: leave(() => void navigate({ to: "/tenants/$id", params: { id: tenant.id } })) }));
     const targets = [...fixed, ...found];
+    // The typed text is searched for when its typing pauses.
+    const isSearching = isSearch(typed.trim()) && (typed.trim() !== text || tenants.isFetching);
     const at = Math.min(chosen, targets.length - 1);
     const keys = (event: KeyboardEvent) => {
         const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
@@ -71,6 +75,7 @@ export function Palette({ onClose }: { onClose: () => void }) {
                     autoComplete="off"
                     spellCheck={false}
                     placeholder="A page, an act, a tenant, or an id"
+                    maxLength={120}
                     value={typed}
                     onChange={(event) => {
                         setTyped(event.target.value);
@@ -86,7 +91,11 @@ export function Palette({ onClose }: { onClose: () => void }) {
                         </li>
                     ))}
                 </ul>
-                {targets.length === 0 && <p className="muted" role="status">Nothing found</p>}
+                {/* Always in the document, so that a screen reader announces what appears in it. */}
+                <p className="muted" role="status">
+                    {isSearching ? "Searching for tenants…" : targets.length === 0 && !tenants.error ? "Nothing found" : ""}
+                </p>
+                {tenants.error && !isSearching && <ProblemNote problem={tenants.error} retry={() => void tenants.refetch()} />}
             </div>
         </Dialog>
     );

@@ -7,7 +7,7 @@ import { utc } from "../format";
 import { Button } from "./Button";
 import { Icon } from "./Icon";
 
-export function ProblemNote({ problem, retry }: { problem: unknown; retry?: () => void }) {
+export function ProblemNote({ problem, retry, retryText = "Try again" }: { problem: unknown; retry?: () => void; retryText?: string }) {
     const shown = fromFailure(problem);
     return (
         <div className="note note-danger" role="alert">
@@ -26,7 +26,7 @@ export function ProblemNote({ problem, retry }: { problem: unknown; retry?: () =
                         Request <code>{shown.requestId}</code>
                     </p>
                 )}
-                {retry && <Button onClick={retry}>Try again</Button>}
+                {retry && <Button onClick={retry}>{retryText}</Button>}
             </div>
         </div>
     );
