@@ -1,7 +1,6 @@
-import { type FormEvent, useState } from "react";
+import { useState } from "react";
 
 import { api, body } from "../api/client";
-import { type Problem, fromFailure } from "../api/problem";
 import { setSession, useSession } from "../api/session";
 import { announce } from "../ui/announce";
 import { Button } from "../ui/Button";
@@ -9,30 +8,21 @@ import { Page } from "../ui/Page";
 import { Badge, Card, Facts, Id, Time } from "../ui/data";
 import { Input, errorOf } from "../ui/form";
 import { ProblemNote } from "../ui/state";
+import { useSubmit } from "../ui/useSubmit";
 
 export function Account() {
     const session = useSession();
     const [form, setForm] = useState({ current: "", next: "", again: "" });
-    const [problem, setProblem] = useState<Problem | null>(null);
-    const [busy, setBusy] = useState(false);
+    const { busy, problem, submit } = useSubmit();
     if (!session) return null;
     const differs = form.again !== "" && form.again !== form.next;
-    const submit = async (event: FormEvent) => {
-        event.preventDefault();
-        if (busy || differs) return;
-        setBusy(true);
-        setProblem(null);
-        try {
+    const change = () =>
+        submit(async () => {
             const issued = await body(api.POST("/api/super-admin/auth/change-password", { body: { current_password: form.current, new_password: form.next } }));
             setSession({ ...session, token: issued.access_token, expiresAt: Date.now() + issued.expires_in * 1000 });
             setForm({ current: "", next: "", again: "" });
             announce("The password is changed, and all other sessions have ended");
-        } catch (failure) {
-            setProblem(fromFailure(failure));
-        } finally {
-            setBusy(false);
-        }
-    };
+        });
     return (
         <Page title="Account">
             <div className="grid">
@@ -48,7 +38,13 @@ export function Account() {
                     <p className="muted small">The token is in the memory of this tab only. A reload signs you out.</p>
                 </Card>
                 <Card title="Change your password">
-                    <form className="form" onSubmit={(event) => void submit(event)}>
+                    <form
+                        className="form"
+                        onSubmit={(event) => {
+                            event.preventDefault();
+                            if (!differs) void change();
+                        }}
+                    >
                         <Input label="Current password" type="password" autoComplete="current-password" required value={form.current} error={errorOf(problem, "/current_password")} onChange={(event) => setForm({ ...form, current: event.target.value })} />
                         <Input label="New password" type="password" autoComplete="new-password" required minLength={12} value={form.next} error={errorOf(problem, "/new_password")} onChange={(event) => setForm({ ...form, next: event.target.value })} />
                         <Input label="New password again" type="password" autoComplete="new-password" required value={form.again} error={differs ? "The two passwords differ" : undefined} onChange={(event) => setForm({ ...form, again: event.target.value })} />

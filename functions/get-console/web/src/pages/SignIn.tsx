@@ -1,26 +1,20 @@
 import { useEffect, useState } from "react";
 
-import { api, body } from "../api/client";
-import { type Problem, fromFailure } from "../api/problem";
-import { type Role, type Session, setSession, subjectOf } from "../api/session";
+import { type Schemas, api, body } from "../api/client";
+import { type Session, setSession, subjectOf } from "../api/session";
 import { utc } from "../format";
 import { Button } from "../ui/Button";
 import { Dialog } from "../ui/Dialog";
 import { Input } from "../ui/form";
 import { ProblemNote } from "../ui/state";
+import { useSubmit } from "../ui/useSubmit";
 
-interface Issued {
-    access_token: string;
-    expires_in: number;
-    must_change_password: boolean;
-}
-
-/** Starts a session with a token, after reading who it is of. */
-async function begin(token: Issued, email: string): Promise<void> {
+/** Starts a session with a token, after reading whose it is. */
+async function begin(token: Schemas["IssuedToken"], email: string): Promise<void> {
     const id = subjectOf(token.access_token);
     const headers = { authorization: `Bearer ${token.access_token}` };
     const admin = await body(api.GET("/api/super-admin/admins/{id}", { params: { path: { id } }, headers }));
-    setSession({ token: token.access_token, id, email: admin.email ?? email, role: admin.role as Role, expiresAt: Date.now() + token.expires_in * 1000, ended: false });
+    setSession({ token: token.access_token, id, email: admin.email ?? email, role: admin.role, expiresAt: Date.now() + token.expires_in * 1000, ended: false });
 }
 
 function useSignIn(known?: string) {
@@ -28,12 +22,9 @@ function useSignIn(known?: string) {
     const [password, setPassword] = useState("");
     const [next, setNext] = useState("");
     const [temporary, setTemporary] = useState<string>();
-    const [busy, setBusy] = useState(false);
-    const [problem, setProblem] = useState<Problem | null>(null);
-    const run = async () => {
-        setBusy(true);
-        setProblem(null);
-        try {
+    const { busy, problem, submit } = useSubmit();
+    const run = () =>
+        submit(async () => {
             if (temporary) {
                 const headers = { authorization: `Bearer ${temporary}` };
                 const change = { current_password: password, new_password: next };
@@ -43,12 +34,7 @@ function useSignIn(known?: string) {
                 if (token.must_change_password) setTemporary(token.access_token);
                 else await begin(token, email);
             }
-        } catch (failure) {
-            setProblem(fromFailure(failure));
-        } finally {
-            setBusy(false);
-        }
-    };
+        });
     return { email, setEmail, password, setPassword, next, setNext, temporary, busy, problem, run };
 }
 
