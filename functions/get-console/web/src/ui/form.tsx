@@ -1,6 +1,8 @@
 import { type InputHTMLAttributes, type ReactNode, type SelectHTMLAttributes, type TextareaHTMLAttributes, useId } from "react";
 
 import type { Problem } from "../api/problem";
+import { sentence } from "../format";
+import { LIMIT_PATTERN, readLimit } from "../limits";
 
 interface Label {
     label: string;
@@ -66,5 +68,13 @@ export function Select({ label, hint, error, options, ...rest }: Label & { optio
     );
 }
 
-/** What a problem says about a field. */
+/** The options of a filter: no restriction first. */
+export const anyOf = (values: readonly string[], text: (value: string) => string = sentence): (readonly [string, string])[] => [["", "Any"], ...values.map((value) => [value, text(value)] as const)];
+
+/** A field for a limit of a tenant. */
+export function LimitInput({ value, error, ...rest }: Label & Omit<InputHTMLAttributes<HTMLInputElement>, "value"> & { value: string }) {
+    return <Input {...rest} value={value} error={readLimit(value).error ?? error} pattern={LIMIT_PATTERN} title="A whole number, or the word unlimited" maxLength={20} autoComplete="off" spellCheck={false} />;
+}
+
+/** The error of a field. */
 export const errorOf = (problem: Problem | null, pointer: string): string | undefined => problem?.ofField(pointer);
