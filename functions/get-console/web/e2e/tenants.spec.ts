@@ -101,9 +101,86 @@ test("several tenants are changed at once, with a preview and a result for each"
     await expect(dialog.getByRole("row", { name: /one.*active → suspended/ })).toBeVisible();
     await expect(dialog.getByRole("row", { name: /two.*stays suspended/ })).toBeVisible();
     await expectAccessible(page);
+    await expect(dialog.getByRole("button", { name: "Suspend 1 of 2" })).toBeDisabled();
+    await dialog.getByLabel("Type 1, the number of tenants, to confirm").fill("1");
     await dialog.getByRole("button", { name: "Suspend 1 of 2" }).click();
-    await expect(dialog.getByRole("row", { name: /one.*Done/ })).toBeVisible();
+    await expect(dialog.getByRole("row", { name: /one.*active → suspended.*Changed/ })).toBeVisible();
+    await expect(dialog.getByRole("row", { name: /two.*stays suspended/ })).toBeVisible();
     expect((await landlord.send<{ status: string }>("GET", `/tenants/${first.id}`)).status).toBe("suspended");
+    await dialog.getByRole("button", { name: "Close", exact: true }).last().click();
+    // The list shows the change at once, and the tenants stay chosen.
+    await expect(page.getByRole("row", { name: new RegExp(first.slug) })).toContainText("Suspended");
+});
+
+test("a limit with a typing error is refused at its field, and changes nothing", async ({ page, landlord }) => {
+    const tenant = await landlord.tenant(unique("typo"));
+    await open(page, `/tenants?search=${tenant.slug}`);
+    await page.getByLabel(`Choose ${tenant.slug}`).check();
+    await page.getByRole("button", { name: "Change limits…" }).click();
+    const dialog = page.getByRole("dialog", { name: "Change limits of tenants" });
+    const field = dialog.getByLabel("Agents");
+    for (const text of ["unlimted", "12x", "-1", "1.5"]) {
+        await field.fill(text);
+        await expect(field).toHaveAttribute("aria-invalid", "true");
+        await expect(dialog.getByText("Type a whole number, or the word unlimited")).toBeVisible();
+        await expect(dialog.getByRole("button", { name: /^Change \d of 1/ })).toBeDisabled();
+    }
+    await expectAccessible(page);
+    const agents = async () => (await landlord.send<{ limits: { max_agents: number | null } }>("GET", `/tenants/${tenant.id}`)).limits.max_agents;
+    expect(await agents()).toBe(25);
+    await field.fill("unlimited");
+    await expect(dialog.getByRole("row", { name: /agents 25 → unlimited/ })).toBeVisible();
+    await dialog.getByRole("button", { name: "Change 1 of 1" }).click();
+    await expect(dialog.getByRole("row", { name: /Changed/ })).toBeVisible();
+    expect(await agents()).toBeNull();
+});
+
+test("a tenant that has changed since the preview is a conflict, and is changed only after a new preview", async ({ page, landlord }) => {
+    const tenant = await landlord.tenant(unique("conflict"));
+    await open(page, `/tenants?search=${tenant.slug}`);
+    await page.getByLabel(`Choose ${tenant.slug}`).check();
+    await page.getByRole("button", { name: "Change limits…" }).click();
+    const dialog = page.getByRole("dialog", { name: "Change limits of tenants" });
+    await dialog.getByLabel("Agents").fill("40");
+    await expect(dialog.getByRole("row", { name: /agents 25 → 40/ })).toBeVisible();
+    await landlord.send("PATCH", `/tenants/${tenant.id}`, { limits: { max_agents: 30 } });
+    const agents = async () => (await landlord.send<{ limits: { max_agents: number | null } }>("GET", `/tenants/${tenant.id}`)).limits.max_agents;
+    await dialog.getByRole("button", { name: "Change 1 of 1" }).click();
+    await expect(dialog.getByRole("row", { name: /agents 30 → 40.*Conflict/ })).toBeVisible();
+    expect(await agents()).toBe(30);
+    await dialog.getByRole("button", { name: "Change 1 of 1" }).click();
+    await expect(dialog.getByRole("row", { name: /Changed/ })).toBeVisible();
+    expect(await agents()).toBe(40);
+});
+
+test("a bulk change can be stopped between two tenants, and cannot be closed before", async ({ page, landlord }) => {
+    const word = unique("stop");
+    const tenants = [await landlord.tenant(`${word} one`), await landlord.tenant(`${word} two`), await landlord.tenant(`${word} three`)];
+    await open(page, `/tenants?search=${word}`);
+    for (const { slug } of tenants) await page.getByLabel(`Choose ${slug}`).check();
+    await page.getByRole("button", { name: "Suspend…" }).click();
+    const dialog = page.getByRole("dialog", { name: "Suspend tenants" });
+    await dialog.getByLabel("Type 3, the number of tenants, to confirm").fill("3");
+    // The first change waits until the button was pressed.
+    const pressed = Promise.withResolvers<void>();
+    await page.route(`**/api/super-admin/tenants/*`, async (route) => {
+        if (route.request().method() === "PATCH") {
+            expect(route.request().headers()["if-match"]).toMatch(/^"\d+"$/);
+            await pressed.promise;
+        }
+        await route.continue();
+    });
+    await dialog.getByRole("button", { name: "Suspend 3 of 3" }).click();
+    await expect(dialog.getByText("0 of 3 processed")).toBeVisible();
+    await page.keyboard.press("Escape");
+    await dialog.getByRole("button", { name: "Stop" }).click();
+    await expect(dialog.getByText("stopping after the current one")).toBeVisible();
+    pressed.resolve();
+    await expect(page.getByText("1 of 3 tenants are changed; the rest was not attempted")).toBeVisible();
+    await expect(dialog.getByRole("row", { name: /Changed/ })).toHaveCount(1);
+    await expect(dialog.getByRole("button", { name: "Suspend 2 of 3" })).toBeDisabled();
+    const statuses = await Promise.all(tenants.map(async ({ id }) => (await landlord.send<{ status: string }>("GET", `/tenants/${id}`)).status));
+    expect(statuses.toSorted()).toEqual(["active", "active", "suspended"]);
 });
 
 test("the filtered tenants are saved as CSV, in which no cell is a formula", async ({ page, landlord }) => {

@@ -63,3 +63,12 @@ const NAMES: Record<string, string> = {
 };
 
 export const sentence = (value: string): string => NAMES[value] ?? words(value).replace(/^./, (first) => first.toUpperCase());
+
+/** The number of items of a list, which the API counts up to a limit. */
+export const totalText = (total: { value: number; exact: boolean } | undefined, what: string): string => (total ? `${number(total.value)}${total.exact ? "" : " or more"} ${what}` : "");
+
+/** Such a number as a figure. */
+export const countText = ({ value, exact }: { value: number; exact: boolean }): string => `${number(value)}${exact ? "" : "+"}`;
+
+/** A date of a field as a time of the API. */
+export const midnight = (day: string | undefined): string | undefined => (day ? `${day}T00:00:00Z` : undefined);

@@ -2,19 +2,27 @@
 
 import createClient, { type Middleware } from "openapi-fetch";
 
+import { learnTime } from "./clock";
 import type { components, paths } from "./generated/schema";
+import type { Page } from "./pages";
 import { fromFailure, fromResponse } from "./problem";
 import { endSession, session } from "./session";
 
 export type Schemas = components["schemas"];
 
+/** When each request was sent, by this device's clock. */
+const sent = new WeakMap<Request, number>();
+
 const authorization: Middleware = {
     onRequest({ request }) {
         const token = session()?.token;
         if (token && !request.headers.has("authorization")) request.headers.set("authorization", `Bearer ${token}`);
+        sent.set(request, Date.now());
         return request;
     },
     onResponse({ request, response }) {
+        const received = Date.now();
+        learnTime(response.headers.get("date"), sent.get(request) ?? received, received);
         // Signing in answers 401 to a wrong password.
         const token = request.headers.get("authorization")?.replace("Bearer ", "");
         if (response.status === 401 && token) endSession(token);
@@ -36,17 +44,15 @@ export async function body<T>(call: Promise<Answer<T>>): Promise<T> {
     return (await whole(call)).data;
 }
 
-/** The body of a successful response with its entity tag. */
-export async function tagged<T>(call: Promise<Answer<T>>): Promise<{ data: T; etag: string }> {
-    const { data, response } = await whole(call);
-    return { data, etag: response.headers.get("etag") ?? "" };
+export interface Tagged<T> {
+    data: T;
+    etag: string;
 }
 
-export interface Page<T> {
-    items: T[];
-    next?: string;
-    /** The number of all items, if the request asked for it. */
-    total?: { value: number; exact: boolean };
+/** The body of a successful response with its entity tag. A response 304 is what was read `before`. */
+export async function tagged<T>(call: Promise<Answer<T>>, before?: Tagged<T>): Promise<Tagged<T>> {
+    const { data, response } = await whole(call, before?.data);
+    return { data, etag: response.headers.get("etag") ?? before?.etag ?? "" };
 }
 
 /** A page of a list, with the cursor of the next. */
@@ -59,13 +65,14 @@ export async function page<T>(call: Promise<Answer<T[]>>): Promise<Page<T>> {
     return { items: data, next, total };
 }
 
-async function whole<T>(call: Promise<Answer<T>>): Promise<{ data: T; response: Response }> {
+async function whole<T>(call: Promise<Answer<T>>, before?: T): Promise<{ data: T; response: Response }> {
     let answer: Answer<T>;
     try {
         answer = await call;
     } catch (failure) {
         throw fromFailure(failure);
     }
+    if (answer.response.status === 304 && before !== undefined) return { data: before, response: answer.response };
     if (!answer.response.ok) throw fromResponse(answer.response, answer.error);
     return { data: answer.data as T, response: answer.response };
 }

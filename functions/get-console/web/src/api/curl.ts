@@ -8,7 +8,7 @@ export interface Request {
     path: string;
     query?: Record<string, unknown>;
     body?: Record<string, unknown>;
-    headers?: Record<string, string>;
+    headers?: Record<string, string | undefined>;
 }
 
 export function curl({ method = "GET", path, query, body, headers }: Request): string {
@@ -22,7 +22,7 @@ export function curl({ method = "GET", path, query, body, headers }: Request): s
     const parts = [`curl ${quoted(`${window.location.origin}/api/super-admin${path}${search ? `?${search}` : ""}`)}`];
     if (method !== "GET" && !(method === "POST" && body)) parts.push(`--request ${method}`);
     parts.push(`--header "authorization: Bearer $TOKEN"`);
-    for (const [name, value] of Object.entries(headers ?? {})) parts.push(`--header ${quoted(`${name}: ${value}`)}`);
+    for (const [name, value] of Object.entries(headers ?? {})) if (value !== undefined) parts.push(`--header ${quoted(`${name}: ${value}`)}`);
     if (body) {
         const shown = JSON.stringify(body, (name, value: unknown) => (name.includes("password") ? "…" : value));
         parts.push(`--json ${quoted(shown)}`);

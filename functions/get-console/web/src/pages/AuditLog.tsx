@@ -4,16 +4,18 @@ import { type ReactNode, useMemo, useState } from "react";
 import { type Schemas, api, page } from "../api/client";
 import { values } from "../api/generated/operations";
 import { useList } from "../api/lists";
-import { sentence } from "../format";
+import { oneOf } from "../api/oneOf";
+import { midnight, number, sentence } from "../format";
 import { Button } from "../ui/Button";
 import { CopyAsCurl } from "../ui/Copy";
 import { Dialog } from "../ui/Dialog";
 import { Filters } from "../ui/Filters";
-import { type Columns, Table } from "../ui/Table";
+import { ListTable } from "../ui/ListTable";
+import type { Columns } from "../ui/Table";
 import { SaveAsCsv } from "../ui/csv";
 import { Badge, Facts, Id, Time } from "../ui/data";
-import { Input, Select } from "../ui/form";
-import { Empty, Loading, ProblemNote, Stale } from "../ui/state";
+import { Input, Select, anyOf } from "../ui/form";
+import { Empty } from "../ui/state";
 
 type Entry = Schemas["AuditRecord"];
 
@@ -25,19 +27,16 @@ export interface AuditFilter {
     tenant_id?: string;
 }
 
-/** A date of a field as a time of the API. */
-const midnight = (day: string | undefined): string | undefined => (day ? `${day}T00:00:00Z` : undefined);
-
 export function AuditLog({ filter, set }: { filter: AuditFilter; set: (change: Partial<AuditFilter>) => void }) {
     const [shown, setShown] = useState<Entry>();
     const query = {
-        action: filter.action as Schemas["AuditAction"] | undefined,
-        outcome: filter.outcome as Schemas["AuditOutcome"] | undefined,
+        action: oneOf(values.AuditAction, filter.action),
+        outcome: oneOf(values.AuditOutcome, filter.outcome),
         since: midnight(filter.since),
         until: midnight(filter.until),
         tenant_id: filter.tenant_id,
     };
-    const list = useList(["audit", filter], (cursor, signal) => page(api.GET("/api/super-admin/audit", { params: { query: { ...query, limit: 100, cursor } }, signal })), { every: 4_000 });
+    const list = useList(["audit", query], (cursor, signal) => page(api.GET("/api/super-admin/audit", { params: { query: { ...query, limit: 100, cursor } }, signal })), { every: 4_000 });
     const columns = useMemo<Columns<Entry>>(
         () => [
             { id: "at", size: 185, header: "Time", cell: ({ row }) => <Time value={row.original.at} seconds /> },
@@ -72,9 +71,9 @@ export function AuditLog({ filter, set }: { filter: AuditFilter; set: (change: P
     );
     return (
         <>
-            <Filters count={list.items.length > 0 && `${list.items.length}${list.more ? " newest" : ""} entries`}>
-                <Select label="Action" value={filter.action ?? ""} onChange={(event) => set({ action: event.target.value })} options={[["", "Any"], ...values.AuditAction.map((action) => [action, action] as const)]} />
-                <Select label="Outcome" value={filter.outcome ?? ""} onChange={(event) => set({ outcome: event.target.value })} options={[["", "Any"], ...values.AuditOutcome.map((outcome) => [outcome, sentence(outcome)] as const)]} />
+            <Filters count={list.items.length > 0 && `${number(list.items.length)}${list.isWhole ? "" : " newest"} entries`}>
+                <Select label="Action" value={filter.action ?? ""} onChange={(event) => set({ action: event.target.value })} options={anyOf(values.AuditAction, String)} />
+                <Select label="Outcome" value={filter.outcome ?? ""} onChange={(event) => set({ outcome: event.target.value })} options={anyOf(values.AuditOutcome)} />
                 <Input label="From (UTC)" type="date" value={filter.since ?? ""} onChange={(event) => set({ since: event.target.value })} />
                 <Input label="Before (UTC)" type="date" value={filter.until ?? ""} onChange={(event) => set({ until: event.target.value })} />
                 <CopyAsCurl request={{ path: "/audit", query }} />
@@ -85,16 +84,7 @@ export function AuditLog({ filter, set }: { filter: AuditFilter; set: (change: P
                     read={(cursor, signal) => page(api.GET("/api/super-admin/audit", { params: { query: { ...query, limit: 2_000, cursor } }, signal }))}
                 />
             </Filters>
-            <Stale read={list.query} />
-            {list.query.isPending ? (
-                <Loading rows={8} />
-            ) : list.query.error && list.items.length === 0 ? (
-                <ProblemNote problem={list.query.error} retry={() => void list.query.refetch()} />
-            ) : list.items.length === 0 ? (
-                <Empty title="No entry matches" />
-            ) : (
-                <Table label="Audit log" columns={columns} rows={list.items} idOf={(entry) => entry.id} more={list.more} loading={list.loading} loadMore={list.loadMore} />
-            )}
+            <ListTable list={list} label="Audit log" columns={columns} rows={8} empty={<Empty title="No entry matches" />} />
             {shown && <EntryDialog entry={shown} onClose={() => setShown(undefined)} />}
         </>
     );

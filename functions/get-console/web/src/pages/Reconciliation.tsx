@@ -1,14 +1,15 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 
-import { type Schemas, api, body } from "../api/client";
+import { api, body } from "../api/client";
 import { values } from "../api/generated/operations";
+import { oneOf } from "../api/oneOf";
 import { duration, number, sentence } from "../format";
 import { CopyAsCurl } from "../ui/Copy";
 import { Filters } from "../ui/Filters";
 import { Page } from "../ui/Page";
 import { Badge, Card, Facts, Time } from "../ui/data";
-import { Select } from "../ui/form";
+import { Select, anyOf } from "../ui/form";
 import { Empty, Loading, ProblemNote, Stale } from "../ui/state";
 
 export function ReconciliationPage() {
@@ -17,7 +18,7 @@ export function ReconciliationPage() {
     const navigate = useNavigate({ from: "/reconciliations/$id" });
     const read = useQuery({
         queryKey: ["reconciliation", id, kind],
-        queryFn: ({ signal }) => body(api.GET("/api/super-admin/reconciliations/{id}", { params: { path: { id }, query: { kind: kind as Schemas["FindingKind"] | undefined } }, signal })),
+        queryFn: ({ signal }) => body(api.GET("/api/super-admin/reconciliations/{id}", { params: { path: { id }, query: { kind: oneOf(values.FindingKind, kind) } }, signal })),
         refetchInterval: (state) => (state.state.data?.finished_at ? false : 2_000),
     });
     const above = <Link to="/reconciliations">Reconciliations</Link>;
@@ -53,7 +54,7 @@ export function ReconciliationPage() {
                 )}
             </div>
             <Filters count={`${number(report.findings.length)} shown`}>
-                <Select label="Kind" value={kind ?? ""} options={[["", "Any"], ...values.FindingKind.map((name) => [name, sentence(name)] as const)]} onChange={(event) => void navigate({ search: { kind: event.target.value || undefined } })} />
+                <Select label="Kind" value={kind ?? ""} options={anyOf(values.FindingKind)} onChange={(event) => void navigate({ search: { kind: event.target.value || undefined } })} />
             </Filters>
             {report.findings.length > 0 && (
                 <ul className="list card">

@@ -1,28 +1,27 @@
-import { useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
-import { useMemo, useRef } from "react";
+import { useMemo } from "react";
 
 import { type Schemas, api, body, page } from "../api/client";
 import { useList } from "../api/lists";
+import { useRenew } from "../api/useRenew";
 import { number } from "../format";
 import { Act } from "../ui/Act";
 import { CopyAsCurl } from "../ui/Copy";
 import { Page } from "../ui/Page";
-import { type Columns, Table } from "../ui/Table";
+import { ListTable } from "../ui/ListTable";
+import type { Columns } from "../ui/Table";
 import { Badge, Time } from "../ui/data";
-import { Empty, Loaded } from "../ui/state";
+import { Empty } from "../ui/state";
 
 type Reconciliation = Schemas["Reconciliation"];
 
 export function Reconciliations() {
-    const queries = useQueryClient();
+    const renew = useRenew();
     const navigate = useNavigate();
-    const started = useRef("");
     const list = useList(["reconciliations"], (cursor, signal) => page(api.GET("/api/super-admin/reconciliations", { params: { query: { limit: 50, cursor } }, signal })), { every: 4_000 });
     const begin = (dry_run: boolean) => async () => {
         const report = await body(api.POST("/api/super-admin/reconciliations", { body: { dry_run } }));
-        started.current = report.id;
-        await queries.invalidateQueries({ queryKey: ["reconciliations"] });
+        await renew("reconciliations", "audit");
         await navigate({ to: "/reconciliations/$id", params: { id: report.id } });
     };
     const columns = useMemo<Columns<Reconciliation>>(
@@ -57,15 +56,7 @@ export function Reconciliations() {
                 </>
             }
         >
-            <Loaded read={list.query}>
-                {() =>
-                    list.items.length === 0 ? (
-                        <Empty title="No reconciliation is recorded" />
-                    ) : (
-                        <Table label="Reconciliations" columns={columns} rows={list.items} idOf={(one) => one.id} more={list.more} loading={list.loading} loadMore={list.loadMore} />
-                    )
-                }
-            </Loaded>
+            <ListTable list={list} label="Reconciliations" columns={columns} empty={<Empty title="No reconciliation is recorded" />} />
         </Page>
     );
 }

@@ -2,17 +2,17 @@ import { type ReactNode, useState } from "react";
 
 import { useMay } from "../api/acts";
 import type { Request } from "../api/curl";
-import { type Problem, fromFailure } from "../api/problem";
 import { announce } from "./announce";
 import { Button } from "./Button";
-import { CopyAsCurl } from "./Copy";
-import { Dialog } from "./Dialog";
+import { FormDialog } from "./FormDialog";
 import { Input } from "./form";
-import { ProblemNote } from "./state";
+import { useSubmit } from "./useSubmit";
 
 interface Props {
     /** `PATCH /tenants/{id}`: without it in the API, or without the role, the button is not shown. */
     operation: string;
+    /** The state permits the act. A dialog that is open stays open without it, and shows why its request is refused. */
+    available?: boolean;
     /** The text of the button, and of the dialog. */
     name: string;
     title?: string;
@@ -23,66 +23,77 @@ interface Props {
     confirm?: string;
     children?: ReactNode;
     request: Request;
-    act: () => Promise<unknown>;
+    /** Reads the entity tag of the current state when the dialog opens. The act applies to that state only. */
+    revision?: () => Promise<string>;
+    act: (header: { "if-match"?: string }) => Promise<unknown>;
     done: string;
-    ready?: boolean;
+    onClose?: () => void;
 }
 
 /** A button, and a dialog that explains the act before it does it. */
-export function Act({ operation, name, title, kind = "plain", consequences, confirm, children, request, act, done, ready = true }: Props) {
+export function Act({ operation, available = true, name, title, kind = "plain", consequences, confirm, children, request, revision, act, done, onClose }: Props) {
     const may = useMay(operation);
     const [open, setOpen] = useState(false);
     const [typed, setTyped] = useState("");
-    const [busy, setBusy] = useState(false);
-    const [problem, setProblem] = useState<Problem | null>(null);
-    if (!may) return null;
-    const confirmed = !confirm || typed.trim() === confirm;
+    const [etag, setEtag] = useState<string>();
+    const reading = useSubmit();
+    const sending = useSubmit();
+    if (!may || (!available && !open)) return null;
+    const read = () => {
+        setEtag(undefined);
+        sending.setProblem(null);
+        if (revision) void reading.submit(async () => setEtag(await revision()));
+    };
+    const close = () => {
+        setOpen(false);
+        setTyped("");
+        sending.setProblem(null);
+        onClose?.();
+    };
+    const header: { "if-match"?: string } = etag === undefined ? {} : { "if-match": etag };
+    const ready = (!confirm || typed.trim() === confirm) && (!revision || etag !== undefined);
     const run = async () => {
-        setBusy(true);
-        setProblem(null);
-        try {
-            await act();
-            setOpen(false);
-            setTyped("");
-            announce(done);
-        } catch (failure) {
-            setProblem(fromFailure(failure));
-        } finally {
-            setBusy(false);
-        }
+        const problem = await sending.submit(() => act(header));
+        if (problem) return;
+        close();
+        announce(done);
     };
     return (
         <>
-            <Button kind={kind === "danger" ? "danger" : kind} onClick={() => setOpen(true)}>
-                {name}
-            </Button>
-            <Dialog open={open} onClose={() => setOpen(false)} title={title ?? name}>
-                <form
-                    onSubmit={(event) => {
-                        event.preventDefault();
-                        if (confirmed && ready && !busy) void run();
+            {available && (
+                <Button
+                    kind={kind}
+                    onClick={() => {
+                        setOpen(true);
+                        read();
                     }}
                 >
-                    <p>What happens:</p>
-                    <ul className="consequences">
-                        {consequences.map((consequence, index) => (
-                            <li key={index}>{consequence}</li>
-                        ))}
-                    </ul>
-                    {children}
-                    {confirm && (
-                        <Input label={`Type ${confirm} to confirm`} value={typed} onChange={(event) => setTyped(event.target.value)} autoComplete="off" spellCheck={false} />
-                    )}
-                    {problem && <ProblemNote problem={problem} />}
-                    <div className="actions">
-                        <Button type="submit" kind={kind === "danger" ? "danger" : "primary"} busy={busy} disabled={!confirmed || !ready}>
-                            {name}
-                        </Button>
-                        <Button onClick={() => setOpen(false)}>Cancel</Button>
-                        <CopyAsCurl request={request} />
-                    </div>
-                </form>
-            </Dialog>
+                    {name}
+                </Button>
+            )}
+            <FormDialog
+                open={open}
+                title={title ?? name}
+                onClose={close}
+                onSubmit={() => void run()}
+                action={name}
+                kind={kind === "danger" ? "danger" : "primary"}
+                busy={sending.busy}
+                disabled={!ready}
+                problem={sending.problem ?? reading.problem}
+                retry={reading.problem || sending.problem?.status === 412 ? read : undefined}
+                retryText={reading.problem ? undefined : "Use the current state"}
+                request={{ ...request, headers: { ...request.headers, ...header } }}
+            >
+                <p>What happens:</p>
+                <ul className="consequences">
+                    {consequences.map((consequence, index) => (
+                        <li key={index}>{consequence}</li>
+                    ))}
+                </ul>
+                {children}
+                {confirm && <Input label={`Type ${confirm} to confirm`} value={typed} onChange={(event) => setTyped(event.target.value)} autoComplete="off" spellCheck={false} />}
+            </FormDialog>
         </>
     );
 }

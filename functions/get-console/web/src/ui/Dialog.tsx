@@ -8,12 +8,12 @@ interface Props {
     onClose: () => void;
     title: string;
     children: ReactNode;
-    /** Neither Escape nor a click beside it closes the dialog. */
+    /** Nothing closes the dialog, because a request of it is running or because it must be answered. */
     persistent?: boolean;
     wide?: boolean;
 }
 
-/** A modal dialog. The focus returns to where it was. */
+/** A modal dialog. Escape and its button close it, a click beside it does not. The focus returns to where it was. */
 export function Dialog({ open, onClose, title, children, persistent, wide }: Props) {
     return (
         <Base.Root open={open} onOpenChange={(isOpen) => !isOpen && !persistent && onClose()} disablePointerDismissal>
@@ -22,11 +22,9 @@ export function Dialog({ open, onClose, title, children, persistent, wide }: Pro
                 <Base.Popup className={wide ? "dialog dialog-wide" : "dialog"}>
                     <header className="dialog-head">
                         <Base.Title className="dialog-title">{title}</Base.Title>
-                        {!persistent && (
-                            <Base.Close className="button button-ghost button-icon" aria-label="Close">
-                                <Icon name="close" />
-                            </Base.Close>
-                        )}
+                        <Base.Close className="button button-ghost button-icon" aria-label="Close" aria-disabled={persistent || undefined}>
+                            <Icon name="close" />
+                        </Base.Close>
                     </header>
                     {children}
                 </Base.Popup>

@@ -1,6 +1,6 @@
-import { type ColumnDef, flexRender, getCoreRowModel, useReactTable } from "@tanstack/react-table";
+import { type ColumnDef, getCoreRowModel, useReactTable } from "@tanstack/react-table";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type KeyboardEvent, useEffect, useRef } from "react";
+import { type KeyboardEvent, type ReactNode, useEffect, useMemo, useRef } from "react";
 
 import { Loading } from "./state";
 
@@ -16,27 +16,29 @@ interface Props<T> {
     hidden?: string[];
     /** More rows exist, and are read when the end comes near. */
     more?: boolean;
+    /** No further rows exist than these. */
+    isWhole?: boolean;
     loadMore?: () => void;
     loading?: boolean;
 }
 
+/** Calls the function of a column. As a component it would be another one after each change of the columns, and lose its state and focus. */
+const rendered = <C,>(template: ((context: C) => unknown) | string | undefined, context: C): ReactNode => (typeof template === "function" ? template(context) : template) as ReactNode;
+
 /** A table whose rows are in the document only while they are near the window, so that it may have 100,000. */
-export function Table<T>({ label, columns, rows, idOf, hidden = [], more = false, loadMore, loading = false }: Props<T>) {
+export function Table<T>({ label, columns, rows, idOf, hidden = [], more = false, isWhole = !more, loadMore, loading = false }: Props<T>) {
     const scroller = useRef<HTMLDivElement>(null);
-    const table = useReactTable({
-        data: rows,
-        columns,
-        getCoreRowModel: getCoreRowModel(),
-        getRowId: idOf,
-        state: { columnVisibility: Object.fromEntries(hidden.map((id) => [id, false])) },
-    });
-    const models = table.getRowModel().rows;
-    const virtual = useVirtualizer({ count: models.length, getScrollElement: () => scroller.current, estimateSize: () => ROW, overscan: 12 });
+    const virtual = useVirtualizer({ count: rows.length, getScrollElement: () => scroller.current, estimateSize: () => ROW, overscan: 12 });
     const items = virtual.getVirtualItems();
-    const last = items.at(-1)?.index ?? 0;
+    const [start, end] = [items[0]?.index ?? 0, (items.at(-1)?.index ?? -1) + 1];
+    // Models of 100,000 rows would take most of the memory of the page.
+    const data = useMemo(() => rows.slice(start, end), [rows, start, end]);
+    const columnVisibility = useMemo(() => Object.fromEntries(hidden.map((id) => [id, false])), [hidden]);
+    const table = useReactTable({ data, columns, getCoreRowModel: getCoreRowModel(), getRowId: idOf, state: { columnVisibility } });
+    const models = table.getRowModel().rows;
     useEffect(() => {
-        if (more && !loading && last >= models.length - 50) loadMore?.();
-    }, [more, loading, last, models.length, loadMore]);
+        if (more && !loading && end >= rows.length - 50) loadMore?.();
+    }, [more, loading, end, rows.length, loadMore]);
     const template = table
         .getVisibleLeafColumns()
         .map((column) => `minmax(${column.getSize()}px, ${column.getSize()}fr)`)
@@ -52,13 +54,13 @@ export function Table<T>({ label, columns, rows, idOf, hidden = [], more = false
     };
     return (
         <div className="table-scroll" ref={scroller} role="region" aria-label={label} tabIndex={0} onKeyDown={keys}>
-            <div className="table" role="table" aria-label={label} aria-rowcount={more ? -1 : models.length + 1}>
+            <div className="table" role="table" aria-label={label} aria-rowcount={isWhole ? rows.length + 1 : -1}>
                 <div role="rowgroup" className="table-head">
                     {table.getHeaderGroups().map((group) => (
                         <div role="row" key={group.id} className="row" style={{ gridTemplateColumns: template }} aria-rowindex={1}>
                             {group.headers.map((header) => (
                                 <div role="columnheader" key={header.id} className="cell">
-                                    {flexRender(header.column.columnDef.header, header.getContext())}
+                                    {rendered(header.column.columnDef.header, header.getContext())}
                                 </div>
                             ))}
                         </div>
@@ -66,13 +68,13 @@ export function Table<T>({ label, columns, rows, idOf, hidden = [], more = false
                 </div>
                 <div role="rowgroup" className="table-body" style={{ height: virtual.getTotalSize() }}>
                     {items.map((item) => {
-                        const row = models[item.index];
+                        const row = models[item.index - start];
                         if (!row) return null;
                         return (
                             <div role="row" key={row.id} className="row" aria-rowindex={item.index + 2} style={{ gridTemplateColumns: template, transform: `translateY(${item.start}px)` }}>
                                 {row.getVisibleCells().map((cell) => (
                                     <div role="cell" key={cell.id} className="cell">
-                                        {flexRender(cell.column.columnDef.cell, cell.getContext())}
+                                        {rendered(cell.column.columnDef.cell, cell.getContext())}
                                     </div>
                                 ))}
                             </div>

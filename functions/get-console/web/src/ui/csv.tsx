@@ -1,6 +1,6 @@
 import { useState } from "react";
 
-import type { Page } from "../api/client";
+import type { Page } from "../api/pages";
 import { fromFailure } from "../api/problem";
 import { number } from "../format";
 import { announce } from "./announce";

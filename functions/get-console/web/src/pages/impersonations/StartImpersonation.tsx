@@ -1,17 +1,20 @@
-import { useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { type FormEvent, useRef, useState } from "react";
+import { useState } from "react";
 
 import { type Schemas, api, body } from "../../api/client";
-import { type Problem, fromFailure } from "../../api/problem";
+import { values } from "../../api/generated/operations";
+import { oneOf } from "../../api/oneOf";
 import { useSession } from "../../api/session";
-import { Button } from "../../ui/Button";
-import { Copy, CopyAsCurl } from "../../ui/Copy";
+import { useIdempotencyKey } from "../../api/useIdempotencyKey";
+import { useRenew } from "../../api/useRenew";
+import { Copy } from "../../ui/Copy";
 import { Dialog } from "../../ui/Dialog";
-import { Area, Input, Select, errorOf } from "../../ui/form";
+import { FormDialog } from "../../ui/FormDialog";
 import { Facts, Name, Time } from "../../ui/data";
-import { ProblemNote } from "../../ui/state";
-import { Countdown, EndImpersonation } from "./ImpersonationList";
+import { Area, Input, Select, errorOf } from "../../ui/form";
+import { useSubmit } from "../../ui/useSubmit";
+import { Countdown } from "./Countdown";
+import { EndImpersonation } from "./EndImpersonation";
 
 interface Props {
     tenant: Pick<Schemas["Organization"], "id" | "name">;
@@ -28,31 +31,19 @@ const MEANING: Record<Access, string> = {
 
 /** Asks who, why and how long; then shows the token with what it may do, and how to end it. */
 export function StartImpersonation({ tenant, user, onClose }: Props) {
-    const queries = useQueryClient();
+    const renew = useRenew();
+    const { keyOf } = useIdempotencyKey();
+    const { busy, problem, submit } = useSubmit();
     const isOwner = useSession()?.role === "owner";
-    const key = useRef({ key: crypto.randomUUID(), of: "" });
     const [form, setForm] = useState({ reason: "", ticket: "", minutes: "15", access: "read" as Access });
     const [started, setStarted] = useState<Schemas["ImpersonationResponse"]>();
-    const [problem, setProblem] = useState<Problem | null>(null);
-    const [busy, setBusy] = useState(false);
     const set = (change: Partial<typeof form>) => setForm({ ...form, ...change });
     const request: Schemas["ImpersonationRequest"] = { tenant_id: tenant.id, user_id: user.id, reason: form.reason, duration_minutes: Number(form.minutes), access: form.access, ...(form.ticket ? { ticket: form.ticket } : {}) };
-    const submit = async (event: FormEvent) => {
-        event.preventDefault();
-        if (busy) return;
-        setBusy(true);
-        setProblem(null);
-        const text = JSON.stringify(request);
-        if (key.current.of !== text) key.current = { key: crypto.randomUUID(), of: text };
-        try {
-            setStarted(await body(api.POST("/api/super-admin/impersonations", { body: request, params: { header: { "idempotency-key": key.current.key } } })));
-            await queries.invalidateQueries({ queryKey: ["impersonations"] });
-        } catch (failure) {
-            setProblem(fromFailure(failure));
-        } finally {
-            setBusy(false);
-        }
-    };
+    const start = () =>
+        submit(async () => {
+            setStarted(await body(api.POST("/api/super-admin/impersonations", { body: request, params: { header: { "idempotency-key": keyOf(request) } } })));
+            await renew("impersonations", "audit");
+        });
     if (started) {
         return (
             <Dialog open onClose={onClose} title={`You may act as ${user.email}`} wide>
@@ -86,28 +77,18 @@ export function StartImpersonation({ tenant, user, onClose }: Props) {
         );
     }
     return (
-        <Dialog open onClose={onClose} title={`Impersonate ${user.email}`}>
-            <form onSubmit={(event) => void submit(event)}>
-                <ul className="consequences">
-                    <li>The tenant's admins can read who, when and why.</li>
-                    <li>It ends by itself, or as soon as you or anybody else ends it.</li>
-                    <li>The audit log records its start, its end and every refusal.</li>
-                </ul>
-                <Area label="Reason" required minLength={10} maxLength={500} value={form.reason} error={errorOf(problem, "/reason")} hint="At least 10 characters. The tenant reads it." onChange={(event) => set({ reason: event.target.value })} />
-                <Input label="Ticket" maxLength={100} value={form.ticket} error={errorOf(problem, "/ticket")} hint="Optional: where the request is recorded" onChange={(event) => set({ ticket: event.target.value })} />
-                <div className="form-row">
-                    <Input label="Minutes" type="number" min={1} max={60} required value={form.minutes} error={errorOf(problem, "/duration_minutes")} onChange={(event) => set({ minutes: event.target.value })} />
-                    <Select label="Access" value={form.access} hint={MEANING[form.access]} options={isOwner ? [["read", "Read"], ["write", "Read and write"]] : [["read", "Read"]]} onChange={(event) => set({ access: event.target.value as Access })} />
-                </div>
-                {problem && <ProblemNote problem={problem} />}
-                <div className="actions">
-                    <Button type="submit" kind="primary" busy={busy}>
-                        Start the impersonation
-                    </Button>
-                    <Button onClick={onClose}>Cancel</Button>
-                    <CopyAsCurl request={{ method: "POST", path: "/impersonations", body: { ...request } }} />
-                </div>
-            </form>
-        </Dialog>
+        <FormDialog title={`Impersonate ${user.email}`} onClose={onClose} onSubmit={() => void start()} action="Start the impersonation" busy={busy} problem={problem} request={{ method: "POST", path: "/impersonations", body: { ...request } }}>
+            <ul className="consequences">
+                <li>The tenant's admins can read who, when and why.</li>
+                <li>It ends by itself, or as soon as you or anybody else ends it.</li>
+                <li>The audit log records its start, its end and every refusal.</li>
+            </ul>
+            <Area label="Reason" required minLength={10} maxLength={500} value={form.reason} error={errorOf(problem, "/reason")} hint="At least 10 characters. The tenant reads it." onChange={(event) => set({ reason: event.target.value })} />
+            <Input label="Ticket" maxLength={100} value={form.ticket} error={errorOf(problem, "/ticket")} hint="Optional: where the request is recorded" onChange={(event) => set({ ticket: event.target.value })} />
+            <div className="form-row">
+                <Input label="Minutes" type="number" min={1} max={60} required value={form.minutes} error={errorOf(problem, "/duration_minutes")} onChange={(event) => set({ minutes: event.target.value })} />
+                <Select label="Access" value={form.access} hint={MEANING[form.access]} options={isOwner ? [["read", "Read"], ["write", "Read and write"]] : [["read", "Read"]]} onChange={(event) => set({ access: oneOf(values.Access, event.target.value) ?? form.access })} />
+            </div>
+        </FormDialog>
     );
 }

@@ -5,7 +5,10 @@ import { CopyAsCurl } from "../../ui/Copy";
 import { Page } from "../../ui/Page";
 import { Badge, Card } from "../../ui/data";
 import { Loading, ProblemNote, Stale } from "../../ui/state";
-import { OperationActs, OperationFacts, STATES, Steps, useOperation } from "./Steps";
+import { OperationActs } from "./OperationActs";
+import { OperationFacts } from "./OperationFacts";
+import { STATES, Steps } from "./Steps";
+import { useOperation } from "./useOperation";
 
 export function OperationPage() {
     const { id } = useParams({ from: "/operations/$id" });

@@ -4,14 +4,17 @@ import { useMemo } from "react";
 import { type Schemas, api, page } from "../../api/client";
 import { values } from "../../api/generated/operations";
 import { useList } from "../../api/lists";
-import { duration, number, sentence } from "../../format";
+import { oneOf } from "../../api/oneOf";
+import { duration, midnight, sentence, totalText } from "../../format";
 import { CopyAsCurl } from "../../ui/Copy";
 import { Filters } from "../../ui/Filters";
 import { Page } from "../../ui/Page";
-import { type Columns, Table } from "../../ui/Table";
+import { ListTable } from "../../ui/ListTable";
+import type { Columns } from "../../ui/Table";
 import { Badge, Time } from "../../ui/data";
-import { Select } from "../../ui/form";
-import { Empty, Loading, ProblemNote, Stale } from "../../ui/state";
+import { Input, Select, anyOf } from "../../ui/form";
+import { Empty } from "../../ui/state";
+import { OPEN } from "./open";
 
 type Operation = Schemas["Operation"];
 
@@ -19,10 +22,12 @@ export function Operations() {
     const filter = useSearch({ from: "/operations" });
     const navigate = useNavigate({ from: "/operations" });
     const set = (change: Partial<typeof filter>) => void navigate({ search: (before) => ({ ...before, ...change }) });
+    const status = oneOf(values.OperationStatus, filter.status);
     const query = {
-        status: filter.status ? [filter.status as Schemas["OperationStatus"]] : undefined,
-        kind: filter.kind as Schemas["OperationKind"] | undefined,
+        status: filter.status === "open" ? OPEN : status && [status],
+        kind: oneOf(values.OperationKind, filter.kind),
         stuck: filter.stuck === "true" ? true : undefined,
+        created_since: midnight(filter.since),
     };
     const list = useList(["operations", query], (cursor, signal) => page(api.GET("/api/super-admin/operations", { params: { query: { ...query, limit: 100, cursor, count: cursor ? undefined : true } }, signal })), { every: 3_000 });
     const columns = useMemo<Columns<Operation>>(
@@ -48,21 +53,13 @@ export function Operations() {
     );
     return (
         <Page title="Operations" actions={<CopyAsCurl request={{ path: "/operations", query }} />}>
-            <Filters count={list.total && `${number(list.total.value)}${list.total.exact ? "" : " or more"} operations`}>
-                <Select label="Status" value={filter.status ?? ""} onChange={(event) => set({ status: event.target.value })} options={[["", "Any"], ...values.OperationStatus.map((status) => [status, sentence(status)] as const)]} />
-                <Select label="Kind" value={filter.kind ?? ""} onChange={(event) => set({ kind: event.target.value })} options={[["", "Any"], ...values.OperationKind.map((kind) => [kind, sentence(kind)] as const)]} />
+            <Filters count={totalText(list.total, "operations")}>
+                <Select label="Status" value={filter.status ?? ""} onChange={(event) => set({ status: event.target.value })} options={[...anyOf(values.OperationStatus), ["open", "Not ended"]]} />
+                <Select label="Kind" value={filter.kind ?? ""} onChange={(event) => set({ kind: event.target.value })} options={anyOf(values.OperationKind)} />
                 <Select label="Progress" value={filter.stuck ?? ""} onChange={(event) => set({ stuck: event.target.value })} options={[["", "Any"], ["true", "Stuck"]]} />
+                <Input label="Created from (UTC)" type="date" value={filter.since ?? ""} onChange={(event) => set({ since: event.target.value })} />
             </Filters>
-            <Stale read={list.query} />
-            {list.query.isPending ? (
-                <Loading rows={8} />
-            ) : list.query.error && list.items.length === 0 ? (
-                <ProblemNote problem={list.query.error} retry={() => void list.query.refetch()} />
-            ) : list.items.length === 0 ? (
-                <Empty title={filter.stuck ? "No operation is stuck" : "No operation matches"} />
-            ) : (
-                <Table label="Operations" columns={columns} rows={list.items} idOf={(one) => one.id} more={list.more} loading={list.loading} loadMore={list.loadMore} />
-            )}
+            <ListTable list={list} label="Operations" columns={columns} rows={8} empty={<Empty title={filter.stuck ? "No operation is stuck" : "No operation matches"} />} />
         </Page>
     );
 }

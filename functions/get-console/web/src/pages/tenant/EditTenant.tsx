@@ -1,17 +1,18 @@
-import { useQueryClient } from "@tanstack/react-query";
-import { type FormEvent, useState } from "react";
+import { useState } from "react";
 
 import { type Schemas, api, body, tagged } from "../../api/client";
-import { type Problem, fromFailure } from "../../api/problem";
+import { useRenew } from "../../api/useRenew";
 import { number } from "../../format";
+import { limitText, readLimit } from "../../limits";
 import { announce } from "../../ui/announce";
 import { Button } from "../../ui/Button";
-import { CopyAsCurl } from "../../ui/Copy";
 import { Dialog } from "../../ui/Dialog";
-import { Input, errorOf } from "../../ui/form";
-import { ProblemNote } from "../../ui/state";
+import { FormDialog } from "../../ui/FormDialog";
+import { Input, LimitInput, errorOf } from "../../ui/form";
+import { useSubmit } from "../../ui/useSubmit";
 
-const FIELDS = ["name", "max_agents", "max_contacts", "max_messages_month"] as const;
+const LIMITS = ["max_agents", "max_contacts", "max_messages_month"] as const;
+const FIELDS = ["name", ...LIMITS] as const;
 type Field = (typeof FIELDS)[number];
 type Values = Record<Field, string>;
 
@@ -19,26 +20,24 @@ const NAMES: Record<Field, string> = { name: "Name", max_agents: "Agents", max_c
 
 type Tenant = Pick<Schemas["Organization"], "id" | "name" | "limits">;
 
-const shown = (value: number | null): string => (value === null ? "unlimited" : String(value));
-
 const valuesOf = (tenant: Tenant): Values => ({
     name: tenant.name,
-    max_agents: shown(tenant.limits.max_agents),
-    max_contacts: shown(tenant.limits.max_contacts),
-    max_messages_month: shown(tenant.limits.max_messages_month),
+    max_agents: limitText(tenant.limits.max_agents),
+    max_contacts: limitText(tenant.limits.max_contacts),
+    max_messages_month: limitText(tenant.limits.max_messages_month),
 });
 
-/** The fields that differ, as a patch. */
-function patchOf(from: Values, to: Values): Schemas["TenantPatch"] {
-    const patch: Schemas["TenantPatch"] = {};
-    if (from.name !== to.name) patch.name = to.name;
-    const limits: Record<string, number | null> = {};
-    for (const field of FIELDS) {
-        const text = to[field].trim();
-        if (field !== "name" && from[field] !== to[field]) limits[field] = text === "unlimited" ? null : Number(text);
+/** The fields that differ, as a patch; `undefined` if one of them is no limit. */
+function patchOf(from: Values, to: Values): Schemas["TenantPatch"] | undefined {
+    const patch: Schemas["TenantPatch"] = from.name === to.name ? {} : { name: to.name };
+    const limits: Schemas["LimitsBody"] = {};
+    for (const field of LIMITS) {
+        if (from[field] === to[field]) continue;
+        const { value } = readLimit(to[field]);
+        if (value === undefined) return undefined;
+        limits[field] = value;
     }
-    if (Object.keys(limits).length > 0) patch.limits = limits;
-    return patch;
+    return Object.keys(limits).length > 0 ? { ...patch, limits } : patch;
 }
 
 interface Props {
@@ -49,35 +48,26 @@ interface Props {
 
 /** Edits a tenant. If somebody else changed it meanwhile, shows what was, what is, and what was typed. */
 export function EditTenant({ tenant, etag, onClose }: Props) {
-    const queries = useQueryClient();
+    const renew = useRenew();
     const [base, setBase] = useState({ values: valuesOf(tenant), etag });
     const [mine, setMine] = useState(base.values);
     const [theirs, setTheirs] = useState<{ values: Values; etag: string }>();
-    const [problem, setProblem] = useState<Problem | null>(null);
-    const [busy, setBusy] = useState(false);
+    const { busy, problem, setProblem, submit } = useSubmit();
     const patch = patchOf(base.values, mine);
-    const isEmpty = Object.keys(patch).length === 0;
-    const params = (tag: string) => ({ path: { id: tenant.id }, header: { "if-match": tag } });
-    const save = async (event: FormEvent) => {
-        event.preventDefault();
-        if (busy || isEmpty) return;
-        setBusy(true);
-        setProblem(null);
-        try {
-            await body(api.PATCH("/api/super-admin/tenants/{id}", { params: params(base.etag), body: patch }));
-            await Promise.all(["tenant", "tenants", "audit"].map((name) => queries.invalidateQueries({ queryKey: [name] })));
-            announce("The tenant is changed");
-            onClose();
-        } catch (failure) {
-            const found = fromFailure(failure);
-            setProblem(found);
-            if (found.status === 412) {
-                const now = await tagged(api.GET("/api/super-admin/tenants/{id}", { params: { path: { id: tenant.id } } })).catch(() => undefined);
-                if (now) setTheirs({ values: valuesOf(now.data), etag: now.etag });
-            }
-        } finally {
-            setBusy(false);
-        }
+    const isEmpty = !patch || Object.keys(patch).length === 0;
+    const path = { id: tenant.id };
+    const readTheirs = () =>
+        submit(async () => {
+            const now = await tagged(api.GET("/api/super-admin/tenants/{id}", { params: { path } }));
+            setTheirs({ values: valuesOf(now.data), etag: now.etag });
+        });
+    const save = async () => {
+        const failed = await submit(() => body(api.PATCH("/api/super-admin/tenants/{id}", { params: { path, header: { "if-match": base.etag } }, body: patch ?? {} })));
+        if (failed?.status === 412) await readTheirs();
+        if (failed) return;
+        onClose();
+        announce("The tenant is changed");
+        await renew("tenant", "tenants", "audit");
     };
     /** Goes on from the current state; fields that only the other side changed are theirs. */
     const resolve = (choice: "mine" | "theirs") => {
@@ -93,41 +83,42 @@ export function EditTenant({ tenant, etag, onClose }: Props) {
         setTheirs(undefined);
         setProblem(null);
     };
-    return (
-        <Dialog open onClose={onClose} title="Edit name and limits" wide={theirs !== undefined}>
-            {theirs ? (
+    if (theirs) {
+        return (
+            <Dialog open onClose={onClose} title={TITLE} wide>
                 <Difference base={base.values} theirs={theirs.values} mine={mine} resolve={resolve} />
-            ) : (
-                <form onSubmit={(event) => void save(event)}>
-                    {FIELDS.map((field) => (
-                        <Input
-                            key={field}
-                            label={NAMES[field]}
-                            required
-                            maxLength={field === "name" ? 120 : 20}
-                            inputMode={field === "name" ? undefined : "numeric"}
-                            pattern={field === "name" ? undefined : "[0-9]+|unlimited"}
-                            title={field === "name" ? undefined : "A number, or unlimited"}
-                            hint={field === "name" || mine[field] === base.values[field] ? undefined : `was ${base.values[field]}`}
-                            value={mine[field]}
-                            error={errorOf(problem, field === "name" ? "/name" : `/limits/${field}`)}
-                            onChange={(event) => setMine({ ...mine, [field]: event.target.value })}
-                        />
-                    ))}
-                    <p className="hint">A limit below the current use stops nothing that exists; it prevents more.</p>
-                    {problem && <ProblemNote problem={problem} />}
-                    <div className="actions">
-                        <Button type="submit" kind="primary" busy={busy} disabled={isEmpty}>
-                            Save
-                        </Button>
-                        <Button onClick={onClose}>Cancel</Button>
-                        <CopyAsCurl request={{ method: "PATCH", path: `/tenants/${tenant.id}`, body: { ...patch }, headers: { "if-match": base.etag } }} />
-                    </div>
-                </form>
-            )}
-        </Dialog>
+            </Dialog>
+        );
+    }
+    return (
+        <FormDialog
+            title={TITLE}
+            onClose={onClose}
+            onSubmit={() => void save()}
+            action="Save"
+            busy={busy}
+            disabled={isEmpty}
+            problem={problem}
+            request={{ method: "PATCH", path: `/tenants/${tenant.id}`, body: { ...patch }, headers: { "if-match": base.etag } }}
+        >
+            <Input label={NAMES.name} required maxLength={120} value={mine.name} error={errorOf(problem, "/name")} onChange={(event) => setMine({ ...mine, name: event.target.value })} />
+            {LIMITS.map((field) => (
+                <LimitInput
+                    key={field}
+                    label={NAMES[field]}
+                    required
+                    hint={mine[field] === base.values[field] ? undefined : `was ${base.values[field]}`}
+                    value={mine[field]}
+                    error={errorOf(problem, `/limits/${field}`)}
+                    onChange={(event) => setMine({ ...mine, [field]: event.target.value })}
+                />
+            ))}
+            <p className="hint">A limit below the current use removes nothing; it prevents more.</p>
+        </FormDialog>
     );
 }
+
+const TITLE = "Edit name and limits";
 
 function Difference({ base, theirs, mine, resolve }: { base: Values; theirs: Values; mine: Values; resolve: (choice: "mine" | "theirs") => void }) {
     const differing = FIELDS.filter((field) => new Set([base[field], theirs[field], mine[field]]).size > 1);

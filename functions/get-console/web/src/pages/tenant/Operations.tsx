@@ -3,9 +3,12 @@ import { useList } from "../../api/lists";
 import { sentence } from "../../format";
 import { Button } from "../../ui/Button";
 import { CopyAsCurl } from "../../ui/Copy";
+import { ListState } from "../../ui/ListTable";
 import { Badge, Card, Time } from "../../ui/data";
-import { Empty, Loaded } from "../../ui/state";
-import { OperationActs, OperationFacts, STATES, Steps } from "../operations/Steps";
+import { Empty } from "../../ui/state";
+import { OperationActs } from "../operations/OperationActs";
+import { OperationFacts } from "../operations/OperationFacts";
+import { STATES, Steps } from "../operations/Steps";
 import { useTenant } from "./Tenant";
 
 export function TenantOperations() {
@@ -16,34 +19,32 @@ export function TenantOperations() {
             <div className="actions">
                 <CopyAsCurl request={{ path: `/tenants/${tenant.id}/operations` }} />
             </div>
-            <Loaded read={list.query}>
-                {() =>
-                    list.items.length === 0 ? (
-                        <Empty title="No operation is recorded" />
-                    ) : (
-                        list.items.map((operation) => (
-                            <Card
-                                key={operation.id}
-                                title={`${sentence(operation.kind)} operation`}
-                                aside={
-                                    <span className="actions">
-                                        <Time value={operation.created_at} seconds />
-                                        <Badge value={operation.status} />
-                                        <OperationActs operation={operation} />
-                                    </span>
-                                }
-                            >
-                                <p>{STATES[operation.status]}</p>
-                                <div className="grid">
-                                    <Steps operation={operation} />
-                                    <OperationFacts operation={operation} />
-                                </div>
-                            </Card>
-                        ))
-                    )
-                }
-            </Loaded>
-            {list.more && <Button onClick={list.loadMore}>Older operations</Button>}
+            <ListState list={list} empty={<Empty title="No operation is recorded" />}>
+                {list.items.map((operation) => (
+                    <Card
+                        key={operation.id}
+                        title={`${sentence(operation.kind)} operation`}
+                        aside={
+                            <span className="actions">
+                                <Time value={operation.created_at} seconds />
+                                <Badge value={operation.status} />
+                                <OperationActs operation={operation} />
+                            </span>
+                        }
+                    >
+                        <p>{STATES[operation.status]}</p>
+                        <div className="grid">
+                            <Steps operation={operation} />
+                            <OperationFacts operation={operation} />
+                        </div>
+                    </Card>
+                ))}
+                {list.more && (
+                    <Button busy={list.loading} onClick={list.loadMore}>
+                        Older operations
+                    </Button>
+                )}
+            </ListState>
         </>
     );
 }

@@ -5,14 +5,14 @@ import { bytes, sentence, short } from "../../format";
 import { Button } from "../../ui/Button";
 import { Badge, Card, Facts, Id, Meter, Name, Time } from "../../ui/data";
 import { Empty } from "../../ui/state";
-import { LiveOperation } from "../operations/Steps";
+import { LiveOperation } from "../operations/LiveOperation";
 import { EditTenant } from "./EditTenant";
 import { useTenant } from "./Tenant";
 
 export function Summary() {
     const { tenant, etag } = useTenant();
     const [editing, setEditing] = useState(false);
-    const mayEdit = useMay("PATCH /tenants/{id}") && (tenant.status === "active" || tenant.status === "suspended");
+    const mayEdit = useMay("PATCH /tenants/{id}") && (tenant.status === "active" || tenant.status === "suspended" || tenant.status === "failed");
     const { usage, limits, operation } = tenant;
     return (
         <div className="grid">

@@ -9,10 +9,9 @@ import { Badge, Name } from "../../ui/data";
 import { Loading, ProblemNote, Stale } from "../../ui/state";
 import { TenantActs } from "./Acts";
 
-export interface TenantRead {
+interface TenantRead {
     tenant: Schemas["OrganizationView"];
     etag: string;
-    readAt: number;
 }
 
 const Context = createContext<TenantRead | undefined>(undefined);
@@ -62,7 +61,7 @@ export function Tenant() {
             actions={
                 <>
                     <CopyAsCurl request={{ path: `/tenants/${id}`, query: { include: "usage,operation" } }} />
-                    <TenantActs tenant={tenant} etag={read.data.etag} />
+                    <TenantActs tenant={tenant} />
                 </>
             }
         >
@@ -74,7 +73,7 @@ export function Tenant() {
                     </Link>
                 ))}
             </nav>
-            <Context value={{ tenant, etag: read.data.etag, readAt: read.dataUpdatedAt }}>
+            <Context value={{ tenant, etag: read.data.etag }}>
                 <Outlet />
             </Context>
         </Page>

@@ -5,19 +5,21 @@ import { useMay } from "../../api/acts";
 import { type Schemas, api, page } from "../../api/client";
 import { values } from "../../api/generated/operations";
 import { useList } from "../../api/lists";
-import { number, sentence } from "../../format";
+import { oneOf } from "../../api/oneOf";
+import { sentence, totalText } from "../../format";
 import { Button } from "../../ui/Button";
 import { CopyAsCurl } from "../../ui/Copy";
 import { Filters, SearchField } from "../../ui/Filters";
-import { type Columns, Table } from "../../ui/Table";
+import { ListTable } from "../../ui/ListTable";
+import type { Columns } from "../../ui/Table";
 import { Badge, Name, Time } from "../../ui/data";
-import { Select } from "../../ui/form";
-import { Empty, Loading, ProblemNote, Stale } from "../../ui/state";
+import { Select, anyOf } from "../../ui/form";
+import { Empty } from "../../ui/state";
 import { StartImpersonation } from "../impersonations/StartImpersonation";
 import { useTenant } from "./Tenant";
 import { AddUser, EditUser } from "./UserDialogs";
 
-export type User = Schemas["User"];
+type User = Schemas["User"];
 
 export function TenantUsers() {
     const { tenant } = useTenant();
@@ -27,11 +29,13 @@ export function TenantUsers() {
     const [search, setSearch] = useState("");
     const [open, setOpen] = useState<{ act: "add" | "edit" | "impersonate"; user?: User }>();
     const set = (change: Partial<typeof filter>) => void navigate({ search: (before) => ({ ...before, ...change }) });
+    const role = oneOf(values.AgentRole, filter.role);
     const query = {
         search: search || undefined,
-        role: filter.role ? [filter.role as Schemas["AgentRole"]] : undefined,
-        status: filter.status as Schemas["AgentStatus"] | undefined,
+        role: role && [role],
+        status: oneOf(values.AgentStatus, filter.status),
     };
+    // Without polling, because each read of users is recorded in the audit log.
     const list = useList(["users", tenant.id, query], (cursor, signal) => page(api.GET("/api/super-admin/tenants/{id}/users", { params: { path: { id: tenant.id }, query: { ...query, limit: 100, cursor, count: cursor ? undefined : true } }, signal })));
     const active = tenant.status === "active";
     const mayAdd = useMay("POST /tenants/{id}/users") && active;
@@ -69,24 +73,15 @@ export function TenantUsers() {
     const close = () => setOpen(undefined);
     return (
         <>
-            <Filters count={list.total && `${number(list.total.value)}${list.total.exact ? "" : " or more"} users`}>
+            <Filters count={totalText(list.total, "users")}>
                 <SearchField label="Name or e-mail" value={search} onChange={setSearch} />
-                <Select label="Role" value={filter.role ?? ""} onChange={(event) => set({ role: event.target.value })} options={[["", "Any"], ...values.AgentRole.map((role) => [role, sentence(role)] as const)]} />
-                <Select label="Status" value={filter.status ?? ""} onChange={(event) => set({ status: event.target.value })} options={[["", "Any"], ...values.AgentStatus.map((status) => [status, sentence(status)] as const)]} />
+                <Select label="Role" value={filter.role ?? ""} onChange={(event) => set({ role: event.target.value })} options={anyOf(values.AgentRole)} />
+                <Select label="Status" value={filter.status ?? ""} onChange={(event) => set({ status: event.target.value })} options={anyOf(values.AgentStatus)} />
                 <CopyAsCurl request={{ path: `/tenants/${tenant.id}/users`, query: { ...query, search: undefined } }} />
                 {mayAdd && <Button kind="primary" onClick={() => setOpen({ act: "add" })}>Add a user</Button>}
             </Filters>
             {!active && <p className="muted">The tenant is {tenant.status}; its users can be changed only while it is active.</p>}
-            <Stale read={list.query} />
-            {list.query.isPending ? (
-                <Loading rows={6} />
-            ) : list.query.error && list.items.length === 0 ? (
-                <ProblemNote problem={list.query.error} retry={() => void list.query.refetch()} />
-            ) : list.items.length === 0 ? (
-                <Empty title="No user matches" />
-            ) : (
-                <Table label="Users" columns={columns} rows={list.items} idOf={(user) => user.id} more={list.more} loading={list.loading} loadMore={list.loadMore} />
-            )}
+            <ListTable list={list} label="Users" columns={columns} rows={6} empty={<Empty title="No user matches" />} />
             {open?.act === "add" && <AddUser tenantId={tenant.id} onClose={close} />}
             {open?.act === "edit" && open.user && <EditUser tenantId={tenant.id} user={open.user} onClose={close} />}
             {open?.act === "impersonate" && open.user && <StartImpersonation tenant={tenant} user={open.user} onClose={close} />}

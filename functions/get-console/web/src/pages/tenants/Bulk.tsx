@@ -1,128 +1,154 @@
 import { useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
+import { useRef, useState } from "react";
 
-import { type Schemas, api, body } from "../../api/client";
-import { type Problem, fromFailure } from "../../api/problem";
+import { changeInLists } from "../../api/lists";
+import { useRenew } from "../../api/useRenew";
 import { number } from "../../format";
+import { readLimit } from "../../limits";
 import { announce } from "../../ui/announce";
 import { Button } from "../../ui/Button";
 import { Dialog } from "../../ui/Dialog";
 import { Badge, Name } from "../../ui/data";
-import { Input } from "../../ui/form";
-import type { TenantRow } from "./Tenants";
+import { Input, LimitInput } from "../../ui/form";
+import { type Change, type Figure, LIMITS, type Result, type Snapshot, applyTo, preview } from "./bulkChange";
+import type { TenantRow } from "./readTenants";
 
-type Change = Schemas["TenantPatch"];
-type Figure = keyof Schemas["Limits"];
+type BulkAct = "suspend" | "reactivate" | "limits";
 
-const LIMITS: [Figure, string][] = [
-    ["max_agents", "Agents"],
-    ["max_contacts", "Contacts"],
-    ["max_messages_month", "Messages a month"],
-];
+const TITLES: Record<BulkAct, string> = { suspend: "Suspend tenants", reactivate: "Reactivate tenants", limits: "Change limits of tenants" };
+const VERBS: Record<BulkAct, string> = { suspend: "Suspend", reactivate: "Reactivate", limits: "Change" };
 
-/** What a change would do to a tenant, or why it cannot. */
-function preview(tenant: TenantRow, change: Change): { text: string; possible: boolean } {
-    if (change.status) {
-        const from = change.status === "suspended" ? "active" : "suspended";
-        if (tenant.status !== from) return { text: `stays ${tenant.status}`, possible: false };
-        return { text: `${from} → ${change.status}`, possible: true };
-    }
-    const parts = LIMITS.flatMap(([name, label]) => {
-        const next = change.limits?.[name];
-        if (next === undefined || next === tenant.limits[name]) return [];
-        const shown = (value: number | null) => (value === null ? "unlimited" : number(value));
-        return [`${label.toLowerCase()} ${shown(tenant.limits[name])} → ${shown(next)}`];
-    });
-    return parts.length > 0 ? { text: parts.join(", "), possible: true } : { text: "nothing changes", possible: false };
-}
-
-/** Changes of several tenants at once: first what will happen to each, then what did. */
+/** Changes of several tenants at once: first what will happen to each, then what happened. */
 export function Bulk({ tenants }: { tenants: TenantRow[] }) {
-    const [act, setAct] = useState<"suspend" | "reactivate" | "limits">();
+    const [open, setOpen] = useState<{ act: BulkAct; tenants: TenantRow[] }>();
     return (
         <>
-            <Button onClick={() => setAct("suspend")}>Suspend…</Button>
-            <Button onClick={() => setAct("reactivate")}>Reactivate…</Button>
-            <Button onClick={() => setAct("limits")}>Change limits…</Button>
-            {act && <BulkDialog tenants={tenants} act={act} onClose={() => setAct(undefined)} />}
+            <Button onClick={() => setOpen({ act: "suspend", tenants })}>Suspend…</Button>
+            <Button onClick={() => setOpen({ act: "reactivate", tenants })}>Reactivate…</Button>
+            <Button onClick={() => setOpen({ act: "limits", tenants })}>Change limits…</Button>
+            {open && <BulkDialog {...open} onClose={() => setOpen(undefined)} />}
         </>
     );
 }
 
-function BulkDialog({ tenants, act, onClose }: { tenants: TenantRow[]; act: "suspend" | "reactivate" | "limits"; onClose: () => void }) {
+/** The typed limits as a change. Without one if a field is wrong or none is filled. */
+function changeOf(limits: Partial<Record<Figure, string>>): Change | undefined {
+    const read = LIMITS.map(([name]) => [name, readLimit(limits[name] ?? "")] as const);
+    const given = read.flatMap(([name, { value }]) => (value === undefined ? [] : [[name, value] as const]));
+    return read.some(([, { error }]) => error) || given.length === 0 ? undefined : { limits: Object.fromEntries(given) };
+}
+
+/** Applies a change to one tenant after the other, so that it can be stopped between two. */
+function useBulk(tenants: TenantRow[], change: Change | undefined) {
     const queries = useQueryClient();
-    const [limits, setLimits] = useState<Partial<Record<Figure, string>>>({});
-    const [results, setResults] = useState<Record<string, "done" | Problem>>({});
-    const [busy, setBusy] = useState(false);
-    const change: Change =
-        act === "limits"
-            ? { limits: Object.fromEntries(Object.entries(limits).filter(([, text]) => text !== "").map(([name, text]) => [name, text === "unlimited" ? null : Number(text)])) }
-            : { status: act === "suspend" ? "suspended" : "active" };
-    const possible = tenants.filter((tenant) => preview(tenant, change).possible && results[tenant.id] !== "done");
+    const renew = useRenew();
+    const [states, setStates] = useState<ReadonlyMap<string, Snapshot>>(() => new Map(tenants.map((tenant) => [tenant.id, tenant])));
+    const [results, setResults] = useState<ReadonlyMap<string, Result>>(new Map());
+    const [progress, setProgress] = useState<{ done: number; of: number; stopping: boolean }>();
+    const stopped = useRef(false);
+    const possible = change ? [...states.values()].filter((state) => preview(state, change).possible) : [];
     const run = async () => {
-        setBusy(true);
-        // One after the other, so that a mistake can be stopped and no limit of the API is reached.
-        for (const tenant of possible) {
-            let result: "done" | Problem = "done";
-            try {
-                await body(api.PATCH("/api/super-admin/tenants/{id}", { params: { path: { id: tenant.id } }, body: change }));
-            } catch (failure) {
-                result = fromFailure(failure);
+        if (!change || progress) return;
+        stopped.current = false;
+        const outcomes: Result["outcome"][] = [];
+        for (const state of possible) {
+            if (stopped.current) break;
+            setProgress({ done: outcomes.length, of: possible.length, stopping: false });
+            const result = await applyTo(state, change);
+            const { now } = result;
+            outcomes.push(result.outcome);
+            setResults((before) => new Map(before).set(state.id, result));
+            if (now) {
+                setStates((before) => new Map(before).set(state.id, now));
+                changeInLists<TenantRow>(queries, "tenants", now.id, (row) => ({ ...row, name: now.name, status: now.status, limits: now.limits }));
             }
-            setResults((before) => ({ ...before, [tenant.id]: result }));
+            if (result.isGeneral) break;
         }
-        setBusy(false);
-        announce("All chosen tenants are processed");
-        await queries.invalidateQueries({ queryKey: ["tenants"] });
+        setProgress(undefined);
+        const changed = outcomes.filter((outcome) => outcome === "changed").length;
+        announce(`${number(changed)} of ${number(possible.length)} tenants are changed${outcomes.length < possible.length ? "; the rest was not attempted" : ""}`);
+        await renew("tenants", "tenant", "audit", "impersonations");
     };
-    const title = { suspend: "Suspend tenants", reactivate: "Reactivate tenants", limits: "Change limits of tenants" }[act];
+    const stop = () => {
+        stopped.current = true;
+        setProgress((before) => before && { ...before, stopping: true });
+    };
+    return { states, results, progress, possible, run, stop };
+}
+
+function BulkDialog({ tenants, act, onClose }: { tenants: TenantRow[]; act: BulkAct; onClose: () => void }) {
+    const [limits, setLimits] = useState<Partial<Record<Figure, string>>>({});
+    const [typed, setTyped] = useState("");
+    const change: Change | undefined = act === "limits" ? changeOf(limits) : { status: act === "suspend" ? "suspended" : "active" };
+    const { states, results, progress, possible, run, stop } = useBulk(tenants, change);
+    const busy = progress !== undefined;
+    const confirmed = act !== "suspend" || typed.trim() === String(possible.length);
     return (
-        <Dialog open onClose={onClose} title={title} wide persistent={busy}>
-            {act === "suspend" && (
-                <ul className="consequences">
-                    <li>Users of the tenants cannot work until they are reactivated.</li>
-                    <li>Impersonations in them end at once.</li>
-                    <li>No data are removed.</li>
-                </ul>
-            )}
-            {act === "limits" && (
-                <div className="form-row">
-                    {LIMITS.map(([name, label]) => (
-                        <Input key={name} label={label} value={limits[name] ?? ""} onChange={(event) => setLimits({ ...limits, [name]: event.target.value })} pattern="[0-9]+|unlimited" hint="A number, unlimited, or empty: as it is" />
-                    ))}
+        <Dialog open onClose={onClose} title={TITLES[act]} wide persistent={busy}>
+            <form
+                onSubmit={(event) => {
+                    event.preventDefault();
+                    if (busy || !confirmed || possible.length === 0) return;
+                    setTyped("");
+                    void run();
+                }}
+            >
+                {act === "suspend" && (
+                    <ul className="consequences">
+                        <li>Users of the tenants cannot work until they are reactivated.</li>
+                        <li>Impersonations in them end at once.</li>
+                        <li>No data are removed.</li>
+                    </ul>
+                )}
+                {act === "limits" && (
+                    <div className="form-row">
+                        {LIMITS.map(([name, label]) => (
+                            <LimitInput key={name} label={label} value={limits[name] ?? ""} disabled={busy} onChange={(event) => setLimits({ ...limits, [name]: event.target.value })} hint="A number, unlimited, or empty for no change" />
+                        ))}
+                    </div>
+                )}
+                <table className="difference">
+                    <thead>
+                        <tr>
+                            <th scope="col">Tenant</th>
+                            <th scope="col">What will happen</th>
+                            <th scope="col">Result</th>
+                        </tr>
+                    </thead>
+                    <tbody>
+                        {tenants.map((tenant) => (
+                            <Row key={tenant.id} tenant={tenant} state={states.get(tenant.id) ?? tenant} change={change} result={results.get(tenant.id)} />
+                        ))}
+                    </tbody>
+                </table>
+                {act === "suspend" && possible.length > 0 && !busy && <Input label={`Type ${possible.length}, the number of tenants, to confirm`} inputMode="numeric" autoComplete="off" value={typed} onChange={(event) => setTyped(event.target.value)} />}
+                <p role="status" className="muted">
+                    {progress && `${number(progress.done)} of ${number(progress.of)} processed${progress.stopping ? "; stopping after the current one" : ""}`}
+                </p>
+                <div className="actions">
+                    <Button type="submit" kind={act === "suspend" ? "danger" : "primary"} busy={busy} disabled={possible.length === 0 || (!confirmed && !busy)}>
+                        {`${VERBS[act]} ${possible.length} of ${tenants.length}`}
+                    </Button>
+                    {busy ? <Button onClick={stop}>Stop</Button> : <Button onClick={onClose}>Close</Button>}
                 </div>
-            )}
-            <table className="difference">
-                <thead>
-                    <tr>
-                        <th>Tenant</th>
-                        <th>What will happen</th>
-                        <th>Result</th>
-                    </tr>
-                </thead>
-                <tbody>
-                    {tenants.map((tenant) => {
-                        const result = results[tenant.id];
-                        return (
-                            <tr key={tenant.id}>
-                                <td>
-                                    <Name>{tenant.name}</Name> <span className="muted">{tenant.slug}</span>
-                                </td>
-                                <td>{preview(tenant, change).text}</td>
-                                <td>{result === undefined ? "" : result === "done" ? <Badge value="done" /> : <span className="field-error">{result.detail}</span>}</td>
-                            </tr>
-                        );
-                    })}
-                </tbody>
-            </table>
-            <div className="actions">
-                <Button kind={act === "suspend" ? "danger" : "primary"} busy={busy} disabled={possible.length === 0} onClick={() => void run()}>
-                    {`${act === "suspend" ? "Suspend" : act === "reactivate" ? "Reactivate" : "Change"} ${possible.length} of ${tenants.length}`}
-                </Button>
-                <Button onClick={onClose} disabled={busy}>
-                    Close
-                </Button>
-            </div>
+            </form>
         </Dialog>
+    );
+}
+
+const TONES = { changed: "ok", skipped: "quiet", conflict: "warn", failed: "danger" } as const;
+
+function Row({ tenant, state, change, result }: { tenant: TenantRow; state: Snapshot; change: Change | undefined; result: Result | undefined }) {
+    return (
+        <tr>
+            <th scope="row">
+                <Name>{tenant.name}</Name> <span className="muted">{tenant.slug}</span>
+            </th>
+            <td>{result?.outcome === "changed" ? result.text : change ? preview(state, change).text : ""}</td>
+            <td>
+                {result && <Badge value={result.outcome} tone={TONES[result.outcome]} />}
+                {result && result.outcome !== "changed" && <span className="small"> {result.text}</span>}
+            </td>
+        </tr>
     );
 }

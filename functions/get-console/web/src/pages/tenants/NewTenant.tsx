@@ -1,18 +1,21 @@
-import { useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { type FormEvent, useRef, useState } from "react";
+import { useState } from "react";
 
 import { useMay } from "../../api/acts";
 import { type Schemas, api, body } from "../../api/client";
 import { values } from "../../api/generated/operations";
-import { type Problem, fromFailure } from "../../api/problem";
+import { oneOf } from "../../api/oneOf";
+import { useIdempotencyKey } from "../../api/useIdempotencyKey";
+import { useRenew } from "../../api/useRenew";
+import { readLimit } from "../../limits";
 import { Button } from "../../ui/Button";
 import { CopyAsCurl } from "../../ui/Copy";
 import { Page } from "../../ui/Page";
 import { Card, Name } from "../../ui/data";
-import { Input, Select, errorOf } from "../../ui/form";
+import { Input, LimitInput, Select, errorOf } from "../../ui/form";
 import { Empty, ProblemNote } from "../../ui/state";
-import { LiveOperation } from "../operations/Steps";
+import { useSubmit } from "../../ui/useSubmit";
+import { LiveOperation } from "../operations/LiveOperation";
 
 const REGIONS = new Intl.DisplayNames("en", { type: "region" });
 const COUNTRIES = values.Country.map((code) => [code, `${REGIONS.of(code) ?? code} (${code})`] as const).toSorted((a, b) => a[1].localeCompare(b[1]));
@@ -22,51 +25,35 @@ const suggested = (name: string): string =>
         .normalize("NFKD")
         .toLowerCase()
         .replaceAll(/[^a-z0-9]+/g, "-")
-        .replaceAll(/^-|-$/g, "")
-        .slice(0, 48);
-
-/** `undefined`: the platform's default; `null`: unlimited. */
-function limit(text: string): number | null | undefined {
-    const trimmed = text.trim();
-    if (trimmed === "") return undefined;
-    return trimmed === "unlimited" ? null : Number(trimmed);
-}
+        .replace(/^-/, "")
+        .slice(0, 48)
+        .replace(/-$/, "");
 
 export function NewTenant() {
     const may = useMay("POST /tenants");
-    const queries = useQueryClient();
-    const [form, setForm] = useState({ name: "", slug: "", country: "ID", agents: "", contacts: "", messages: "", email: "", password: "" });
+    const renew = useRenew();
+    const { keyOf } = useIdempotencyKey();
+    const { busy, problem, submit } = useSubmit();
+    const [form, setForm] = useState({ name: "", slug: "", country: "ID" as Schemas["Country"], agents: "", contacts: "", messages: "", email: "", password: "" });
     const [slugTyped, setSlugTyped] = useState(false);
-    const [problem, setProblem] = useState<Problem | null>(null);
-    const [busy, setBusy] = useState(false);
     const [created, setCreated] = useState<Schemas["OrganizationWithOperation"]>();
-    // The same key again: a request whose answer was lost does not create a second tenant.
-    const key = useRef<{ key: string; of: string }>(undefined);
     const set = (change: Partial<typeof form>) => setForm({ ...form, ...change });
+    const limits = { max_agents: readLimit(form.agents), max_contacts: readLimit(form.contacts), max_messages_month: readLimit(form.messages) };
+    const areLimitsValid = Object.values(limits).every(({ error }) => error === undefined);
     const request: Schemas["TenantRequest"] = {
         name: form.name,
         slug: form.slug,
-        country: form.country as Schemas["Country"],
-        limits: { max_agents: limit(form.agents), max_contacts: limit(form.contacts), max_messages_month: limit(form.messages) },
+        country: form.country,
+        limits: { max_agents: limits.max_agents.value, max_contacts: limits.max_contacts.value, max_messages_month: limits.max_messages_month.value },
         admin_email: form.email,
         admin_password: form.password,
     };
-    const submit = async (event: FormEvent) => {
-        event.preventDefault();
-        if (busy) return;
-        setBusy(true);
-        setProblem(null);
-        const text = JSON.stringify(request);
-        if (key.current?.of !== text) key.current = { key: crypto.randomUUID(), of: text };
-        try {
-            setCreated(await body(api.POST("/api/super-admin/tenants", { body: request, params: { header: { "idempotency-key": key.current.key } } })));
-            await queries.invalidateQueries({ queryKey: ["tenants"] });
-        } catch (failure) {
-            setProblem(fromFailure(failure));
-        } finally {
-            setBusy(false);
-        }
-    };
+    const create = () =>
+        submit(async () => {
+            setCreated(await body(api.POST("/api/super-admin/tenants", { body: request, params: { header: { "idempotency-key": keyOf(request) } } })));
+            await renew("tenants", "operations");
+        });
+    const isSlugTaken = problem?.type === "slug-taken";
     const above = <Link to="/tenants">Tenants</Link>;
     if (!may) {
         return (
@@ -80,7 +67,7 @@ export function NewTenant() {
             <Page title={created.name} above={above}>
                 <Card title="Provisioning">
                     <p>
-                        <Name>{created.name}</Name> is recorded. Its databases are created in the background; you may leave this page.
+                        <Name>{created.name}</Name> is registered. Its databases are created in the background; you may leave this page.
                     </p>
                     <LiveOperation id={created.operation_id} />
                     <div className="actions">
@@ -94,7 +81,13 @@ export function NewTenant() {
     }
     return (
         <Page title="Create a tenant" above={above} actions={<CopyAsCurl request={{ method: "POST", path: "/tenants", body: { ...request } }} />}>
-            <form className="form" onSubmit={(event) => void submit(event)}>
+            <form
+                className="form"
+                onSubmit={(event) => {
+                    event.preventDefault();
+                    if (areLimitsValid) void create();
+                }}
+            >
                 <Input label="Name" required maxLength={120} value={form.name} error={errorOf(problem, "/name")} onChange={(event) => set({ name: event.target.value, ...(slugTyped ? {} : { slug: suggested(event.target.value) }) })} />
                 <Input
                     label="Slug"
@@ -104,20 +97,20 @@ export function NewTenant() {
                     autoComplete="off"
                     hint="In URLs. Lower-case letters, digits and single hyphens. It cannot be changed later."
                     value={form.slug}
-                    error={errorOf(problem, "/slug") ?? (problem?.status === 409 ? problem.detail : undefined)}
+                    error={errorOf(problem, "/slug") ?? (isSlugTaken ? problem.detail : undefined)}
                     onChange={(event) => {
                         setSlugTyped(true);
                         set({ slug: event.target.value });
                     }}
                 />
-                <Select label="Country" value={form.country} error={errorOf(problem, "/country")} onChange={(event) => set({ country: event.target.value })} options={COUNTRIES} />
+                <Select label="Country" value={form.country} error={errorOf(problem, "/country")} onChange={(event) => set({ country: oneOf(values.Country, event.target.value) ?? form.country })} options={COUNTRIES} />
                 <fieldset className="fieldset">
                     <legend>Limits</legend>
                     <p className="hint">A number, “unlimited”, or empty for the platform's default.</p>
                     <div className="form-row">
-                        <Input label="Agents" inputMode="numeric" pattern="[0-9]+|unlimited" value={form.agents} error={errorOf(problem, "/limits/max_agents")} onChange={(event) => set({ agents: event.target.value })} />
-                        <Input label="Contacts" inputMode="numeric" pattern="[0-9]+|unlimited" value={form.contacts} error={errorOf(problem, "/limits/max_contacts")} onChange={(event) => set({ contacts: event.target.value })} />
-                        <Input label="Messages a month" inputMode="numeric" pattern="[0-9]+|unlimited" value={form.messages} error={errorOf(problem, "/limits/max_messages_month")} onChange={(event) => set({ messages: event.target.value })} />
+                        <LimitInput label="Agents" value={form.agents} error={errorOf(problem, "/limits/max_agents")} onChange={(event) => set({ agents: event.target.value })} />
+                        <LimitInput label="Contacts" value={form.contacts} error={errorOf(problem, "/limits/max_contacts")} onChange={(event) => set({ contacts: event.target.value })} />
+                        <LimitInput label="Messages a month" value={form.messages} error={errorOf(problem, "/limits/max_messages_month")} onChange={(event) => set({ messages: event.target.value })} />
                     </div>
                 </fieldset>
                 <fieldset className="fieldset">
@@ -125,7 +118,7 @@ export function NewTenant() {
                     <Input label="E-mail" type="email" required autoComplete="off" value={form.email} error={errorOf(problem, "/admin_email")} onChange={(event) => set({ email: event.target.value })} />
                     <Input label="Temporary password" type="password" required autoComplete="new-password" hint="The admin must replace it at the first sign-in. Send it by another way than the address." value={form.password} error={errorOf(problem, "/admin_password")} onChange={(event) => set({ password: event.target.value })} />
                 </fieldset>
-                {problem && problem.status !== 409 && <ProblemNote problem={problem} />}
+                {problem && !isSlugTaken && <ProblemNote problem={problem} />}
                 <div className="actions">
                     <Button type="submit" kind="primary" busy={busy}>
                         {busy ? "Creating…" : "Create the tenant"}

@@ -1,0 +1,43 @@
+import { type Schemas, api, body } from "../../api/client";
+import { useRenew } from "../../api/useRenew";
+import { Act } from "../../ui/Act";
+import { isOver } from "./useOperation";
+
+/** What can be done with an operation that has not ended. */
+export function OperationActs({ operation }: { operation: Schemas["Operation"] }) {
+    const renew = useRenew();
+    const params = { path: { id: operation.id } };
+    const isOpen = !isOver(operation);
+    const renewAll = () => renew("operation", "operations", "tenant", "audit");
+    return (
+        <>
+            <Act
+                operation="POST /operations/{id}/retry"
+                available={isOpen}
+                name="Try now"
+                consequences={["The next attempt begins at once, not at its planned time.", "Its steps can run any number of times, so that this is always safe."]}
+                request={{ method: "POST", path: `/operations/${operation.id}/retry` }}
+                act={async () => {
+                    await body(api.POST("/api/super-admin/operations/{id}/retry", { params }));
+                    await renewAll();
+                }}
+                done="The operation is due now"
+            />
+            {/* What only removes databases, or is being rolled back, has nothing to undo: the API would only make it due. */}
+            <Act
+                operation="POST /operations/{id}/abandon"
+                available={isOpen && operation.kind !== "cleanup" && operation.status !== "undoing"}
+                name="Abandon"
+                title="Abandon the operation"
+                kind="danger"
+                consequences={["All steps so far are undone; databases that they created are removed.", "The tenant becomes failed, and can be retried later.", "It is recorded in the audit log under your name."]}
+                request={{ method: "POST", path: `/operations/${operation.id}/abandon` }}
+                act={async () => {
+                    await body(api.POST("/api/super-admin/operations/{id}/abandon", { params }));
+                    await renewAll();
+                }}
+                done="The operation is being rolled back"
+            />
+        </>
+    );
+}
