@@ -162,11 +162,12 @@ test("a bulk change can be stopped between two tenants, and cannot be closed bef
     const dialog = page.getByRole("dialog", { name: "Suspend tenants" });
     await dialog.getByLabel("Type 3, the number of tenants, to confirm").fill("3");
     // The first change waits until the button was pressed.
-    const pressed = Promise.withResolvers<void>();
+    let resume = () => {};
+    const pressed = new Promise<void>((resolve) => (resume = resolve));
     await page.route(`**/api/super-admin/tenants/*`, async (route) => {
         if (route.request().method() === "PATCH") {
             expect(route.request().headers()["if-match"]).toMatch(/^"\d+"$/);
-            await pressed.promise;
+            await pressed;
         }
         await route.continue();
     });
@@ -175,7 +176,7 @@ test("a bulk change can be stopped between two tenants, and cannot be closed bef
     await page.keyboard.press("Escape");
     await dialog.getByRole("button", { name: "Stop" }).click();
     await expect(dialog.getByText("stopping after the current one")).toBeVisible();
-    pressed.resolve();
+    resume();
     await expect(page.getByText("1 of 3 tenants are changed; the rest was not attempted")).toBeVisible();
     await expect(dialog.getByRole("row", { name: /Changed/ })).toHaveCount(1);
     await expect(dialog.getByRole("button", { name: "Suspend 2 of 3" })).toBeDisabled();

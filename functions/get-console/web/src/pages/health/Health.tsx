@@ -13,7 +13,7 @@ import { Badge, Card, Time } from "../../ui/data";
 import { Select } from "../../ui/form";
 import { Empty, Loaded } from "../../ui/state";
 import { HealthStrip, uptimeText } from "./HealthStrip";
-import { type Report, readLiveHealth, useHealth, useHistory } from "./healthData";
+import { type Reading, type Report, readLiveHealth, readings, useHealth, useHistory } from "./healthData";
 
 const Latency = lazy(() => import("./LatencyChart").then((module) => ({ default: module.LatencyChart })));
 
@@ -77,14 +77,6 @@ export function Health() {
     );
 }
 
-interface Reading {
-    status: string;
-    latency_ms?: number | null;
-    version?: string | null;
-    error?: string | null;
-    reason?: string | null;
-}
-
 function Now({ report }: { report: Report }) {
     const groups: [string, Record<string, Reading>][] = [
         ["Stores and queues", report.infrastructure],
@@ -100,14 +92,8 @@ function Now({ report }: { report: Report }) {
                 {groups.map(([title, components]) => (
                     <Card key={title} title={title}>
                         <ul className="list">
-                            {Object.entries(components).map(([name, reading]) => (
-                                <li key={name}>
-                                    <span className="strong">{sentence(name)}</span>
-                                    {reading.version && <span className="muted small">{reading.version}</span>}
-                                    <span className="push muted small">{typeof reading.latency_ms === "number" ? duration(reading.latency_ms) : ""}</span>
-                                    <Badge value={reading.status} />
-                                    {(reading.error ?? reading.reason) && <span className="full small">{reading.error ?? reading.reason}</span>}
-                                </li>
+                            {readings(components).map(([name, reading]) => (
+                                <Component key={name} name={name} reading={reading} />
                             ))}
                             {components === report.infrastructure && <Queues queues={report.infrastructure.sqs.queues} />}
                         </ul>
@@ -118,9 +104,22 @@ function Now({ report }: { report: Report }) {
     );
 }
 
+function Component({ name, reading }: { name: string; reading: Reading }) {
+    const fault = "reason" in reading ? reading.reason : "error" in reading ? reading.error : undefined;
+    return (
+        <li>
+            <span className="strong">{sentence(name)}</span>
+            {"version" in reading && reading.version && <span className="muted small">{reading.version}</span>}
+            <span className="push muted small">{"latency_ms" in reading && typeof reading.latency_ms === "number" ? duration(reading.latency_ms) : ""}</span>
+            <Badge value={reading.status} />
+            {fault && <span className="full small">{fault}</span>}
+        </li>
+    );
+}
+
 function Queues({ queues }: { queues: Report["infrastructure"]["sqs"]["queues"] }) {
     return Object.entries(queues).map(([name, queue]) => {
-        const { depth, in_flight, dead_letters } = queue as Schemas["QueueReading"];
+        const { depth, in_flight, dead_letters } = queue;
         return (
             <li key={name}>
                 <span>Queue {name}</span>

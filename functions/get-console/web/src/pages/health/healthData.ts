@@ -6,18 +6,25 @@ import { Problem } from "../../api/problem";
 export type Report = Schemas["HealthReport"];
 export type History = Schemas["HealthHistory"];
 
+const isReport = (value: unknown): value is Report => typeof value === "object" && value !== null && "infrastructure" in value;
+
 /** The newest report. An unhealthy platform answers 503 with a report, which is no failure of the request. */
 async function readHealth(live: boolean, signal: AbortSignal): Promise<Report> {
     let report: unknown;
     try {
         report = await body(api.GET("/api/super-admin/health", { params: { query: live ? { live } : {} }, signal }));
     } catch (failure) {
-        if (!(failure instanceof Problem) || failure.status !== 503 || !failure.details || !("infrastructure" in failure.details)) throw failure;
+        if (!(failure instanceof Problem) || failure.status !== 503 || !isReport(failure.details)) throw failure;
         report = failure.details;
     }
-    if (typeof report !== "object" || report === null || !("infrastructure" in report)) throw new Problem(403, "No report", "The API answered with the short form of health only");
-    return report as Report;
+    if (!isReport(report)) throw new Problem(403, "No report", "The API answered with the short form of health only");
+    return report;
 }
+
+export type Reading = Schemas["Reading"] | Schemas["ServiceReading"] | Schemas["IntegrationReading"];
+
+/** The components of a part of the report. */
+export const readings = (components: Record<string, Reading>): [string, Reading][] => Object.entries(components);
 
 export const useHealth = () => useQuery({ queryKey: ["health"], queryFn: ({ signal }) => readHealth(false, signal), refetchInterval: 5_000 });
 
