@@ -22,24 +22,32 @@ function useSignIn(known?: string) {
     const [password, setPassword] = useState("");
     const [next, setNext] = useState("");
     const [temporary, setTemporary] = useState<string>();
-    const { busy, problem, submit } = useSubmit();
+    const { busy, problem, setProblem, submit } = useSubmit();
+    /** Forgets the passwords. */
+    const reset = () => {
+        setPassword("");
+        setNext("");
+        setTemporary(undefined);
+        setProblem(null);
+    };
     const run = () =>
         submit(async () => {
             if (temporary) {
                 const headers = { authorization: `Bearer ${temporary}` };
                 const change = { current_password: password, new_password: next };
                 await begin(await body(api.POST("/api/super-admin/auth/change-password", { body: change, headers })), email);
+                reset();
             } else {
                 const token = await body(api.POST("/api/super-admin/auth/login", { body: { email, password } }));
-                if (token.must_change_password) setTemporary(token.access_token);
-                else await begin(token, email);
+                if (token.must_change_password) return setTemporary(token.access_token);
+                await begin(token, email);
+                reset();
             }
         });
-    return { email, setEmail, password, setPassword, next, setNext, temporary, busy, problem, run };
+    return { email, setEmail, password, setPassword, next, setNext, temporary, busy, problem, run, reset };
 }
 
-function SignInForm({ known }: { known?: string }) {
-    const form = useSignIn(known);
+function SignInForm({ form, readOnly = false }: { form: ReturnType<typeof useSignIn>; readOnly?: boolean }) {
     const [repeated, setRepeated] = useState("");
     const differs = form.temporary !== undefined && repeated !== "" && repeated !== form.next;
     return (
@@ -52,7 +60,7 @@ function SignInForm({ known }: { known?: string }) {
         >
             {form.temporary === undefined ? (
                 <>
-                    <Input label="E-mail" type="email" autoComplete="username" required readOnly={known !== undefined} value={form.email} onChange={(event) => form.setEmail(event.target.value)} />
+                    <Input label="E-mail" type="email" autoComplete="username" required readOnly={readOnly} value={form.email} onChange={(event) => form.setEmail(event.target.value)} />
                     <Input label="Password" type="password" autoComplete="current-password" required value={form.password} onChange={(event) => form.setPassword(event.target.value)} />
                 </>
             ) : (
@@ -77,6 +85,7 @@ const WrongPassword = () => (
 );
 
 export function SignIn() {
+    const form = useSignIn();
     useEffect(() => {
         document.title = "Sign in · Landlord";
     }, []);
@@ -84,26 +93,34 @@ export function SignIn() {
         <main className="sign-in">
             <h1>Landlord</h1>
             <p className="muted">Control plane of the platform. For super-admins.</p>
-            <SignInForm />
+            <SignInForm form={form} />
         </main>
     );
 }
 
+/** How long before its end a session's end is announced, in milliseconds. */
+const ANNOUNCED_BEFORE = 2 * 60_000;
+
 /** Above the page, which keeps what was typed, when the session has ended or soon will. */
 export function SignInAgain({ session }: { session: Session }) {
+    const form = useSignIn(session.email);
     const [asked, setAsked] = useState(false);
     const [soon, setSoon] = useState(false);
     useEffect(() => {
         setAsked(false);
         const check = () => {
             const left = session.expiresAt - Date.now();
-            setSoon(left < 5 * 60_000);
+            setSoon(left < ANNOUNCED_BEFORE);
             if (left <= 0 && !session.ended) setSession({ ...session, ended: true });
         };
         check();
-        const timer = setInterval(check, 10_000);
+        const timer = setInterval(check, 5_000);
         return () => clearInterval(timer);
     }, [session]);
+    const close = () => {
+        setAsked(false);
+        form.reset();
+    };
     return (
         <>
             {soon && !session.ended && (
@@ -112,9 +129,9 @@ export function SignInAgain({ session }: { session: Session }) {
                     <Button onClick={() => setAsked(true)}>Sign in again now</Button>
                 </div>
             )}
-            <Dialog open={session.ended || asked} onClose={() => setAsked(false)} title="Sign in again" persistent={session.ended}>
+            <Dialog open={session.ended || asked} onClose={close} title="Sign in again" persistent={session.ended || form.busy}>
                 <p>{session.ended ? "Your session has ended. The page behind this, and what you typed there, is kept." : "The page behind this is kept."}</p>
-                <SignInForm known={session.email} />
+                <SignInForm form={form} readOnly />
                 {session.ended && <Button kind="ghost" onClick={() => setSession(undefined)}>Sign out, and lose what was typed</Button>}
             </Dialog>
         </>
