@@ -15,6 +15,14 @@ export interface Account {
 
 export const owner: Account = { email: process.env.FIRST_ADMIN_EMAIL ?? "", password: process.env.FIRST_ADMIN_PASSWORD ?? "" };
 
+export interface Tenant {
+    id: string;
+    slug: string;
+    name: string;
+    /** The e-mail address of its only user. */
+    admin: string;
+}
+
 const PASSWORD = "tidal-mango-orbit-42";
 
 /** The API with an owner's rights. */
@@ -38,7 +46,7 @@ export class Api {
     }
 
     /** An active tenant, with one user who may be impersonated. */
-    async tenant(name = "Kopi Kenangan"): Promise<{ id: string; slug: string; name: string; admin: string }> {
+    async tenant(name = "Kopi Kenangan"): Promise<Tenant> {
         const slug = unique("kopi");
         const admin = `${slug}@example.com`;
         const { id } = await this.send<{ id: string }>("POST", "/tenants", { name, slug, country: "ID", limits: { max_agents: 25, max_contacts: 1000 }, admin_email: admin, admin_password: PASSWORD });
@@ -104,9 +112,9 @@ export const test = base.extend<Fixtures>({
     },
 });
 
-/** Opens a path of the console and signs in there. */
-export async function open(page: Page, path = "", { email, password }: Account = owner): Promise<void> {
-    await page.goto(`/console${path}`);
+/** Opens a path of the console and signs in there; without a reload, on the page that is open. */
+export async function open(page: Page, path = "", { email, password }: Account = owner, { reload = true } = {}): Promise<void> {
+    if (reload) await page.goto(`/console${path}`);
     await page.getByLabel("E-mail").fill(email);
     await page.getByLabel("Password").fill(password);
     await page.getByRole("button", { name: "Sign in" }).click();
@@ -125,7 +133,26 @@ export async function expectAccessible(page: Page): Promise<void> {
         expect(found).toEqual([]);
     }
     await page.emulateMedia({ colorScheme: "light" });
-    expect(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)).toBeLessThanOrEqual(0);
+    await expectFits(page);
+}
+
+/** Fails if anything is wider than the window. The content of a page scrolls in an element of its own. */
+export async function expectFits(page: Page): Promise<void> {
+    const excess = await page.evaluate(() => [document.documentElement, ...document.querySelectorAll("#main, .dialog")].map((element) => element.scrollWidth - element.clientWidth));
+    expect(Math.max(...excess), `wider than the window at ${page.url()}`).toBeLessThanOrEqual(0);
+}
+
+/** Waits until everything on the page was read. */
+export async function expectLoaded(page: Page): Promise<void> {
+    await expect(page.getByRole("status", { name: "Loading" })).toHaveCount(0);
+}
+
+/** Goes to a path within the console, which keeps the session. */
+export async function navigate(page: Page, path: string): Promise<void> {
+    await page.evaluate((to) => {
+        history.pushState({}, "", `/console${to}`);
+        window.dispatchEvent(new PopStateEvent("popstate"));
+    }, path);
 }
 
 /** Presses Tab until an element has the focus. */
