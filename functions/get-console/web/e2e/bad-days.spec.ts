@@ -79,8 +79,10 @@ test("figures that cannot be read again stay, and are marked as old", async ({ p
     await expect(page.getByText("Old figures.")).toBeVisible({ timeout: 20_000 });
     await expect(page.getByRole("table", { name: "Audit log" })).toBeVisible();
     await expectAccessible(page);
-    await page.unroute("**/api/super-admin/audit?**");
+    const again = page.waitForRequest("**/api/super-admin/audit?**");
     await page.getByRole("button", { name: "Try again" }).click();
+    await again;
+    await page.unroute("**/api/super-admin/audit?**");
     await expect(page.getByText("Old figures.")).toHaveCount(0);
 });
 

@@ -6,6 +6,8 @@ test("a tenant is created with live steps", async ({ page, landlord }) => {
     const slug = unique("toko");
     await open(page, "/tenants");
     await page.getByRole("link", { name: "Create a tenant" }).click();
+    // The list has a field whose label begins with the same word.
+    await expect(page.getByRole("heading", { level: 1, name: "Create a tenant" })).toBeVisible();
     await page.getByLabel("Name").fill("Toko Buku “Merdeka” <b>");
     await expect(page.getByLabel("Slug")).toHaveValue("toko-buku-merdeka-b");
     await page.getByLabel("Slug").fill(slug);
@@ -282,6 +284,7 @@ test("a tenant is created and suspended with the keyboard alone", async ({ page 
     await page.keyboard.press("Enter");
     await tabTo(page, "link", "Create a tenant");
     await page.keyboard.press("Enter");
+    await expect(page.getByRole("heading", { level: 1, name: "Create a tenant" })).toBeVisible();
     await tabTo(page, "textbox", "Name");
     await page.keyboard.type("Keyboard");
     await tabTo(page, "textbox", "Slug");

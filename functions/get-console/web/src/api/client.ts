@@ -5,18 +5,24 @@ import createClient, { type Middleware } from "openapi-fetch";
 import { learnTime } from "./clock";
 import type { components, paths } from "./generated/schema";
 import type { Page } from "./pages";
-import { fromFailure, fromResponse } from "./problem";
+import { Problem, fromFailure, fromResponse } from "./problem";
 import { endSession, session } from "./session";
 
 export type Schemas = components["schemas"];
+
+const SIGN_IN: keyof paths = "/api/super-admin/auth/login";
 
 /** When each request was sent, by this device's clock. */
 const sent = new WeakMap<Request, number>();
 
 const authorization: Middleware = {
-    onRequest({ request }) {
-        const token = session()?.token;
-        if (token && !request.headers.has("authorization")) request.headers.set("authorization", `Bearer ${token}`);
+    onRequest({ request, schemaPath }) {
+        const current = session();
+        if (current && !request.headers.has("authorization")) {
+            // After the end of a session, only signing in again is sent.
+            if (current.ended && schemaPath !== SIGN_IN) throw new Problem(401, "Session ended", "Your session has ended");
+            if (!current.ended) request.headers.set("authorization", `Bearer ${current.token}`);
+        }
         sent.set(request, Date.now());
         return request;
     },
