@@ -5,7 +5,7 @@ import { expect, expectAccessible, open, owner, test } from "./fixtures";
 
 const REASON = "Looks at why her inbox stays empty";
 
-test("a lost network is said, and the same request can be sent again", async ({ page, landlord, context, expected }) => {
+test("a lost network is shown, and the same request can be sent again", async ({ page, landlord, context, expected }) => {
     expected.statuses = [0];
     const tenant = await landlord.tenant();
     await open(page, `/tenants/${tenant.id}`);
@@ -52,7 +52,7 @@ for (const [status, headers, text] of [
     [429, { "retry-after": "7" }, "Try again in 7 s."],
     [503, {}, "A store that this needs is down."],
 ] as const) {
-    test(`an answer ${status} is said, and loses nothing`, async ({ page, landlord, expected }) => {
+    test(`an answer ${status} is shown, and loses nothing`, async ({ page, landlord, expected }) => {
         expected.statuses = [status];
         const tenant = await landlord.tenant();
         await open(page, `/tenants/${tenant.id}/users`);
@@ -86,7 +86,7 @@ test("figures that cannot be read again stay, and are marked as old", async ({ p
     await expect(page.getByText("Old figures.")).toHaveCount(0);
 });
 
-test("an unknown tenant is said to be unknown", async ({ page, expected }) => {
+test("an unknown tenant is shown to be unknown", async ({ page, expected }) => {
     expected.statuses = [404];
     await open(page, "/tenants/01900000-0000-7000-8000-000000000000", owner);
     await expect(page.getByRole("alert")).toContainText("Go back to the list");

@@ -8,7 +8,7 @@ import { type APIRequestContext, type Page, test as base, expect } from "@playwr
 
 export { expect };
 
-export interface Account {
+interface Account {
     email: string;
     password: string;
 }

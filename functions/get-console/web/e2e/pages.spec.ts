@@ -54,7 +54,7 @@ test("each page of a tenant can be opened by its URL and is accessible", async (
     for (const [tab, name, role, content] of TABS) {
         await test.step(name, async () => {
             await navigate(page, `/tenants/${tenant.id}${tab}`);
-            await expect(page.getByRole("navigation", { name: "Of this tenant" }).getByRole("link", { name })).toHaveAttribute("aria-current", "page");
+            await expect(page.getByRole("navigation", { name: "Sections of this tenant" }).getByRole("link", { name })).toHaveAttribute("aria-current", "page");
             await expect(page.getByRole("heading", { level: 1 })).toContainText(tenant.name);
             await expect(page.getByRole(role, { name: content, exact: true }).first()).toBeVisible();
             await expectWhole(page);
@@ -173,7 +173,7 @@ test("the palette finds pages, tenants and ids", async ({ page, landlord }) => {
     const tenant = await landlord.tenant();
     await open(page);
     await page.keyboard.press("Control+k");
-    const field = page.getByRole("combobox", { name: "Page, act, tenant, or id" });
+    const field = page.getByRole("combobox", { name: "Page, action, tenant, or id" });
     await field.fill("audi");
     await field.press("Enter");
     await expect(page.getByRole("heading", { level: 1, name: "Audit" })).toBeVisible();
@@ -197,7 +197,7 @@ test("the palette finds nothing only after it has searched", async ({ page }) =>
         await route.continue();
     });
     await page.keyboard.press("Control+k");
-    await page.getByRole("combobox", { name: "Page, act, tenant, or id" }).fill(unique("absent"));
+    await page.getByRole("combobox", { name: "Page, action, tenant, or id" }).fill(unique("absent"));
     await expect(page.getByText("Searching for tenants…")).toBeVisible();
     await page.waitForTimeout(400);
     await expect(page.getByText("Nothing found")).toHaveCount(0);

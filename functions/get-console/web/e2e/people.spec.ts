@@ -3,7 +3,7 @@ import type { Page } from "@playwright/test";
 import { operations } from "../src/api/generated/operations";
 import { type Tenant, expect, expectAccessible, expectLoaded, navigate, open, owner, tabTo, test, unique } from "./fixtures";
 
-test("a wrong password is said, and the right one then works", async ({ page, expected }) => {
+test("a wrong password is shown, and the right one then works", async ({ page, expected }) => {
     expected.statuses = [401];
     await page.goto("/console");
     await page.getByLabel("E-mail").fill(owner.email);
@@ -42,7 +42,7 @@ const OFFERS = (tenant: Tenant) =>
         { path: `/tenants/${tenant.id}`, shown: { role: "region", name: "Usage and limits" }, acts: ["Suspend", "Edit name and limits"] },
         { path: `/tenants/${tenant.id}/operations`, shown: { role: "list", name: "Steps" }, acts: [] },
         { path: `/tenants/${tenant.id}/users`, shown: { role: "cell", name: tenant.admin }, acts: ["Add a user", `Edit ${tenant.admin}`, `Impersonate ${tenant.admin}`] },
-        { path: `/tenants?search=${tenant.slug}`, shown: { role: "link", name: new RegExp(tenant.slug) }, acts: ["Create a tenant", `Choose ${tenant.slug}`] },
+        { path: `/tenants?search=${tenant.slug}`, shown: { role: "link", name: new RegExp(tenant.slug) }, acts: ["Create a tenant", `Select ${tenant.slug}`] },
         { path: "/impersonations?live=all", shown: { role: "cell", name: tenant.admin }, acts: ["End now"] },
         { path: "/admins", shown: { role: "cell", name: owner.email }, acts: ["Add a super-admin"] },
         { path: "/reconciliations", shown: { role: "heading", name: "Reconciliations" }, acts: ["Compare now", "Compare and repair"] },

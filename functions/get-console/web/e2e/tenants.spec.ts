@@ -27,7 +27,7 @@ test("a tenant is created with live steps", async ({ page, landlord }) => {
     expect(created).toMatchObject({ name: "Toko Buku “Merdeka” <b>", status: "active", limits: { max_agents: 12, max_contacts: null } });
 });
 
-test("what is wrong with a new tenant is said at its field, and nothing typed is lost", async ({ page, landlord, expected }) => {
+test("what is wrong with a new tenant is shown at its field, and nothing typed is lost", async ({ page, landlord, expected }) => {
     expected.statuses = [409, 422];
     const { slug } = await landlord.tenant();
     await open(page, "/tenants/new");
@@ -114,8 +114,8 @@ test("several tenants are changed at once, with a preview and a result for each"
     const [first, second] = [await landlord.tenant(`${word} one`), await landlord.tenant(`${word} two`)];
     await landlord.send("PATCH", `/tenants/${second.id}`, { status: "suspended" });
     await open(page, `/tenants?search=${word}`);
-    await page.getByLabel(`Choose ${first.slug}`).check();
-    await page.getByLabel(`Choose ${second.slug}`).check();
+    await page.getByLabel(`Select ${first.slug}`).check();
+    await page.getByLabel(`Select ${second.slug}`).check();
     await page.getByRole("button", { name: "Suspend…" }).click();
     const dialog = page.getByRole("dialog", { name: "Suspend tenants" });
     await expect(dialog.getByRole("row", { name: /one.*active → suspended/ })).toBeVisible();
@@ -135,7 +135,7 @@ test("several tenants are changed at once, with a preview and a result for each"
 test("a limit with a typing error is refused at its field, and changes nothing", async ({ page, landlord }) => {
     const tenant = await landlord.tenant(unique("typo"));
     await open(page, `/tenants?search=${tenant.slug}`);
-    await page.getByLabel(`Choose ${tenant.slug}`).check();
+    await page.getByLabel(`Select ${tenant.slug}`).check();
     await page.getByRole("button", { name: "Change limits…" }).click();
     const dialog = page.getByRole("dialog", { name: "Change limits of tenants" });
     const field = dialog.getByLabel("Agents");
@@ -158,7 +158,7 @@ test("a limit with a typing error is refused at its field, and changes nothing",
 test("a tenant that has changed since the preview is a conflict, and is changed only after a new preview", async ({ page, landlord }) => {
     const tenant = await landlord.tenant(unique("conflict"));
     await open(page, `/tenants?search=${tenant.slug}`);
-    await page.getByLabel(`Choose ${tenant.slug}`).check();
+    await page.getByLabel(`Select ${tenant.slug}`).check();
     await page.getByRole("button", { name: "Change limits…" }).click();
     const dialog = page.getByRole("dialog", { name: "Change limits of tenants" });
     await dialog.getByLabel("Agents").fill("40");
@@ -177,7 +177,7 @@ test("a bulk change can be stopped between two tenants, and cannot be closed bef
     const word = unique("stop");
     const tenants = [await landlord.tenant(`${word} one`), await landlord.tenant(`${word} two`), await landlord.tenant(`${word} three`)];
     await open(page, `/tenants?search=${word}`);
-    for (const { slug } of tenants) await page.getByLabel(`Choose ${slug}`).check();
+    for (const { slug } of tenants) await page.getByLabel(`Select ${slug}`).check();
     await page.getByRole("button", { name: "Suspend…" }).click();
     const dialog = page.getByRole("dialog", { name: "Suspend tenants" });
     await dialog.getByLabel("Type 3, the number of tenants, to confirm").fill("3");

@@ -1,4 +1,4 @@
-// Writes what the console knows about the API, from its OpenAPI document: the types, and a table of the operations.
+// Generates from the OpenAPI document: the types of the API, a table of its operations, and the values of its enumerations.
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 

@@ -1,5 +1,5 @@
 // Copies the built console into the folder that the function embeds, with compressed forms of each file, and prints the sizes of what
-// the first page loads. Fails if that is more than a person on a slow line should wait for.
+// the first page loads. Fails if that is more than a slow connection should have to load.
 
 import { copyFileSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

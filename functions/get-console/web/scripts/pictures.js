@@ -50,10 +50,10 @@ try {
     await page.getByLabel("Name or slug").fill(slug);
     await page.getByRole("link", { name: slug }).click();
     await ready("Kopi Kenangan");
-    await page.getByRole("navigation", { name: "Of this tenant" }).getByRole("link", { name: "Operations" }).click();
+    await page.getByRole("navigation", { name: "Sections of this tenant" }).getByRole("link", { name: "Operations" }).click();
     await page.getByRole("list", { name: "Steps" }).waitFor();
     await picture("timeline");
-    await page.getByRole("navigation", { name: "Of this tenant" }).getByRole("link", { name: "Users" }).click();
+    await page.getByRole("navigation", { name: "Sections of this tenant" }).getByRole("link", { name: "Users" }).click();
     await page.getByRole("button", { name: /^Impersonate / }).click();
     const dialog = page.getByRole("dialog");
     await dialog.getByLabel("Reason").fill("Looks at why her inbox stays empty");

@@ -93,7 +93,7 @@ export function Layout() {
                     <div className="note note-warn" role="status">
                         <Icon name="warning" />
                         <p>
-                            <span className="strong">Offline.</span> The figures are those of the last answer. They are read again when the network is back.
+                            <span className="strong">Offline.</span> The figures are those of the last response. They are read again when the network is back.
                         </p>
                     </div>
                 )}

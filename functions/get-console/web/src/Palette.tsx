@@ -16,7 +16,7 @@ interface Target {
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
-/** Goes anywhere by a few letters: pages, acts, tenants by name, slug or id, operations by id. */
+/** Finds pages, actions, tenants by name, slug or id, and operations by id. */
 export function Palette({ onClose }: { onClose: () => void }) {
     const navigate = useNavigate();
     const id = useId();
@@ -40,7 +40,7 @@ export function Palette({ onClose }: { onClose: () => void }) {
         go();
     };
     const word = typed.trim().toLowerCase();
-    const acts: Target[] = mayCreate ? [{ name: "Create a tenant", note: "act", go: leave(() => void navigate({ to: "/tenants/new" })) }] : [];
+    const acts: Target[] = mayCreate ? [{ name: "Create a tenant", note: "action", go: leave(() => void navigate({ to: "/tenants/new" })) }] : [];
     const pages: Target[] = PLACES.map(({ to, name }) => ({ name, note: "page", go: leave(() => void navigate({ to })) }));
     const fixed = [...pages, ...acts, { name: "Account", note: "page", go: leave(() => void navigate({ to: "/account" })) }].filter(({ name }) => name.toLowerCase().includes(word));
     const found: Target[] = isId
@@ -68,13 +68,13 @@ export function Palette({ onClose }: { onClose: () => void }) {
             <div className="palette">
                 <input
                     role="combobox"
-                    aria-label="Page, act, tenant, or id"
+                    aria-label="Page, action, tenant, or id"
                     aria-expanded="true"
                     aria-controls={`${id}-list`}
                     aria-activedescendant={targets.length > 0 ? `${id}-${at}` : undefined}
                     autoComplete="off"
                     spellCheck={false}
-                    placeholder="A page, an act, a tenant, or an id"
+                    placeholder="A page, an action, a tenant, or an id"
                     maxLength={120}
                     value={typed}
                     onChange={(event) => {

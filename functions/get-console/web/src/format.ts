@@ -45,7 +45,7 @@ export function visible(text: string): string {
 }
 
 /** `provisioning_failed` as words. */
-export const words = (value: string): string => value.replaceAll(/[_-]/g, " ");
+const words = (value: string): string => value.replaceAll(/[_-]/g, " ");
 
 /** Names that are written in their own way. */
 const NAMES: Record<string, string> = {

@@ -6,9 +6,9 @@ import { type Role, useSession } from "./session";
 const RANK: Record<string, number> = { none: 0, viewer: 1, operator: 2, owner: 3 };
 
 /** The operation, such as `PATCH /tenants/{id}`, exists and a role may use it. */
-export function permitted(operation: string, role: Role): boolean {
-    const known = (operations as Record<string, { role: string } | undefined>)[operation];
-    return known !== undefined && (RANK[known.role] ?? 9) <= (RANK[role] ?? 0);
+function permitted(operation: string, role: Role): boolean {
+    const described = (operations as Record<string, { role: string } | undefined>)[operation];
+    return described !== undefined && (RANK[described.role] ?? 9) <= (RANK[role] ?? 0);
 }
 
 export function useMay(operation: string): boolean {

@@ -11,7 +11,7 @@ test("items that a new one pushed off the first page are kept before the later o
     assert.deepEqual(letters(withFirstPage(pages, page("fed", "d"))), ["fed", "cba9", "87"]);
 });
 
-test("an item that vanished from the first page is gone, and no item is there twice", () => {
+test("an item that vanished from the first page is gone, and no item appears twice", () => {
     assert.deepEqual(letters(withFirstPage([page("dcb", "b"), page("a9", "9")], page("dba", "a"))), ["dba", "9"]);
 });
 

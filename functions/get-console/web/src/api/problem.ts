@@ -23,7 +23,7 @@ export class Problem extends Error {
         return this.details?.type?.split("/").pop() ?? "";
     }
 
-    /** What the API says about a field of the request's body. */
+    /** The error of a field of the request's body. */
     ofField(pointer: string): string | undefined {
         return this.details?.errors?.find((error) => error.pointer === pointer)?.detail;
     }
@@ -34,8 +34,8 @@ export function fromResponse(response: Response, body: unknown): Problem {
     const after = Number(response.headers.get("retry-after"));
     return new Problem(
         response.status,
-        details.title ?? `The API answered ${response.status}`,
-        details.detail ?? details.message ?? "The answer contains no explanation",
+        details.title ?? `The API responded with ${response.status}`,
+        details.detail ?? details.message ?? "The response contains no explanation",
         details,
         Number.isFinite(after) && after > 0 ? after : undefined,
         response.headers.get("x-request-id") ?? undefined,
@@ -46,7 +46,7 @@ export function fromFailure(failure: unknown): Problem {
     if (failure instanceof Problem) return failure;
     if (failure instanceof TypeError) {
         const detail = navigator.onLine
-            ? "No answer arrived from the API. Whether a change was made is unknown; repeating it is safe."
+            ? "No response arrived from the API. Whether a change was made is unknown; repeating it is safe."
             : "This device has no network connection.";
         return new Problem(0, "No connection", detail);
     }
@@ -75,6 +75,6 @@ export function remedy(problem: Problem): string {
         case 503:
             return "A store that this needs is down. Health shows which. Try again; what you typed is kept.";
         default:
-            return problem.status >= 500 ? "Try again. If it stays, quote the request id." : "";
+            return problem.status >= 500 ? "Try again. If the problem persists, report the request id." : "";
     }
 }

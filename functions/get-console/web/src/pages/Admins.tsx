@@ -41,7 +41,7 @@ export function Admins() {
             {
                 id: "acts",
                 size: 90,
-                header: () => <span className="hidden">Acts</span>,
+                header: () => <span className="hidden">Actions</span>,
                 cell: ({ row: { original } }) =>
                     mayEdit &&
                     original.id !== me?.id && (

@@ -19,7 +19,7 @@ import { Empty } from "../ui/state";
 
 type Entry = Schemas["AuditRecord"];
 
-export interface AuditFilter {
+interface AuditFilter {
     action?: string;
     outcome?: string;
     since?: string;

@@ -6,7 +6,7 @@ export function Missing() {
     return (
         <Page title="This page does not exist">
             <p>
-                The address may be of an older version. <Link to="/">Go to the overview</Link>.
+                The address may be from an older version. <Link to="/">Go to the overview</Link>.
             </p>
         </Page>
     );

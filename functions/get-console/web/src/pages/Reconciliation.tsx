@@ -40,7 +40,7 @@ export function ReconciliationPage() {
                             ["Requested", <Time key="created" value={report.created_at} both seconds />],
                             ["Finished", <Time key="finished" value={report.finished_at} both seconds />],
                             ["Requested by", report.requested_by],
-                            ["Compared", `${number(report.compared)} things`],
+                            ["Compared", `${number(report.compared)} objects`],
                         ]}
                     />
                 </Card>

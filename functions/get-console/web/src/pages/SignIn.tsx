@@ -17,8 +17,8 @@ async function begin(token: Schemas["IssuedToken"], email: string): Promise<void
     setSession({ token: token.access_token, id, email: admin.email ?? email, role: admin.role, expiresAt: Date.now() + token.expires_in * 1000, ended: false });
 }
 
-function useSignIn(known?: string) {
-    const [email, setEmail] = useState(known ?? "");
+function useSignIn(account = "") {
+    const [email, setEmail] = useState(account);
     const [password, setPassword] = useState("");
     const [next, setNext] = useState("");
     const [temporary, setTemporary] = useState<string>();
@@ -80,7 +80,7 @@ function SignInForm({ form, readOnly = false }: { form: ReturnType<typeof useSig
 
 const WrongPassword = () => (
     <div className="note note-danger" role="alert">
-        <p>E-mail or password is wrong, or the account is disabled. After ten attempts, an account is closed to this address for some minutes.</p>
+        <p>E-mail or password is wrong, or the account is disabled. After ten failed attempts, the account is blocked for this address for a few minutes.</p>
     </div>
 );
 

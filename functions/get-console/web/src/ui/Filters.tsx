@@ -41,7 +41,7 @@ export function SearchField({ label, value, onChange, hint }: { label: string; v
     useEffect(() => {
         if (typed === sent.current.at(-1)) return;
         const timer = setTimeout(() => {
-            // Somebody who follows a link meanwhile must not be brought back.
+            // A person who follows a link meanwhile must not be brought back.
             if (router.latestLocation.pathname !== path.current) return;
             sent.current.push(typed);
             latest.current(typed);

@@ -17,7 +17,6 @@ const PATHS = {
     warning: "M8 2l6.500 12h-13zM8 6.500v3.500M8 12v.5",
     person: "M8 8a3 3 0 1 0 0-6 3 3 0 0 0 0 6zM2.500 14c.6-3 2.700-4.500 5.500-4.500s4.900 1.500 5.500 4.500",
     plus: "M8 3v10M3 8h10",
-    sort: "M5 3v10M5 13l-2.500-2.500M5 13l2.500-2.500M11 13V3M11 3L8.500 5.500M11 3l2.500 2.500",
 } as const;
 
 export type IconName = keyof typeof PATHS;

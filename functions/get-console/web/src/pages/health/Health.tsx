@@ -124,7 +124,7 @@ function Queues({ queues }: { queues: Report["infrastructure"]["sqs"]["queues"] 
             <li key={name}>
                 <span>Queue {name}</span>
                 <span className="push muted small">
-                    {number(depth)} waiting, {number(in_flight)} in work
+                    {number(depth)} waiting, {number(in_flight)} being processed
                 </span>
                 {dead_letters ? <Badge value={`${number(dead_letters)} dead letters`} tone="danger" /> : null}
             </li>

@@ -37,8 +37,8 @@ export function LatencyChart({ samples }: { samples: Schemas["HealthSample"][] }
     const slowest = Math.max(...samples.map((sample) => sample.latency_ms ?? 0));
     return (
         <figure className="figure-chart">
-            <figcaption className="muted small">Time of responses (UTC), at most {duration(slowest)}</figcaption>
-            <div ref={place} className="chart" role="img" aria-label={`Times of ${samples.length} responses, at most ${duration(slowest)}`} />
+            <figcaption className="muted small">Response times (UTC), at most {duration(slowest)}</figcaption>
+            <div ref={place} className="chart" role="img" aria-label={`Response times of ${samples.length} samples, at most ${duration(slowest)}`} />
         </figure>
     );
 }

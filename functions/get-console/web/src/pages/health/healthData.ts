@@ -37,7 +37,7 @@ export const useHistory = (hours: number) =>
         refetchInterval: 60_000,
     });
 
-export interface Segment {
+interface Segment {
     from: number;
     to: number;
     condition: Schemas["Condition"] | "none";

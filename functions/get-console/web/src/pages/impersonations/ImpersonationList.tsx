@@ -38,7 +38,7 @@ export function ImpersonationList({ filter }: { filter: { tenant_id?: string; li
                           ),
                       },
                   ] satisfies Columns<Impersonation>)),
-            { id: "acts", size: 110, header: () => <span className="hidden">Acts</span>, cell: ({ row: { original } }) => <EndImpersonation id={original.id} email={original.user_email} live={original.live} /> },
+            { id: "acts", size: 110, header: () => <span className="hidden">Actions</span>, cell: ({ row: { original } }) => <EndImpersonation id={original.id} email={original.user_email} live={original.live} /> },
         ],
         [filter.tenant_id],
     );

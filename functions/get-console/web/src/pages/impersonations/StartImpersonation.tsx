@@ -25,11 +25,11 @@ interface Props {
 type Access = Schemas["Access"];
 
 const MEANING: Record<Access, string> = {
-    read: "Look at what the user sees. Services refuse every change.",
+    read: "See what the user sees. Services refuse every change.",
     write: "Act as the user. Only owners may; each change is recorded with your name.",
 };
 
-/** Asks who, why and how long; then shows the token with what it may do, and how to end it. */
+/** A form for the reason and the duration; then the token with its permissions, and the button that ends it. */
 export function StartImpersonation({ tenant, user, onClose }: Props) {
     const renew = useRenew();
     const { keyOf } = useIdempotencyKey();
@@ -79,7 +79,7 @@ export function StartImpersonation({ tenant, user, onClose }: Props) {
     return (
         <FormDialog title={`Impersonate ${user.email}`} onClose={onClose} onSubmit={() => void start()} action="Start the impersonation" busy={busy} problem={problem} request={{ method: "POST", path: "/impersonations", body: { ...request } }}>
             <ul className="consequences">
-                <li>The tenant's admins can read who, when and why.</li>
+                <li>The tenant's admins can read your name, the time and the reason.</li>
                 <li>It ends by itself, or as soon as you or anybody else ends it.</li>
                 <li>The audit log records its start, its end and every refusal.</li>
             </ul>

@@ -37,8 +37,8 @@ export function OperationsNow() {
             <div className="figures">
                 <Figure name="not ended" read={open} to="/operations" search={{ status: "open" }} />
                 <Figure name="stuck" read={stuck} to="/operations" search={{ stuck: "true" }} />
-                <Figure name="of today, failed" read={failed} to="/operations" search={{ status: "failed", since }} />
-                <Figure name="of today, succeeded" read={succeeded} to="/operations" search={{ status: "succeeded", since }} />
+                <Figure name="failed, created today" read={failed} to="/operations" search={{ status: "failed", since }} />
+                <Figure name="succeeded, created today" read={succeeded} to="/operations" search={{ status: "succeeded", since }} />
             </div>
             <Provisioning />
             <AsOf reads={[open, stuck, failed, succeeded]} />

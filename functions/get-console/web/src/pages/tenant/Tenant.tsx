@@ -66,7 +66,7 @@ export function Tenant() {
             }
         >
             <Stale read={read} />
-            <nav className="tabs" aria-label="Of this tenant">
+            <nav className="tabs" aria-label="Sections of this tenant">
                 {TABS.map(([to, name]) => (
                     <Link key={to} to={to} params={{ id }} className="tab" activeOptions={{ exact: true, includeSearch: false }} activeProps={{ "aria-current": "page" }}>
                         {name}

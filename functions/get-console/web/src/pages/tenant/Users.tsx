@@ -51,7 +51,7 @@ export function TenantUsers() {
             {
                 id: "acts",
                 size: 210,
-                header: () => <span className="hidden">Acts</span>,
+                header: () => <span className="hidden">Actions</span>,
                 cell: ({ row: { original } }) => (
                     <span className="actions">
                         {mayEdit && (

@@ -4,7 +4,7 @@ import { lazy, Suspense, useCallback, useMemo, useState } from "react";
 import { useMay } from "../../api/acts";
 import { values } from "../../api/generated/operations";
 import { useList } from "../../api/lists";
-import { totalText } from "../../format";
+import { number, totalText } from "../../format";
 import { Button } from "../../ui/Button";
 import { CopyAsCurl } from "../../ui/Copy";
 import { Filters, SearchField } from "../../ui/Filters";
@@ -14,7 +14,7 @@ import { Page } from "../../ui/Page";
 import { SaveAsCsv } from "../../ui/csv";
 import { Select, anyOf } from "../../ui/form";
 import { Empty } from "../../ui/state";
-import { COLUMNS, CSV_HEAD, HIDEABLE, csvCells, withChoice } from "./columns";
+import { COLUMNS, CSV_HEAD, HIDEABLE, csvCells, withSelection } from "./columns";
 import { type TenantRow, readTenants, requestOf } from "./readTenants";
 
 const Bulk = lazy(() => import("./Bulk").then((module) => ({ default: module.Bulk })));
@@ -28,12 +28,12 @@ const SORTS: [string, string][] = [
     ["-storage_bytes", "Most storage"],
 ];
 
-/** Which tenants are chosen, as they were last read. */
-function useChoice(items: TenantRow[]) {
-    const [chosen, setChosen] = useState<ReadonlyMap<string, TenantRow>>(new Map());
+/** Which tenants are selected, as they were last read. */
+function useSelection(items: TenantRow[]) {
+    const [selected, setSelected] = useState<ReadonlyMap<string, TenantRow>>(new Map());
     const toggle = useCallback(
         (row: TenantRow) =>
-            setChosen((before) => {
+            setSelected((before) => {
                 const after = new Map(before);
                 if (!after.delete(row.id)) after.set(row.id, row);
                 return after;
@@ -41,11 +41,11 @@ function useChoice(items: TenantRow[]) {
         [],
     );
     const rows = useMemo(() => {
-        if (chosen.size === 0) return [];
-        const current = new Map(items.filter(({ id }) => chosen.has(id)).map((row) => [row.id, row]));
-        return [...chosen.values()].map((row) => current.get(row.id) ?? row);
-    }, [chosen, items]);
-    return { chosen, rows, toggle, clear: () => setChosen(new Map()) };
+        if (selected.size === 0) return [];
+        const current = new Map(items.filter(({ id }) => selected.has(id)).map((row) => [row.id, row]));
+        return [...selected.values()].map((row) => current.get(row.id) ?? row);
+    }, [selected, items]);
+    return { selected, rows, toggle, clear: () => setSelected(new Map()) };
 }
 
 export function Tenants() {
@@ -56,9 +56,9 @@ export function Tenants() {
     const request = requestOf(filter);
     const list = useList(["tenants", filter], (cursor, signal) => readTenants(filter, cursor, signal, cursor ? 1_000 : 100), { every: 5_000, moving: request.path === "/tenants/usage" });
     const mayChange = useMay("PATCH /tenants/{id}");
-    const { chosen, rows, toggle, clear } = useChoice(list.items);
+    const { selected, rows, toggle, clear } = useSelection(list.items);
     const hidden = useMemo(() => hiddenText?.split(",") ?? [], [hiddenText]);
-    const columns = useMemo(() => (mayChange ? withChoice(chosen, toggle) : COLUMNS), [mayChange, chosen, toggle]);
+    const columns = useMemo(() => (mayChange ? withSelection(selected, toggle) : COLUMNS), [mayChange, selected, toggle]);
     const isFiltered = Boolean(filter.status || filter.country || filter.search || filter.over_limit);
     return (
         <Page
@@ -84,14 +84,14 @@ export function Tenants() {
                 <Select label="Limits" value={filter.over_limit ?? ""} onChange={(event) => set({ over_limit: event.target.value, ...(filter.sort === "created_at" ? { sort: "" } : {}) })} options={[["", "Any"], ["true", "Over a limit"]]} />
                 <ColumnChoice hidden={hidden} onChange={(ids) => set({ hidden: ids.join(",") })} />
             </Filters>
-            {chosen.size > 0 && (
-                <div className="note" role="group" aria-label="Chosen tenants">
-                    <span className="strong">{chosen.size} chosen</span>
+            {selected.size > 0 && (
+                <div className="note" role="group" aria-label="Selected tenants">
+                    <span className="strong">{number(selected.size)} selected</span>
                     <Suspense fallback={null}>
                         <Bulk tenants={rows} />
                     </Suspense>
                     <Button kind="ghost" onClick={clear}>
-                        Choose none
+                        Clear the selection
                     </Button>
                 </div>
             )}

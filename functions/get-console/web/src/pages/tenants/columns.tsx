@@ -40,12 +40,12 @@ export const HIDEABLE: [string, string][] = [
 ];
 
 /** A column of checkboxes, before the others. */
-export const withChoice = (chosen: ReadonlyMap<string, TenantRow>, toggle: (row: TenantRow) => void): Columns<TenantRow> => [
+export const withSelection = (selected: ReadonlyMap<string, TenantRow>, toggle: (row: TenantRow) => void): Columns<TenantRow> => [
     {
-        id: "chosen",
+        id: "selected",
         size: 44,
-        header: () => <span className="hidden">Chosen</span>,
-        cell: ({ row: { original } }) => <input type="checkbox" aria-label={`Choose ${original.slug}`} checked={chosen.has(original.id)} onChange={() => toggle(original)} />,
+        header: () => <span className="hidden">Selected</span>,
+        cell: ({ row: { original } }) => <input type="checkbox" aria-label={`Select ${original.slug}`} checked={selected.has(original.id)} onChange={() => toggle(original)} />,
     },
     ...COLUMNS,
 ];

@@ -15,7 +15,7 @@ export interface TenantRow extends Pick<Schemas["Organization"], "id" | "name" |
     measured_at: string | null;
 }
 
-export interface TenantFilter {
+interface TenantFilter {
     status?: string;
     country?: string;
     search?: string;
@@ -27,7 +27,7 @@ type TenantsQuery = NonNullable<paths["/api/super-admin/tenants"]["get"]["parame
 type UsageQuery = NonNullable<paths["/api/super-admin/tenants/usage"]["get"]["parameters"]["query"]>;
 
 const BY_TIME = ["-created_at", "created_at"] as const;
-export const BY_USAGE = ["-messages_month", "-agents", "-contacts", "-storage_bytes"] as const;
+const BY_USAGE = ["-messages_month", "-agents", "-contacts", "-storage_bytes"] as const;
 
 /** The endpoint that serves an order and a filter, with its parameters. Only one of them can sort by use or find what is over a limit. */
 export function requestOf({ status, country, search, sort, over_limit }: TenantFilter): { path: "/tenants"; query: TenantsQuery } | { path: "/tenants/usage"; query: UsageQuery } {
