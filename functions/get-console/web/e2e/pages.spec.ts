@@ -206,14 +206,36 @@ test("the palette finds nothing only after it has searched", async ({ page }) =>
     await expect(page.getByText("Searching for tenants…")).toHaveCount(0);
 });
 
-test("a page shows its request as curl, without the token", async ({ page }) => {
+test("a page and an act show their requests as commands, without the token and passwords", async ({ page, landlord }) => {
+    const tenant = await landlord.tenant();
     await open(page, "/tenants?status=active");
-    await page.getByRole("button", { name: "Copy as curl" }).click();
-    const command = page.getByLabel("Command", { exact: true });
-    await expect(command).toContainText("/api/super-admin/tenants?status=active");
-    await expect(command).toContainText("Bearer $TOKEN");
-    await expect(command).not.toContainText("eyJ");
+    await page.getByRole("button", { name: "Copy as command" }).click();
+    const curl = page.getByRole("region", { name: "Command for curl" });
+    const command = page.getByRole("region", { name: "Command for landlord" });
+    await expect(curl).toContainText("/api/super-admin/tenants?status=active");
+    await expect(curl).toContainText("Bearer $TOKEN");
+    await expect(curl).not.toContainText("eyJ");
+    await expect(command).toContainText("landlord tenants list");
+    await expect(command).toContainText("--status active");
     await expectAccessible(page);
+    await page.keyboard.press("Escape");
+    await expect(curl).toHaveCount(0);
+    await navigate(page, `/tenants/${tenant.id}`);
+    await page.getByRole("button", { name: "Suspend" }).click();
+    const dialog = page.getByRole("dialog", { name: `Suspend ${tenant.slug}` });
+    await dialog.getByLabel(`Type ${tenant.slug} to confirm`).fill(tenant.slug);
+    await expect(dialog.getByRole("button", { name: "Suspend" })).toBeEnabled();
+    await dialog.getByRole("button", { name: "Copy as command" }).click();
+    await expect(curl).toContainText(/if-match: "\d+"/);
+    await expect(command).toContainText(new RegExp(`landlord tenants update ${tenant.id}.*--if-match \\d+.*--status suspended`, "s"));
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("Escape");
+    await navigate(page, "/tenants/new");
+    await page.getByLabel("Temporary password").fill("quiet-lemon-harbor-17");
+    await page.getByRole("button", { name: "Copy as command" }).click();
+    await expect(command).toContainText("--admin-password-file FILE");
+    await expect(command).not.toContainText("quiet-lemon");
+    await expect(curl).not.toContainText("quiet-lemon");
 });
 
 test("neither storage nor the URL contains the token", async ({ page }) => {

@@ -39,7 +39,7 @@ export function AddAdmin({ onClose }: { onClose: () => void }) {
         await renew("admins", "audit");
     };
     return (
-        <FormDialog title="Add a super-admin" onClose={onClose} onSubmit={() => void add()} action="Add the super-admin" busy={busy} problem={problem} request={{ method: "POST", path: "/admins", body: { ...request } }}>
+        <FormDialog title="Add a super-admin" onClose={onClose} onSubmit={() => void add()} action="Add the super-admin" busy={busy} problem={problem} request={{ operation: "POST /admins", body: { ...request } }}>
             <Input label="E-mail" type="email" required maxLength={254} value={form.email} error={errorOf(problem, "/email")} onChange={(event) => set({ email: event.target.value })} />
             <Select label="Role" value={form.role} options={ROLES} hint={MEANING[form.role]} onChange={(event) => set({ role: oneOf(values.OperatorRole, event.target.value) ?? form.role })} />
             <Select label="Signs in" value={form.signsIn} options={[["here", "Here, with a password"], ["provider", "At the identity provider"]]} onChange={(event) => set({ signsIn: event.target.value })} />
@@ -83,7 +83,7 @@ export function EditAdmin({ admin: listed, onClose }: { admin: Admin; onClose: (
             busy={busy}
             disabled={!current.data || Object.keys(patch).length === 0}
             {...current.problemOf(problem, () => setProblem(null))}
-            request={{ method: "PATCH", path: `/admins/${admin.id}`, body: { ...patch }, headers: current.header }}
+            request={{ operation: "PATCH /admins/{id}", ids: [admin.id], body: { ...patch }, headers: current.header }}
         >
             <Select
                 label="Role"

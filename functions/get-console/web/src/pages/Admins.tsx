@@ -8,7 +8,7 @@ import { useList } from "../api/lists";
 import { oneOf } from "../api/oneOf";
 import { useSession } from "../api/session";
 import { Button } from "../ui/Button";
-import { CopyAsCurl } from "../ui/Copy";
+import { CopyAsCommand } from "../ui/Copy";
 import { Filters } from "../ui/Filters";
 import { ListTable } from "../ui/ListTable";
 import { Page } from "../ui/Page";
@@ -59,7 +59,7 @@ export function Admins() {
             title="Super-admins"
             actions={
                 <>
-                    <CopyAsCurl request={{ path: "/admins", query }} />
+                    <CopyAsCommand request={{ operation: "GET /admins", query }} />
                     {mayAdd && (
                         <Button kind="primary" onClick={() => setOpen("add")}>
                             Add a super-admin

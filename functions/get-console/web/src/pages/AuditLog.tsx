@@ -7,7 +7,7 @@ import { useList } from "../api/lists";
 import { oneOf } from "../api/oneOf";
 import { midnight, number, sentence } from "../format";
 import { Button } from "../ui/Button";
-import { CopyAsCurl } from "../ui/Copy";
+import { CopyAsCommand } from "../ui/Copy";
 import { Dialog } from "../ui/Dialog";
 import { Filters } from "../ui/Filters";
 import { ListTable } from "../ui/ListTable";
@@ -76,7 +76,7 @@ export function AuditLog({ filter, set }: { filter: AuditFilter; set: (change: P
                 <Select label="Outcome" value={filter.outcome ?? ""} onChange={(event) => set({ outcome: event.target.value })} options={anyOf(values.AuditOutcome)} />
                 <Input label="From (UTC)" type="date" value={filter.since ?? ""} onChange={(event) => set({ since: event.target.value })} />
                 <Input label="Before (UTC)" type="date" value={filter.until ?? ""} onChange={(event) => set({ until: event.target.value })} />
-                <CopyAsCurl request={{ path: "/audit", query }} />
+                <CopyAsCommand request={{ operation: "GET /audit", query }} />
                 <SaveAsCsv
                     name="audit"
                     head={["id", "at", "action", "outcome", "actor", "actor_email", "tenant_id", "request_id", "source_address", "details"]}

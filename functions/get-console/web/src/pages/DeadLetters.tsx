@@ -6,7 +6,7 @@ import { type Schemas, api, body } from "../api/client";
 import { useRenew } from "../api/useRenew";
 import { announce } from "../ui/announce";
 import { Act } from "../ui/Act";
-import { CopyAsCurl } from "../ui/Copy";
+import { CopyAsCommand } from "../ui/Copy";
 import { Page } from "../ui/Page";
 import { Badge, Time } from "../ui/data";
 import { Empty, Loaded } from "../ui/state";
@@ -27,10 +27,9 @@ export function DeadLetters() {
             title="Dead letters"
             actions={
                 <>
-                    <CopyAsCurl request={{ path: "/dead-letters" }} />
+                    <CopyAsCommand request={{ operation: "GET /dead-letters" }} />
                     {letters.length > 0 && (
                         <Act
-                            operation="POST /dead-letters/redrive"
                             name="Redrive"
                             title="Redrive the dead letters"
                             consequences={[
@@ -38,7 +37,8 @@ export function DeadLetters() {
                                 "The workers of operations that are still open are woken.",
                                 unknown ? "Messages that cannot be read, or name an unknown operation, are removed too. They cannot be restored." : "Messages that cannot be read, or name an unknown operation, stay.",
                             ]}
-                            request={{ method: "POST", path: "/dead-letters/redrive", body: { remove_unknown: unknown } }}
+                            confirm={unknown ? "remove" : undefined}
+                            request={{ operation: "POST /dead-letters/redrive", body: { remove_unknown: unknown } }}
                             act={async () => {
                                 const report = await body(api.POST("/api/super-admin/dead-letters/redrive", { body: { remove_unknown: unknown } }));
                                 await renew("dead-letters", "audit");

@@ -5,7 +5,7 @@ import { api, body } from "../api/client";
 import { values } from "../api/generated/operations";
 import { oneOf } from "../api/oneOf";
 import { duration, number, sentence } from "../format";
-import { CopyAsCurl } from "../ui/Copy";
+import { CopyAsCommand } from "../ui/Copy";
 import { Filters } from "../ui/Filters";
 import { Page } from "../ui/Page";
 import { Badge, Card, Facts, Time } from "../ui/data";
@@ -31,7 +31,7 @@ export function ReconciliationPage() {
     }
     const report = read.data;
     return (
-        <Page title={report.dry_run ? "Comparison" : "Comparison with repairs"} above={above} badge={<Badge value={report.finished_at ? "done" : "running"} />} actions={<CopyAsCurl request={{ path: `/reconciliations/${id}`, query: { kind } }} />}>
+        <Page title={report.dry_run ? "Comparison" : "Comparison with repairs"} above={above} badge={<Badge value={report.finished_at ? "done" : "running"} />} actions={<CopyAsCommand request={{ operation: "GET /reconciliations/{id}", ids: [id], query: { kind } }} />}>
             <Stale read={read} />
             <div className="grid">
                 <Card title="Facts">

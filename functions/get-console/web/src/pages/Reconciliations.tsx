@@ -6,7 +6,7 @@ import { useList } from "../api/lists";
 import { useRenew } from "../api/useRenew";
 import { number } from "../format";
 import { Act } from "../ui/Act";
-import { CopyAsCurl } from "../ui/Copy";
+import { CopyAsCommand } from "../ui/Copy";
 import { Page } from "../ui/Page";
 import { ListTable } from "../ui/ListTable";
 import type { Columns } from "../ui/Table";
@@ -50,9 +50,9 @@ export function Reconciliations() {
             title="Reconciliations"
             actions={
                 <>
-                    <CopyAsCurl request={{ path: "/reconciliations" }} />
-                    <Act operation="POST /reconciliations" name="Compare now" consequences={["All stores are compared with the platform database.", "Nothing is changed."]} request={{ method: "POST", path: "/reconciliations", body: { dry_run: true } }} act={begin(true)} done="The comparison has begun" />
-                    <Act operation="POST /reconciliations" name="Compare and repair" kind="danger" consequences={["All stores are compared with the platform database.", "Databases and objects that no tenant has are removed by an operation, once they are old enough.", "Stuck operations are woken and interrupted changes settled."]} confirm="repair" request={{ method: "POST", path: "/reconciliations", body: { dry_run: false } }} act={begin(false)} done="The repair has begun" />
+                    <CopyAsCommand request={{ operation: "GET /reconciliations" }} />
+                    <Act name="Compare now" consequences={["All stores are compared with the platform database.", "Nothing is changed."]} request={{ operation: "POST /reconciliations", body: { dry_run: true } }} act={begin(true)} done="The comparison has begun" />
+                    <Act name="Compare and repair" kind="danger" consequences={["All stores are compared with the platform database.", "Databases and objects that no tenant has are removed by an operation, once they are old enough.", "Stuck operations are woken and interrupted changes settled."]} confirm="repair" request={{ operation: "POST /reconciliations", body: { dry_run: false } }} act={begin(false)} done="The repair has begun" />
                 </>
             }
         >

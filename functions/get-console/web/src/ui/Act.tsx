@@ -1,7 +1,7 @@
 import { type ReactNode, useState } from "react";
 
 import { useMay } from "../api/acts";
-import type { Request } from "../api/curl";
+import type { ApiRequest } from "../api/commands";
 import { announce } from "./announce";
 import { Button } from "./Button";
 import { FormDialog } from "./FormDialog";
@@ -9,8 +9,6 @@ import { Input } from "./form";
 import { useSubmit } from "./useSubmit";
 
 interface Props {
-    /** `PATCH /tenants/{id}`: without it in the API, or without the role, the button is not shown. */
-    operation: string;
     /** The state permits the act. A dialog that is open stays open without it, and shows why its request is refused. */
     available?: boolean;
     /** The text of the button, and of the dialog. */
@@ -22,7 +20,8 @@ interface Props {
     /** To be typed before. */
     confirm?: string;
     children?: ReactNode;
-    request: Request;
+    /** Without the role that its operation needs, the button is not shown. */
+    request: ApiRequest;
     /** Reads the entity tag of the current state when the dialog opens. The act applies to that state only. */
     revision?: () => Promise<string>;
     act: (header: { "if-match"?: string }) => Promise<unknown>;
@@ -31,8 +30,8 @@ interface Props {
 }
 
 /** A button, and a dialog that explains the act before it does it. */
-export function Act({ operation, available = true, name, title, kind = "plain", consequences, confirm, children, request, revision, act, done, onClose }: Props) {
-    const may = useMay(operation);
+export function Act({ available = true, name, title, kind = "plain", consequences, confirm, children, request, revision, act, done, onClose }: Props) {
+    const may = useMay(request.operation);
     const [open, setOpen] = useState(false);
     const [typed, setTyped] = useState("");
     const [etag, setEtag] = useState<string>();

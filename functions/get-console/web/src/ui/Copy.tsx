@@ -1,6 +1,6 @@
-import { useState } from "react";
+import { type ReactNode, useState } from "react";
 
-import { type Request, curl } from "../api/curl";
+import { type ApiRequest, curl, landlord } from "../api/commands";
 import { Button } from "./Button";
 import { announce } from "./announce";
 import { Dialog } from "./Dialog";
@@ -25,31 +25,38 @@ export function Copy({ text, label }: { text: string; label: string }) {
     );
 }
 
-/** The request of a page or an act, as a command. */
-export function CopyAsCurl({ request, label = "Copy as curl" }: { request: Request | Request[]; label?: string }) {
+/** The requests of a page or an act, as commands. */
+export function CopyAsCommand({ request }: { request: ApiRequest | ApiRequest[] }) {
     const [open, setOpen] = useState(false);
-    const command = [request].flat().map(curl).join("\n\n");
+    const requests = [request].flat();
     return (
         <>
             <Button kind="ghost" onClick={() => setOpen(true)}>
-                {label}
+                Copy as command
             </Button>
             <Dialog open={open} onClose={() => setOpen(false)} title="As a command" wide>
-                <p className="muted">
+                <Command name="landlord" text={requests.map(landlord).join("\n\n")}>
+                    Sign in first with <code>landlord login</code>. Passwords are read from files.
+                </Command>
+                <Command name="curl" text={requests.map(curl).join("\n\n")}>
                     Set <code>TOKEN</code> first, for example with <code>TOKEN=$(cargo dev token)</code>. Passwords are left out.
-                </p>
-                <pre className="code" tabIndex={0} aria-label="Command">
-                    {command}
-                </pre>
-                <div className="actions">
-                    <Button
-                        kind="primary"
-                        onClick={() => void navigator.clipboard.writeText(command).then(() => announce("Copied"), () => announce("Not copied"))}
-                    >
-                        Copy
-                    </Button>
-                </div>
+                </Command>
             </Dialog>
         </>
+    );
+}
+
+function Command({ name, text, children }: { name: string; text: string; children: ReactNode }) {
+    return (
+        <section className="command" aria-label={`Command for ${name}`}>
+            <header className="card-head">
+                <h3>{name}</h3>
+                <Copy text={text} label={`Copy the command for ${name}`} />
+            </header>
+            <pre className="code" tabIndex={0} aria-label={`Text of the command for ${name}`}>
+                {text}
+            </pre>
+            <p className="hint">{children}</p>
+        </section>
     );
 }

@@ -1,9 +1,9 @@
 import type { ReactNode } from "react";
 
-import type { Request } from "../api/curl";
+import type { ApiRequest } from "../api/commands";
 import type { Problem } from "../api/problem";
 import { Button } from "./Button";
-import { CopyAsCurl } from "./Copy";
+import { CopyAsCommand } from "./Copy";
 import { Dialog } from "./Dialog";
 import { ProblemNote } from "./state";
 
@@ -22,7 +22,7 @@ interface Props {
     /** What a button beside the problem does. */
     retry?: () => void;
     retryText?: string;
-    request: Request;
+    request: ApiRequest;
     children: ReactNode;
 }
 
@@ -45,7 +45,7 @@ export function FormDialog({ open = true, title, onClose, onSubmit, action, kind
                     <Button onClick={onClose} disabled={busy}>
                         Cancel
                     </Button>
-                    <CopyAsCurl request={request} />
+                    <CopyAsCommand request={request} />
                 </div>
             </form>
         </Dialog>

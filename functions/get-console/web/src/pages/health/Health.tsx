@@ -7,7 +7,7 @@ import { fromFailure } from "../../api/problem";
 import { duration, number, sentence } from "../../format";
 import { announce } from "../../ui/announce";
 import { Button } from "../../ui/Button";
-import { CopyAsCurl } from "../../ui/Copy";
+import { CopyAsCommand } from "../../ui/Copy";
 import { Page } from "../../ui/Page";
 import { Badge, Card, Time } from "../../ui/data";
 import { Select } from "../../ui/form";
@@ -43,7 +43,7 @@ export function Health() {
             badge={report.data && <Badge value={report.data.status} />}
             actions={
                 <>
-                    <CopyAsCurl request={[{ path: "/health", query: { live: "true" } }, { path: "/health/history", query: { hours, component } }]} />
+                    <CopyAsCommand request={[{ operation: "GET /health", query: { live: "true" } }, { operation: "GET /health/history", query: { hours, component } }]} />
                     <Button busy={probing} onClick={() => void probe()}>
                         Probe now
                     </Button>

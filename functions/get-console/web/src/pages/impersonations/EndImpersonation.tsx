@@ -14,13 +14,12 @@ export function EndImpersonation({ id, email, live = true, ended }: Props) {
     const path = { id };
     return (
         <Act
-            operation="DELETE /impersonations/{id}"
             available={live}
             name="End now"
             title={`End the impersonation of ${email}`}
             kind="danger"
             consequences={["Services refuse its token within a second.", "The tenant's record and the audit log show who ended it."]}
-            request={{ method: "DELETE", path: `/impersonations/${id}` }}
+            request={{ operation: "DELETE /impersonations/{id}", ids: [id] }}
             revision={async () => (await tagged(api.GET("/api/super-admin/impersonations/{id}", { params: { path } }))).etag}
             act={async (header) => {
                 await body(api.DELETE("/api/super-admin/impersonations/{id}", { params: { path, header } }));

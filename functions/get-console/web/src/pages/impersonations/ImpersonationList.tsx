@@ -3,7 +3,7 @@ import { useMemo } from "react";
 
 import { type Schemas, api, page } from "../../api/client";
 import { useList } from "../../api/lists";
-import { CopyAsCurl } from "../../ui/Copy";
+import { CopyAsCommand } from "../../ui/Copy";
 import { ListTable } from "../../ui/ListTable";
 import type { Columns } from "../../ui/Table";
 import { Badge, Time } from "../../ui/data";
@@ -45,7 +45,7 @@ export function ImpersonationList({ filter }: { filter: { tenant_id?: string; li
     return (
         <>
             <div className="actions">
-                <CopyAsCurl request={{ path: "/impersonations", query: filter }} />
+                <CopyAsCommand request={{ operation: "GET /impersonations", query: filter }} />
             </div>
             <ListTable
                 list={list}

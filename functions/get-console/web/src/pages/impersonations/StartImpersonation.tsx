@@ -77,7 +77,7 @@ export function StartImpersonation({ tenant, user, onClose }: Props) {
         );
     }
     return (
-        <FormDialog title={`Impersonate ${user.email}`} onClose={onClose} onSubmit={() => void start()} action="Start the impersonation" busy={busy} problem={problem} request={{ method: "POST", path: "/impersonations", body: { ...request } }}>
+        <FormDialog title={`Impersonate ${user.email}`} onClose={onClose} onSubmit={() => void start()} action="Start the impersonation" busy={busy} problem={problem} request={{ operation: "POST /impersonations", body: { ...request } }}>
             <ul className="consequences">
                 <li>The tenant's admins can read your name, the time and the reason.</li>
                 <li>It ends by itself, or as soon as you or anybody else ends it.</li>

@@ -1,7 +1,7 @@
 import { Link, useParams } from "@tanstack/react-router";
 
 import { sentence } from "../../format";
-import { CopyAsCurl } from "../../ui/Copy";
+import { CopyAsCommand } from "../../ui/Copy";
 import { Page } from "../../ui/Page";
 import { Badge, Card } from "../../ui/data";
 import { Loading, ProblemNote, Stale } from "../../ui/state";
@@ -29,7 +29,7 @@ export function OperationPage() {
             badge={<Badge value={operation.status} />}
             actions={
                 <>
-                    <CopyAsCurl request={{ path: `/operations/${id}` }} />
+                    <CopyAsCommand request={{ operation: "GET /operations/{id}", ids: [id] }} />
                     <Link to="/tenants/$id" params={{ id: operation.tenant_id }} className="button">
                         Open the tenant
                     </Link>

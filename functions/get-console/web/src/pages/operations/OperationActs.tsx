@@ -12,11 +12,10 @@ export function OperationActs({ operation }: { operation: Schemas["Operation"] }
     return (
         <>
             <Act
-                operation="POST /operations/{id}/retry"
                 available={isOpen}
                 name="Try now"
                 consequences={["The next attempt begins at once, not at its planned time.", "Its steps can run any number of times, so that this is always safe."]}
-                request={{ method: "POST", path: `/operations/${operation.id}/retry` }}
+                request={{ operation: "POST /operations/{id}/retry", ids: [operation.id] }}
                 act={async () => {
                     await body(api.POST("/api/super-admin/operations/{id}/retry", { params }));
                     await renewAll();
@@ -25,13 +24,12 @@ export function OperationActs({ operation }: { operation: Schemas["Operation"] }
             />
             {/* What only removes databases, or is being rolled back, has nothing to undo: the API would only make it due. */}
             <Act
-                operation="POST /operations/{id}/abandon"
                 available={isOpen && operation.kind !== "cleanup" && operation.status !== "undoing"}
                 name="Abandon"
                 title="Abandon the operation"
                 kind="danger"
                 consequences={["All steps so far are undone; databases that they created are removed.", "The tenant becomes failed, and can be retried later.", "It is recorded in the audit log under your name."]}
-                request={{ method: "POST", path: `/operations/${operation.id}/abandon` }}
+                request={{ operation: "POST /operations/{id}/abandon", ids: [operation.id] }}
                 act={async () => {
                     await body(api.POST("/api/super-admin/operations/{id}/abandon", { params }));
                     await renewAll();

@@ -6,7 +6,7 @@ import { values } from "../../api/generated/operations";
 import { useList } from "../../api/lists";
 import { oneOf } from "../../api/oneOf";
 import { duration, midnight, sentence, totalText } from "../../format";
-import { CopyAsCurl } from "../../ui/Copy";
+import { CopyAsCommand } from "../../ui/Copy";
 import { Filters } from "../../ui/Filters";
 import { Page } from "../../ui/Page";
 import { ListTable } from "../../ui/ListTable";
@@ -52,7 +52,7 @@ export function Operations() {
         [],
     );
     return (
-        <Page title="Operations" actions={<CopyAsCurl request={{ path: "/operations", query }} />}>
+        <Page title="Operations" actions={<CopyAsCommand request={{ operation: "GET /operations", query }} />}>
             <Filters count={totalText(list.total, "operations")}>
                 <Select label="Status" value={filter.status ?? ""} onChange={(event) => set({ status: event.target.value })} options={[...anyOf(values.OperationStatus), ["open", "Not ended"]]} />
                 <Select label="Kind" value={filter.kind ?? ""} onChange={(event) => set({ kind: event.target.value })} options={anyOf(values.OperationKind)} />

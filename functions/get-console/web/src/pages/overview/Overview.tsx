@@ -1,8 +1,9 @@
 import { Link } from "@tanstack/react-router";
 
-import { CopyAsCurl } from "../../ui/Copy";
-import { Page } from "../../ui/Page";
+import type { ApiRequest } from "../../api/commands";
 import { sentence } from "../../format";
+import { CopyAsCommand } from "../../ui/Copy";
+import { Page } from "../../ui/Page";
 import { Card } from "../../ui/data";
 import { Loaded } from "../../ui/state";
 import { HealthStrip, uptimeText } from "../health/HealthStrip";
@@ -15,20 +16,20 @@ import { OperationsNow } from "./OperationsNow";
 import { TenantCounts } from "./TenantCounts";
 import { TopTenants } from "./TopTenants";
 
-const REQUESTS = [
-    { path: "/health" },
-    { path: "/health/history", query: { hours: 720 } },
-    { path: "/operations", query: { stuck: true, limit: 1, count: true } },
-    { path: "/dead-letters" },
-    { path: "/impersonations", query: { live: true, limit: 100 } },
-    { path: "/tenants/usage", query: { over_limit: true, limit: 1, count: true } },
-    { path: "/tenants/usage", query: { sort: "-messages_month", limit: 5 } },
-    { path: "/audit", query: { limit: 8 } },
+const REQUESTS: ApiRequest[] = [
+    { operation: "GET /health" },
+    { operation: "GET /health/history", query: { hours: 720 } },
+    { operation: "GET /operations", query: { stuck: true, limit: 1, count: true } },
+    { operation: "GET /dead-letters" },
+    { operation: "GET /impersonations", query: { live: true, limit: 100 } },
+    { operation: "GET /tenants/usage", query: { over_limit: true, limit: 1, count: true } },
+    { operation: "GET /tenants/usage", query: { sort: "-messages_month", limit: 5 } },
+    { operation: "GET /audit", query: { limit: 8 } },
 ];
 
 export function Overview() {
     return (
-        <Page title="Overview" actions={<CopyAsCurl request={REQUESTS} />}>
+        <Page title="Overview" actions={<CopyAsCommand request={REQUESTS} />}>
             <div className="grid overview quad">
                 <HealthNow />
                 <TenantCounts />

@@ -18,11 +18,10 @@ export function TenantActs({ tenant }: { tenant: Schemas["Organization"] }) {
         await body(api.PATCH("/api/super-admin/tenants/{id}", { params: { path, header }, body: { status } }));
         await renewAll();
     };
-    const request = (status: Schemas["SettableTenantStatus"]) => ({ method: "PATCH" as const, path: `/tenants/${tenant.id}`, body: { status } });
+    const request = (status: Schemas["SettableTenantStatus"]) => ({ operation: "PATCH /tenants/{id}" as const, ids: [tenant.id], body: { status } });
     return (
         <>
             <Act
-                operation="PATCH /tenants/{id}"
                 available={tenant.status === "active"}
                 name="Suspend"
                 title={`Suspend ${tenant.slug}`}
@@ -40,7 +39,6 @@ export function TenantActs({ tenant }: { tenant: Schemas["Organization"] }) {
                 done={`${tenant.slug} is suspended`}
             />
             <Act
-                operation="PATCH /tenants/{id}"
                 available={tenant.status === "suspended"}
                 name="Reactivate"
                 title={`Reactivate ${tenant.slug}`}
@@ -52,12 +50,11 @@ export function TenantActs({ tenant }: { tenant: Schemas["Organization"] }) {
                 done={`${tenant.slug} is active`}
             />
             <Act
-                operation="POST /tenants/{id}/retry"
                 available={tenant.status === "failed"}
                 name="Provision again"
                 kind="primary"
                 consequences={["Its databases are created anew; nothing of the failed attempt exists.", "The first admin gets the password of the original request."]}
-                request={{ method: "POST", path: `/tenants/${tenant.id}/retry` }}
+                request={{ operation: "POST /tenants/{id}/retry", ids: [tenant.id] }}
                 act={async () => {
                     await body(api.POST("/api/super-admin/tenants/{id}/retry", { params: { path, header: { "idempotency-key": keyOf(tenant.id) } } }));
                     forget();

@@ -99,7 +99,7 @@ export function EditTenant({ tenant, etag, onClose }: Props) {
             busy={busy}
             disabled={isEmpty}
             problem={problem}
-            request={{ method: "PATCH", path: `/tenants/${tenant.id}`, body: { ...patch }, headers: { "if-match": base.etag } }}
+            request={{ operation: "PATCH /tenants/{id}", ids: [tenant.id], body: { ...patch }, headers: { "if-match": base.etag } }}
         >
             <Input label={NAMES.name} required maxLength={120} value={mine.name} error={errorOf(problem, "/name")} onChange={(event) => setMine({ ...mine, name: event.target.value })} />
             {LIMITS.map((field) => (

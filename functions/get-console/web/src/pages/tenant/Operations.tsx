@@ -2,7 +2,7 @@ import { api, page } from "../../api/client";
 import { useList } from "../../api/lists";
 import { sentence } from "../../format";
 import { Button } from "../../ui/Button";
-import { CopyAsCurl } from "../../ui/Copy";
+import { CopyAsCommand } from "../../ui/Copy";
 import { ListState } from "../../ui/ListTable";
 import { Badge, Card, Time } from "../../ui/data";
 import { Empty } from "../../ui/state";
@@ -17,7 +17,7 @@ export function TenantOperations() {
     return (
         <>
             <div className="actions">
-                <CopyAsCurl request={{ path: `/tenants/${tenant.id}/operations` }} />
+                <CopyAsCommand request={{ operation: "GET /tenants/{id}/operations", ids: [tenant.id] }} />
             </div>
             <ListState list={list} empty={<Empty title="No operation is recorded" />}>
                 {list.items.map((operation) => (

@@ -3,7 +3,7 @@ import { Link, Outlet, useParams } from "@tanstack/react-router";
 import { createContext, useContext } from "react";
 
 import { type Schemas, api, tagged } from "../../api/client";
-import { CopyAsCurl } from "../../ui/Copy";
+import { CopyAsCommand } from "../../ui/Copy";
 import { Page } from "../../ui/Page";
 import { Badge, Name } from "../../ui/data";
 import { Loading, ProblemNote, Stale } from "../../ui/state";
@@ -60,7 +60,7 @@ export function Tenant() {
             badge={<Badge value={tenant.status} />}
             actions={
                 <>
-                    <CopyAsCurl request={{ path: `/tenants/${id}`, query: { include: "usage,operation" } }} />
+                    <CopyAsCommand request={{ operation: "GET /tenants/{id}", ids: [id], query: { include: "usage,operation" } }} />
                     <TenantActs tenant={tenant} />
                 </>
             }

@@ -41,7 +41,7 @@ export function AddUser({ tenantId, onClose }: AddProps) {
         await renew("users", "audit");
     };
     return (
-        <FormDialog title="Add a user" onClose={onClose} onSubmit={() => void add()} action="Add the user" busy={busy} problem={problem} request={{ method: "POST", path: `/tenants/${tenantId}/users`, body: { ...request } }}>
+        <FormDialog title="Add a user" onClose={onClose} onSubmit={() => void add()} action="Add the user" busy={busy} problem={problem} request={{ operation: "POST /tenants/{id}/users", ids: [tenantId], body: { ...request } }}>
             <Input label="E-mail" type="email" required value={form.email} error={errorOf(problem, "/email")} onChange={(event) => set({ email: event.target.value })} />
             <Input label="Full name" required maxLength={120} value={form.full_name} error={errorOf(problem, "/full_name")} onChange={(event) => set({ full_name: event.target.value })} />
             <Select label="Role" value={form.role} options={isOwner ? ROLES : ROLES.filter(([role]) => role !== "admin")} onChange={(event) => set({ role: oneOf(values.AgentRole, event.target.value) ?? form.role })} />
@@ -94,7 +94,7 @@ export function EditUser({ tenantId, user: listed, onClose }: EditProps) {
             busy={busy}
             disabled={!current.data || Object.keys(patch).length === 0}
             {...current.problemOf(problem, () => setProblem(null))}
-            request={{ method: "PATCH", path: `/tenants/${tenantId}/users/${user.id}`, body: { ...patch }, headers: current.header }}
+            request={{ operation: "PATCH /tenants/{id}/users/{user_id}", ids: [tenantId, user.id], body: { ...patch }, headers: current.header }}
         >
             <Input label="Full name" required maxLength={120} value={form.full_name} error={errorOf(problem, "/full_name")} onChange={(event) => set({ full_name: event.target.value })} />
             <Select label="Role" value={form.role} options={isOwner ? ROLES : ROLES.filter(([role]) => role !== "admin" || user.role === "admin")} onChange={(event) => set({ role: oneOf(values.AgentRole, event.target.value) })} />

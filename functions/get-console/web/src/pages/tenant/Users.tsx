@@ -8,7 +8,7 @@ import { useList } from "../../api/lists";
 import { oneOf } from "../../api/oneOf";
 import { sentence, totalText } from "../../format";
 import { Button } from "../../ui/Button";
-import { CopyAsCurl } from "../../ui/Copy";
+import { CopyAsCommand } from "../../ui/Copy";
 import { Filters, SearchField } from "../../ui/Filters";
 import { ListTable } from "../../ui/ListTable";
 import type { Columns } from "../../ui/Table";
@@ -77,7 +77,7 @@ export function TenantUsers() {
                 <SearchField label="Name or e-mail" value={search} onChange={setSearch} />
                 <Select label="Role" value={filter.role ?? ""} onChange={(event) => set({ role: event.target.value })} options={anyOf(values.AgentRole)} />
                 <Select label="Status" value={filter.status ?? ""} onChange={(event) => set({ status: event.target.value })} options={anyOf(values.AgentStatus)} />
-                <CopyAsCurl request={{ path: `/tenants/${tenant.id}/users`, query: { ...query, search: undefined } }} />
+                <CopyAsCommand request={{ operation: "GET /tenants/{id}/users", ids: [tenant.id], query: { ...query, search: undefined } }} />
                 {mayAdd && <Button kind="primary" onClick={() => setOpen({ act: "add" })}>Add a user</Button>}
             </Filters>
             {!active && <p className="muted">The tenant is {tenant.status}; its users can be changed only while it is active.</p>}

@@ -7,6 +7,7 @@ import { number } from "../../format";
 import { readLimit } from "../../limits";
 import { announce } from "../../ui/announce";
 import { Button } from "../../ui/Button";
+import { CopyAsCommand } from "../../ui/Copy";
 import { Dialog } from "../../ui/Dialog";
 import { Badge, Name } from "../../ui/data";
 import { Input, LimitInput } from "../../ui/form";
@@ -130,6 +131,7 @@ function BulkDialog({ tenants, act, onClose }: { tenants: TenantRow[]; act: Bulk
                         {`${VERBS[act]} ${possible.length} of ${tenants.length}`}
                     </Button>
                     {busy ? <Button onClick={stop}>Stop</Button> : <Button onClick={onClose}>Close</Button>}
+                    {change && possible.length > 0 && <CopyAsCommand request={possible.map(({ id }) => ({ operation: "PATCH /tenants/{id}", ids: [id], body: { ...change } }))} />}
                 </div>
             </form>
         </Dialog>

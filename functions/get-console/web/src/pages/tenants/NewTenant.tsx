@@ -9,7 +9,7 @@ import { useIdempotencyKey } from "../../api/useIdempotencyKey";
 import { useRenew } from "../../api/useRenew";
 import { readLimit } from "../../limits";
 import { Button } from "../../ui/Button";
-import { CopyAsCurl } from "../../ui/Copy";
+import { CopyAsCommand } from "../../ui/Copy";
 import { Page } from "../../ui/Page";
 import { Card, Name } from "../../ui/data";
 import { Input, LimitInput, Select, errorOf } from "../../ui/form";
@@ -80,7 +80,7 @@ export function NewTenant() {
         );
     }
     return (
-        <Page title="Create a tenant" above={above} actions={<CopyAsCurl request={{ method: "POST", path: "/tenants", body: { ...request } }} />}>
+        <Page title="Create a tenant" above={above} actions={<CopyAsCommand request={{ operation: "POST /tenants", body: { ...request } }} />}>
             <form
                 className="form"
                 onSubmit={(event) => {

@@ -6,7 +6,7 @@ import { values } from "../../api/generated/operations";
 import { useList } from "../../api/lists";
 import { number, totalText } from "../../format";
 import { Button } from "../../ui/Button";
-import { CopyAsCurl } from "../../ui/Copy";
+import { CopyAsCommand } from "../../ui/Copy";
 import { Filters, SearchField } from "../../ui/Filters";
 import { Icon } from "../../ui/Icon";
 import { ListTable } from "../../ui/ListTable";
@@ -54,7 +54,7 @@ export function Tenants() {
     const navigate = useNavigate({ from: "/tenants" });
     const set = useCallback((change: Partial<typeof filter & { hidden: string }>) => void navigate({ search: (before) => ({ ...before, ...change }), replace: "search" in change }), [navigate]);
     const request = requestOf(filter);
-    const list = useList(["tenants", filter], (cursor, signal) => readTenants(filter, cursor, signal, cursor ? 1_000 : 100), { every: 5_000, moving: request.path === "/tenants/usage" });
+    const list = useList(["tenants", filter], (cursor, signal) => readTenants(filter, cursor, signal, cursor ? 1_000 : 100), { every: 5_000, moving: request.operation === "GET /tenants/usage" });
     const mayChange = useMay("PATCH /tenants/{id}");
     const { selected, rows, toggle, clear } = useSelection(list.items);
     const hidden = useMemo(() => hiddenText?.split(",") ?? [], [hiddenText]);
@@ -65,7 +65,7 @@ export function Tenants() {
             title="Tenants"
             actions={
                 <>
-                    <CopyAsCurl request={request} />
+                    <CopyAsCommand request={request} />
                     {list.items.length > 0 && <SaveAsCsv name="tenants" head={CSV_HEAD} cells={csvCells} read={(cursor, signal) => readTenants(filter, cursor, signal, 5_000, false)} />}
                     {useMay("POST /tenants") && (
                         <Link to="/tenants/new" className="button button-primary">

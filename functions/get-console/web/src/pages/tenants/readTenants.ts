@@ -30,15 +30,15 @@ const BY_TIME = ["-created_at", "created_at"] as const;
 const BY_USAGE = ["-messages_month", "-agents", "-contacts", "-storage_bytes"] as const;
 
 /** The endpoint that serves an order and a filter, with its parameters. Only one of them can sort by use or find what is over a limit. */
-export function requestOf({ status, country, search, sort, over_limit }: TenantFilter): { path: "/tenants"; query: TenantsQuery } | { path: "/tenants/usage"; query: UsageQuery } {
+export function requestOf({ status, country, search, sort, over_limit }: TenantFilter): { operation: "GET /tenants"; query: TenantsQuery } | { operation: "GET /tenants/usage"; query: UsageQuery } {
     const shared = {
         status: asList(oneOf(values.TenantStatus, status)),
         country: asList(oneOf(values.Country, country)),
         search: search || undefined,
     };
     const usage = oneOf(BY_USAGE, sort);
-    if (usage || over_limit === "true") return { path: "/tenants/usage", query: { ...shared, sort: usage, over_limit: over_limit === "true" ? true : undefined } };
-    return { path: "/tenants", query: { ...shared, sort: oneOf(BY_TIME, sort), include: ["usage"] } };
+    if (usage || over_limit === "true") return { operation: "GET /tenants/usage", query: { ...shared, sort: usage, over_limit: over_limit === "true" ? true : undefined } };
+    return { operation: "GET /tenants", query: { ...shared, sort: oneOf(BY_TIME, sort), include: ["usage"] } };
 }
 
 const asList = <T>(value: T | undefined): T[] | undefined => (value === undefined ? undefined : [value]);
@@ -47,7 +47,7 @@ export async function readTenants(filter: TenantFilter, cursor: string | undefin
     const paging = { limit, cursor, count: count && !cursor ? true : undefined };
     const request = requestOf(filter);
     const answer =
-        request.path === "/tenants"
+        request.operation === "GET /tenants"
             ? await page(api.GET("/api/super-admin/tenants", { params: { query: { ...request.query, ...paging } }, signal }))
             : await page(api.GET("/api/super-admin/tenants/usage", { params: { query: { ...request.query, ...paging } }, signal }));
     return { ...answer, items: answer.items.map(rowOf) };
