@@ -6,7 +6,8 @@ import type { Page } from "@playwright/test";
 import { expect, expectLoaded, open, test } from "./fixtures";
 import { Machine, at } from "./machine";
 
-test.describe.configure({ mode: "serial" });
+// One after the other, in one process; the failure of one does not skip the others.
+test.describe.configure({ mode: "default" });
 
 const sorted = (times: number[]): number[] => times.toSorted((a, b) => a - b);
 
@@ -66,11 +67,14 @@ test("a change of the page is painted at once, from answers that come soon", asy
         }
     }
     const served = await page.evaluate(() =>
-        (performance.getEntriesByType("resource") as PerformanceResourceTiming[]).filter(({ name }) => name.includes("/api/super-admin/") && !name.includes("/auth/")).map(({ requestStart, responseEnd }) => responseEnd - requestStart),
+        (performance.getEntriesByType("resource") as PerformanceResourceTiming[])
+            // One that was cancelled has neither a start nor a status.
+            .filter(({ name, requestStart, responseStatus }) => name.includes("/api/super-admin/") && !name.includes("/auth/") && requestStart > 0 && responseStatus > 0)
+            .map(({ requestStart, responseEnd }) => responseEnd - requestStart),
     );
     await machine.measure();
     expect(painted).toHaveLength(5 * names.length);
-    expect(served.length).toBeGreaterThan(20);
+    expect(served.length).toBeGreaterThan(10);
     machine.note(`change of the page with its data: p50 ${at(sorted(filled), 0.5).toFixed(0)} ms, p95 ${at(sorted(filled), 0.95).toFixed(0)} ms`);
     machine.expectAtMost("change of the page, painted, p95", at(sorted(painted), 0.95), 150, "ms");
     machine.expectAtMost(`answer of the API, p95 of ${served.length}`, at(sorted(served), 0.95), 100, "ms");
@@ -144,8 +148,8 @@ test("a long list of tenants scrolls evenly, and fits into the memory", async ({
     machine.note(`${seen.rows} tenants: frame p50 ${at(sorted(frames), 0.5).toFixed(1)} ms, p95 ${at(sorted(frames), 0.95).toFixed(1)} ms; dropped ${idle.toFixed(1)} % without scrolling, ${droppedOf(frames).toFixed(1)} % with it`);
     expect(seen.inDocument, "rows in the document").toBeLessThan(80);
     expect(heap, "the browser reports its heap").toBeGreaterThan(0);
-    machine.expectAtMost("frames dropped by scrolling", Math.max(0, droppedOf(frames) - idle), 2, "%");
     // Memory does not depend on the load.
     machine.note(`heap ${((heap ?? 0) / 1e6).toFixed(0)} MB, limit 150 MB`);
     expect(heap).toBeLessThan(150e6);
+    machine.expectAtMost("frames dropped by scrolling", Math.max(0, droppedOf(frames) - idle), 2, "%");
 });

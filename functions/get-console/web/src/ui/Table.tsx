@@ -1,6 +1,6 @@
-import { type ColumnDef, getCoreRowModel, useReactTable } from "@tanstack/react-table";
+import { type ColumnDef, type Row, getCoreRowModel, useReactTable } from "@tanstack/react-table";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type KeyboardEvent, type ReactNode, useEffect, useMemo, useRef } from "react";
+import { type KeyboardEvent, type ReactNode, memo, useEffect, useMemo, useRef } from "react";
 
 import { Loading } from "./state";
 
@@ -69,16 +69,7 @@ export function Table<T>({ label, columns, rows, idOf, hidden = [], more = false
                 <div role="rowgroup" className="table-body" style={{ height: virtual.getTotalSize() }}>
                     {items.map((item) => {
                         const row = models[item.index - start];
-                        if (!row) return null;
-                        return (
-                            <div role="row" key={row.id} className="row" aria-rowindex={item.index + 2} style={{ gridTemplateColumns: template, transform: `translateY(${item.start}px)` }}>
-                                {row.getVisibleCells().map((cell) => (
-                                    <div role="cell" key={cell.id} className="cell">
-                                        {rendered(cell.column.columnDef.cell, cell.getContext())}
-                                    </div>
-                                ))}
-                            </div>
-                        );
+                        return row && <BodyRow key={row.id} row={row} columns={columns} index={item.index} offset={item.start} template={template} />;
                     })}
                 </div>
             </div>
@@ -86,3 +77,27 @@ export function Table<T>({ label, columns, rows, idOf, hidden = [], more = false
         </div>
     );
 }
+
+interface RowProps<T> {
+    row: Row<T>;
+    columns: Columns<T>;
+    index: number;
+    /** Pixels from the first row. */
+    offset: number;
+    template: string;
+}
+
+function RowView<T>({ row, index, offset, template }: RowProps<T>) {
+    return (
+        <div role="row" className="row" aria-rowindex={index + 2} style={{ gridTemplateColumns: template, transform: `translateY(${offset}px)` }}>
+            {row.getVisibleCells().map((cell) => (
+                <div role="cell" key={cell.id} className="cell">
+                    {rendered(cell.column.columnDef.cell, cell.getContext())}
+                </div>
+            ))}
+        </div>
+    );
+}
+
+/** A model is created anew for each position of the window. Its row is drawn again only if what it shows has changed. */
+const BodyRow = memo(RowView, (before, after) => before.row.original === after.row.original && before.columns === after.columns && before.index === after.index && before.offset === after.offset && before.template === after.template) as typeof RowView;
