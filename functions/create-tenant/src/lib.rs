@@ -18,7 +18,7 @@ use shared::{
     },
     passwords, routes,
     super_admins::{AuthContext, MayOperate},
-    tenants::{self, CreateTenant, CreatedTenant, Tenant, TenantName},
+    tenants::{self, CreateTenant, CreatedTenant, OnLimit, Tenant, TenantName},
     types::{Country, EmailAddress, FaultCode, InvalidValue, LimitsPatch, NewPassword, Slug},
 };
 use utoipa::ToSchema;
@@ -62,6 +62,9 @@ struct TenantRequest {
     /// Resource limits. An absent limit gets the platform's default; `null` means unlimited.
     #[deserr(default)]
     limits: Field<LimitsBody>,
+    /// What happens when the tenant reaches a limit; `notify` if it is absent.
+    #[deserr(default)]
+    on_limit: Field<OnLimit>,
     /// ISO 3166-1 alpha-2 code.
     #[schema(example = "ID")]
     country: Country,
@@ -122,6 +125,7 @@ async fn create_tenant(
         name: request.name,
         slug: request.slug,
         limits: LimitsPatch::from(request.limits.0.unwrap_or_default()).apply(app.default_limits.0),
+        on_limit: request.on_limit.0.unwrap_or(OnLimit::Notify),
         country: request.country,
         admin_email: request.admin_email,
         admin_password_hash: password_hash.into(),

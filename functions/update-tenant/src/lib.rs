@@ -5,15 +5,16 @@ use std::sync::Arc;
 use axum::extract::{FromRef, State};
 use deserr::Deserr;
 use shared::{
-    clients::redis::Redis,
+    clients::{postgres::Connection, redis::Redis},
     config::{ConfigError, FromEnv, QueueConfig, RedisConfig},
     events::dispatch::Dispatcher,
     http::{BodyErrors, Field, IfMatch, JsonBody, LimitsBody, Result, Routes, Tagged, TenantPath},
     revocations::live_list::LiveList,
     routes,
     super_admins::{AuthContext, MayOperate},
-    tenants::{self, SettableTenantStatus, Tenant, TenantName, TenantUpdate, UpdateTenant},
-    types::LimitsPatch,
+    tenants::{self, OnLimit, SettableTenantStatus, Tenant, TenantName, TenantUpdate, UpdateTenant},
+    types::{LimitsPatch, TenantId},
+    usage,
 };
 use utoipa::ToSchema;
 
@@ -50,6 +51,9 @@ struct TenantPatch {
     /// Resource limits, each of them optional; `null` means unlimited.
     #[deserr(default)]
     limits: Field<LimitsBody>,
+    /// What happens when the tenant reaches a limit.
+    #[deserr(default)]
+    on_limit: Field<OnLimit>,
     /// `active` if the tenant is suspended, or `suspended` if it is active.
     #[deserr(default)]
     status: Field<SettableTenantStatus>,
@@ -57,7 +61,7 @@ struct TenantPatch {
 
 /// Update a tenant organization
 ///
-/// Changes the name, individual limits and the status (between `active` and `suspended`) by a JSON merge patch. Absent fields
+/// Changes the name, individual limits, what happens at a limit, and the status (between `active` and `suspended`) by a JSON merge patch. Absent fields
 /// stay as they are, and a patch that changes nothing does not change the revision.
 #[utoipa::path(
     patch,
@@ -86,15 +90,28 @@ async fn update_tenant(
         if_match: &if_match,
         name: patch.name.0,
         limits: LimitsPatch::from(patch.limits.0.unwrap_or_default()),
+        on_limit: patch.on_limit.0,
         status: patch.status.0.map(SettableTenantStatus::status),
     };
     let tenant = match tenants::update(&mut platform, &command).await? {
         TenantUpdate::Unchanged(tenant) => tenant,
         TenantUpdate::Updated { tenant, ended } => {
             tokio::join!(app.dispatcher.poke_relay(), app.live_list.deny(&platform, &ended));
+            if command.limits != LimitsPatch::default() {
+                compare_usage(&app, &mut platform, id).await;
+            }
             tenant
         }
     };
     let revision = tenant.revision;
     Ok(Tagged(tenant, revision))
+}
+
+/// Compares the tenant's usage with its new limits. If this fails, the next measurement does it.
+async fn compare_usage(app: &App, platform: &mut Connection, id: TenantId) {
+    match usage::compare_with_limits(platform, id).await {
+        Ok(0) => {}
+        Ok(_) => app.dispatcher.poke_relay().await,
+        Err(error) => tracing::warn!(tenant.id = %id, error = error.chain(), "comparing usage with limits failed"),
+    }
 }

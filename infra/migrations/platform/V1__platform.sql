@@ -20,6 +20,8 @@ CREATE TABLE tenants (
     max_agents         bigint      CHECK (max_agents >= 0),
     max_contacts       bigint      CHECK (max_contacts >= 0),
     max_messages_month bigint      CHECK (max_messages_month >= 0),
+    -- What the platform's services do at a limit other than max_agents, which the API enforces in any case.
+    on_limit           text        NOT NULL DEFAULT 'notify' CHECK (on_limit IN ('notify', 'block_new')),
     -- Placement: names of configured clusters. NULL until the tenant is placed.
     postgres_cluster   text,
     mongo_cluster      text,
@@ -272,7 +274,7 @@ CREATE TABLE tenant_changes (
     tenant_id        uuid        NOT NULL,
     -- 'impersonation.end' is the only change that this database has decided: the tenant's database must follow.
     kind             text        NOT NULL
-        CHECK (kind IN ('user.create', 'user.update', 'impersonation.start', 'impersonation.end')),
+        CHECK (kind IN ('user.create', 'user.update', 'user.erase', 'impersonation.start', 'impersonation.end')),
     -- The audit entry of the intent. It contains the actor, the request and the action of the outcome's entry.
     intent_id        uuid,
     -- The impersonation that starts with the change, or that has ended.
@@ -281,13 +283,16 @@ CREATE TABLE tenant_changes (
     route            text,
     idempotency_key  text,
     fingerprint      bytea,
+    -- What an erasure has to find in this database: the e-mail address and the name. It is gone when the change is settled.
+    erased_user      jsonb,
     trace_id         uuid        NOT NULL DEFAULT gen_random_uuid(),
     created_at       timestamptz NOT NULL DEFAULT now(),
     attempts         integer     NOT NULL DEFAULT 0,
     -- The relay leaves the change to its request until then.
     due_at           timestamptz NOT NULL,
     CHECK ((intent_id IS NULL) = (kind = 'impersonation.end')),
-    CHECK ((impersonation_id IS NULL) = (kind IN ('user.create', 'user.update'))),
+    CHECK ((impersonation_id IS NULL) = (kind IN ('user.create', 'user.update', 'user.erase'))),
+    CHECK ((erased_user IS NOT NULL) = (kind = 'user.erase')),
     CHECK ((idempotency_key IS NULL) = (route IS NULL) AND (idempotency_key IS NULL) = (fingerprint IS NULL))
 );
 
@@ -450,6 +455,15 @@ CREATE TABLE usage_thresholds (
     percent    smallint    NOT NULL,
     reached_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (month, tenant_id, figure, percent)
+);
+
+-- The limits that a tenant has reached and is not below again. Unlike a threshold, it does not end with the month, so that
+-- services that block something learn when they may stop.
+CREATE TABLE usage_limits_reached (
+    tenant_id  uuid        NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
+    figure     text        NOT NULL,
+    reached_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (tenant_id, figure)
 );
 
 -- ----------------------------------------------------------------------------------------------------------- Health
@@ -702,6 +716,123 @@ BEGIN
 END
 $$;
 
+-- ---------------------------------------------------------------------------------------------------------- Erasure
+
+-- Users whose personal data were erased on request. The rows are kept: they show what must be erased again after a restore.
+CREATE TABLE erased_users (
+    tenant_id uuid        NOT NULL REFERENCES tenants (id),
+    user_id   uuid        NOT NULL,
+    erased_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (tenant_id, user_id)
+);
+
+-- The next two functions are the same in the tenants' databases; a test compares them.
+
+-- A text without these words, regardless of case.
+CREATE FUNCTION erase_words(value text, words text[]) RETURNS text
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(regexp_replace(value, '(?<!\w)(?:' || string_agg(escaped, '|') || ')(?!\w)', '[erased]', 'gi'), value)
+    FROM (SELECT regexp_replace(word, '([][(){}.*+?^$|\\])', '\\\1', 'g') AS escaped
+          FROM unnest(words) AS word WHERE word <> '') AS each
+$$;
+
+-- JSON without the personal data of a user: fields with such data get placeholders, and texts lose these words.
+CREATE FUNCTION erase_fields(value jsonb, words text[], erased_user uuid) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    CASE jsonb_typeof(value)
+        WHEN 'object' THEN
+            RETURN (
+                SELECT coalesce(jsonb_object_agg(key, CASE
+                    WHEN jsonb_typeof(field) = 'string' AND key IN ('email', 'user_email', 'admin_email')
+                        THEN to_jsonb('erased-' || erased_user::text || '@invalid')
+                    WHEN jsonb_typeof(field) = 'string' AND key = 'full_name' THEN to_jsonb('Erased user'::text)
+                    ELSE public.erase_fields(field, words, erased_user)
+                END), '{}')
+                FROM jsonb_each(value) AS fields (key, field)
+            );
+        WHEN 'array' THEN
+            RETURN (
+                SELECT coalesce(jsonb_agg(public.erase_fields(item, words, erased_user) ORDER BY position), '[]')
+                FROM jsonb_array_elements(value) WITH ORDINALITY AS items (item, position)
+            );
+        WHEN 'string' THEN
+            RETURN to_jsonb(public.erase_words(value #>> '{}', words));
+        ELSE
+            RETURN value;
+    END CASE;
+END
+$$;
+
+-- Erases the personal data of a user from this database. Address and name are those in the tenant's own database; NULL when it
+-- has erased them before. No service may change the audit log; this function, which runs with the rights of its owner, can
+-- only put placeholders in place of what identifies one user.
+CREATE FUNCTION erase_user(erased_tenant uuid, erased_user uuid, known_email text, known_name text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    placeholder text := 'erased-' || erased_user::text || '@invalid';
+    mention     text := erased_user::text;
+    addresses   text[];
+    words       text[];
+BEGIN
+    INSERT INTO public.erased_users (tenant_id, user_id) VALUES (erased_tenant, erased_user) ON CONFLICT DO NOTHING;
+    -- Also those that this database has recorded earlier: the platform's services may have changed them since.
+    SELECT array_agg(DISTINCT lower(word)) INTO addresses
+    FROM (
+        SELECT known_email
+        UNION ALL
+        SELECT user_email FROM public.impersonations WHERE tenant_id = erased_tenant AND user_id = erased_user
+        UNION ALL
+        SELECT jsonb_path_query(details, '$.**.email') #>> '{}' FROM public.audit
+        WHERE tenant_id = erased_tenant AND details ->> 'user_id' = mention
+        UNION ALL
+        SELECT details #>> '{after,admin_email}' FROM public.audit
+        WHERE tenant_id = erased_tenant AND details ->> 'admin_user_id' = mention
+    ) AS known (word)
+    WHERE word <> placeholder;
+    addresses := coalesce(addresses, '{}');
+    SELECT addresses || array_agg(DISTINCT word) INTO words
+    FROM (
+        SELECT known_name
+        UNION ALL
+        SELECT jsonb_path_query(details, '$.**.full_name') #>> '{}' FROM public.audit
+        WHERE tenant_id = erased_tenant AND details ->> 'user_id' = mention
+    ) AS known (word)
+    WHERE word <> 'Erased user';
+    words := coalesce(words, addresses);
+
+    -- Entries that name the user, and those that only contain an address: of a user that was not created, for example.
+    UPDATE public.audit a SET details = entry.erased
+    FROM (
+        SELECT id, at, public.erase_fields(details, words, erased_user) AS erased
+        FROM public.audit
+        WHERE tenant_id = erased_tenant
+            AND (strpos(details::text, mention) > 0
+                 OR EXISTS (SELECT FROM unnest(addresses) AS address WHERE strpos(lower(details::text), address) > 0))
+    ) AS entry
+    WHERE a.id = entry.id AND a.at = entry.at AND a.details <> entry.erased;
+
+    UPDATE public.impersonations
+    SET user_email = placeholder, reason = public.erase_words(reason, words), ticket = public.erase_words(ticket, words),
+        revision = revision + 1
+    WHERE tenant_id = erased_tenant AND user_id = erased_user AND user_email <> placeholder;
+
+    UPDATE public.outbox SET payload = public.erase_fields(payload, words, erased_user)
+    WHERE destination = 'event' AND key = erased_tenant::text AND strpos(payload::text, mention) > 0;
+
+    UPDATE public.idempotency_keys SET body = public.erase_fields(body::jsonb, words, erased_user)::text
+    WHERE strpos(body, mention) > 0;
+END
+$$;
+
+REVOKE EXECUTE ON FUNCTION erase_user(uuid, uuid, text, text) FROM PUBLIC;
+
 -- ------------------------------------------------------------------------------------------------------- Privileges
 
 -- The login roles of a deployment are members of one of the two groups.
@@ -726,9 +857,11 @@ GRANT SELECT, INSERT ON super_admins TO landlord_api;
 GRANT UPDATE (password_hash, must_change_password, role, disabled_at, session_epoch, sessions_ended_at, revision, updated_at)
     ON super_admins TO landlord_api;
 GRANT SELECT, INSERT, UPDATE ON impersonations TO landlord_api;
+GRANT SELECT ON erased_users TO landlord_api;
+GRANT EXECUTE ON FUNCTION erase_user(uuid, uuid, text, text) TO landlord_api;
 GRANT SELECT, INSERT, UPDATE ON tenant_usage, tenant_measurements TO landlord_api;
 -- The trigger on tenants inserts with the privileges of the session.
 GRANT INSERT ON tenant_usage TO landlord_provisioner;
-GRANT SELECT, INSERT, DELETE ON usage_thresholds TO landlord_api;
+GRANT SELECT, INSERT, DELETE ON usage_thresholds, usage_limits_reached TO landlord_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON health_samples, health_states, health_changes TO landlord_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON reconciliations, reconciliation_checks, reconciliation_findings TO landlord_api;

@@ -22,7 +22,7 @@ use crate::{
     impersonations::events::LiveImpersonation,
     revocations::EndedImpersonation,
     tenants::Tenant,
-    usage::Threshold,
+    usage::{BelowLimit, Threshold},
     users::UserEventData,
 };
 
@@ -56,7 +56,7 @@ impl DataSchema {
 }
 
 /// All groups. Together they contain every [`EventType`], which a test checks.
-fn groups() -> [EventGroup; 6] {
+fn groups() -> [EventGroup; 7] {
     [
         EventGroup {
             name: "TenantEvent",
@@ -80,6 +80,13 @@ fn groups() -> [EventGroup; 6] {
             data: DataSchema::of::<Threshold>(),
         },
         EventGroup {
+            name: "UsageBelowLimitEvent",
+            description: "A tenant is below a limit that it had reached.",
+            subject: Subject::Tenant,
+            types: &[EventType::TenantUsageBelowLimit],
+            data: DataSchema::of::<BelowLimit>(),
+        },
+        EventGroup {
             name: "UserEvent",
             description: "A change of a user of a tenant.",
             subject: Subject::Tenant,
@@ -89,6 +96,7 @@ fn groups() -> [EventGroup; 6] {
                 EventType::UserDeactivated,
                 EventType::UserReactivated,
                 EventType::UserPasswordReset,
+                EventType::UserErased,
             ],
             data: DataSchema::of::<UserEventData<'static>>(),
         },

@@ -11,7 +11,7 @@ keyword_enum!(
         TenantProvisioned = "tenant.provisioned",
         /// A tenant's databases could not be created, and what was created is removed.
         TenantProvisioningFailed = "tenant.provisioning_failed",
-        /// The name or the limits of a tenant were changed.
+        /// The name, the limits or the setting `on_limit` of a tenant were changed.
         TenantUpdated = "tenant.updated",
         /// A tenant was suspended. Services must refuse its users.
         TenantSuspended = "tenant.suspended",
@@ -19,6 +19,8 @@ keyword_enum!(
         TenantResumed = "tenant.resumed",
         /// The usage of a tenant has reached 80 or 100 percent of a limit, for the first time in this month.
         TenantUsageThresholdReached = "tenant.usage_threshold_reached",
+        /// The usage of a tenant is below a limit that it had reached, or the limit was raised or removed.
+        TenantUsageBelowLimit = "tenant.usage_below_limit",
         /// A user was added to a tenant.
         UserCreated = "user.created",
         /// The name or the role of a user was changed.
@@ -29,6 +31,8 @@ keyword_enum!(
         UserReactivated = "user.reactivated",
         /// The password of a user was changed. Services must end their sessions.
         UserPasswordReset = "user.password_reset",
+        /// The personal data of a user were erased on request. Services must erase what they hold of the user, and end their sessions.
+        UserErased = "user.erased",
         /// An impersonation is live. From now on, services may receive its token.
         ImpersonationStarted = "impersonation.started",
         /// An impersonation has ended. Services must refuse its token.

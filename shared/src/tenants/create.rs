@@ -11,7 +11,7 @@ use crate::{
     events,
     operations::{self, OperationKind, store::NewOperation},
     tenants::{
-        Tenant, TenantEvent, TenantName, new_database_name,
+        OnLimit, Tenant, TenantEvent, TenantName, new_database_name,
         store::{self, NewTenant, PendingAdmin},
     },
     types::{Actor, Country, EmailAddress, Limits, OperationId, Slug, TenantId, UserId},
@@ -24,6 +24,7 @@ pub struct CreateTenant<'a> {
     pub name: TenantName,
     pub slug: Slug,
     pub limits: Limits,
+    pub on_limit: OnLimit,
     pub country: Country,
     pub admin_email: EmailAddress,
     /// Argon2id in the PHC string format.
@@ -51,6 +52,7 @@ pub async fn create(transaction: &Transaction<'_>, command: &CreateTenant<'_>) -
         name: &command.name,
         slug: &command.slug,
         limits: command.limits,
+        on_limit: command.on_limit,
         country: command.country,
         database_name: &database_name,
     };
@@ -72,10 +74,11 @@ pub async fn create(transaction: &Transaction<'_>, command: &CreateTenant<'_>) -
     events::store::enqueue_provision(transaction, id, operation_id).await?;
     let details = json!({
         "after": {
-            "name": tenant.name, "slug": tenant.slug, "limits": tenant.limits, "country": tenant.country,
-            "admin_email": admin.email,
+            "name": tenant.name, "slug": tenant.slug, "limits": tenant.limits, "on_limit": tenant.on_limit,
+            "country": tenant.country, "admin_email": admin.email,
         },
         "operation_id": operation_id,
+        "admin_user_id": admin.user_id,
     });
     audit::store::insert(transaction, &AuditEntry::done(command.actor, AuditAction::TenantCreate, id, details)).await?;
     Ok(CreatedTenant { tenant, operation_id })

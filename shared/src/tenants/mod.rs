@@ -5,6 +5,7 @@
 mod create;
 mod filter;
 mod location;
+mod on_limit;
 mod retry;
 pub mod store;
 mod update;
@@ -12,6 +13,7 @@ mod update;
 pub use create::{CreateTenant, CreatedTenant, create};
 pub use filter::TenantFilter;
 pub use location::{OutdatedTenant, TenantLocation};
+pub use on_limit::OnLimit;
 pub use retry::{RetriedTenant, RetryTenant, retry};
 pub use update::{TenantUpdate, UpdateTenant, update};
 
@@ -138,6 +140,8 @@ pub struct Tenant {
     pub updated_at: OffsetDateTime,
     /// Resource limits.
     pub limits: Limits,
+    /// What happens when the tenant reaches one of them.
+    pub on_limit: OnLimit,
     /// ISO 3166-1 alpha-2 code.
     pub country: Country,
     /// Number of changes of the row. The entity tag contains it.
@@ -171,7 +175,7 @@ pub enum TenantEvent {
     /// The databases exist, and the tenant is active.
     Provisioned,
     ProvisioningFailed,
-    /// The name or the limits were changed.
+    /// The name, the limits or `on_limit` were changed.
     Updated,
     Suspended,
     Resumed,
@@ -186,7 +190,7 @@ impl TenantEvent {
     /// The events of a super-admin's change, in the order in which they are sent.
     pub fn of_change(before: &Tenant, after: &Tenant) -> Vec<Self> {
         let mut events = Vec::new();
-        if before.name != after.name || before.limits != after.limits {
+        if (&before.name, before.limits, before.on_limit) != (&after.name, after.limits, after.on_limit) {
             events.push(Self::Updated);
         }
         match (before.status, after.status) {
@@ -225,6 +229,7 @@ mod tests {
             created_at: OffsetDateTime::UNIX_EPOCH,
             updated_at: OffsetDateTime::UNIX_EPOCH,
             limits: Limits { max_agents: None, max_contacts: None, max_messages_month: None },
+            on_limit: OnLimit::Notify,
             country: Country::parse("ID").unwrap(),
             revision: 1,
         }
@@ -237,7 +242,8 @@ mod tests {
             assert_eq!(TenantEvent::of_change(&before, &before), []);
             let renamed = Tenant { name: "Kopi".to_owned(), ..before.clone() };
             let limited = Tenant { limits: Limits { max_agents: Some(1), ..before.limits }, ..before.clone() };
-            for after in [renamed, limited] {
+            let blocking = Tenant { on_limit: OnLimit::BlockNew, ..before.clone() };
+            for after in [renamed, limited, blocking] {
                 assert_eq!(TenantEvent::of_change(&before, &after), [TenantEvent::Updated]);
             }
             for &next in TenantStatus::ALL {

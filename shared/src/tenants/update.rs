@@ -1,4 +1,4 @@
-//! Use case: change a tenant's name, limits or status.
+//! Use case: change a tenant's name, limits, `on_limit` or status.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::{
     events, operations,
     precondition::IfMatch,
     revocations::{self, EndedImpersonation},
-    tenants::{Tenant, TenantEvent, TenantName, TenantStatus, store},
+    tenants::{OnLimit, Tenant, TenantEvent, TenantName, TenantStatus, store},
     types::{Actor, LimitsPatch, TenantId},
 };
 
@@ -21,6 +21,7 @@ pub struct UpdateTenant<'a> {
     pub if_match: &'a IfMatch,
     pub name: Option<TenantName>,
     pub limits: LimitsPatch,
+    pub on_limit: Option<OnLimit>,
     pub status: Option<TenantStatus>,
 }
 
@@ -50,10 +51,11 @@ pub async fn update(platform: &mut Connection, command: &UpdateTenant<'_>) -> Re
     let status = command.status.unwrap_or(before.status);
     let name = command.name.as_ref().map_or(&*before.name, TenantName::as_str);
     let limits = command.limits.apply(before.limits);
-    if name == before.name && limits == before.limits && status == before.status {
+    let on_limit = command.on_limit.unwrap_or(before.on_limit);
+    if (name, limits, on_limit, status) == (&*before.name, before.limits, before.on_limit, before.status) {
         return Ok(TenantUpdate::Unchanged(before));
     }
-    let tenant = store::update(&transaction, id, name, &limits, status).await?;
+    let tenant = store::update(&transaction, id, name, &limits, on_limit, status).await?;
     for event in TenantEvent::of_change(&before, &tenant) {
         events::store::enqueue_event(&transaction, &event.of(&tenant)).await?;
     }
@@ -70,5 +72,5 @@ pub async fn update(platform: &mut Connection, command: &UpdateTenant<'_>) -> Re
 
 /// The fields that a change can contain.
 fn audited(tenant: &Tenant) -> Value {
-    json!({ "name": tenant.name, "limits": tenant.limits, "status": tenant.status })
+    json!({ "name": tenant.name, "limits": tenant.limits, "on_limit": tenant.on_limit, "status": tenant.status })
 }

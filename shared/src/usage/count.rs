@@ -4,7 +4,7 @@ use crate::{
     clients::postgres::Connection,
     error::Result,
     types::{Limits, Month},
-    usage::{Figure, Threshold, announce::announce, live_counters::LiveCounters, store},
+    usage::{Figure, ObservedUsage, announce::announce, live_counters::LiveCounters, store},
     worker::Deadline,
 };
 
@@ -34,16 +34,16 @@ pub async fn count_messages(
             break;
         }
         let rows = store::update_counters(&transaction, month, &counted).await?;
-        let mut reached = Vec::new();
-        for row in &rows {
-            let limits = Limits { max_agents: None, max_contacts: None, max_messages_month: row.limit };
-            let figures = [(Figure::MessagesMonth, row.messages.unwrap_or(0))];
-            reached.extend(Threshold::reached(row.tenant_id, month, &limits, &figures));
-        }
-        let new = announce(&transaction, month, &reached).await?;
+        let observed = rows.iter().map(|row| ObservedUsage {
+            tenant_id: row.tenant_id,
+            limits: Limits { max_agents: None, max_contacts: None, max_messages_month: row.limit },
+            on_limit: row.on_limit,
+            figures: vec![(Figure::MessagesMonth, row.messages.unwrap_or(0))],
+        });
+        let announced = announce(&transaction, month, &observed.collect::<Vec<_>>()).await?;
         transaction.commit().await?;
         *changed += rows.len();
-        for threshold in new {
+        for threshold in announced.reached {
             tracing::info!(tenant.id = %threshold.tenant_id, percent = threshold.percent, "message threshold reached");
         }
         if i64::try_from(tenants.len()).is_ok_and(|count| count < TENANTS_PER_TRANSACTION) {

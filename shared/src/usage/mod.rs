@@ -3,7 +3,8 @@
 //! A tenant's figures are measured in its own databases ([`measuring`]) and recorded in the platform database, which lists
 //! and sorts by them. Messages are also counted live, in Redis ([`live_counters`]); [`count_messages`] copies those counters
 //! into the platform database. Every write of a figure checks the thresholds of the tenant's limits in the same
-//! transaction, and enqueues an event for each threshold that is reached for the first time in a month.
+//! transaction, and enqueues an event for each threshold that is reached for the first time in a month. A limit that was reached
+//! is taken back by another event as soon as the usage is below it ([`BelowLimit`]).
 
 #[cfg(feature = "redis")]
 pub mod live_counters;
@@ -12,6 +13,8 @@ pub mod measuring;
 pub mod store;
 
 mod announce;
+mod below_limit;
+mod compare;
 #[cfg(feature = "redis")]
 mod count;
 mod figure;
@@ -24,6 +27,8 @@ mod record;
 mod tenant_usage;
 mod threshold;
 
+pub use below_limit::BelowLimit;
+pub use compare::compare_with_limits;
 #[cfg(feature = "redis")]
 pub use count::count_messages;
 pub use figure::{Figure, UsageSort};
@@ -37,4 +42,4 @@ pub use measurement::{
 };
 pub use record::{RecordMeasurement, record_measurement};
 pub use tenant_usage::{Shares, TenantUsage, Usage, UsageRecord, UsageSource};
-pub use threshold::Threshold;
+pub use threshold::{ObservedUsage, Threshold};

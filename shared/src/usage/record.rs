@@ -3,7 +3,10 @@
 use crate::{
     clients::postgres::Connection,
     error::Result,
-    usage::{Figure, Measurement, MeasurementClaim, MeasurementIntervals, Threshold, announce::announce, store},
+    usage::{
+        Figure, Measurement, MeasurementClaim, MeasurementIntervals, ObservedUsage, Threshold, announce::announce,
+        store,
+    },
 };
 
 /// A measurement of a tenant, to be recorded.
@@ -15,7 +18,7 @@ pub struct RecordMeasurement<'a> {
 }
 
 /// Records the figures and the failures, schedules the next measurement, and enqueues an event for each threshold that is reached for the
-/// first time this month. Returns those thresholds; `None` if nothing was recorded, because another measurement has begun or the
+/// first time this month, and for each limit that is not reached any more. Returns those thresholds; `None` if nothing was recorded, because another measurement has begun or the
 /// tenant has no databases any more.
 ///
 /// Of two measurements of a tenant, only the one that began later is recorded, whatever becomes of it: the other one may have been
@@ -36,9 +39,13 @@ pub async fn record_measurement(
         (Figure::Contacts, measurement.collections.figures().map(|collections| collections.contacts)),
         (Figure::MessagesMonth, measurement.collections.figures().and(recorded.messages)),
     ];
-    let figures: Vec<_> = figures.into_iter().filter_map(|(figure, value)| Some((figure, value?))).collect();
-    let reached: Vec<_> = Threshold::reached(claim.tenant_id, recorded.month, &recorded.limits, &figures).collect();
-    let new = announce(&transaction, recorded.month, &reached).await?;
+    let observed = ObservedUsage {
+        tenant_id: claim.tenant_id,
+        limits: recorded.limits,
+        on_limit: recorded.on_limit,
+        figures: figures.into_iter().filter_map(|(figure, value)| Some((figure, value?))).collect(),
+    };
+    let announced = announce(&transaction, recorded.month, &[observed]).await?;
     transaction.commit().await?;
-    Ok(Some(new))
+    Ok(Some(announced.reached))
 }

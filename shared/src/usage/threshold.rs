@@ -2,10 +2,23 @@
 
 use serde::Serialize;
 
-use crate::types::{Limits, Month, TenantId};
-use crate::usage::Figure;
+use crate::{
+    tenants::OnLimit,
+    types::{Limits, Month, TenantId},
+    usage::Figure,
+};
 
-/// A share of a limit that a tenant's usage has reached. Each is announced at most once a month.
+/// Figures of a tenant, to be compared with its limits.
+#[derive(Debug, Clone)]
+pub struct ObservedUsage {
+    pub tenant_id: TenantId,
+    pub limits: Limits,
+    pub on_limit: OnLimit,
+    pub figures: Vec<(Figure, i64)>,
+}
+
+/// A share of a limit that a tenant's usage has reached. Each is announced at most once a month, and the whole limit also when it is
+/// reached again after the usage was below it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema), schema(as = UsageThreshold))]
 pub struct Threshold {
@@ -24,6 +37,9 @@ pub struct Threshold {
     pub limit: i64,
     /// The calendar month in UTC.
     pub month: Month,
+    /// The setting of the tenant. `block_new`: at 100 percent, services refuse more of the figure, until the event
+    /// `tenant.usage_below_limit`.
+    pub on_limit: OnLimit,
 }
 
 impl Threshold {
@@ -31,21 +47,27 @@ impl Threshold {
     pub const PERCENTS: [i16; 2] = [80, 100];
 
     /// The thresholds that a tenant with these figures has reached. A figure of 0 reaches none, even with a limit of 0.
-    pub fn reached(
-        tenant_id: TenantId,
-        month: Month,
-        limits: &Limits,
-        figures: &[(Figure, i64)],
-    ) -> impl Iterator<Item = Self> {
+    pub fn reached(observed: &ObservedUsage, month: Month) -> impl Iterator<Item = Self> {
+        let ObservedUsage { tenant_id, limits, on_limit, ref figures } = *observed;
         figures.iter().flat_map(move |(figure, value)| {
-            let limit = figure.limit(limits).filter(|_| *value > 0);
+            let limit = figure.limit(&limits).filter(|_| *value > 0);
             let reached =
                 move |percent: &i16, limit: i64| i128::from(*value) * 100 >= i128::from(limit) * i128::from(*percent);
             limit.into_iter().flat_map(move |limit| {
                 let percents = Self::PERCENTS.into_iter().filter(move |percent| reached(percent, limit));
-                percents.map(move |percent| Self { tenant_id, figure: *figure, percent, value: *value, limit, month })
+                let (figure, value) = (*figure, *value);
+                percents.map(move |percent| Self { tenant_id, figure, percent, value, limit, month, on_limit })
             })
         })
+    }
+
+    /// Whether it is the whole limit.
+    pub(super) fn is_whole(&self) -> bool {
+        self.percent == 100
+    }
+
+    pub(super) fn limit_key(&self) -> (TenantId, Figure) {
+        (self.tenant_id, self.figure)
     }
 }
 
@@ -56,11 +78,13 @@ mod tests {
     const NONE: [i16; 0] = [];
 
     fn reached(limit: Option<i64>, value: i64) -> Vec<i16> {
-        let limits = Limits { max_agents: limit, max_contacts: None, max_messages_month: None };
-        let figures = [(Figure::Agents, value), (Figure::StorageBytes, i64::MAX)];
-        Threshold::reached(TenantId::generate(), Month::current(), &limits, &figures)
-            .map(|threshold| threshold.percent)
-            .collect()
+        let observed = ObservedUsage {
+            tenant_id: TenantId::generate(),
+            limits: Limits { max_agents: limit, max_contacts: None, max_messages_month: None },
+            on_limit: OnLimit::Notify,
+            figures: vec![(Figure::Agents, value), (Figure::StorageBytes, i64::MAX)],
+        };
+        Threshold::reached(&observed, Month::current()).map(|threshold| threshold.percent).collect()
     }
 
     #[test]

@@ -11,7 +11,7 @@ use shared::{
     error::Result,
     operations::{OperationStatus, StepName},
     provisioning::{OperationOutcome, Provisioner, SagaObserver, Stores},
-    tenants::{self, CreateTenant, RetryTenant, TENANT_SCHEMA_VERSION, TenantName, TenantStatus},
+    tenants::{self, CreateTenant, OnLimit, RetryTenant, TENANT_SCHEMA_VERSION, TenantName, TenantStatus},
     types::{Actor, Country, EmailAddress, Limits, OperationId, Slug, TenantId},
 };
 use tests::{World, variable};
@@ -111,6 +111,7 @@ impl ProvisioningStage {
             name: TenantName::parse("Kopi Kenangan").unwrap(),
             slug: Slug::parse(&format!("t{}", Uuid::now_v7().simple())).unwrap(),
             limits: Limits { max_agents: Some(5), max_contacts: None, max_messages_month: None },
+            on_limit: OnLimit::Notify,
             country: Country::parse("ID").unwrap(),
             admin_email: EmailAddress::parse("ada@example.com").unwrap(),
             admin_password_hash: HASH.into(),

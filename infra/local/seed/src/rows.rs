@@ -88,6 +88,10 @@ row!(
 );
 
 row!(
+    SeededReachedLimit in "usage_limits_reached" { tenant_id: Uuid, figure: &'static str, reached_at: OffsetDateTime }
+);
+
+row!(
     SeededHealthSample in "health_samples" {
         component: &'static str, at: OffsetDateTime, span_seconds: i32, up: i32, degraded: i32, down: i32,
         latency_ms: Option<f32>, error: Option<&'static str>,

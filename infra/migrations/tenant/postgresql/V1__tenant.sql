@@ -49,10 +49,15 @@ CREATE TABLE users (
     revision      bigint      NOT NULL DEFAULT 1,
     created_at    timestamptz NOT NULL DEFAULT now(),
     updated_at    timestamptz NOT NULL DEFAULT now(),
+    -- When the personal data were erased on request. NULL: they were not. The constraint keeps every program from undoing that.
+    erased_at     timestamptz,
     -- What a search reads, in lower case. A substring of two characters cannot use a trigram index and reads every row;
     -- lowering both columns of each row would take several times as long. A line feed, which neither column contains,
     -- keeps a match from spanning both.
-    search_text   text        GENERATED ALWAYS AS (lower(email) || E'\n' || lower(full_name)) STORED
+    search_text   text        GENERATED ALWAYS AS (lower(email) || E'\n' || lower(full_name)) STORED,
+    CONSTRAINT users_erased CHECK (erased_at IS NULL OR (
+        status = 'deactivated' AND email = 'erased-' || id::text || '@invalid' AND full_name = 'Erased user'
+        AND password_hash IS NULL))
 );
 
 CREATE UNIQUE INDEX users_email ON users (email);
@@ -98,13 +103,13 @@ CREATE TABLE impersonations (
 CREATE INDEX impersonations_newest ON impersonations (started_at DESC, id DESC);
 CREATE INDEX impersonations_of_user ON impersonations (user_id, started_at DESC, id DESC);
 
--- What super-admins of the platform did to users that would let them act in a user's name without an impersonation, for the
--- tenant's admins to read. A row commits with its change.
+-- What super-admins of the platform did to users that would let them act in a user's name without an impersonation, and
+-- erasures, for the tenant's admins to read. A row commits with its change.
 CREATE TABLE platform_actions (
     id          uuid        PRIMARY KEY,
     user_id     uuid        NOT NULL REFERENCES users (id),
-    -- The user got the role admin, or a password.
-    action      text        NOT NULL CHECK (action IN ('admin_granted', 'password_set')),
+    -- The user got the role admin, or a password, or was erased.
+    action      text        NOT NULL CHECK (action IN ('admin_granted', 'password_set', 'user_erased')),
     -- As in impersonations.
     super_admin text        NOT NULL,
     reason      text        NOT NULL,
@@ -125,6 +130,74 @@ CREATE TABLE changes (
 );
 
 CREATE INDEX changes_age ON changes (created_at);
+
+-- The next two functions are the same in the platform database; a test compares them.
+
+-- A text without these words, regardless of case.
+CREATE FUNCTION erase_words(value text, words text[]) RETURNS text
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(regexp_replace(value, '(?<!\w)(?:' || string_agg(escaped, '|') || ')(?!\w)', '[erased]', 'gi'), value)
+    FROM (SELECT regexp_replace(word, '([][(){}.*+?^$|\\])', '\\\1', 'g') AS escaped
+          FROM unnest(words) AS word WHERE word <> '') AS each
+$$;
+
+-- JSON without the personal data of a user: fields with such data get placeholders, and texts lose these words.
+CREATE FUNCTION erase_fields(value jsonb, words text[], erased_user uuid) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    CASE jsonb_typeof(value)
+        WHEN 'object' THEN
+            RETURN (
+                SELECT coalesce(jsonb_object_agg(key, CASE
+                    WHEN jsonb_typeof(field) = 'string' AND key IN ('email', 'user_email', 'admin_email')
+                        THEN to_jsonb('erased-' || erased_user::text || '@invalid')
+                    WHEN jsonb_typeof(field) = 'string' AND key = 'full_name' THEN to_jsonb('Erased user'::text)
+                    ELSE public.erase_fields(field, words, erased_user)
+                END), '{}')
+                FROM jsonb_each(value) AS fields (key, field)
+            );
+        WHEN 'array' THEN
+            RETURN (
+                SELECT coalesce(jsonb_agg(public.erase_fields(item, words, erased_user) ORDER BY position), '[]')
+                FROM jsonb_array_elements(value) WITH ORDINALITY AS items (item, position)
+            );
+        WHEN 'string' THEN
+            RETURN to_jsonb(public.erase_words(value #>> '{}', words));
+        ELSE
+            RETURN value;
+    END CASE;
+END
+$$;
+
+-- Erases a user's e-mail address and name from the other tables, before the user's own row is erased. It takes no text, so that a
+-- service, which may only add to the records, can change nothing else in them.
+CREATE FUNCTION erase_mentions_of(erased_user uuid) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    words text[];
+BEGIN
+    SELECT ARRAY[email, full_name] INTO STRICT words FROM public.users WHERE id = erased_user;
+    UPDATE public.impersonations
+    SET reason = public.erase_words(reason, words), ticket = public.erase_words(ticket, words)
+    WHERE user_id = erased_user;
+    UPDATE public.platform_actions SET reason = public.erase_words(reason, words) WHERE user_id = erased_user;
+    UPDATE public.changes SET result = public.erase_fields(result, words, erased_user)
+    WHERE strpos(result::text, erased_user::text) > 0;
+    -- The stored response to an idempotent request is JSON in a text.
+    UPDATE public.changes
+    SET result = jsonb_set(result, '{response,body}',
+                           to_jsonb(public.erase_fields((result #>> '{response,body}')::jsonb, words, erased_user)::text))
+    WHERE strpos(result #>> '{response,body}', erased_user::text) > 0;
+END
+$$;
+
+REVOKE EXECUTE ON FUNCTION erase_mentions_of(uuid) FROM PUBLIC;
 
 CREATE TABLE settings (
     name       text        PRIMARY KEY,
@@ -172,3 +245,4 @@ GRANT SELECT, INSERT, UPDATE ON users, impersonations TO landlord_api;
 GRANT INSERT ON platform_actions TO landlord_api;
 -- Locking the rows that are to be deleted needs the privilege to update one column.
 GRANT SELECT, INSERT, DELETE, UPDATE (created_at) ON changes TO landlord_api;
+GRANT EXECUTE ON FUNCTION erase_mentions_of(uuid) TO landlord_api;

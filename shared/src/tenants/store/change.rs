@@ -8,7 +8,7 @@ use tokio_postgres::error::SqlState;
 use crate::{
     error::{Conflict, Result},
     sql::{self, Columns},
-    tenants::{Tenant, TenantName, TenantStatus, store::TenantColumns},
+    tenants::{OnLimit, Tenant, TenantName, TenantStatus, store::TenantColumns},
     types::{Country, Limits, Slug, TenantId, UserId},
 };
 
@@ -19,6 +19,7 @@ pub struct NewTenant<'a> {
     pub name: &'a TenantName,
     pub slug: &'a Slug,
     pub limits: Limits,
+    pub on_limit: OnLimit,
     pub country: Country,
     pub database_name: &'a str,
 }
@@ -29,8 +30,8 @@ pub async fn insert(transaction: &Transaction<'_>, tenant: &NewTenant<'_>, now: 
     let statement = transaction
         .prepare_cached(sql::text!(
             "INSERT INTO tenants (id, name, slug, status, database_name, country, max_agents, max_contacts, \
-             max_messages_month, created_at, updated_at)
-             VALUES ($1, $2, $3, 'provisioning', $4, $5::text, $6, $7, $8, $9, $9)
+             max_messages_month, on_limit, created_at, updated_at)
+             VALUES ($1, $2, $3, 'provisioning', $4, $5::text, $6, $7, $8, $10, $9, $9)
              RETURNING ",
             TenantColumns::LIST
         ))
@@ -48,6 +49,7 @@ pub async fn insert(transaction: &Transaction<'_>, tenant: &NewTenant<'_>, now: 
                 &tenant.limits.max_contacts,
                 &tenant.limits.max_messages_month,
                 &now,
+                &tenant.on_limit,
             ],
         )
         .await;
@@ -64,12 +66,13 @@ pub async fn update(
     id: TenantId,
     name: &str,
     limits: &Limits,
+    on_limit: OnLimit,
     status: TenantStatus,
 ) -> Result<Tenant> {
     let statement = transaction
         .prepare_cached(sql::text!(
             "UPDATE tenants
-             SET name = $2, max_agents = $3, max_contacts = $4, max_messages_month = $5, status = $6,
+             SET name = $2, max_agents = $3, max_contacts = $4, max_messages_month = $5, on_limit = $7, status = $6,
                  updated_at = greatest(now(), updated_at), revision = revision + 1
              WHERE id = $1
              RETURNING ",
@@ -79,7 +82,7 @@ pub async fn update(
     let row = transaction
         .query_one(
             &statement,
-            &[&id, &name, &limits.max_agents, &limits.max_contacts, &limits.max_messages_month, &status],
+            &[&id, &name, &limits.max_agents, &limits.max_contacts, &limits.max_messages_month, &status, &on_limit],
         )
         .await?;
     TenantColumns::read(&row)

@@ -41,6 +41,7 @@ sql::columns! {
             max_contacts: "max_contacts",
             max_messages_month: "max_messages_month",
         },
+        on_limit: "on_limit",
         country: "country",
         revision: "revision",
     }

@@ -5,6 +5,7 @@ use deadpool_postgres::{GenericClient, Transaction};
 use crate::{
     error::Result,
     sql::{self, Columns},
+    tenants::OnLimit,
     types::{Limit, Month, TenantId},
 };
 
@@ -38,6 +39,7 @@ pub struct ChangedCounter {
     pub messages: Option<i64>,
     /// The tenant's limit of messages.
     pub limit: Limit,
+    pub on_limit: OnLimit,
 }
 
 sql::columns! {
@@ -45,6 +47,7 @@ sql::columns! {
         tenant_id: "u.tenant_id",
         messages: "greatest(u.messages_measured, u.messages_counted)",
         limit: "t.max_messages_month",
+        on_limit: "t.on_limit",
     }
 }
 

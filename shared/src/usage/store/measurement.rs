@@ -10,6 +10,7 @@ use crate::{
     error::Result,
     operations::store::breakers::StoreKind,
     sql::{self, Columns, RowReader},
+    tenants::OnLimit,
     types::{Limits, Month, Placement, TenantId},
     usage::{
         MeasuredPart, Measurement, MeasurementClaim, MeasurementError, MeasurementIntervals, ObjectListing, StoreState,
@@ -214,6 +215,7 @@ pub struct RecordedFigures {
     /// The larger of the measured and the counted messages.
     pub messages: Option<i64>,
     pub limits: Limits,
+    pub on_limit: OnLimit,
 }
 
 sql::columns! {
@@ -226,6 +228,7 @@ sql::columns! {
             max_contacts: "t.max_contacts",
             max_messages_month: "t.max_messages_month",
         },
+        on_limit: "t.on_limit",
     }
 }
 

@@ -9,8 +9,8 @@ use tokio_postgres::Client;
 use crate::{
     counters::{self, MessageCounter},
     rows::{
-        SeededAuditEntry, SeededOperation, SeededPendingAdmin, SeededStep, SeededTenant, SeededThreshold, SeededUsage,
-        copy,
+        SeededAuditEntry, SeededOperation, SeededPendingAdmin, SeededReachedLimit, SeededStep, SeededTenant,
+        SeededThreshold, SeededUsage, copy,
     },
     written::WrittenRows,
 };
@@ -48,6 +48,17 @@ pub(super) async fn finish(client: &Client) -> Result<()> {
 }
 
 impl TenantBatch {
+    /// The limits that the usage has reached, as already reported.
+    fn reached_limits(&self) -> Vec<SeededReachedLimit> {
+        let whole = self.thresholds.iter().filter(|threshold| threshold.percent == 100);
+        let limit = |threshold: &SeededThreshold| SeededReachedLimit {
+            tenant_id: threshold.tenant_id,
+            figure: threshold.figure,
+            reached_at: threshold.reached_at,
+        };
+        whole.map(limit).collect()
+    }
+
     /// Commits the rows in one transaction, then writes the counters to Redis, which may lose them at any time.
     pub(super) async fn commit(&self, client: &mut Client, redis: Option<&Redis>) -> Result<WrittenRows> {
         let transaction = client.transaction().await?;
@@ -67,6 +78,7 @@ impl TenantBatch {
         }
         written.count("usage", updated);
         written.count("thresholds", copy(&transaction, &self.thresholds).await?);
+        copy(&transaction, &self.reached_limits()).await?;
         written.count("pending admins", copy(&transaction, &self.pending_admins).await?);
         written.count("operations", copy(&transaction, &self.operations).await?);
         written.count("steps", copy(&transaction, &self.steps).await?);

@@ -2,9 +2,9 @@
 
 use rand::{Rng, RngExt, rngs::StdRng};
 use shared::{
-    tenants::TenantStatus,
+    tenants::{OnLimit, TenantStatus},
     types::{Limits, Month, TenantId},
-    usage::{Figure, MeasurementError},
+    usage::{Figure, MeasurementError, ObservedUsage, Threshold},
 };
 use time::{Duration, OffsetDateTime};
 use tokio_postgres::types::Timestamp;
@@ -127,8 +127,9 @@ fn thresholds(usage: &SeededUsage, tenant: &SeededTenant) -> Vec<SeededThreshold
         (Figure::Contacts, usage.contacts),
         (Figure::MessagesMonth, usage.messages_measured.max(usage.messages_counted)),
     ];
-    let figures = figures.map(|(figure, value)| (figure, value.unwrap_or(0)));
-    shared::usage::Threshold::reached(TenantId(tenant.id), month, &limits, &figures)
+    let figures = figures.map(|(figure, value)| (figure, value.unwrap_or(0))).to_vec();
+    let observed = ObservedUsage { tenant_id: TenantId(tenant.id), limits, on_limit: OnLimit::Notify, figures };
+    Threshold::reached(&observed, month)
         .map(|threshold| SeededThreshold {
             tenant_id: tenant.id,
             month: month.first_day(),
