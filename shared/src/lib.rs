@@ -70,6 +70,7 @@
 //! | `shared/src/tenant_changes/store/impersonation.rs` | 2 | writes to the platform database |
 //! | `shared/src/tenant_changes/store/marker.rs` | 3 | the markers themselves |
 //! | `shared/src/users/store/change.rs` | 2 | committed with a marker |
+//! | `shared/src/users/store/erase.rs` | 1 | committed with a marker, like what `erase_mentions_of` changes |
 //! | `shared/src/users/store/platform_actions.rs` | 1 | committed with a marker |
 //!
 //! Parts of the crate are behind cargo features, so that a function links only the clients that it uses.

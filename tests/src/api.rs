@@ -227,6 +227,12 @@ pub fn routes(parts: &Parts) -> Routes {
         dispatcher: Arc::clone(&dispatcher),
         live_list: live_list(),
     }))
+    .merge(erase_user::routes(erase_user::App {
+        auth: gate(),
+        databases: parts.databases.clone(),
+        dispatcher: Arc::clone(&dispatcher),
+        live_list: live_list(),
+    }))
     .merge(impersonation_routes(parts, &gate(), fingerprints, dispatcher))
     .merge(list_health_history::routes(gate()))
     .merge(check_health::routes(check_health::App::new(&parts.health, gate()).unwrap()))

@@ -106,7 +106,9 @@ pub async fn send_each(world: &World, document: &Value, mut send: impl AsyncFnMu
     // What reads comes before what changes, and a change whose result depends on the state comes last.
     let (reads, changes): (Vec<_>, Vec<_>) =
         of_examples(document).into_iter().partition(|request| request.method == Method::GET);
-    let (last, first): (Vec<_>, Vec<_>) = changes.into_iter().partition(|request| request.body.is_none());
+    let (last, mut first): (Vec<_>, Vec<_>) = changes.into_iter().partition(|request| request.body.is_none());
+    // An erased user cannot be changed.
+    first.sort_by_key(|request| request.operation == "erase_user");
     for request in reads.into_iter().chain(first).chain(last) {
         prepare(world, &request).await;
         let admin = world.operator(SuperAdminRole::Owner).await;

@@ -24,7 +24,7 @@ const FIRST: [&str; 7] = [
 ];
 
 /// These end what the other events refer to.
-const LAST: [&str; 2] = ["end-impersonation", "update-admin"];
+const LAST: [&str; 3] = ["end-impersonation", "erase-user", "update-admin"];
 
 /// The longest time in which a tenant becomes active on a busy machine.
 const PROVISIONING: Duration = Duration::from_secs(90);

@@ -108,7 +108,8 @@ async fn update_user(
 ///
 /// Changes the name, role, status or password. A deactivated user keeps their history, frees their seat, and loses their
 /// sessions and impersonations. A new password ends the user's sessions too. A tenant always keeps one active admin. Only an owner
-/// can grant the role `admin` or set a password, with a `reason`, which is recorded in the tenant's own database.
+/// can grant the role `admin` or set a password, with a `reason`, which is recorded in the tenant's own database. A user whose
+/// personal data were erased cannot be changed.
 #[utoipa::path(
     patch,
     path = "/api/super-admin/tenants/{id}/users/{user_id}",
@@ -119,7 +120,7 @@ async fn update_user(
             headers(("etag" = String, description = "The revision, for If-Match"))),
         (status = 404, description = "No such tenant, or no such user in it"),
     ),
-    extensions(("x-conflicts" = json!(["tenant-not-active", "tenant-schema-outdated", "tenant-not-placed", "seats-exhausted", "last-admin"]))),
+    extensions(("x-conflicts" = json!(["tenant-not-active", "tenant-schema-outdated", "tenant-not-placed", "seats-exhausted", "last-admin", "user-erased"]))),
     security(("bearer" = []))
 )]
 async fn update_user_of_tenant(

@@ -46,6 +46,8 @@ keyword_enum!(
         TenantUpdate = "tenant.update",
         /// A user was added to a tenant.
         UserCreate = "user.create",
+        /// The personal data of a user were erased.
+        UserErase = "user.erase",
         /// Users of a tenant were listed.
         UserList = "user.list",
         /// A user of a tenant was read.

@@ -50,6 +50,8 @@ pub enum Conflict {
     NoPassword,
     #[error("The user is deactivated and cannot be impersonated")]
     UserDeactivated,
+    #[error("The user's personal data were erased; the user cannot be changed any more")]
+    UserErased,
     #[error("Impersonation {impersonation_id} of this user by this super-admin has not ended; end it first")]
     ImpersonationLive { impersonation_id: ImpersonationId },
     /// `state` names the reason and what to do.

@@ -97,7 +97,8 @@ impl From<Conflict> for ProblemMembers {
             | Conflict::LastAdmin
             | Conflict::LastOwner
             | Conflict::NoPassword
-            | Conflict::UserDeactivated => none,
+            | Conflict::UserDeactivated
+            | Conflict::UserErased => none,
         }
     }
 }

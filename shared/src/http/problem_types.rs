@@ -130,6 +130,9 @@ problem_types! {
     USER_DEACTIVATED = "user-deactivated", [409], "User deactivated", [],
         "A deactivated user cannot be impersonated.",
         "Reactivate the user, or impersonate another one.";
+    USER_ERASED = "user-erased", [409], "User erased", [],
+        "The personal data of this user were erased on request, which is final.",
+        "Create another user, if the person is to work in the tenant again.";
     IMPERSONATION_LIVE = "impersonation-live", [409], "Impersonation live", ["impersonation_id"],
         "This super-admin is already impersonating this user.",
         "Use the impersonation `impersonation_id`, or end it first.";
@@ -184,6 +187,7 @@ impl From<&Conflict> for &'static ProblemType {
             Conflict::LastOwner => &LAST_OWNER,
             Conflict::NoPassword => &NO_PASSWORD,
             Conflict::UserDeactivated => &USER_DEACTIVATED,
+            Conflict::UserErased => &USER_ERASED,
             Conflict::ImpersonationLive { .. } => &IMPERSONATION_LIVE,
             Conflict::ImpersonationNotLive { .. } => &IMPERSONATION_NOT_LIVE,
         }

@@ -8,15 +8,19 @@ use uuid::Uuid;
 
 use crate::{
     audit::AuditEntry,
-    clients::postgres::{Connection, SqlState, sql_state},
+    clients::{
+        postgres::{Connection, Postgres, SqlState, sql_state},
+        tenant_databases::TenantDatabases,
+    },
     error::{Error, Result},
     idempotency::RequestIdentity,
-    revocations::EndReason,
+    revocations::{EndReason, EndedImpersonation},
     telemetry::trace,
     tenant_changes::{
-        ActorOfChange, ChangeResult, Consequences, OpenChange, Outcome, outcome,
+        ActorOfChange, ChangeResult, Consequences, ErasedUser, OpenChange, Outcome, outcome, settle,
         store::{self, marker::Marker},
     },
+    tenants::store::TenantLocation,
     types::{ImpersonationId, TenantId},
 };
 
@@ -29,12 +33,13 @@ pub struct NewChange<'a> {
     /// The impersonation that starts with the change.
     pub impersonation_id: Option<ImpersonationId>,
     pub request: Option<&'a RequestIdentity>,
+    pub erased_user: Option<&'a ErasedUser>,
 }
 
 impl<'a> NewChange<'a> {
     /// A change with the details and the actor of an audit entry.
     pub fn new(tenant_id: TenantId, entry: AuditEntry<'a>) -> Self {
-        Self { intent: entry.intended(), tenant_id, impersonation_id: None, request: None }
+        Self { intent: entry.intended(), tenant_id, impersonation_id: None, request: None, erased_user: None }
     }
 }
 
@@ -63,6 +68,7 @@ pub async fn begin(client: &impl GenericClient, new: &NewChange<'_>) -> Result<C
         begun_at,
         impersonation_id: new.impersonation_id,
         request: new.request.cloned(),
+        erased_user: new.erased_user.cloned(),
         actor: ActorOfChange {
             id: actor.id.to_owned(),
             request_id: actor.request_id.map(str::to_owned),
@@ -107,6 +113,18 @@ impl Change {
     /// Writes the consequences after the tenant's database has committed the change. If this fails, the relay does it later.
     pub async fn complete(self, platform: &mut Connection, result: ChangeResult) -> Result<Consequences> {
         outcome::write(platform, &self.open, &Outcome::Made(result)).await
+    }
+
+    /// As [`Self::complete`], for an erasure: settles the other open changes of the user before. Returns the impersonations that
+    /// have ended.
+    pub async fn complete_erasure(
+        self,
+        platform: &Postgres,
+        databases: &TenantDatabases,
+        location: &TenantLocation,
+        result: ChangeResult,
+    ) -> Result<Vec<EndedImpersonation>> {
+        settle::write_made(platform, databases, location, &self.open, result).await
     }
 
     /// Writes that nothing was changed, and why. Returns `false` without writing if the tenant's database may have committed

@@ -22,6 +22,9 @@
 //! The end of an impersonation is decided in the platform database. It is an open change too, until it is recorded in the
 //! tenant's database ([`ImpersonationEnd`]).
 //!
+//! An **erasure** of a user's personal data ([`ErasedUser`]) reaches the platform database in its third commit. Before that,
+//! all other open changes of the user are settled, so that none of them can write these data again later.
+//!
 //! A later change in the same database deletes markers that are older than a day, unless their change is still open. That is
 //! safe because a transaction that is older than an hour cannot insert its marker any more.
 
@@ -33,7 +36,7 @@ pub mod store;
 pub use self::{
     change::{Change, NewChange, begin},
     outcome::{Consequences, Outcome},
-    settle::{settle, settle_at},
+    settle::{settle, settle_at, settle_of_user},
 };
 
 use serde::{Deserialize, Serialize};
@@ -66,6 +69,8 @@ pub struct OpenChange {
     pub impersonation_id: Option<ImpersonationId>,
     /// The idempotent request whose response is stored with the outcome.
     pub request: Option<RequestIdentity>,
+    /// The user whose personal data are erased.
+    pub erased_user: Option<ErasedUser>,
     actor: ActorOfChange,
     /// That of the request.
     trace_id: TraceId,
@@ -89,6 +94,15 @@ impl OpenChange {
             source_address: self.actor.source_address.as_deref(),
         }
     }
+}
+
+/// A user whose personal data are erased, with what must be found in the platform database. Only the open change contains it, so
+/// that it is gone when the change is settled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErasedUser {
+    pub id: UserId,
+    pub email: String,
+    pub full_name: String,
 }
 
 /// What the relay settles.

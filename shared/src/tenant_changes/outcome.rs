@@ -51,7 +51,13 @@ pub(super) async fn write(platform: &mut Connection, change: &OpenChange, outcom
                 let error = format!("Impersonation {id} was ended before it began");
                 record_failure(&transaction, change, &error, None).await?;
             }
-            _ => consequences.ended = record_result(&transaction, change, result).await?,
+            _ => {
+                consequences.ended = record_result(&transaction, change, result).await?;
+                if let Some(user) = &change.erased_user {
+                    // Last, so that it reaches what this transaction has written, too.
+                    store::erasure::erase(&transaction, change.tenant_id, user).await?;
+                }
+            }
         },
         Outcome::NotMade { error, end_reason } => {
             let mut reason = None;
@@ -60,6 +66,10 @@ pub(super) async fn write(platform: &mut Connection, change: &OpenChange, outcom
                 store::impersonation::end_unrecorded(&transaction, id, because).await?;
             }
             record_failure(&transaction, change, error, reason).await?;
+            // A request that began before an erasure, and was refused after it, may have recorded the data again.
+            if let Some(user_id) = change.details["user_id"].as_str() {
+                store::erasure::repeat(&transaction, change.tenant_id, user_id).await?;
+            }
         }
     }
     transaction.commit().await?;

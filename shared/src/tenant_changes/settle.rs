@@ -7,8 +7,9 @@ use crate::{
     },
     error::{Error, Result},
     revocations::{EndedImpersonation, ImpersonationEnd, store::tenant_record},
-    tenant_changes::{DueChange, OpenChange, Outcome, outcome, store},
+    tenant_changes::{ChangeResult, DueChange, OpenChange, Outcome, outcome, store},
     tenants::{self, store::TenantLocation},
+    types::UserId,
 };
 
 /// Settles a change. Returns the impersonations that have ended, to be passed to the live list. Fails while the tenant's
@@ -23,17 +24,72 @@ pub async fn settle(
 ) -> Result<Vec<EndedImpersonation>> {
     let location = tenants::store::find_location(&platform.get().await?, change.tenant_id()).await?;
     match change {
-        DueChange::Change(change) => {
-            let outcome = determine(databases, &location, change).await?;
-            let consequences = outcome::write(&mut platform.get().await?, change, &outcome).await?;
-            if let Some(end) = &consequences.to_record {
-                // If this fails, the relay finds it among the open changes.
-                record_end(platform, databases, &location, end).await?;
-            }
-            Ok(consequences.ended)
-        }
+        DueChange::Change(change) => settle_change(platform, databases, &location, change).await,
         DueChange::End(end) => record_end(platform, databases, &location, end).await.map(|()| Vec::new()),
     }
+}
+
+/// Settles all open changes of a user, erasures last. Returns the impersonations that have ended.
+pub async fn settle_of_user(
+    platform: &Postgres,
+    databases: &TenantDatabases,
+    location: &TenantLocation,
+    user_id: UserId,
+) -> Result<Vec<EndedImpersonation>> {
+    let open = store::list_of_user(&platform.get().await?, location.id, user_id).await?;
+    let mut ended = Vec::new();
+    for change in &open {
+        ended.extend(settle_change(platform, databases, location, change).await?);
+    }
+    Ok(ended)
+}
+
+async fn settle_change(
+    platform: &Postgres,
+    databases: &TenantDatabases,
+    location: &TenantLocation,
+    change: &OpenChange,
+) -> Result<Vec<EndedImpersonation>> {
+    match determine(databases, location, change).await? {
+        Outcome::Made(result) => write_made(platform, databases, location, change, result).await,
+        not_made @ Outcome::NotMade { .. } => write(platform, databases, location, change, &not_made).await,
+    }
+}
+
+/// Writes the consequences of a change that was made. If it is an erasure, the other open changes of the user are settled before,
+/// because their consequences contain what is erased.
+pub(super) async fn write_made(
+    platform: &Postgres,
+    databases: &TenantDatabases,
+    location: &TenantLocation,
+    change: &OpenChange,
+    result: ChangeResult,
+) -> Result<Vec<EndedImpersonation>> {
+    let mut ended = Vec::new();
+    if let Some(user) = &change.erased_user {
+        let open = store::list_of_user(&platform.get().await?, change.tenant_id, user.id).await?;
+        for other in open.iter().filter(|other| other.erased_user.is_none()) {
+            let outcome = determine(databases, location, other).await?;
+            ended.extend(write(platform, databases, location, other, &outcome).await?);
+        }
+    }
+    ended.extend(write(platform, databases, location, change, &Outcome::Made(result)).await?);
+    Ok(ended)
+}
+
+async fn write(
+    platform: &Postgres,
+    databases: &TenantDatabases,
+    location: &TenantLocation,
+    change: &OpenChange,
+    outcome: &Outcome,
+) -> Result<Vec<EndedImpersonation>> {
+    let consequences = outcome::write(&mut platform.get().await?, change, outcome).await?;
+    if let Some(end) = &consequences.to_record {
+        // If this fails, the relay finds it among the open changes.
+        record_end(platform, databases, location, end).await?;
+    }
+    Ok(consequences.ended)
 }
 
 /// Settles a change that starts no impersonation and ends none, for a caller that has a session. Returns whether it was made.

@@ -19,6 +19,8 @@ keyword_enum! {
         AdminGranted = "admin_granted",
         /// An existing user got a new password.
         PasswordSet = "password_set",
+        /// The personal data of a user were erased.
+        UserErased = "user_erased",
     }
 }
 

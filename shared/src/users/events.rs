@@ -16,6 +16,8 @@ pub enum UserEvent {
     Reactivated,
     /// The password was changed; the user's sessions have ended.
     PasswordReset,
+    /// The personal data were erased; the user's sessions have ended.
+    Erased,
 }
 
 /// The data of an event about a user.
@@ -44,6 +46,7 @@ impl UserEvent {
             Self::Deactivated => EventType::UserDeactivated,
             Self::Reactivated => EventType::UserReactivated,
             Self::PasswordReset => EventType::UserPasswordReset,
+            Self::Erased => EventType::UserErased,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod authority;
 pub mod create;
+mod erase;
 mod events;
 mod filter;
 mod reading;
@@ -12,6 +13,7 @@ mod update;
 pub use self::{
     authority::{Authority, PlatformAction},
     create::CreateUser,
+    erase::{EraseUser, erase},
     filter::UserFilter,
     reading::{ReadScope, UsersRead, record_read},
     update::{UpdateUser, UpdatedUser, update},
@@ -21,7 +23,10 @@ pub use events::{UserEvent, UserEventData};
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use crate::types::{UserId, optional_timestamp, single_line, timestamp};
+use crate::{
+    error::{Conflict, Result},
+    types::{UserId, optional_timestamp, single_line, timestamp},
+};
 
 keyword_enum! {
     /// The role of a user in the tenant.
@@ -85,6 +90,10 @@ pub struct User {
     /// When the user was last changed.
     #[serde(serialize_with = "timestamp")]
     pub updated_at: OffsetDateTime,
+    /// When the personal data were erased on request; `null` if they were not. Then the name and the e-mail address are placeholders,
+    /// and the user cannot be changed any more.
+    #[serde(serialize_with = "optional_timestamp")]
+    pub erased_at: Option<OffsetDateTime>,
     /// Counts the changes that a super-admin can make. The entity tag is derived from it.
     #[serde(skip)]
     pub revision: i64,
@@ -93,5 +102,13 @@ pub struct User {
 impl User {
     pub fn is_active_admin(&self) -> bool {
         self.role == UserRole::Admin && self.status == UserStatus::Active
+    }
+
+    /// Fails with [`Conflict::UserErased`] if the personal data were erased.
+    fn require_not_erased(&self) -> Result<()> {
+        match self.erased_at {
+            None => Ok(()),
+            Some(_) => Err(Conflict::UserErased.into()),
+        }
     }
 }

@@ -55,6 +55,7 @@ pub async fn update(platform: &Postgres, databases: &TenantDatabases, command: &
     let location = tenants::store::find_location(&platform.get().await?, command.tenant_id).await?;
     let current = databases.within(find(databases, &location, command.user_id)).await?;
     command.if_match.check(current.revision, "user")?;
+    current.require_not_erased()?;
     if command.changes(&current) {
         let mut details = json!({ "user_id": command.user_id, "wanted": command.details() });
         command.authority.add_to(&mut details);
@@ -68,7 +69,7 @@ pub async fn update(platform: &Postgres, databases: &TenantDatabases, command: &
     Ok(UpdatedUser { user: current, is_changed: false, ended })
 }
 
-async fn find(databases: &TenantDatabases, location: &TenantLocation, id: UserId) -> Result<User> {
+pub(super) async fn find(databases: &TenantDatabases, location: &TenantLocation, id: UserId) -> Result<User> {
     let (cluster, database) = location.require_active()?;
     store::find(&databases.get(cluster, database).await?, id).await
 }
@@ -115,6 +116,7 @@ async fn apply(
     store::lock(&transaction).await?;
     let before = store::find_for_update(&transaction, command.user_id).await?;
     command.if_match.check(before.revision, "user")?;
+    before.require_not_erased()?;
     let wanted = command.apply_to(&before, password_hash);
     if wanted.needs_other_admin(&before) {
         rules::require_other_admin(&transaction, before.id).await?;
@@ -265,6 +267,7 @@ mod tests {
             last_seen_at: None,
             created_at: OffsetDateTime::UNIX_EPOCH,
             updated_at: OffsetDateTime::UNIX_EPOCH,
+            erased_at: None,
             revision: 1,
         }
     }

@@ -55,6 +55,7 @@ const NEEDED: &[(&str, &str, Option<SuperAdminRole>)] = &[
     ("POST", "/tenants/{id}/users", Some(Operator)),
     ("GET", "/tenants/{id}/users/{user_id}", Some(Viewer)),
     ("PATCH", "/tenants/{id}/users/{user_id}", Some(Operator)),
+    ("POST", "/tenants/{id}/users/{user_id}/erase", Some(Owner)),
     ("GET", "/users", Some(Viewer)),
     ("POST", "/users", Some(Operator)),
     ("GET", "/users/{id}", Some(Viewer)),

@@ -1,24 +1,26 @@
 //! SQL of the table `tenant_changes` in the platform database, and of the markers in tenants' databases ([`marker`]).
 
+pub mod erasure;
 pub mod impersonation;
 pub mod marker;
 
 use std::time::Duration;
 
 use deadpool_postgres::{GenericClient, Transaction};
+use serde_json::Value;
 use time::OffsetDateTime;
 use tokio_postgres::{Row, types::ToSql};
 use uuid::Uuid;
 
 use crate::{
     audit,
-    error::Result,
+    error::{Error, Result},
     idempotency::RequestIdentity,
     revocations::store::unrecorded::EndColumns,
     sql::{self, Columns},
     telemetry::trace,
-    tenant_changes::{ActorOfChange, DueChange, NewChange, OpenChange},
-    types::{ImpersonationId, TenantId, TraceId},
+    tenant_changes::{ActorOfChange, DueChange, ErasedUser, NewChange, OpenChange},
+    types::{ImpersonationId, TenantId, TraceId, UserId},
 };
 
 /// The relay leaves a change to its request for this long, which is longer than a request may work on a tenant's database.
@@ -34,7 +36,7 @@ struct ChangeRow {
     intent_id: Uuid,
     action: String,
     actor: ActorOfChange,
-    details: serde_json::Value,
+    details: Value,
     id: Uuid,
     tenant_id: TenantId,
     begun_at: OffsetDateTime,
@@ -42,6 +44,7 @@ struct ChangeRow {
     route: Option<String>,
     key: Option<String>,
     fingerprint: Option<Vec<u8>>,
+    erased_user: Option<ErasedUser>,
     trace_id: TraceId,
 }
 
@@ -64,6 +67,9 @@ sql::columns! {
         route: "c.route",
         key: "c.idempotency_key",
         fingerprint: "c.fingerprint",
+        erased_user: "c.erased_user" via |user: Option<Value>| {
+            user.map(serde_json::from_value).transpose().map_err(Error::internal)
+        },
         trace_id: "c.trace_id",
     }
 }
@@ -83,6 +89,7 @@ impl From<ChangeRow> for OpenChange {
             begun_at: row.begun_at,
             impersonation_id: row.impersonation_id,
             request,
+            erased_user: row.erased_user,
             actor: row.actor,
             trace_id: row.trace_id,
         }
@@ -98,15 +105,16 @@ pub async fn insert(
 ) -> Result<(OffsetDateTime, Vec<Uuid>)> {
     let intent = audit::store::values(&intent_id, &new.intent);
     // The parameters of this statement follow those of the entry, whose first, third and fourth are its id, action and tenant.
-    let [own_id, impersonation, route_of, key_of, fingerprint_of, seconds, trace] =
+    let [own_id, impersonation, route_of, key_of, fingerprint_of, seconds, trace, erased] =
         std::array::from_fn(|n| intent.len() + 1 + n);
     let statement = client
         .prepare_cached(&format!(
             "WITH intent AS ({})
              INSERT INTO tenant_changes
-                 (id, tenant_id, kind, intent_id, impersonation_id, route, idempotency_key, fingerprint, due_at, trace_id)
+                 (id, tenant_id, kind, intent_id, impersonation_id, route, idempotency_key, fingerprint, due_at, trace_id,
+                  erased_user)
              VALUES (${own_id}, $4, $3, $1, ${impersonation}, ${route_of}, ${key_of}, ${fingerprint_of},
-                     now() + make_interval(secs => ${seconds}), ${trace})
+                     now() + make_interval(secs => ${seconds}), ${trace}, ${erased})
              RETURNING created_at, ARRAY(SELECT id FROM tenant_changes WHERE tenant_id = $4)",
             audit::store::INSERT
         ))
@@ -115,8 +123,9 @@ pub async fn insert(
     let (route, key) = (new.request.map(|request| &*request.route), new.request.map(|request| &*request.key));
     let fingerprint = new.request.map(|request| &*request.fingerprint);
     let trace_id = trace::current_or_new();
-    let own: [&(dyn ToSql + Sync); 7] =
-        [&id, &new.impersonation_id, &route, &key, &fingerprint, &head_start, &trace_id];
+    let erased_user = new.erased_user.map(serde_json::to_value).transpose().map_err(Error::internal)?;
+    let own: [&(dyn ToSql + Sync); 8] =
+        [&id, &new.impersonation_id, &route, &key, &fingerprint, &head_start, &trace_id, &erased_user];
     let row = client.query_one(&statement, &[&intent[..], &own[..]].concat()).await?;
     Ok((row.try_get(0)?, row.try_get(1)?))
 }
@@ -159,6 +168,25 @@ pub async fn find_of_request(
     let row =
         client.query_opt(&statement, &[&tenant_id, &actor, &request.route, &request.key, &request.fingerprint]).await?;
     row.map(|row| Ok(ChangeColumns::read(&row)?.into())).transpose()
+}
+
+/// The open changes of a user, oldest first and erasures last.
+pub async fn list_of_user(
+    client: &impl GenericClient,
+    tenant_id: TenantId,
+    user_id: UserId,
+) -> Result<Vec<OpenChange>> {
+    let statement = client
+        .prepare_cached(sql::text!(
+            "SELECT ",
+            ChangeColumns::LIST,
+            " FROM tenant_changes c JOIN audit a ON a.id = c.intent_id
+             WHERE c.tenant_id = $1 AND a.details ->> 'user_id' = $2
+             ORDER BY c.erased_user IS NOT NULL, c.created_at"
+        ))
+        .await?;
+    let rows = client.query(&statement, &[&tenant_id, &user_id.to_string()]).await?;
+    rows.iter().map(|row| Ok(ChangeColumns::read(row)?.into())).collect()
 }
 
 /// Leases the changes that are due the longest: no other relay gets them for some time, which grows with the attempts.

@@ -1,6 +1,7 @@
 //! The table `users` of a tenant's own database.
 
 mod change;
+mod erase;
 mod list;
 pub mod platform_actions;
 
@@ -8,6 +9,7 @@ use deadpool_postgres::{GenericClient, Transaction};
 
 pub use self::{
     change::{NewUser, UserChange, count_active, has_other_admin, insert, lock, update},
+    erase::erase,
     list::{count, list},
 };
 use crate::{
@@ -35,6 +37,7 @@ macro_rules! define_columns {
                 last_seen_at: "last_seen_at",
                 created_at: "created_at",
                 updated_at: "updated_at",
+                erased_at: "erased_at",
                 revision: "revision",
             }
         }
