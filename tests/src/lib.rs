@@ -18,6 +18,7 @@ pub mod consistency;
 pub mod examples;
 pub mod gateway;
 pub mod manifests;
+pub mod mentions;
 pub mod own_servers;
 pub mod plans;
 pub mod platform;

@@ -160,6 +160,12 @@ impl ProblemStage {
         let path = format!("/users/{}?tenant_id={}", tenant.admin, tenant.id);
         let request = self.request(Method::PATCH, &path, &json!({ "role": "agent" }));
         self.produce("last-admin", StatusCode::CONFLICT, request).await;
+        let created = self.api.post("/users", &user("siti@kopi.example")).await;
+        let erased = format!("/tenants/{}/users/{}", tenant.id, created.json["id"].as_str().unwrap());
+        let erasure = json!({ "reason": "Request 2026-114 of the person" });
+        assert_eq!(self.api.post(&format!("{erased}/erase"), &erasure).await.status, StatusCode::OK);
+        let request = self.request(Method::PATCH, &erased, &json!({ "status": "active" }));
+        self.produce("user-erased", StatusCode::CONFLICT, request).await;
         self.set(&tenant, "status = 'suspended'").await;
         self.produce("tenant-not-active", StatusCode::CONFLICT, again).await;
         self.set(&tenant, "status = 'active', schema_version = 0").await;

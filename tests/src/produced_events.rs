@@ -22,7 +22,7 @@ use shared::{
     tenants::TENANT_SCHEMA_VERSION,
     types::{OperationId, TraceId},
     usage::{
-        MeasuredPart, Measurement, MeasurementIntervals, RecordMeasurement, UserFigures, record_measurement,
+        MeasuredPart, Measurement, MeasurementIntervals, RecordMeasurement, Threshold, UserFigures, record_measurement,
         store::claim_measurement,
     },
     worker::invoke,
@@ -162,6 +162,8 @@ async fn produce_events_of_a_tenant(world: &World, api: &Api) {
     change(&user_path, json!({ "password": "velvet-otter-basin-93", "reason": "They cannot reset it by mail" })).await;
     change(&user_path, json!({ "status": "deactivated" })).await;
     change(&user_path, json!({ "status": "active" })).await;
+    let erasure = json!({ "reason": "Request 2026-114 of the person" });
+    succeed(api.request(reqwest::Method::POST, &format!("{user_path}/erase")).json(&erasure)).await;
     let start = json!({ "tenant_id": tenant.id, "user_id": tenant.admin, "reason": "Looks into an empty inbox" });
     let started = succeed(api.request(reqwest::Method::POST, "/impersonations").json(&start)).await;
     let impersonation = format!("/impersonations/{}", started.json["id"].as_str().unwrap());
@@ -169,16 +171,24 @@ async fn produce_events_of_a_tenant(world: &World, api: &Api) {
     change(&path, json!({ "limits": { "max_agents": 10 } })).await;
     change(&path, json!({ "status": "suspended" })).await;
     change(&path, json!({ "status": "active" })).await;
+    for (active, percent) in [(8, 80), (10, 100)] {
+        let reached = measure(world, &tenant, active).await;
+        assert_eq!(reached.iter().map(|threshold| threshold.percent).collect::<Vec<_>>(), [percent]);
+    }
+    change(&path, json!({ "limits": { "max_agents": 25 } })).await;
+}
+
+/// Records a number of active users, and returns the thresholds that are new.
+async fn measure(world: &World, tenant: &TestTenant, active: i64) -> Vec<Threshold> {
     let mut platform = Postgres::connect(&world.owner()).unwrap().get().await.unwrap();
     let claim = claim_measurement(&platform, tenant.id).await.unwrap().unwrap();
-    let users = MeasuredPart::Measured(UserFigures { active: 8, online: 1, database_bytes: 1 });
+    let users = MeasuredPart::Measured(UserFigures { active, online: 1, database_bytes: 1 });
     let (collections, objects) = (MeasuredPart::Skipped, MeasuredPart::Skipped);
     let measurement = Measurement { at: claim.at, users, collections, objects };
     let day = Duration::from_hours(24);
     let intervals = MeasurementIntervals { active: day, suspended: day, retry: day, objects: day };
     let command = RecordMeasurement { claim: &claim, measurement: &measurement, intervals };
-    let reached = record_measurement(&mut platform, &command).await.unwrap().unwrap();
-    assert_eq!(reached.len(), 1, "{reached:?}");
+    record_measurement(&mut platform, &command).await.unwrap().unwrap()
 }
 
 async fn produce_events_of_health(world: &World) {

@@ -51,7 +51,7 @@ async fn tenants(platform: &Client, events: &[&Value]) -> Vec<String> {
         .map(|event| (text(event, "/subject"), *event))
         .collect();
     let sql = "SELECT json_build_object('id', id, 'name', name, 'slug', slug, 'status', status, 'max_agents', max_agents,
-                   'max_contacts', max_contacts, 'max_messages_month', max_messages_month)::text
+                   'max_contacts', max_contacts, 'max_messages_month', max_messages_month, 'on_limit', on_limit)::text
                FROM tenants t WHERE EXISTS (SELECT FROM audit a WHERE a.tenant_id = t.id AND a.action = 'tenant.create')";
     let mut found = Vec::new();
     for row in lines(platform, sql).await {
@@ -62,7 +62,8 @@ async fn tenants(platform: &Client, events: &[&Value]) -> Vec<String> {
             continue;
         };
         let data = &event["data"];
-        for (field, pointer) in [("name", "/name"), ("slug", "/slug"), ("status", "/status")] {
+        for (field, pointer) in [("name", "/name"), ("slug", "/slug"), ("status", "/status"), ("on_limit", "/on_limit")]
+        {
             if data.pointer(pointer) != row.get(field) {
                 found.push(format!("the last event of tenant {id} has {field} {}, not {}", data[field], row[field]));
             }

@@ -5,7 +5,7 @@ use tokio_postgres::Client;
 use super::lines;
 
 /// Each returns one line per contradiction.
-const RULES: [&str; 11] = [
+const RULES: [&str; 13] = [
     // A tenant is never half-made without somebody who works on it.
     "SELECT 'tenant ' || t.id || ' is provisioning, and no operation works on it' FROM tenants t
      WHERE t.status = 'provisioning'
@@ -43,6 +43,15 @@ const RULES: [&str; 11] = [
     "SELECT 'impersonation ' || i.id || ' is live, and its super-admin is disabled'
      FROM impersonations i JOIN super_admins a ON a.id::text = i.admin_id
      WHERE i.ended_at IS NULL AND i.recorded_at IS NOT NULL AND i.expires_at > now() AND a.disabled_at IS NOT NULL",
+    // Nothing identifies a user any more whose data were erased.
+    "SELECT 'audit entry ' || a.id || ' contains data of user ' || e.user_id || ', which were erased'
+     FROM erased_users e JOIN audit a ON a.tenant_id = e.tenant_id AND a.details ->> 'user_id' = e.user_id::text
+     WHERE jsonb_path_exists(a.details, '$.**.full_name ? (@ != \"Erased user\")')
+         OR jsonb_path_exists(a.details, '$.**.email ? (!(@ starts with \"erased-\"))')
+         OR jsonb_path_exists(a.details, '$.**.user_email ? (!(@ starts with \"erased-\"))')",
+    "SELECT 'impersonation ' || i.id || ' contains the address of user ' || e.user_id || ', which was erased'
+     FROM erased_users e JOIN impersonations i ON i.tenant_id = e.tenant_id AND i.user_id = e.user_id
+     WHERE i.user_email <> 'erased-' || e.user_id || '@invalid'",
     "SELECT 'message ' || message_id || ' is ' || count(*) || ' times in the outbox' FROM outbox
      WHERE destination = 'event' GROUP BY message_id HAVING count(*) > 1",
 ];

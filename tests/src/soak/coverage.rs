@@ -1,12 +1,13 @@
 //! Which operations of the API take part in a soak.
 
 /// Method and path of those that it calls. A soak of some minutes checks that it has called each.
-pub const CALLED: [(&str, &str); 8] = [
+pub const CALLED: [(&str, &str); 9] = [
     ("POST", "/auth/login"),
     ("POST", "/tenants"),
     ("PATCH", "/tenants/{id}"),
     ("POST", "/tenants/{id}/users"),
     ("PATCH", "/tenants/{id}/users/{user_id}"),
+    ("POST", "/tenants/{id}/users/{user_id}/erase"),
     ("POST", "/impersonations"),
     ("DELETE", "/impersonations/{id}"),
     ("POST", "/reconciliations"),

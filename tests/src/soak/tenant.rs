@@ -22,23 +22,28 @@ enum Action {
     AddUser,
     ChangeUser,
     SwitchUser,
+    EraseUser,
     Impersonate,
     EndImpersonation,
     Suspend,
     Reconcile,
 }
 
-const ACTIONS: [(Action, u32); 9] = [
+const ACTIONS: [(Action, u32); 10] = [
     (Action::Rename, 2),
     (Action::ChangeLimits, 2),
     (Action::AddUser, 5),
     (Action::ChangeUser, 3),
     (Action::SwitchUser, 2),
+    (Action::EraseUser, 1),
     (Action::Impersonate, 1),
     (Action::EndImpersonation, 1),
     (Action::Suspend, 1),
     (Action::Reconcile, 1),
 ];
+
+/// The name of a user whose data were erased.
+const ERASED: &str = "Erased user";
 
 /// Creates a tenant, and changes it until it has had all its actions or the time is over.
 pub(super) async fn live(caller: &Caller, settings: &Settings, index: u32, end: Instant) -> TenantModel {
@@ -130,6 +135,7 @@ impl Life<'_> {
             Action::AddUser => self.add_user().await,
             Action::ChangeUser => self.change_user().await,
             Action::SwitchUser => self.switch_user().await,
+            Action::EraseUser => self.erase_user().await,
             Action::Impersonate => self.impersonate().await,
             Action::EndImpersonation => self.end_impersonation().await,
             Action::Suspend => self.suspend_and_resume().await,
@@ -197,10 +203,11 @@ impl Life<'_> {
         }
     }
 
-    /// A user who may change: not the only admin.
+    /// A user who may change: not the only admin, and not erased.
     fn any_user(&mut self) -> Option<Uuid> {
+        let may_change = |user: &UserModel| user.role != "admin" && user.full_name != ERASED;
         let users: Vec<Uuid> =
-            self.model.users.iter().filter(|(_, user)| user.role != "admin").map(|(id, _)| *id).collect();
+            self.model.users.iter().filter(|(_, user)| may_change(user)).map(|(id, _)| *id).collect();
         (!users.is_empty()).then(|| users[self.rng.random_range(0..users.len())])
     }
 
@@ -223,6 +230,17 @@ impl Life<'_> {
         let path = self.path(&format!("/users/{user}"));
         if self.send("switch user", Method::PATCH, path, Some(&json!({ "status": status }))).await.is_some() {
             self.model.users.get_mut(&user).unwrap().status = status;
+        }
+    }
+
+    async fn erase_user(&mut self) {
+        let Some(user) = self.any_user() else { return };
+        let body = json!({ "reason": "Request of the person" });
+        let path = self.path(&format!("/users/{user}/erase"));
+        if self.send("erase user", Method::POST, path, Some(&body)).await.is_some() {
+            let model = self.model.users.get_mut(&user).unwrap();
+            (model.email, model.full_name) = (format!("erased-{user}@invalid"), ERASED.to_owned());
+            model.status = "deactivated";
         }
     }
 

@@ -52,6 +52,21 @@ fn every_write_to_a_tenants_database_is_settled() {
     assert_eq!(found, listed, "shared/src/lib.rs: the statements (left) and the table (right) differ");
 }
 
+/// The functions of a migration that replace personal data, from the first one to the end of the second.
+fn replacing_functions(path: &str) -> String {
+    let text = std::fs::read_to_string(tests::manifests::repository().join(path)).unwrap();
+    let begin = text.find("CREATE FUNCTION erase_words").unwrap();
+    let second = begin + text[begin..].find("CREATE FUNCTION erase_fields").unwrap();
+    text[begin..second + text[second..].find("\n$$;\n").unwrap()].to_owned()
+}
+
+#[test]
+fn personal_data_are_replaced_alike_in_the_platform_database_and_in_those_of_tenants() {
+    let platform = replacing_functions("infra/migrations/platform/V1__platform.sql");
+    assert_eq!(platform, replacing_functions("infra/migrations/tenant/postgresql/V1__tenant.sql"));
+    assert!(platform.contains("'full_name'") && platform.contains("'user_email'"), "{platform}");
+}
+
 #[test]
 fn a_write_is_found_across_lines_and_only_in_tables_of_that_name() {
     let tables = ["users".to_owned()];

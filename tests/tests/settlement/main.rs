@@ -1,6 +1,7 @@
 //! Changes in tenants' databases whose process dies, freezes or loses a connection between the commits. Each is settled,
 //! exactly once.
 
+mod erasures;
 mod faults;
 mod impersonations;
 mod kills;

@@ -4,6 +4,7 @@
 
 mod counting;
 mod faults;
+mod limits;
 mod listing;
 mod measuring;
 mod plans;

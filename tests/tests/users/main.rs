@@ -8,6 +8,7 @@ mod addresses;
 mod authority;
 mod changing;
 mod connections;
+mod erasing;
 mod faults;
 mod idempotency;
 mod last_admin;

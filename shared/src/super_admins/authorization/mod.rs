@@ -272,7 +272,7 @@ principal_extractor!(
     Requirement::OPERATOR
 );
 principal_extractor!(
-    /// For a route that manages super-admins.
+    /// For a route that manages super-admins, or does what cannot be undone.
     MayAdminister,
     Requirement::OWNER
 );
