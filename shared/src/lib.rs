@@ -29,13 +29,15 @@
 //! | `revocations` | noun | `audit`, `events` |
 //! | `super_admins` | noun | `audit`, `events`, `revocations` |
 //! | `tenants` | noun | `audit`, `events`, `operations`, `revocations`, `super_admins` |
-//! | `tenant_changes` | noun | `audit`, `events`, `revocations`, `tenants` |
+//! | `user_directory` | noun | |
+//! | `tenant_changes` | noun | `audit`, `events`, `revocations`, `tenants`, `user_directory` |
 //! | `users` | noun | `audit`, `events`, `revocations`, `super_admins`, `tenant_changes`, `tenants` |
+//! | `user_search` | noun | `audit`, `tenants`, `users` |
 //! | `impersonations` | noun | `audit`, `events`, `revocations`, `super_admins`, `tenant_changes`, `tenants`, `users` |
-//! | `usage` | noun | `events`, `operations`, `super_admins`, `tenants` |
+//! | `usage` | noun | `events`, `operations`, `super_admins`, `tenants`, `user_directory` |
 //! | `tenant_views` | noun | `operations`, `tenants`, `usage` |
 //! | `health` | noun | `events`, `operations`, `tenants`, `usage` |
-//! | `provisioning` | noun | `audit`, `events`, `operations`, `tenants`, `users` |
+//! | `provisioning` | noun | `audit`, `events`, `operations`, `tenants`, `user_directory`, `users` |
 //! | `dead_letters` | noun | `audit`, `events`, `operations`, `super_admins` |
 //! | `reconciliation` | noun | `audit`, `dead_letters`, `events`, `operations`, `revocations`, `tenants` |
 //! | `retention` | noun | |
@@ -112,6 +114,9 @@ pub mod tenant_changes;
 pub mod tenant_views;
 pub mod tenants;
 pub mod usage;
+pub mod user_directory;
+#[cfg(feature = "http")]
+pub mod user_search;
 #[cfg(feature = "http")]
 pub mod users;
 pub mod worker;

@@ -212,6 +212,7 @@ pub fn routes(parts: &Parts) -> Routes {
         dispatcher: Arc::clone(&dispatcher),
     }))
     .merge(list_users::routes(list_users::App { auth: gate(), databases: parts.databases.clone() }))
+    .merge(search_users::routes(gate()))
     .merge(get_user::routes(get_user::App { auth: gate(), databases: parts.databases.clone() }))
     .merge(create_user::routes(create_user::App {
         auth: gate(),

@@ -7,6 +7,7 @@ use shared::{
     error::{Error, Result},
     types::TenantId,
     usage::measuring::{self, MeasureMessage, MeasureTenant},
+    user_directory::Repair,
     worker::{Batch, Deadline, concurrently},
 };
 use tracing::{Instrument, error, info, info_span, warn};
@@ -79,6 +80,13 @@ async fn measure(app: &App, tenant_id: TenantId, deadline: Deadline) -> Result<(
     for failure in outcome.failures {
         let cause = failure.cause.as_ref().map(Error::chain);
         warn!(code = failure.code.as_str(), cause, "measuring a store of the tenant failed");
+    }
+    match outcome.directory {
+        Ok(Some(Repair { compared, repaired })) if repaired > 0 => {
+            info!(compared, repaired, "the user directory differed from the tenant's users");
+        }
+        Ok(_) => {}
+        Err(error) => warn!(error = error.chain(), "comparing the user directory with the tenant's users failed"),
     }
     Ok(())
 }

@@ -9,7 +9,8 @@
 //! A message of the queue names tenants, which are measured in their own stores, several at once ([`batch`]). Each store
 //! is measured for itself: if one fails, its figures stay, the reason is recorded, and the tenant's next measurements leave it out for a time
 //! that doubles with each failure. While a cluster fails for every tenant, its circuit breaker lets only one of them try it from
-//! time to time. A malformed message fails alone and becomes a dead letter.
+//! time to time. The tenant's rows of the user directory are compared with its database, and repaired. A malformed message fails alone
+//! and becomes a dead letter.
 //!
 //! Output: a [`MeasureReport`] or the first error for the schedule, and a partial batch response for the queue.
 

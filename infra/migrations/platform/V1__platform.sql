@@ -369,6 +369,52 @@ CREATE INDEX impersonations_of_tenant ON impersonations (tenant_id, started_at D
 CREATE INDEX impersonations_of_admin ON impersonations (admin_id, started_at DESC, id DESC);
 CREATE INDEX impersonations_of_user ON impersonations (user_id, started_at DESC, id DESC);
 
+-- --------------------------------------------------------------------------------------------------- User directory
+
+-- The users of all tenants, to find a person without opening every tenant's database. A copy: the tenants' own databases decide. A change
+-- of a user arrives with its events, and measure-usage compares each tenant's rows with the tenant's database and repairs them. It
+-- contains no secret.
+CREATE TABLE user_directory (
+    tenant_id   uuid        NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
+    user_id     uuid        NOT NULL,
+    email       text        NOT NULL,
+    full_name   text        NOT NULL,
+    role        text        NOT NULL CHECK (role IN ('admin', 'supervisor', 'agent')),
+    status      text        NOT NULL CHECK (status IN ('active', 'deactivated')),
+    -- That of the user. Changes can arrive in another order, and an earlier one does not replace a later one.
+    revision    bigint      NOT NULL,
+    -- Those of the user. Until the first measurement, the first user of a tenant has the time of the activation.
+    created_at  timestamptz NOT NULL,
+    updated_at  timestamptz NOT NULL,
+    -- As in the users of tenants.
+    search_text text        GENERATED ALWAYS AS (lower(email) || E'\n' || lower(full_name)) STORED,
+    PRIMARY KEY (tenant_id, user_id)
+-- A search reads the index below without the table where VACUUM has marked the page.
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.02);
+
+-- A text that many users contain is found among the newest, in the index alone. Ids of users are UUIDv7, which differ between
+-- tenants too.
+CREATE INDEX user_directory_newest ON user_directory (created_at DESC, user_id DESC)
+    INCLUDE (tenant_id, search_text, role, status);
+-- One that few users contain is found here.
+-- It has no list of pending entries, which every search would read as a whole.
+CREATE INDEX user_directory_search ON user_directory USING gin (search_text gin_trgm_ops) WITH (fastupdate = off);
+
+-- The directory keeps no personal data of tenants that have no databases any more, and searches rely on that. The function runs with the rights of its owner, so that a
+-- login that changes a status need not be able to delete other rows.
+CREATE FUNCTION delete_from_user_directory() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    DELETE FROM public.user_directory WHERE tenant_id = NEW.id;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER tenants_leave_user_directory AFTER UPDATE OF status ON tenants
+    FOR EACH ROW WHEN (NEW.status IN ('failed', 'deleted') AND OLD.status IS DISTINCT FROM NEW.status)
+    EXECUTE FUNCTION delete_from_user_directory();
+
 -- ------------------------------------------------------------------------------------------------------------ Usage
 
 -- What each tenant uses of its limits. measure-usage copies the figures from the tenant's own databases, so that a list of
@@ -860,6 +906,9 @@ GRANT SELECT, INSERT, UPDATE ON impersonations TO landlord_api;
 GRANT SELECT ON erased_users TO landlord_api;
 GRANT EXECUTE ON FUNCTION erase_user(uuid, uuid, text, text) TO landlord_api;
 GRANT SELECT, INSERT, UPDATE ON tenant_usage, tenant_measurements TO landlord_api;
+GRANT SELECT, INSERT, DELETE, UPDATE (email, full_name, role, status, revision, created_at, updated_at) ON user_directory TO landlord_api;
+-- The first user of a tenant that becomes active.
+GRANT INSERT ON user_directory TO landlord_provisioner;
 -- The trigger on tenants inserts with the privileges of the session.
 GRANT INSERT ON tenant_usage TO landlord_provisioner;
 GRANT SELECT, INSERT, DELETE ON usage_thresholds, usage_limits_reached TO landlord_api;

@@ -52,6 +52,8 @@ keyword_enum!(
         UserList = "user.list",
         /// A user of a tenant was read.
         UserRead = "user.read",
+        /// Users of all tenants were searched.
+        UserSearch = "user.search",
         /// A user of a tenant was changed.
         UserUpdate = "user.update",
     }

@@ -6,7 +6,7 @@ use tokio_postgres::{Client, Error};
 use crate::tenants::{TENANT_TEMPLATE_PREFIX, store::PendingAdmin};
 
 /// Name of the first user until they change it, because the request for a tenant contains none.
-const FULL_NAME: &str = "Administrator";
+pub(super) const FULL_NAME: &str = "Administrator";
 
 /// The newest schema version, up to a limit, whose template exists on a cluster.
 pub(super) async fn find_newest_template(client: &Client, limit: i32) -> Result<Option<i32>, Error> {

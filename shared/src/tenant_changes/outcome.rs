@@ -13,7 +13,11 @@ use crate::{
     },
     revocations::{self, EndReason, EndedImpersonation, ImpersonationEnd},
     tenant_changes::{ChangeResult, OpenChange, store},
+    user_directory,
 };
+
+/// What the types of events about users begin with. Their data contain the user after the change.
+const ABOUT_USERS: &str = "user.";
 
 /// Whether a change was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,10 +92,17 @@ async fn record_result(
         }
         Ok::<_, Error>(())
     };
+    let follow_user = async {
+        match result.events.iter().rfind(|event| event.kind.starts_with(ABOUT_USERS)) {
+            Some(event) => user_directory::store::follow(transaction, change.tenant_id, &event.data).await,
+            None => Ok(()),
+        }
+    };
     let entry = outcome_of(change, AuditOutcome::Done, result.details.clone());
     // These need no results of each other, so their round trips overlap.
     tokio::try_join!(
         enqueue_events,
+        follow_user,
         audit::store::insert(transaction, &entry),
         store_response(transaction, change, result)
     )?;

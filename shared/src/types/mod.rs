@@ -46,7 +46,7 @@ pub use reason::Reason;
 pub use role::SuperAdminRole;
 pub use slug::Slug;
 pub use supplied_password::SuppliedPassword;
-pub use text::{SearchText, single_line};
+pub use text::{LongSearchText, SearchText, single_line};
 pub use timestamp::{optional_timestamp, timestamp};
 pub use trace_id::TraceId;
 pub use values::Values;

@@ -74,6 +74,20 @@ impl SearchText {
     }
 }
 
+string_type! {
+    /// A [`SearchText`] for a list that is too long to be read as a whole: an index needs three characters.
+    LongSearchText {
+        parse: |text| single_line(text, 3, 120),
+        schema: { format: "single-line", min_length: 3, max_length: 120, example: "sari@kopi" },
+    }
+}
+
+impl LongSearchText {
+    pub fn to_search_text(&self) -> SearchText {
+        SearchText(self.0.clone())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,7 +15,7 @@ pub use self::{
     create::CreateUser,
     erase::{EraseUser, erase},
     filter::UserFilter,
-    reading::{ReadScope, UsersRead, record_read},
+    reading::{ReadScope, UsersRead, record, record_read},
     update::{UpdateUser, UpdatedUser, update},
 };
 pub use events::{UserEvent, UserEventData};

@@ -57,8 +57,12 @@ impl ReadScope<'_> {
 /// The entry states whether the list was searched but not for what, because that is usually a name or an e-mail address, and
 /// the audit log keeps everything.
 pub async fn record_read(platform: &Postgres, read: &UsersRead<'_>) {
-    let entry = AuditEntry::done(read.actor, read.scope.action(), read.tenant_id, read.scope.details());
-    let error = match timeout(TIME_LIMIT, insert(platform, &entry)).await {
+    record(platform, &AuditEntry::done(read.actor, read.scope.action(), read.tenant_id, read.scope.details())).await;
+}
+
+/// As [`record_read`], with an entry of another read of users.
+pub async fn record(platform: &Postgres, entry: &AuditEntry<'_>) {
+    let error = match timeout(TIME_LIMIT, insert(platform, entry)).await {
         Ok(Ok(())) => return,
         Ok(Err(error)) => error.chain(),
         Err(elapsed) => elapsed.to_string(),
@@ -68,7 +72,7 @@ pub async fn record_read(platform: &Postgres, read: &UsersRead<'_>) {
         audit.actor = entry.actor.id,
         audit.action = entry.action,
         audit.details = %entry.details,
-        tenant.id = %read.tenant_id,
+        tenant.id = entry.tenant_id.map(tracing::field::display),
         "a read of users could not be recorded in the audit log"
     );
 }

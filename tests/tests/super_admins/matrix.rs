@@ -58,6 +58,7 @@ const NEEDED: &[(&str, &str, Option<SuperAdminRole>)] = &[
     ("POST", "/tenants/{id}/users/{user_id}/erase", Some(Owner)),
     ("GET", "/users", Some(Viewer)),
     ("POST", "/users", Some(Operator)),
+    ("GET", "/users/search", Some(Viewer)),
     ("GET", "/users/{id}", Some(Viewer)),
     ("PATCH", "/users/{id}", Some(Operator)),
 ];

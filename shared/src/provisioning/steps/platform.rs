@@ -17,13 +17,17 @@ use crate::{
             journal,
         },
     },
-    provisioning::step::{StepError, Stores},
+    provisioning::{
+        step::{StepError, Stores},
+        store::FULL_NAME,
+    },
     telemetry::metrics::{self, Metric},
     tenants::{
         self, TenantEvent,
-        store::{databases, placement},
+        store::{PendingAdmin, databases, placement},
     },
     types::{Actor, Placement},
+    user_directory,
 };
 
 /// Chooses clusters for the tenant's databases, unless the tenant is already placed.
@@ -82,13 +86,18 @@ fn roomiest<'a>(clusters: &'a Clusters, counts: &HashMap<String, i64>, failing: 
 }
 
 /// Activates the tenant: its status, its schema version, the event, the audit entry, the deletion of its first user's password
-/// hash and the end of the operation commit together.
+/// hash, that user's row in the user directory and the end of the operation commit together.
 pub(in crate::provisioning) async fn activate(platform: &Postgres, lease: Lease) -> Result<(), StepError> {
     let mut connection = platform.get().await?;
     let transaction = connection.transaction().await?;
     // The tenant's row is locked first, as in every transaction; the query before it locks nothing.
     let schema_version = journal::find_schema_version(&transaction, lease).await?;
+    // Read before the activation deletes it. This query locks nothing either.
+    let admin = tenants::store::find_pending_admin(&transaction, lease.tenant_id).await?;
     let tenant = tenants::store::activate(&transaction, lease.tenant_id, schema_version).await?;
+    if let Some(PendingAdmin { user_id, email, .. }) = admin {
+        user_directory::store::insert_first(&transaction, lease.tenant_id, (user_id, &email, FULL_NAME)).await?;
+    }
     journal::succeed(&transaction, lease).await?;
     databases::end_creation(&transaction, lease.operation_id).await?;
     journal::record_succeeded(&transaction, lease, StepName::Activation).await?;

@@ -24,6 +24,7 @@ use crate::{
         measuring::{failure::MeasurementFailure, mongodb, object_storage, postgresql},
         record_measurement, store,
     },
+    user_directory::Repair,
 };
 
 /// The longest wait between two measurements of a store that fails for a tenant again and again.
@@ -52,6 +53,9 @@ pub struct MeasureOutcome {
     pub thresholds: Vec<Threshold>,
     /// Of the stores that could not be measured.
     pub failures: Vec<MeasurementFailure>,
+    /// The comparison of the user directory with the tenant's users. `None` if the users were not measured, or the time was over before
+    /// all were compared.
+    pub directory: Result<Option<Repair>>,
 }
 
 /// Measures one tenant and records the result. `None` if nothing was recorded: the tenant has no databases at present, or another
@@ -65,11 +69,11 @@ pub async fn measure(
         return Ok(None);
     };
     let blocked = find_blocked(platform, &claim).await?;
-    let (measurement, failures) = take_measurement(platform, stores, &claim, &blocked, command).await?;
+    let (measurement, failures, directory) = take_measurement(platform, stores, &claim, &blocked, command).await?;
     let intervals = command.intervals;
     let command = RecordMeasurement { claim: &claim, measurement: &measurement, intervals };
     let recorded = record_measurement(&mut platform.get().await?, &command).await?;
-    Ok(recorded.map(|thresholds| MeasureOutcome { thresholds, failures }))
+    Ok(recorded.map(|thresholds| MeasureOutcome { thresholds, failures, directory }))
 }
 
 /// The stores whose circuit breakers are open.
@@ -90,7 +94,7 @@ async fn take_measurement(
     claim: &MeasurementClaim,
     blocked: &[StoreKind],
     command: MeasureTenant,
-) -> Result<(Measurement, Vec<MeasurementFailure>)> {
+) -> Result<(Measurement, Vec<MeasurementFailure>, Result<Option<Repair>>)> {
     let until = Instant::now() + command.timeout;
     let month = Month::of(claim.at);
     let unknown = || MeasurementFailure::new(MeasurementError::ClusterUnknown);
@@ -100,7 +104,7 @@ async fn take_measurement(
     let (users_taken, collections_taken, objects_taken) = tokio::join!(
         OptionFuture::from(is_open(StoreKind::Postgresql, users).then_some(async {
             let cluster = placement.and_then(|placement| stores.postgres.get(&placement.postgres_cluster));
-            postgresql::measure(cluster.ok_or_else(unknown)?, &claim.database, until).await
+            postgresql::measure(platform, (claim.tenant_id, &claim.database), cluster.ok_or_else(unknown)?, until).await
         })),
         OptionFuture::from(is_open(StoreKind::Mongodb, collections).then_some(async {
             let cluster = placement.and_then(|placement| stores.mongo.get(&placement.mongo_cluster));
@@ -113,6 +117,13 @@ async fn take_measurement(
             until,
         ))),
     );
+    let mut directory = Ok(None);
+    let users_taken = users_taken.map(|taken| {
+        taken.map(|measured| {
+            directory = measured.directory;
+            measured.figures
+        })
+    });
     let mut parts = Parts { platform, claim, retry: command.intervals.retry, failures: Vec::new() };
     let [of_postgres, of_mongo] =
         [placement.map(|placement| &*placement.postgres_cluster), placement.map(|placement| &*placement.mongo_cluster)];
@@ -122,7 +133,7 @@ async fn take_measurement(
         collections: parts.part(StoreKind::Mongodb, of_mongo, claim.states[1], collections_taken).await?,
         objects: parts.part(StoreKind::ObjectStorage, Some(""), claim.states[2], objects_taken).await?,
     };
-    Ok((measurement, parts.failures))
+    Ok((measurement, parts.failures, directory))
 }
 
 /// Turns what the stores returned into what is recorded.

@@ -1,33 +1,48 @@
-//! Measures a tenant's PostgreSQL database: its users and its size.
+//! Measures a tenant's PostgreSQL database: its users and its size. Meanwhile the database is open, so that the user directory
+//! is compared with it too.
 
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
     clients::{
         clusters::PostgresCluster,
-        postgres::{SqlState, connect_once, sql_state},
+        postgres::{Postgres, SqlState, connect_once, sql_state},
     },
-    error::Error,
+    error::{Error, Result},
+    types::TenantId,
     usage::{
         MeasurementError, UserFigures,
         measuring::{failure::MeasurementFailure, timeout::server_timeout},
         store::count_users,
     },
+    user_directory::{self, Repair},
 };
 
+/// What a tenant's PostgreSQL database showed.
+pub(super) struct MeasuredUsers {
+    pub(super) figures: UserFigures,
+    /// `None` if there was not enough time: what was repaired stays, and the next measurement goes on.
+    pub(super) directory: Result<Option<Repair>>,
+}
+
 pub(super) async fn measure(
+    platform: &Postgres,
+    (tenant_id, database): (TenantId, &str),
     cluster: &PostgresCluster,
-    database: &str,
     until: Instant,
-) -> Result<UserFigures, MeasurementFailure> {
+) -> Result<MeasuredUsers, MeasurementFailure> {
     let query = async {
         let client = connect_once(&cluster.config, Some(database)).await?;
-        count_users(&client, server_timeout(until)).await
+        let figures = count_users(&client, server_timeout(until)).await?;
+        Ok((figures, client))
     };
-    match timeout_at(until, query).await {
-        Ok(counts) => counts.map_err(failure),
-        Err(_) => Err(MeasurementFailure::new(MeasurementError::PostgresqlUnavailable)),
-    }
+    let (figures, client) = match timeout_at(until, query).await {
+        Ok(counted) => counted.map_err(failure)?,
+        Err(_) => return Err(MeasurementFailure::new(MeasurementError::PostgresqlUnavailable)),
+    };
+    // The figures do not depend on it, so that its failure is not one of the measurement.
+    let repair = timeout_at(until, user_directory::repair(platform, tenant_id, &client)).await;
+    Ok(MeasuredUsers { figures, directory: repair.map_or(Ok(None), |repair| repair.map(Some)) })
 }
 
 fn failure(error: Error) -> MeasurementFailure {
