@@ -82,11 +82,11 @@ async fn measure(app: &App, tenant_id: TenantId, deadline: Deadline) -> Result<(
         warn!(code = failure.code.as_str(), cause, "measuring a store of the tenant failed");
     }
     match outcome.directory {
-        Ok(Some(Repair { compared, repaired })) if repaired > 0 => {
-            info!(compared, repaired, "the user directory differed from the tenant's users");
+        Some(Ok(Repair { compared, repaired, is_finished })) if repaired > 0 || !is_finished => {
+            info!(compared, repaired, is_finished, "the user directory differed from the tenant's users");
         }
-        Ok(_) => {}
-        Err(error) => warn!(error = error.chain(), "comparing the user directory with the tenant's users failed"),
+        None | Some(Ok(_)) => {}
+        Some(Err(error)) => warn!(error = error.chain(), "comparing the user directory with the tenant's users failed"),
     }
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! Changes in tenants' own databases that have consequences in the platform database: events, ends of impersonations, the
-//! outcome in the audit log, the stored response of an idempotent request.
+//! Changes in tenants' own databases that have consequences in the platform database: events, the row of a user in the user
+//! directory, ends of impersonations, the outcome in the audit log, the stored response of an idempotent request.
 //!
 //! Two databases cannot commit together. Therefore a change has three commits:
 //!

@@ -20,6 +20,8 @@ pub struct Repair {
     pub compared: usize,
     /// Rows that were wrong.
     pub repaired: usize,
+    /// Whether everything was compared.
+    pub is_finished: bool,
 }
 
 /// Compares fingerprints, and if they differ all users, in pages. `tenant` is a connection to the tenant's own database, which needs to read
@@ -29,15 +31,16 @@ pub struct Repair {
 /// directory, so the users are at least as new as the rows that were read. A row is replaced only if it still has the revision that was
 /// read; otherwise a later change has arrived meanwhile, which is not overwritten.
 ///
-/// Each page is a transaction. When the caller's time is over, what was repaired stays, and the next repair goes through it quickly.
-pub async fn repair(platform: &Postgres, tenant_id: TenantId, tenant: &Client) -> Result<Repair> {
-    let mut repair = Repair::default();
+/// Each page is a transaction, after which `repair` is updated. When the caller's time is over, what was repaired stays, and the next
+/// repair goes through it quickly.
+pub async fn repair(platform: &Postgres, tenant_id: TenantId, tenant: &Client, repair: &mut Repair) -> Result<()> {
     let session = platform.session().await?;
     let (directory, users) =
         tokio::try_join!(store::fingerprint(&*session, tenant_id), store::tenant_users::fingerprint(tenant))?;
     session.give_back();
     if directory == users {
-        return Ok(repair);
+        repair.is_finished = true;
+        return Ok(());
     }
     let mut after = UserId(Uuid::nil());
     loop {
@@ -59,14 +62,16 @@ pub async fn repair(platform: &Postgres, tenant_id: TenantId, tenant: &Client) -
             let transaction = session.transaction().await?;
             if !store::lock_tenant(&transaction, tenant_id).await? {
                 // The tenant has no databases any more, and no rows.
-                return Ok(repair);
+                break;
             }
             store::apply(&transaction, tenant_id, &difference).await?;
             transaction.commit().await?;
             session.give_back();
             repair.repaired += difference.len();
         }
-        let Some(end) = end else { return Ok(repair) };
+        let Some(end) = end else { break };
         after = end;
     }
+    repair.is_finished = true;
+    Ok(())
 }

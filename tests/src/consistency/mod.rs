@@ -3,6 +3,7 @@
 //!
 //! It reads with the rights of the owner and shares no code with the reconciler, so that an error in one does not hide in the other.
 
+pub mod directory;
 pub mod events;
 mod records;
 pub mod stores;

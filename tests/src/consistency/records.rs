@@ -5,7 +5,7 @@ use tokio_postgres::Client;
 use super::lines;
 
 /// Each returns one line per contradiction.
-const RULES: [&str; 13] = [
+const RULES: [&str; 15] = [
     // A tenant is never half-made without somebody who works on it.
     "SELECT 'tenant ' || t.id || ' is provisioning, and no operation works on it' FROM tenants t
      WHERE t.status = 'provisioning'
@@ -52,6 +52,21 @@ const RULES: [&str; 13] = [
     "SELECT 'impersonation ' || i.id || ' contains the address of user ' || e.user_id || ', which was erased'
      FROM erased_users e JOIN impersonations i ON i.tenant_id = e.tenant_id AND i.user_id = e.user_id
      WHERE i.user_email <> 'erased-' || e.user_id || '@invalid'",
+    "SELECT 'the directory has ' || count(*) || ' users of tenant ' || t.id || ', which is ' || t.status
+     FROM user_directory d JOIN tenants t ON t.id = d.tenant_id
+     WHERE t.status NOT IN ('active', 'suspended', 'deleting') GROUP BY t.id, t.status",
+    // The directory shows a user as the events do, or later.
+    "SELECT 'the directory has revision ' || coalesce(d.revision::text, 'NULL') || ' of user ' || e.id || ' of tenant ' || t.id
+         || ', and event ' || o.message_id || ' has ' || e.revision
+     FROM outbox o
+         JOIN tenants t ON t.id::text = o.key AND t.status IN ('active', 'suspended', 'deleting')
+         CROSS JOIN LATERAL (SELECT (o.payload #>> '{data,revision}')::bigint, (o.payload #>> '{data,user,id}')::uuid,
+                                    o.payload #> '{data,user}') AS e (revision, id, data)
+         LEFT JOIN user_directory d ON d.tenant_id = t.id AND d.user_id = e.id
+     WHERE o.destination = 'event' AND o.payload ->> 'type' LIKE 'user.%' AND e.id IS NOT NULL
+         AND (d.revision IS NULL OR d.revision < e.revision
+             OR d.revision = e.revision AND (d.email, d.full_name, d.role, d.status)
+                 <> (e.data ->> 'email', e.data ->> 'full_name', e.data ->> 'role', e.data ->> 'status'))",
     "SELECT 'message ' || message_id || ' is ' || count(*) || ' times in the outbox' FROM outbox
      WHERE destination = 'event' GROUP BY message_id HAVING count(*) > 1",
 ];

@@ -110,7 +110,10 @@ async fn of_tenant(caller: &Caller, platform: &Client, model: &TenantModel, even
     }
     let database: String = row.get(1);
     match connect_once(&owner_of(&database), None).await {
-        Ok(inside) => found.extend(consistency::events::of_users(id, &inside, events).await),
+        Ok(inside) => {
+            found.extend(consistency::events::of_users(id, &inside, events).await);
+            found.extend(consistency::directory::of_tenant(platform, id, &inside).await);
+        }
         Err(error) => found.push(format!("tenant {id}: its database cannot be opened: {}", error.chain())),
     }
     found

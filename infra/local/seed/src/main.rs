@@ -25,6 +25,9 @@ use shared::{
 struct SeedOptions {
     #[command(flatten)]
     counts: SeedCounts,
+    /// Number of users that each added tenant has in the user directory
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(0..=1_000))]
+    users_per_tenant: u16,
     /// The tenant that gets the users; it must be provisioned and active
     #[arg(long, value_name = "ID", requires = "users")]
     tenant: Option<TenantId>,
@@ -90,7 +93,7 @@ async fn run(options: &SeedOptions) -> Result<()> {
     if let Some(count) = options.counts.tenants {
         let redis = RedisConfig::from_env().map_err(Error::internal)?;
         let redis = Redis::connect(&RedisConfig { timeout: REDIS_TIMEOUT, ..redis }).map_err(Error::internal)?;
-        let wanted = TenantOptions { count: count as usize, history: true };
+        let wanted = TenantOptions { count: count as usize, history: true, users: options.users_per_tenant.into() };
         let progress = SeedProgress::new("tenants", count);
         let mut written = tenants::fill(&mut platform, Some(&redis), wanted, |done| progress.add(done)).await?;
         written.add(health::fill(&mut platform).await?);

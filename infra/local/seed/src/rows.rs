@@ -113,6 +113,13 @@ row!(
 );
 
 row!(
+    SeededDirectoryEntry in "user_directory" {
+        tenant_id: Uuid, user_id: Uuid, email: String, full_name: String, role: &'static str, status: &'static str,
+        revision: i64, created_at: OffsetDateTime, updated_at: OffsetDateTime,
+    }
+);
+
+row!(
     SeededUser in "users" {
         id: Uuid, email: String, full_name: String, role: &'static str, status: &'static str,
         last_seen_at: Option<OffsetDateTime>, online_until: Option<OffsetDateTime>, created_at: OffsetDateTime,

@@ -99,6 +99,7 @@ pub async fn fill(
         let transaction = tenant.transaction().await?;
         written.count("users", copy(&transaction, &users).await?);
         transaction.commit().await?;
+        follow(platform, target.id, &users).await?;
         left -= size;
         progress(size);
     }
@@ -107,6 +108,33 @@ pub async fn fill(
     platform.execute(soon, &[&target.id.0]).await?;
     let active = tenant.query_one("SELECT count(*) FROM users WHERE status = 'active'", &[]).await?.try_get(0)?;
     Ok((written, active))
+}
+
+/// Adds users to the user directory, as the settlement of a change does.
+async fn follow(platform: &Client, tenant_id: TenantId, users: &[SeededUser]) -> Result<()> {
+    fn all<'a, T>(users: &'a [SeededUser], field: impl Fn(&'a SeededUser) -> T) -> Vec<T> {
+        users.iter().map(field).collect()
+    }
+    let insert = "INSERT INTO user_directory (tenant_id, revision, user_id, email, full_name, role, status, created_at, updated_at)
+                  SELECT $1::uuid, 1, * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
+                                                    $8::timestamptz[])
+                  ON CONFLICT DO NOTHING";
+    platform
+        .execute(
+            insert,
+            &[
+                &tenant_id.0,
+                &all(users, |user| user.id),
+                &all(users, |user| &*user.email),
+                &all(users, |user| &*user.full_name),
+                &all(users, |user| user.role),
+                &all(users, |user| user.status),
+                &all(users, |user| user.created_at),
+                &all(users, |user| user.updated_at),
+            ],
+        )
+        .await?;
+    Ok(())
 }
 
 fn user(

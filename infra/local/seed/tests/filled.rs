@@ -38,7 +38,7 @@ fn redis() -> Redis {
 
 async fn fill(world: &World, count: usize) -> seed::WrittenRows {
     let mut total = 0;
-    let options = TenantOptions { count, history: true };
+    let options = TenantOptions { count, history: true, users: 3 };
     let written = tenants::fill(&mut owner(world).await, Some(&redis()), options, |done| total += done).await.unwrap();
     assert_eq!(total, count);
     written
@@ -87,6 +87,11 @@ async fn assert_consistent(world: &World) {
             "time in the future",
             "SELECT FROM tenants JOIN tenant_usage ON id = tenant_id
             WHERE created_at > updated_at OR updated_at > now() OR measured_at > now() OR failed_at > now()",
+        ),
+        (
+            "tenant without its three users in the directory, or a failed one with any",
+            "SELECT FROM tenants AS t
+            WHERE (SELECT count(*) FROM user_directory WHERE tenant_id = t.id) <> CASE status WHEN 'failed' THEN 0 ELSE 3 END",
         ),
         ("undelivered event", "SELECT FROM outbox"),
     ] {
@@ -213,10 +218,10 @@ async fn a_second_run_at_the_same_time_is_refused() {
     let mut first = owner(&world).await;
     let second = async {
         sleep(Duration::from_millis(300)).await;
-        let options = TenantOptions { count: 10, history: true };
+        let options = TenantOptions { count: 10, history: true, users: 1 };
         tenants::fill(&mut owner(&world).await, None, options, drop).await
     };
-    let options = TenantOptions { count: 3_000, history: true };
+    let options = TenantOptions { count: 3_000, history: true, users: 3 };
     let (first, second) = tokio::join!(tenants::fill(&mut first, None, options, drop), second);
     assert_eq!(first.unwrap().of("tenants"), 3_000);
     assert!(second.unwrap_err().to_string().contains("is running"));
@@ -269,6 +274,8 @@ async fn users_are_added_to_a_tenant_and_its_measurement_becomes_due() {
     };
     assert_eq!(count("true").await, 3_500);
     assert_eq!(count("status = 'active'").await, active);
+    let found = tests::consistency::directory::of_tenant(&platform, id.0, &inside).await;
+    assert!(found.is_empty(), "{found:#?}");
     for kind in [
         "status = 'deactivated'",
         "role = 'admin'",

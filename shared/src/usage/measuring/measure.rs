@@ -53,9 +53,8 @@ pub struct MeasureOutcome {
     pub thresholds: Vec<Threshold>,
     /// Of the stores that could not be measured.
     pub failures: Vec<MeasurementFailure>,
-    /// The comparison of the user directory with the tenant's users. `None` if the users were not measured, or the time was over before
-    /// all were compared.
-    pub directory: Result<Option<Repair>>,
+    /// The comparison of the user directory with the tenant's users. `None` if the users were not measured.
+    pub directory: Option<Result<Repair>>,
 }
 
 /// Measures one tenant and records the result. `None` if nothing was recorded: the tenant has no databases at present, or another
@@ -73,6 +72,10 @@ pub async fn measure(
     let intervals = command.intervals;
     let command = RecordMeasurement { claim: &claim, measurement: &measurement, intervals };
     let recorded = record_measurement(&mut platform.get().await?, &command).await?;
+    if let Some(Ok(Repair { is_finished: false, .. })) = directory {
+        // There was not enough time. The next measurement goes on.
+        store::hasten(&platform.get().await?, command.claim.tenant_id, intervals.retry).await?;
+    }
     Ok(recorded.map(|thresholds| MeasureOutcome { thresholds, failures, directory }))
 }
 
@@ -94,7 +97,7 @@ async fn take_measurement(
     claim: &MeasurementClaim,
     blocked: &[StoreKind],
     command: MeasureTenant,
-) -> Result<(Measurement, Vec<MeasurementFailure>, Result<Option<Repair>>)> {
+) -> Result<(Measurement, Vec<MeasurementFailure>, Option<Result<Repair>>)> {
     let until = Instant::now() + command.timeout;
     let month = Month::of(claim.at);
     let unknown = || MeasurementFailure::new(MeasurementError::ClusterUnknown);
@@ -117,10 +120,10 @@ async fn take_measurement(
             until,
         ))),
     );
-    let mut directory = Ok(None);
+    let mut directory = None;
     let users_taken = users_taken.map(|taken| {
         taken.map(|measured| {
-            directory = measured.directory;
+            directory = Some(measured.directory);
             measured.figures
         })
     });

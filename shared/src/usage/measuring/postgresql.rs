@@ -21,8 +21,8 @@ use crate::{
 /// What a tenant's PostgreSQL database showed.
 pub(super) struct MeasuredUsers {
     pub(super) figures: UserFigures,
-    /// `None` if there was not enough time: what was repaired stays, and the next measurement goes on.
-    pub(super) directory: Result<Option<Repair>>,
+    /// The comparison of the user directory with the users.
+    pub(super) directory: Result<Repair>,
 }
 
 pub(super) async fn measure(
@@ -41,8 +41,12 @@ pub(super) async fn measure(
         Err(_) => return Err(MeasurementFailure::new(MeasurementError::PostgresqlUnavailable)),
     };
     // The figures do not depend on it, so that its failure is not one of the measurement.
-    let repair = timeout_at(until, user_directory::repair(platform, tenant_id, &client)).await;
-    Ok(MeasuredUsers { figures, directory: repair.map_or(Ok(None), |repair| repair.map(Some)) })
+    let mut repair = Repair::default();
+    let directory = match timeout_at(until, user_directory::repair(platform, tenant_id, &client, &mut repair)).await {
+        Ok(Err(error)) => Err(error),
+        Ok(Ok(())) | Err(_) => Ok(repair),
+    };
+    Ok(MeasuredUsers { figures, directory })
 }
 
 fn failure(error: Error) -> MeasurementFailure {

@@ -119,6 +119,17 @@ pub async fn claim_measurement(client: &impl GenericClient, tenant_id: TenantId)
     Ok(Some(MeasurementClaim { tenant_id, epoch, at, database, placement, states, listing, has_breakers }))
 }
 
+/// Makes a tenant due after `wait` at the latest.
+pub async fn hasten(client: &impl GenericClient, tenant_id: TenantId, wait: Duration) -> Result<()> {
+    let statement = client
+        .prepare_cached(
+            "UPDATE tenant_usage SET due_at = least(due_at, now() + make_interval(secs => $2)) WHERE tenant_id = $1",
+        )
+        .await?;
+    client.execute(&statement, &[&tenant_id, &wait.as_secs_f64()]).await?;
+    Ok(())
+}
+
 /// Locks a tenant's figures. `false` if another measurement has begun, or the tenant has no databases any more.
 pub async fn lock_claim(transaction: &Transaction<'_>, claim: &MeasurementClaim) -> Result<bool> {
     let statement = transaction

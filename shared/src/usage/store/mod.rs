@@ -10,7 +10,7 @@ mod thresholds;
 pub use counters::{ChangedCounter, list_active, try_lock_counters, update_counters};
 pub use list::{UsageOrder, UsageRow, count, list, list_records_of};
 pub use measurement::{
-    DueTenants, RecordedFigures, claim_due, claim_measurement, lock_claim, update_figures, update_stores,
+    DueTenants, RecordedFigures, claim_due, claim_measurement, hasten, lock_claim, update_figures, update_stores,
 };
 pub use tenant_database::count_users;
 pub use thresholds::{delete_thresholds_before, insert_thresholds, lock_tenants};

@@ -10,7 +10,7 @@ use crate::{
     error::{Error, Result},
     sql::{self, Columns},
     types::{TenantId, UserId},
-    user_directory::{DirectoryEntry, Difference},
+    user_directory::{Difference, DirectoryEntry},
 };
 
 sql::columns! {
@@ -65,10 +65,11 @@ pub async fn follow(transaction: &Transaction<'_>, tenant_id: TenantId, data: &V
             INSERT,
             "SELECT t.id, u.id, u.email, u.full_name, u.role, u.status, ($2::jsonb ->> 'revision')::bigint, u.created_at, u.updated_at
              FROM tenants t,
-                  jsonb_to_record($2 -> 'user') AS u (id uuid, email text, full_name text, role text, status text,
-                                                      created_at timestamptz, updated_at timestamptz)
+                  jsonb_to_record(CASE jsonb_typeof($2::jsonb -> 'user') WHEN 'object' THEN $2::jsonb -> 'user' END)
+                      AS u (id uuid, email text, full_name text, role text, status text,
+                          created_at timestamptz, updated_at timestamptz)
              WHERE t.id = $1 AND t.status IN ('active', 'suspended', 'deleting')
-                 AND num_nulls(u.id, u.email, u.full_name, u.role, u.status, $2 -> 'revision', u.created_at, u.updated_at) = 0",
+                 AND num_nulls(u.id, u.email, u.full_name, u.role, u.status, $2::jsonb -> 'revision', u.created_at, u.updated_at) = 0",
             REPLACE_IF_NEWER
         ))
         .await?;
@@ -160,14 +161,14 @@ impl<'a> EntryArrays<'a> {
     }
 }
 
-const ENTRIES: &str =
-    "unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::timestamptz[], $9::timestamptz[]";
+const ENTRIES: &str = "unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::timestamptz[], $9::timestamptz[]";
 
 /// Applies a difference to the entries of a tenant, except to those that have changed since it was found.
 pub async fn apply(transaction: &Transaction<'_>, tenant_id: TenantId, difference: &Difference) -> Result<()> {
     if !difference.missing.is_empty() {
-        let statement =
-            transaction.prepare_cached(sql::text!(INSERT, "SELECT $1::uuid, * FROM ", ENTRIES, ")", REPLACE_IF_NEWER)).await?;
+        let statement = transaction
+            .prepare_cached(sql::text!(INSERT, "SELECT $1::uuid, * FROM ", ENTRIES, ")", REPLACE_IF_NEWER))
+            .await?;
         let entries = EntryArrays::of(difference.missing.iter());
         transaction.execute(&statement, &entries.after(&tenant_id)).await?;
     }

@@ -159,7 +159,7 @@ impl BenchPlatform {
     }
 
     async fn fill(&self) -> Result<()> {
-        let wanted = TenantOptions { count: self.tenants, history: false };
+        let wanted = TenantOptions { count: self.tenants, history: false, users: 0 };
         let mut owner = self.stores.connect_owner().await?;
         seed::tenants::fill(&mut owner, Some(&self.stores.redis), wanted, drop).await.map_err(|error| error.chain())?;
         Ok(())

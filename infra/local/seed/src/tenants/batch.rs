@@ -9,8 +9,8 @@ use tokio_postgres::Client;
 use crate::{
     counters::{self, MessageCounter},
     rows::{
-        SeededAuditEntry, SeededOperation, SeededPendingAdmin, SeededReachedLimit, SeededStep, SeededTenant,
-        SeededThreshold, SeededUsage, copy,
+        SeededAuditEntry, SeededDirectoryEntry, SeededOperation, SeededPendingAdmin, SeededReachedLimit, SeededStep,
+        SeededTenant, SeededThreshold, SeededUsage, copy,
     },
     written::WrittenRows,
 };
@@ -25,6 +25,7 @@ pub(super) struct TenantBatch {
     pub(super) audit: Vec<SeededAuditEntry>,
     pub(super) usage: Vec<SeededUsage>,
     pub(super) thresholds: Vec<SeededThreshold>,
+    pub(super) directory: Vec<SeededDirectoryEntry>,
     pub(super) counters: Vec<MessageCounter>,
 }
 
@@ -41,7 +42,9 @@ pub(super) async fn prepare(client: &Client) -> Result<()> {
 /// Removes dead rows and updates the planner's statistics, as autovacuum does over time.
 pub(super) async fn finish(client: &Client) -> Result<()> {
     client
-        .batch_execute("VACUUM (ANALYZE) tenants, tenant_usage, usage_thresholds, operations, operation_steps, audit")
+        .batch_execute(
+            "VACUUM (ANALYZE) tenants, tenant_usage, usage_thresholds, user_directory, operations, operation_steps, audit",
+        )
         .await?;
     client.batch_execute("DROP TABLE seeded_usage").await?;
     Ok(())
@@ -79,6 +82,7 @@ impl TenantBatch {
         written.count("usage", updated);
         written.count("thresholds", copy(&transaction, &self.thresholds).await?);
         copy(&transaction, &self.reached_limits()).await?;
+        written.count("users in the directory", copy(&transaction, &self.directory).await?);
         written.count("pending admins", copy(&transaction, &self.pending_admins).await?);
         written.count("operations", copy(&transaction, &self.operations).await?);
         written.count("steps", copy(&transaction, &self.steps).await?);

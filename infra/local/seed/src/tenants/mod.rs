@@ -19,8 +19,9 @@ use tokio_postgres::{Client, error::SqlState};
 use self::{batch::TenantBatch, run::SeedRun};
 use crate::{
     places::Place,
-    random::{id_at, time_between, weighted},
-    rows::SeededTenant,
+    random::{chance, id_at, time_between, weighted},
+    rows::{SeededDirectoryEntry, SeededTenant},
+    unique::UniqueNames,
     written::WrittenRows,
 };
 
@@ -39,6 +40,8 @@ pub struct TenantOptions {
     pub count: usize,
     /// Whether to add their operations and audit entries.
     pub history: bool,
+    /// The number of users that each has in the user directory. They have no databases, so nobody else reads these users.
+    pub users: usize,
 }
 
 /// Adds tenants. Each batch is one transaction, so an interrupted run leaves only complete tenants; `progress` is called with
@@ -58,7 +61,7 @@ pub async fn fill(
     let mut left = options.count;
     while left > 0 {
         let count = left.min(BATCH);
-        written.add(commit(&mut run, client, redis, count).await?);
+        written.add(commit(&mut run, client, redis, (count, options.users)).await?);
         left -= count;
         progress(count);
     }
@@ -66,13 +69,19 @@ pub async fn fill(
     Ok(written)
 }
 
-async fn commit(run: &mut SeedRun, client: &mut Client, redis: Option<&Redis>, count: usize) -> Result<WrittenRows> {
+/// Commits some tenants, each with some users.
+async fn commit(
+    run: &mut SeedRun,
+    client: &mut Client,
+    redis: Option<&Redis>,
+    (count, users): (usize, usize),
+) -> Result<WrittenRows> {
     let mut attempts = 0;
     loop {
         attempts += 1;
         let mut batch = TenantBatch::default();
         for _ in 0..count {
-            add_tenant(run, &mut batch);
+            add_tenant(run, &mut batch, users);
         }
         match batch.commit(client, redis).await {
             Err(error) if is_conflict(&error) && attempts < ATTEMPTS => run.refresh_slugs(client).await?,
@@ -81,7 +90,7 @@ async fn commit(run: &mut SeedRun, client: &mut Client, redis: Option<&Redis>, c
     }
 }
 
-fn add_tenant(run: &mut SeedRun, batch: &mut TenantBatch) {
+fn add_tenant(run: &mut SeedRun, batch: &mut TenantBatch, users: usize) {
     let rng = &mut run.rng;
     let place = Place::draw(rng);
     let status = weighted(rng, &[(92, TenantStatus::Active), (5, TenantStatus::Suspended), (3, TenantStatus::Failed)]);
@@ -108,7 +117,40 @@ fn add_tenant(run: &mut SeedRun, batch: &mut TenantBatch) {
         history::write(run, batch, &mut tenant, place);
     }
     usage::write(run, batch, &tenant);
+    if status != TenantStatus::Failed {
+        batch.directory.extend(directory(&mut run.rng, &tenant, (place, users), run.now));
+    }
     batch.tenants.push(tenant);
+}
+
+/// A tenant's users in the user directory, the first of whom came with the tenant.
+fn directory(
+    rng: &mut impl Rng,
+    tenant: &SeededTenant,
+    (place, count): (Place, usize),
+    now: OffsetDateTime,
+) -> Vec<SeededDirectoryEntry> {
+    let mut emails = UniqueNames::new([]);
+    let mut entries = Vec::with_capacity(count);
+    for number in 0..count {
+        let created_at = if number == 0 { tenant.created_at } else { time_between(rng, tenant.created_at, now) };
+        let (first, last) = place.person(rng);
+        let local = format!("{}.{}", slugify(&first), slugify(&last));
+        entries.push(SeededDirectoryEntry {
+            tenant_id: tenant.id,
+            user_id: id_at(rng, created_at),
+            email: emails.take(format!("{local}@{}.example", tenant.slug), |_, number| {
+                format!("{local}{number}@{}.example", tenant.slug)
+            }),
+            full_name: format!("{first} {last}"),
+            role: if number == 0 { "admin" } else { weighted(rng, &[(2, "admin"), (10, "supervisor"), (88, "agent")]) },
+            status: if number == 0 || chance(rng, 92) { "active" } else { "deactivated" },
+            revision: 1,
+            created_at,
+            updated_at: created_at,
+        });
+    }
+    entries
 }
 
 /// The age of a tenant beyond the minimum. A growing platform has more young tenants than old ones.
