@@ -23,6 +23,9 @@ use crate::{
 /// Items before the first request that are printed, unless `--limit` or a time is given.
 const DEFAULT_EARLIER: u64 = 10;
 
+/// Items that the first request asks for. Those that are not printed must not appear later as if they were new.
+const FIRST_PAGE: u64 = 1000;
+
 /// An item can become visible after a newer one, because transactions commit in another order than they begin. Each request
 /// therefore asks again for the last seconds.
 const OVERLAP: time::Duration = time::Duration::seconds(30);
@@ -91,17 +94,19 @@ pub(crate) fn follow(
     let mut list = ListPrinter::endless(output::stdout(), style, &operation.response.fields);
     let mut printed = Printed::default();
     let mut ascending = request.clone();
+    ascending.remove_query("cursor");
     ascending.set_query("sort", order.field.to_owned());
     if request.query_value(order.since).is_none() {
-        let mut newest = request.clone();
+        let mut newest = ascending.clone();
         newest.set_query("sort", format!("-{}", order.field));
         let mut pages = Pages::new(client, operation, style.format, newest);
-        if let Some(answer) = pages.next(Some(earlier.unwrap_or(DEFAULT_EARLIER)))? {
+        if let Some(answer) = pages.next(Some(FIRST_PAGE))? {
             let mut found = items(&answer)?;
-            found.reverse();
             for item in &found {
                 printed.add(item, order)?;
             }
+            found.truncate(usize::try_from(earlier.unwrap_or(DEFAULT_EARLIER)).unwrap_or(usize::MAX));
+            found.reverse();
             list.print(&found)?;
         }
     }

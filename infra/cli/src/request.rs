@@ -57,8 +57,12 @@ impl ApiRequest {
         }
     }
 
-    pub(crate) fn set_query(&mut self, name: &str, value: String) {
+    pub(crate) fn remove_query(&mut self, name: &str) {
         self.query.retain(|(found, _)| found != name);
+    }
+
+    pub(crate) fn set_query(&mut self, name: &str, value: String) {
+        self.remove_query(name);
         self.query.push((name.to_owned(), value));
     }
 

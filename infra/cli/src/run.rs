@@ -190,7 +190,14 @@ impl<'a> OperationRun<'a> {
         let id = named.or_else(|| value["operation_id"].as_str());
         let id = id.ok_or_else(|| CliError::failed("error: the response names no operation"))?;
         let limit = seconds(self.matches, "wait-timeout");
-        let outcome = wait::follow(client, self.document, id, limit, &mut io::stderr())?;
+        let outcome = match wait::follow(client, self.document, id, limit, &mut io::stderr()) {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                // The request has succeeded, and its response contains the id.
+                self.print(value)?;
+                return Err(error);
+            }
+        };
         if outcome == wait::Outcome::TimedOut {
             eprintln!("The operation goes on: landlord operations get {id}");
         }

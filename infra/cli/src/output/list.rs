@@ -87,6 +87,9 @@ impl<'a, W: Write> ListPrinter<'a, W> {
     }
 
     fn print_rows(&mut self, rows: &[Value]) -> Result<()> {
+        if rows.is_empty() {
+            return Ok(());
+        }
         if self.columns.is_none() {
             self.begin(rows)?;
         }

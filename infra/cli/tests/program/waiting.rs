@@ -112,11 +112,11 @@ fn an_operation_that_takes_too_long_goes_on_and_has_its_own_exit_code() {
 }
 
 #[test]
-fn a_session_that_ends_meanwhile_is_no_outcome() {
+fn a_session_that_ends_meanwhile_is_no_outcome_and_the_response_is_not_lost() {
     let unauthenticated: fn() -> Reply = || Reply::problem(401, &json!({"title": "Unauthenticated", "status": 401}));
     let server = api(vec![unauthenticated], "active");
     let ended = create(&server, &[]);
-    assert_eq!((ended.code, ended.stdout.as_str()), (5, ""), "{}", ended.stderr);
+    assert_eq!((ended.code, &ended.json()["id"]), (5, &json!("t-1")), "{}", ended.stderr);
     assert!(ended.stderr.contains("Sign in: landlord login"), "{}", ended.stderr);
 }
 
