@@ -1,4 +1,4 @@
-//! `PATCH /api/super-admin/tenants/{id}`: change a tenant's name, limits or status (JSON merge patch, RFC 7396).
+//! `PATCH /api/super-admin/tenants/{id}`: change a tenant's name, limits, `on_limit` or status (JSON merge patch, RFC 7396).
 
 use std::sync::Arc;
 

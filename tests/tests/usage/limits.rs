@@ -54,7 +54,7 @@ async fn a_limit_is_taken_back_when_usage_falls_and_announced_again_when_it_rise
         measure(&app, &[tenant.id]).await;
     }
     let reached = json!(["reached", "contacts", 10, 10, "block_new"]);
-    assert_eq!(limit_events(&stage).await, [reached.clone()]);
+    assert_eq!(limit_events(&stage).await, std::slice::from_ref(&reached));
 
     remove_contact(&tenant).await;
     for _ in 0..2 {
@@ -106,7 +106,7 @@ async fn messages_are_below_their_limit_when_the_month_ends() {
         tick(stage.function().await).await.unwrap();
     }
     let reached = json!(["reached", "messages_month", 12, 10, "notify"]);
-    assert_eq!(limit_events(&stage).await, [reached.clone()]);
+    assert_eq!(limit_events(&stage).await, std::slice::from_ref(&reached));
     // The counter of the next month does not exist yet, and services that block messages do not create it.
     stage.sql("UPDATE tenant_usage SET month = month - interval '1 month'").await;
     set_counter(tenant.id, Month::current(), "0").await;
