@@ -159,7 +159,7 @@ async fn a_text_that_is_missing_too_short_too_long_or_invisible_is_refused() {
     let refused = stage.ask(&[("role", "king"), ("status", "gone"), ("tenant_id", "7"), ("cursor", "x")]).await;
     let places = ["cursor", "role", "search", "status", "tenant_id"];
     assert_eq!((refused.status, refused.faults()), (StatusCode::BAD_REQUEST, places.map(str::to_owned).to_vec()));
-    assert_eq!(stage.search(&[("search", &"x".repeat(120))]).await, [Value::Null; 0]);
+    assert!(stage.search(&[("search", &"x".repeat(120))]).await.is_empty());
     // A fixed path is none of a user.
     assert_eq!(stage.api.get("/users/search").await.faults(), ["search"]);
 }
