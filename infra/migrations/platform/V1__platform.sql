@@ -389,19 +389,18 @@ CREATE TABLE user_directory (
     -- As in the users of tenants.
     search_text text        GENERATED ALWAYS AS (lower(email) || E'\n' || lower(full_name)) STORED,
     PRIMARY KEY (tenant_id, user_id)
--- A search reads the index below without the table where VACUUM has marked the page.
+-- Where VACUUM has marked a page, a search reads an index without the table.
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.02);
 
 -- A text that many users contain is found among the newest, in the index alone. Ids of users are UUIDv7, which differ between
 -- tenants too.
 CREATE INDEX user_directory_newest ON user_directory (created_at DESC, user_id DESC)
     INCLUDE (tenant_id, search_text, role, status);
--- One that few users contain is found here.
--- It has no list of pending entries, which every search would read as a whole.
+-- A text that few users contain is found here. There is no list of pending entries, which every search would read as a whole.
 CREATE INDEX user_directory_search ON user_directory USING gin (search_text gin_trgm_ops) WITH (fastupdate = off);
 
--- The directory keeps no personal data of tenants that have no databases any more, and searches rely on that. The function runs with the rights of its owner, so that a
--- login that changes a status need not be able to delete other rows.
+-- The directory keeps no personal data of tenants that have no databases any more, and searches rely on that. The function runs
+-- with the rights of its owner, so that a login that changes a status need not be able to delete other rows.
 CREATE FUNCTION delete_from_user_directory() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$

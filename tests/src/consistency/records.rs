@@ -66,7 +66,7 @@ const RULES: [&str; 15] = [
      WHERE o.destination = 'event' AND o.payload ->> 'type' LIKE 'user.%' AND e.id IS NOT NULL
          AND (d.revision IS NULL OR d.revision < e.revision
              OR d.revision = e.revision AND (d.email, d.full_name, d.role, d.status)
-                 <> (e.data ->> 'email', e.data ->> 'full_name', e.data ->> 'role', e.data ->> 'status'))",
+                 <> (e.data ->> 'email', left(e.data ->> 'full_name', 120), e.data ->> 'role', e.data ->> 'status'))",
     "SELECT 'message ' || message_id || ' is ' || count(*) || ' times in the outbox' FROM outbox
      WHERE destination = 'event' GROUP BY message_id HAVING count(*) > 1",
 ];

@@ -71,6 +71,13 @@ async fn changes_that_a_service_made_in_a_tenants_database_are_found_after_a_mea
     assert_eq!(stage.emails("auditor@").await, [""; 0]);
     let long = stage.search(&[("search", "long@kopi")]).await;
     assert_eq!(long[0]["user"]["full_name"], "Ω".repeat(120));
+    // Nor does it keep a change of this user from being settled.
+    stage.change(&tenant, &long[0]["user"], &json!({ "role": "supervisor" })).await;
+    let long = stage.search(&[("search", "long@kopi")]).await;
+    assert_eq!(
+        (&long[0]["user"]["role"], &long[0]["user"]["full_name"]),
+        (&json!("supervisor"), &json!("Ω".repeat(120)))
+    );
     let rows = async || -> Vec<String> {
         let rows = stage.owner.query("SELECT xmin::text FROM user_directory ORDER BY user_id", &[]).await.unwrap();
         rows.iter().map(|row| row.get(0)).collect()

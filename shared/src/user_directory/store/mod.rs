@@ -57,13 +57,14 @@ const REPLACE_IF_NEWER: &str = "
 /// Writes a user as the data of an event about them show it, unless the directory contains a later revision. The caller has locked the
 /// tenant.
 ///
-/// Nothing is written for a tenant that has no databases any more. Data without one of the fields are left to the next repair, so that
+/// Texts that a service of the platform made longer than the API allows are cut, as in [`tenant_users`]. Nothing is written for a
+/// tenant that has no databases any more. Data without one of the fields are left to the next repair, so that
 /// they do not keep their change from being settled.
 pub async fn follow(transaction: &Transaction<'_>, tenant_id: TenantId, data: &Value) -> Result<()> {
     let statement = transaction
         .prepare_cached(sql::text!(
             INSERT,
-            "SELECT t.id, u.id, u.email, u.full_name, u.role, u.status, ($2::jsonb ->> 'revision')::bigint, u.created_at, u.updated_at
+            "SELECT t.id, u.id, left(u.email, 254), left(u.full_name, 120), u.role, u.status, ($2::jsonb ->> 'revision')::bigint, u.created_at, u.updated_at
              FROM tenants t,
                   jsonb_to_record(CASE jsonb_typeof($2::jsonb -> 'user') WHEN 'object' THEN $2::jsonb -> 'user' END)
                       AS u (id uuid, email text, full_name text, role text, status text,
