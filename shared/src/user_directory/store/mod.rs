@@ -64,13 +64,15 @@ pub async fn follow(transaction: &Transaction<'_>, tenant_id: TenantId, data: &V
     let statement = transaction
         .prepare_cached(sql::text!(
             INSERT,
-            "SELECT t.id, u.id, left(u.email, 254), left(u.full_name, 120), u.role, u.status, ($2::jsonb ->> 'revision')::bigint, u.created_at, u.updated_at
+            "SELECT t.id, u.id, left(u.email, 254), left(u.full_name, 120), u.role, u.status,
+                    ($2::jsonb ->> 'revision')::bigint, u.created_at, u.updated_at
              FROM tenants t,
                   jsonb_to_record(CASE jsonb_typeof($2::jsonb -> 'user') WHEN 'object' THEN $2::jsonb -> 'user' END)
                       AS u (id uuid, email text, full_name text, role text, status text,
-                          created_at timestamptz, updated_at timestamptz)
+                            created_at timestamptz, updated_at timestamptz)
              WHERE t.id = $1 AND t.status IN ('active', 'suspended', 'deleting')
-                 AND num_nulls(u.id, u.email, u.full_name, u.role, u.status, $2::jsonb -> 'revision', u.created_at, u.updated_at) = 0",
+                 AND num_nulls(u.id, u.email, u.full_name, u.role, u.status, u.created_at, u.updated_at,
+                               $2::jsonb -> 'revision') = 0",
             REPLACE_IF_NEWER
         ))
         .await?;
