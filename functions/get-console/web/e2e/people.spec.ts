@@ -182,6 +182,18 @@ test("an impersonation is started, shown with its countdown, and ended", async (
     expect(all).toMatchObject([{ live: false, reason: "Looks at why her inbox stays empty" }]);
 });
 
+test("the time left is right on a device whose clock is an hour fast", async ({ page, landlord }) => {
+    const tenant = await landlord.tenant();
+    await page.clock.install({ time: Date.now() + 3_600_000 });
+    await open(page, `/tenants/${tenant.id}/users`);
+    await page.getByRole("button", { name: `Impersonate ${tenant.admin}` }).click();
+    const dialog = page.getByRole("dialog", { name: `Impersonate ${tenant.admin}` });
+    await dialog.getByLabel("Reason").fill("The clock of this device is off");
+    await dialog.getByLabel("Minutes").fill("9");
+    await dialog.getByRole("button", { name: "Start the impersonation" }).click();
+    await expect(page.getByRole("timer", { name: "Time left" })).toHaveText(/^(8 min \d+|9 min 0) s$/);
+});
+
 test("an impersonation is started with the keyboard alone", async ({ page, landlord }) => {
     const tenant = await landlord.tenant();
     await open(page, `/tenants/${tenant.id}/users`);

@@ -103,7 +103,7 @@ export function Tenants() {
                 rows={8}
                 empty={
                     <Empty title={isFiltered ? "No tenant matches these filters" : "No tenant exists yet"}>
-                        {isFiltered ? <Button onClick={() => void navigate({ search: {} })}>Remove the filters</Button> : <p className="muted">Create the first one here, or with POST /tenants.</p>}
+                        {isFiltered ? <Button onClick={() => void navigate({ search: hiddenText ? { hidden: hiddenText } : {} })}>Remove the filters</Button> : <p className="muted">Create the first one here, or with POST /tenants.</p>}
                     </Empty>
                 }
             />
