@@ -33,7 +33,8 @@ export function AddAdmin({ onClose }: { onClose: () => void }) {
     const request: Schemas["OperatorBody"] = { email: form.email, role: form.role, ...(form.signsIn === "here" ? { password: form.password } : { subject: form.subject }) };
     const add = async () => {
         const params = { header: { "idempotency-key": keyOf(request) } };
-        if (await submit(() => body(api.POST("/api/super-admin/admins", { params, body: request })))) return;
+        const { done } = await submit(() => body(api.POST("/api/super-admin/admins", { params, body: request })));
+        if (!done) return;
         onClose();
         announce(`${form.email} is added`);
         await renew("admins", "audit");
@@ -68,7 +69,8 @@ export function EditAdmin({ admin: listed, onClose }: { admin: Admin; onClose: (
     const patch: Schemas["OperatorPatch"] = { ...(form.role === admin.role ? {} : { role: form.role }), ...(form.status === admin.status ? {} : { status: form.status }), ...(password === "" ? {} : { password }) };
     const save = async () => {
         const { header } = current;
-        if (await submit(() => body(api.PATCH("/api/super-admin/admins/{id}", { params: { path, header }, body: patch })))) return;
+        const { done } = await submit(() => body(api.PATCH("/api/super-admin/admins/{id}", { params: { path, header }, body: patch })));
+        if (!done) return;
         onClose();
         announce(`${admin.email} is changed`);
         await renew("admins", "impersonations", "audit");

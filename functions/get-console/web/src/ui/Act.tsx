@@ -52,8 +52,8 @@ export function Act({ available = true, name, title, kind = "plain", consequence
     const header: { "if-match"?: string } = etag === undefined ? {} : { "if-match": etag };
     const ready = (!confirm || typed.trim() === confirm) && (!revision || etag !== undefined);
     const run = async () => {
-        const problem = await sending.submit(() => act(header));
-        if (problem) return;
+        const { done: isDone } = await sending.submit(() => act(header));
+        if (!isDone) return;
         close();
         announce(done);
     };

@@ -62,9 +62,11 @@ export function EditTenant({ tenant, etag, onClose }: Props) {
             setTheirs({ values: valuesOf(now.data), etag: now.etag });
         });
     const save = async () => {
-        const failed = await submit(() => body(api.PATCH("/api/super-admin/tenants/{id}", { params: { path, header: { "if-match": base.etag } }, body: patch ?? {} })));
-        if (failed?.status === 412) await readTheirs();
-        if (failed) return;
+        const outcome = await submit(() => body(api.PATCH("/api/super-admin/tenants/{id}", { params: { path, header: { "if-match": base.etag } }, body: patch ?? {} })));
+        if (!outcome.done) {
+            if (outcome.problem?.status === 412) await readTheirs();
+            return;
+        }
         onClose();
         announce("The tenant is changed");
         await renew("tenant", "tenants", "audit");

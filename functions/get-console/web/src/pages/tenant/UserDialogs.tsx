@@ -35,7 +35,8 @@ export function AddUser({ tenantId, onClose }: AddProps) {
     const request: Schemas["TenantUserRequest"] = { ...form, reason: form.role === "admin" ? form.reason : undefined };
     const add = async () => {
         const params = { path: { id: tenantId }, header: { "idempotency-key": keyOf(request) } };
-        if (await submit(() => body(api.POST("/api/super-admin/tenants/{id}/users", { params, body: request })))) return;
+        const { done } = await submit(() => body(api.POST("/api/super-admin/tenants/{id}/users", { params, body: request })));
+        if (!done) return;
         onClose();
         announce(`${form.email} is added`);
         await renew("users", "audit");
@@ -79,7 +80,8 @@ export function EditUser({ tenantId, user: listed, onClose }: EditProps) {
     };
     const save = async () => {
         const { header } = current;
-        if (await submit(() => body(api.PATCH("/api/super-admin/tenants/{id}/users/{user_id}", { params: { path, header }, body: patch })))) return;
+        const { done } = await submit(() => body(api.PATCH("/api/super-admin/tenants/{id}/users/{user_id}", { params: { path, header }, body: patch })));
+        if (!done) return;
         onClose();
         announce(`${user.email} is changed`);
         await renew("users", "impersonations", "audit");

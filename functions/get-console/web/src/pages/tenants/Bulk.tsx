@@ -47,9 +47,12 @@ function useBulk(tenants: TenantRow[], change: Change | undefined) {
     const [results, setResults] = useState<ReadonlyMap<string, Result>>(new Map());
     const [progress, setProgress] = useState<{ done: number; of: number; stopping: boolean }>();
     const stopped = useRef(false);
+    // Two events can arrive before the next render.
+    const running = useRef(false);
     const possible = change ? [...states.values()].filter((state) => preview(state, change).possible) : [];
     const run = async () => {
-        if (!change || progress) return;
+        if (!change || running.current) return;
+        running.current = true;
         stopped.current = false;
         const outcomes: Result["outcome"][] = [];
         for (const state of possible) {
@@ -65,6 +68,7 @@ function useBulk(tenants: TenantRow[], change: Change | undefined) {
             }
             if (result.isGeneral) break;
         }
+        running.current = false;
         setProgress(undefined);
         const changed = outcomes.filter((outcome) => outcome === "changed").length;
         announce(`${number(changed)} of ${number(possible.length)} tenants are changed${outcomes.length < possible.length ? "; the rest was not attempted" : ""}`);
