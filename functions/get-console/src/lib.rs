@@ -97,7 +97,7 @@ async fn get_file(Path(path): Path<String>, headers: HeaderMap, State(app): Stat
         None => app.page(&headers),
         Some(name) => match app.0.get(name) {
             Some(file) => (HEADERS, file.respond(&headers)).into_response(),
-            None => Problem::unknown_path().into_response(),
+            None => (HEADERS, Problem::unknown_path()).into_response(),
         },
     }
 }
@@ -114,6 +114,16 @@ mod tests {
         assert!(policy.starts_with("default-src 'none'; "), "{policy}");
         for forbidden in ["unsafe", "http", "*", "data:", "blob:"] {
             assert!(!policy.contains(forbidden), "{policy}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_does_not_exist_is_not_found_under_the_policy_of_the_page() {
+        let path = Path(format!("{FILES}index-00000000.js"));
+        let response = get_file(path, HeaderMap::new(), State(App::new())).await;
+        assert_eq!(response.status(), StatusCode::NOT_FOUND);
+        for (name, value) in HEADERS {
+            assert_eq!(response.headers().get(&name), Some(&value), "{name}");
         }
     }
 
