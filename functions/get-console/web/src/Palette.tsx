@@ -84,7 +84,7 @@ export function Palette({ onClose }: { onClose: () => void }) {
                     onKeyDown={keys}
                     autoFocus
                 />
-                <ul className="palette-results" role="listbox" id={`${id}-list`} aria-label="Found">
+                <ul className="palette-results" role="listbox" id={`${id}-list`} aria-label="Results">
                     {targets.map((target, index) => (
                         <li key={`${target.note}${target.name}${index}`} id={`${id}-${index}`} role="option" aria-selected={index === at} className="palette-result" onClick={target.go}>
                             <bdi>{target.name}</bdi> <span className="muted push">{target.note}</span>

@@ -1,12 +1,12 @@
 // Requests as commands for a shell, for curl and for the command line `landlord`. They contain neither tokens nor passwords.
 
+import type { OperationName } from "./acts";
 import { operations } from "./generated/operations.ts";
 
 type Values = Record<string, unknown>;
 
 export interface ApiRequest {
-    /** The method and the path of an operation, such as `PATCH /tenants/{id}`. */
-    operation: keyof typeof operations;
+    operation: OperationName;
     /** The values of the parameters in its path, in their order. */
     ids?: string[];
     query?: Values;

@@ -6,6 +6,7 @@ import { type Schemas, api, body } from "../api/client";
 import { useRenew } from "../api/useRenew";
 import { announce } from "../ui/announce";
 import { Act } from "../ui/Act";
+import { AsOf } from "../ui/AsOf";
 import { CopyAsCommand } from "../ui/Copy";
 import { Page } from "../ui/Page";
 import { Badge, Time } from "../ui/data";
@@ -83,6 +84,7 @@ export function DeadLetters() {
                     )
                 }
             </Loaded>
+            <AsOf reads={[read]} />
         </Page>
     );
 }

@@ -1,6 +1,7 @@
 import { Link, useParams } from "@tanstack/react-router";
 
 import { sentence } from "../../format";
+import { AsOf } from "../../ui/AsOf";
 import { CopyAsCommand } from "../../ui/Copy";
 import { Page } from "../../ui/Page";
 import { Badge, Card } from "../../ui/data";
@@ -45,6 +46,7 @@ export function OperationPage() {
                 </Card>
                 <Card title="Facts">
                     <OperationFacts operation={operation} />
+                    <AsOf reads={[read]} />
                 </Card>
             </div>
         </Page>

@@ -1,8 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
 
 import { type Schemas, api, body, page } from "../../api/client";
+import { AsOf } from "../../ui/AsOf";
 import { Card } from "../../ui/data";
-import { AsOf } from "./AsOf";
 import { type Count, Figure } from "./Figure";
 
 /** The most messages of one queue that the API lists. */

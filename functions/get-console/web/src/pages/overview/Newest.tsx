@@ -2,9 +2,9 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 
 import { api, body } from "../../api/client";
+import { AsOf } from "../../ui/AsOf";
 import { Badge, Card, Time } from "../../ui/data";
 import { Loaded } from "../../ui/state";
-import { AsOf } from "./AsOf";
 
 export function Newest() {
     const read = useQuery({ queryKey: ["audit", "newest"], queryFn: ({ signal }) => body(api.GET("/api/super-admin/audit", { params: { query: { limit: 8 } }, signal })), refetchInterval: 5_000 });

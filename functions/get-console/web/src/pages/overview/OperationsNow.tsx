@@ -5,10 +5,10 @@ import { api, body, page } from "../../api/client";
 import { now } from "../../api/clock";
 import type { paths } from "../../api/generated/schema";
 import { duration, midnight } from "../../format";
+import { AsOf } from "../../ui/AsOf";
 import { Card } from "../../ui/data";
 import { Stale } from "../../ui/state";
 import { OPEN } from "../operations/open";
-import { AsOf } from "./AsOf";
 import { Figure } from "./Figure";
 
 type Query = NonNullable<paths["/api/super-admin/operations"]["get"]["parameters"]["query"]>;

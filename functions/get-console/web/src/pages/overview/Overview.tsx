@@ -2,13 +2,13 @@ import { Link } from "@tanstack/react-router";
 
 import type { ApiRequest } from "../../api/commands";
 import { sentence } from "../../format";
+import { AsOf } from "../../ui/AsOf";
 import { CopyAsCommand } from "../../ui/Copy";
 import { Page } from "../../ui/Page";
 import { Card } from "../../ui/data";
 import { Loaded } from "../../ui/state";
 import { HealthStrip, uptimeText } from "../health/HealthStrip";
 import { useHistory } from "../health/healthData";
-import { AsOf } from "./AsOf";
 import { Attention } from "./Attention";
 import { HealthNow } from "./HealthNow";
 import { Newest } from "./Newest";

@@ -3,9 +3,9 @@ import { Link } from "@tanstack/react-router";
 
 import { api, body } from "../../api/client";
 import { short } from "../../format";
+import { AsOf } from "../../ui/AsOf";
 import { Card, Meter, Name } from "../../ui/data";
 import { Empty, Loaded } from "../../ui/state";
-import { AsOf } from "./AsOf";
 
 export function TopTenants() {
     const read = useQuery({

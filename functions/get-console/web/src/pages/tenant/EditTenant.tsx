@@ -127,7 +127,7 @@ function Difference({ base, theirs, mine, resolve }: { base: Values; theirs: Val
     const readable = (field: Field, value: string) => (field === "name" || value === "unlimited" ? value : number(Number(value)));
     return (
         <>
-            <p role="alert">Somebody else changed this tenant while you were editing. Nothing of yours is saved yet.</p>
+            <p role="alert">Somebody else changed this tenant while you were editing. None of your changes is saved yet.</p>
             <table className="difference">
                 <caption className="hidden">Differences</caption>
                 <thead>

@@ -2,6 +2,7 @@ import { useState } from "react";
 
 import { useMay } from "../../api/acts";
 import { bytes, sentence, short } from "../../format";
+import { AsOf } from "../../ui/AsOf";
 import { Button } from "../../ui/Button";
 import { Badge, Card, Facts, Id, Meter, Name, Time } from "../../ui/data";
 import { Empty } from "../../ui/state";
@@ -10,7 +11,7 @@ import { EditTenant } from "./EditTenant";
 import { useTenant } from "./Tenant";
 
 export function Summary() {
-    const { tenant, etag } = useTenant();
+    const { tenant, etag, dataUpdatedAt } = useTenant();
     const [editing, setEditing] = useState(false);
     const mayEdit = useMay("PATCH /tenants/{id}") && (tenant.status === "active" || tenant.status === "suspended" || tenant.status === "failed");
     const { usage, limits, operation } = tenant;
@@ -29,6 +30,7 @@ export function Summary() {
                         ["Changed", <Time key="updated" value={tenant.updated_at} both />],
                     ]}
                 />
+                <AsOf reads={[{ dataUpdatedAt }]} />
             </Card>
             <Card title="Usage and limits" aside={mayEdit && <Button onClick={() => setEditing(true)}>Edit name and limits</Button>}>
                 {usage ? (

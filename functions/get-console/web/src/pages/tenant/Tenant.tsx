@@ -12,6 +12,7 @@ import { TenantActs } from "./Acts";
 interface TenantRead {
     tenant: Schemas["OrganizationView"];
     etag: string;
+    dataUpdatedAt: number;
 }
 
 const Context = createContext<TenantRead | undefined>(undefined);
@@ -73,7 +74,7 @@ export function Tenant() {
                     </Link>
                 ))}
             </nav>
-            <Context value={{ tenant, etag: read.data.etag }}>
+            <Context value={{ tenant, etag: read.data.etag, dataUpdatedAt: read.dataUpdatedAt }}>
                 <Outlet />
             </Context>
         </Page>

@@ -1,7 +1,7 @@
-import { clockOffset } from "../../api/clock";
-import { Time } from "../../ui/data";
+import { clockOffset } from "../api/clock";
+import { Time } from "./data";
 
-/** When the oldest of several figures was read. */
+/** When the oldest of several answers was read, by the clock of the API. */
 export function AsOf({ reads }: { reads: { dataUpdatedAt: number }[] }) {
     const times = reads.map(({ dataUpdatedAt }) => dataUpdatedAt).filter((at) => at > 0);
     if (times.length === 0) return null;
