@@ -24,10 +24,10 @@ const SOURCES: &str = "functions/get-console/web";
 const FILES: &str = "functions/get-console/assets";
 /// The types of the API and the table of operations are generated from it.
 const DESCRIPTION: &str = "infra/openapi.json";
-/// In each folder, what it was made of.
-const STAMP: &str = ".made-of";
-/// Folders in `web` that contain no sources.
-const RESULTS: [&str; 3] = ["generated", "node_modules", ".test-results"];
+/// In each folder of results, the digest of its sources.
+const STAMP: &str = ".sources";
+/// Folders in `web` that contain no sources: a build or a test writes them.
+const RESULTS: [&str; 4] = ["generated", "node_modules", "dist", ".test-results"];
 
 /// What must be installed before [`build`].
 pub(crate) fn required_packages() -> Vec<SystemPackage> {
@@ -35,12 +35,12 @@ pub(crate) fn required_packages() -> Vec<SystemPackage> {
 }
 
 /// Node.js in the folder of the console, with the packages of its lock file.
-pub(crate) struct Workshop {
+pub(crate) struct ConsoleTools {
     pub(crate) node: PathBuf,
     pub(crate) folder: PathBuf,
 }
 
-impl Workshop {
+impl ConsoleTools {
     /// Installs what is missing.
     pub(crate) fn open(checkout: &Checkout) -> Result<Self> {
         let node = node::node()?;
@@ -76,9 +76,9 @@ pub(crate) fn build(checkout: &Checkout, step: &ProgressStep) -> Result<bool> {
         return Ok(false);
     }
     step.begin("installing packages");
-    let workshop = Workshop::open(checkout)?;
+    let tools = ConsoleTools::open(checkout)?;
     step.begin("building");
-    let output = workshop.script("build")?.output().context(|| "npm cannot be run".into())?;
+    let output = tools.script("build")?.output().context(|| "npm cannot be run".into())?;
     if !output.status.success() {
         // The compiler reports errors on standard output.
         let text = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
@@ -89,7 +89,7 @@ pub(crate) fn build(checkout: &Checkout, step: &ProgressStep) -> Result<bool> {
     Ok(true)
 }
 
-/// A digest of everything that the console is made of.
+/// A digest of everything that the build of the console reads.
 fn source_digest(checkout: &Checkout) -> Result<String> {
     let mut files = vec![checkout.root().join(DESCRIPTION)];
     collect(&checkout.root().join(SOURCES), &mut files).context(|| format!("{SOURCES} cannot be read"))?;

@@ -4,7 +4,7 @@ use std::process::{ExitCode, Stdio};
 
 use crate::{
     checkout::Checkout,
-    console::{self, Workshop},
+    console::{self, ConsoleTools},
     error::{ErrorContext, Result},
     functions,
     install::system::{self, SystemPackage},
@@ -42,7 +42,7 @@ pub(crate) fn run(checkout: Checkout, action: ConsoleAction) -> Result<ExitCode>
         }
     };
     let stack = LocalStack::load(checkout)?;
-    let mut command = Workshop::open(&stack.checkout)?.script(script)?;
+    let mut command = ConsoleTools::open(&stack.checkout)?.script(script)?;
     functions::set_environment(&mut command, &stack);
     let status = command.stdin(Stdio::null()).status().context(|| "npm cannot be run".into())?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -6,7 +6,7 @@ use crate::{
     cargo,
     checkout::Checkout,
     commands::{down, own_program},
-    console::Workshop,
+    console::ConsoleTools,
     error::{ErrorContext, Result},
     functions,
     install::{
@@ -114,7 +114,7 @@ pub(crate) fn run(checkout: Checkout, arguments: &[String]) -> Result<ExitCode> 
     cargo.env(NODE_VARIABLE, tools.node).env(NODE_PACKAGES_VARIABLE, tools.folder);
     // The console was built with these packages when the stack came up.
     system::install(&[SystemPackage::Chromium], &Progress::start())?;
-    cargo.env(CONSOLE_FOLDER_VARIABLE, Workshop::open(&stack.checkout)?.folder);
+    cargo.env(CONSOLE_FOLDER_VARIABLE, ConsoleTools::open(&stack.checkout)?.folder);
     cargo.env(COMMAND_LINE_VARIABLE, own_program::build(&stack, COMMAND_LINE)?);
     // Named packages replace the whole workspace.
     let names_package = |argument: &String| argument == "--package" || argument.starts_with("-p");
