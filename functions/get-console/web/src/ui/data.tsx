@@ -58,10 +58,9 @@ export function Meter({ label, value, limit, format = number }: { label: string;
             <span className="meter-text" aria-hidden="true">
                 {format(value)} <span className="muted">/ {format(limit)}</span>
             </span>
-            <svg className={`bar bar-${tone}`} viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">
-                <rect className="bar-back" width="100" height="4" />
-                <rect className="bar-front" width={Math.min(share, 1) * 100} height="4" />
-            </svg>
+            <span className={`bar bar-${tone}`} aria-hidden="true">
+                <span className="bar-front" style={{ transform: `scaleX(${Math.min(share, 1)})` }} />
+            </span>
         </span>
     );
 }
