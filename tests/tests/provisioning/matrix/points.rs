@@ -63,6 +63,11 @@ impl Script {
         Arc::new(Self { fails_at: moment, ..self })
     }
 
+    /// Lets a permanent error that has not happened yet begin nothing.
+    pub(super) fn begin_nothing(&self) {
+        *self.begin.lock().unwrap() = None;
+    }
+
     /// Waits until the worker has stopped.
     pub(super) async fn reached(&self) {
         self.reached.notified().await;
