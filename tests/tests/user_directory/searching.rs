@@ -86,7 +86,7 @@ async fn a_search_finds_a_literal_text_of_e_mail_address_or_name_regardless_of_c
         "xyz",
         "ana",
         "ANA",
-        "--",
+        "-- DROP",
         "'; DROP TABLE users; --",
         "$1$",
         "nobody at all",
@@ -100,10 +100,7 @@ async fn a_search_finds_a_literal_text_of_e_mail_address_or_name_regardless_of_c
         // No match spans the e-mail address and the name.
         "exampleana",
         "example ana",
-    ]
-    .into_iter()
-    .filter(|text| text.chars().count() >= 3)
-    {
+    ] {
         let lower = text.to_lowercase();
         let holds = |value: &Value| value.as_str().unwrap().to_lowercase().contains(&lower);
         let wanted: Vec<_> = all
