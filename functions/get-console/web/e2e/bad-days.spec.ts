@@ -1,7 +1,7 @@
 // A lost network, an ended session and refusals in mid-flow: each is shown as what it is, and no typed text is lost. The browser cuts the
 // connection or replaces one answer; everything else is real.
 
-import { expect, expectAccessible, open, owner, test } from "./fixtures";
+import { type Schemas, expect, expectAccessible, open, owner, test } from "./fixtures";
 
 const REASON = "Looks at why her inbox stays empty";
 
@@ -32,7 +32,7 @@ test("an ended session asks for the password, and keeps the page", async ({ page
     const dialog = page.getByRole("dialog", { name: `Impersonate ${tenant.admin}` });
     await dialog.getByLabel("Reason").fill(REASON);
     // A new password ends all sessions.
-    const admins = await landlord.send<{ id: string; email: string }[]>("GET", "/admins");
+    const admins = await landlord.send<Schemas["Operator"][]>("GET", "/admins");
     const { id } = admins.find(({ email }) => email === operator.email) ?? { id: "" };
     await landlord.send("PATCH", `/admins/${id}`, { password: "harbor-lemon-quiet-71" });
     await dialog.getByRole("button", { name: "Start the impersonation" }).click();
@@ -93,7 +93,7 @@ for (const [state, isAbandonable] of [
 ] as const) {
     test(`an operation that is ${state.status}, of the kind ${state.kind}, ${isAbandonable ? "can" : "cannot"} be abandoned`, async ({ page, landlord }) => {
         const tenant = await landlord.tenant();
-        const [operation] = await landlord.send<{ id: string }[]>("GET", `/tenants/${tenant.id}/operations`);
+        const [operation] = await landlord.send<Schemas["Operation"][]>("GET", `/tenants/${tenant.id}/operations`);
         // Only its state is replaced, because it passes too quickly.
         await page.route(`**/api/super-admin/operations/${operation?.id}`, (route) => route.fulfill({ json: { ...operation, ...state, finished_at: null }, headers: { etag: '"1"' } }));
         await open(page, `/operations/${operation?.id}`);

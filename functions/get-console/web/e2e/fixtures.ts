@@ -6,6 +6,10 @@ import { randomUUID } from "node:crypto";
 import { AxeBuilder } from "@axe-core/playwright";
 import { type APIRequestContext, type Page, test as base, expect } from "@playwright/test";
 
+import type { components } from "../src/api/generated/schema";
+
+export type Schemas = components["schemas"];
+
 export { expect };
 
 interface Account {
@@ -49,8 +53,8 @@ export class Api {
     async tenant(name = "Kopi Kenangan"): Promise<Tenant> {
         const slug = unique("kopi");
         const admin = `${slug}@example.com`;
-        const { id } = await this.send<{ id: string }>("POST", "/tenants", { name, slug, country: "ID", limits: { max_agents: 25, max_contacts: 1000 }, admin_email: admin, admin_password: PASSWORD });
-        await expect(async () => expect((await this.send<{ status: string }>("GET", `/tenants/${id}`)).status).toBe("active")).toPass({ timeout: 30_000 });
+        const { id } = await this.send<Schemas["OrganizationWithOperation"]>("POST", "/tenants", { name, slug, country: "ID", limits: { max_agents: 25, max_contacts: 1000 }, admin_email: admin, admin_password: PASSWORD });
+        await expect(async () => expect((await this.send<Schemas["Organization"]>("GET", `/tenants/${id}`)).status).toBe("active")).toPass({ timeout: 30_000 });
         return { id, slug, name, admin };
     }
 

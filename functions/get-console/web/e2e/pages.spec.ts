@@ -1,6 +1,6 @@
 import type { Page } from "@playwright/test";
 
-import { type Api, type Tenant, expect, expectAccessible, expectFits, expectLoaded, navigate, open, test, unique } from "./fixtures";
+import { type Schemas, type Api, type Tenant, expect, expectAccessible, expectFits, expectLoaded, navigate, open, test, unique } from "./fixtures";
 
 /** The path and the title of each page, and a region or a button that only its content has. */
 const PAGES = [
@@ -253,7 +253,7 @@ test("neither storage nor the URL contains the token", async ({ page }) => {
 /** A tenant with an impersonation, so that lists of them are not empty. */
 async function impersonated(landlord: Api): Promise<Tenant> {
     const tenant = await landlord.tenant();
-    const [user] = await landlord.send<{ id: string }[]>("GET", `/tenants/${tenant.id}/users`);
+    const [user] = await landlord.send<Schemas["User"][]>("GET", `/tenants/${tenant.id}/users`);
     await landlord.send("POST", "/impersonations", { tenant_id: tenant.id, user_id: user?.id, reason: "So that the list has an entry", duration_minutes: 1 });
     return tenant;
 }

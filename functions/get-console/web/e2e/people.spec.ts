@@ -1,7 +1,7 @@
 import type { Page } from "@playwright/test";
 
 import { operations } from "../src/api/generated/operations";
-import { type Tenant, expect, expectAccessible, expectLoaded, navigate, open, owner, tabTo, test, unique } from "./fixtures";
+import { type Schemas, type Tenant, expect, expectAccessible, expectLoaded, navigate, open, owner, tabTo, test, unique } from "./fixtures";
 
 test("a wrong password is shown, and the right one then works", async ({ page, expected }) => {
     expected.statuses = [401];
@@ -62,7 +62,7 @@ const HARMLESS = /^(Copy|Save as CSV$|Country$|Agents$|Contacts$|Messages$|Stora
 test("a viewer sees no act, where an owner sees them", async ({ page, landlord }) => {
     test.setTimeout(90_000);
     const tenant = await landlord.tenant();
-    const [user] = await landlord.send<{ id: string }[]>("GET", `/tenants/${tenant.id}/users`);
+    const [user] = await landlord.send<Schemas["User"][]>("GET", `/tenants/${tenant.id}/users`);
     await landlord.send("POST", "/impersonations", { tenant_id: tenant.id, user_id: user?.id, reason: "So that one can be ended", duration_minutes: 5 });
     const viewer = await landlord.superAdmin("viewer");
     await open(page);
@@ -85,7 +85,7 @@ test("a viewer's request for any act is refused, and changes nothing", async ({ 
     expected.statuses = [403];
     const tenant = await landlord.tenant();
     const viewer = await landlord.superAdmin("viewer");
-    const before = await landlord.send<object>("GET", `/tenants/${tenant.id}`);
+    const before = await landlord.send<Schemas["Organization"]>("GET", `/tenants/${tenant.id}`);
     const guarded = Object.entries(operations).flatMap(([name, { role }]) => (role === "operator" || role === "owner" ? [name] : []));
     expect(guarded.length).toBeGreaterThan(10);
     await open(page, "", viewer);
@@ -106,7 +106,7 @@ test("a viewer's request for any act is refused, and changes nothing", async ({ 
         [viewer, guarded, tenant.id] as const,
     );
     expect(statuses).toEqual(Object.fromEntries(guarded.map((name) => [name, 403])));
-    expect(await landlord.send<object>("GET", `/tenants/${tenant.id}`)).toEqual(before);
+    expect(await landlord.send<Schemas["Organization"]>("GET", `/tenants/${tenant.id}`)).toEqual(before);
 });
 
 test("users of a tenant are found, added and changed", async ({ page, landlord }) => {
@@ -131,14 +131,14 @@ test("users of a tenant are found, added and changed", async ({ page, landlord }
     await expect(dialog.getByText("impersonations of the user end")).toBeVisible();
     await dialog.getByRole("button", { name: "Save" }).click();
     await expect(page.getByRole("row", { name: new RegExp(email) })).toContainText("Deactivated");
-    const users = await landlord.send<{ email: string; status: string; full_name: string }[]>("GET", `/tenants/${tenant.id}/users`);
+    const users = await landlord.send<Schemas["User"][]>("GET", `/tenants/${tenant.id}/users`);
     expect(users.find((user) => user.email === email)).toMatchObject({ status: "deactivated", full_name: "Budi Santoso" });
 });
 
 test("a user who was changed meanwhile is a conflict, and what was typed is kept", async ({ page, landlord, expected }) => {
     expected.statuses = [412];
     const tenant = await landlord.tenant();
-    const [user] = await landlord.send<{ id: string; full_name: string }[]>("GET", `/tenants/${tenant.id}/users`);
+    const [user] = await landlord.send<Schemas["User"][]>("GET", `/tenants/${tenant.id}/users`);
     await open(page, `/tenants/${tenant.id}/users`);
     await page.getByRole("button", { name: `Edit ${tenant.admin}` }).click();
     const dialog = page.getByRole("dialog", { name: `Edit ${tenant.admin}` });
@@ -148,7 +148,7 @@ test("a user who was changed meanwhile is a conflict, and what was typed is kept
     await dialog.getByRole("button", { name: "Save" }).click();
     await expect(dialog.getByRole("alert")).toContainText("Look at the current state");
     await expect(dialog.getByLabel("Full name")).toHaveValue("Sari Wulandari");
-    const nameNow = async () => (await landlord.send<{ full_name: string }[]>("GET", `/tenants/${tenant.id}/users`))[0]?.full_name;
+    const nameNow = async () => (await landlord.send<Schemas["User"][]>("GET", `/tenants/${tenant.id}/users`))[0]?.full_name;
     expect(await nameNow()).toBe("Changed elsewhere");
     await dialog.getByRole("button", { name: "Use the current state" }).click();
     await expect(dialog.getByRole("alert")).toHaveCount(0);
@@ -178,7 +178,7 @@ test("an impersonation is started, shown with its countdown, and ended", async (
     await page.getByRole("dialog", { name: /^End the impersonation/ }).getByRole("button", { name: "End now" }).click();
     await expect(page.getByText("The impersonation has ended")).toBeVisible();
     await expect(row).toHaveCount(0);
-    const all = await landlord.send<{ live: boolean; reason: string }[]>("GET", `/impersonations?tenant_id=${tenant.id}`);
+    const all = await landlord.send<Schemas["Impersonation"][]>("GET", `/impersonations?tenant_id=${tenant.id}`);
     expect(all).toMatchObject([{ live: false, reason: "Looks at why her inbox stays empty" }]);
 });
 
@@ -225,7 +225,7 @@ test("a super-admin is added, loses rights and is disabled", async ({ page, land
     await expect(dialog.getByText("Every session is refused at once")).toBeVisible();
     await dialog.getByRole("button", { name: "Disable the super-admin" }).click();
     await expect(page.getByRole("row", { name: new RegExp(email) })).toContainText("Disabled");
-    const admins = await landlord.send<{ email: string; role: string; status: string }[]>("GET", "/admins");
+    const admins = await landlord.send<Schemas["Operator"][]>("GET", "/admins");
     expect(admins.find((admin) => admin.email === email)).toMatchObject({ role: "viewer", status: "disabled" });
 });
 
@@ -243,7 +243,7 @@ test("a super-admin of the identity provider has no password here", async ({ pag
     await expect(dialog.getByText("signs in at the identity provider, and has no password here")).toBeVisible();
     await expect(dialog.getByLabel("New temporary password")).toHaveCount(0);
     await expectAccessible(page);
-    const admins = await landlord.send<{ email: string; subject: string | null }[]>("GET", "/admins");
+    const admins = await landlord.send<Schemas["Operator"][]>("GET", "/admins");
     expect(admins.find((admin) => admin.email === email)?.subject).toMatch(/^subject-/);
 });
 

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 
-import { expect, expectAccessible, expectFits, navigate, open, tabTo, test, unique } from "./fixtures";
+import { type Schemas, expect, expectAccessible, expectFits, navigate, open, tabTo, test, unique } from "./fixtures";
 
 test("a tenant is created with live steps", async ({ page, landlord }) => {
     const slug = unique("toko");
@@ -23,7 +23,7 @@ test("a tenant is created with live steps", async ({ page, landlord }) => {
     await expect(page.getByRole("heading", { level: 1 })).toContainText("Toko Buku “Merdeka” <b>");
     await expect(page.getByRole("heading", { level: 1 })).toContainText("Active");
     await expect(page.getByRole("region", { name: "Usage and limits" })).toContainText("/ 12");
-    const [created] = await landlord.send<{ name: string; limits: { max_agents: number | null; max_contacts: number | null } }[]>("GET", `/tenants?search=${slug}`);
+    const [created] = await landlord.send<Schemas["Organization"][]>("GET", `/tenants?search=${slug}`);
     expect(created).toMatchObject({ name: "Toko Buku “Merdeka” <b>", status: "active", limits: { max_agents: 12, max_contacts: null } });
 });
 
@@ -70,7 +70,7 @@ test("suspending explains itself, needs the slug, and can be undone", async ({ p
     await dialog.getByLabel(`Type ${tenant.slug} to confirm`).fill(tenant.slug);
     await dialog.getByRole("button", { name: "Suspend" }).click();
     await expect(page.getByRole("heading", { level: 1 })).toContainText("Suspended");
-    expect((await landlord.send<{ status: string }>("GET", `/tenants/${tenant.id}`)).status).toBe("suspended");
+    expect((await landlord.send<Schemas["Organization"]>("GET", `/tenants/${tenant.id}`)).status).toBe("suspended");
     await page.getByRole("button", { name: "Reactivate" }).click();
     await page.getByRole("dialog").getByRole("button", { name: "Reactivate" }).click();
     await expect(page.getByRole("heading", { level: 1 })).toContainText("Active");
@@ -97,7 +97,7 @@ test("a conflict of two edits is shown as a difference of three, and loses nothi
     await expect(dialog.getByLabel("Contacts")).toHaveValue("2000");
     await dialog.getByRole("button", { name: "Save" }).click();
     await expect(dialog).toHaveCount(0);
-    const { limits } = await landlord.send<{ limits: Record<string, number> }>("GET", `/tenants/${tenant.id}`);
+    const { limits } = await landlord.send<Schemas["Organization"]>("GET", `/tenants/${tenant.id}`);
     expect(limits).toMatchObject({ max_agents: 40, max_contacts: 2000 });
 });
 
@@ -130,7 +130,7 @@ test("several tenants are changed at once, with a preview and a result for each"
     await dialog.getByRole("button", { name: "Suspend 1 of 2" }).click();
     await expect(dialog.getByRole("row", { name: /one.*active → suspended.*Changed/ })).toBeVisible();
     await expect(dialog.getByRole("row", { name: /two.*stays suspended/ })).toBeVisible();
-    expect((await landlord.send<{ status: string }>("GET", `/tenants/${first.id}`)).status).toBe("suspended");
+    expect((await landlord.send<Schemas["Organization"]>("GET", `/tenants/${first.id}`)).status).toBe("suspended");
     await dialog.getByRole("button", { name: "Close", exact: true }).last().click();
     // The list shows the change at once, and the tenants stay chosen.
     await expect(page.getByRole("row", { name: new RegExp(first.slug) })).toContainText("Suspended");
@@ -150,7 +150,7 @@ test("a limit with a typing error is refused at its field, and changes nothing",
         await expect(dialog.getByRole("button", { name: /^Change \d of 1/ })).toBeDisabled();
     }
     await expectAccessible(page);
-    const agents = async () => (await landlord.send<{ limits: { max_agents: number | null } }>("GET", `/tenants/${tenant.id}`)).limits.max_agents;
+    const agents = async () => (await landlord.send<Schemas["Organization"]>("GET", `/tenants/${tenant.id}`)).limits.max_agents;
     expect(await agents()).toBe(25);
     await field.fill("unlimited");
     await expect(dialog.getByRole("row", { name: /agents 25 → unlimited/ })).toBeVisible();
@@ -168,7 +168,7 @@ test("a tenant that has changed since the preview is a conflict, and is changed 
     await dialog.getByLabel("Agents").fill("40");
     await expect(dialog.getByRole("row", { name: /agents 25 → 40/ })).toBeVisible();
     await landlord.send("PATCH", `/tenants/${tenant.id}`, { limits: { max_agents: 30 } });
-    const agents = async () => (await landlord.send<{ limits: { max_agents: number | null } }>("GET", `/tenants/${tenant.id}`)).limits.max_agents;
+    const agents = async () => (await landlord.send<Schemas["Organization"]>("GET", `/tenants/${tenant.id}`)).limits.max_agents;
     await dialog.getByRole("button", { name: "Change 1 of 1" }).click();
     await expect(dialog.getByRole("row", { name: /agents 30 → 40.*Conflict/ })).toBeVisible();
     expect(await agents()).toBe(30);
@@ -204,7 +204,7 @@ test("a bulk change can be stopped between two tenants, and cannot be closed bef
     await expect(page.getByText("1 of 3 tenants are changed; the rest was not attempted")).toBeVisible();
     await expect(dialog.getByRole("row", { name: /Changed/ })).toHaveCount(1);
     await expect(dialog.getByRole("button", { name: "Suspend 2 of 3" })).toBeDisabled();
-    const statuses = await Promise.all(tenants.map(async ({ id }) => (await landlord.send<{ status: string }>("GET", `/tenants/${id}`)).status));
+    const statuses = await Promise.all(tenants.map(async ({ id }) => (await landlord.send<Schemas["Organization"]>("GET", `/tenants/${id}`)).status));
     expect(statuses.toSorted()).toEqual(["active", "active", "suspended"]);
 });
 

@@ -2,6 +2,7 @@
 
 import type { ReactNode } from "react";
 
+import { clockOffset } from "../api/clock";
 import { Problem, fromFailure, remedy } from "../api/problem";
 import { utc } from "../format";
 import { Button } from "./Button";
@@ -63,7 +64,7 @@ export function Stale({ read }: { read: Read<unknown> }) {
             <Icon name="warning" />
             <div>
                 <p>
-                    <span className="strong">Old figures.</span> Last read at {utc(new Date(read.dataUpdatedAt), true)}. {problem.title}:{" "}
+                    <span className="strong">Old figures.</span> Last read at {utc(new Date(read.dataUpdatedAt + clockOffset()), true)}. {problem.title}:{" "}
                     {problem.detail}
                 </p>
                 <Button onClick={() => void read.refetch()}>Try again</Button>
