@@ -48,6 +48,29 @@ test("an ended session asks for the password, and keeps the page", async ({ page
     await expect(page.getByRole("timer", { name: "Time left" })).toBeVisible();
 });
 
+test("the end of a session is announced two minutes before, and signing in again keeps the page", async ({ page }) => {
+    // Only how long the token is said to be valid is replaced.
+    await page.route(
+        "**/api/super-admin/auth/login",
+        async (route) => {
+            const response = await route.fetch();
+            await route.fulfill({ response, json: { ...(await response.json()), expires_in: 110 } });
+        },
+        { times: 1 },
+    );
+    await open(page, "/tenants?status=active");
+    await expect(page.getByText("Your session ends at")).toBeVisible();
+    await page.getByRole("button", { name: "Sign in again now" }).click();
+    const dialog = page.getByRole("dialog", { name: "Sign in again" });
+    await expect(dialog.getByLabel("E-mail")).toHaveValue(owner.email);
+    await expectAccessible(page);
+    await dialog.getByLabel("Password").fill(owner.password);
+    await dialog.getByRole("button", { name: "Sign in" }).click();
+    await expect(dialog).toHaveCount(0);
+    await expect(page.getByText("Your session ends at")).toHaveCount(0);
+    await expect(page).toHaveURL(/status=active/);
+});
+
 for (const [status, headers, text] of [
     [429, { "retry-after": "7" }, "Try again in 7 s."],
     [503, {}, "A store that this needs is down."],

@@ -248,7 +248,11 @@ test("names of any script are shown as text, and one with a mark of direction is
 
 test("a tenant's page shows nothing that was typed on another's", async ({ page, landlord }) => {
     const [first, second] = [await landlord.tenant(unique("first")), await landlord.tenant(unique("second"))];
-    await open(page, `/tenants/${first.id}/users`);
+    // Both tenants were read already: without a moment in which one is loading, the page could go over from one to the other.
+    await open(page, `/tenants/${second.id}/users`);
+    await expect(page.getByRole("cell", { name: second.admin, exact: true })).toBeVisible();
+    await navigate(page, `/tenants/${first.id}/users`);
+    await expect(page.getByRole("cell", { name: first.admin, exact: true })).toBeVisible();
     await page.getByLabel("Name or e-mail").fill("typed here");
     await expect(page.getByText("No user matches")).toBeVisible();
     await navigate(page, `/tenants/${second.id}/users`);
