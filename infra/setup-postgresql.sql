@@ -29,19 +29,24 @@ DO $$ BEGIN RAISE EXCEPTION 'LANDLORD_PROVISIONER_PASSWORD is not set'; END $$;
 \set platform true
 \endif
 
--- landlord: migrate-platform, owner of the platform database. The two groups get their rights from migrations. The logins are for
+-- landlord: migrate-platform, owner of the platform database. The three groups get their rights from migrations; the logins of the
+-- platform's other services must be members of landlord_service. The logins are for
 -- the HTTP functions and relay-events, and for provision-tenant.
 SELECT format('CREATE ROLE %I', wanted)
-FROM unnest(ARRAY['landlord', 'landlord_api', 'landlord_provisioner', 'landlord_api_login', 'landlord_provisioner_login']) AS wanted
+FROM unnest(ARRAY['landlord', 'landlord_api', 'landlord_provisioner', 'landlord_service', 'landlord_api_login',
+                  'landlord_provisioner_login']) AS wanted
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted)
 \gexec
 
 ALTER ROLE landlord LOGIN CREATEDB CREATEROLE PASSWORD :'landlord_password';
 ALTER ROLE landlord_api_login LOGIN PASSWORD :'api_password';
 ALTER ROLE landlord_provisioner_login LOGIN CREATEDB PASSWORD :'provisioner_password';
-GRANT landlord_api, landlord_provisioner TO landlord WITH ADMIN OPTION;
+GRANT landlord_api, landlord_provisioner, landlord_service TO landlord WITH ADMIN OPTION;
 GRANT landlord_api TO landlord_api_login;
 GRANT landlord_provisioner TO landlord_provisioner_login;
+
+-- To end the sessions of services in the database of a tenant that is suspended or deleted. Never those of superusers.
+GRANT pg_signal_backend TO landlord_provisioner;
 
 -- To measure the lag of replicas. An administrator without this right goes on without it; the lag is then unknown.
 SELECT 'GRANT pg_read_all_stats TO landlord_api_login'

@@ -54,7 +54,7 @@
 //! | file | reason for SQL outside `store` |
 //! | --- | --- |
 //! | `shared/src/clients/postgres.rs` | sets the limits of a session |
-//! | `shared/src/provisioning/steps/postgresql.rs` | creates and drops databases; names, counts and terminates sessions of the server |
+//! | `shared/src/provisioning/steps/postgresql/` | creates and drops databases, and lets services connect to them; names, counts and terminates sessions of the server |
 //! | `functions/migrate-platform/src/` | creates roles and template databases, and locks migrations |
 //!
 //! A statement that writes to a table of a tenant's own database can be interrupted between two databases. So each of these

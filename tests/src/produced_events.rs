@@ -12,7 +12,7 @@ use lambda_http::{Context, LambdaEvent};
 use serde_json::{Value, json};
 use shared::{
     clients::{postgres::Postgres, s3::Bucket, sqs::Sqs},
-    config::{Clusters, FromEnv, KafkaConfig, MongoSettings, ProvisioningConfig, S3Config},
+    config::{Clusters, FromEnv, KafkaConfig, MongoSettings, ProvisioningConfig, S3Config, ServiceLoginConfig},
     error::{Error, Result},
     event_catalog,
     health::{Component, ComponentSample, ComponentStatus, MinuteSamples, record_samples},
@@ -126,7 +126,8 @@ async fn produce_events_of_provisioning(world: &World, api: &Api) {
     let bucket = Bucket::connect(&S3Config::from_env().unwrap()).unwrap();
     let mongo = Clusters::single(variable("MONGODB_URL"));
     let settings = MongoSettings { timeout: Duration::from_secs(10), ..MongoSettings::from_env().unwrap() };
-    let stores = Stores::connect(world.postgres_clusters(), &platform, mongo, &settings, bucket).unwrap();
+    let logins = ServiceLoginConfig::from_env().unwrap();
+    let stores = Stores::connect(world.postgres_clusters(), &platform, mongo, &settings, bucket, &logins).unwrap();
     let stores = Arc::new(stores);
     for (slug, observer) in [("kopi-kenangan", None), ("teh-botol", Some(Arc::new(Saboteur) as Arc<dyn SagaObserver>))]
     {

@@ -1,4 +1,4 @@
-//! The two group roles that privileges are granted to. Roles belong to the whole server, so migrations of several
+//! The three group roles that privileges are granted to. Roles belong to the whole server, so migrations of several
 //! databases may create them at the same time.
 
 use shared::error::Result;
@@ -12,7 +12,7 @@ pub(crate) async fn ensure(client: &Client) -> Result<()> {
              DECLARE
                  wanted text;
              BEGIN
-                 FOREACH wanted IN ARRAY ARRAY['landlord_api', 'landlord_provisioner'] LOOP
+                 FOREACH wanted IN ARRAY ARRAY['landlord_api', 'landlord_provisioner', 'landlord_service'] LOOP
                      IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted) THEN
                          BEGIN
                              EXECUTE format('CREATE ROLE %I NOLOGIN', wanted);

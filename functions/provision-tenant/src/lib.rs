@@ -19,6 +19,7 @@ use shared::{
     clients::{postgres::Postgres, s3::Bucket},
     config::{
         Clusters, ConfigError, FromEnv, MongoSettings, PostgresConfig, ProvisioningConfig, QueueConfig, S3Config,
+        ServiceLoginConfig,
     },
     error::{Error, Result},
     events::dispatch::Dispatcher,
@@ -51,6 +52,7 @@ impl App {
             Clusters::mongo_from_env()?,
             &MongoSettings::from_env()?,
             Bucket::connect(&S3Config::from_env()?)?,
+            &ServiceLoginConfig::from_env()?,
         )?;
         Ok(Self {
             provisioner: Arc::new(Provisioner {

@@ -7,13 +7,17 @@ use deserr::Deserr;
 use shared::{
     clients::{postgres::Connection, redis::Redis},
     config::{ConfigError, FromEnv, QueueConfig, RedisConfig},
+    error::{Error, InputError, Location},
     events::dispatch::Dispatcher,
     http::{BodyErrors, Field, IfMatch, JsonBody, LimitsBody, Result, Routes, Tagged, TenantPath},
     revocations::live_list::LiveList,
     routes,
     super_admins::{AuthContext, MayOperate},
-    tenants::{self, OnLimit, SettableTenantStatus, Tenant, TenantName, TenantUpdate, UpdateTenant},
-    types::{LimitsPatch, TenantId},
+    tenants::{
+        self, OnLimit, SettableTenantStatus, SuspensionComment, SuspensionReason, Tenant, TenantName, TenantUpdate,
+        UpdateTenant,
+    },
+    types::{FaultCode, InvalidValue, LimitsPatch, TenantId},
     usage,
 };
 use utoipa::ToSchema;
@@ -57,12 +61,39 @@ struct TenantPatch {
     /// `active` if the tenant is suspended, or `suspended` if it is active.
     #[deserr(default)]
     status: Field<SettableTenantStatus>,
+    /// Why the tenant is suspended; only with the status `suspended`. Without it, the reason is `other`.
+    #[deserr(default)]
+    reason: Field<SuspensionReason>,
+    /// More about the suspension; only with the status `suspended`.
+    #[deserr(default)]
+    comment: Field<SuspensionComment>,
+}
+
+impl TenantPatch {
+    /// Fails if the patch explains a suspension that it does not contain.
+    fn check(&self) -> Result<()> {
+        let suspends = matches!(self.status.0, Some(SettableTenantStatus::Suspended));
+        let explained = [("/reason", self.reason.0.is_some()), ("/comment", self.comment.0.is_some())];
+        let errors: Vec<_> = explained
+            .into_iter()
+            .filter(|(_, is_given)| *is_given && !suspends)
+            .map(|(pointer, _)| {
+                let rule = InvalidValue::new(FaultCode::ConflictingFields, "only allowed with the status `suspended`");
+                InputError::new(Location::Body(pointer.to_owned()), rule)
+            })
+            .collect();
+        if errors.is_empty() { Ok(()) } else { Err(Error::Invalid(errors).into()) }
+    }
 }
 
 /// Update a tenant organization
 ///
 /// Changes the name, individual limits, what happens at a limit, and the status (between `active` and `suspended`) by a JSON merge patch. Absent fields
 /// stay as they are, and a patch that changes nothing does not change the revision.
+///
+/// A suspension ends the impersonations in the tenant, and cuts the platform's services off from its databases: an operation
+/// `suspend` takes their right to connect and ends their sessions, within a second if the databases work. `suspension` of the tenant shows which
+/// services have confirmed that they refuse its users. Setting `active` undoes all of it.
 #[utoipa::path(
     patch,
     path = "/api/super-admin/tenants/{id}",
@@ -83,6 +114,7 @@ async fn update_tenant(
     State(app): State<App>,
     JsonBody { value: patch, .. }: JsonBody<TenantPatch>,
 ) -> Result<Tagged<Tenant>> {
+    patch.check()?;
     let mut platform = app.gate.platform.get().await?;
     let command = UpdateTenant {
         actor: principal.actor(),
@@ -92,11 +124,18 @@ async fn update_tenant(
         limits: LimitsPatch::from(patch.limits.0.unwrap_or_default()),
         on_limit: patch.on_limit.0,
         status: patch.status.0.map(SettableTenantStatus::status),
+        reason: patch.reason.0.unwrap_or(SuspensionReason::Other),
+        comment: patch.comment.0,
     };
     let tenant = match tenants::update(&mut platform, &command).await? {
         TenantUpdate::Unchanged(tenant) => tenant,
-        TenantUpdate::Updated { tenant, ended } => {
-            tokio::join!(app.dispatcher.poke_relay(), app.live_list.deny(&platform, &ended));
+        TenantUpdate::Updated { tenant, ended, operation_id } => {
+            let start = async {
+                if let Some(operation_id) = operation_id {
+                    app.dispatcher.send_provision(&platform, operation_id).await;
+                }
+            };
+            tokio::join!(start, app.dispatcher.poke_relay(), app.live_list.deny(&platform, &ended));
             if command.limits != LimitsPatch::default() {
                 compare_usage(&app, &mut platform, id).await;
             }

@@ -192,6 +192,7 @@ pub(crate) fn variables(
         ("IMPERSONATION_SIGNING_KEY", secrets.impersonation.signing_key.clone()),
         ("IMPERSONATION_SIGNING_KEY_ID", secrets.impersonation.id.clone()),
         ("IDEMPOTENCY_SECRET", secrets.idempotency.clone()),
+        ("SERVICE_LOGIN_KEY", secrets.service_logins.clone()),
         ("FIRST_ADMIN_EMAIL", FIRST_ADMIN_EMAIL.into()),
         ("FIRST_ADMIN_PASSWORD", secrets.first_admin_password.clone()),
         ("PROVISION_FUNCTION_TIMEOUT_SECONDS", "20".into()),
@@ -251,6 +252,7 @@ mod tests {
             "kafka",
             "kafka_cluster",
             "idempotency",
+            "service_logins",
             "first_admin_password",
         ];
         let mut object: serde_json::Map<String, serde_json::Value> =

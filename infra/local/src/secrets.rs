@@ -41,6 +41,8 @@ pub(crate) struct Secrets {
     pub(crate) impersonation: TokenKey,
     /// Keys the digests of idempotent requests.
     pub(crate) idempotency: String,
+    /// The passwords of the services' logins at MongoDB are derived from it.
+    pub(crate) service_logins: String,
     pub(crate) first_admin_password: String,
 }
 
@@ -89,6 +91,7 @@ impl Secrets {
             jwt: TokenKey::generate()?,
             impersonation: TokenKey::generate()?,
             idempotency: random(32)?,
+            service_logins: random(32)?,
             first_admin_password: random(18)?,
         })
     }

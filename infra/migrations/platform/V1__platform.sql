@@ -25,6 +25,8 @@ CREATE TABLE tenants (
     -- Placement: names of configured clusters. NULL until the tenant is placed.
     postgres_cluster   text,
     mongo_cluster      text,
+    -- Since when and why it is suspended, and the services that have confirmed it. NULL if it is not.
+    suspension         jsonb,
     -- Incremented by every change of the row; the entity tag is derived from it.
     revision           bigint      NOT NULL DEFAULT 1,
     created_at         timestamptz NOT NULL,
@@ -95,11 +97,11 @@ CREATE TRIGGER tenants_get_databases AFTER UPDATE OF database_name ON tenants
 CREATE TABLE operations (
     id               uuid        PRIMARY KEY,
     tenant_id        uuid        NOT NULL REFERENCES tenants (id),
-    kind             text        NOT NULL CHECK (kind IN ('provision', 'retry', 'cleanup')),
+    kind             text        NOT NULL CHECK (kind IN ('provision', 'retry', 'cleanup', 'suspend', 'resume')),
     -- The databases that it works on.
     database_name    text        NOT NULL REFERENCES tenant_databases (name),
     status           text        NOT NULL
-        CHECK (status IN ('pending', 'running', 'undoing', 'succeeded', 'failed')),
+        CHECK (status IN ('pending', 'running', 'undoing', 'succeeded', 'failed', 'superseded')),
     -- Why it failed, is being rolled back or waits for its next attempt, for a super-admin to read.
     reason           text,
     requested_by     text        NOT NULL,
@@ -133,8 +135,9 @@ CREATE TABLE operations (
 ) WITH (fillfactor = 80);
 
 -- At most one operation works on a tenant, and at most one on databases. A cleanup does not disturb the tenant: the databases that it
--- removes are not in use.
-CREATE UNIQUE INDEX operations_one_open ON operations (tenant_id) WHERE finished_at IS NULL AND kind <> 'cleanup';
+-- removes are not in use. A change of the services' access does not disturb it either, and a newer change supersedes it.
+CREATE UNIQUE INDEX operations_one_open ON operations (tenant_id)
+    WHERE finished_at IS NULL AND kind NOT IN ('cleanup', 'suspend', 'resume');
 CREATE UNIQUE INDEX operations_one_open_of_database ON operations (database_name) WHERE finished_at IS NULL;
 CREATE INDEX operations_of_tenant ON operations (tenant_id, created_at DESC, id DESC);
 CREATE INDEX operations_newest ON operations (created_at DESC, id DESC);
@@ -880,7 +883,7 @@ REVOKE EXECUTE ON FUNCTION erase_user(uuid, uuid, text, text) FROM PUBLIC;
 
 -- ------------------------------------------------------------------------------------------------------- Privileges
 
--- The login roles of a deployment are members of one of the two groups.
+-- The login roles of a deployment are members of one of these two groups.
 GRANT USAGE ON SCHEMA public TO landlord_api, landlord_provisioner;
 GRANT SELECT, INSERT, UPDATE ON tenants, operations TO landlord_api, landlord_provisioner;
 -- Nobody may delete a row.

@@ -15,6 +15,7 @@ pub mod postgres;
 pub mod redis;
 #[cfg(feature = "s3")]
 pub mod s3;
+pub mod service_logins;
 #[cfg(feature = "sqs")]
 pub mod sqs;
 pub mod tenant_databases;

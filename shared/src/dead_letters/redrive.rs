@@ -162,7 +162,9 @@ async fn judge(platform: &Postgres, queue: QueueName, message: &ReceivedMessage)
         }
         letter.action = match letter.operation_status {
             None => DeadLetterAction::Keep,
-            Some(OperationStatus::Succeeded | OperationStatus::Failed) => DeadLetterAction::Remove,
+            Some(OperationStatus::Succeeded | OperationStatus::Failed | OperationStatus::Superseded) => {
+                DeadLetterAction::Remove
+            }
             Some(_) => DeadLetterAction::Wake,
         };
     } else if serde_json::from_str::<serde_json::Value>(&message.body).is_err() {

@@ -3,7 +3,7 @@
 use deadpool_postgres::Transaction;
 use serde_json::json;
 
-use super::{Operation, OperationKind, OperationStatus, store};
+use super::{Operation, OperationStatus, store};
 use crate::{
     audit::{self, AuditAction, AuditEntry},
     clients::postgres::Postgres,
@@ -30,10 +30,10 @@ pub async fn retry(platform: &Postgres, dispatcher: &Dispatcher, command: Manage
 }
 
 /// Begins the rollback of an operation, at once and for good. A worker that is at it has no effect any more. Abandoning an operation
-/// that is being rolled back already, or is a cleanup, only makes it due. Fails with [`Conflict::OperationEnded`] if it has ended.
+/// that is being rolled back already, or of a kind without a rollback, only makes it due. Fails with [`Conflict::OperationEnded`] if it has ended.
 pub async fn abandon(platform: &Postgres, dispatcher: &Dispatcher, command: ManageOperation<'_>) -> Result<Operation> {
     manage(platform, dispatcher, command, AuditAction::OperationAbandon, async |transaction, open| {
-        if open.status == OperationStatus::Undoing || open.kind == OperationKind::Cleanup {
+        if open.status == OperationStatus::Undoing || open.kind.budget().is_none() {
             store::manage::make_due(transaction, open.id).await
         } else {
             store::manage::abandon(transaction, open.id, "A super-admin abandoned the operation").await

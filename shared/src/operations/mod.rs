@@ -28,6 +28,7 @@ use time::OffsetDateTime;
 
 use crate::{
     error::{Conflict, Error},
+    operations::store::breakers::StoreKind,
     types::{OperationId, Placement, TenantId, optional_timestamp, timestamp},
 };
 
@@ -40,6 +41,10 @@ keyword_enum!(
         Retry = "retry",
         /// Removes what is left of databases that should not exist any more.
         Cleanup = "cleanup",
+        /// Takes the access to a tenant's databases from the platform's services, and ends their sessions.
+        Suspend = "suspend",
+        /// Gives the access back.
+        Resume = "resume",
     }
 );
 
@@ -58,6 +63,10 @@ keyword_enum!(
         AdminUser = "admin_agent",
         /// Makes the tenant active.
         Activation = "activation",
+        /// Lets the platform's services connect to the PostgreSQL database, or forbids it and ends their sessions.
+        PostgresqlAccess = "postgresql_access",
+        /// The same in the MongoDB database.
+        MongodbAccess = "mongodb_access",
     }
 );
 
@@ -74,6 +83,15 @@ impl OperationKind {
                 StepName::Activation,
             ],
             Self::Cleanup => &[StepName::PostgresqlDatabase, StepName::MongodbDatabase, StepName::ObjectPrefix],
+            Self::Suspend | Self::Resume => &[StepName::PostgresqlAccess, StepName::MongodbAccess],
+        }
+    }
+
+    /// The kinds of stores of tenants that its steps use.
+    pub fn stores(self) -> &'static [StoreKind] {
+        match self {
+            Self::Provision | Self::Retry | Self::Cleanup => StoreKind::ALL,
+            Self::Suspend | Self::Resume => &[StoreKind::Postgresql, StoreKind::Mongodb],
         }
     }
 
@@ -82,10 +100,13 @@ impl OperationKind {
     pub fn budget(self) -> Option<Duration> {
         match self {
             Self::Provision | Self::Retry => Some(Duration::from_mins(30)),
-            Self::Cleanup => None,
+            Self::Cleanup | Self::Suspend | Self::Resume => None,
         }
     }
 }
+
+/// The kinds that change the access of services. They do not disturb other changes of the tenant, and a newer one supersedes them.
+pub const ACCESS_KINDS: [OperationKind; 2] = [OperationKind::Suspend, OperationKind::Resume];
 
 keyword_enum!(
     /// Why an operation waits for its next attempt.
@@ -126,6 +147,8 @@ keyword_enum!(
         Succeeded = "succeeded",
         /// Rolled back completely. `reason` contains the cause.
         Failed = "failed",
+        /// A newer operation on the same databases took its place before it ended.
+        Superseded = "superseded",
     }
 );
 
@@ -324,7 +347,8 @@ mod tests {
             assert_eq!(steps.last() == Some(&StepName::Activation), creates, "{kind:?}");
             assert_eq!(kind.budget() == Some(Duration::from_mins(30)), creates, "{kind:?}");
         }
-        assert_eq!(OperationKind::Cleanup.budget(), None, "what is left is removed without limit");
+        let without_limit = OperationKind::ALL.iter().filter(|kind| kind.budget().is_none());
+        assert_eq!(without_limit.count(), OperationKind::ALL.len() - 2, "the others have no rollback");
     }
 
     #[test]

@@ -30,6 +30,11 @@
 //! - A request may be lost although the server goes on with it, and the worker cannot know. A rollback therefore takes a new token
 //!   first. This makes the worker's own earlier requests those of an earlier worker, which the rollback ends like any others.
 //!
+//! # Suspension
+//! An operation `suspend` or `resume` changes the access of the platform's services ([`access`]). It has no rollback: it is tried until it
+//! succeeds, or a newer change of the status supersedes it. The newer operation works on the same databases with a greater token, so
+//! that the workers of the older one are those of an earlier worker.
+//!
 //! Clocks decide only when a lease may be taken over.
 //!
 //! # Why not `steno`
@@ -41,6 +46,7 @@
 //! with the invocation, attempts that are due at a time, and an undo that can continue for days. All of that would remain outside `steno`, and `steno` would replace only the
 //! journal.
 
+mod access;
 mod removal;
 mod saga;
 mod step;
@@ -76,7 +82,7 @@ pub struct Provisioner {
 pub enum OperationOutcome {
     /// The operation has ended.
     Finished {
-        /// `Succeeded` or `Failed`.
+        /// `Succeeded`, `Failed` or `Superseded`.
         status: OperationStatus,
         /// Whether this attempt ended the operation. Otherwise an earlier one did.
         now: bool,
@@ -111,7 +117,7 @@ pub enum Moment {
     Undone(StepName),
     /// Every step is undone; the end of the operation is not recorded.
     Failing,
-    /// The databases are removed; the end of the operation is not recorded.
+    /// The effects of an operation without a rollback exist; its end is not recorded.
     Ending,
     /// The end of the operation is recorded; the queue is not informed yet.
     Ended,

@@ -18,7 +18,7 @@ use crate::{
     },
     provisioning::{
         Moment, OperationOutcome, Provisioner,
-        step::{APPLY_TIMEOUT, Severity, Step, StepContext, StepError, UNDO_TIMEOUT},
+        step::{APPLY_TIMEOUT, ServiceAccess, Severity, Step, StepContext, StepError, UNDO_TIMEOUT},
         steps::{
             mongodb::MongodbDatabase,
             object_prefix::ObjectPrefix,
@@ -73,7 +73,7 @@ impl Provisioner {
     async fn explain_missing_lease(&self, id: OperationId) -> Result<OperationOutcome> {
         match journal::find_status(&self.platform.get().await?, id).await? {
             None => Err(Error::NotFound { what: "operation" }),
-            Some(status @ (OperationStatus::Succeeded | OperationStatus::Failed)) => {
+            Some(status @ (OperationStatus::Succeeded | OperationStatus::Failed | OperationStatus::Superseded)) => {
                 Ok(OperationOutcome::Finished { status, now: false })
             }
             // The worker that postponed it or holds the lease wakes it, or else the relay does.
@@ -101,8 +101,11 @@ impl Saga<'_> {
     async fn run(&self) -> Result<OperationOutcome, StepError> {
         self.observe(Moment::Leased).await?;
         let lease = self.operation.lease;
-        if self.operation.kind == OperationKind::Cleanup {
-            return self.clean_up().await;
+        match self.operation.kind {
+            OperationKind::Provision | OperationKind::Retry => {}
+            OperationKind::Cleanup => return self.clean_up().await,
+            OperationKind::Suspend => return self.change_access(ServiceAccess::Revoked).await,
+            OperationKind::Resume => return self.change_access(ServiceAccess::Granted).await,
         }
         if self.operation.status == OperationStatus::Undoing {
             return self.roll_back(self.operation.reason.as_deref().unwrap_or_default()).await;
@@ -219,7 +222,7 @@ impl Saga<'_> {
         self.record_failure(StepName::Activation, activated.await).await
     }
 
-    async fn apply<S: Step>(&self, context: &StepContext<'_>, step: S) -> Result<(), StepError> {
+    pub(super) async fn apply<S: Step>(&self, context: &StepContext<'_>, step: S) -> Result<(), StepError> {
         if self.operation.succeeded.contains(&S::NAME) {
             return Ok(());
         }
@@ -288,7 +291,9 @@ impl Saga<'_> {
         let id = self.operation.lease.operation_id;
         let removed = async {
             let status = journal::find_status(&self.platform().await?, id).await?;
-            if matches!(status, Some(OperationStatus::Undoing | OperationStatus::Failed)) {
+            let has_ended_without_effects =
+                [OperationStatus::Undoing, OperationStatus::Failed, OperationStatus::Superseded];
+            if status.is_some_and(|status| has_ended_without_effects.contains(&status)) {
                 step.undo(context).await?;
             }
             Ok::<_, StepError>(())

@@ -8,8 +8,9 @@ use crate::{
         mongo,
         postgres::Postgres,
         s3::Bucket,
+        service_logins::ServiceLogins,
     },
-    config::{Clusters, ConfigError, MongoSettings, PostgresConfig},
+    config::{Clusters, ConfigError, MongoSettings, PostgresConfig, ServiceLoginConfig},
     error::{Dependency, Error},
     operations::{
         JournalError, Lease, StepName,
@@ -27,6 +28,13 @@ pub(super) const APPLY_TIMEOUT: Duration = Duration::from_secs(15);
 /// Limit for undoing one step, if the invocation lasts that long. Before PostgreSQL drops a database, it writes all changes on
 /// the whole cluster to disk. A shorter limit would only postpone this work.
 pub(super) const UNDO_TIMEOUT: Duration = Duration::from_secs(45);
+
+/// Whether the platform's services may use a tenant's databases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ServiceAccess {
+    Granted,
+    Revoked,
+}
 
 /// A part of the saga with an effect outside the platform database.
 ///
@@ -94,6 +102,8 @@ pub struct Stores {
     /// Configuration of the MongoDB clusters.
     pub mongo_clusters: Clusters,
     pub bucket: Bucket,
+    /// Of the platform's services at MongoDB.
+    pub service_logins: ServiceLogins,
     postgres: PostgresClusters,
     mongo: MongoClusters,
 }
@@ -106,12 +116,14 @@ impl Stores {
         mongo_clusters: Clusters,
         mongo: &MongoSettings,
         bucket: Bucket,
+        service_logins: &ServiceLoginConfig,
     ) -> Result<Self, ConfigError> {
         let statement_timeout = postgres.statement_timeout.max(CLUSTER_STATEMENT_TIMEOUT);
         let settings = PostgresConfig { statement_timeout, ..postgres.clone() };
         let postgres = PostgresClusters::connect(&postgres_clusters, &settings)?;
         let mongo = MongoClusters::connect(&mongo_clusters, mongo)?;
-        Ok(Self { postgres_clusters, mongo_clusters, bucket, postgres, mongo })
+        let service_logins = ServiceLogins::new(service_logins);
+        Ok(Self { postgres_clusters, mongo_clusters, bucket, service_logins, postgres, mongo })
     }
 
     pub(super) fn postgres(&self, name: &str) -> Result<&PostgresCluster, StepError> {

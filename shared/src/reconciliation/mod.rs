@@ -58,6 +58,8 @@ keyword_enum!(
         UnlistedImpersonation = "unlisted_impersonation",
         /// A queue gave up delivering a message.
         DeadLetter = "dead_letter",
+        /// The platform's services may use the databases of a tenant that is not active, or not those of one that is.
+        WrongAccess = "wrong_access",
     }
 );
 
@@ -93,6 +95,8 @@ keyword_enum!(
         Relist = "relist",
         /// The message is removed; an open operation that it names is woken.
         Redrive = "redrive",
+        /// An operation `suspend` or `resume` makes the access what the tenant's status demands.
+        Access = "access",
     }
 );
 

@@ -13,7 +13,7 @@ use crate::{
             repair::{self, DueRepair},
         },
     },
-    tenants,
+    tenants::{self, TenantStatus},
     types::{Actor, OperationId},
 };
 
@@ -34,6 +34,7 @@ impl Reconciler {
             for due in &batch {
                 let begun = match due.repair {
                     Repair::Remove => self.remove(due, &requested_by).await?.map(Some),
+                    Repair::Access => self.change_access(due, &requested_by).await?.map(Some),
                     Repair::Wake => self.wake(due).await?.map(Some),
                     Repair::Settle => {
                         is_for_relay = true;
@@ -78,6 +79,24 @@ impl Reconciler {
         let new = NewOperation { tenant_id, database_name: name, kind: OperationKind::Cleanup, requested_by };
         let id = operations::store::insert(&transaction, new, OffsetDateTime::now_utc()).await?;
         events::store::enqueue_provision(&transaction, tenant_id, id).await?;
+        transaction.commit().await?;
+        self.dispatcher.send_provision(&connection, id).await;
+        Ok(Some(id))
+    }
+
+    /// Begins an operation that makes the services' access what the tenant's status demands. `None` if the status demands neither.
+    async fn change_access(&self, due: &DueRepair, requested_by: &str) -> Result<Option<OperationId>> {
+        let Some(tenant_id) = due.tenant_id else { return Ok(None) };
+        let mut connection = self.platform.get().await?;
+        let transaction = connection.transaction().await?;
+        let tenant = tenants::store::find_for_update(&transaction, tenant_id).await?;
+        let kind = match tenant.status {
+            TenantStatus::Active => OperationKind::Resume,
+            TenantStatus::Suspended => OperationKind::Suspend,
+            _ => return Ok(None),
+        };
+        let actor = Actor { id: requested_by, ..Actor::SYSTEM };
+        let id = tenants::change_access(&transaction, &tenant, kind, actor).await?;
         transaction.commit().await?;
         self.dispatcher.send_provision(&connection, id).await;
         Ok(Some(id))

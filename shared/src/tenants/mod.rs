@@ -8,6 +8,7 @@ mod location;
 mod on_limit;
 mod retry;
 pub mod store;
+mod suspension;
 mod update;
 
 pub use create::{CreateTenant, CreatedTenant, create};
@@ -15,7 +16,8 @@ pub use filter::TenantFilter;
 pub use location::{OutdatedTenant, TenantLocation};
 pub use on_limit::OnLimit;
 pub use retry::{RetriedTenant, RetryTenant, retry};
-pub use update::{TenantUpdate, UpdateTenant, update};
+pub use suspension::{Suspension, SuspensionComment, SuspensionReason};
+pub use update::{TenantUpdate, UpdateTenant, change_access, update};
 
 use std::fmt;
 
@@ -144,6 +146,9 @@ pub struct Tenant {
     pub on_limit: OnLimit,
     /// ISO 3166-1 alpha-2 code.
     pub country: Country,
+    /// Since when and why the tenant is suspended; null if it is not.
+    #[cfg_attr(feature = "http", schema(required = true))]
+    pub suspension: Option<Suspension>,
     /// Number of changes of the row. The entity tag contains it.
     #[serde(skip)]
     pub revision: i64,
@@ -193,12 +198,17 @@ impl TenantEvent {
         if (&before.name, before.limits, before.on_limit) != (&after.name, after.limits, after.on_limit) {
             events.push(Self::Updated);
         }
-        match (before.status, after.status) {
-            (TenantStatus::Active, TenantStatus::Suspended) => events.push(Self::Suspended),
-            (TenantStatus::Suspended, TenantStatus::Active) => events.push(Self::Resumed),
-            _ => {}
-        }
+        events.extend(Self::of_status(before.status, after.status));
         events
+    }
+
+    /// The event of a super-admin's change of the status.
+    pub fn of_status(before: TenantStatus, after: TenantStatus) -> Option<Self> {
+        match (before, after) {
+            (TenantStatus::Active, TenantStatus::Suspended) => Some(Self::Suspended),
+            (TenantStatus::Suspended, TenantStatus::Active) => Some(Self::Resumed),
+            _ => None,
+        }
     }
 
     /// The type of the event.
@@ -231,6 +241,7 @@ mod tests {
             limits: Limits { max_agents: None, max_contacts: None, max_messages_month: None },
             on_limit: OnLimit::Notify,
             country: Country::parse("ID").unwrap(),
+            suspension: None,
             revision: 1,
         }
     }

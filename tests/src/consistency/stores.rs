@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_s3::Client as S3;
+use mongodb::bson::doc;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
@@ -34,6 +35,7 @@ pub(super) async fn contradictions(checked: &Checked<'_>) -> Vec<String> {
             present.difference(names).map(|name| format!("{store} does not contain {name}, which should exist")),
         );
     }
+    lines.extend(access(checked).await);
     let without = without_objects.intersection(&found.objects).copied();
     let without: BTreeSet<_> = without.collect();
     let without = without.intersection(&tenants(checked.platform, WITHOUT_OBJECTS).await).copied().collect::<Vec<_>>();
@@ -42,6 +44,46 @@ pub(super) async fn contradictions(checked: &Checked<'_>) -> Vec<String> {
     let with = with.intersection(&tenants(checked.platform, WITH_OBJECTS).await).copied().collect::<Vec<_>>();
     lines.extend(with.iter().map(|id| format!("the bucket contains no object of {id}, which should have one")));
     lines
+}
+
+/// Databases that the platform's services may use although their tenant is not active, and the other way round. What an operation works
+/// on may be either.
+async fn access(checked: &Checked<'_>) -> Vec<String> {
+    const SETTLED: &str = "FROM tenants t JOIN tenant_databases d ON d.name = t.database_name
+        JOIN operations c ON c.id = d.operation_id AND c.status = 'succeeded'
+        WHERE d.state = 'live' AND NOT EXISTS (SELECT FROM operations o WHERE o.tenant_id = t.id AND o.finished_at IS NULL)";
+    let by_postgres = format!(
+        "SELECT 'tenant ' || t.id || ' is ' || t.status || ', and services may connect to PostgreSQL: ' || p.may
+         {} AND p.may <> (t.status = 'active')",
+        SETTLED.replace(
+            "WHERE",
+            "JOIN LATERAL (SELECT has_database_privilege('landlord_service', datname, 'CONNECT') AS may
+                           FROM pg_database WHERE datname = d.name) AS p ON true WHERE"
+        )
+    );
+    let mut found = lines(checked.platform, &by_postgres).await;
+    let of = |status: &str| format!("SELECT d.name {SETTLED} AND (t.status = 'active') = {status}");
+    let names =
+        async |status: &str| -> BTreeSet<String> { lines(checked.platform, &of(status)).await.into_iter().collect() };
+    let (granted, revoked) = (names("true").await, names("false").await);
+    let used = with_roles(checked).await;
+    // Read again, because an operation may have changed it meanwhile.
+    let (granted, revoked) = (
+        granted.intersection(&names("true").await).cloned().collect::<BTreeSet<_>>(),
+        revoked.intersection(&names("false").await).cloned().collect::<BTreeSet<_>>(),
+    );
+    found.extend(granted.difference(&used).map(|name| format!("services cannot use the MongoDB database {name}")));
+    found.extend(revoked.intersection(&used).map(|name| format!("services can use the MongoDB database {name}")));
+    found
+}
+
+/// The databases in which the MongoDB user with the same name has a role.
+async fn with_roles(checked: &Checked<'_>) -> BTreeSet<String> {
+    let answer = checked.mongo.database("admin").run_command(doc! { "usersInfo": 1 }).await;
+    let answer = answer.expect("MongoDB lists its users");
+    let users = answer.get_array("users").unwrap().iter().filter_map(|user| user.as_document());
+    let with_role = users.filter(|user| user.get_array("roles").is_ok_and(|roles| !roles.is_empty()));
+    with_role.map(|user| user.get_str("user").unwrap().to_owned()).collect()
 }
 
 /// Databases of tenants that the ledger does not contain. They contradict only if the servers belong to this platform alone.

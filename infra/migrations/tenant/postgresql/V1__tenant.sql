@@ -243,6 +243,9 @@ INSERT INTO settings (name, value) VALUES
 GRANT SELECT ON roles, permissions, role_permissions, divisions, user_divisions, settings TO landlord_api;
 GRANT SELECT, INSERT, UPDATE ON users, impersonations TO landlord_api;
 GRANT INSERT ON platform_actions TO landlord_api;
+-- The platform's services sign users in. They may replace a password, and nothing else of a user.
+GRANT SELECT ON users, roles, permissions, role_permissions, divisions, user_divisions, settings TO landlord_service;
+GRANT UPDATE (password_hash, must_change_password, last_seen_at, online_until) ON users TO landlord_service;
 -- Locking the rows that are to be deleted needs the privilege to update one column.
 GRANT SELECT, INSERT, DELETE, UPDATE (created_at) ON changes TO landlord_api;
 GRANT EXECUTE ON FUNCTION erase_mentions_of(uuid) TO landlord_api;

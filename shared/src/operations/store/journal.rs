@@ -162,6 +162,18 @@ pub async fn record_succeeded(transaction: &Transaction<'_>, lease: Lease, step:
     Ok(())
 }
 
+/// Records that steps which had nothing to do have succeeded. The caller has checked the lease.
+pub async fn record_unused(transaction: &Transaction<'_>, lease: Lease) -> Result<()> {
+    let statement = transaction
+        .prepare_cached(
+            "UPDATE operation_steps SET status = 'succeeded', finished_at = clock_timestamp()
+             WHERE operation_id = $1 AND status = 'pending'",
+        )
+        .await?;
+    transaction.execute(&statement, &[&lease.operation_id]).await?;
+    Ok(())
+}
+
 /// Records the version of the tenant schema that is being created, and locks the operation until the transaction ends. The
 /// caller has already locked the tenant's row, so that all transactions lock in the same order.
 pub async fn set_schema_version(

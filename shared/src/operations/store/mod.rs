@@ -88,16 +88,41 @@ sql::columns! {
     }
 }
 
-/// The open operation of a tenant, if any, apart from cleanups, which do not disturb it.
+/// The open operation of a tenant, if any, apart from cleanups and changes of the services' access, which do not disturb it.
 pub async fn find_open(client: &impl GenericClient, tenant_id: TenantId) -> Result<Option<OpenOperation>> {
     let statement = client
         .prepare_cached(sql::text!(
             "SELECT ",
             OpenOperationColumns::LIST,
-            " FROM operations WHERE tenant_id = $1 AND finished_at IS NULL AND kind <> 'cleanup'"
+            " FROM operations
+             WHERE tenant_id = $1 AND finished_at IS NULL AND kind NOT IN ('cleanup', 'suspend', 'resume')"
         ))
         .await?;
     client.query_opt(&statement, &[&tenant_id]).await?.map(|row| OpenOperationColumns::read(&row)).transpose()
+}
+
+/// Ends the open operations of these kinds on a tenant, because a newer one takes their place. Their workers are fenced. The caller
+/// holds the lock on the tenant.
+pub async fn supersede(
+    transaction: &Transaction<'_>,
+    tenant_id: TenantId,
+    kinds: &[OperationKind],
+    reason: &str,
+) -> Result<()> {
+    let statement = transaction
+        .prepare_cached(
+            "WITH ended AS (
+                 UPDATE operations
+                 SET status = 'superseded', reason = $3, fault = NULL, lease_expires_at = NULL, next_attempt_at = NULL,
+                     finished_at = clock_timestamp(), updated_at = clock_timestamp(), revision = revision + 1
+                 WHERE tenant_id = $1 AND finished_at IS NULL AND kind = ANY($2)
+                 RETURNING id
+             )
+             DELETE FROM outbox USING ended WHERE destination = 'provision' AND message_id = ended.id",
+        )
+        .await?;
+    transaction.execute(&statement, &[&tenant_id, &kinds, &reason]).await?;
+    Ok(())
 }
 
 /// Reads operations with their steps from the rows of a query that selects [`WITH_STEPS`], one row for each step.

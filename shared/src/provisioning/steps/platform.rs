@@ -133,6 +133,15 @@ pub(in crate::provisioning) async fn end_cleanup(platform: &Postgres, lease: Lea
     Ok(transaction.commit().await?)
 }
 
+/// Ends a change of the services' access.
+pub(in crate::provisioning) async fn end_access_change(platform: &Postgres, lease: Lease) -> Result<(), StepError> {
+    let mut connection = platform.get().await?;
+    let transaction = connection.transaction().await?;
+    journal::succeed(&transaction, lease).await?;
+    journal::record_unused(&transaction, lease).await?;
+    Ok(transaction.commit().await?)
+}
+
 fn audit_entry(action: AuditAction, lease: Lease, details: Value) -> AuditEntry<'static> {
     AuditEntry::done(Actor::SYSTEM, action, lease.tenant_id, details)
 }

@@ -79,6 +79,41 @@ fn read_unexpected(row: &Row, cluster: &str) -> Result<NewFinding> {
     })
 }
 
+/// Databases on a cluster that the platform's services may use although their tenant's status forbids it, or the other way round. `names`
+/// and whether services may use each are what was observed. Those that an operation works on are right.
+pub(in crate::reconciliation) async fn list_wrong_access(
+    client: &impl GenericClient,
+    (names, accessible): (&[String], &[bool]),
+    observed_at: OffsetDateTime,
+) -> Result<Vec<NewFinding>> {
+    let statement = client
+        .prepare_cached(
+            "SELECT t.id, d.name, t.status, t.updated_at
+             FROM unnest($1::text[], $2::boolean[]) AS n (name, is_accessible)
+             JOIN tenant_databases d ON d.name = n.name
+             JOIN tenants t ON t.id = d.tenant_id AND t.database_name = d.name
+             WHERE d.state = 'live' AND d.updated_at < $3 AND t.updated_at < $3
+                 AND n.is_accessible <> (t.status = 'active')
+                 AND NOT EXISTS (SELECT FROM operations o WHERE o.database_name = d.name
+                                     AND (o.finished_at IS NULL OR o.finished_at >= $3))",
+        )
+        .await?;
+    let read = |row: &Row| {
+        let status: String = row.try_get(2)?;
+        let subject: String = row.try_get(1)?;
+        let may = if status == "active" { "may not" } else { "may" };
+        Ok(NewFinding {
+            tenant_id: Some(row.try_get(0)?),
+            database_name: Some(subject.clone()),
+            detail: Some(format!("the tenant is {status}, and services {may} use the database")),
+            since: Some(row.try_get(3)?),
+            repair: ["active", "suspended"].contains(&&*status).then_some(Repair::Access),
+            ..NewFinding::new(FindingKind::WrongAccess, subject)
+        })
+    };
+    client.query(&statement, &[&names, &accessible, &observed_at]).await?.iter().map(read).collect()
+}
+
 /// A page of the databases that should exist on a cluster, in the order of their names.
 pub(in crate::reconciliation) async fn list_expected(
     client: &impl GenericClient,

@@ -6,9 +6,9 @@ use time::OffsetDateTime;
 use tokio_postgres::error::SqlState;
 
 use crate::{
-    error::{Conflict, Result},
+    error::{Conflict, Error, Result},
     sql::{self, Columns},
-    tenants::{OnLimit, Tenant, TenantName, TenantStatus, store::TenantColumns},
+    tenants::{OnLimit, Suspension, Tenant, TenantName, TenantStatus, store::TenantColumns},
     types::{Country, Limits, Slug, TenantId, UserId},
 };
 
@@ -68,11 +68,14 @@ pub async fn update(
     limits: &Limits,
     on_limit: OnLimit,
     status: TenantStatus,
+    suspension: Option<&Suspension>,
 ) -> Result<Tenant> {
+    let suspension = suspension.map(serde_json::to_value).transpose().map_err(Error::internal)?;
     let statement = transaction
         .prepare_cached(sql::text!(
             "UPDATE tenants
-             SET name = $2, max_agents = $3, max_contacts = $4, max_messages_month = $5, on_limit = $7, status = $6,
+             SET name = $2, max_agents = $3, max_contacts = $4, max_messages_month = $5, on_limit = $8, status = $6,
+                 suspension = $7,
                  updated_at = greatest(now(), updated_at), revision = revision + 1
              WHERE id = $1
              RETURNING ",
@@ -82,7 +85,16 @@ pub async fn update(
     let row = transaction
         .query_one(
             &statement,
-            &[&id, &name, &limits.max_agents, &limits.max_contacts, &limits.max_messages_month, &status, &on_limit],
+            &[
+                &id,
+                &name,
+                &limits.max_agents,
+                &limits.max_contacts,
+                &limits.max_messages_month,
+                &status,
+                &suspension,
+                &on_limit,
+            ],
         )
         .await?;
     TenantColumns::read(&row)

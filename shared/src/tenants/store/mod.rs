@@ -20,7 +20,7 @@ use crate::{
         self,
         store::{SuperAdminKey, WithSuperAdminState},
     },
-    tenants::{Tenant, TenantFilter},
+    tenants::{Suspension, Tenant, TenantFilter},
     types::{Count, Limits, PageRequest, SearchText, TenantId},
 };
 use deadpool_postgres::{GenericClient, Transaction};
@@ -43,6 +43,7 @@ sql::columns! {
         },
         on_limit: "on_limit",
         country: "country",
+        suspension: "suspension" via Suspension::read,
         revision: "revision",
     }
 }

@@ -6,7 +6,7 @@ use aws_sdk_s3::Client as S3;
 use mongodb::Client as Mongo;
 use shared::{
     clients::{postgres::Postgres, s3::Bucket},
-    config::{Clusters, FromEnv, MongoSettings, PostgresConfig, ProvisioningConfig, S3Config},
+    config::{Clusters, FromEnv, MongoSettings, PostgresConfig, ProvisioningConfig, S3Config, ServiceLoginConfig},
     provisioning::{Provisioner, Stores},
     tenants::TENANT_SCHEMA_VERSION,
     types::{OperationId, TenantId},
@@ -33,8 +33,8 @@ impl TenantStage {
         let bucket = Bucket::connect(&S3Config::from_env().unwrap()).unwrap();
         let (s3, name) = (bucket.client().await.clone(), bucket.name.clone());
         let mongo = Clusters::single(variable("MONGODB_URL"));
-        let stores =
-            Stores::connect(world.postgres_clusters(), &config, mongo, &MongoSettings::from_env().unwrap(), bucket);
+        let (settings, logins) = (MongoSettings::from_env().unwrap(), ServiceLoginConfig::from_env().unwrap());
+        let stores = Stores::connect(world.postgres_clusters(), &config, mongo, &settings, bucket, &logins);
         let owner = world.patient_client().await;
         world.ignore_breakers().await;
         Self {

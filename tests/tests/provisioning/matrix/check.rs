@@ -60,6 +60,8 @@ pub(super) async fn describe(stage: &ProvisioningStage, tenant: TenantId) -> Str
 async fn describe_databases(stage: &ProvisioningStage, tenant: TenantId, database: &str, text: &mut String) {
     let found = stage.found(tenant, database).await;
     writeln!(text, "exists: {found:?}").unwrap();
+    let (users, roles) = stage.services_login(database).await;
+    writeln!(text, "login of services: {users} user(s) with {roles} role(s)").unwrap();
     if found.postgres {
         let inside = stage.inside(database).await;
         let users = "SELECT format('user: %s %s %s %s %s', email, role, status, password_hash, must_change_password) FROM users";

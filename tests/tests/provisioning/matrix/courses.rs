@@ -4,6 +4,7 @@
 use shared::{
     operations::{OperationKind, OperationStatus, StepName},
     provisioning::Moment,
+    tenants::TenantStatus,
 };
 use tokio::sync::Mutex;
 
@@ -71,6 +72,16 @@ impl Fixtures {
             OperationKind::Provision => self.stage.request().await,
             OperationKind::Retry => self.stage.request_retry(self.failed().await.tenant).await,
             OperationKind::Cleanup => self.cleanup().await,
+            OperationKind::Suspend => {
+                let tenant = self.stage.active().await.tenant;
+                self.stage.request_status(tenant, TenantStatus::Suspended).await
+            }
+            OperationKind::Resume => {
+                let tenant = self.stage.active().await.tenant;
+                let suspended = self.stage.request_status(tenant, TenantStatus::Suspended).await;
+                assert_eq!(self.stage.finish(suspended).await, OperationStatus::Succeeded);
+                self.stage.request_status(tenant, TenantStatus::Active).await
+            }
         }
     }
 

@@ -1,4 +1,4 @@
-//! The tenant's MongoDB database with its collections.
+//! The tenant's MongoDB database with its collections, and the [login] of the platform's services.
 //!
 //! One transaction creates all collections and indexes and raises the database's fence. They exist together or not at all, and
 //! a late worker creates none. The transaction takes no longer than the same commands without one.
@@ -18,6 +18,7 @@
 //! worker ends that session, in the same way as it ends sessions with PostgreSQL. Every MongoDB user may end its own sessions.
 //! After the workers' MongoDB user was changed, the next worker has to wait for the minute.
 
+pub(in crate::provisioning) mod login;
 mod schema;
 
 use std::time::Duration;
@@ -55,19 +56,22 @@ pub(in crate::provisioning) struct MongodbDatabase;
 impl Step for MongodbDatabase {
     const NAME: StepName = StepName::MongodbDatabase;
     const STORE: StoreKind = StoreKind::Mongodb;
-    const FENCED: bool = true;
+    // The collections are fenced. A user that a late worker creates is not: it has no role, and the worker removes it itself.
+    const FENCED: bool = false;
 
     async fn apply(&self, context: &StepContext<'_>) -> Result<(), StepError> {
         let client = client(context).await?;
         match retry_conflicts(|| create(client, context)).await {
             // Only complete transactions create collections, so an earlier attempt has created these.
-            Err(AttemptError::CollectionExists(_)) => verify(&client.database(context.database)).await,
-            created => Ok(created?),
+            Err(AttemptError::CollectionExists(_)) => verify(&client.database(context.database)).await?,
+            created => created?,
         }
+        login::grant(client, context).await
     }
 
     async fn undo(&self, context: &StepContext<'_>) -> Result<(), StepError> {
         let client = client(context).await?;
+        login::remove(client, context).await?;
         Ok(retry_conflicts(|| remove(client, context)).await?)
     }
 }

@@ -12,6 +12,8 @@
 //! A session that an earlier worker named before the query in step 2 is ended together with its current statement. A worker
 //! that named its session later finds in its check that the lease is lost. Neither case depends on a clock.
 
+pub(in crate::provisioning) mod access;
+
 use std::time::Duration;
 
 use deadpool_postgres::Object;
@@ -71,7 +73,7 @@ impl Step for PostgresqlDatabase {
         session
             .batch_execute(&format!(
                 "REVOKE ALL ON DATABASE {name} FROM PUBLIC;
-                 GRANT CONNECT ON DATABASE {name} TO landlord_api;
+                 GRANT CONNECT ON DATABASE {name} TO landlord_api, landlord_service;
                  ALTER DATABASE {name} ALLOW_CONNECTIONS true;
                  COMMENT ON DATABASE {name} IS 'Tenant {}, created by operation {}'",
                 context.lease.tenant_id, context.lease.operation_id
@@ -83,7 +85,7 @@ impl Step for PostgresqlDatabase {
     async fn undo(&self, context: &StepContext<'_>) -> Result<(), StepError> {
         const MAX_RETRIES: u32 = 20;
         let session = open_with_timeout(context, UNDO_TIMEOUT).await?;
-        // FORCE ends all connections. The tenant was never active, so no other client needs the database.
+        // FORCE ends all connections. The tenant was never active or is purged, so no other client needs the database.
         let drop = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", context.database);
         let mut retries = 0;
         loop {
