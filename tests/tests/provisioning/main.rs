@@ -3,6 +3,7 @@
 
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod access;
 mod batch;
 mod boundaries;
 mod broken_connections;
