@@ -161,7 +161,8 @@ impl World {
     /// A topic of this world, which does not exist yet.
     pub fn topic(&self) -> KafkaConfig {
         let topic = format!("{}-{}", self.database, Uuid::now_v7().simple());
-        KafkaConfig { topic, ..KafkaConfig::from_env().unwrap() }
+        let acknowledgements_topic = format!("{topic}-acknowledgements");
+        KafkaConfig { topic, acknowledgements_topic, ..KafkaConfig::from_env().unwrap() }
     }
 
     /// Inserts a super-admin whose password is [`tests::PASSWORD`](crate::PASSWORD), and returns the id.

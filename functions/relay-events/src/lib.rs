@@ -9,6 +9,7 @@
 //! 3. writes denials of impersonations to the live list, at least once ([`denials`]),
 //! 4. sends messages to the queue of `provision-tenant`, at least once ([`provisions`]),
 //! 5. sends events to the Kafka topic, in order and exactly once ([`events`]),
+//! 6. on the schedule, records which services have confirmed suspensions ([`acknowledgements`]),
 //!
 //! until nothing is due or its time is up. An unavailable store does not stop the messages to the others. While Redis fails and
 //! denials are due, a run repeats 2 to 5 every second, so that an end takes effect as soon as Redis is back: the schedule begins
@@ -18,6 +19,7 @@
 //! and its error is logged: the schedule retries within a minute, long before the queue would, and a poke in the
 //! dead-letter queue would contain no information.
 
+mod acknowledgements;
 mod at_least_once;
 pub mod denials;
 mod event_sender;
@@ -127,6 +129,8 @@ pub struct RelayReport {
     pub provisions_sent: usize,
     /// Events sent to the topic.
     pub events_sent: usize,
+    /// Confirmations of suspensions by services.
+    pub acknowledgements_recorded: u64,
     /// Stored responses deleted.
     pub responses_deleted: u64,
     #[serde(flatten)]
@@ -182,6 +186,7 @@ async fn run(app: &App, is_scheduled: bool, deadline: Deadline) -> Result<RelayR
     if is_scheduled {
         // After the settlement, which may have completed a start.
         failures.extend(denials::reassert(app, &mut report.impersonations_restored).await.err());
+        failures.extend(acknowledgements::collect(app, deadline, &mut report.acknowledgements_recorded).await.err());
         failures.extend(maintenance::report_backlog(app).await.err());
         failures.extend(maintenance::report_deferred_changes(app).await.err());
     }
@@ -215,6 +220,7 @@ fn log(report: &RelayReport) {
         denials_written = report.denials_written,
         provisions_sent = report.provisions_sent,
         events_sent = report.events_sent,
+        acknowledgements_recorded = report.acknowledgements_recorded,
         responses_deleted = report.responses_deleted,
         removed = ?report.removed,
         "delivered"

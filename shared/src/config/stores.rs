@@ -117,6 +117,8 @@ pub struct KafkaConfig {
     pub brokers: String,
     /// `KAFKA_TOPIC` (`platform.tenant-events`).
     pub topic: String,
+    /// `KAFKA_ACKNOWLEDGEMENTS_TOPIC` (`platform.acknowledgements`): where services confirm suspensions.
+    pub acknowledgements_topic: String,
     /// `KAFKA_SECURITY_PROTOCOL` (`plaintext`): as librdkafka's `security.protocol`. Lambda requires `ssl` or `sasl_ssl`.
     pub security_protocol: String,
     /// `KAFKA_CA_FILE`: a PEM file with the certificate authorities that are trusted instead of the system's.
@@ -153,6 +155,8 @@ impl FromEnv for KafkaConfig {
         Ok(Self {
             brokers: required("KAFKA_BROKERS")?,
             topic: optional("KAFKA_TOPIC").unwrap_or_else(|| "platform.tenant-events".to_owned()),
+            acknowledgements_topic: optional("KAFKA_ACKNOWLEDGEMENTS_TOPIC")
+                .unwrap_or_else(|| "platform.acknowledgements".to_owned()),
             security_protocol,
             ca_file: optional("KAFKA_CA_FILE").map(PathBuf::from),
             sasl,

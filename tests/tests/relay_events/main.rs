@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "an unexpected error fails the test")]
 
+mod acknowledgements;
 mod deaths;
 mod operations;
 mod outages;

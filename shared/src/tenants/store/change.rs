@@ -4,12 +4,13 @@ use deadpool_postgres::{GenericClient, Transaction};
 use secrecy::{ExposeSecret, SecretString};
 use time::OffsetDateTime;
 use tokio_postgres::error::SqlState;
+use uuid::Uuid;
 
 use crate::{
     error::{Conflict, Error, Result},
     sql::{self, Columns},
     tenants::{OnLimit, Suspension, Tenant, TenantName, TenantStatus, store::TenantColumns},
-    types::{Country, Limits, Slug, TenantId, UserId},
+    types::{Country, Limits, Microservice, Slug, TenantId, UserId},
 };
 
 /// A tenant to insert, in status `provisioning`.
@@ -98,6 +99,24 @@ pub async fn update(
         )
         .await?;
     TenantColumns::read(&row)
+}
+
+/// Records that a service has confirmed a suspension. Returns 1 if that is new and the suspension is the present one, and 0 otherwise.
+pub async fn acknowledge(
+    client: &impl GenericClient,
+    id: TenantId,
+    suspension_id: Uuid,
+    service: Microservice,
+) -> Result<u64> {
+    let statement = client
+        .prepare_cached(
+            "UPDATE tenants
+             SET suspension = jsonb_set(suspension, '{acknowledged_by}', (suspension -> 'acknowledged_by') || to_jsonb($3::text)),
+                 updated_at = greatest(now(), updated_at), revision = revision + 1
+             WHERE id = $1 AND suspension ->> 'id' = $2::text AND NOT (suspension -> 'acknowledged_by') ? $3::text",
+        )
+        .await?;
+    Ok(client.execute(&statement, &[&id, &suspension_id.to_string(), &service.as_str()]).await?)
 }
 
 /// The first user of a tenant that is not active yet, an `admin`.

@@ -7,7 +7,7 @@ pub mod placement;
 
 pub use self::{
     change::{
-        NewTenant, PendingAdmin, activate, fail, find_pending_admin, insert, insert_pending_admin,
+        NewTenant, PendingAdmin, acknowledge, activate, fail, find_pending_admin, insert, insert_pending_admin,
         is_first_password_erased, provision_again, update,
     },
     location::{find_location, list_outdated, set_schema_version},
