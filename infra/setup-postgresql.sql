@@ -45,8 +45,13 @@ GRANT landlord_api, landlord_provisioner, landlord_service TO landlord WITH ADMI
 GRANT landlord_api TO landlord_api_login;
 GRANT landlord_provisioner TO landlord_provisioner_login;
 
--- To end the sessions of services in the database of a tenant that is suspended or deleted. Never those of superusers.
-GRANT pg_signal_backend TO landlord_provisioner;
+-- To end the sessions of services in the database of a tenant that is suspended or deleted; never those of superusers. Without this
+-- right, such operations wait, and show the reason.
+SELECT 'GRANT pg_signal_backend TO landlord_provisioner'
+WHERE current_setting('is_superuser')::boolean
+   OR current_setting('server_version_num')::integer < 160000
+   OR pg_has_role(current_user, 'pg_signal_backend', 'MEMBER WITH ADMIN OPTION')
+\gexec
 
 -- To measure the lag of replicas. An administrator without this right goes on without it; the lag is then unknown.
 SELECT 'GRANT pg_read_all_stats TO landlord_api_login'

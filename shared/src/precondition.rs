@@ -13,6 +13,11 @@ impl IfMatch {
         Self(tags.into_iter().collect())
     }
 
+    /// Whether there is a tag of a revision, so that the caller knows what the change applies to.
+    pub fn names_revision(&self) -> bool {
+        self.0.iter().any(|tag| tag != "*")
+    }
+
     /// Fails with [`Error::PreconditionFailed`] if there are tags and none is that of `revision`.
     pub fn check(&self, revision: i64, what: &'static str) -> Result<()> {
         let own = format!("\"{revision}\"");

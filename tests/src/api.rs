@@ -16,8 +16,8 @@ use shared::{
         tenant_databases::TenantDatabases,
     },
     config::{
-        Clusters, DefaultLimits, FromEnv, IdempotencyConfig, ImpersonationSigningConfig, MongoSettings, PostgresConfig,
-        QueueConfig, ReconciliationConfig, RedisConfig, S3Config, SigningConfig, TokenConfig,
+        Clusters, DefaultLimits, FromEnv, IdempotencyConfig, ImpersonationSigningConfig, KeptConfig, MongoSettings,
+        PostgresConfig, QueueConfig, ReconciliationConfig, RedisConfig, S3Config, SigningConfig, TokenConfig,
     },
     dead_letters::{DeadLetterContext, DeadLetters},
     events::dispatch::Dispatcher,
@@ -28,7 +28,7 @@ use shared::{
     reconciliation::{ObservedStores, Reconciler},
     revocations::live_list::LiveList,
     super_admins::{AuthContext, SignInRateLimiter},
-    tenants::TENANT_SCHEMA_VERSION,
+    tenants::{ReceiptSigner, TENANT_SCHEMA_VERSION},
     usage::live_counters::LiveCounters,
 };
 use tokio::net::TcpListener;
@@ -211,6 +211,13 @@ pub fn routes(parts: &Parts) -> Routes {
         fingerprints: fingerprints.clone(),
         dispatcher: Arc::clone(&dispatcher),
     }))
+    .merge(delete_tenant::routes(delete_tenant::App {
+        auth: gate(),
+        dispatcher: Arc::clone(&dispatcher),
+        live_list: live_list(),
+    }))
+    .merge(restore_tenant::routes(restore_tenant::App { auth: gate(), dispatcher: Arc::clone(&dispatcher) }))
+    .merge(receipt_routes(parts, gate()))
     .merge(list_users::routes(list_users::App { auth: gate(), databases: parts.databases.clone() }))
     .merge(search_users::routes(gate()))
     .merge(get_user::routes(get_user::App { auth: gate(), databases: parts.databases.clone() }))
@@ -237,6 +244,11 @@ pub fn routes(parts: &Parts) -> Routes {
     .merge(impersonation_routes(parts, &gate(), fingerprints, dispatcher))
     .merge(list_health_history::routes(gate()))
     .merge(check_health::routes(check_health::App::new(&parts.health, gate()).unwrap()))
+}
+
+fn receipt_routes(parts: &Parts, auth: AuthContext) -> Routes {
+    let signer = ReceiptSigner::new(&parts.impersonation, KeptConfig::from_env().unwrap()).unwrap();
+    get_tenant_receipt::routes(get_tenant_receipt::App { auth, signer: Arc::new(signer) })
 }
 
 fn reconciliation_routes(parts: &Parts, gate: &AuthContext) -> Routes {

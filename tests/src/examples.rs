@@ -40,6 +40,13 @@ pub async fn furnish(world: &World) {
         TenantId::EXAMPLE
     );
     owner.batch_execute(&operation).await.unwrap();
+    let receipt = format!(
+        r#"INSERT INTO tenant_receipts (tenant_id, operation_id, content, purged_at)
+           VALUES ('{}', '{}', '{{"slug": "kopi-kenangan", "stores": [], "search": {{"found": 0}}}}', now())"#,
+        TenantId::EXAMPLE,
+        OperationId::EXAMPLE
+    );
+    owner.batch_execute(&receipt).await.unwrap();
     let reconciliation = format!(
         "INSERT INTO reconciliations (id, dry_run, requested_by, finished_at) VALUES ('{0}', true, 'system', now());
          INSERT INTO reconciliation_checks VALUES ('{0}', 'postgresql', 'main', 1, NULL);

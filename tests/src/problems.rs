@@ -40,6 +40,7 @@ pub async fn produce_all() -> Produced {
     stage.produce_faulty_requests().await;
     stage.produce_refusals().await;
     stage.produce_conflicts_of_tenants().await;
+    stage.produce_conflicts_of_deletions().await;
     stage.produce_conflicts_of_users().await;
     stage.produce_conflicts_of_impersonations().await;
     stage.produce_conflicts_of_super_admins().await;
@@ -141,6 +142,24 @@ impl ProblemStage {
         let request = self.request(Method::PATCH, &format!("/tenants/{}", tenant.id), &json!({ "name": "Kopi" }));
         self.produce("precondition-failed", StatusCode::PRECONDITION_FAILED, request.header("if-match", "\"99\""))
             .await;
+    }
+
+    async fn produce_conflicts_of_deletions(&mut self) {
+        let tenant = self.tenant(None).await;
+        let path = format!("/tenants/{}", tenant.id);
+        let restore = || self.api.request(Method::POST, &format!("{path}/restore"));
+        let (early, late) = (restore(), restore());
+        self.produce("tenant-not-restorable", StatusCode::CONFLICT, early).await;
+        let request = self.api.request(Method::GET, &format!("{path}/receipt"));
+        self.produce("receipt-not-ready", StatusCode::CONFLICT, request).await;
+        let body = json!({ "reason": "The customer has cancelled the contract", "recovery_days": 0 });
+        let confirmed = format!("{path}?confirm=t{}", tenant.id.0.simple());
+        let delete = || self.request(Method::DELETE, &confirmed, &body);
+        let (first, second) = (delete(), delete());
+        let deleted = answer(first).await;
+        assert_eq!(deleted.status, StatusCode::ACCEPTED, "{}", deleted.text);
+        self.produce("tenant-not-deletable", StatusCode::CONFLICT, second).await;
+        self.produce("recovery-ended", StatusCode::CONFLICT, late).await;
     }
 
     async fn produce_conflicts_of_users(&mut self) {

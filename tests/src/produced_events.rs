@@ -11,8 +11,10 @@ use jsonschema::Validator;
 use lambda_http::{Context, LambdaEvent};
 use serde_json::{Value, json};
 use shared::{
-    clients::{postgres::Postgres, s3::Bucket, sqs::Sqs},
-    config::{Clusters, FromEnv, KafkaConfig, MongoSettings, ProvisioningConfig, S3Config, ServiceLoginConfig},
+    clients::{postgres::Postgres, redis::Redis, s3::Bucket, sqs::Sqs},
+    config::{
+        Clusters, FromEnv, KafkaConfig, MongoSettings, ProvisioningConfig, RedisConfig, S3Config, ServiceLoginConfig,
+    },
     error::{Error, Result},
     event_catalog,
     health::{Component, ComponentSample, ComponentStatus, MinuteSamples, record_samples},
@@ -126,8 +128,10 @@ async fn produce_events_of_provisioning(world: &World, api: &Api) {
     let bucket = Bucket::connect(&S3Config::from_env().unwrap()).unwrap();
     let mongo = Clusters::single(variable("MONGODB_URL"));
     let settings = MongoSettings { timeout: Duration::from_secs(10), ..MongoSettings::from_env().unwrap() };
-    let logins = ServiceLoginConfig::from_env().unwrap();
-    let stores = Stores::connect(world.postgres_clusters(), &platform, mongo, &settings, bucket, &logins).unwrap();
+    let (redis, logins) =
+        (Redis::connect(&RedisConfig::from_env().unwrap()).unwrap(), ServiceLoginConfig::from_env().unwrap());
+    let stores =
+        Stores::connect(world.postgres_clusters(), &platform, mongo, &settings, bucket, redis, &logins).unwrap();
     let stores = Arc::new(stores);
     for (slug, observer) in [("kopi-kenangan", None), ("teh-botol", Some(Arc::new(Saboteur) as Arc<dyn SagaObserver>))]
     {
@@ -142,7 +146,23 @@ async fn produce_events_of_provisioning(world: &World, api: &Api) {
             observer,
         };
         worker.run(operation, Instant::now() + PROVISIONING.function_timeout).await.unwrap();
+        if slug == "kopi-kenangan" {
+            produce_events_of_deletion(api, &worker, created.json["id"].as_str().unwrap()).await;
+        }
     }
+}
+
+async fn produce_events_of_deletion(api: &Api, worker: &Provisioner, tenant: &str) {
+    let path = format!("/tenants/{tenant}");
+    let delete = async |days: u8| {
+        let body = json!({ "reason": "The customer has cancelled the contract", "recovery_days": days });
+        let request = api.request(reqwest::Method::DELETE, &format!("{path}?confirm=kopi-kenangan"));
+        succeed(request.json(&body)).await.json
+    };
+    delete(7).await;
+    succeed(api.request(reqwest::Method::POST, &format!("{path}/restore"))).await;
+    let operation: OperationId = delete(0).await["operation_id"].as_str().unwrap().parse().unwrap();
+    worker.run(operation, Instant::now() + PROVISIONING.function_timeout).await.unwrap();
 }
 
 async fn succeed(request: reqwest::RequestBuilder) -> Answer {

@@ -106,7 +106,8 @@ pub async fn send_each(world: &World, document: &Value, mut send: impl AsyncFnMu
     // What reads comes before what changes, and a change whose result depends on the state comes last.
     let (reads, changes): (Vec<_>, Vec<_>) =
         of_examples(document).into_iter().partition(|request| request.method == Method::GET);
-    let (last, mut first): (Vec<_>, Vec<_>) = changes.into_iter().partition(|request| request.body.is_none());
+    let is_last = |request: &ExampleRequest| request.body.is_none() || request.operation == "delete_tenant";
+    let (last, mut first): (Vec<_>, Vec<_>) = changes.into_iter().partition(is_last);
     // An erased user cannot be changed.
     first.sort_by_key(|request| request.operation == "erase_user");
     for request in reads.into_iter().chain(first).chain(last) {
@@ -123,6 +124,19 @@ async fn prepare(world: &World, request: &ExampleRequest) {
             "UPDATE operations SET status = 'failed', finished_at = now(), next_attempt_at = NULL WHERE tenant_id = '{tenant}';
              UPDATE tenants SET status = 'failed' WHERE id = '{tenant}'",
             tenant = TenantId::EXAMPLE
+        ),
+        "delete_tenant" => format!(
+            "UPDATE operations SET status = 'succeeded', finished_at = now(), next_attempt_at = NULL WHERE finished_at IS NULL;
+             UPDATE tenants SET status = 'active', deletion = NULL, slug = 'kopi-kenangan' WHERE id = '{}'",
+            TenantId::EXAMPLE
+        ),
+        "restore_tenant" => format!(
+            r#"UPDATE operations SET status = 'succeeded', finished_at = now(), next_attempt_at = NULL WHERE finished_at IS NULL;
+             UPDATE tenants SET status = 'deleting',
+                 deletion = '{{"requested_at": "2026-01-01T00:00:00Z", "requested_by": "x", "reason": "x",
+                              "purge_after": "2999-01-01T00:00:00Z", "status_before": "active"}}'
+             WHERE id = '{}'"#,
+            TenantId::EXAMPLE
         ),
         "retry_operation" | "abandon_operation" => format!(
             "UPDATE operations SET status = 'running', finished_at = NULL, next_attempt_at = now() WHERE id = '{}'",

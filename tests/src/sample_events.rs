@@ -24,7 +24,7 @@ const FIRST: [&str; 7] = [
 ];
 
 /// These end what the other events refer to.
-const LAST: [&str; 3] = ["end-impersonation", "erase-user", "update-admin"];
+const LAST: [&str; 5] = ["end-impersonation", "erase-user", "update-admin", "delete-tenant", "restore-tenant"];
 
 /// The longest time in which a tenant becomes active on a busy machine.
 const PROVISIONING: Duration = Duration::from_secs(90);

@@ -4,8 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use secrecy::{ExposeSecret, SecretString};
 use shared::{
-    clients::{aws::Attempts, postgres::Postgres, s3::Bucket},
-    config::{Clusters, FromEnv, MongoSettings, PostgresConfig, ProvisioningConfig, S3Config, ServiceLoginConfig},
+    clients::{aws::Attempts, postgres::Postgres, redis::Redis, s3::Bucket},
+    config::{
+        Clusters, FromEnv, MongoSettings, PostgresConfig, ProvisioningConfig, RedisConfig, S3Config, ServiceLoginConfig,
+    },
     operations::store::breakers::StoreKind,
     provisioning::{Provisioner, SagaObserver, Stores},
     tenants::TENANT_SCHEMA_VERSION,
@@ -94,6 +96,7 @@ pub fn worker(world: &World, ports: &[u16], observer: Option<Arc<dyn SagaObserve
         Clusters::single(mongo),
         &MongoSettings { timeout: CONNECT_TIMEOUT, ..MongoSettings::from_env().unwrap() },
         bucket,
+        Redis::connect(&RedisConfig::from_env().unwrap()).unwrap(),
         &ServiceLoginConfig::from_env().unwrap(),
     );
     Provisioner {

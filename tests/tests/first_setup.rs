@@ -28,7 +28,7 @@ async fn a_master_user_who_is_no_superuser_prepares_a_cluster_that_the_functions
     };
     // The attributes and memberships of a master user of RDS.
     sql("CREATE ROLE master LOGIN CREATEDB CREATEROLE PASSWORD 'master'");
-    let _granted = sql("GRANT pg_read_all_stats TO master WITH ADMIN OPTION");
+    let _granted = sql("GRANT pg_read_all_stats, pg_signal_backend TO master WITH ADMIN OPTION");
 
     let (done, errors) = set_up(&server, &PASSWORDS);
     assert!(done, "{errors}");
@@ -56,6 +56,8 @@ async fn a_master_user_who_is_no_superuser_prepares_a_cluster_that_the_functions
         assert_eq!(String::from_utf8(output.unwrap().stdout).unwrap().trim(), "0", "{login}");
     }
     assert_eq!(sql("SELECT rolsuper FROM pg_roles WHERE rolname LIKE 'landlord%' AND rolsuper"), "");
+    let ends_sessions = "SELECT pg_has_role('landlord_provisioner_login', 'pg_signal_backend', 'USAGE')";
+    assert_eq!(sql(ends_sessions), "t");
 }
 
 #[tokio::test(flavor = "multi_thread")]

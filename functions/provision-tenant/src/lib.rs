@@ -16,10 +16,10 @@ use std::{
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsMessage};
 use serde::{Deserialize, de::IgnoredAny};
 use shared::{
-    clients::{postgres::Postgres, s3::Bucket},
+    clients::{postgres::Postgres, redis::Redis, s3::Bucket},
     config::{
-        Clusters, ConfigError, FromEnv, MongoSettings, PostgresConfig, ProvisioningConfig, QueueConfig, S3Config,
-        ServiceLoginConfig,
+        Clusters, ConfigError, FromEnv, MongoSettings, PostgresConfig, ProvisioningConfig, QueueConfig, RedisConfig,
+        S3Config, ServiceLoginConfig,
     },
     error::{Error, Result},
     events::dispatch::Dispatcher,
@@ -52,6 +52,7 @@ impl App {
             Clusters::mongo_from_env()?,
             &MongoSettings::from_env()?,
             Bucket::connect(&S3Config::from_env()?)?,
+            Redis::connect(&RedisConfig::from_env()?)?,
             &ServiceLoginConfig::from_env()?,
         )?;
         Ok(Self {

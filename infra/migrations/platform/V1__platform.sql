@@ -27,6 +27,8 @@ CREATE TABLE tenants (
     mongo_cluster      text,
     -- Since when and why it is suspended, and the services that have confirmed it. NULL if it is not.
     suspension         jsonb,
+    -- Since when and why it is deleted, and until when it can be restored. NULL if it is not.
+    deletion           jsonb,
     -- Incremented by every change of the row; the entity tag is derived from it.
     revision           bigint      NOT NULL DEFAULT 1,
     created_at         timestamptz NOT NULL,
@@ -97,7 +99,7 @@ CREATE TRIGGER tenants_get_databases AFTER UPDATE OF database_name ON tenants
 CREATE TABLE operations (
     id               uuid        PRIMARY KEY,
     tenant_id        uuid        NOT NULL REFERENCES tenants (id),
-    kind             text        NOT NULL CHECK (kind IN ('provision', 'retry', 'cleanup', 'suspend', 'resume')),
+    kind             text        NOT NULL CHECK (kind IN ('provision', 'retry', 'cleanup', 'suspend', 'resume', 'purge')),
     -- The databases that it works on.
     database_name    text        NOT NULL REFERENCES tenant_databases (name),
     status           text        NOT NULL
@@ -116,6 +118,8 @@ CREATE TABLE operations (
     lease_expires_at timestamptz,
     -- No worker takes the operation before. NULL when it has ended.
     next_attempt_at  timestamptz DEFAULT now(),
+    -- What cannot be taken back does not begin before. NULL: at once.
+    not_before       timestamptz,
     -- Kind of the fault after which the operation waits; NULL when it does not.
     fault            text        CHECK (fault IN ('unavailable', 'transient')),
     -- Number of attempts that ended with a fault, since the request or since the rollback began. The wait grows with it.
@@ -158,7 +162,22 @@ CREATE TABLE operation_steps (
     error        text,
     started_at   timestamptz,
     finished_at  timestamptz,
+    -- How far the step is, for the next worker.
+    progress     jsonb,
     PRIMARY KEY (operation_id, name)
+);
+
+-- What was removed of each tenant that was deleted, and the proof.
+CREATE TABLE tenant_receipts (
+    tenant_id    uuid        PRIMARY KEY REFERENCES tenants (id),
+    operation_id uuid        NOT NULL,
+    -- What the worker has found and removed. An entry of the audit log has its digest.
+    content      jsonb       NOT NULL,
+    purged_at    timestamptz NOT NULL,
+    -- Signed by the first request for it. NULL before.
+    jws          text,
+    signed_at    timestamptz,
+    CHECK ((jws IS NULL) = (signed_at IS NULL))
 );
 
 -- Circuit breakers of the stores that operations, and the measurement of usage, need. A row exists while a store fails; the
@@ -891,6 +910,8 @@ GRANT SELECT, INSERT, UPDATE ON tenant_databases TO landlord_api, landlord_provi
 GRANT SELECT, INSERT, UPDATE, DELETE ON store_breakers TO landlord_api, landlord_provisioner;
 GRANT SELECT, INSERT, UPDATE ON operation_steps TO landlord_provisioner;
 GRANT SELECT, INSERT ON operation_steps TO landlord_api;
+GRANT SELECT, INSERT ON tenant_receipts TO landlord_provisioner;
+GRANT SELECT, UPDATE (jws, signed_at) ON tenant_receipts TO landlord_api;
 GRANT INSERT, SELECT (tenant_id, erased_at), UPDATE (password_hash, erased_at) ON pending_admins TO landlord_api;
 GRANT SELECT, DELETE ON pending_admins TO landlord_provisioner;
 GRANT SELECT, INSERT, UPDATE, DELETE ON outbox TO landlord_api, landlord_provisioner;

@@ -36,10 +36,16 @@ keyword_enum!(
         TenantCleanup = "tenant.cleanup",
         /// A tenant was created.
         TenantCreate = "tenant.create",
+        /// The deletion of a tenant was requested.
+        TenantDelete = "tenant.delete",
         /// A tenant became active, because its databases exist.
         TenantProvisioned = "tenant.provisioned",
         /// The provisioning of a tenant failed.
         TenantProvisioningFailed = "tenant.provisioning_failed",
+        /// Everything of a deleted tenant was removed from every store.
+        TenantPurged = "tenant.purged",
+        /// The deletion of a tenant was taken back.
+        TenantRestore = "tenant.restore",
         /// The provisioning of a failed tenant was requested again.
         TenantRetry = "tenant.retry",
         /// A tenant was changed.

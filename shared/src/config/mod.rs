@@ -22,7 +22,7 @@ pub use http::HttpConfig;
 pub use impersonation::{ImpersonationKeysConfig, ImpersonationSigningConfig};
 pub use measuring::MeasuringConfig;
 pub use reconciliation::ReconciliationConfig;
-pub use retention::RetentionConfig;
+pub use retention::{KeptConfig, RetentionConfig};
 use secrecy::SecretString;
 pub use service_logins::ServiceLoginConfig;
 pub use stores::{KafkaConfig, MongoSettings, PostgresConfig, QueueConfig, RedisConfig, S3Config};

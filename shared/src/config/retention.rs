@@ -34,6 +34,20 @@ impl FromEnv for RetentionConfig {
     }
 }
 
+/// How long traces of a deleted tenant are kept, for its receipt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeptConfig {
+    pub retention: RetentionConfig,
+    /// `BACKUP_RETENTION_DAYS` (35; 0 or more): the oldest backup of any store that can be restored.
+    pub backups: i32,
+}
+
+impl FromEnv for KeptConfig {
+    fn from_env() -> Result<Self, ConfigError> {
+        Ok(Self { retention: RetentionConfig::from_env()?, backups: days("BACKUP_RETENTION_DAYS", 35, 0)? })
+    }
+}
+
 fn days(name: &'static str, default: i32, minimum: i32) -> Result<i32, ConfigError> {
     match parsed(name, default)? {
         days if days < minimum => Err(ConfigError::invalid(name, format!("expected {minimum} days or more"))),

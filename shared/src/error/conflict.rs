@@ -19,6 +19,14 @@ pub enum Conflict {
         "The password of the tenant's first user was erased, because the tenant failed long ago; create another tenant"
     )]
     FirstPasswordErased,
+    #[error("The tenant is {tenant_status} and cannot be deleted again")]
+    TenantNotDeletable { tenant_status: &'static str },
+    #[error("The tenant is {tenant_status}; only a tenant that is being deleted can be restored")]
+    TenantNotRestorable { tenant_status: &'static str },
+    #[error("The time in which the tenant could be restored is over")]
+    RecoveryEnded,
+    #[error("The tenant is {tenant_status}; its receipt exists as soon as it is deleted")]
+    ReceiptNotReady { tenant_status: &'static str },
     /// `allowed` contains the statuses that a super-admin can set now.
     #[error("Cannot set the status to {wanted}: the tenant is {tenant_status}, and {}", settable(allowed))]
     TenantStatusNotSettable { tenant_status: &'static str, wanted: &'static str, allowed: Vec<&'static str> },

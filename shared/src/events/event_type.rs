@@ -17,6 +17,12 @@ keyword_enum!(
         TenantSuspended = "tenant.suspended",
         /// A suspended tenant is active again.
         TenantResumed = "tenant.resumed",
+        /// A tenant is going to be deleted. Services must refuse its users, and must keep its data, because it may be restored.
+        TenantDeletionRequested = "tenant.deletion_requested",
+        /// The deletion of a tenant was taken back: the tenant has the status that it had before.
+        TenantRestored = "tenant.restored",
+        /// A tenant's databases and objects are removed for good. Services must remove what they keep of it.
+        TenantDeleted = "tenant.deleted",
         /// The usage of a tenant has reached 80 or 100 percent of a limit, for the first time in this month.
         TenantUsageThresholdReached = "tenant.usage_threshold_reached",
         /// The usage of a tenant is below a limit that it had reached, or the limit was raised or removed.

@@ -78,7 +78,10 @@ impl From<Conflict> for ProblemMembers {
             Conflict::SlugTaken { slug } => Self { slug: Some(slug), ..none },
             Conflict::TenantNotActive { tenant_status }
             | Conflict::TenantNotReadable { tenant_status }
-            | Conflict::TenantNotFailed { tenant_status } => Self { tenant_status: Some(tenant_status), ..none },
+            | Conflict::TenantNotFailed { tenant_status }
+            | Conflict::TenantNotDeletable { tenant_status }
+            | Conflict::TenantNotRestorable { tenant_status }
+            | Conflict::ReceiptNotReady { tenant_status } => Self { tenant_status: Some(tenant_status), ..none },
             Conflict::TenantStatusNotSettable { tenant_status, allowed, wanted: _ } => {
                 Self { tenant_status: Some(tenant_status), allowed: Some(allowed), ..none }
             }
@@ -92,6 +95,7 @@ impl From<Conflict> for ProblemMembers {
             Conflict::TenantSchemaOutdated { .. }
             | Conflict::TenantNotPlaced
             | Conflict::FirstPasswordErased
+            | Conflict::RecoveryEnded
             | Conflict::EmailTaken { .. }
             | Conflict::SubjectTaken
             | Conflict::LastAdmin

@@ -93,6 +93,18 @@ problem_types! {
     FIRST_PASSWORD_ERASED = "first-password-erased", [409], "First password erased", [],
         "The tenant has been failed for so long that the password of its first user was erased.",
         "Create another tenant.";
+    TENANT_NOT_DELETABLE = "tenant-not-deletable", [409], "Tenant not deletable", ["tenant_status"],
+        "The tenant is being deleted or deleted already; `tenant_status` is its status.",
+        "Nothing: `deletion` of the tenant shows when and why it was requested.";
+    TENANT_NOT_RESTORABLE = "tenant-not-restorable", [409], "Tenant not restorable", ["tenant_status"],
+        "Only a tenant that is being deleted can be restored; `tenant_status` is its status.",
+        "Nothing, if it is not deleted. After its purge, only a backup of the stores contains it.";
+    RECOVERY_ENDED = "recovery-ended", [409], "Recovery ended", [],
+        "The time in which the tenant could be restored is over, and its data are being removed.",
+        "Restore the data from a backup of the stores into a new tenant.";
+    RECEIPT_NOT_READY = "receipt-not-ready", [409], "Receipt not ready", ["tenant_status"],
+        "The receipt of a deletion exists when everything is removed; `tenant_status` is the status of the tenant.",
+        "Wait until the tenant is deleted. Its operation `purge` shows why it waits.";
     TENANT_STATUS_NOT_SETTABLE = "tenant-status-not-settable", [409], "Status cannot be set", ["tenant_status", "allowed"],
         "The tenant's status cannot be changed to the requested one; `tenant_status` is its status, and `allowed` lists the \
          statuses that can be set now.",
@@ -175,6 +187,10 @@ impl From<&Conflict> for &'static ProblemType {
             Conflict::TenantNotActive { .. } | Conflict::TenantNotReadable { .. } => &TENANT_NOT_ACTIVE,
             Conflict::TenantNotFailed { .. } => &TENANT_NOT_FAILED,
             Conflict::FirstPasswordErased => &FIRST_PASSWORD_ERASED,
+            Conflict::TenantNotDeletable { .. } => &TENANT_NOT_DELETABLE,
+            Conflict::TenantNotRestorable { .. } => &TENANT_NOT_RESTORABLE,
+            Conflict::RecoveryEnded => &RECOVERY_ENDED,
+            Conflict::ReceiptNotReady { .. } => &RECEIPT_NOT_READY,
             Conflict::TenantStatusNotSettable { .. } => &TENANT_STATUS_NOT_SETTABLE,
             Conflict::TenantSchemaOutdated { .. } => &TENANT_SCHEMA_OUTDATED,
             Conflict::TenantNotPlaced => &TENANT_NOT_PLACED,

@@ -45,6 +45,8 @@ keyword_enum!(
         Suspend = "suspend",
         /// Gives the access back.
         Resume = "resume",
+        /// Takes the access at once, and removes everything of a deleted tenant after the time in which it can be restored.
+        Purge = "purge",
     }
 );
 
@@ -67,6 +69,16 @@ keyword_enum!(
         PostgresqlAccess = "postgresql_access",
         /// The same in the MongoDB database.
         MongodbAccess = "mongodb_access",
+        /// Counts what the PostgreSQL database contains, and drops it.
+        PostgresqlRemoval = "postgresql_removal",
+        /// The same with the MongoDB database.
+        MongodbRemoval = "mongodb_removal",
+        /// Counts the objects with their versions and delete markers, and removes them.
+        ObjectRemoval = "object_removal",
+        /// Removes the keys in Redis.
+        RedisRemoval = "redis_removal",
+        /// Searches every store for what may be left.
+        Verification = "verification",
     }
 );
 
@@ -84,13 +96,25 @@ impl OperationKind {
             ],
             Self::Cleanup => &[StepName::PostgresqlDatabase, StepName::MongodbDatabase, StepName::ObjectPrefix],
             Self::Suspend | Self::Resume => &[StepName::PostgresqlAccess, StepName::MongodbAccess],
+            Self::Purge => &[
+                StepName::PostgresqlAccess,
+                StepName::MongodbAccess,
+                StepName::PostgresqlRemoval,
+                StepName::MongodbRemoval,
+                StepName::ObjectRemoval,
+                StepName::RedisRemoval,
+                StepName::Verification,
+            ],
         }
     }
+
+    /// The kinds that work on a tenant which is not deleted. A purge supersedes them.
+    pub const OF_LIVING_TENANTS: [Self; 4] = [Self::Provision, Self::Retry, Self::Suspend, Self::Resume];
 
     /// The kinds of stores of tenants that its steps use.
     pub fn stores(self) -> &'static [StoreKind] {
         match self {
-            Self::Provision | Self::Retry | Self::Cleanup => StoreKind::ALL,
+            Self::Provision | Self::Retry | Self::Cleanup | Self::Purge => StoreKind::ALL,
             Self::Suspend | Self::Resume => &[StoreKind::Postgresql, StoreKind::Mongodb],
         }
     }
@@ -100,7 +124,7 @@ impl OperationKind {
     pub fn budget(self) -> Option<Duration> {
         match self {
             Self::Provision | Self::Retry => Some(Duration::from_mins(30)),
-            Self::Cleanup | Self::Suspend | Self::Resume => None,
+            Self::Cleanup | Self::Suspend | Self::Resume | Self::Purge => None,
         }
     }
 }

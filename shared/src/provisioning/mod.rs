@@ -35,6 +35,10 @@
 //! succeeds, or a newer change of the status supersedes it. The newer operation works on the same databases with a greater token, so
 //! that the workers of the older one are those of an earlier worker.
 //!
+//! # Deletion
+//! An operation `purge` takes the access in the same way, waits until the tenant cannot be restored any more, and removes everything
+//! ([`purge`]). It has no rollback either.
+//!
 //! Clocks decide only when a lease may be taken over.
 //!
 //! # Why not `steno`
@@ -47,6 +51,7 @@
 //! journal.
 
 mod access;
+mod purge;
 mod removal;
 mod saga;
 mod step;

@@ -18,7 +18,7 @@ use crate::{
     },
     provisioning::{
         Moment, OperationOutcome, Provisioner,
-        step::{APPLY_TIMEOUT, ServiceAccess, Severity, Step, StepContext, StepError, UNDO_TIMEOUT},
+        step::{ServiceAccess, Severity, Step, StepContext, StepError, UNDO_TIMEOUT},
         steps::{
             mongodb::MongodbDatabase,
             object_prefix::ObjectPrefix,
@@ -105,6 +105,7 @@ impl Saga<'_> {
             OperationKind::Provision | OperationKind::Retry => {}
             OperationKind::Cleanup => return self.clean_up().await,
             OperationKind::Suspend => return self.change_access(ServiceAccess::Revoked).await,
+            OperationKind::Purge => return self.purge().await,
             OperationKind::Resume => return self.change_access(ServiceAccess::Granted).await,
         }
         if self.operation.status == OperationStatus::Undoing {
@@ -229,9 +230,7 @@ impl Saga<'_> {
         self.record(S::NAME, StepChange::Started).await?;
         let applied = async {
             self.observe(Moment::Applying(S::NAME)).await?;
-            timeout(APPLY_TIMEOUT, step.apply(context))
-                .await
-                .map_err(|_| StepError::timed_out(S::STORE, APPLY_TIMEOUT))??;
+            timeout(S::LIMIT, step.apply(context)).await.map_err(|_| StepError::timed_out(S::STORE, S::LIMIT))??;
             self.observe(Moment::Applied(S::NAME)).await
         };
         let applied = applied.await;
@@ -272,7 +271,7 @@ impl Saga<'_> {
 
     /// Records the reason if the step failed. If recording fails too, the step's own error is returned, unless this worker was
     /// fenced.
-    async fn record_failure<T>(&self, step: StepName, result: Result<T, StepError>) -> Result<T, StepError> {
+    pub(super) async fn record_failure<T>(&self, step: StepName, result: Result<T, StepError>) -> Result<T, StepError> {
         if let Err(error) = &result
             && !error.is_fenced()
             && let Err(second) = self.record(step, StepChange::Failed(&error.reason)).await

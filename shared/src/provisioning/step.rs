@@ -2,11 +2,14 @@
 
 use std::{error::Error as _, time::Duration};
 
+use tokio_postgres::error::SqlState;
+
 use crate::{
     clients::{
         clusters::{MongoCluster, MongoClusters, PostgresCluster, PostgresClusters},
         mongo,
         postgres::Postgres,
+        redis::Redis,
         s3::Bucket,
         service_logins::ServiceLogins,
     },
@@ -54,6 +57,9 @@ pub(super) trait Step {
     /// Whether undoing the step sends a request to the store. Otherwise its success does not show that the store works.
     const UNDO_ASKS_STORE: bool = true;
 
+    /// Limit for applying the step.
+    const LIMIT: Duration = APPLY_TIMEOUT;
+
     /// Ensures the effect. Applying twice has the same effect as applying once, even if the first attempt stopped half-way.
     async fn apply(&self, context: &StepContext<'_>) -> Result<(), StepError>;
 
@@ -95,13 +101,15 @@ impl StepContext<'_> {
 /// Limit for one statement on a cluster. Cloning a database takes longer than a query.
 const CLUSTER_STATEMENT_TIMEOUT: Duration = Duration::from_secs(12);
 
-/// The stores that contain the databases and objects of tenants.
+/// The stores that contain the databases, the objects and the keys of tenants.
 pub struct Stores {
     /// Configuration of the PostgreSQL clusters.
     pub postgres_clusters: Clusters,
     /// Configuration of the MongoDB clusters.
     pub mongo_clusters: Clusters,
     pub bucket: Bucket,
+    /// Contains counters of tenants.
+    pub redis: Redis,
     /// Of the platform's services at MongoDB.
     pub service_logins: ServiceLogins,
     postgres: PostgresClusters,
@@ -116,6 +124,7 @@ impl Stores {
         mongo_clusters: Clusters,
         mongo: &MongoSettings,
         bucket: Bucket,
+        redis: Redis,
         service_logins: &ServiceLoginConfig,
     ) -> Result<Self, ConfigError> {
         let statement_timeout = postgres.statement_timeout.max(CLUSTER_STATEMENT_TIMEOUT);
@@ -123,7 +132,7 @@ impl Stores {
         let postgres = PostgresClusters::connect(&postgres_clusters, &settings)?;
         let mongo = MongoClusters::connect(&mongo_clusters, mongo)?;
         let service_logins = ServiceLogins::new(service_logins);
-        Ok(Self { postgres_clusters, mongo_clusters, bucket, service_logins, postgres, mongo })
+        Ok(Self { postgres_clusters, mongo_clusters, bucket, redis, service_logins, postgres, mongo })
     }
 
     pub(super) fn postgres(&self, name: &str) -> Result<&PostgresCluster, StepError> {
@@ -210,6 +219,18 @@ impl StepError {
 
     pub(super) fn is_fenced(&self) -> bool {
         self.severity == Severity::Fenced
+    }
+
+    /// Whether the error is this answer of PostgreSQL.
+    pub(super) fn is_answer(&self, state: &SqlState) -> bool {
+        let mut next = self.source.as_ref().and_then(std::error::Error::source);
+        while let Some(source) = next {
+            if source.downcast_ref::<tokio_postgres::Error>().is_some_and(|error| error.code() == Some(state)) {
+                return true;
+            }
+            next = source.source();
+        }
+        false
     }
 
     pub(super) fn with_reason(self, reason: impl Into<String>) -> Self {

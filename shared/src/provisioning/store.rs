@@ -22,6 +22,37 @@ pub(super) async fn find_newest_template(client: &Client, limit: i32) -> Result<
         .try_get(0)
 }
 
+/// The size of a database in bytes. `None` if it does not exist.
+pub(super) async fn find_database_size(client: &Client, name: &str) -> Result<Option<i64>, Error> {
+    let row = client.query_opt("SELECT pg_database_size(oid) FROM pg_database WHERE datname = $1", &[&name]).await?;
+    row.map(|row| row.try_get(0)).transpose()
+}
+
+/// The number of rows in all tables of a tenant's database.
+pub(super) async fn count_rows(client: &Client) -> Result<i64, Error> {
+    let tables = client
+        .query("SELECT format('%I', tablename) FROM pg_tables WHERE schemaname = 'public' ORDER BY 1", &[])
+        .await?;
+    let mut rows = 0;
+    for table in &tables {
+        let table: String = table.try_get(0)?;
+        rows += client.query_one(&format!("SELECT count(*) FROM public.{table}"), &[]).await?.try_get::<_, i64>(0)?;
+    }
+    Ok(rows)
+}
+
+/// Those of the databases that exist on a cluster, and those whose comment begins with `comment`.
+pub(super) async fn find_databases(client: &Client, names: &[String], comment: &str) -> Result<Vec<String>, Error> {
+    let rows = client
+        .query(
+            "SELECT datname::text FROM pg_database
+             WHERE datname = ANY($1) OR starts_with(shobj_description(oid, 'pg_database'), $2)",
+            &[&names, &comment],
+        )
+        .await?;
+    rows.iter().map(|row| row.try_get(0)).collect()
+}
+
 /// Inserts the tenant's first user, unless the user exists. The password is temporary, because the request contained it. The id was chosen in advance, so a late second attempt finds the user
 /// even if their e-mail address was changed.
 pub(super) async fn insert_admin(client: &Client, admin: &PendingAdmin) -> Result<(), Error> {

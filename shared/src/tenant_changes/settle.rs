@@ -8,7 +8,7 @@ use crate::{
     error::{Error, Result},
     revocations::{EndedImpersonation, ImpersonationEnd, store::tenant_record},
     tenant_changes::{ChangeResult, DueChange, OpenChange, Outcome, outcome, store},
-    tenants::{self, store::TenantLocation},
+    tenants::{self, TenantStatus, store::TenantLocation},
     types::UserId,
 };
 
@@ -106,6 +106,10 @@ pub async fn settle_at(
 
 /// Determines whether a change was made. Afterwards that is final: a change that was not made can never commit.
 async fn determine(databases: &TenantDatabases, location: &TenantLocation, change: &OpenChange) -> Result<Outcome> {
+    if location.status == TenantStatus::Deleted {
+        let error = "The tenant was deleted before the change was settled".to_owned();
+        return Ok(Outcome::NotMade { error, end_reason: None });
+    }
     let (cluster, database) = location.require_placed()?;
     let result = databases
         .within(async {
@@ -128,6 +132,10 @@ async fn record_end(
     location: &TenantLocation,
     end: &ImpersonationEnd,
 ) -> Result<()> {
+    if location.status == TenantStatus::Deleted {
+        // The record is gone with the tenant's database.
+        return store::delete(&platform.get().await?, end.id).await;
+    }
     let (cluster, database) = location.require_placed()?;
     let record = async {
         let connection = databases.get(cluster, database).await?;

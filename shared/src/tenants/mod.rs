@@ -1,27 +1,37 @@
 //! Tenants: the customers of the platform. Each tenant has its own databases.
 //!
-//! This file contains the types and the rules. [`create()`], [`update()`] and [`retry()`] are the use cases.
+//! This file contains the types and the rules. [`create()`], [`update()`], [`retry()`], [`delete()`] and [`restore()`] are the use cases.
 
 mod create;
+mod delete;
+mod deletion;
 mod filter;
 mod location;
 mod on_limit;
+#[cfg(feature = "http")]
+mod receipt;
+mod restore;
 mod retry;
 pub mod store;
 mod suspension;
 mod update;
 
 pub use create::{CreateTenant, CreatedTenant, create};
+pub use delete::{DeleteTenant, DeletedTenant, delete};
+pub use deletion::{Deletion, RecoveryDays};
 pub use filter::TenantFilter;
 pub use location::{OutdatedTenant, TenantLocation};
 pub use on_limit::OnLimit;
+#[cfg(feature = "http")]
+pub use receipt::{RECEIPT_TYPE, ReceiptSigner, TenantReceipt, receipt};
+pub use restore::{RestoreTenant, RestoredTenant, restore};
 pub use retry::{RetriedTenant, RetryTenant, retry};
 pub use suspension::{Suspension, SuspensionComment, SuspensionReason};
 pub use update::{TenantUpdate, UpdateTenant, change_access, update};
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::{
@@ -40,6 +50,7 @@ string_type! {
 
 keyword_enum!(
     /// Status of a tenant.
+    #[derive(Deserialize)]
     TenantStatus {
         /// The tenant's databases are being created.
         Provisioning = "provisioning",
@@ -49,7 +60,7 @@ keyword_enum!(
         Suspended = "suspended",
         /// The tenant's databases could not be created and were removed. Provisioning can be retried.
         Failed = "failed",
-        /// The tenant's databases are being removed.
+        /// Nobody may use the tenant, and its databases are going to be removed. Until `purge_after` of its deletion, it can be restored.
         Deleting = "deleting",
         /// The tenant's databases were removed. The tenant itself is kept for the record.
         Deleted = "deleted",
@@ -149,6 +160,9 @@ pub struct Tenant {
     /// Since when and why the tenant is suspended; null if it is not.
     #[cfg_attr(feature = "http", schema(required = true))]
     pub suspension: Option<Suspension>,
+    /// Since when and why the tenant is deleted, and until when it can be restored; null if it is not.
+    #[cfg_attr(feature = "http", schema(required = true))]
+    pub deletion: Option<Deletion>,
     /// Number of changes of the row. The entity tag contains it.
     #[serde(skip)]
     pub revision: i64,
@@ -184,6 +198,10 @@ pub enum TenantEvent {
     Updated,
     Suspended,
     Resumed,
+    DeletionRequested,
+    Restored,
+    /// Nothing of the tenant is left in any store.
+    Deleted,
 }
 
 impl TenantEvent {
@@ -220,6 +238,9 @@ impl TenantEvent {
             Self::Updated => EventType::TenantUpdated,
             Self::Suspended => EventType::TenantSuspended,
             Self::Resumed => EventType::TenantResumed,
+            Self::DeletionRequested => EventType::TenantDeletionRequested,
+            Self::Restored => EventType::TenantRestored,
+            Self::Deleted => EventType::TenantDeleted,
         }
     }
 }
@@ -242,6 +263,7 @@ mod tests {
             on_limit: OnLimit::Notify,
             country: Country::parse("ID").unwrap(),
             suspension: None,
+            deletion: None,
             revision: 1,
         }
     }

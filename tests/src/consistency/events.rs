@@ -9,13 +9,16 @@ use uuid::Uuid;
 use super::lines;
 
 /// The events about tenants whose data are the whole tenant.
-const OF_TENANT: [&str; 6] = [
+const OF_TENANT: [&str; 9] = [
     "tenant.requested",
     "tenant.provisioned",
     "tenant.provisioning_failed",
     "tenant.updated",
     "tenant.suspended",
     "tenant.resumed",
+    "tenant.deletion_requested",
+    "tenant.restored",
+    "tenant.deleted",
 ];
 
 /// `delivered` and then the outbox contain all events, each key's in its order.

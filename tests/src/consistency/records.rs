@@ -5,7 +5,7 @@ use tokio_postgres::Client;
 use super::lines;
 
 /// Each returns one line per contradiction.
-const RULES: [&str; 15] = [
+const RULES: [&str; 17] = [
     // A tenant is never half-made without somebody who works on it.
     "SELECT 'tenant ' || t.id || ' is provisioning, and no operation works on it' FROM tenants t
      WHERE t.status = 'provisioning'
@@ -67,6 +67,13 @@ const RULES: [&str; 15] = [
          AND (d.revision IS NULL OR d.revision < e.revision
              OR d.revision = e.revision AND (d.email, d.full_name, d.role, d.status)
                  <> (e.data ->> 'email', left(e.data ->> 'full_name', 120), e.data ->> 'role', e.data ->> 'status'))",
+    "SELECT 'tenant ' || t.id || ' is deleting, and no operation is going to remove it' FROM tenants t
+     WHERE t.status = 'deleting' AND t.deletion IS NOT NULL
+         AND NOT EXISTS (SELECT FROM operations o WHERE o.tenant_id = t.id AND o.kind = 'purge' AND o.finished_at IS NULL)",
+    "SELECT 'tenant ' || t.id || ' is deleted, without a receipt or with a first user' FROM tenants t
+     WHERE t.status = 'deleted' AND t.deletion IS NOT NULL
+         AND (NOT EXISTS (SELECT FROM tenant_receipts r WHERE r.tenant_id = t.id)
+              OR EXISTS (SELECT FROM pending_admins p WHERE p.tenant_id = t.id))",
     "SELECT 'message ' || message_id || ' is ' || count(*) || ' times in the outbox' FROM outbox
      WHERE destination = 'event' GROUP BY message_id HAVING count(*) > 1",
 ];
@@ -74,7 +81,9 @@ const RULES: [&str; 15] = [
 /// Each returns one line per thing that is not finished.
 const WORK: [&str; 5] = [
     "SELECT 'operation ' || id || ' is ' || status || ': ' || coalesce(reason, 'no reason') || ', next attempt '
-         || next_attempt_at FROM operations WHERE finished_at IS NULL",
+         || next_attempt_at FROM operations
+     -- A deleted tenant may still be restored.
+     WHERE finished_at IS NULL AND (not_before IS NULL OR not_before < now())",
     "SELECT 'change ' || id || ' (' || kind || ') is open' FROM tenant_changes",
     "SELECT 'message ' || message_id || ' (' || destination || ') is in the outbox, attempts ' || attempts FROM outbox",
     "SELECT 'a batch on topic ' || topic || ' is open' FROM outbox_checkpoints WHERE message_ids IS NOT NULL",

@@ -32,14 +32,14 @@ use crate::{
 };
 
 /// A service of the platform, with logins of its own.
-struct Service<'a> {
+pub(crate) struct Service<'a> {
     stage: &'a ProvisioningStage,
     database: String,
     role: String,
 }
 
 impl<'a> Service<'a> {
-    async fn of(stage: &'a ProvisioningStage, tenant: TenantId) -> Self {
+    pub(crate) async fn of(stage: &'a ProvisioningStage, tenant: TenantId) -> Self {
         let role = format!("service_{}", Uuid::now_v7().simple());
         let create = format!("CREATE ROLE {role} LOGIN PASSWORD 'secret' IN ROLE landlord_service");
         stage.owner.get().await.unwrap().batch_execute(&create).await.unwrap();
@@ -55,7 +55,7 @@ impl<'a> Service<'a> {
     }
 
     /// A client of the tenant's MongoDB database, with the derived password.
-    async fn mongo(&self) -> Mongo {
+    pub(crate) async fn mongo(&self) -> Mongo {
         let mut options = ClientOptions::parse(variable("MONGODB_URL")).await.unwrap();
         let logins = ServiceLogins::new(&ServiceLoginConfig::from_env().unwrap());
         let password = logins.mongodb_password(&self.database).unwrap().expose_secret().to_owned();
@@ -66,13 +66,13 @@ impl<'a> Service<'a> {
     }
 
     /// Removes the login.
-    async fn end(self) {
+    pub(crate) async fn end(self) {
         let drop = format!("DROP ROLE {}", self.role);
         self.stage.owner.get().await.unwrap().batch_execute(&drop).await.unwrap();
     }
 
     /// Whether the service can read and write both databases, over connections of its own.
-    async fn works(&self) -> bool {
+    pub(crate) async fn works(&self) -> bool {
         let Ok(postgres) = self.postgres().await else { return false };
         assert_eq!(postgres.query("SELECT FROM users", &[]).await.unwrap().len(), 1);
         let mongo = self.mongo().await;
@@ -81,7 +81,7 @@ impl<'a> Service<'a> {
     }
 
     /// Checks that the service can use neither database.
-    async fn assert_shut_out(&self) {
+    pub(crate) async fn assert_shut_out(&self) {
         let refused = self.postgres().await.expect_err("PostgreSQL lets the service in");
         assert!(refused.chain().contains("permission denied for database"), "{}", refused.chain());
         let refused = write(&self.mongo().await, &self.database).await.expect_err("MongoDB lets the service in");

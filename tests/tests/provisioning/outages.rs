@@ -170,7 +170,7 @@ const REFUSED: &str = "The MongoDB cluster `main` fails for every operation, and
 pub(crate) struct ProxiedStores {
     pub(crate) stores: Arc<Stores>,
     postgres: Proxy,
-    mongo: Proxy,
+    pub(crate) mongo: Proxy,
 }
 
 impl ProxiedStores {

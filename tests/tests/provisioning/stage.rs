@@ -4,19 +4,17 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use aws_sdk_s3::Client as S3;
 use futures::{StreamExt, stream};
-use mongodb::{Client as Mongo, bson::doc};
+use mongodb::Client as Mongo;
 use shared::{
-    clients::{postgres::Postgres, s3::Bucket},
-    config::{Clusters, FromEnv, MongoSettings, PostgresConfig, ProvisioningConfig, S3Config, ServiceLoginConfig},
+    clients::{postgres::Postgres, redis::Redis, s3::Bucket},
+    config::{
+        Clusters, FromEnv, MongoSettings, PostgresConfig, ProvisioningConfig, RedisConfig, S3Config, ServiceLoginConfig,
+    },
     error::Result,
     operations::{OperationStatus, StepName},
-    precondition::IfMatch,
     provisioning::{OperationOutcome, Provisioner, SagaObserver, Stores},
-    tenants::{
-        self, CreateTenant, OnLimit, RetryTenant, SuspensionReason, TENANT_SCHEMA_VERSION, TenantName, TenantStatus,
-        TenantUpdate, UpdateTenant,
-    },
-    types::{Actor, Country, EmailAddress, Limits, LimitsPatch, OperationId, Slug, TenantId},
+    tenants::{self, CreateTenant, OnLimit, RetryTenant, TENANT_SCHEMA_VERSION, TenantName, TenantStatus},
+    types::{Actor, Country, EmailAddress, Limits, OperationId, Slug, TenantId},
 };
 use tests::{World, variable};
 use tokio::{task::JoinHandle, time::Instant};
@@ -38,7 +36,7 @@ pub(crate) struct ProvisioningStage {
 }
 
 /// The super-admin who requests tenants.
-const ACTOR: Actor<'static> = Actor { id: "super-admin", ..Actor::SYSTEM };
+pub(crate) const ACTOR: Actor<'static> = Actor { id: "super-admin", ..Actor::SYSTEM };
 
 /// A tenant and its open operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,40 +132,6 @@ impl ProvisioningStage {
         let retried = tenants::retry(&transaction, &RetryTenant { actor: ACTOR, id: tenant }).await.unwrap();
         transaction.commit().await.unwrap();
         Requested { tenant, operation: retried.operation_id }
-    }
-
-    /// A tenant that is active.
-    pub(crate) async fn active(&self) -> Requested {
-        let requested = self.request().await;
-        assert_eq!(self.finish(requested).await, OperationStatus::Succeeded);
-        requested
-    }
-
-    /// Suspends or reactivates a tenant, with the database rights of `update-tenant`.
-    pub(crate) async fn request_status(&self, tenant: TenantId, status: TenantStatus) -> Requested {
-        let command = UpdateTenant {
-            actor: ACTOR,
-            id: tenant,
-            if_match: &IfMatch::default(),
-            name: None,
-            on_limit: None,
-            limits: LimitsPatch::default(),
-            status: Some(status),
-            reason: SuspensionReason::Unpaid,
-            comment: None,
-        };
-        let updated = tenants::update(&mut self.api.get().await.unwrap(), &command).await.unwrap();
-        let TenantUpdate::Updated { operation_id, .. } = updated else { panic!("the status is {status} already") };
-        Requested { tenant, operation: operation_id.unwrap() }
-    }
-
-    /// The number of users of the platform's services at a MongoDB database, and of their roles there.
-    pub(crate) async fn services_login(&self, database: &str) -> (usize, usize) {
-        let query = doc! { "usersInfo": { "user": database, "db": "admin" } };
-        let answer = self.mongo.database("admin").run_command(query).await.unwrap();
-        let users = answer.get_array("users").unwrap();
-        let roles = users.iter().map(|user| user.as_document().unwrap().get_array("roles").unwrap().len());
-        (users.len(), roles.sum())
     }
 
     /// The current name of the tenant's databases.
@@ -385,8 +349,9 @@ pub(crate) fn stores_with(
 ) -> Arc<Stores> {
     // As for PostgreSQL, the timeout is longer than in production, because many tests run at once on a small machine.
     let mongo = MongoSettings { timeout: Duration::from_secs(10), ..MongoSettings::from_env().unwrap() };
+    let redis = Redis::connect(&RedisConfig::from_env().unwrap()).unwrap();
     let logins = ServiceLoginConfig::from_env().unwrap();
-    Arc::new(Stores::connect(postgres_clusters, postgres, mongo_clusters, &mongo, bucket, &logins).unwrap())
+    Arc::new(Stores::connect(postgres_clusters, postgres, mongo_clusters, &mongo, bucket, redis, &logins).unwrap())
 }
 
 /// The deadline of an attempt that has one minute.

@@ -7,10 +7,10 @@ use relay_events::handle;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use shared::{
-    clients::{postgres::Postgres, s3::Bucket},
+    clients::{postgres::Postgres, redis::Redis, s3::Bucket},
     config::{
         Cluster, Clusters, ConfigError, FromEnv, MongoSettings, PostgresConfig, ProvisioningConfig, QueueConfig,
-        S3Config, ServiceLoginConfig,
+        RedisConfig, S3Config, ServiceLoginConfig,
     },
     events::dispatch::Dispatcher,
     http::{Routes, serve},
@@ -39,8 +39,10 @@ fn provisioner(stage: &RelayStage, max_tenants: i64) -> provision_tenant::App {
     let bucket = Bucket::connect(&S3Config::from_env().unwrap()).unwrap();
     let mongo = cluster(variable("MONGODB_URL").into());
     let settings = MongoSettings { timeout: Duration::from_secs(10), ..MongoSettings::from_env().unwrap() };
+    let redis = Redis::connect(&RedisConfig::from_env().unwrap()).unwrap();
     let logins = ServiceLoginConfig::from_env().unwrap();
-    let stores = Stores::connect(cluster(postgres.url.clone()), &postgres, mongo, &settings, bucket, &logins).unwrap();
+    let stores =
+        Stores::connect(cluster(postgres.url.clone()), &postgres, mongo, &settings, bucket, redis, &logins).unwrap();
     let queues = QueueConfig { provision: None, relay: Some(stage.world.relay_queue_url.clone()), measure: None };
     provision_tenant::App {
         provisioner: Arc::new(Provisioner {

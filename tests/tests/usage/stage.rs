@@ -89,6 +89,7 @@ impl UsageStage {
                     Clusters::single(variable("MONGODB_URL")),
                     &MongoSettings::from_env().unwrap(),
                     Bucket::connect(&S3Config::from_env().unwrap()).unwrap(),
+                    Redis::connect(&shared::config::RedisConfig::from_env().unwrap()).unwrap(),
                     &shared::config::ServiceLoginConfig::from_env().unwrap(),
                 )
                 .unwrap(),

@@ -335,6 +335,6 @@ pub async fn wake_overdue(client: &impl GenericClient, grace: Duration, interval
     Ok(client.execute(&statement, &[&grace.as_secs_f64(), &interval.as_secs_f64()]).await?)
 }
 
-fn require_held(rows: u64) -> Result<(), JournalError> {
+pub(super) fn require_held(rows: u64) -> Result<(), JournalError> {
     if rows == 0 { Err(JournalError::Fenced) } else { Ok(()) }
 }

@@ -3,6 +3,7 @@
 pub mod breakers;
 pub mod journal;
 pub mod manage;
+pub mod removal;
 
 use deadpool_postgres::{GenericClient, Transaction};
 use time::OffsetDateTime;
@@ -51,6 +52,13 @@ pub async fn insert(transaction: &Transaction<'_>, new: NewOperation<'_>, now: O
         [&id, &tenant_id, &kind, &requested_by, &now, &steps, &trace_id, &budget, &database_name];
     transaction.execute(&statement, &values).await?;
     Ok(id)
+}
+
+/// Keeps the part of an operation that cannot be taken back from beginning before a time.
+pub async fn set_not_before(transaction: &Transaction<'_>, id: OperationId, not_before: OffsetDateTime) -> Result<()> {
+    let statement = transaction.prepare_cached("UPDATE operations SET not_before = $2 WHERE id = $1").await?;
+    transaction.execute(&statement, &[&id, &not_before]).await?;
+    Ok(())
 }
 
 sql::columns! {
@@ -153,11 +161,11 @@ impl WithSteps {
     }
 }
 
-/// The age in seconds of the oldest operation that has not ended; 0 without one.
+/// The age in seconds of the oldest operation that has not ended, from the time at which it may end; 0 without one.
 pub async fn find_oldest_open_age(client: &impl GenericClient) -> Result<f64> {
     let statement = client
         .prepare_cached(
-            "SELECT coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8
+            "SELECT greatest(coalesce(extract(epoch FROM now() - min(greatest(created_at, not_before))), 0), 0)::float8
              FROM operations WHERE finished_at IS NULL",
         )
         .await?;

@@ -78,7 +78,8 @@ fn marker_key(context: &StepContext<'_>) -> String {
     format!("{}.landlord/{}", context.lease.tenant_id.object_prefix(), context.creator)
 }
 
-fn step_error<E, R>(error: SdkError<E, R>) -> StepError
+/// Describes an error of object storage.
+pub(in crate::provisioning) fn step_error<E, R>(error: SdkError<E, R>) -> StepError
 where
     E: std::error::Error + Send + Sync + ProvideErrorMetadata + 'static,
     R: std::fmt::Debug + Send + Sync + 'static,

@@ -1,9 +1,10 @@
 //! The steps on the platform database: placement, which is the first step, and activation, which is the last. Also the end of a
 //! rollback. Each is one transaction.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::{
     audit::{self, AuditAction, AuditEntry},
@@ -14,7 +15,7 @@ use crate::{
         Lease, StepName,
         store::{
             breakers::{self, StoreKind},
-            journal,
+            journal, removal,
         },
     },
     provisioning::{
@@ -139,6 +140,59 @@ pub(in crate::provisioning) async fn end_access_change(platform: &Postgres, leas
     let transaction = connection.transaction().await?;
     journal::succeed(&transaction, lease).await?;
     journal::record_unused(&transaction, lease).await?;
+    Ok(transaction.commit().await?)
+}
+
+/// Begins the removal of a tenant, if the time in which it can be restored is over. Otherwise gives the lease back, and returns how long
+/// that is.
+pub(in crate::provisioning) async fn begin_purge(
+    platform: &Postgres,
+    lease: Lease,
+    reason: &str,
+) -> Result<Option<Duration>, StepError> {
+    let mut connection = platform.get().await?;
+    let transaction = connection.transaction().await?;
+    tenants::store::find_for_update(&transaction, lease.tenant_id).await?;
+    let wait = removal::begin_removal(&transaction, lease, reason).await?;
+    transaction.commit().await?;
+    Ok(wait)
+}
+
+/// What a worker states about a purge.
+pub(in crate::provisioning) struct Receipt {
+    /// What existed and was removed in each store.
+    pub(in crate::provisioning) stores: Value,
+    /// Where a search found nothing.
+    pub(in crate::provisioning) search: Value,
+}
+
+/// Ends a purge: the tenant's status, its places on the clusters, the ledger, the receipt, the event, the audit entry and the end of the
+/// operation commit together.
+pub(in crate::provisioning) async fn end_purge(
+    platform: &Postgres,
+    lease: Lease,
+    receipt: &Receipt,
+) -> Result<(), StepError> {
+    let mut connection = platform.get().await?;
+    let transaction = connection.transaction().await?;
+    let tenant = tenants::store::deletion::end(&transaction, lease.tenant_id).await?;
+    journal::succeed(&transaction, lease).await?;
+    journal::record_unused(&transaction, lease).await?;
+    databases::end_removal(&transaction, lease.operation_id).await?;
+    let content = json!({
+        "slug": tenant.slug,
+        "deletion": tenant.deletion,
+        "stores": receipt.stores,
+        "search": receipt.search,
+    });
+    tenants::store::deletion::insert_receipt(&transaction, lease.tenant_id, lease.operation_id, &content).await?;
+    events::store::enqueue_event(&transaction, &TenantEvent::Deleted.of(&tenant)).await?;
+    // The log is append-only, so that the content of the receipt cannot be changed unnoticed.
+    let digest = Sha256::digest(content.to_string());
+    let details = json!({
+        "operation_id": lease.operation_id, "stores": receipt.stores, "receipt_sha256": format!("{digest:x}"),
+    });
+    audit::store::insert(&transaction, &audit_entry(AuditAction::TenantPurged, lease, details)).await?;
     Ok(transaction.commit().await?)
 }
 

@@ -7,7 +7,7 @@ use deadpool_postgres::{GenericClient, Transaction};
 
 use crate::{
     error::Result,
-    types::{OperationId, Placement},
+    types::{OperationId, Placement, TenantId},
 };
 
 /// Records where an operation is going to create its databases.
@@ -50,6 +50,13 @@ async fn set_state(transaction: &Transaction<'_>, operation_id: OperationId, sta
         .await?;
     transaction.execute(&statement, &[&operation_id, &state]).await?;
     Ok(())
+}
+
+/// Every name that was ever given to a tenant's databases.
+pub async fn list_names(client: &impl GenericClient, tenant_id: TenantId) -> Result<Vec<String>> {
+    let statement =
+        client.prepare_cached("SELECT name FROM tenant_databases WHERE tenant_id = $1 ORDER BY created_at").await?;
+    client.query(&statement, &[&tenant_id]).await?.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
 /// Where the databases of an operation are or will be. `None` until they are placed.

@@ -2,6 +2,7 @@
 
 mod change;
 pub mod databases;
+pub mod deletion;
 mod location;
 pub mod placement;
 
@@ -20,7 +21,7 @@ use crate::{
         self,
         store::{SuperAdminKey, WithSuperAdminState},
     },
-    tenants::{Suspension, Tenant, TenantFilter},
+    tenants::{Deletion, Suspension, Tenant, TenantFilter},
     types::{Count, Limits, PageRequest, SearchText, TenantId},
 };
 use deadpool_postgres::{GenericClient, Transaction};
@@ -44,6 +45,7 @@ sql::columns! {
         on_limit: "on_limit",
         country: "country",
         suspension: "suspension" via Suspension::read,
+        deletion: "deletion" via Deletion::read,
         revision: "revision",
     }
 }

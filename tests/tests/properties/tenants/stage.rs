@@ -5,8 +5,10 @@ use std::{sync::Arc, time::Duration};
 use aws_sdk_s3::Client as S3;
 use mongodb::Client as Mongo;
 use shared::{
-    clients::{postgres::Postgres, s3::Bucket},
-    config::{Clusters, FromEnv, MongoSettings, PostgresConfig, ProvisioningConfig, S3Config, ServiceLoginConfig},
+    clients::{postgres::Postgres, redis::Redis, s3::Bucket},
+    config::{
+        Clusters, FromEnv, MongoSettings, PostgresConfig, ProvisioningConfig, RedisConfig, S3Config, ServiceLoginConfig,
+    },
     provisioning::{Provisioner, Stores},
     tenants::TENANT_SCHEMA_VERSION,
     types::{OperationId, TenantId},
@@ -34,7 +36,8 @@ impl TenantStage {
         let (s3, name) = (bucket.client().await.clone(), bucket.name.clone());
         let mongo = Clusters::single(variable("MONGODB_URL"));
         let (settings, logins) = (MongoSettings::from_env().unwrap(), ServiceLoginConfig::from_env().unwrap());
-        let stores = Stores::connect(world.postgres_clusters(), &config, mongo, &settings, bucket, &logins);
+        let redis = Redis::connect(&RedisConfig::from_env().unwrap()).unwrap();
+        let stores = Stores::connect(world.postgres_clusters(), &config, mongo, &settings, bucket, redis, &logins);
         let owner = world.patient_client().await;
         world.ignore_breakers().await;
         Self {

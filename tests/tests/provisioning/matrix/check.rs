@@ -11,7 +11,7 @@ use crate::stage::ProvisioningStage;
 /// Everything about a tenant, one fact in each line, without ids, times and the number of attempts.
 pub(super) async fn describe(stage: &ProvisioningStage, tenant: TenantId) -> String {
     /// `$1` is the tenant. A line for each row.
-    const QUERIES: [&str; 7] = [
+    const QUERIES: [&str; 8] = [
         "SELECT format('tenant: %s, schema %s, on %s and %s, revision %s, limits %s %s %s, %s pending user(s)',
                        status, schema_version, postgres_cluster, mongo_cluster, revision,
                        max_agents, max_contacts, max_messages_month,
@@ -36,6 +36,11 @@ pub(super) async fn describe(stage: &ProvisioningStage, tenant: TenantId) -> Str
         "SELECT format('event: %s', payload ->> 'type') FROM outbox WHERE destination = 'event' AND key = $1::text ORDER BY id",
         "SELECT format('audit: %s %s, %s time(s)', action, outcome, count(*))
          FROM audit WHERE tenant_id = $1 GROUP BY action, outcome ORDER BY action, outcome",
+        // The bytes of a database differ from run to run.
+        "SELECT format('receipt: %s',
+                       (SELECT string_agg(format('%s %s', s ->> 'store', (s -> 'existed') - 'bytes'), ', ')
+                        FROM jsonb_array_elements(content -> 'stores') AS s))
+         FROM tenant_receipts WHERE tenant_id = $1",
         "SELECT format('usage: %s row(s)', count(*)) FROM tenant_usage WHERE tenant_id = $1",
         "SELECT format('session: %s', query) FROM pg_stat_activity a JOIN tenant_databases d ON d.tenant_id = $1
          WHERE starts_with(a.application_name, format('landlord %s ', d.name)) AND a.state <> 'idle'",

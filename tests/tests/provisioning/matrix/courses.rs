@@ -76,6 +76,11 @@ impl Fixtures {
                 let tenant = self.stage.active().await.tenant;
                 self.stage.request_status(tenant, TenantStatus::Suspended).await
             }
+            OperationKind::Purge => {
+                let tenant = self.stage.active().await.tenant;
+                self.reconciling.put(format!("{}media/1", tenant.object_prefix())).await;
+                self.stage.request_deletion(tenant, 0).await
+            }
             OperationKind::Resume => {
                 let tenant = self.stage.active().await.tenant;
                 let suspended = self.stage.request_status(tenant, TenantStatus::Suspended).await;

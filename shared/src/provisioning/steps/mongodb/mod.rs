@@ -76,7 +76,7 @@ impl Step for MongodbDatabase {
     }
 }
 
-async fn client<'a>(context: &'a StepContext<'_>) -> Result<&'a Client, StepError> {
+pub(in crate::provisioning) async fn client<'a>(context: &'a StepContext<'_>) -> Result<&'a Client, StepError> {
     let cluster = context.stores.mongo(&context.placement.mongo_cluster)?;
     Ok(cluster.client_once(prepare_fences).await?)
 }

@@ -147,7 +147,7 @@ fn cluster<'a>(context: &'a StepContext<'_>) -> Result<&'a PostgresCluster, Step
 }
 
 /// A session from the pool, in the cluster's own database.
-async fn open_pooled(context: &StepContext<'_>) -> Result<Connection, StepError> {
+pub(in crate::provisioning) async fn open_pooled(context: &StepContext<'_>) -> Result<Connection, StepError> {
     let cluster = cluster(context)?;
     let mut ended = 0;
     loop {
@@ -175,7 +175,7 @@ async fn open_with_timeout(context: &StepContext<'_>, statement_timeout: Duratio
 }
 
 /// A new session in the tenant's database.
-async fn open_in_tenant(context: &StepContext<'_>) -> Result<Client, StepError> {
+pub(in crate::provisioning) async fn open_in_tenant(context: &StepContext<'_>) -> Result<Client, StepError> {
     begin_session(context, connect_once(&cluster(context)?.config, Some(context.database)).await?).await
 }
 

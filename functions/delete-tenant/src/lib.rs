@@ -1,0 +1,123 @@
+//! `DELETE /api/super-admin/tenants/{id}`: delete a tenant, which can be restored for some days.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{FromRef, State},
+    http::StatusCode,
+};
+use deserr::Deserr;
+use shared::{
+    clients::redis::Redis,
+    config::{ConfigError, FromEnv, QueueConfig, RedisConfig},
+    events::dispatch::Dispatcher,
+    http::{
+        BASE_PATH, BodyErrors, Field, IfMatch, JsonBody, Query, Result, Routes, Started, TenantPath, WithOperation,
+    },
+    query_parameters,
+    revocations::live_list::LiveList,
+    routes,
+    super_admins::{AuthContext, MayAdminister},
+    tenants::{self, DeleteTenant, DeletedTenant, RecoveryDays, Tenant},
+    types::{Reason, Slug},
+};
+use utoipa::ToSchema;
+
+/// State of the function.
+#[derive(Clone, FromRef)]
+pub struct App {
+    pub auth: AuthContext,
+    pub dispatcher: Arc<Dispatcher>,
+    /// Denies the tokens of impersonations in the tenant.
+    pub live_list: Arc<LiveList>,
+}
+
+impl App {
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Ok(Self {
+            auth: AuthContext::from_env()?,
+            dispatcher: Arc::new(Dispatcher::new(QueueConfig::from_env()?)),
+            live_list: Arc::new(LiveList::new(Redis::connect(&RedisConfig::from_env()?)?)),
+        })
+    }
+}
+
+pub fn routes(app: App) -> Routes {
+    routes!(app: App => delete_tenant)
+}
+
+query_parameters! {
+    /// How the caller shows that this tenant is meant.
+    #[derive(Debug, Clone, Default)]
+    pub struct DeletionParameters {
+        /// The slug of the tenant. Required, unless the header If-Match is sent
+        #[example = "kopi-kenangan"]
+        pub confirm: Option<Slug>,
+    }
+}
+
+/// A deletion.
+#[derive(Debug, Deserr, ToSchema)]
+#[deserr(error = BodyErrors, deny_unknown_fields)]
+struct DeletionRequest {
+    /// Why the tenant is deleted.
+    reason: Reason,
+    /// For how many days the tenant can be restored.
+    #[deserr(default)]
+    recovery_days: Field<RecoveryDays>,
+}
+
+/// The description of the response's body.
+type TenantWithOperation = WithOperation<Tenant>;
+
+/// Delete a tenant organization
+///
+/// At once, nobody may use the tenant any more: the event `tenant.deletion_requested` is sent, impersonations end, and the platform's
+/// services lose their access to its databases. Whatever operation works on the tenant is superseded. For `recovery_days`, the slug stays
+/// reserved, and `POST /tenants/{id}/restore` brings everything back. Then an operation `purge` removes both databases, all objects with
+/// every version, and the keys in Redis; the tenant becomes `deleted`, and `GET /tenants/{id}/receipt` returns the receipt. A tenant that
+/// was never active is removed at once.
+#[utoipa::path(
+    delete,
+    path = "/api/super-admin/tenants/{id}",
+    params(TenantPath, DeletionParameters, IfMatch),
+    request_body(content = DeletionRequest, example = json!({"reason": "The customer has cancelled the contract", "recovery_days": 7})),
+    responses(
+        (status = 202, description = "The organization (deleting)", body = TenantWithOperation,
+            headers(
+                ("location" = String, description = "URL of the tenant"),
+                ("operation-location" = String, description = "URL of the operation that removes the tenant"),
+                ("etag" = String, description = "The revision, for If-Match"),
+            )),
+        (status = 404, description = "No such tenant"),
+    ),
+    extensions(("x-conflicts" = json!(["tenant-not-deletable"]))),
+    security(("bearer" = []))
+)]
+async fn delete_tenant(
+    MayAdminister(principal): MayAdminister,
+    TenantPath(id): TenantPath,
+    Query(parameters): Query<DeletionParameters>,
+    if_match: IfMatch,
+    State(app): State<App>,
+    JsonBody { value: body, .. }: JsonBody<DeletionRequest>,
+) -> Result<Started<Tenant>> {
+    let mut platform = app.auth.platform.get().await?;
+    let command = DeleteTenant {
+        actor: principal.actor(),
+        id,
+        confirm: parameters.confirm.as_ref().map(Slug::as_str),
+        if_match: &if_match,
+        reason: &body.reason,
+        recovery: body.recovery_days.0.unwrap_or_default(),
+    };
+    let DeletedTenant { tenant, operation_id, ended } = tenants::delete(&mut platform, &command).await?;
+    tokio::join!(
+        app.dispatcher.send_provision(&platform, operation_id),
+        app.dispatcher.poke_relay(),
+        app.live_list.deny(&platform, &ended),
+    );
+    let revision = tenant.revision;
+    let location = format!("{BASE_PATH}/tenants/{id}");
+    Ok(Started { status: StatusCode::ACCEPTED, body: tenant, location, revision, operation_id })
+}

@@ -1,0 +1,75 @@
+//! SQL that workers run while they remove what an operation must not create again. Every write names the token of the lease, as in the
+//! [journal](super::journal).
+
+use std::time::Duration;
+
+use deadpool_postgres::{GenericClient, Transaction};
+use serde_json::Value;
+
+use super::journal::require_held;
+use crate::{
+    error::Result,
+    operations::{JournalError, Lease, StepName},
+};
+
+/// What a step has recorded about how far it is. `None` before it has.
+pub async fn find_progress(client: &impl GenericClient, lease: Lease, step: StepName) -> Result<Option<Value>> {
+    let statement =
+        client.prepare_cached("SELECT progress FROM operation_steps WHERE operation_id = $1 AND name = $2").await?;
+    let row = client.query_opt(&statement, &[&lease.operation_id, &step]).await?;
+    row.map_or(Ok(None), |row| Ok(row.try_get(0)?))
+}
+
+/// Records how far a step is.
+pub async fn record_progress(
+    client: &impl GenericClient,
+    lease: Lease,
+    step: StepName,
+    progress: &Value,
+) -> Result<(), JournalError> {
+    let statement = client
+        .prepare_cached(
+            "WITH held AS (
+                 UPDATE operations SET updated_at = clock_timestamp()
+                 WHERE id = $1 AND lease_token = $2 AND finished_at IS NULL
+                 RETURNING id
+             )
+             UPDATE operation_steps SET progress = $4 FROM held WHERE operation_id = held.id AND name = $3",
+        )
+        .await?;
+    require_held(client.execute(&statement, &[&lease.operation_id, &lease.token, &step, progress]).await?)
+}
+
+/// Begins the removal of databases, if it is time; from then on the ledger shows it. Otherwise gives the lease back until then, and returns
+/// how long that is. The caller has locked the tenant's row.
+pub async fn begin_removal(
+    transaction: &Transaction<'_>,
+    lease: Lease,
+    reason: &str,
+) -> Result<Option<Duration>, JournalError> {
+    let statement = transaction
+        .prepare_cached(
+            "WITH held AS (
+                 SELECT id, database_name, not_before, coalesce(not_before > clock_timestamp(), false) AS waits
+                 FROM operations
+                 WHERE id = $1 AND lease_token = $2 AND finished_at IS NULL
+                 FOR UPDATE
+             ),
+             waiting AS (
+                 UPDATE operations o
+                 SET lease_expires_at = NULL, next_attempt_at = held.not_before, fault = NULL, faults = 0, reason = $3,
+                     updated_at = clock_timestamp(), revision = revision + 1
+                 FROM held WHERE o.id = held.id AND held.waits
+             ),
+             begun AS (
+                 UPDATE tenant_databases d SET state = 'dropping', updated_at = clock_timestamp()
+                 FROM held WHERE d.name = held.database_name AND NOT held.waits
+             )
+             SELECT waits, greatest(coalesce(extract(epoch FROM not_before - clock_timestamp()), 0), 0)::float8 FROM held",
+        )
+        .await?;
+    let row = transaction.query_opt(&statement, &[&lease.operation_id, &lease.token, &reason]).await?;
+    let row = row.ok_or(JournalError::Fenced)?;
+    let (waits, seconds): (bool, f64) = (row.try_get(0)?, row.try_get(1)?);
+    Ok(waits.then(|| Duration::from_secs_f64(seconds)))
+}
