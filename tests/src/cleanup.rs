@@ -17,6 +17,7 @@ use std::{
 };
 
 use futures::{StreamExt, stream};
+use mongodb::bson::doc;
 use rdkafka::{admin::AdminOptions, consumer::Consumer, metadata::MetadataTopic};
 use shared::{
     clients::{kafka, postgres::connect_once, s3::Bucket},
@@ -174,6 +175,8 @@ async fn remove_tenants(world: &str) {
     drop_databases(&in_postgres).await;
     for (name, _) in databases.iter().filter(|(name, _)| in_mongo.contains(name)) {
         let _dropped = mongo.database(name).drop().await;
+        let _dropped = mongo.database(name).run_command(doc! { "dropAllRolesFromDatabase": 1 }).await;
+        let _dropped = mongo.database("admin").run_command(doc! { "dropUser": name }).await;
     }
     remove_objects(&platform).await;
 }

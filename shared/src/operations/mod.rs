@@ -108,8 +108,8 @@ impl OperationKind {
         }
     }
 
-    /// The kinds that work on a tenant which is not deleted. A purge supersedes them.
-    pub const OF_LIVING_TENANTS: [Self; 4] = [Self::Provision, Self::Retry, Self::Suspend, Self::Resume];
+    /// The kinds that a purge supersedes; a cleanup only if it works on the tenant's present databases.
+    pub const BEFORE_PURGE: [Self; 5] = [Self::Provision, Self::Retry, Self::Cleanup, Self::Suspend, Self::Resume];
 
     /// The kinds of stores of tenants that its steps use.
     pub fn stores(self) -> &'static [StoreKind] {

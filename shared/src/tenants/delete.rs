@@ -59,7 +59,7 @@ pub async fn delete(platform: &mut Connection, command: &DeleteTenant<'_>) -> Re
         status_before: before.status,
     };
     let reason = "The tenant is deleted";
-    operations::store::supersede(&transaction, id, &OperationKind::OF_LIVING_TENANTS, reason).await?;
+    operations::store::supersede(&transaction, id, &OperationKind::BEFORE_PURGE, reason).await?;
     let tenant = store::deletion::begin(&transaction, id, &deletion).await?;
     let new = NewOperation {
         tenant_id: id,

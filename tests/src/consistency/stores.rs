@@ -55,10 +55,11 @@ async fn access(checked: &Checked<'_>) -> Vec<String> {
     let by_postgres = format!(
         "SELECT 'tenant ' || t.id || ' is ' || t.status || ', and services may connect to PostgreSQL: ' || p.may
          {} AND p.may <> (t.status = 'active')",
-        SETTLED.replace(
+        SETTLED.replacen(
             "WHERE",
             "JOIN LATERAL (SELECT has_database_privilege('landlord_service', datname, 'CONNECT') AS may
-                           FROM pg_database WHERE datname = d.name) AS p ON true WHERE"
+                           FROM pg_database WHERE datname = d.name) AS p ON true WHERE",
+            1,
         )
     );
     let mut found = lines(checked.platform, &by_postgres).await;

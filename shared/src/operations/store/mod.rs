@@ -124,6 +124,8 @@ pub async fn supersede(
                  SET status = 'superseded', reason = $3, fault = NULL, lease_expires_at = NULL, next_attempt_at = NULL,
                      finished_at = clock_timestamp(), updated_at = clock_timestamp(), revision = revision + 1
                  WHERE tenant_id = $1 AND finished_at IS NULL AND kind = ANY($2)
+                     -- Other databases still have to be cleaned up.
+                     AND (kind <> 'cleanup' OR database_name = (SELECT database_name FROM tenants WHERE id = $1))
                  RETURNING id
              )
              DELETE FROM outbox USING ended WHERE destination = 'provision' AND message_id = ended.id",

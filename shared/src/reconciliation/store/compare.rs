@@ -214,14 +214,15 @@ pub(in crate::reconciliation) async fn find_given_up(
     client.query_opt(&statement, &[&tenant_id, &creator]).await?.map(|row| Ok(row.try_get(0)?)).transpose()
 }
 
-/// Those of the tenants that do not exist.
+/// Those of the tenants that do not exist, or are deleted.
 pub(in crate::reconciliation) async fn list_unknown_tenants(
     client: &impl GenericClient,
     ids: &[TenantId],
 ) -> Result<Vec<TenantId>> {
     let statement = client
         .prepare_cached(
-            "SELECT id FROM unnest($1::uuid[]) AS p (id) WHERE NOT EXISTS (SELECT FROM tenants t WHERE t.id = p.id)",
+            "SELECT id FROM unnest($1::uuid[]) AS p (id) 
+             WHERE NOT EXISTS (SELECT FROM tenants t WHERE t.id = p.id AND t.status <> 'deleted')",
         )
         .await?;
     client.query(&statement, &[&ids]).await?.iter().map(|row| Ok(row.try_get(0)?)).collect()

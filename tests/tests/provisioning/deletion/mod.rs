@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// Documents that a tenant has in MongoDB.
-const DOCUMENTS: usize = 7;
+const DOCUMENTS: u32 = 7;
 
 /// An active tenant with data in every store.
 pub(super) struct Filled {
@@ -68,7 +68,7 @@ impl Filled {
         assert_eq!(stage.found(self.tenant, &self.database).await, everything);
         assert_eq!(stage.inside(&self.database).await.query("SELECT FROM users", &[]).await.unwrap().len(), 1);
         let contacts = stage.mongo.database(&self.database).collection::<Document>("scratch");
-        assert_eq!(contacts.count_documents(doc! {}).await.unwrap(), DOCUMENTS as u64);
+        assert_eq!(contacts.count_documents(doc! {}).await.unwrap(), u64::from(DOCUMENTS));
         assert_eq!(redis().query::<String>(redis::cmd("GET").arg(counter(self.tenant))).await.unwrap(), "7");
     }
 }
@@ -168,9 +168,9 @@ async fn a_purge_leaves_nothing_in_any_store_and_a_receipt_that_another_language
     assert_eq!(stage.finish(deletion).await, OperationStatus::Succeeded);
     assert_gone(&stage, tenant).await;
     assert!(existed(&stage, tenant, "postgresql", "rows").await > 10);
-    assert_eq!(existed(&stage, tenant, "mongodb", "documents").await, DOCUMENTS as i64);
-    assert_eq!(existed(&stage, tenant, "object_storage", "objects").await, filled.objects.0 as i64);
-    assert_eq!(existed(&stage, tenant, "object_storage", "delete_markers").await, filled.objects.1 as i64);
+    assert_eq!(existed(&stage, tenant, "mongodb", "documents").await, i64::from(DOCUMENTS));
+    assert_eq!(existed(&stage, tenant, "object_storage", "objects").await, count(filled.objects.0));
+    assert_eq!(existed(&stage, tenant, "object_storage", "delete_markers").await, count(filled.objects.1));
     assert_eq!(existed(&stage, tenant, "redis", "keys").await, 1);
 
     let receipt = api.get(&format!("/tenants/{tenant}/receipt")).await;
@@ -253,6 +253,10 @@ async fn a_tenant_can_be_deleted_in_the_middle_of_its_provisioning_and_after_its
     let deletion = stage.request_deletion(failed.tenant, 7).await;
     assert_eq!(stage.finish(deletion).await, OperationStatus::Succeeded);
     assert_gone(&stage, failed.tenant).await;
+}
+
+fn count(objects: usize) -> i64 {
+    i64::try_from(objects).unwrap()
 }
 
 fn problem(name: &str) -> String {
