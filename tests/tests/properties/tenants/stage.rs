@@ -14,6 +14,7 @@ use shared::{
     types::{OperationId, TenantId},
 };
 use tests::{Api, World, variable};
+use tokio::time::Instant;
 use tokio_postgres::Client;
 
 use super::{ModelTenant, Phase};
@@ -117,6 +118,14 @@ impl TenantStage {
         let prefix = TenantId(tenant.id).object_prefix();
         let objects = self.s3.list_object_versions().bucket(&self.bucket).prefix(prefix).send().await.unwrap();
         assert_eq!(objects.versions().len() + objects.delete_markers().len(), usize::from(exists), "{tenant:?}");
+        // A change of the status has left one that changes the access of services.
+        let open = format!(
+            "SELECT id FROM operations WHERE {of_tenant} AND finished_at IS NULL AND kind IN ('suspend', 'resume')"
+        );
+        for row in self.owner.query(&open, &[]).await.unwrap() {
+            let until = Instant::now() + Duration::from_mins(1);
+            self.worker().run(OperationId(row.get(0)), until).await.unwrap();
+        }
         let open = format!("SELECT FROM operations WHERE {of_tenant} AND finished_at IS NULL");
         assert_eq!(self.count(&open).await, 0, "{tenant:?}");
         let pending = self.count(&format!("SELECT FROM pending_admins WHERE {of_tenant}")).await;
