@@ -85,7 +85,7 @@ export function Tenants() {
                 <ColumnChoice hidden={hidden} onChange={(ids) => set({ hidden: ids.join(",") })} />
             </Filters>
             {selected.size > 0 && (
-                <div className="note" role="group" aria-label="Selected tenants">
+                <div className="note selection" role="group" aria-label="Selected tenants">
                     <span className="strong">{number(selected.size)} selected</span>
                     <Suspense fallback={null}>
                         <Bulk tenants={rows} />
