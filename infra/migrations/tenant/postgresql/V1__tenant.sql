@@ -6,7 +6,7 @@
 CREATE EXTENSION IF NOT EXISTS pg_trgm;
 
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
-GRANT USAGE ON SCHEMA public TO landlord_api;
+GRANT USAGE ON SCHEMA public TO landlord_api, landlord_service;
 
 -- A user's permissions follow from the role. The three built-in roles are those of the platform's API.
 CREATE TABLE roles (
