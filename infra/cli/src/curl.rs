@@ -73,7 +73,7 @@ mod tests {
   --cacert 'ca file.pem' \
   --header "authorization: Bearer $LANDLORD_TOKEN" \
   --header 'idempotency-key: k-1' \
-  --json '{"name":"Sari'\''s Kopi","admin_password":"'"$ADMIN_PASSWORD"'"}'"#;
+  --json '{"admin_password":"'"$ADMIN_PASSWORD"'","name":"Sari'\''s Kopi"}'"#;
         assert_eq!(command(&base, &request, true, Some(Path::new("ca file.pem"))), expected);
     }
 

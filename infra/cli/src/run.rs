@@ -170,7 +170,7 @@ impl<'a> OperationRun<'a> {
         let mut shown = value.clone();
         let credentials: Vec<&str> = self.operation.credentials().collect();
         if let Some(members) = shown.as_object_mut().filter(|_| !flag(self.matches, "show-token")) {
-            let hidden = credentials.iter().filter(|name| members.shift_remove(**name).is_some()).count();
+            let hidden = credentials.iter().filter(|name| members.remove(**name).is_some()).count();
             if hidden > 0 {
                 eprintln!("The token is not shown; --show-token prints it.");
             }

@@ -46,7 +46,7 @@ impl DirectoryStage {
             stores: MeasuredStores {
                 postgres: PostgresClusters::connect(&Clusters::single(postgres.url.clone()), &postgres).unwrap(),
                 mongo: MongoClusters::connect(
-                    &Clusters::single(variable("MONGODB_URL").into()),
+                    &Clusters::single(variable("MONGODB_URL")),
                     &MongoSettings::from_env().unwrap(),
                 )
                 .unwrap(),

@@ -1,11 +1,13 @@
 //! The API's description, `infra/openapi.json`. It is part of this program, so that every operation has a command.
 
 pub(crate) mod names;
+pub(crate) mod ordered;
 pub(crate) mod schema;
 
 use serde_json::Value;
 
 use crate::error::{CliError, Result};
+use ordered::Ordered;
 use schema::{Field, Schemas, ValueType};
 
 /// `infra/openapi.json`
@@ -71,9 +73,9 @@ pub(crate) struct Response {
 
 impl Document {
     pub(crate) fn embedded() -> Result<Self> {
-        let value = serde_json::from_str(TEXT)
+        let document: Ordered = serde_json::from_str(TEXT)
             .map_err(|error| CliError::failed(format!("error: the API's description is malformed: {error}")))?;
-        Ok(Self::read(&value))
+        Ok(Self::read(&document.value))
     }
 
     pub(crate) fn read(document: &Value) -> Self {

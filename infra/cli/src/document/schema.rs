@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::ordered::ORDER;
+
 /// Deeper objects are one value. No schema of the description refers to itself; this ends the walk if one ever does.
 const MAX_DEPTH: usize = 6;
 
@@ -99,9 +101,10 @@ impl<'a> Schemas<'a> {
         }
         let is_required =
             |name: &str| schema["required"].as_array().is_some_and(|all| all.iter().any(|one| one == name));
-        let own = schema["properties"].as_object().into_iter().flatten();
-        let mut found: Vec<Property<'a>> =
-            own.map(|(name, schema)| Property { name, schema, required: is_required(name) }).collect();
+        let own = schema[ORDER].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let mut found: Vec<Property<'a>> = own
+            .map(|name| Property { name, schema: &schema["properties"][name], required: is_required(name) })
+            .collect();
         let mut add = |part: &'a Value, optional: bool| {
             for property in self.properties(part, depth + 1) {
                 if !found.iter().any(|one| one.name == property.name) {
@@ -166,24 +169,27 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::document::ordered::ordered;
 
     #[test]
     fn nested_objects_become_dotted_fields_in_the_order_of_the_description() {
-        let document = json!({"components": {"schemas": {
+        let document = ordered(
+            r##"{"components": {"schemas": {
             "Limits": {"type": "object", "properties": {"max_agents": {"type": ["integer", "null"]}}},
             "Tenant": {"allOf": [
                 {"type": "object", "required": ["slug", "limits"], "properties": {
                     "slug": {"type": "string"},
                     "limits": {"$ref": "#/components/schemas/Limits", "description": "What\nis allowed"},
-                    "details": {"type": "object"},
+                    "details": {"type": "object"}
                 }},
                 {"type": "object", "properties": {
                     "operation": {"oneOf": [{"$ref": "#/components/schemas/Limits"}, {"type": "null"}]},
                     "roles": {"type": "array", "items": {"type": "string", "enum": ["admin"]}},
-                    "steps": {"type": "array", "items": {"$ref": "#/components/schemas/Limits"}},
-                }},
-            ]},
-        }}});
+                    "steps": {"type": "array", "items": {"$ref": "#/components/schemas/Limits"}}
+                }}
+            ]}
+        }}}"##,
+        );
         let reference = json!({"$ref": "#/components/schemas/Tenant"});
         let fields = Schemas(&document).fields(&reference);
         let seen: Vec<_> =
@@ -204,10 +210,12 @@ mod tests {
     #[test]
     fn of_alternatives_every_field_is_optional() {
         let document = json!({});
-        let schema = json!({"oneOf": [
+        let schema = ordered(
+            r#"{"oneOf": [
             {"type": "object", "required": ["status", "checked_at"], "properties": {"status": {}, "checked_at": {}}},
-            {"type": "object", "required": ["status"], "properties": {"status": {"type": "string"}}},
-        ]});
+            {"type": "object", "required": ["status"], "properties": {"status": {"type": "string"}}}
+        ]}"#,
+        );
         let fields = Schemas(&document).fields(&schema);
         assert_eq!(fields.iter().map(Field::name).collect::<Vec<_>>(), ["status", "checked_at"]);
         assert!(fields.iter().all(|field| !field.required));

@@ -193,15 +193,17 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::document::schema::Schemas;
+    use crate::document::{ordered::ordered, schema::Schemas};
 
     fn fields() -> Vec<Field> {
-        let schema = json!({"required": ["id", "name", "limits"], "properties": {
+        let schema = ordered(
+            r#"{"required": ["id", "name", "limits"], "properties": {
             "id": {"type": "string"},
             "name": {"type": "string"},
             "limits": {"required": ["max_agents"], "properties": {"max_agents": {"type": ["integer", "null"]}}},
-            "usage": {"properties": {"agents": {"type": "integer"}}},
-        }});
+            "usage": {"properties": {"agents": {"type": "integer"}}}
+        }}"#,
+        );
         Schemas(&Value::Null).fields(&schema)
     }
 

@@ -66,7 +66,7 @@ pub(crate) fn print_value(out: &mut impl Write, style: &Style, fields: &[Field],
             list.print_values(std::slice::from_ref(value))?;
             list.end()
         }
-        Format::Table => print_pairs(out, style, value),
+        Format::Table => print_pairs(out, style, fields, value),
     }
 }
 
@@ -76,10 +76,15 @@ fn pretty(out: &mut impl Write, value: &Value) -> Result<()> {
     Ok(())
 }
 
-/// One line for each value in the object.
-fn print_pairs(out: &mut impl Write, style: &Style, value: &Value) -> Result<()> {
+/// One line for each value in the object, in the order of the fields. Those that the description does not name come last.
+fn print_pairs(out: &mut impl Write, style: &Style, fields: &[Field], value: &Value) -> Result<()> {
     let mut pairs = Vec::new();
     cells::flatten(value, "", &mut pairs);
+    let fields: Vec<String> = fields.iter().map(Field::name).collect();
+    let is_of = |name: &str, field: &str| {
+        name.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+    };
+    pairs.sort_by_key(|(name, _)| fields.iter().position(|field| is_of(name, field)).unwrap_or(fields.len()));
     if let Some(columns) = &style.columns {
         let chosen = |name: &str| columns.iter().any(|one| one == name || name.starts_with(&format!("{one}.")));
         pairs.retain(|(name, _)| chosen(name));
@@ -97,11 +102,13 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::document::{ordered::ordered, schema::Schemas};
 
     fn printed(format: Format, value: &Value) -> String {
         let style = Style { format, columns: None, terminal_width: None };
-        let schema = json!({"properties": {"id": {"type": "string"}, "limits": {"properties": {"max_agents": {}}}}});
-        let fields = crate::document::schema::Schemas(&Value::Null).fields(&schema);
+        let schema =
+            ordered(r#"{"properties": {"id": {"type": "string"}, "limits": {"properties": {"max_agents": {}}}}}"#);
+        let fields = Schemas(&Value::Null).fields(&schema);
         let mut out = Vec::new();
         print_value(&mut out, &style, &fields, value).unwrap();
         String::from_utf8(out).unwrap()

@@ -162,7 +162,7 @@ fn a_request_shown_as_curl_is_not_sent_and_has_no_secret() {
     let shown = computer.run(&create);
     let expected = format!(
         "curl '{}/api/super-admin/tenants' \\\n  --request POST \\\n  --header \"authorization: Bearer $LANDLORD_TOKEN\" \\\n  \
-         --header 'idempotency-key: k-1' \\\n  --json '{{\"slug\":\"kopi\",\"admin_password\":\"'\"$ADMIN_PASSWORD\"'\"}}'\n",
+         --header 'idempotency-key: k-1' \\\n  --json '{{\"admin_password\":\"'\"$ADMIN_PASSWORD\"'\",\"slug\":\"kopi\"}}'\n",
         server.url
     );
     assert_eq!((shown.code, shown.stdout.as_str(), shown.stderr.as_str()), (0, expected.as_str(), ""));

@@ -48,7 +48,7 @@ fn an_error_of_a_parameter_and_the_members_of_a_problem_are_shown() {
     let server = Server::always(move || Reply::problem(409, &problem));
     let refused = Computer::signed_in(&server.url).run(&["tenants", "list", "--created-since", "x"]);
     let expected = "error: Tenant not active (409)\n  The tenant is suspended\n  \
-                    created_since (--created-since): must be a time\\u{1b}[2J\n  tenant_status: suspended\n  allowed: [\"active\"]\n";
+                    created_since (--created-since): must be a time\\u{1b}[2J\n  allowed: [\"active\"]\n  tenant_status: suspended\n";
     assert_eq!((refused.code, refused.stderr.as_str()), (1, expected));
 }
 
