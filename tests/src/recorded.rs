@@ -127,6 +127,7 @@ async fn prepare(world: &World, request: &ExampleRequest) {
         ),
         "delete_tenant" => format!(
             "UPDATE operations SET status = 'succeeded', finished_at = now(), next_attempt_at = NULL WHERE finished_at IS NULL;
+             UPDATE tenants SET slug = left('t' || md5(id::text), 20) WHERE slug = 'kopi-kenangan';
              UPDATE tenants SET status = 'active', deletion = NULL, slug = 'kopi-kenangan' WHERE id = '{}'",
             TenantId::EXAMPLE
         ),

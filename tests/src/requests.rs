@@ -9,7 +9,7 @@ pub struct ExampleRequest {
     /// Its name; [`crate::manifests::function_of`] is its function.
     pub operation: String,
     pub method: Method,
-    /// From the root, with the required parameters.
+    /// From the root, with the parameters that it needs.
     pub path: String,
     pub body: Option<Value>,
 }
@@ -22,7 +22,9 @@ pub fn of_examples(document: &Value) -> Vec<ExampleRequest> {
             let Some(name) = operation["operationId"].as_str() else { continue };
             let (mut path, mut query) = (path.clone(), Vec::new());
             let parameters = operation["parameters"].as_array();
-            for parameter in parameters.into_iter().flatten().filter(|parameter| parameter["required"] == true) {
+            // A deletion is confirmed by this parameter or by a precondition, which no example can contain.
+            let is_sent = |parameter: &&Value| parameter["required"] == true || parameter["name"] == "confirm";
+            for parameter in parameters.into_iter().flatten().filter(is_sent) {
                 let (name, value) = (parameter["name"].as_str().unwrap(), example(document, parameter));
                 if parameter["in"] == "path" {
                     path = path.replace(&format!("{{{name}}}"), value);

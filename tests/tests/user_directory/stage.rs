@@ -105,8 +105,8 @@ impl DirectoryStage {
 
     /// Changes a user.
     pub(crate) async fn change(&self, tenant: &TestTenant, user: &Value, patch: &Value) {
-        let path = format!("/tenants/{}/users/{}", tenant.id, user["id"].as_str().unwrap());
-        let answer = self.api.patch(&path, patch).await;
+        let url = format!("/tenants/{}/users/{}", tenant.id, user["id"].as_str().unwrap());
+        let answer = self.api.patch(&url, patch).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
     }
 
