@@ -190,6 +190,7 @@ fn replace(key: &str, value: &Value, ids: &mut BTreeMap<Uuid, String>) -> Value 
         // The keys of this machine.
         Value::String(_) if key == "kid" => "2026-01-15".into(),
         Value::String(_) if key == "x" => "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo".into(),
+        Value::Number(_) if key == "iat" => 1_768_469_400.into(),
         // Of this machine's topic.
         Value::Number(_) if key == "partitions" => 3.into(),
         Value::Number(_) if key.ends_with("_ms") || key.ends_with("_seconds") => 1.into(),
