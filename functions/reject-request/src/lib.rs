@@ -46,7 +46,7 @@ mod tests {
     fn a_known_path_has_its_methods_and_others_have_none() {
         let allow = |path: &str| PATHS.at(path).ok().map(|found| found.value.as_str());
         assert_eq!(allow("/api/super-admin/tenants"), Some("GET, POST"));
-        assert_eq!(allow("/api/super-admin/tenants/17"), Some("GET, PATCH"));
+        assert_eq!(allow("/api/super-admin/tenants/17"), Some("DELETE, GET, PATCH"));
         assert_eq!(allow("/api/super-admin/tenants/usage"), Some("GET"));
         for unknown in ["/", "/api/super-admin/tenants/", "/api//super-admin/tenants", "/API/super-admin/tenants"] {
             assert_eq!(allow(unknown), None, "{unknown}");
