@@ -60,6 +60,13 @@ const NAMES: Record<string, string> = {
     "ai-agent": "AI agent",
     "ws-server": "WebSocket server",
     admin_agent: "First admin",
+    postgresql_access: "Access to PostgreSQL",
+    mongodb_access: "Access to MongoDB",
+    postgresql_removal: "Removal from PostgreSQL",
+    mongodb_removal: "Removal from MongoDB",
+    object_removal: "Removal of objects",
+    redis_removal: "Removal from Redis",
+    verification: "Search for what is left",
 };
 
 export const sentence = (value: string): string => NAMES[value] ?? words(value).replace(/^./, (first) => first.toUpperCase());

@@ -1,6 +1,8 @@
+import { now } from "../../api/clock";
 import { Badge } from "../../ui/data";
 import { Loaded } from "../../ui/state";
-import { STATES, Steps } from "./Steps";
+import { stateOf } from "./kinds";
+import { Steps } from "./Steps";
 import { useOperation } from "./useOperation";
 
 /** An operation, followed until its end. */
@@ -11,7 +13,7 @@ export function LiveOperation({ id }: { id: string }) {
             {({ data }) => (
                 <div className="operation">
                     <p role="status">
-                        <Badge value={data.status} /> <span>{STATES[data.status]}</span>
+                        <Badge value={data.status} /> <span>{stateOf(data, now())}</span>
                     </p>
                     <Steps operation={data} />
                 </div>

@@ -1,6 +1,6 @@
 import { Link, useParams } from "@tanstack/react-router";
 
-import { sentence } from "../../format";
+import { now } from "../../api/clock";
 import { AsOf } from "../../ui/AsOf";
 import { CopyAsCommand } from "../../ui/Copy";
 import { Page } from "../../ui/Page";
@@ -8,7 +8,8 @@ import { Badge, Card } from "../../ui/data";
 import { Loading, ProblemNote, Stale } from "../../ui/state";
 import { OperationActs } from "./OperationActs";
 import { OperationFacts } from "./OperationFacts";
-import { STATES, Steps } from "./Steps";
+import { explanationOf, nameOf, stateOf } from "./kinds";
+import { Steps } from "./Steps";
 import { useOperation } from "./useOperation";
 
 export function OperationPage() {
@@ -25,7 +26,7 @@ export function OperationPage() {
     const operation = read.data.data;
     return (
         <Page
-            title={`${sentence(operation.kind)} operation`}
+            title={nameOf(operation.kind)}
             above={above}
             badge={<Badge value={operation.status} />}
             actions={
@@ -41,7 +42,8 @@ export function OperationPage() {
             <Stale read={read} />
             <div className="grid">
                 <Card title="Steps">
-                    <p role="status">{STATES[operation.status]}</p>
+                    <p className="muted">{explanationOf(operation.kind)}</p>
+                    <p role="status">{stateOf(operation, now())}</p>
                     <Steps operation={operation} />
                 </Card>
                 <Card title="Facts">

@@ -1,7 +1,7 @@
 import { type Schemas, api, body } from "../../api/client";
 import { useRenew } from "../../api/useRenew";
 import { Act } from "../../ui/Act";
-import { isOver } from "./useOperation";
+import { isAbandonable, isOver, retryText } from "./kinds";
 
 /** What can be done with an operation that has not ended. */
 export function OperationActs({ operation }: { operation: Schemas["Operation"] }) {
@@ -14,7 +14,7 @@ export function OperationActs({ operation }: { operation: Schemas["Operation"] }
             <Act
                 available={isOpen}
                 name="Try now"
-                consequences={["The next attempt begins at once, not at its planned time.", "Its steps can run any number of times, so that this is always safe."]}
+                consequences={[retryText(operation.kind), "Its steps can run any number of times, so that this is always safe."]}
                 request={{ operation: "POST /operations/{id}/retry", ids: [operation.id] }}
                 act={async () => {
                     await body(api.POST("/api/super-admin/operations/{id}/retry", { params }));
@@ -22,9 +22,8 @@ export function OperationActs({ operation }: { operation: Schemas["Operation"] }
                 }}
                 done="The operation is due now"
             />
-            {/* What only removes databases, or is being rolled back, has nothing to undo: the API would only make it due. */}
             <Act
-                available={isOpen && operation.kind !== "cleanup" && operation.status !== "undoing"}
+                available={isAbandonable(operation)}
                 name="Abandon"
                 title="Abandon the operation"
                 kind="danger"

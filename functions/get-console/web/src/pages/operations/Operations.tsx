@@ -14,6 +14,7 @@ import type { Columns } from "../../ui/Table";
 import { Badge, Time } from "../../ui/data";
 import { Input, Select, anyOf } from "../../ui/form";
 import { Empty } from "../../ui/state";
+import { nameOf } from "./kinds";
 import { OPEN } from "./open";
 
 type Operation = Schemas["Operation"];
@@ -34,11 +35,11 @@ export function Operations() {
         () => [
             {
                 id: "kind",
-                size: 120,
+                size: 170,
                 header: "Operation",
                 cell: ({ row: { original } }) => (
                     <Link to="/operations/$id" params={{ id: original.id }} className="row-link">
-                        {sentence(original.kind)}
+                        {nameOf(original.kind)}
                     </Link>
                 ),
             },
@@ -55,7 +56,7 @@ export function Operations() {
         <Page title="Operations" actions={<CopyAsCommand request={{ operation: "GET /operations", query }} />}>
             <Filters count={totalText(list.total, "operations")}>
                 <Select label="Status" value={filter.status ?? ""} onChange={(event) => set({ status: event.target.value })} options={[...anyOf(values.OperationStatus), ["open", "Not ended"]]} />
-                <Select label="Kind" value={filter.kind ?? ""} onChange={(event) => set({ kind: event.target.value })} options={anyOf(values.OperationKind)} />
+                <Select label="Kind" value={filter.kind ?? ""} onChange={(event) => set({ kind: event.target.value })} options={anyOf(values.OperationKind, nameOf)} />
                 <Select label="Progress" value={filter.stuck ?? ""} onChange={(event) => set({ stuck: event.target.value })} options={[["", "Any"], ["true", "Stuck"]]} />
                 <Input label="Created from (UTC)" type="date" value={filter.since ?? ""} onChange={(event) => set({ since: event.target.value })} />
             </Filters>

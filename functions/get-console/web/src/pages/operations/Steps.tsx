@@ -1,14 +1,6 @@
 import type { Schemas } from "../../api/client";
 import { duration, sentence } from "../../format";
 
-export const STATES: Record<Schemas["OperationStatus"], string> = {
-    pending: "It waits for a worker.",
-    running: "A worker executes its steps.",
-    undoing: "Its steps are being undone; nothing will be left behind.",
-    succeeded: "All steps succeeded.",
-    failed: "It has failed, and nothing is left behind.",
-};
-
 export function Steps({ operation }: { operation: Schemas["Operation"] }) {
     return (
         <ol className="steps" aria-label="Steps">

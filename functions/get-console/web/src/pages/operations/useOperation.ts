@@ -3,10 +3,9 @@ import { useEffect } from "react";
 
 import { type Schemas, type Tagged, api, tagged } from "../../api/client";
 import { useRenew } from "../../api/useRenew";
+import { isOver } from "./kinds";
 
 type Operation = Schemas["Operation"];
-
-export const isOver = ({ status }: Operation): boolean => status === "succeeded" || status === "failed";
 
 export function useOperation(id: string) {
     const queries = useQueryClient();

@@ -1,6 +1,6 @@
 import { api, page } from "../../api/client";
+import { now } from "../../api/clock";
 import { useList } from "../../api/lists";
-import { sentence } from "../../format";
 import { Button } from "../../ui/Button";
 import { CopyAsCommand } from "../../ui/Copy";
 import { ListState } from "../../ui/ListTable";
@@ -8,7 +8,8 @@ import { Badge, Card, Time } from "../../ui/data";
 import { Empty } from "../../ui/state";
 import { OperationActs } from "../operations/OperationActs";
 import { OperationFacts } from "../operations/OperationFacts";
-import { STATES, Steps } from "../operations/Steps";
+import { explanationOf, nameOf, stateOf } from "../operations/kinds";
+import { Steps } from "../operations/Steps";
 import { useTenant } from "./Tenant";
 
 export function TenantOperations() {
@@ -23,7 +24,7 @@ export function TenantOperations() {
                 {list.items.map((operation) => (
                     <Card
                         key={operation.id}
-                        title={`${sentence(operation.kind)} operation`}
+                        title={nameOf(operation.kind)}
                         aside={
                             <span className="actions">
                                 <Time value={operation.created_at} seconds />
@@ -32,7 +33,9 @@ export function TenantOperations() {
                             </span>
                         }
                     >
-                        <p>{STATES[operation.status]}</p>
+                        <p>
+                            {stateOf(operation, now())} <span className="muted">{explanationOf(operation.kind)}</span>
+                        </p>
                         <div className="grid">
                             <Steps operation={operation} />
                             <OperationFacts operation={operation} />
