@@ -2,6 +2,7 @@ import { type ReactNode, useState } from "react";
 
 import { useMay } from "../api/acts";
 import type { ApiRequest } from "../api/commands";
+import type { Problem } from "../api/problem";
 import { announce } from "./announce";
 import { Button } from "./Button";
 import { FormDialog } from "./FormDialog";
@@ -19,7 +20,8 @@ interface Props {
     consequences: ReactNode[];
     /** To be typed before. */
     confirm?: string;
-    children?: ReactNode;
+    /** Fields, with the problem of the last request if they show what is wrong with each. */
+    children?: ReactNode | ((problem: Problem | null) => ReactNode);
     /** Without the role that its operation needs, the button is not shown. */
     request: ApiRequest;
     /** Reads the entity tag of the current state when the dialog opens. The act applies to that state only. */
@@ -90,7 +92,7 @@ export function Act({ available = true, name, title, kind = "plain", consequence
                         <li key={index}>{consequence}</li>
                     ))}
                 </ul>
-                {children}
+                {typeof children === "function" ? children(sending.problem) : children}
                 {confirm && <Input label={`Type ${confirm} to confirm`} value={typed} onChange={(event) => setTyped(event.target.value)} autoComplete="off" spellCheck={false} />}
             </FormDialog>
         </>

@@ -46,7 +46,8 @@ export function CopyAsCommand({ request }: { request: ApiRequest | ApiRequest[] 
     );
 }
 
-function Command({ name, text, children }: { name: string; text: string; children: ReactNode }) {
+/** A command for a shell, with what has to be known about it. */
+export function Command({ name, text, children }: { name: string; text: string; children: ReactNode }) {
     return (
         <section className="command" aria-label={`Command for ${name}`}>
             <header className="card-head">

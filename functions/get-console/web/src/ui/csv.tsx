@@ -5,6 +5,7 @@ import { fromFailure } from "../api/problem";
 import { number } from "../format";
 import { announce } from "./announce";
 import { Button } from "./Button";
+import { saveFile } from "./saveFile";
 
 type Cell = string | number | null;
 
@@ -38,12 +39,7 @@ export function SaveAsCsv<T>({ name, head, cells, read }: Props<T>) {
                 lines.push(...page.items.map((item) => cells(item).map(cell).join(",")));
                 cursor = page.next;
             } while (cursor && lines.length <= MAX_ROWS);
-            const url = URL.createObjectURL(new Blob([`${lines.join("\r\n")}\r\n`], { type: "text/csv" }));
-            const link = document.createElement("a");
-            link.href = url;
-            link.download = `${name}.csv`;
-            link.click();
-            URL.revokeObjectURL(url);
+            saveFile(`${name}.csv`, "text/csv", `${lines.join("\r\n")}\r\n`);
             announce(`${number(lines.length - 1)} rows are saved as ${name}.csv${cursor ? "; more exist" : ""}`);
         } catch (failure) {
             announce(`Nothing is saved: ${fromFailure(failure).detail}`);

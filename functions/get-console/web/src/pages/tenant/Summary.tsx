@@ -7,7 +7,11 @@ import { Button } from "../../ui/Button";
 import { Badge, Card, Facts, Id, Meter, Name, Time } from "../../ui/data";
 import { Empty } from "../../ui/state";
 import { LiveOperation } from "../operations/LiveOperation";
+import { nameOf } from "../operations/kinds";
+import { DeletionCard } from "./Deletion";
 import { EditTenant } from "./EditTenant";
+import { ReceiptCard } from "./Receipt";
+import { SuspensionCard } from "./Suspension";
 import { useTenant } from "./Tenant";
 
 export function Summary() {
@@ -17,6 +21,9 @@ export function Summary() {
     const { usage, limits, operation } = tenant;
     return (
         <div className="grid">
+            {tenant.deletion && <DeletionCard deletion={tenant.deletion} status={tenant.status} />}
+            {tenant.status === "deleted" && <ReceiptCard tenant={tenant} />}
+            {tenant.suspension && <SuspensionCard suspension={tenant.suspension} />}
             <Card title="Facts">
                 <Facts
                     facts={[
@@ -64,7 +71,7 @@ export function Summary() {
                 {operation ? (
                     <>
                         <p className="strong">
-                            {sentence(operation.kind)}, requested at <Time value={operation.created_at} />
+                            {nameOf(operation.kind)}, requested at <Time value={operation.created_at} />
                         </p>
                         <LiveOperation id={operation.id} />
                     </>

@@ -12,6 +12,7 @@ import { Dialog } from "../../ui/Dialog";
 import { Badge, Name } from "../../ui/data";
 import { Input, LimitInput } from "../../ui/form";
 import { type Change, type Figure, LIMITS, type Result, type Snapshot, applyTo, preview } from "./bulkChange";
+import { SuspensionFields, UNEXPLAINED, suspensionOf } from "./SuspensionFields";
 import type { TenantRow } from "./readTenants";
 
 type BulkAct = "suspend" | "reactivate" | "limits";
@@ -84,7 +85,9 @@ function useBulk(tenants: TenantRow[], change: Change | undefined) {
 function BulkDialog({ tenants, act, onClose }: { tenants: TenantRow[]; act: BulkAct; onClose: () => void }) {
     const [limits, setLimits] = useState<Partial<Record<Figure, string>>>({});
     const [typed, setTyped] = useState("");
-    const change: Change | undefined = act === "limits" ? changeOf(limits) : { status: act === "suspend" ? "suspended" : "active" };
+    const [why, setWhy] = useState(UNEXPLAINED);
+    const changes: Record<BulkAct, Change | undefined> = { suspend: suspensionOf(why), reactivate: { status: "active" }, limits: changeOf(limits) };
+    const change = changes[act];
     const { states, results, progress, possible, run, stop } = useBulk(tenants, change);
     const busy = progress !== undefined;
     const confirmed = act !== "suspend" || typed.trim() === String(possible.length);
@@ -99,11 +102,15 @@ function BulkDialog({ tenants, act, onClose }: { tenants: TenantRow[]; act: Bulk
                 }}
             >
                 {act === "suspend" && (
-                    <ul className="consequences">
-                        <li>Users of the tenants cannot work until they are reactivated.</li>
-                        <li>Impersonations in them end at once.</li>
-                        <li>No data are removed.</li>
-                    </ul>
+                    <>
+                        <ul className="consequences">
+                            <li>Users of the tenants cannot work until they are reactivated.</li>
+                            <li>The platform's services lose their access to the tenants' databases.</li>
+                            <li>Impersonations in them end at once.</li>
+                            <li>No data are removed.</li>
+                        </ul>
+                        <SuspensionFields why={why} onChange={setWhy} disabled={busy} />
+                    </>
                 )}
                 {act === "limits" && (
                     <div className="form-row">
