@@ -17,6 +17,7 @@ interface Place {
 export const PLACES: Place[] = [
     { to: "/", name: "Overview", icon: "overview" },
     { to: "/tenants", name: "Tenants", icon: "tenants" },
+    { to: "/users", name: "Users", icon: "users" },
     { to: "/operations", name: "Operations", icon: "operations" },
     { to: "/impersonations", name: "Impersonations", icon: "impersonations" },
     { to: "/health", name: "Health", icon: "health" },

@@ -41,7 +41,7 @@ const tenantOverview = createRoute({ ...inTenant("/"), component: lazyRouteCompo
 const tenantOperations = createRoute({ ...inTenant("/operations"), component: lazyRouteComponent(() => import("./pages/tenant/Operations"), "TenantOperations") });
 const tenantUsers = createRoute({
     ...inTenant("/users"),
-    validateSearch: only("role", "status"),
+    validateSearch: only("role", "status", "user"),
     component: lazyRouteComponent(() => import("./pages/tenant/Users"), "TenantUsers"),
 });
 const tenantImpersonations = createRoute({ ...inTenant("/impersonations"), component: lazyRouteComponent(() => import("./pages/tenant/Impersonations"), "TenantImpersonations") });
@@ -49,6 +49,11 @@ const tenantAudit = createRoute({
     ...inTenant("/audit"),
     validateSearch: only("action", "outcome", "since", "until"),
     component: lazyRouteComponent(() => import("./pages/tenant/Audit"), "TenantAudit"),
+});
+const users = createRoute({
+    ...at("/users"),
+    validateSearch: only("role", "status"),
+    component: lazyRouteComponent(() => import("./pages/Users"), "Users"),
 });
 const impersonations = createRoute({
     ...at("/impersonations"),
@@ -87,6 +92,7 @@ export const router = createRouter({
         tenants,
         newTenant,
         tenant.addChildren([tenantOverview, tenantOperations, tenantUsers, tenantImpersonations, tenantAudit]),
+        users,
         impersonations,
         health,
         operations,

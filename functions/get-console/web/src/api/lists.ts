@@ -70,6 +70,14 @@ export function useList<T extends Item>(key: Key, read: Next<T>["read"], { every
 
 export type List<T extends Item> = ReturnType<typeof useList<T>>;
 
+/** Removes what was read of every list with the name, on all its pages. */
+export async function forgetLists(queries: QueryClient, name: string): Promise<void> {
+    for (const queryKey of [[name], pagesKey([name])]) {
+        await queries.cancelQueries({ queryKey });
+        queries.removeQueries({ queryKey, type: "inactive" });
+    }
+}
+
 /** Shows a change of an item on every page that was read, of every list with the name. */
 export function changeInLists<T extends Item>(queries: QueryClient, name: string, id: string, change: (item: T) => T): void {
     queries.setQueriesData<Page<T>[]>({ queryKey: pagesKey([name]) }, (pages) => pages?.map((page) => (page.items.some((item) => item.id === id) ? { ...page, items: page.items.map((item) => (item.id === id ? change(item) : item)) } : page)));
