@@ -1,47 +1,21 @@
 import { useState } from "react";
 
-import { type Schemas, api, body, tagged } from "../../api/client";
+import { api, body, tagged } from "../../api/client";
 import { useRenew } from "../../api/useRenew";
 import { number } from "../../format";
-import { limitText, readLimit } from "../../limits";
 import { announce } from "../../ui/announce";
 import { Button } from "../../ui/Button";
 import { Dialog } from "../../ui/Dialog";
 import { FormDialog } from "../../ui/FormDialog";
 import { Input, LimitInput, errorOf } from "../../ui/form";
 import { useSubmit } from "../../ui/useSubmit";
+import { ON_LIMIT, OnLimitSelect } from "../tenants/OnLimitSelect";
+import { type Editable, type Field, LIMITS, type Values, differing, merged, patchOf, valuesOf } from "./tenantValues";
 
-const LIMITS = ["max_agents", "max_contacts", "max_messages_month"] as const;
-const FIELDS = ["name", ...LIMITS] as const;
-type Field = (typeof FIELDS)[number];
-type Values = Record<Field, string>;
-
-const NAMES: Record<Field, string> = { name: "Name", max_agents: "Agents", max_contacts: "Contacts", max_messages_month: "Messages a month" };
-
-type Tenant = Pick<Schemas["Organization"], "id" | "name" | "limits">;
-
-const valuesOf = (tenant: Tenant): Values => ({
-    name: tenant.name,
-    max_agents: limitText(tenant.limits.max_agents),
-    max_contacts: limitText(tenant.limits.max_contacts),
-    max_messages_month: limitText(tenant.limits.max_messages_month),
-});
-
-/** The fields that differ, as a patch; `undefined` if one of them is no limit. */
-function patchOf(from: Values, to: Values): Schemas["TenantPatch"] | undefined {
-    const patch: Schemas["TenantPatch"] = from.name === to.name ? {} : { name: to.name };
-    const limits: Schemas["LimitsBody"] = {};
-    for (const field of LIMITS) {
-        if (from[field] === to[field]) continue;
-        const { value } = readLimit(to[field]);
-        if (value === undefined) return undefined;
-        limits[field] = value;
-    }
-    return Object.keys(limits).length > 0 ? { ...patch, limits } : patch;
-}
+const NAMES: Record<Field, string> = { name: "Name", max_agents: "Agents", max_contacts: "Contacts", max_messages_month: "Messages a month", on_limit: "When a limit is reached" };
 
 interface Props {
-    tenant: Tenant;
+    tenant: Editable;
     etag: string;
     onClose: () => void;
 }
@@ -74,14 +48,8 @@ export function EditTenant({ tenant, etag, onClose }: Props) {
     /** Goes on from the current state; fields that only the other side changed are theirs. */
     const resolve = (choice: "mine" | "theirs") => {
         if (!theirs) return;
-        const merged = { ...theirs.values };
-        for (const field of FIELDS) {
-            const changedByMe = mine[field] !== base.values[field];
-            const changedByThem = theirs.values[field] !== base.values[field];
-            if (changedByMe && (choice === "mine" || !changedByThem)) merged[field] = mine[field];
-        }
         setBase(theirs);
-        setMine(merged);
+        setMine(merged(base.values, theirs.values, mine, choice));
         setTheirs(undefined);
         setProblem(null);
     };
@@ -115,6 +83,7 @@ export function EditTenant({ tenant, etag, onClose }: Props) {
                     onChange={(event) => setMine({ ...mine, [field]: event.target.value })}
                 />
             ))}
+            <OnLimitSelect value={mine.on_limit} problem={problem} onChange={(on_limit) => setMine({ ...mine, on_limit })} />
             <p className="hint">A limit below the current use removes nothing; it prevents more.</p>
         </FormDialog>
     );
@@ -123,8 +92,10 @@ export function EditTenant({ tenant, etag, onClose }: Props) {
 const TITLE = "Edit name and limits";
 
 function Difference({ base, theirs, mine, resolve }: { base: Values; theirs: Values; mine: Values; resolve: (choice: "mine" | "theirs") => void }) {
-    const differing = FIELDS.filter((field) => new Set([base[field], theirs[field], mine[field]]).size > 1);
-    const readable = (field: Field, value: string) => (field === "name" || value === "unlimited" ? value : number(Number(value)));
+    const readable = (field: Field, values: Values) => {
+        if (field === "on_limit") return ON_LIMIT[values.on_limit].name;
+        return field === "name" || values[field] === "unlimited" ? values[field] : number(Number(values[field]));
+    };
     return (
         <>
             <p role="alert">Somebody else changed this tenant while you were editing. None of your changes is saved yet.</p>
@@ -139,12 +110,12 @@ function Difference({ base, theirs, mine, resolve }: { base: Values; theirs: Val
                     </tr>
                 </thead>
                 <tbody>
-                    {differing.map((field) => (
+                    {differing(base, theirs, mine).map((field) => (
                         <tr key={field}>
                             <th scope="row">{NAMES[field]}</th>
-                            <td>{readable(field, base[field])}</td>
-                            <td className={theirs[field] === base[field] ? "" : "strong"}>{readable(field, theirs[field])}</td>
-                            <td className={mine[field] === base[field] ? "" : "strong"}>{readable(field, mine[field])}</td>
+                            <td>{readable(field, base)}</td>
+                            <td className={theirs[field] === base[field] ? "" : "strong"}>{readable(field, theirs)}</td>
+                            <td className={mine[field] === base[field] ? "" : "strong"}>{readable(field, mine)}</td>
                         </tr>
                     ))}
                 </tbody>

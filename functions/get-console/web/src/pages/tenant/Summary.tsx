@@ -6,6 +6,7 @@ import { AsOf } from "../../ui/AsOf";
 import { Button } from "../../ui/Button";
 import { Badge, Card, Facts, Id, Meter, Name, Time } from "../../ui/data";
 import { Empty } from "../../ui/state";
+import { ON_LIMIT } from "../tenants/OnLimitSelect";
 import { LiveOperation } from "../operations/LiveOperation";
 import { nameOf } from "../operations/kinds";
 import { DeletionCard } from "./Deletion";
@@ -51,6 +52,9 @@ export function Summary() {
                                 ["Storage", usage.storage_bytes === null ? "not measured" : bytes(usage.storage_bytes)],
                             ]}
                         />
+                        <p>
+                            When a limit is reached: <span className="strong">{ON_LIMIT[tenant.on_limit].name}.</span> <span className="muted">{ON_LIMIT[tenant.on_limit].meaning}</span>
+                        </p>
                         {usage.over_limit.length > 0 && (
                             <p>
                                 <Badge value="over limit" tone="danger" /> {usage.over_limit.map(sentence).join(", ")}

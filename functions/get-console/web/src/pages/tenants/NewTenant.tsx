@@ -16,6 +16,7 @@ import { Input, LimitInput, Select, errorOf } from "../../ui/form";
 import { Empty, ProblemNote } from "../../ui/state";
 import { useSubmit } from "../../ui/useSubmit";
 import { LiveOperation } from "../operations/LiveOperation";
+import { OnLimitSelect } from "./OnLimitSelect";
 
 const REGIONS = new Intl.DisplayNames("en", { type: "region" });
 const COUNTRIES = values.Country.map((code) => [code, `${REGIONS.of(code) ?? code} (${code})`] as const).toSorted((a, b) => a[1].localeCompare(b[1]));
@@ -34,7 +35,7 @@ export function NewTenant() {
     const renew = useRenew();
     const { keyOf } = useIdempotencyKey();
     const { busy, problem, submit } = useSubmit();
-    const [form, setForm] = useState({ name: "", slug: "", country: "ID" as Schemas["Country"], agents: "", contacts: "", messages: "", email: "", password: "" });
+    const [form, setForm] = useState({ name: "", slug: "", country: "ID" as Schemas["Country"], on_limit: "notify" as Schemas["OnLimit"], agents: "", contacts: "", messages: "", email: "", password: "" });
     const [slugTyped, setSlugTyped] = useState(false);
     const [created, setCreated] = useState<Schemas["OrganizationWithOperation"]>();
     const set = (change: Partial<typeof form>) => setForm({ ...form, ...change });
@@ -45,6 +46,7 @@ export function NewTenant() {
         slug: form.slug,
         country: form.country,
         limits: { max_agents: limits.max_agents.value, max_contacts: limits.max_contacts.value, max_messages_month: limits.max_messages_month.value },
+        on_limit: form.on_limit,
         admin_email: form.email,
         admin_password: form.password,
     };
@@ -112,6 +114,7 @@ export function NewTenant() {
                         <LimitInput label="Contacts" value={form.contacts} error={errorOf(problem, "/limits/max_contacts")} onChange={(event) => set({ contacts: event.target.value })} />
                         <LimitInput label="Messages a month" value={form.messages} error={errorOf(problem, "/limits/max_messages_month")} onChange={(event) => set({ messages: event.target.value })} />
                     </div>
+                    <OnLimitSelect value={form.on_limit} problem={problem} onChange={(on_limit) => set({ on_limit })} />
                 </fieldset>
                 <fieldset className="fieldset">
                     <legend>First admin of the tenant</legend>
