@@ -113,6 +113,9 @@ for (const [state, isAbandonable] of [
     [{ kind: "provision", status: "running" }, true],
     [{ kind: "provision", status: "undoing" }, false],
     [{ kind: "cleanup", status: "running" }, false],
+    [{ kind: "suspend", status: "pending" }, false],
+    [{ kind: "resume", status: "running" }, false],
+    [{ kind: "purge", status: "running" }, false],
 ] as const) {
     test(`an operation that is ${state.status}, of the kind ${state.kind}, ${isAbandonable ? "can" : "cannot"} be abandoned`, async ({ page, landlord }) => {
         const tenant = await landlord.tenant();

@@ -7,6 +7,7 @@ const PAGES = [
     ["", "Overview", "Needs attention"],
     ["/tenants", "Tenants", "Tenants"],
     ["/tenants/new", "Create a tenant", "Create the tenant"],
+    ["/users", "Users", undefined],
     ["/operations", "Operations", "Operations"],
     ["/impersonations?live=all", "Impersonations", "Impersonations"],
     ["/health", "Health", "Stores and queues"],
@@ -180,7 +181,7 @@ test("the palette finds pages, tenants and ids", async ({ page, landlord }) => {
     const tenant = await landlord.tenant();
     await open(page);
     await page.keyboard.press("Control+k");
-    const field = page.getByRole("combobox", { name: "Page, action, tenant, or id" });
+    const field = page.getByRole("combobox", { name: "Page, action, tenant, user, or id" });
     await field.fill("audi");
     await field.press("Enter");
     await expect(page.getByRole("heading", { level: 1, name: "Audit" })).toBeVisible();
@@ -204,13 +205,13 @@ test("the palette finds nothing only after it has searched", async ({ page }) =>
         await route.continue();
     });
     await page.keyboard.press("Control+k");
-    await page.getByRole("combobox", { name: "Page, action, tenant, or id" }).fill(unique("absent"));
-    await expect(page.getByText("Searching for tenants…")).toBeVisible();
+    await page.getByRole("combobox", { name: "Page, action, tenant, user, or id" }).fill(unique("absent"));
+    await expect(page.getByText("Searching…")).toBeVisible();
     await page.waitForTimeout(400);
     await expect(page.getByText("Nothing found")).toHaveCount(0);
     resume();
     await expect(page.getByText("Nothing found")).toBeVisible();
-    await expect(page.getByText("Searching for tenants…")).toHaveCount(0);
+    await expect(page.getByText("Searching…")).toHaveCount(0);
 });
 
 test("a page and an act show their requests as commands, without the token and passwords", async ({ page, landlord }) => {

@@ -39,11 +39,12 @@ test("a temporary password must be replaced before anything else", async ({ page
 /** Where acts are offered, what shows that the page was read, and some of its acts. */
 const OFFERS = (tenant: Tenant) =>
     [
-        { path: `/tenants/${tenant.id}`, shown: { role: "region", name: "Usage and limits" }, acts: ["Suspend", "Edit name and limits"] },
+        { path: `/tenants/${tenant.id}`, shown: { role: "region", name: "Usage and limits" }, acts: ["Suspend", "Delete", "Edit name and limits"] },
         { path: `/tenants/${tenant.id}/operations`, shown: { role: "list", name: "Steps" }, acts: [] },
-        { path: `/tenants/${tenant.id}/users`, shown: { role: "cell", name: tenant.admin }, acts: ["Add a user", `Edit ${tenant.admin}`, `Impersonate ${tenant.admin}`] },
+        { path: `/tenants/${tenant.id}/users`, shown: { role: "cell", name: tenant.admin }, acts: ["Add a user", `Edit ${tenant.admin}`, `Impersonate ${tenant.admin}`, `Erase ${tenant.admin}`] },
         { path: `/tenants?search=${tenant.slug}`, shown: { role: "link", name: new RegExp(tenant.slug) }, acts: ["Create a tenant", `Select ${tenant.slug}`] },
         { path: "/impersonations?live=all", shown: { role: "cell", name: tenant.admin }, acts: ["End now"] },
+        { path: "/users", shown: { role: "heading", name: "Users" }, acts: [] },
         { path: "/admins", shown: { role: "cell", name: owner.email }, acts: ["Add a super-admin"] },
         { path: "/reconciliations", shown: { role: "heading", name: "Reconciliations" }, acts: ["Compare now", "Compare and repair"] },
     ] as const;

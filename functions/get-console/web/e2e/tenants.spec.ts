@@ -13,6 +13,9 @@ test("a tenant is created with live steps", async ({ page, landlord }) => {
     await page.getByLabel("Slug").fill(slug);
     await page.getByLabel("Agents").fill("12");
     await page.getByLabel("Contacts").fill("unlimited");
+    await expect(page.getByLabel("When a limit is reached")).toHaveAccessibleDescription(/nothing else happens/);
+    await page.getByLabel("When a limit is reached").selectOption("block_new");
+    await expect(page.getByLabel("When a limit is reached")).toHaveAccessibleDescription(/refuse new contacts and messages/);
     await page.getByLabel("E-mail").fill("budi@example.com");
     await page.getByLabel("Temporary password").fill("quiet-lemon-harbor-17");
     await page.getByRole("button", { name: "Create the tenant" }).click();
@@ -24,7 +27,7 @@ test("a tenant is created with live steps", async ({ page, landlord }) => {
     await expect(page.getByRole("heading", { level: 1 })).toContainText("Active");
     await expect(page.getByRole("region", { name: "Usage and limits" })).toContainText("/ 12");
     const [created] = await landlord.send<Schemas["Organization"][]>("GET", `/tenants?search=${slug}`);
-    expect(created).toMatchObject({ name: "Toko Buku “Merdeka” <b>", status: "active", limits: { max_agents: 12, max_contacts: null } });
+    expect(created).toMatchObject({ name: "Toko Buku “Merdeka” <b>", status: "active", limits: { max_agents: 12, max_contacts: null }, on_limit: "block_new" });
 });
 
 test("what is wrong with a new tenant is shown at its field, and nothing typed is lost", async ({ page, landlord, expected }) => {
@@ -68,12 +71,25 @@ test("suspending explains itself, needs the slug, and can be undone", async ({ p
     await expect(dialog.getByRole("button", { name: "Suspend" })).toBeDisabled();
     await expectAccessible(page);
     await dialog.getByLabel(`Type ${tenant.slug} to confirm`).fill(tenant.slug);
+    // Without a reason, the browser does not send the form.
+    await dialog.getByRole("button", { name: "Suspend" }).click();
+    await expect(dialog.getByLabel("Reason")).toBeFocused();
+    await dialog.getByLabel("Reason").selectOption("unpaid");
+    await dialog.getByLabel("Comment").fill("Three invoices are overdue");
     await dialog.getByRole("button", { name: "Suspend" }).click();
     await expect(page.getByRole("heading", { level: 1 })).toContainText("Suspended");
-    expect((await landlord.send<Schemas["Organization"]>("GET", `/tenants/${tenant.id}`)).status).toBe("suspended");
+    const suspended = await landlord.send<Schemas["Organization"]>("GET", `/tenants/${tenant.id}`);
+    expect(suspended).toMatchObject({ status: "suspended", suspension: { reason: "unpaid", comment: "Three invoices are overdue" } });
+    const why = page.getByRole("region", { name: "Suspension" });
+    await expect(why).toContainText("Unpaid invoices");
+    await expect(why).toContainText("Three invoices are overdue");
+    // No service of the platform runs here that would confirm it.
+    await expect(why).toContainText(/Not confirmed by.*WebSocket server/);
+    await expectAccessible(page);
     await page.getByRole("button", { name: "Reactivate" }).click();
     await page.getByRole("dialog").getByRole("button", { name: "Reactivate" }).click();
     await expect(page.getByRole("heading", { level: 1 })).toContainText("Active");
+    await expect(why).toHaveCount(0);
     await page.getByRole("link", { name: "Audit" }).last().click();
     await page.getByRole("button", { name: "tenant.update" }).first().click();
     await expect(page.getByRole("dialog").getByRole("row", { name: /status suspended active/ })).toBeVisible();
@@ -87,18 +103,21 @@ test("a conflict of two edits is shown as a difference of three, and loses nothi
     const dialog = page.getByRole("dialog");
     await dialog.getByLabel("Agents").fill("40");
     // Somebody else changes another field and the same one.
-    await landlord.send("PATCH", `/tenants/${tenant.id}`, { limits: { max_agents: 30, max_contacts: 2000 } });
+    await landlord.send("PATCH", `/tenants/${tenant.id}`, { limits: { max_agents: 30, max_contacts: 2000 }, on_limit: "block_new" });
     await dialog.getByRole("button", { name: "Save" }).click();
     await expect(dialog.getByRole("row", { name: "Agents 25 30 40" })).toBeVisible();
     await expect(dialog.getByRole("row", { name: "Contacts 1,000 2,000 1,000" })).toBeVisible();
+    await expect(dialog.getByRole("row", { name: "When a limit is reached Notify Block new Notify" })).toBeVisible();
     await expectAccessible(page);
     await dialog.getByRole("button", { name: "Keep mine where both changed" }).click();
     await expect(dialog.getByLabel("Agents")).toHaveValue("40");
     await expect(dialog.getByLabel("Contacts")).toHaveValue("2000");
+    await expect(dialog.getByLabel("When a limit is reached")).toHaveValue("block_new");
     await dialog.getByRole("button", { name: "Save" }).click();
     await expect(dialog).toHaveCount(0);
-    const { limits } = await landlord.send<Schemas["Organization"]>("GET", `/tenants/${tenant.id}`);
-    expect(limits).toMatchObject({ max_agents: 40, max_contacts: 2000 });
+    const saved = await landlord.send<Schemas["Organization"]>("GET", `/tenants/${tenant.id}`);
+    expect(saved).toMatchObject({ limits: { max_agents: 40, max_contacts: 2000 }, on_limit: "block_new" });
+    await expect(page.getByRole("region", { name: "Usage and limits" })).toContainText("When a limit is reached: Block new.");
 });
 
 test("a change made elsewhere is shown within 5 s", async ({ page, landlord }) => {
@@ -126,11 +145,13 @@ test("several tenants are changed at once, with a preview and a result for each"
     await expect(dialog.getByRole("row", { name: /two.*stays suspended/ })).toBeVisible();
     await expectAccessible(page);
     await expect(dialog.getByRole("button", { name: "Suspend 1 of 2" })).toBeDisabled();
+    await dialog.getByLabel("Reason").selectOption("abuse");
+    await dialog.getByLabel("Comment").fill("Spam from several numbers");
     await dialog.getByLabel("Type 1, the number of tenants, to confirm").fill("1");
     await dialog.getByRole("button", { name: "Suspend 1 of 2" }).click();
     await expect(dialog.getByRole("row", { name: /one.*active → suspended.*Changed/ })).toBeVisible();
     await expect(dialog.getByRole("row", { name: /two.*stays suspended/ })).toBeVisible();
-    expect((await landlord.send<Schemas["Organization"]>("GET", `/tenants/${first.id}`)).status).toBe("suspended");
+    expect(await landlord.send<Schemas["Organization"]>("GET", `/tenants/${first.id}`)).toMatchObject({ status: "suspended", suspension: { reason: "abuse", comment: "Spam from several numbers" } });
     await dialog.getByRole("button", { name: "Close", exact: true }).last().click();
     // The list shows the change at once, and the tenants stay chosen.
     await expect(page.getByRole("row", { name: new RegExp(first.slug) })).toContainText("Suspended");
@@ -184,6 +205,7 @@ test("a bulk change can be stopped between two tenants, and cannot be closed bef
     for (const { slug } of tenants) await page.getByLabel(`Select ${slug}`).check();
     await page.getByRole("button", { name: "Suspend…" }).click();
     const dialog = page.getByRole("dialog", { name: "Suspend tenants" });
+    await dialog.getByLabel("Reason").selectOption("other");
     await dialog.getByLabel("Type 3, the number of tenants, to confirm").fill("3");
     // The first change waits until the button was pressed.
     let resume = () => {};
@@ -308,6 +330,9 @@ test("a tenant is created and suspended with the keyboard alone", async ({ page 
     await page.keyboard.press("Enter");
     await tabTo(page, "button", "Suspend");
     await page.keyboard.press("Enter");
+    await tabTo(page, "combobox", "Reason");
+    await page.keyboard.press("ArrowDown");
+    await expect(page.getByRole("dialog").getByLabel("Reason")).toHaveValue("unpaid");
     await tabTo(page, "textbox", `Type ${slug} to confirm`);
     await page.keyboard.type(slug);
     await page.keyboard.press("Enter");

@@ -110,7 +110,11 @@ function Statement({ receipt }: { receipt: Receipt }) {
     );
 }
 
-const figureText = ([what, count]: Figure): string => (what === "bytes" ? bytes(count) : `${number(count)} ${sentence(what).toLowerCase()}`);
+/** Figures are named in the plural, such as `rows`. */
+function figureText([what, count]: Figure): string {
+    if (what === "bytes") return bytes(count);
+    return `${number(count)} ${sentence(count === 1 ? what.replace(/s$/, "") : what).toLowerCase()}`;
+}
 
 function StoreRow({ store, cluster, existed, removed }: StoreInReceipt) {
     const shown = (figures: Figure[]) => figures.map(figureText).join(", ") || <span className="muted">nothing</span>;
