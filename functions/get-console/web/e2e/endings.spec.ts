@@ -122,7 +122,8 @@ test("a tenant without time to be restored is purged, and its receipt is shown a
     await expect(receipt.getByText("Shown unverified")).toBeVisible();
     await expect(receipt).toContainText(REASON);
     await expect(receipt).toContainText(/Found there\s*nothing/);
-    await expect(receipt.getByRole("row", { name: /^PostgreSQL .*1 database, .* rows?, .*1 database,/ })).toBeVisible();
+    // What existed, and the same as removed.
+    await expect(receipt.getByRole("row", { name: /^PostgreSQL .*1 database.*1 database/ })).toContainText(/\d rows?/);
     await expect(receipt.getByRole("row", { name: /^MongoDB / })).toBeVisible();
     await expect(receipt.getByRole("row", { name: /audit log.*UTC/ })).toBeVisible();
     await expect(receipt.getByRole("row", { name: /this receipt without end/ })).toBeVisible();

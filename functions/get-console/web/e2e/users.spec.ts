@@ -19,7 +19,7 @@ test("a person is found in every tenant, and each place leads to the tenant and 
     const [first, second] = [await landlord.tenant(unique("first")), await landlord.tenant(unique("second"))];
     const [one] = [await user(landlord, first, word), await user(landlord, second, `${word}-two`, "supervisor")];
     await expectInDirectory(landlord, word, 2);
-    await open(page);
+    await open(page, "/tenants");
     await page.getByRole("navigation", { name: "Pages" }).getByRole("link", { name: "Users" }).click();
     await expect(page.getByRole("heading", { level: 1, name: "Users" })).toBeVisible();
     // Two characters are too few for a search.
@@ -82,7 +82,7 @@ test("the palette finds a person", async ({ page, landlord }) => {
     const tenant = await landlord.tenant();
     const found = await user(landlord, tenant, word);
     await expectInDirectory(landlord, word, 1);
-    await open(page);
+    await open(page, "/tenants");
     await page.keyboard.press("Control+k");
     const field = page.getByRole("combobox", { name: "Page, action, tenant, user, or id" });
     await field.fill(word);
@@ -94,7 +94,7 @@ test("the palette finds a person", async ({ page, landlord }) => {
 });
 
 test("the data of a user are erased after a reason and the address, and then nothing else is offered", async ({ page, landlord }) => {
-    const word = unique("erased");
+    const word = unique("gone");
     const tenant = await landlord.tenant();
     const { id, email } = await user(landlord, tenant, word);
     await open(page, `/tenants/${tenant.id}/users`);
