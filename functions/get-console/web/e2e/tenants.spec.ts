@@ -174,10 +174,12 @@ test("a limit with a typing error is refused at its field, and changes nothing",
     const agents = async () => (await landlord.send<Schemas["Organization"]>("GET", `/tenants/${tenant.id}`)).limits.max_agents;
     expect(await agents()).toBe(25);
     await field.fill("unlimited");
-    await expect(dialog.getByRole("row", { name: /agents 25 → unlimited/ })).toBeVisible();
+    await dialog.getByLabel("When a limit is reached").selectOption("block_new");
+    await expect(dialog.getByRole("row", { name: /agents 25 → unlimited, at a limit notify → block new/ })).toBeVisible();
     await dialog.getByRole("button", { name: "Change 1 of 1" }).click();
     await expect(dialog.getByRole("row", { name: /Changed/ })).toBeVisible();
     expect(await agents()).toBeNull();
+    expect((await landlord.send<Schemas["Organization"]>("GET", `/tenants/${tenant.id}`)).on_limit).toBe("block_new");
 });
 
 test("a tenant that has changed since the preview is a conflict, and is changed only after a new preview", async ({ page, landlord }) => {

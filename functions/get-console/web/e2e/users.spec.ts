@@ -30,7 +30,7 @@ test("a person is found in every tenant, and each place leads to the tenant and 
     const field = page.getByLabel("Name or e-mail");
     await field.fill(word.slice(0, 2));
     await page.waitForTimeout(600);
-    await expect(page.getByText("Type a part of a name or an e-mail address")).toBeVisible();
+    await expect(page.getByText("Type at least 3 characters of a name or an e-mail address")).toBeVisible();
     expect(searches).toBe(0);
     await field.fill(word);
     await expect(page.getByRole("row", { name: new RegExp(first.slug) })).toContainText(`${word}@example.com`);

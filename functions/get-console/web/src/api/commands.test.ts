@@ -18,6 +18,15 @@ test("a change is shown with its revision, and with null", () => {
     );
 });
 
+test("a deletion is shown with its confirmation, its reason and a body", () => {
+    const request = { operation: "DELETE /tenants/{id}" as const, ids: [ID], query: { confirm: "kopi" }, body: { reason: "The contract has ended", recovery_days: 0 }, headers: { "if-match": '"3"' } };
+    assert.equal(landlord(request), `landlord tenants delete ${ID} \\\n  --confirm kopi \\\n  --if-match 3 \\\n  --reason 'The contract has ended' \\\n  --recovery-days 0`);
+    assert.equal(
+        curl(request),
+        `curl 'https://landlord.example/api/super-admin/tenants/${ID}?confirm=kopi' \\\n  --request DELETE \\\n  --header "authorization: Bearer $TOKEN" \\\n  --header 'if-match: "3"' \\\n  --json '{"reason":"The contract has ended","recovery_days":0}'`,
+    );
+});
+
 test("a list is shown with its filters, and without what the command line does itself", () => {
     const request = { operation: "GET /tenants" as const, query: { status: ["suspended", "failed"], search: "kopi's", sort: undefined, country: "", count: true, cursor: "x", include: ["usage"] } };
     assert.equal(landlord(request), `landlord tenants list \\\n  --status suspended,failed \\\n  --search 'kopi'\\''s' \\\n  --include usage`);
@@ -40,6 +49,11 @@ test("commands follow from operations as the command line names them", () => {
         ["POST /tenants/{id}/retry", "tenants retry"],
         ["GET /tenants/usage", "tenants usage list"],
         ["GET /tenants/{id}/users/{user_id}", "tenants users get"],
+        ["POST /tenants/{id}/users/{user_id}/erase", "tenants users erase"],
+        ["DELETE /tenants/{id}", "tenants delete"],
+        ["POST /tenants/{id}/restore", "tenants restore"],
+        ["GET /tenants/{id}/receipt", "tenants receipt"],
+        ["GET /users/search", "users search list"],
         ["POST /impersonations", "impersonations start"],
         ["DELETE /impersonations/{id}", "impersonations end"],
         ["GET /health", "health"],

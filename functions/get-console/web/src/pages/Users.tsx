@@ -35,14 +35,14 @@ export function Users() {
     return (
         <Page title="Users" actions={<CopyAsCommand request={{ operation: "GET /users/search", query: { search: "TEXT", ...rest } }} />}>
             <Filters>
-                <SearchField label="Name or e-mail" value={search} onChange={setSearch} hint={`At least ${MIN_SEARCH} characters`} />
+                <SearchField label="Name or e-mail" value={search} onChange={setSearch} />
                 <Select label="Role" value={filter.role ?? ""} onChange={(event) => set({ role: event.target.value })} options={anyOf(values.AgentRole)} />
                 <Select label="Status" value={filter.status ?? ""} onChange={(event) => set({ status: event.target.value })} options={anyOf(values.AgentStatus)} />
             </Filters>
             {text.length >= MIN_SEARCH ? (
                 <Found query={{ search: text, ...rest }} />
             ) : (
-                <Empty title="Type a part of a name or an e-mail address">
+                <Empty title={`Type at least ${MIN_SEARCH} characters of a name or an e-mail address`}>
                     <p className="muted">Users of all tenants that have databases are found. Each search is recorded in the audit log, without its text.</p>
                 </Empty>
             )}

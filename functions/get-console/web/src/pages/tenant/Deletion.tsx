@@ -116,7 +116,7 @@ export function DeletionCard({ deletion, status }: { deletion: Schemas["Deletion
                     ["Requested", <Time key="requested" value={requested_at} both seconds />],
                     ["Requested by", <Id key="by" value={requested_by} label="super-admin's id" />],
                     ["Status before", sentence(status_before)],
-                    ["Removal from", <Time key="after" value={purge_after} both seconds />],
+                    ["Removal begins", <Time key="after" value={purge_after} both seconds />],
                     ...left,
                 ]}
             />

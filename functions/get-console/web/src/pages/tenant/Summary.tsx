@@ -21,69 +21,71 @@ export function Summary() {
     const mayEdit = useMay("PATCH /tenants/{id}") && (tenant.status === "active" || tenant.status === "suspended" || tenant.status === "failed");
     const { usage, limits, operation } = tenant;
     return (
-        <div className="grid">
-            {tenant.deletion && <DeletionCard deletion={tenant.deletion} status={tenant.status} />}
-            {tenant.status === "deleted" && <ReceiptCard tenant={tenant} />}
-            {tenant.suspension && <SuspensionCard suspension={tenant.suspension} />}
-            <Card title="Facts">
-                <Facts
-                    facts={[
-                        ["Name", <Name key="name">{tenant.name}</Name>],
-                        ["Slug", <Id key="slug" value={tenant.slug} label="slug" />],
-                        ["Id", <Id key="id" value={tenant.id} />],
-                        ["Country", tenant.country],
-                        ["MongoDB database", <Id key="mongo" value={tenant.mongo_database} label="name of the database" />],
-                        ["Schema", `version ${tenant.schema_version}`],
-                        ["Created", <Time key="created" value={tenant.created_at} both />],
-                        ["Changed", <Time key="updated" value={tenant.updated_at} both />],
-                    ]}
-                />
-                <AsOf reads={[{ dataUpdatedAt }]} />
-            </Card>
-            <Card title="Usage and limits" aside={mayEdit && <Button onClick={() => setEditing(true)}>Edit name and limits</Button>}>
-                {usage ? (
-                    <>
-                        <Facts
-                            facts={[
-                                ["Agents", <Meter key="a" label="Agents" value={usage.agents} limit={limits.max_agents} />],
-                                ["Online now", usage.agents_online ?? "not measured"],
-                                ["Contacts", <Meter key="c" label="Contacts" value={usage.contacts} limit={limits.max_contacts} />],
-                                [`Messages in ${usage.month}`, <Meter key="m" label="Messages this month" value={usage.messages_month} limit={limits.max_messages_month} format={short} />],
-                                ["Storage", usage.storage_bytes === null ? "not measured" : bytes(usage.storage_bytes)],
-                            ]}
-                        />
-                        <p>
-                            When a limit is reached: <span className="strong">{ON_LIMIT[tenant.on_limit].name}.</span> <span className="muted">{ON_LIMIT[tenant.on_limit].meaning}</span>
-                        </p>
-                        {usage.over_limit.length > 0 && (
+        <>
+            <div className="grid">
+                {tenant.deletion && <DeletionCard deletion={tenant.deletion} status={tenant.status} />}
+                {tenant.suspension && <SuspensionCard suspension={tenant.suspension} />}
+                <Card title="Facts">
+                    <Facts
+                        facts={[
+                            ["Name", <Name key="name">{tenant.name}</Name>],
+                            ["Slug", <Id key="slug" value={tenant.slug} label="slug" />],
+                            ["Id", <Id key="id" value={tenant.id} />],
+                            ["Country", tenant.country],
+                            ["MongoDB database", <Id key="mongo" value={tenant.mongo_database} label="name of the database" />],
+                            ["Schema", `version ${tenant.schema_version}`],
+                            ["Created", <Time key="created" value={tenant.created_at} both />],
+                            ["Changed", <Time key="updated" value={tenant.updated_at} both />],
+                        ]}
+                    />
+                    <AsOf reads={[{ dataUpdatedAt }]} />
+                </Card>
+                <Card title="Usage and limits" aside={mayEdit && <Button onClick={() => setEditing(true)}>Edit name and limits</Button>}>
+                    {usage ? (
+                        <>
+                            <Facts
+                                facts={[
+                                    ["Agents", <Meter key="a" label="Agents" value={usage.agents} limit={limits.max_agents} />],
+                                    ["Online now", usage.agents_online ?? "not measured"],
+                                    ["Contacts", <Meter key="c" label="Contacts" value={usage.contacts} limit={limits.max_contacts} />],
+                                    [`Messages in ${usage.month}`, <Meter key="m" label="Messages this month" value={usage.messages_month} limit={limits.max_messages_month} format={short} />],
+                                    ["Storage", usage.storage_bytes === null ? "not measured" : bytes(usage.storage_bytes)],
+                                ]}
+                            />
                             <p>
-                                <Badge value="over limit" tone="danger" /> {usage.over_limit.map(sentence).join(", ")}
+                                When a limit is reached: <span className="strong">{ON_LIMIT[tenant.on_limit].name}.</span> <span className="muted">{ON_LIMIT[tenant.on_limit].meaning}</span>
                             </p>
-                        )}
-                        {usage.error && (
-                            <p className="field-error">The last measurement failed: {sentence(usage.error).toLowerCase()}. The figures are older ones.</p>
-                        )}
-                        <p className="muted small">
-                            Measured at <Time value={usage.measured_at} both />
-                        </p>
-                    </>
-                ) : (
-                    <Empty title="Not measured yet" />
-                )}
-            </Card>
-            <Card title="Newest operation">
-                {operation ? (
-                    <>
-                        <p className="strong">
-                            {nameOf(operation.kind)}, requested at <Time value={operation.created_at} />
-                        </p>
-                        <LiveOperation id={operation.id} />
-                    </>
-                ) : (
-                    <Empty title="No operation is recorded" />
-                )}
-            </Card>
-            {editing && <EditTenant tenant={tenant} etag={etag} onClose={() => setEditing(false)} />}
-        </div>
+                            {usage.over_limit.length > 0 && (
+                                <p>
+                                    <Badge value="over limit" tone="danger" /> {usage.over_limit.map(sentence).join(", ")}
+                                </p>
+                            )}
+                            {usage.error && (
+                                <p className="field-error">The last measurement failed: {sentence(usage.error).toLowerCase()}. The figures are older ones.</p>
+                            )}
+                            <p className="muted small">
+                                Measured at <Time value={usage.measured_at} both />
+                            </p>
+                        </>
+                    ) : (
+                        <Empty title="Not measured yet" />
+                    )}
+                </Card>
+                <Card title="Newest operation">
+                    {operation ? (
+                        <>
+                            <p className="strong">
+                                {nameOf(operation.kind)}, requested at <Time value={operation.created_at} />
+                            </p>
+                            <LiveOperation id={operation.id} />
+                        </>
+                    ) : (
+                        <Empty title="No operation is recorded" />
+                    )}
+                </Card>
+                {editing && <EditTenant tenant={tenant} etag={etag} onClose={() => setEditing(false)} />}
+            </div>
+            {tenant.status === "deleted" && <ReceiptCard tenant={tenant} />}
+        </>
     );
 }

@@ -12,6 +12,7 @@ import { Dialog } from "../../ui/Dialog";
 import { Badge, Name } from "../../ui/data";
 import { Input, LimitInput } from "../../ui/form";
 import { type Change, type Figure, LIMITS, type Result, type Snapshot, applyTo, preview } from "./bulkChange";
+import { OnLimitSelect } from "./OnLimitSelect";
 import { SuspensionFields, UNEXPLAINED, suspensionOf } from "./SuspensionFields";
 import type { TenantRow } from "./readTenants";
 
@@ -33,11 +34,12 @@ export function Bulk({ tenants }: { tenants: TenantRow[] }) {
     );
 }
 
-/** The typed limits as a change. Without one if a field is wrong or none is filled. */
-function changeOf(limits: Partial<Record<Figure, string>>): Change | undefined {
+/** The typed limits as a change, and what happens at one. Without a change if a field is wrong or nothing is chosen. */
+function changeOf(limits: Partial<Record<Figure, string>>, onLimit: Change["on_limit"]): Change | undefined {
     const read = LIMITS.map(([name]) => [name, readLimit(limits[name] ?? "")] as const);
     const given = read.flatMap(([name, { value }]) => (value === undefined ? [] : [[name, value] as const]));
-    return read.some(([, { error }]) => error) || given.length === 0 ? undefined : { limits: Object.fromEntries(given) };
+    if (read.some(([, { error }]) => error) || (given.length === 0 && !onLimit)) return undefined;
+    return { ...(given.length > 0 ? { limits: Object.fromEntries(given) } : {}), ...(onLimit ? { on_limit: onLimit } : {}) };
 }
 
 /** Applies a change to one tenant after the other, so that it can be stopped between two. */
@@ -65,7 +67,7 @@ function useBulk(tenants: TenantRow[], change: Change | undefined) {
             setResults((before) => new Map(before).set(state.id, result));
             if (now) {
                 setStates((before) => new Map(before).set(state.id, now));
-                changeInLists<TenantRow>(queries, "tenants", now.id, (row) => ({ ...row, name: now.name, status: now.status, limits: now.limits }));
+                changeInLists<TenantRow>(queries, "tenants", now.id, (row) => ({ ...row, name: now.name, status: now.status, limits: now.limits, on_limit: now.on_limit }));
             }
             if (result.isGeneral) break;
         }
@@ -84,9 +86,10 @@ function useBulk(tenants: TenantRow[], change: Change | undefined) {
 
 function BulkDialog({ tenants, act, onClose }: { tenants: TenantRow[]; act: BulkAct; onClose: () => void }) {
     const [limits, setLimits] = useState<Partial<Record<Figure, string>>>({});
+    const [onLimit, setOnLimit] = useState<Change["on_limit"]>();
     const [typed, setTyped] = useState("");
     const [why, setWhy] = useState(UNEXPLAINED);
-    const changes: Record<BulkAct, Change | undefined> = { suspend: suspensionOf(why), reactivate: { status: "active" }, limits: changeOf(limits) };
+    const changes: Record<BulkAct, Change | undefined> = { suspend: suspensionOf(why), reactivate: { status: "active" }, limits: changeOf(limits, onLimit) };
     const change = changes[act];
     const { states, results, progress, possible, run, stop } = useBulk(tenants, change);
     const busy = progress !== undefined;
@@ -113,11 +116,14 @@ function BulkDialog({ tenants, act, onClose }: { tenants: TenantRow[]; act: Bulk
                     </>
                 )}
                 {act === "limits" && (
-                    <div className="form-row">
-                        {LIMITS.map(([name, label]) => (
-                            <LimitInput key={name} label={label} value={limits[name] ?? ""} disabled={busy} onChange={(event) => setLimits({ ...limits, [name]: event.target.value })} hint="A number, unlimited, or empty for no change" />
-                        ))}
-                    </div>
+                    <>
+                        <div className="form-row">
+                            {LIMITS.map(([name, label]) => (
+                                <LimitInput key={name} label={label} value={limits[name] ?? ""} disabled={busy} onChange={(event) => setLimits({ ...limits, [name]: event.target.value })} hint="A number, unlimited, or empty for no change" />
+                            ))}
+                        </div>
+                        <OnLimitSelect value={onLimit} disabled={busy} onChange={setOnLimit} optional />
+                    </>
                 )}
                 <table className="difference">
                     <thead>

@@ -2,12 +2,12 @@
 
 import { type Schemas, api, body, tagged } from "../../api/client";
 import { fromFailure } from "../../api/problem";
-import { number } from "../../format";
+import { number, sentence } from "../../format";
 import type { Limit } from "../../limits";
 
 export type Change = Schemas["TenantPatch"];
 /** What a change depends on, as it was when it was read. */
-export type Snapshot = Pick<Schemas["Organization"], "id" | "status" | "limits">;
+export type Snapshot = Pick<Schemas["Organization"], "id" | "status" | "limits" | "on_limit">;
 export type Figure = keyof Schemas["Limits"];
 
 export const LIMITS: [Figure, string][] = [
@@ -30,6 +30,7 @@ export function preview(tenant: Snapshot, change: Change): { text: string; possi
         if (next === undefined || next === tenant.limits[name]) return [];
         return [`${label.toLowerCase()} ${shown(tenant.limits[name])} → ${shown(next)}`];
     });
+    if (change.on_limit && change.on_limit !== tenant.on_limit) parts.push(`at a limit ${sentence(tenant.on_limit).toLowerCase()} → ${sentence(change.on_limit).toLowerCase()}`);
     return parts.length > 0 ? { text: parts.join(", "), possible: true } : { text: "nothing changes", possible: false };
 }
 
