@@ -136,6 +136,9 @@ test("a tenant without time to be restored is purged, and its receipt is shown a
     expect(download.suggestedFilename()).toBe(`receipt-${tenant.slug}.jws`);
     const { receipt: jws } = await landlord.send<Schemas["TenantReceipt"]>("GET", `/tenants/${tenant.id}/receipt`);
     expect(readFileSync(await download.path(), "utf8")).toBe(jws);
+    // The page does not ask for what cannot exist any more.
+    await page.getByRole("navigation", { name: "Sections of this tenant" }).getByRole("link", { name: "Users" }).click();
+    await expect(page.getByText("The users were removed with the tenant")).toBeVisible();
     await navigate(page, `/operations?kind=purge&status=succeeded`);
     await expect(page.getByRole("link", { name: "Purge" }).first()).toBeVisible();
 });

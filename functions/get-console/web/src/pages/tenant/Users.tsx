@@ -24,6 +24,11 @@ type User = Schemas["User"];
 
 export function TenantUsers() {
     const { tenant } = useTenant();
+    if (tenant.status === "deleted") return <Empty title="The users were removed with the tenant" />;
+    return <UserList tenant={tenant} />;
+}
+
+function UserList({ tenant }: { tenant: Schemas["Organization"] }) {
     const filter = useSearch({ from: "/tenants/$id/users" });
     const navigate = useNavigate({ from: "/tenants/$id/users" });
     // A person's name or address is personal, so that it is not in the URL.
