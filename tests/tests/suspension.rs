@@ -23,9 +23,9 @@ use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
 /// Suspensions of one tenant, one after the other.
-const ROUNDS: usize = 40;
+const ROUNDS: usize = 100;
 
-/// The limit for the slowest hundredth of suspensions; of so few, for the slowest.
+/// The limit for 99 of 100.
 const LIMIT: Duration = Duration::from_secs(1);
 
 struct Stage {
@@ -101,7 +101,8 @@ async fn from_the_request_to_the_end_of_the_last_session_a_suspension_takes_less
     let stage = Stage::new().await;
     let mongo = stage.mongo().await;
     let mut times = Vec::new();
-    for round in 0..ROUNDS {
+    // The first one is not measured: `cargo lambda watch` starts a function at its first invocation.
+    for round in 0..=ROUNDS {
         // A new tenant's databases, and after a reactivation, are open as soon as the operation has ended.
         let begun = Instant::now();
         let session = loop {
@@ -120,11 +121,13 @@ async fn from_the_request_to_the_end_of_the_last_session_a_suspension_takes_less
         let cut_off = async { tokio::join!(until_ended(&session), until_refused(&mongo, &stage.database)) };
         let ((), ended) = tokio::join!(stage.set("suspended"), timeout(Duration::from_secs(20), cut_off));
         ended.expect("the sessions end");
-        times.push(begun.elapsed());
+        if round > 0 {
+            times.push(begun.elapsed());
+        }
         stage.set("active").await;
     }
     times.sort_unstable();
-    let (median, slowest) = (times[ROUNDS / 2], times[ROUNDS - 1]);
-    println!("from the request to the end of the last session: median {median:?}, slowest of {ROUNDS} {slowest:?}");
-    assert!(slowest < LIMIT, "{times:?}");
+    let (median, p99) = (times[ROUNDS / 2], times[ROUNDS * 99 / 100 - 1]);
+    println!("from the request to the end of the last session: median {median:?}, p99 {p99:?}, of {ROUNDS}");
+    assert!(p99 < LIMIT, "{times:?}");
 }
