@@ -27,11 +27,18 @@ test("the first page is painted and usable soon, from a cold cache", async ({ br
         await page.goto("/console", { waitUntil: "commit" });
         const field = page.getByLabel("E-mail");
         await field.waitFor();
-        const times = await page.evaluate(() => ({ usable: performance.now(), painted: performance.getEntriesByName("first-contentful-paint")[0]?.startTime }));
+        usable.push(await page.evaluate(() => performance.now()));
         await field.fill("usable");
-        expect(times.painted, "the browser reports its first paint").toBeGreaterThan(0);
-        painted.push(times.painted ?? NaN);
-        usable.push(times.usable);
+        // The browser reports its first paint a little after it.
+        const firstPaint = page.evaluate(
+            () =>
+                new Promise<number>((resolve) => {
+                    new PerformanceObserver((list) => {
+                        for (const { startTime } of list.getEntriesByName("first-contentful-paint")) resolve(startTime);
+                    }).observe({ type: "paint", buffered: true });
+                }),
+        );
+        painted.push(await firstPaint);
         await context.close();
     }
     await machine.measure();
