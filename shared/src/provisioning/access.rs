@@ -1,5 +1,6 @@
 //! The part of an attempt that lets the platform's services into a tenant's databases, or keeps them out.
 
+use futures::future::BoxFuture;
 use tokio::join;
 use tracing::info;
 
@@ -12,8 +13,16 @@ use super::{
 use crate::operations::OperationStatus;
 
 impl Saga<'_> {
+    /// As [`Self::change_access`], on the heap.
+    pub(super) fn change_access_boxed(
+        &self,
+        access: ServiceAccess,
+    ) -> BoxFuture<'_, Result<OperationOutcome, StepError>> {
+        Box::pin(self.change_access(access))
+    }
+
     /// Changes the access in every store, and ends the operation.
-    pub(super) async fn change_access(&self, access: ServiceAccess) -> Result<OperationOutcome, StepError> {
+    async fn change_access(&self, access: ServiceAccess) -> Result<OperationOutcome, StepError> {
         let lease = self.operation.lease;
         let changed = async {
             self.apply_access(access).await?;

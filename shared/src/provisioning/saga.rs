@@ -104,9 +104,10 @@ impl Saga<'_> {
         match self.operation.kind {
             OperationKind::Provision | OperationKind::Retry => {}
             OperationKind::Cleanup => return self.clean_up().await,
-            OperationKind::Suspend => return self.change_access(ServiceAccess::Revoked).await,
-            OperationKind::Purge => return self.purge().await,
-            OperationKind::Resume => return self.change_access(ServiceAccess::Granted).await,
+            // Boxed, because the future of each would be a part of that of every operation, also on the stack.
+            OperationKind::Suspend => return self.change_access_boxed(ServiceAccess::Revoked).await,
+            OperationKind::Purge => return self.purge_boxed().await,
+            OperationKind::Resume => return self.change_access_boxed(ServiceAccess::Granted).await,
         }
         if self.operation.status == OperationStatus::Undoing {
             return self.roll_back(self.operation.reason.as_deref().unwrap_or_default()).await;

@@ -19,6 +19,7 @@ mod search;
 
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use tokio::join;
 use tracing::info;
 
@@ -40,8 +41,13 @@ const MAX_DELAY: Duration = Duration::from_mins(15);
 const WAITS: &str = "The tenant can be restored until then";
 
 impl Saga<'_> {
+    /// As [`Self::purge`], on the heap.
+    pub(super) fn purge_boxed(&self) -> BoxFuture<'_, Result<OperationOutcome, StepError>> {
+        Box::pin(self.purge())
+    }
+
     /// Removes the tenant, as far as it is time.
-    pub(super) async fn purge(&self) -> Result<OperationOutcome, StepError> {
+    async fn purge(&self) -> Result<OperationOutcome, StepError> {
         let lease = self.operation.lease;
         let purged = async {
             self.apply_access(ServiceAccess::Revoked).await?;
