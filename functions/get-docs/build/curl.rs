@@ -21,11 +21,13 @@ pub(crate) fn command(document: &Value, method: &str, path: &str, operation: &Va
     lines.join(" \\\n  ")
 }
 
-/// The path and the required parameters, with the values of their examples.
+/// The path and the parameters that it needs, with the values of their examples.
 fn url(document: &Value, path: &str, operation: &Value) -> String {
     let (mut path, mut query) = (path.to_owned(), Vec::new());
     let parameters = operation["parameters"].as_array().into_iter().flatten().map(|one| resolve(document, one));
-    for parameter in parameters.filter(|parameter| parameter["required"] == true) {
+    // A deletion is confirmed by this parameter or by a precondition, which no example can contain.
+    let is_sent = |parameter: &&Value| parameter["required"] == true || parameter["name"] == "confirm";
+    for parameter in parameters.filter(is_sent) {
         let schema = resolve(document, &parameter["schema"]);
         let name = parameter["name"].as_str().unwrap_or_default();
         let value = parameter["example"].as_str().or(schema["examples"][0].as_str()).unwrap_or(name);

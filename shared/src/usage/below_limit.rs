@@ -20,7 +20,7 @@ pub struct BelowLimit {
     #[cfg_attr(feature = "http", schema(minimum = 0, example = 24))]
     pub value: i64,
     /// The limit now; `null` is unlimited.
-    #[cfg_attr(feature = "http", schema(required = true, minimum = 0, example = 25))]
+    #[cfg_attr(feature = "http", schema(value_type = Option<i64>, required = true, minimum = 0, example = 25))]
     pub limit: Limit,
     /// The setting of the tenant.
     pub on_limit: OnLimit,
