@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 import string
 
 import schemathesis
@@ -24,6 +25,8 @@ schemathesis.openapi.format("cursor", st.just(""))
 
 NUMBERS = itertools.count()
 
+SLUG = re.compile("[a-z0-9](-?[a-z0-9]){1,47}")
+
 
 OWN_ACCOUNT = itertools.cycle([True, False])
 
@@ -42,11 +45,25 @@ def change_caller(case):
         case.path_parameters["id"] = os.environ["OWNER"]
 
 
+def change_tenant(case):
+    """Only a suspension has a reason, and a deletion names the slug of its tenant."""
+    if case.path != "/api/super-admin/tenants/{id}":
+        return
+    if case.method.upper() == "PATCH" and isinstance(case.body, dict):
+        if {"reason", "comment"} & case.body.keys() and case.body.get("status", "active") == "active":
+            case.body["status"] = "suspended"
+    elif case.method.upper() == "DELETE" and SLUG.fullmatch(str((case.query or {}).get("confirm", "slug"))):
+        # As `TestTenant` names tenants.
+        slug = "t" + str(case.path_parameters["id"]).replace("-", "")
+        case.query = {**(case.query or {}), "confirm": slug}
+
+
 @schemathesis.hook
 def before_call(ctx, case, kwargs):
     """Adds what the description requires in words only."""
     add_reason(case)
     change_caller(case)
+    change_tenant(case)
     # A key must not be reused with another body.
     key = (case.headers or {}).get("idempotency-key")
     if isinstance(key, str) and key and len(key) < 200:

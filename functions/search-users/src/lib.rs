@@ -2,7 +2,8 @@
 
 use axum::{extract::State, response::Response};
 use shared::{
-    http::{ListRequest, Result, Routes},
+    error::Error,
+    http::{ListRequest, QueryReader, Result, Routes},
     routes,
     super_admins::{AuthContext, MayRead},
     types::Cursor,
@@ -33,19 +34,17 @@ pub fn routes(auth: AuthContext) -> Routes {
     ),
     security(("bearer" = []))
 )]
-async fn search_users(
-    reader: MayRead,
-    request: ListRequest<UserSearchFilter>,
-    State(auth): State<AuthContext>,
-) -> Result<Response> {
-    let filter = &request.filter;
+async fn search_users(reader: MayRead, query: QueryReader, State(auth): State<AuthContext>) -> Result<Response> {
+    // Errors of the parameters are reported only to callers who may read.
     let search = async {
-        let found = user_search::store::list(reader.client(), filter, request.at).await?;
-        let count = request.count(user_search::store::count(reader.client(), filter)).await?;
-        Ok((found, count))
+        let request = ListRequest::<UserSearchFilter>::read(query)?;
+        let found = user_search::store::list(reader.client(), &request.filter, request.at).await?;
+        let count = request.count(user_search::store::count(reader.client(), &request.filter)).await?;
+        Ok::<_, Error>((request, found, count))
     };
-    let (principal, (found, count)) = reader.admit_principal(search).await?;
+    let (principal, (request, found, count)) = reader.admit_principal(search).await?;
     drop(reader);
+    let filter = &request.filter;
     let rows = found.len().min(request.at.limit.get());
     users::record(&auth.platform, &user_search::audit_entry(principal.actor(), filter, rows)).await;
     request.counted_page(&found, count, |one| Cursor { created_at: one.created_at, id: one.user.id.0 })
