@@ -43,6 +43,7 @@ async fn users_are_listed_newest_first_in_pages_with_all_fields() {
         [
             "created_at",
             "email",
+            "erased_at",
             "full_name",
             "id",
             "is_online",
