@@ -88,9 +88,9 @@ pub async fn produce_events() -> BTreeMap<String, ReceivedMessage> {
     let world = World::new().await;
     let api = Api::of(&world).await;
     produce_events_of_provisioning(&world, &api).await;
-    produce_events_of_a_tenant(&world, &api).await;
-    produce_events_of_health(&world).await;
     let kafka = world.topic();
+    produce_events_of_a_tenant(&world, &api, &kafka).await;
+    produce_events_of_health(&world).await;
     relay(&world, kafka.clone()).await;
     let mut messages = topic::read(&kafka);
     // Partitions are read in any order. Ids are in the order in which the events happened; of several of one type, the first stays.
@@ -182,7 +182,7 @@ async fn succeed(request: reqwest::RequestBuilder) -> Answer {
     answer
 }
 
-async fn produce_events_of_a_tenant(world: &World, api: &Api) {
+async fn produce_events_of_a_tenant(world: &World, api: &Api, kafka: &KafkaConfig) {
     let tenant = TestTenant::new(world, &world.client().await, Some(25)).await;
     let path = format!("/tenants/{}", tenant.id);
     let user = json!({ "email": "budi@kopi.example", "full_name": "Budi Santoso", "role": "agent",
@@ -194,6 +194,8 @@ async fn produce_events_of_a_tenant(world: &World, api: &Api) {
     change(&user_path, json!({ "password": "velvet-otter-basin-93", "reason": "They cannot reset it by mail" })).await;
     change(&user_path, json!({ "status": "deactivated" })).await;
     change(&user_path, json!({ "status": "active" })).await;
+    // An erasure also changes the events that are not relayed yet.
+    relay(world, kafka.clone()).await;
     let erasure = json!({ "reason": "Request 2026-114 of the person" });
     succeed(api.request(reqwest::Method::POST, &format!("{user_path}/erase")).json(&erasure)).await;
     let start = json!({ "tenant_id": tenant.id, "user_id": tenant.admin, "reason": "Looks into an empty inbox" });

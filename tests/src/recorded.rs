@@ -217,10 +217,10 @@ fn replace_text(text: &str, ids: &mut BTreeMap<Uuid, String>) -> String {
     let is_part_of_id = |c: char| c.is_ascii_hexdigit() || c == '-';
     let mut replaced = text.to_owned();
     for word in text.split(|c: char| !is_part_of_id(c)).map(|word| word.trim_matches('-')) {
-        let hexadecimal = word.len() >= 32 && word.parse::<Uuid>().is_ok();
         // A name may end with letters that are hexadecimal digits too, before the digits of an id.
-        let word = if hexadecimal { word } else { word.get(word.len().saturating_sub(32)..).unwrap_or_default() };
-        let Some(id) = Some(word).filter(|word| word.len() >= 32).and_then(|word| word.parse::<Uuid>().ok()) else {
+        let end = |length: usize| word.get(word.len().saturating_sub(length)..).unwrap_or_default();
+        let mut candidates = [word, end(36), end(32)].into_iter().filter(|word| word.len() >= 32);
+        let Some((word, id)) = candidates.find_map(|word| Some((word, word.parse::<Uuid>().ok()?))) else {
             continue;
         };
         let next = format!("0190a0c4-8f6e-7c3a-9d2b-{:012x}", ids.len() + 1);
@@ -241,10 +241,12 @@ mod tests {
     fn ids_times_and_tokens_are_replaced_and_equal_ids_stay_equal() {
         let id = Uuid::now_v7();
         let value = json!({ "id": id, "again": format!("Operation {id} runs"), "database": format!("tenant_{}", id.simple()),
+                            "email": format!("erased-{id}@invalid"),
                             "at": "2026-11-28T17:00:00.123Z", "latency_ms": 17.5, "name": "Kopi" });
         let example = "0190a0c4-8f6e-7c3a-9d2b-000000000001";
         let expected = json!({ "id": example, "again": format!("Operation {example} runs"),
                                "database": format!("tenant_{}", example.replace('-', "")),
+                               "email": format!("erased-{example}@invalid"),
                                "at": TIME, "latency_ms": 1, "name": "Kopi" });
         assert_eq!(normalized(&value), expected);
     }
