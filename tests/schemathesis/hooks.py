@@ -25,6 +25,9 @@ schemathesis.openapi.format("cursor", st.just(""))
 
 NUMBERS = itertools.count()
 
+# Of the tenants that responses have shown, by id.
+SLUGS = {}
+
 SLUG = re.compile("[a-z0-9](-?[a-z0-9]){1,47}")
 
 
@@ -53,9 +56,9 @@ def change_tenant(case):
         if {"reason", "comment"} & case.body.keys() and case.body.get("status", "active") == "active":
             case.body["status"] = "suspended"
     elif case.method.upper() == "DELETE" and SLUG.fullmatch(str((case.query or {}).get("confirm", "slug"))):
-        # As `TestTenant` names tenants.
-        slug = "t" + str(case.path_parameters["id"]).replace("-", "")
-        case.query = {**(case.query or {}), "confirm": slug}
+        # As `TestTenant` names the tenant that exists from the beginning.
+        id = str(case.path_parameters["id"])
+        case.query = {**(case.query or {}), "confirm": SLUGS.get(id, "t" + id.replace("-", ""))}
 
 
 @schemathesis.hook
@@ -68,3 +71,15 @@ def before_call(ctx, case, kwargs):
     key = (case.headers or {}).get("idempotency-key")
     if isinstance(key, str) and key and len(key) < 200:
         case.headers["idempotency-key"] = f"{key}-{next(NUMBERS)}"
+
+
+@schemathesis.hook
+def after_call(ctx, case, response):
+    """Remembers the slugs of tenants."""
+    try:
+        body = response.json()
+    except ValueError:
+        return
+    for one in body if isinstance(body, list) else [body]:
+        if isinstance(one, dict) and "slug" in one and "id" in one:
+            SLUGS[one["id"]] = one["slug"]

@@ -57,7 +57,7 @@ async fn users_are_listed_newest_first_in_pages_with_all_fields() {
     let first = json!({
         "id": tenant.admin, "email": "sari@kopi.example", "full_name": "Sari Wulandari", "role": "admin", "status": "active",
         "must_change_password": false, "is_online": false, "last_seen_at": null, "created_at": "2026-01-01T00:00:00.000000Z",
-        "updated_at": "2026-01-01T00:00:00.000000Z",
+        "updated_at": "2026-01-01T00:00:00.000000Z", "erased_at": null,
     });
     assert_eq!(all[24], first);
 
