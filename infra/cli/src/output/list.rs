@@ -150,7 +150,10 @@ impl<'a, W: Write> ListPrinter<'a, W> {
             field.required || rows.iter().any(|row| field.path.first().is_some_and(|name| row.get(name).is_some()))
         };
         let is_csv = self.style.format == Format::Csv;
-        let shown = |field: &&Field| is_csv || (field.path.len() == 1 && field.value.kind != Kind::Json);
+        // An item without an id of its own combines things that have one, such as a user and a tenant.
+        let is_combined = !self.fields.iter().any(|field| field.path == ["id"]);
+        let shown =
+            |field: &&Field| is_csv || ((is_combined || field.path.len() == 1) && field.value.kind != Kind::Json);
         let columns: Vec<Column> = self.fields.iter().filter(exists).filter(shown).map(Column::of).collect();
         if !columns.is_empty() {
             return columns;
@@ -240,6 +243,23 @@ mod tests {
         let csv = "id,name,limits.max_agents\r\n1,咖啡,5\r\n2,\"a,b\",\r\n3,c,7\r\n";
         assert_eq!(printed(&style(Format::Csv), &PAGES), csv);
         assert_eq!(printed(&style(Format::Csv), &[]), "id,name,limits.max_agents\r\n");
+    }
+
+    #[test]
+    fn a_table_of_combined_things_shows_what_they_consist_of() {
+        let schema = ordered(
+            r#"{"required": ["tenant", "at"], "properties": {
+            "tenant": {"required": ["slug"], "properties": {"slug": {"type": "string"}}},
+            "at": {"type": "string"}
+        }}"#,
+        );
+        let (mut out, fields) = (Vec::new(), Schemas(&Value::Null).fields(&schema));
+        let style = Style { format: Format::Table, columns: None, terminal_width: None };
+        let mut list = ListPrinter::new(&mut out, &style, &fields);
+        let row = RawValue::from_string(r#"{"tenant": {"slug": "kopi"}, "at": "now"}"#.to_owned()).unwrap();
+        list.print(&[&row]).unwrap();
+        list.end().unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), "TENANT.SLUG  AT\nkopi         now\n");
     }
 
     #[test]
