@@ -9,7 +9,7 @@
 //! 3. writes denials of impersonations to the live list, at least once ([`denials`]),
 //! 4. sends messages to the queue of `provision-tenant`, at least once ([`provisions`]),
 //! 5. sends events to the Kafka topic, in order and exactly once ([`events`]),
-//! 6. on the schedule, records which services have confirmed suspensions ([`acknowledgements`]),
+//! 6. on the schedule, records which services have confirmed suspensions (`acknowledgements`),
 //!
 //! until nothing is due or its time is up. An unavailable store does not stop the messages to the others. While Redis fails and
 //! denials are due, a run repeats 2 to 5 every second, so that an end takes effect as soon as Redis is back: the schedule begins

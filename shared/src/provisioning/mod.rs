@@ -31,13 +31,13 @@
 //!   first. This makes the worker's own earlier requests those of an earlier worker, which the rollback ends like any others.
 //!
 //! # Suspension
-//! An operation `suspend` or `resume` changes the access of the platform's services ([`access`]). It has no rollback: it is tried until it
+//! An operation `suspend` or `resume` changes the access of the platform's services (`access`). It has no rollback: it is tried until it
 //! succeeds, or a newer change of the status supersedes it. The newer operation works on the same databases with a greater token, so
 //! that the workers of the older one are those of an earlier worker.
 //!
 //! # Deletion
 //! An operation `purge` takes the access in the same way, waits until the tenant cannot be restored any more, and removes everything
-//! ([`purge`]). It has no rollback either.
+//! (`purge`). It has no rollback either.
 //!
 //! Clocks decide only when a lease may be taken over.
 //!
