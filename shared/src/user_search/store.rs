@@ -7,6 +7,7 @@ use crate::{
     sql::{self, COUNTED_ROWS, Columns, Conditions},
     types::{Count, PageRequest, TimeOrder},
     user_search::{FoundUser, FoundUserAccount, FoundUserTenant, UserSearchFilter},
+    users::store::SearchPatterns,
 };
 
 sql::columns! {
@@ -30,7 +31,7 @@ sql::columns! {
 /// more, so that the page seldom loses a row by the condition on the tenant's status: only if the row was written by hand.
 pub async fn list(client: &impl GenericClient, filter: &UserSearchFilter, page: PageRequest) -> Result<Vec<FoundUser>> {
     let limit = i64::try_from(page.limit.get() + 1).map_err(Error::internal)?;
-    let patterns = SearchPatterns::of(filter);
+    let patterns = SearchPatterns::of(&filter.search.0.to_search_text());
     let mut conditions = Conditions::after(vec![&limit]);
     narrow(&mut conditions, filter, &patterns);
     let order = conditions.page("created_at", "user_id", &page);
@@ -51,37 +52,14 @@ pub async fn list(client: &impl GenericClient, filter: &UserSearchFilter, page: 
 
 /// The number of users.
 pub async fn count(client: &impl GenericClient, filter: &UserSearchFilter) -> Result<Count> {
-    let patterns = SearchPatterns::of(filter);
+    let patterns = SearchPatterns::of(&filter.search.0.to_search_text());
     let mut conditions = Conditions::after(vec![&COUNTED_ROWS]);
     narrow(&mut conditions, filter, &patterns);
     conditions.count(client, "user_directory").await
 }
 
-/// The patterns of a search.
-struct SearchPatterns {
-    text: String,
-    email: Option<String>,
-}
-
-impl SearchPatterns {
-    fn of(filter: &UserSearchFilter) -> Self {
-        let search = filter.search.0.to_search_text();
-        Self { text: search.like_pattern(), email: search.email_pattern() }
-    }
-}
-
 fn narrow<'a>(conditions: &mut Conditions<'a>, filter: &'a UserSearchFilter, patterns: &'a SearchPatterns) {
-    let number = conditions.number(&patterns.text);
-    // As for the users of one tenant: the database lowers names by its locale, and e-mail addresses follow the rules of Unicode.
-    let in_lower_case = format!("search_text LIKE lower(${number})");
-    let condition = match &patterns.email {
-        None => in_lower_case,
-        Some(pattern) => {
-            let number = conditions.number(pattern);
-            format!("({in_lower_case} OR search_text LIKE ${number})")
-        }
-    };
-    conditions.add(condition);
+    patterns.narrow(conditions);
     if let Some(roles) = &filter.role {
         conditions.one_of("role", "", roles.as_slice());
     }

@@ -5,19 +5,19 @@ use deadpool_postgres::GenericClient;
 use crate::{
     error::{Error, Result},
     sql::{COUNTED_ROWS, Columns, Conditions},
-    types::{Count, PageRequest, SearchText},
+    types::{Count, PageRequest},
     users::{
         User, UserFilter,
-        store::{IS_ONLINE, UserColumns},
+        store::{IS_ONLINE, SearchPatterns, UserColumns},
     },
 };
 
 /// A page of users; one row more than the limit when another page follows.
 pub async fn list(client: &impl GenericClient, filter: &UserFilter, page: PageRequest) -> Result<Vec<User>> {
     let limit = i64::try_from(page.limit.get() + 1).map_err(Error::internal)?;
-    let patterns = SearchPatterns::of(filter);
+    let patterns = filter.search.as_ref().map(SearchPatterns::of);
     let mut conditions = Conditions::after(vec![&limit]);
-    narrow(&mut conditions, filter, &patterns);
+    narrow(&mut conditions, filter, patterns.as_ref());
     let order = conditions.page("created_at", "id", &page);
     let statement = client
         .prepare_cached(&format!(
@@ -31,39 +31,15 @@ pub async fn list(client: &impl GenericClient, filter: &UserFilter, page: PageRe
 
 /// The number of users.
 pub async fn count(client: &impl GenericClient, filter: &UserFilter) -> Result<Count> {
-    let patterns = SearchPatterns::of(filter);
+    let patterns = filter.search.as_ref().map(SearchPatterns::of);
     let mut conditions = Conditions::after(vec![&COUNTED_ROWS]);
-    narrow(&mut conditions, filter, &patterns);
+    narrow(&mut conditions, filter, patterns.as_ref());
     conditions.count(client, "users").await
 }
 
-/// The patterns of a search.
-struct SearchPatterns {
-    text: Option<String>,
-    email: Option<String>,
-}
-
-impl SearchPatterns {
-    fn of(filter: &UserFilter) -> Self {
-        let search = filter.search.as_ref();
-        Self { text: search.map(SearchText::like_pattern), email: search.and_then(SearchText::email_pattern) }
-    }
-}
-
-fn narrow<'a>(conditions: &mut Conditions<'a>, filter: &'a UserFilter, patterns: &'a SearchPatterns) {
-    if let Some(pattern) = &patterns.text {
-        let number = conditions.number(pattern);
-        // The database lowers both sides, so that both follow the rules of its locale. E-mail addresses follow those of Unicode,
-        // which differ for a few letters.
-        let in_lower_case = format!("search_text LIKE lower(${number})");
-        let condition = match &patterns.email {
-            None => in_lower_case,
-            Some(pattern) => {
-                let number = conditions.number(pattern);
-                format!("({in_lower_case} OR search_text LIKE ${number})")
-            }
-        };
-        conditions.add(condition);
+fn narrow<'a>(conditions: &mut Conditions<'a>, filter: &'a UserFilter, patterns: Option<&'a SearchPatterns>) {
+    if let Some(patterns) = patterns {
+        patterns.narrow(conditions);
     }
     if let Some(roles) = &filter.role {
         conditions.one_of("role", "", roles.as_slice());

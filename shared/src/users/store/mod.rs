@@ -4,6 +4,7 @@ mod change;
 mod erase;
 mod list;
 pub mod platform_actions;
+mod search;
 
 use deadpool_postgres::{GenericClient, Transaction};
 
@@ -11,6 +12,7 @@ pub use self::{
     change::{NewUser, UserChange, count_active, has_other_admin, insert, lock, update},
     erase::erase,
     list::{count, list},
+    search::SearchPatterns,
 };
 use crate::{
     error::{Error, Result},
