@@ -33,6 +33,18 @@ impl Progress {
         Ok(stored.map(serde_json::from_value).transpose().map_err(Error::internal)?)
     }
 
+    /// Records what exists, unless an earlier attempt has: what is left now is not all that existed.
+    pub(super) async fn begin(
+        context: &StepContext<'_>,
+        step: StepName,
+        count: impl AsyncFnOnce() -> Result<Figures, StepError>,
+    ) -> Result<(), StepError> {
+        if Self::load(context, step).await?.is_some() {
+            return Ok(());
+        }
+        Self { existed: count().await?, ..Self::default() }.save(context, step).await
+    }
+
     /// Must happen before what was counted is removed.
     pub(super) async fn save(&self, context: &StepContext<'_>, step: StepName) -> Result<(), StepError> {
         let progress = serde_json::to_value(self).map_err(Error::internal)?;

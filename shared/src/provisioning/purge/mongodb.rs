@@ -22,10 +22,7 @@ impl Step for MongodbRemoval {
     const LIMIT: Duration = UNDO_TIMEOUT;
 
     async fn apply(&self, context: &StepContext<'_>) -> Result<(), StepError> {
-        if Progress::load(context, Self::NAME).await?.is_none() {
-            let existed = count(context).await?;
-            Progress { existed, ..Progress::default() }.save(context, Self::NAME).await?;
-        }
+        Progress::begin(context, Self::NAME, async || count(context).await).await?;
         remove(context).await
     }
 

@@ -12,10 +12,8 @@ const SCANNED: usize = 1000;
 
 pub(super) async fn remove(context: &StepContext<'_>) -> Result<(), StepError> {
     let keys = find(context, &format!("usage:{}:*", context.lease.tenant_id)).await?;
-    if Progress::load(context, StepName::RedisRemoval).await?.is_none() {
-        let existed = figures([("keys", i64::try_from(keys.len()).unwrap_or(i64::MAX))]);
-        Progress { existed, ..Progress::default() }.save(context, StepName::RedisRemoval).await?;
-    }
+    let count = async || Ok(figures([("keys", i64::try_from(keys.len()).unwrap_or(i64::MAX))]));
+    Progress::begin(context, StepName::RedisRemoval, count).await?;
     for batch in keys.chunks(SCANNED) {
         let mut command = redis::cmd("UNLINK");
         command.arg(batch);
