@@ -158,7 +158,7 @@ impl ProblemStage {
         let (first, second) = (delete(), delete());
         let deleted = answer(first).await;
         assert_eq!(deleted.status, StatusCode::ACCEPTED, "{}", deleted.text);
-        self.produce("tenant-not-deletable", StatusCode::CONFLICT, second).await;
+        self.produce("tenant-deletion-begun", StatusCode::CONFLICT, second).await;
         self.produce("recovery-ended", StatusCode::CONFLICT, late).await;
     }
 

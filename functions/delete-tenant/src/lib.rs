@@ -18,7 +18,7 @@ use shared::{
     revocations::live_list::LiveList,
     routes,
     super_admins::{AuthContext, MayAdminister},
-    tenants::{self, DeleteTenant, DeletedTenant, RecoveryDays, Tenant},
+    tenants::{self, DeleteTenant, DeletedTenant, NoExport, RecoveryDays, Tenant},
     types::{Reason, Slug},
 };
 use utoipa::ToSchema;
@@ -65,6 +65,10 @@ struct DeletionRequest {
     /// For how many days the tenant can be restored.
     #[deserr(default)]
     recovery_days: Field<RecoveryDays>,
+    /// Whether the tenant's data are exported before.
+    #[deserr(default)]
+    #[expect(dead_code, reason = "only `false` is valid")]
+    export: Field<NoExport>,
 }
 
 /// The description of the response's body.
@@ -91,7 +95,7 @@ type TenantWithOperation = WithOperation<Tenant>;
             )),
         (status = 404, description = "No such tenant"),
     ),
-    extensions(("x-conflicts" = json!(["tenant-not-deletable"]))),
+    extensions(("x-conflicts" = json!(["tenant-deletion-begun"]))),
     security(("bearer" = []))
 )]
 async fn delete_tenant(

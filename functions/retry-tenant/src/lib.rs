@@ -61,7 +61,7 @@ pub fn routes(app: App) -> Routes {
             )),
         (status = 404, description = "No such tenant"),
     ),
-    extensions(("x-conflicts" = json!(["tenant-not-failed", "operation-running", "first-password-erased"]))),
+    extensions(("x-conflicts" = json!(["tenant-not-failed", "operation-running", "first-password-erased", "tenant-deletion-begun"]))),
     security(("bearer" = []))
 )]
 async fn retry_tenant(

@@ -104,7 +104,7 @@ impl TenantPatch {
             headers(("etag" = String, description = "The revision, for If-Match"))),
         (status = 404, description = "No such tenant"),
     ),
-    extensions(("x-conflicts" = json!(["tenant-status-not-settable", "operation-running"]))),
+    extensions(("x-conflicts" = json!(["tenant-status-not-settable", "operation-running", "tenant-deletion-begun"]))),
     security(("bearer" = []))
 )]
 async fn update_tenant(

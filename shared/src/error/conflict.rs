@@ -19,8 +19,8 @@ pub enum Conflict {
         "The password of the tenant's first user was erased, because the tenant failed long ago; create another tenant"
     )]
     FirstPasswordErased,
-    #[error("The tenant is {tenant_status} and cannot be deleted again")]
-    TenantNotDeletable { tenant_status: &'static str },
+    #[error("The tenant is {tenant_status}; once its deletion has begun, it cannot be changed or deleted again")]
+    TenantDeletionBegun { tenant_status: &'static str },
     #[error("The tenant is {tenant_status}; only a tenant that is being deleted can be restored")]
     TenantNotRestorable { tenant_status: &'static str },
     #[error("The time in which the tenant could be restored is over")]

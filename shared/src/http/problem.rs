@@ -79,7 +79,7 @@ impl From<Conflict> for ProblemMembers {
             Conflict::TenantNotActive { tenant_status }
             | Conflict::TenantNotReadable { tenant_status }
             | Conflict::TenantNotFailed { tenant_status }
-            | Conflict::TenantNotDeletable { tenant_status }
+            | Conflict::TenantDeletionBegun { tenant_status }
             | Conflict::TenantNotRestorable { tenant_status }
             | Conflict::ReceiptNotReady { tenant_status } => Self { tenant_status: Some(tenant_status), ..none },
             Conflict::TenantStatusNotSettable { tenant_status, allowed, wanted: _ } => {

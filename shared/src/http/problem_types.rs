@@ -93,7 +93,7 @@ problem_types! {
     FIRST_PASSWORD_ERASED = "first-password-erased", [409], "First password erased", [],
         "The tenant has been failed for so long that the password of its first user was erased.",
         "Create another tenant.";
-    TENANT_NOT_DELETABLE = "tenant-not-deletable", [409], "Tenant not deletable", ["tenant_status"],
+    TENANT_DELETION_BEGUN = "tenant-deletion-begun", [409], "Deletion has begun", ["tenant_status"],
         "The tenant is being deleted or deleted already; `tenant_status` is its status.",
         "Nothing: `deletion` of the tenant shows when and why it was requested.";
     TENANT_NOT_RESTORABLE = "tenant-not-restorable", [409], "Tenant not restorable", ["tenant_status"],
@@ -187,7 +187,7 @@ impl From<&Conflict> for &'static ProblemType {
             Conflict::TenantNotActive { .. } | Conflict::TenantNotReadable { .. } => &TENANT_NOT_ACTIVE,
             Conflict::TenantNotFailed { .. } => &TENANT_NOT_FAILED,
             Conflict::FirstPasswordErased => &FIRST_PASSWORD_ERASED,
-            Conflict::TenantNotDeletable { .. } => &TENANT_NOT_DELETABLE,
+            Conflict::TenantDeletionBegun { .. } => &TENANT_DELETION_BEGUN,
             Conflict::TenantNotRestorable { .. } => &TENANT_NOT_RESTORABLE,
             Conflict::RecoveryEnded => &RECOVERY_ENDED,
             Conflict::ReceiptNotReady { .. } => &RECEIPT_NOT_READY,

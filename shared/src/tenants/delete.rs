@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::{
     audit::{self, AuditAction, AuditEntry},
     clients::postgres::Connection,
-    error::{Conflict, Error, InputError, Location, Result},
+    error::{Error, InputError, Location, Result},
     events,
     operations::{self, OperationKind, store::NewOperation},
     precondition::IfMatch,
@@ -37,7 +37,7 @@ pub struct DeletedTenant {
 }
 
 /// Changes the status, ends impersonations, supersedes every open operation on the tenant, and inserts the operation that removes it, in one transaction.
-/// Fails with [`Conflict::TenantNotDeletable`] if the tenant is being deleted already.
+/// Fails with [`Conflict::TenantDeletionBegun`](crate::error::Conflict::TenantDeletionBegun) if the tenant is being deleted already.
 ///
 /// A tenant that was never active has nothing to be restored, so that there is no window.
 pub async fn delete(platform: &mut Connection, command: &DeleteTenant<'_>) -> Result<DeletedTenant> {
@@ -45,9 +45,7 @@ pub async fn delete(platform: &mut Connection, command: &DeleteTenant<'_>) -> Re
     let transaction = platform.transaction().await?;
     let before = store::find_for_update(&transaction, id).await?;
     confirm(command, &before)?;
-    if matches!(before.status, TenantStatus::Deleting | TenantStatus::Deleted) {
-        return Err(Conflict::TenantNotDeletable { tenant_status: before.status.as_str() }.into());
-    }
+    before.status.require_kept()?;
     let can_be_restored = matches!(before.status, TenantStatus::Active | TenantStatus::Suspended);
     let now = store::deletion::now(&transaction).await?;
     let window = if can_be_restored { command.recovery.duration() } else { time::Duration::ZERO };

@@ -18,7 +18,7 @@ mod update;
 
 pub use create::{CreateTenant, CreatedTenant, create};
 pub use delete::{DeleteTenant, DeletedTenant, delete};
-pub use deletion::{Deletion, RecoveryDays};
+pub use deletion::{Deletion, NoExport, RecoveryDays};
 pub use filter::TenantFilter;
 pub use location::{OutdatedTenant, TenantLocation};
 pub use on_limit::OnLimit;
@@ -82,6 +82,16 @@ impl TenantStatus {
         match self {
             Self::Active => Ok(()),
             other => Err(Conflict::TenantNotActive { tenant_status: other.as_str() }.into()),
+        }
+    }
+
+    /// Fails with [`Conflict::TenantDeletionBegun`] if the tenant is being deleted, or is deleted.
+    fn require_kept(self) -> Result<(), Error> {
+        match self {
+            Self::Deleting | Self::Deleted => {
+                Err(Conflict::TenantDeletionBegun { tenant_status: self.as_str() }.into())
+            }
+            Self::Provisioning | Self::Active | Self::Suspended | Self::Failed => Ok(()),
         }
     }
 

@@ -35,6 +35,7 @@ pub struct RetriedTenant {
 pub async fn retry(transaction: &Transaction<'_>, command: &RetryTenant<'_>) -> Result<RetriedTenant> {
     let RetryTenant { actor, id } = *command;
     let before = store::find_for_update(transaction, id).await?;
+    before.status.require_kept()?;
     operations::require_none_open(operations::store::find_open(transaction, id).await?)?;
     if before.status != TenantStatus::Failed {
         return Err(Conflict::TenantNotFailed { tenant_status: before.status.as_str() }.into());

@@ -54,6 +54,7 @@ pub async fn update(platform: &mut Connection, command: &UpdateTenant<'_>) -> Re
     let transaction = platform.transaction().await?;
     let before = store::find_for_update(&transaction, id).await?;
     command.if_match.check(before.revision, "tenant")?;
+    before.status.require_kept()?;
     operations::require_none_open(operations::store::find_open(&transaction, id).await?)?;
     if let Some(wanted) = command.status {
         before.status.require_settable(wanted)?;

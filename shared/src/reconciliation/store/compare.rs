@@ -221,7 +221,7 @@ pub(in crate::reconciliation) async fn list_unknown_tenants(
 ) -> Result<Vec<TenantId>> {
     let statement = client
         .prepare_cached(
-            "SELECT id FROM unnest($1::uuid[]) AS p (id) 
+            "SELECT id FROM unnest($1::uuid[]) AS p (id)
              WHERE NOT EXISTS (SELECT FROM tenants t WHERE t.id = p.id AND t.status <> 'deleted')",
         )
         .await?;

@@ -2,7 +2,7 @@
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use shared::{operations::OperationStatus, tenants::TenantStatus};
+use shared::{operations::OperationStatus, tenants::TenantStatus, types::TenantId};
 use tests::{Api, api::answer};
 
 use super::{Filled, end_window, problem};
@@ -63,11 +63,9 @@ async fn a_request_that_is_refused_changes_nothing() {
     statuses.sort();
     assert_eq!(statuses, [StatusCode::ACCEPTED, StatusCode::CONFLICT], "{} {}", one.text, other.text);
     let refused = if one.status == StatusCode::CONFLICT { one } else { other };
-    assert_eq!(refused.json["type"], problem("tenant-not-deletable"));
+    assert_eq!(refused.json["type"], problem("tenant-deletion-begun"));
     assert_eq!(stage.events(filled.tenant, "tenant.deletion_requested").await, 1);
-    // A tenant that is being deleted cannot be changed otherwise.
-    let change = api.request(Method::PATCH, &path).json(&json!({ "name": "Kopi" }));
-    assert_eq!(answer(change).await.json["type"], problem("operation-running"));
+    assert_unchangeable(&api, filled.tenant).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -84,6 +82,24 @@ async fn after_the_window_a_tenant_cannot_be_restored() {
     assert_eq!(stage.finish(deletion).await, OperationStatus::Succeeded);
     let refused = answer(restore()).await;
     assert_eq!(refused.json["type"], problem("tenant-not-restorable"), "{}", refused.text);
+    assert_unchangeable(&api, filled.tenant).await;
+}
+
+/// Services forget a tenant at the event `tenant.deleted`, and no event may follow it.
+async fn assert_unchangeable(api: &Api, tenant: TenantId) {
+    let path = format!("/tenants/{tenant}");
+    let change = |body: Value| api.request(Method::PATCH, &path).json(&body);
+    let requests = [
+        change(json!({ "name": "Kopi" })),
+        change(json!({ "limits": { "max_agents": 3 } })),
+        change(json!({ "status": "active" })),
+        api.request(Method::POST, &format!("{path}/retry")),
+    ];
+    for request in requests {
+        let refused = answer(request).await;
+        assert_eq!(refused.status, StatusCode::CONFLICT, "{}", refused.text);
+        assert_eq!(refused.json["type"], problem("tenant-deletion-begun"), "{}", refused.text);
+    }
 }
 
 /// The revision confirms as well as the slug.
@@ -94,7 +110,7 @@ async fn a_deletion_can_be_confirmed_by_the_revision() {
     let tenant = stage.active().await.tenant;
     let path = format!("/tenants/{tenant}");
     let tag = api.get(&path).await.header("etag").to_owned();
-    let body = json!({ "reason": "The customer has cancelled the contract", "recovery_days": 0 });
+    let body = json!({ "reason": "The customer has cancelled the contract", "recovery_days": 0, "export": false });
     let deleted = answer(api.request(Method::DELETE, &path).header("if-match", tag).json(&body)).await;
     assert_eq!(deleted.status, StatusCode::ACCEPTED, "{}", deleted.text);
     assert_eq!(deleted.json["status"], "deleting");
