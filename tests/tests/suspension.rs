@@ -56,6 +56,12 @@ impl Stage {
         stage
     }
 
+    /// Removes the login of the service.
+    async fn end(&self) {
+        let owner = connect_once(&PostgresConfig::from_env().unwrap(), None).await.unwrap();
+        owner.batch_execute(&format!("DROP ROLE {}", self.role)).await.unwrap();
+    }
+
     async fn get(&self) -> Value {
         self.client.get(&self.path).bearer_auth(&self.token).send().await.unwrap().json().await.unwrap()
     }
@@ -126,6 +132,7 @@ async fn from_the_request_to_the_end_of_the_last_session_a_suspension_takes_less
         }
         stage.set("active").await;
     }
+    stage.end().await;
     times.sort_unstable();
     let (median, p99) = (times[ROUNDS / 2], times[ROUNDS * 99 / 100 - 1]);
     println!("from the request to the end of the last session: median {median:?}, p99 {p99:?}, of {ROUNDS}");

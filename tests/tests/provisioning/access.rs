@@ -110,10 +110,8 @@ async fn a_service_that_ignores_a_suspension_is_cut_off_and_works_again_after_th
     let busy = service.postgres().await.unwrap();
     let sleeping = tokio::spawn(async move { busy.query("SELECT pg_sleep(60)", &[]).await });
     let mongo = service.mongo().await;
-    let contacts = stage.mongo.database(&database).collection::<Document>("messages");
     let mut cursor = mongo.database(&database).collection::<Document>("messages").watch().await.unwrap();
     let watching = tokio::spawn(async move { while cursor.next_if_any().await.is_ok() {} });
-    drop(contacts);
     let platform = stage.inside(&database).await;
 
     let suspended = stage.request_status(tenant, TenantStatus::Suspended).await;
