@@ -1,7 +1,7 @@
-//! Acknowledgements of the platform's services: that they refuse the users of a suspended tenant.
+//! Acknowledgements of the platform's services: that they refuse the users of a suspended tenant, or act on a limit that a tenant has reached.
 //!
-//! A service sends `{"tenant_id": "…", "suspension_id": "…", "service": "ws-server"}` to the topic `KAFKA_ACKNOWLEDGEMENTS_TOPIC`. A run reads what
-//! was sent since the last one, records it, and then commits the offsets. A run that dies in between reads it again, which changes nothing.
+//! A service sends `{"tenant_id": "…", "suspension_id": "…", "service": "ws-server"}`, or the same with `limit_id`, to the topic
+//! `KAFKA_ACKNOWLEDGEMENTS_TOPIC`. A run reads what was sent since the last one, records it, and then commits the offsets. A run that dies in between reads it again, which changes nothing.
 
 use std::{collections::HashSet, time::Instant};
 
@@ -17,6 +17,7 @@ use shared::{
     error::Result,
     tenants,
     types::{Microservice, TenantId},
+    usage,
     worker::Deadline,
 };
 use uuid::Uuid;
@@ -30,8 +31,17 @@ const MAX_MESSAGES: usize = 10_000;
 #[derive(Debug, Deserialize)]
 struct Acknowledgement {
     tenant_id: TenantId,
-    suspension_id: Uuid,
+    #[serde(flatten)]
+    of: Acknowledged,
     service: String,
+}
+
+/// What a service has confirmed.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Acknowledged {
+    SuspensionId(Uuid),
+    LimitId(Uuid),
 }
 
 /// Records what services have acknowledged. Adds the number of those that are new to `recorded`.
@@ -47,7 +57,14 @@ pub(crate) async fn collect(app: &App, deadline: Deadline, recorded: &mut u64) -
             tracing::warn!(tenant.id = %one.tenant_id, "an acknowledgement names an unknown service");
             continue;
         };
-        *recorded += tenants::store::acknowledge(&platform, one.tenant_id, one.suspension_id, service).await?;
+        *recorded += match one.of {
+            Acknowledged::SuspensionId(id) => {
+                tenants::store::acknowledge(&platform, one.tenant_id, id, service).await?
+            }
+            Acknowledged::LimitId(id) => {
+                usage::store::limits::acknowledge(&platform, one.tenant_id, id, service).await?
+            }
+        };
     }
     drop(platform);
     blocking(move || batch.commit()).await

@@ -527,9 +527,12 @@ CREATE TABLE usage_thresholds (
 -- The limits that a tenant has reached and is not below again. Unlike a threshold, it does not end with the month, so that
 -- services that block something learn when they may stop.
 CREATE TABLE usage_limits_reached (
-    tenant_id  uuid        NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
-    figure     text        NOT NULL,
-    reached_at timestamptz NOT NULL DEFAULT now(),
+    tenant_id       uuid        NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
+    figure          text        NOT NULL,
+    -- Services name it when they confirm that they act on the limit. A limit that is reached again has another one.
+    id              uuid        NOT NULL DEFAULT gen_random_uuid(),
+    reached_at      timestamptz NOT NULL DEFAULT now(),
+    acknowledged_by text[]      NOT NULL DEFAULT '{}',
     PRIMARY KEY (tenant_id, figure)
 );
 
@@ -935,5 +938,6 @@ GRANT INSERT ON user_directory TO landlord_provisioner;
 -- The trigger on tenants inserts with the privileges of the session.
 GRANT INSERT ON tenant_usage TO landlord_provisioner;
 GRANT SELECT, INSERT, DELETE ON usage_thresholds, usage_limits_reached TO landlord_api;
+GRANT UPDATE (acknowledged_by) ON usage_limits_reached TO landlord_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON health_samples, health_states, health_changes TO landlord_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON reconciliations, reconciliation_checks, reconciliation_findings TO landlord_api;

@@ -10,7 +10,7 @@ use crate::{
     operations::{self, Operation},
     tenants::Tenant,
     types::{InvalidValue, Month, TenantId, Values},
-    usage::{self, Usage, UsageRecord},
+    usage::{self, ReachedLimit, Usage, UsageRecord},
 };
 
 /// What a response adds to each tenant.
@@ -20,9 +20,11 @@ pub enum TenantInclude {
     Usage,
     /// The newest operation on the tenant's databases.
     Operation,
+    /// The limits that the tenant has reached.
+    LimitsReached,
 }
 
-inline_schema!(TenantInclude, String { enum_values: ["usage", "operation"] });
+inline_schema!(TenantInclude, String { enum_values: ["usage", "operation", "limits_reached"] });
 inline_parameter!(TenantInclude, str::parse);
 
 impl FromStr for TenantInclude {
@@ -32,7 +34,8 @@ impl FromStr for TenantInclude {
         match text {
             "usage" => Ok(Self::Usage),
             "operation" => Ok(Self::Operation),
-            _ => Err(InvalidValue::one_of(&["usage", "operation"])),
+            "limits_reached" => Ok(Self::LimitsReached),
+            _ => Err(InvalidValue::one_of(&["usage", "operation", "limits_reached"])),
         }
     }
 }
@@ -59,6 +62,10 @@ pub struct TenantView {
     /// The newest operation on the tenant's databases, with `include=operation`; otherwise absent. `null` if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub operation: Option<Option<Operation>>,
+    /// The limits that the tenant has reached, and the services that act on them, with `include=limits_reached`; otherwise absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub limits_reached: Option<Vec<ReachedLimit>>,
 }
 
 /// Adds to tenants what `include` names. Each kind takes one query.
@@ -69,6 +76,7 @@ pub async fn expand(
 ) -> Result<Vec<TenantView>> {
     let wants = |what| include.as_ref().is_some_and(|include| include.as_slice().contains(&what));
     let (with_usage, with_operation) = (wants(TenantInclude::Usage), wants(TenantInclude::Operation));
+    let with_limits = wants(TenantInclude::LimitsReached);
     let ids: Vec<TenantId> = tenants.iter().map(|tenant| tenant.id).collect();
     let mut records = HashMap::new();
     if with_usage {
@@ -79,12 +87,17 @@ pub async fn expand(
         let operations = operations::store::list_newest_of(client, &ids).await?;
         newest.extend(operations.into_iter().map(|operation| (operation.tenant_id, operation)));
     }
+    let mut reached = HashMap::new();
+    if with_limits {
+        reached.extend(usage::store::limits::list_reached(client, &ids).await?);
+    }
     let month = Month::current();
     let view = |tenant: Tenant| {
         let (record, counted) = records.get(&tenant.id).copied().unwrap_or((UsageRecord::default(), None));
         let usage = with_usage.then(|| Usage::new(record, &tenant.limits, month, counted));
         let operation = with_operation.then(|| newest.remove(&tenant.id));
-        TenantView { tenant, usage, operation }
+        let limits_reached = with_limits.then(|| reached.remove(&tenant.id).unwrap_or_default());
+        TenantView { tenant, usage, operation, limits_reached }
     };
     Ok(tenants.into_iter().map(view).collect())
 }

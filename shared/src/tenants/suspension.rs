@@ -81,8 +81,7 @@ impl Suspension {
     }
 
     fn with_pending(self) -> Self {
-        let names = Microservice::ALL.into_iter().map(|service| service.as_str().to_owned());
-        let pending = names.filter(|name| !self.acknowledged_by.contains(name)).collect();
+        let pending = Microservice::all_but(&self.acknowledged_by);
         Self { pending, ..self }
     }
 }

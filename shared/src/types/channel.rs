@@ -39,6 +39,12 @@ pub enum Microservice {
 impl Microservice {
     pub const ALL: [Self; 4] = [Self::WebhookIngestor, Self::WsServer, Self::AiAgent, Self::BillingService];
 
+    /// The names of those that `names` does not contain.
+    pub(crate) fn all_but(names: &[String]) -> Vec<String> {
+        let all = Self::ALL.into_iter().map(|service| service.as_str().to_owned());
+        all.filter(|name| !names.contains(name)).collect()
+    }
+
     /// The name in JSON and in the databases.
     pub fn as_str(self) -> &'static str {
         match self {

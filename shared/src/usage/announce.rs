@@ -1,7 +1,7 @@
 //! Announces thresholds: one event for each threshold, once a month. The whole limit is announced again when it is reached after
 //! it was taken back.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use deadpool_postgres::Transaction;
 
@@ -57,12 +57,22 @@ async fn insert_reached(transaction: &Transaction<'_>, month: Month, reached: &[
     }
     let of_month = store::insert_thresholds(transaction, month, reached).await?;
     let whole: Vec<_> = reached.iter().filter(|threshold| threshold.is_whole()).map(Threshold::limit_key).collect();
-    let limits =
-        if whole.is_empty() { HashSet::new() } else { store::limits::insert_reached(transaction, &whole).await? };
+    let mut limits =
+        if whole.is_empty() { HashMap::new() } else { store::limits::insert_reached(transaction, &whole).await? };
     let is_new = |threshold: &&Threshold| {
-        of_month.contains(threshold) || threshold.is_whole() && limits.contains(&threshold.limit_key())
+        of_month.contains(threshold) || threshold.is_whole() && limits.contains_key(&threshold.limit_key())
     };
-    Ok(reached.iter().filter(is_new).copied().collect())
+    let mut new: Vec<_> = reached.iter().filter(is_new).copied().collect();
+    // In a new month, a limit that has been reached since the last one is announced again.
+    let is_older = |threshold: &&Threshold| threshold.is_whole() && !limits.contains_key(&threshold.limit_key());
+    let older: Vec<_> = new.iter().filter(is_older).map(Threshold::limit_key).collect();
+    if !older.is_empty() {
+        limits.extend(store::limits::find_reached(transaction, &older).await?);
+    }
+    for threshold in new.iter_mut().filter(|threshold| threshold.is_whole()) {
+        threshold.limit_id = limits.get(&threshold.limit_key()).copied();
+    }
+    Ok(new)
 }
 
 /// Deletes the records of limits that are not reached. Returns those that were.

@@ -23,6 +23,7 @@ mod forget;
 #[cfg(feature = "redis")]
 mod list;
 mod measurement;
+mod reached_limit;
 mod record;
 mod tenant_usage;
 mod threshold;
@@ -40,6 +41,7 @@ pub use measurement::{
     CollectionFigures, MeasuredPart, Measurement, MeasurementClaim, MeasurementError, MeasurementIntervals,
     ObjectListing, StoreState, UserFigures,
 };
+pub use reached_limit::ReachedLimit;
 pub use record::{RecordMeasurement, record_measurement};
 pub use tenant_usage::{Shares, TenantUsage, Usage, UsageRecord, UsageSource};
 pub use threshold::{ObservedUsage, Threshold};

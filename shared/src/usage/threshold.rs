@@ -1,6 +1,7 @@
 //! Thresholds: shares of a limit that a tenant's usage may reach.
 
 use serde::Serialize;
+use uuid::Uuid;
 
 use crate::{
     tenants::OnLimit,
@@ -40,6 +41,9 @@ pub struct Threshold {
     /// The setting of the tenant. `block_new`: at 100 percent, services refuse more of the figure, until the event
     /// `tenant.usage_below_limit`.
     pub on_limit: OnLimit,
+    /// At 100 percent: the id with which services confirm that they act on the limit; null otherwise.
+    #[cfg_attr(feature = "http", schema(required = true))]
+    pub limit_id: Option<Uuid>,
 }
 
 impl Threshold {
@@ -56,7 +60,16 @@ impl Threshold {
             limit.into_iter().flat_map(move |limit| {
                 let percents = Self::PERCENTS.into_iter().filter(move |percent| reached(percent, limit));
                 let (figure, value) = (*figure, *value);
-                percents.map(move |percent| Self { tenant_id, figure, percent, value, limit, month, on_limit })
+                percents.map(move |percent| Self {
+                    tenant_id,
+                    figure,
+                    percent,
+                    value,
+                    limit,
+                    month,
+                    on_limit,
+                    limit_id: None,
+                })
             })
         })
     }

@@ -68,3 +68,62 @@ async fn a_suspended_tenant_shows_which_services_have_confirmed_it() {
     let refused = answer(api.request(Method::PATCH, &path).json(&json!({ "name": "Kopi", "reason": "abuse" }))).await;
     assert_eq!((refused.status, refused.faults()), (StatusCode::UNPROCESSABLE_ENTITY, vec!["/reason".to_owned()]));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reached_limit_shows_which_services_act_on_it() {
+    let stage = RelayStage::new().await;
+    let api = Api::of(&stage.world).await;
+    let owner = stage.world.client().await;
+    let tenant = TestTenant::new(&stage.world, &owner, None).await;
+    let path = format!("/tenants/{}", tenant.id);
+    let topic = NewTopic::new(&stage.kafka.acknowledgements_topic, 1, TopicReplication::Fixed(-1));
+    kafka::admin(&stage.kafka).unwrap().create_topics([&topic], &AdminOptions::new()).await.unwrap();
+    let app = stage.relay();
+
+    let measured = "UPDATE tenant_usage SET agents = 5 WHERE tenant_id = $1";
+    assert_eq!(owner.execute(measured, &[&tenant.id]).await.unwrap(), 1);
+    let limit = async |limit: i64| {
+        let changed = api.patch(&path, &json!({ "limits": { "max_agents": limit }, "on_limit": "block_new" })).await;
+        assert_eq!(changed.status, StatusCode::OK, "{}", changed.text);
+    };
+    limit(5).await;
+    // Services learn the id by the event.
+    let newest = "SELECT payload #>> '{data,limit_id}' FROM outbox
+                  WHERE payload ->> 'type' = 'tenant.usage_threshold_reached' AND payload #>> '{data,percent}' = '100'
+                  ORDER BY id DESC LIMIT 1";
+    let id: String = owner.query_one(newest, &[]).await.unwrap().get(0);
+    let message = |id: &str, service: &str| {
+        json!({ "tenant_id": tenant.id, "limit_id": id, "service": service }).to_string()
+    };
+    let other = uuid::Uuid::now_v7().to_string();
+    let messages = [
+        message(&id, "webhook-ingestor"),
+        message(&other, "ai-agent"),
+        message(&id, "stranger"),
+        message(&id, "webhook-ingestor"),
+        json!({ "tenant_id": tenant.id, "service": "ai-agent" }).to_string(),
+    ];
+    send(&stage, &messages).await;
+    assert_eq!(invoke(&app, handle, scheduled()).await.unwrap()["acknowledgements_recorded"], 1);
+    let shown = async || api.get(&format!("{path}?include=limits_reached")).await.json["limits_reached"].clone();
+    let reached = shown().await;
+    assert_eq!([&reached[0]["id"], &reached[0]["figure"]], [&json!(id), &json!("agents")], "{reached}");
+    assert_eq!(reached[0]["acknowledged_by"], json!(["webhook-ingestor"]));
+    assert_eq!(reached[0]["pending"], json!(["ws-server", "ai-agent", "billing-service"]));
+    assert_eq!(reached.as_array().unwrap().len(), 1);
+
+    // What was confirmed ends with the limit.
+    limit(6).await;
+    assert_eq!(shown().await, json!([]));
+    limit(4).await;
+    let again = shown().await;
+    assert_ne!(again[0]["id"], json!(id));
+    assert_eq!(again[0]["acknowledged_by"], json!([]));
+    send(&stage, &[message(&id, "ai-agent")]).await;
+    assert_eq!(invoke(&app, handle, scheduled()).await.unwrap()["acknowledgements_recorded"], 0, "the earlier one");
+    // In a new month, the same limit is announced again.
+    owner.execute("UPDATE usage_thresholds SET month = month - interval '1 month'", &[]).await.unwrap();
+    limit(3).await;
+    let announced: String = owner.query_one(newest, &[]).await.unwrap().get(0);
+    assert_eq!(json!(announced), again[0]["id"]);
+}

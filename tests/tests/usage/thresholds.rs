@@ -60,7 +60,7 @@ async fn each_threshold_of_a_measured_figure_causes_one_event_despite_concurrent
         *of_contacts,
         json!({
             "tenant_id": tenant.id, "figure": "contacts", "percent": 80, "value": 8, "limit": 10, "month": month,
-            "on_limit": "notify",
+            "on_limit": "notify", "limit_id": null,
         })
     );
     insert(&mongo, &tenant, "contacts", (8..10).map(contact).collect()).await;

@@ -1,45 +1,66 @@
 //! The limits that tenants have reached.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use deadpool_postgres::Transaction;
+use deadpool_postgres::{GenericClient, Transaction};
+use time::OffsetDateTime;
+use uuid::Uuid;
 
 use crate::{
     error::Result,
     sql::{self, Columns},
     tenants::OnLimit,
-    types::{Limits, Month, TenantId},
-    usage::{Figure, ObservedUsage},
+    types::{Limits, Microservice, Month, TenantId},
+    usage::{Figure, ObservedUsage, ReachedLimit},
 };
 
 /// A limit of a tenant.
 pub(in crate::usage) type LimitKey = (TenantId, Figure);
 
-struct ReachedLimit {
+struct StoredLimit {
     tenant_id: TenantId,
     figure: Figure,
+    id: Uuid,
+    reached_at: OffsetDateTime,
+    acknowledged_by: Vec<String>,
 }
 
 sql::columns! {
-    ReachedColumns -> ReachedLimit {
+    LimitColumns -> StoredLimit {
         tenant_id: "tenant_id",
         figure: "figure",
+        id: "id",
+        reached_at: "reached_at",
+        acknowledged_by: "acknowledged_by",
     }
 }
 
-/// Records that limits are reached. Returns those that were not.
+/// Records that limits are reached. Returns those that were not, with their new ids.
 pub(in crate::usage) async fn insert_reached(
     transaction: &Transaction<'_>,
     limits: &[LimitKey],
-) -> Result<HashSet<LimitKey>> {
+) -> Result<HashMap<LimitKey, Uuid>> {
     const INSERT: &str = sql::text!(
         "INSERT INTO usage_limits_reached (tenant_id, figure)
          SELECT * FROM unnest($1::uuid[], $2::text[])
          ON CONFLICT DO NOTHING
          RETURNING ",
-        ReachedColumns::LIST
+        LimitColumns::LIST
     );
     run(transaction, INSERT, limits).await
+}
+
+/// The ids of those of the limits that are reached.
+pub(in crate::usage) async fn find_reached(
+    transaction: &Transaction<'_>,
+    limits: &[LimitKey],
+) -> Result<HashMap<LimitKey, Uuid>> {
+    const SELECT: &str = sql::text!(
+        "SELECT ",
+        LimitColumns::LIST,
+        " FROM usage_limits_reached WHERE (tenant_id, figure) IN (SELECT * FROM unnest($1::uuid[], $2::text[]))"
+    );
+    run(transaction, SELECT, limits).await
 }
 
 /// Records that limits are not reached. Returns those that were.
@@ -51,17 +72,54 @@ pub(in crate::usage) async fn delete_reached(
         "DELETE FROM usage_limits_reached
          WHERE (tenant_id, figure) IN (SELECT * FROM unnest($1::uuid[], $2::text[]))
          RETURNING ",
-        ReachedColumns::LIST
+        LimitColumns::LIST
     );
-    run(transaction, DELETE, limits).await
+    Ok(run(transaction, DELETE, limits).await?.into_keys().collect())
 }
 
-async fn run(transaction: &Transaction<'_>, sql: &str, limits: &[LimitKey]) -> Result<HashSet<LimitKey>> {
+async fn run(transaction: &Transaction<'_>, sql: &str, limits: &[LimitKey]) -> Result<HashMap<LimitKey, Uuid>> {
     let statement = transaction.prepare_cached(sql).await?;
     let (ids, figures): (Vec<_>, Vec<_>) = limits.iter().copied().unzip();
     let rows = transaction.query(&statement, &[&ids, &figures]).await?;
-    let key = |row| ReachedColumns::read(row).map(|ReachedLimit { tenant_id, figure }| (tenant_id, figure));
+    let key = |row| LimitColumns::read(row).map(|limit| ((limit.tenant_id, limit.figure), limit.id));
     rows.iter().map(key).collect()
+}
+
+/// The limits that tenants have reached, in the order of their figures.
+pub async fn list_reached(
+    client: &impl GenericClient,
+    tenants: &[TenantId],
+) -> Result<HashMap<TenantId, Vec<ReachedLimit>>> {
+    let statement = client
+        .prepare_cached(sql::text!(
+            "SELECT ",
+            LimitColumns::LIST,
+            " FROM usage_limits_reached WHERE tenant_id = ANY($1) ORDER BY tenant_id, figure"
+        ))
+        .await?;
+    let mut all: HashMap<TenantId, Vec<ReachedLimit>> = HashMap::new();
+    for row in client.query(&statement, &[&tenants]).await? {
+        let StoredLimit { tenant_id, figure, id, reached_at, acknowledged_by } = LimitColumns::read(&row)?;
+        all.entry(tenant_id).or_default().push(ReachedLimit::new(id, figure, reached_at, acknowledged_by));
+    }
+    Ok(all)
+}
+
+/// Records that a service acts on a limit that a tenant has reached. Returns 1 if that is new and the limit is still reached, and 0
+/// otherwise.
+pub async fn acknowledge(
+    client: &impl GenericClient,
+    tenant_id: TenantId,
+    limit_id: Uuid,
+    service: Microservice,
+) -> Result<u64> {
+    let statement = client
+        .prepare_cached(
+            "UPDATE usage_limits_reached SET acknowledged_by = acknowledged_by || $3::text
+             WHERE tenant_id = $1 AND id = $2 AND $3::text <> ALL (acknowledged_by)",
+        )
+        .await?;
+    Ok(client.execute(&statement, &[&tenant_id, &limit_id, &service.as_str()]).await?)
 }
 
 /// The stored figures of a tenant in `month`, and its limits.

@@ -1,7 +1,7 @@
 //! SQL of usage: the tables `tenant_usage`, `tenant_measurements`, `usage_thresholds` and `usage_limits_reached`, and the counts in a tenant's own database.
 
 mod counters;
-pub(super) mod limits;
+pub mod limits;
 mod list;
 mod measurement;
 mod tenant_database;
