@@ -115,6 +115,25 @@ impl Change {
         outcome::write(platform, &self.open, &Outcome::Made(result)).await
     }
 
+    /// As [`Self::complete`], for a change of a user: writes the consequences of the user's earlier changes before.
+    pub async fn complete_in_order(
+        self,
+        platform: &mut Connection,
+        databases: &TenantDatabases,
+        location: &TenantLocation,
+        result: ChangeResult,
+    ) -> Result<Vec<EndedImpersonation>> {
+        let mut ended = Vec::new();
+        if let Some((user_id, revision)) = result.user_revision() {
+            let open = store::list_of_user(platform, self.open.tenant_id, user_id).await?;
+            for (earlier, result) in settle::made_before(databases, location, open, revision).await? {
+                ended.extend(outcome::write(platform, &earlier, &Outcome::Made(result)).await?.ended);
+            }
+        }
+        ended.extend(self.complete(platform, result).await?.ended);
+        Ok(ended)
+    }
+
     /// As [`Self::complete`], for an erasure: settles the other open changes of the user before. Returns the impersonations that
     /// have ended.
     pub async fn complete_erasure(

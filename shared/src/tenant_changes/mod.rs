@@ -22,6 +22,9 @@
 //! The end of an impersonation is decided in the platform database. It is an open change too, until it is recorded in the
 //! tenant's database ([`ImpersonationEnd`]).
 //!
+//! The events about a user keep the order of the user's revisions: before the consequences of a change are written, those of the
+//! user's earlier changes are, if their requests have left them open.
+//!
 //! An **erasure** of a user's personal data ([`ErasedUser`]) reaches the platform database in its third commit. Before that,
 //! all other open changes of the user are settled, so that none of them can write these data again later.
 //!
@@ -149,6 +152,17 @@ pub struct ChangeResult {
     /// The response to the idempotent request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response: Option<StoredResponse>,
+}
+
+impl ChangeResult {
+    /// The user whom the change's events are about, and the user's revision after it. `None` if no event is about a user.
+    fn user_revision(&self) -> Option<(UserId, i64)> {
+        self.events.iter().find_map(|event| {
+            let revision = event.data.get("revision")?.as_i64()?;
+            let id = event.data.get("user")?.get("id")?;
+            Some((serde_json::from_value(id.clone()).ok()?, revision))
+        })
+    }
 }
 
 /// An event about the tenant of a change.

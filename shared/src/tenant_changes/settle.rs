@@ -69,12 +69,47 @@ pub(super) async fn write_made(
     if let Some(user) = &change.erased_user {
         let open = store::list_of_user(&platform.get().await?, change.tenant_id, user.id).await?;
         for other in open.iter().filter(|other| other.erased_user.is_none()) {
-            let outcome = determine(databases, location, other).await?;
-            ended.extend(write(platform, databases, location, other, &outcome).await?);
+            // In their order, which this function keeps for a change that is no erasure.
+            ended.extend(Box::pin(settle_change(platform, databases, location, other)).await?);
+        }
+    } else if let Some((user_id, revision)) = result.user_revision() {
+        let open = store::list_of_user(&platform.get().await?, change.tenant_id, user_id).await?;
+        for (earlier, result) in made_before(databases, location, open, revision).await? {
+            ended.extend(write(platform, databases, location, &earlier, &Outcome::Made(result)).await?);
         }
     }
     ended.extend(write(platform, databases, location, change, &Outcome::Made(result)).await?);
     Ok(ended)
+}
+
+/// Those of the open changes of a user that were made before the user had a revision, in their order. A change that has not
+/// committed its marker yet follows later.
+pub(super) async fn made_before(
+    databases: &TenantDatabases,
+    location: &TenantLocation,
+    open: Vec<OpenChange>,
+    revision: i64,
+) -> Result<Vec<(OpenChange, ChangeResult)>> {
+    // The change with this revision is one of them.
+    if open.len() < 2 {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<_> = open.iter().map(|change| change.id).collect();
+    let (cluster, database) = location.require_placed()?;
+    let mut results = databases
+        .within(async { store::marker::list_results(&databases.get(cluster, database).await?, &ids).await })
+        .await?;
+    let mut earlier = Vec::new();
+    for change in open {
+        let Some(result) = results.remove(&change.id) else { continue };
+        let result: ChangeResult = serde_json::from_value(result).map_err(Error::internal)?;
+        match result.user_revision() {
+            Some((_, made)) if made < revision => earlier.push((made, change, result)),
+            _ => {}
+        }
+    }
+    earlier.sort_by_key(|(made, ..)| *made);
+    Ok(earlier.into_iter().map(|(_, change, result)| (change, result)).collect())
 }
 
 async fn write(

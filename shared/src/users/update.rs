@@ -92,7 +92,7 @@ async fn change(
     let apply = apply(databases, location, command, password_hash.as_deref(), &change);
     match databases.within(apply).await {
         Ok((user, result)) => {
-            let ended = change.complete(&mut platform, result).await?.ended;
+            let ended = change.complete_in_order(&mut platform, databases, location, result).await?;
             Ok(UpdatedUser { user, is_changed: true, ended })
         }
         Err(error) => {

@@ -92,9 +92,8 @@ async fn a_reached_limit_shows_which_services_act_on_it() {
                   WHERE payload ->> 'type' = 'tenant.usage_threshold_reached' AND payload #>> '{data,percent}' = '100'
                   ORDER BY id DESC LIMIT 1";
     let id: String = owner.query_one(newest, &[]).await.unwrap().get(0);
-    let message = |id: &str, service: &str| {
-        json!({ "tenant_id": tenant.id, "limit_id": id, "service": service }).to_string()
-    };
+    let message =
+        |id: &str, service: &str| json!({ "tenant_id": tenant.id, "limit_id": id, "service": service }).to_string();
     let other = uuid::Uuid::now_v7().to_string();
     let messages = [
         message(&id, "webhook-ingestor"),

@@ -162,3 +162,51 @@ async fn a_creation_whose_process_is_killed_between_the_commits_is_settled_or_fi
     let secret = "SELECT FROM changes WHERE result::text LIKE '%argon2%' OR result::text LIKE '%mango%'";
     assert!(stage.inside(&tenant).await.query(secret, &[]).await.unwrap().is_empty());
 }
+
+/// The types of the events about a user, with the revisions of the user after them, in their order.
+fn events(stage: &Stage, tenant: &TestTenant) -> Vec<(String, i64)> {
+    let messages = tests::topic::read(&stage.kafka).into_iter().map(|message| message.payload);
+    let of_tenant = messages.filter(|event| event["subject"] == json!(tenant.id));
+    of_tenant
+        .map(|event| (event["type"].as_str().unwrap().to_owned(), event["data"]["revision"].as_i64().unwrap()))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_later_change_of_a_user_is_published_after_the_one_whose_process_was_killed() {
+    let stage = Stage::new().await;
+    let (tenant, user) = stage.tenant().await;
+    stage.cut_off_deactivation(&tenant, user).await;
+
+    // The caller repeats the request, which changes nothing any more, and sends others.
+    for change in [json!({ "status": "deactivated" }), json!({ "full_name": "Budi S." }), json!({ "status": "active" })]
+    {
+        let changed = answer(stage.api.request(Method::PATCH, &user_path(&tenant, user)).json(&change)).await;
+        assert_eq!(changed.status, StatusCode::OK, "{}", changed.text);
+    }
+
+    assert_eq!(stage.settle().await["changes_settled"], 0, "the later change has settled the earlier one");
+    let expected = [("user.deactivated", 2), ("user.updated", 3), ("user.reactivated", 4)];
+    assert_eq!(events(&stage, &tenant), expected.map(|(kind, revision)| (kind.to_owned(), revision)));
+    assert_eq!(stage.outcomes(&tenant, "user.update").await.iter().filter(|outcome| *outcome == "done").count(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_changes_of_a_user_whose_processes_were_killed_are_published_in_their_order() {
+    let stage = Stage::new().await;
+    let (tenant, user) = stage.tenant().await;
+    for number in 1..=4 {
+        let (change, condition) =
+            (json!({ "full_name": format!("Budi {number}") }), format!("full_name = 'Budi {number}'"));
+        stage.cut_off_change(&tenant, user, &change, &condition).await;
+    }
+    // Whichever is settled first.
+    let newest_first = "UPDATE tenant_changes SET created_at = now() - (created_at - now())";
+    stage.owner.batch_execute(newest_first).await.unwrap();
+
+    stage.settle().await;
+
+    let expected: Vec<_> = (2..=5).map(|revision| ("user.updated".to_owned(), revision)).collect();
+    assert_eq!(events(&stage, &tenant), expected);
+    assert_eq!(stage.open_changes().await, 0);
+}

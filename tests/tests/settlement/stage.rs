@@ -141,10 +141,16 @@ impl Stage {
 
     /// Deactivates a user in a process that is killed after the commit in the tenant's database, and before the next one.
     pub(crate) async fn cut_off_deactivation(&self, tenant: &TestTenant, user: Uuid) {
+        self.cut_off_change(tenant, user, &json!({ "status": "deactivated" }), "status = 'deactivated'").await;
+    }
+
+    /// Changes a user in a process that is killed after the commit in the tenant's database, and before the next one. Afterwards the
+    /// user's row fulfils `condition`.
+    pub(crate) async fn cut_off_change(&self, tenant: &TestTenant, user: Uuid, change: &Value, condition: &str) {
         let process = self.process().await;
         let lock = HeldLock::on_tenant(self, tenant).await;
-        send(process.api.request(Method::PATCH, &user_path(tenant, user)).json(&json!({ "status": "deactivated" })));
-        let committed = format!("SELECT FROM users WHERE id = '{user}' AND status = 'deactivated'");
+        send(process.api.request(Method::PATCH, &user_path(tenant, user)).json(change));
+        let committed = format!("SELECT FROM users WHERE id = '{user}' AND {condition}");
         until_row(&self.inside(tenant).await, &committed).await;
         process.kill();
         lock.release().await;

@@ -1,6 +1,8 @@
 //! Markers: the table `changes` of a tenant's own database.
 
-use deadpool_postgres::Transaction;
+use std::collections::HashMap;
+
+use deadpool_postgres::{GenericClient, Transaction};
 use serde_json::Value;
 use time::OffsetDateTime;
 use tokio_postgres::{error::SqlState, types::ToSql};
@@ -88,4 +90,12 @@ pub async fn void(connection: &mut Connection, id: Uuid) -> Result<Option<Value>
     // A new snapshot, which contains the row that the insertion met.
     let statement = connection.prepare_cached("SELECT result FROM changes WHERE id = $1").await?;
     Ok(connection.query_one(&statement, &[&id]).await?.try_get(0)?)
+}
+
+/// The results of those of the changes that were made, by their ids.
+pub async fn list_results(client: &impl GenericClient, ids: &[Uuid]) -> Result<HashMap<Uuid, Value>> {
+    let statement =
+        client.prepare_cached("SELECT id, result FROM changes WHERE id = ANY($1) AND result IS NOT NULL").await?;
+    let rows = client.query(&statement, &[&ids]).await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
 }
