@@ -26,10 +26,11 @@ enum Action {
     Impersonate,
     EndImpersonation,
     Suspend,
+    DeleteAndRestore,
     Reconcile,
 }
 
-const ACTIONS: [(Action, u32); 10] = [
+const ACTIONS: [(Action, u32); 11] = [
     (Action::Rename, 2),
     (Action::ChangeLimits, 2),
     (Action::AddUser, 5),
@@ -39,8 +40,12 @@ const ACTIONS: [(Action, u32); 10] = [
     (Action::Impersonate, 1),
     (Action::EndImpersonation, 1),
     (Action::Suspend, 1),
+    (Action::DeleteAndRestore, 1),
     (Action::Reconcile, 1),
 ];
+
+/// Of so many tenants, one is deleted for good at the end of its life.
+const DELETED_ONE_IN: u32 = 4;
 
 /// The name of a user whose data were erased.
 const ERASED: &str = "Erased user";
@@ -58,6 +63,9 @@ pub(super) async fn live(caller: &Caller, settings: &Settings, index: u32, end: 
             }
             life.act().await;
             sleep(Duration::from_millis(rng.random_range(200..3000))).await;
+        }
+        if rng.random_range(0..DELETED_ONE_IN) == 0 {
+            life.delete(0).await;
         }
     }
     life.model
@@ -139,6 +147,7 @@ impl Life<'_> {
             Action::Impersonate => self.impersonate().await,
             Action::EndImpersonation => self.end_impersonation().await,
             Action::Suspend => self.suspend_and_resume().await,
+            Action::DeleteAndRestore => self.delete_and_restore().await,
             Action::Reconcile => drop(self.send("reconcile", Method::POST, "/reconciliations".to_owned(), None).await),
         }
     }
@@ -272,5 +281,37 @@ impl Life<'_> {
         if self.patch_tenant("resume tenant", json!({ "status": "active" })).await {
             self.model.status = "active";
         }
+    }
+
+    /// Deletes the tenant, and brings it back before anything is removed.
+    async fn delete_and_restore(&mut self) {
+        /// A request that got no answer may still be processed for so long.
+        const LATE: Duration = Duration::from_secs(15);
+        let begun = Instant::now();
+        self.delete(7).await;
+        // The deletion may have been sent more than once, and a late one would follow the restore.
+        let pause = if begun.elapsed() > LATE { LATE } else { Duration::from_millis(self.rng.random_range(100..3000)) };
+        sleep(pause).await;
+        let path = self.path("/restore");
+        if self.send("restore tenant", Method::POST, path, None).await.is_some() {
+            self.model.status = "active";
+        }
+    }
+
+    async fn delete(&mut self, recovery_days: u32) {
+        let path = self.path(&format!("?confirm={}", self.model.slug));
+        let body = json!({ "reason": "The end of a life", "recovery_days": recovery_days });
+        // A repeated deletion is refused when the first one has come through.
+        let is_accepted = self.send("delete tenant", Method::DELETE, path, Some(&body)).await.is_some()
+            || ["deleting", "deleted"].contains(&self.shown_status().await.as_str());
+        if is_accepted {
+            self.model.status = if recovery_days == 0 { "deleted" } else { "deleting" };
+            self.model.impersonations.values_mut().for_each(|has_ended| *has_ended = true);
+        }
+    }
+
+    async fn shown_status(&self) -> String {
+        let tenant = self.caller.get(self.path("")).await;
+        tenant["status"].as_str().unwrap().to_owned()
     }
 }

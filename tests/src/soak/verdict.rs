@@ -86,8 +86,12 @@ async fn of_tenant(caller: &Caller, platform: &Client, model: &TenantModel, even
     compare("name".to_owned(), &tenant["name"], (&*model.name).into());
     compare("status".to_owned(), &tenant["status"], model.status.into());
     compare("max_agents".to_owned(), &tenant["limits"]["max_agents"], model.max_agents.into());
+    if tenant["status"] == "deleted" {
+        let receipt = caller.get(format!("/tenants/{id}/receipt")).await;
+        compare("existence of a receipt".to_owned(), &receipt["receipt"].is_string().into(), true.into());
+    }
     if tenant["status"] != "active" && tenant["status"] != "suspended" {
-        // It has no users yet.
+        // It has no users yet, or none any more.
         return found;
     }
     let users = caller.get(format!("/tenants/{id}/users?limit=100")).await;
