@@ -26,6 +26,7 @@
 //! | `audit` | noun | |
 //! | `events` | noun | |
 //! | `operations` | noun | `audit`, `events` |
+//! | `exports` | noun | |
 //! | `revocations` | noun | `audit`, `events` |
 //! | `super_admins` | noun | `audit`, `events`, `revocations` |
 //! | `tenants` | noun | `audit`, `events`, `operations`, `revocations`, `super_admins` |
@@ -37,7 +38,7 @@
 //! | `usage` | noun | `events`, `operations`, `super_admins`, `tenants`, `user_directory` |
 //! | `tenant_views` | noun | `operations`, `tenants`, `usage` |
 //! | `health` | noun | `events`, `operations`, `tenants`, `usage` |
-//! | `provisioning` | noun | `audit`, `events`, `operations`, `tenants`, `user_directory`, `users` |
+//! | `provisioning` | noun | `audit`, `events`, `exports`, `operations`, `tenants`, `user_directory`, `users` |
 //! | `dead_letters` | noun | `audit`, `events`, `operations`, `super_admins` |
 //! | `reconciliation` | noun | `audit`, `dead_letters`, `events`, `operations`, `revocations`, `tenants` |
 //! | `retention` | noun | |
@@ -91,6 +92,7 @@ pub mod error;
 #[cfg(feature = "http")]
 pub mod event_catalog;
 pub mod events;
+pub mod exports;
 pub mod health;
 #[cfg(feature = "http")]
 pub mod http;

@@ -51,6 +51,7 @@
 //! journal.
 
 mod access;
+mod copy;
 mod purge;
 mod removal;
 mod saga;

@@ -1,6 +1,6 @@
 use std::str::FromStr;
 
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
 use crate::types::{FaultCode, InvalidValue};
 
@@ -39,6 +39,12 @@ impl FromStr for Country {
 
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
         Self::parse(text)
+    }
+}
+
+impl<'de> Deserialize<'de> for Country {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
     }
 }
 

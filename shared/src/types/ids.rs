@@ -106,6 +106,10 @@ id!(
     OperationId, "0190a0c5-12f0-7d44-8a6e-4b7d0dec0de5"
 );
 id!(
+    /// An export of a tenant.
+    ExportId, "0190a0c6-44b8-7e21-b0d3-9f4c2a7be5a1"
+);
+id!(
     /// A comparison of what should be with what is.
     ReconciliationId, "0190a0cb-3d52-7f18-a4c6-8e2f5b7a91d0"
 );

@@ -1,6 +1,6 @@
 //! Resource limits of a tenant.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::types::{FaultCode, InvalidValue};
 
@@ -8,7 +8,7 @@ use crate::types::{FaultCode, InvalidValue};
 pub type Limit = Option<i64>;
 
 /// Resource limits; `null` is unlimited.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Limits {
     /// Active users.

@@ -34,7 +34,7 @@ pub use country::Country;
 pub use created::CreatedRange;
 pub use email::EmailAddress;
 pub use fault_code::FaultCode;
-pub use ids::{ImpersonationId, OperationId, ReconciliationId, SuperAdminId, TenantId, UserId};
+pub use ids::{ExportId, ImpersonationId, OperationId, ReconciliationId, SuperAdminId, TenantId, UserId};
 pub use limits::{Limit, Limits, LimitsPatch, MAX_LIMIT, parse_limit};
 pub use month::Month;
 pub use page::{Count, Cursor, PageCursor, PageLimit, PageRequest, TimeOrder, ValueCursor};
