@@ -26,10 +26,10 @@
 //! | `audit` | noun | |
 //! | `events` | noun | |
 //! | `operations` | noun | `audit`, `events` |
-//! | `exports` | noun | |
+//! | `exports` | noun | `audit` |
 //! | `revocations` | noun | `audit`, `events` |
 //! | `super_admins` | noun | `audit`, `events`, `revocations` |
-//! | `tenants` | noun | `audit`, `events`, `operations`, `revocations`, `super_admins` |
+//! | `tenants` | noun | `audit`, `events`, `exports`, `operations`, `revocations`, `super_admins` |
 //! | `user_directory` | noun | |
 //! | `tenant_changes` | noun | `audit`, `events`, `revocations`, `tenants`, `user_directory` |
 //! | `users` | noun | `audit`, `events`, `revocations`, `super_admins`, `tenant_changes`, `tenants` |

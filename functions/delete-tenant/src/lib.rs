@@ -18,7 +18,7 @@ use shared::{
     revocations::live_list::LiveList,
     routes,
     super_admins::{AuthContext, MayAdminister},
-    tenants::{self, DeleteTenant, DeletedTenant, NoExport, RecoveryDays, Tenant},
+    tenants::{self, DeleteTenant, DeletedTenant, RecoveryDays, Tenant},
     types::{Reason, Slug},
 };
 use utoipa::ToSchema;
@@ -65,10 +65,10 @@ struct DeletionRequest {
     /// For how many days the tenant can be restored.
     #[deserr(default)]
     recovery_days: Field<RecoveryDays>,
-    /// Whether the tenant's data are exported before.
+    /// Whether the tenant is exported, as soon as nobody may use it any more. Nothing is removed before the export is complete.
     #[deserr(default)]
-    #[expect(dead_code, reason = "only `false` is valid")]
-    export: Field<NoExport>,
+    #[schema(required = false, default = false)]
+    export: bool,
 }
 
 /// The description of the response's body.
@@ -80,7 +80,8 @@ type TenantWithOperation = WithOperation<Tenant>;
 /// services lose their access to its databases. Whatever operation works on the tenant is superseded. For `recovery_days`, the slug stays
 /// reserved, and `POST /tenants/{id}/restore` brings everything back. Then an operation `purge` removes both databases, all objects with
 /// every version, and the keys in Redis; the tenant becomes `deleted`, and `GET /tenants/{id}/receipt` returns the receipt. A tenant that
-/// was never active is removed at once.
+/// was never active is removed at once. With `export`, the tenant is exported before that, and the export remains until it expires:
+/// `GET /tenants/{id}/exports`. All other exports of the tenant are removed.
 #[utoipa::path(
     delete,
     path = "/api/super-admin/tenants/{id}",
@@ -95,7 +96,7 @@ type TenantWithOperation = WithOperation<Tenant>;
             )),
         (status = 404, description = "No such tenant"),
     ),
-    extensions(("x-conflicts" = json!(["tenant-deletion-begun"]))),
+    extensions(("x-conflicts" = json!(["tenant-deletion-begun", "tenant-not-active"]))),
     security(("bearer" = []))
 )]
 async fn delete_tenant(
@@ -114,6 +115,7 @@ async fn delete_tenant(
         if_match: &if_match,
         reason: &body.reason,
         recovery: body.recovery_days.0.unwrap_or_default(),
+        export: body.export,
     };
     let DeletedTenant { tenant, operation_id, ended } = tenants::delete(&mut platform, &command).await?;
     tokio::join!(

@@ -99,7 +99,7 @@ CREATE TRIGGER tenants_get_databases AFTER UPDATE OF database_name ON tenants
 CREATE TABLE operations (
     id               uuid        PRIMARY KEY,
     tenant_id        uuid        NOT NULL REFERENCES tenants (id),
-    kind             text        NOT NULL CHECK (kind IN ('provision', 'retry', 'cleanup', 'suspend', 'resume', 'purge')),
+    kind             text        NOT NULL CHECK (kind IN ('provision', 'retry', 'cleanup', 'suspend', 'resume', 'purge', 'export')),
     -- The databases that it works on.
     database_name    text        NOT NULL REFERENCES tenant_databases (name),
     status           text        NOT NULL
@@ -166,6 +166,27 @@ CREATE TABLE operation_steps (
     progress     jsonb,
     PRIMARY KEY (operation_id, name)
 );
+
+-- Copies of tenants in the bucket. The operation is of the kind `export`, or the purge that exports the tenant before it removes it.
+CREATE TABLE exports (
+    id              uuid        PRIMARY KEY,
+    tenant_id       uuid        NOT NULL REFERENCES tenants (id),
+    operation_id    uuid        NOT NULL UNIQUE REFERENCES operations (id) ON DELETE CASCADE,
+    requested_by    text        NOT NULL,
+    reason          text        NOT NULL,
+    created_at      timestamptz NOT NULL,
+    -- When it was complete. NULL: it is not. Before, its operation shows its state.
+    finished_at     timestamptz,
+    -- The bucket removes its files after that.
+    expires_at      timestamptz,
+    -- The one valid manifest. A late worker may leave another one, which nobody reads.
+    manifest_key    text,
+    manifest_sha256 text,
+    summary         jsonb,
+    CHECK (num_nulls(finished_at, expires_at, manifest_key, manifest_sha256, summary) IN (0, 5))
+);
+
+CREATE INDEX exports_of_tenant ON exports (tenant_id, created_at DESC, id DESC);
 
 -- What was removed of each tenant that was deleted, and the proof.
 CREATE TABLE tenant_receipts (
@@ -713,7 +734,8 @@ INSERT INTO operations_searched VALUES ('-infinity', '00000000-0000-0000-0000-00
 --
 -- Not partitions: an operation is found by its id alone, changes until it has ended, and "at most one is open per tenant" is a
 -- unique index, which could not hold over partitions by time. Some old ones stay: the newest of each tenant, which the
--- API shows with it, and those whose databases the ledger has not recorded as dropped.
+-- API shows with it, those whose databases the ledger has not recorded as dropped, and those of exports that can be read. The other
+-- exports go with their operations.
 CREATE FUNCTION delete_old_operations(retention_days integer) RETURNS integer
     LANGUAGE plpgsql STRICT SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -740,7 +762,8 @@ BEGIN
                      WHERE newer.tenant_id = o.tenant_id AND (newer.created_at, newer.id) > (o.created_at, o.id))
              OR EXISTS (SELECT FROM public.tenants t WHERE t.id = o.tenant_id AND t.status = 'deleted'))
         AND NOT EXISTS (SELECT FROM public.tenant_databases d
-                        WHERE d.tenant_id = o.tenant_id AND d.operation_id = o.id AND d.state <> 'dropped');
+                        WHERE d.tenant_id = o.tenant_id AND d.operation_id = o.id AND d.state <> 'dropped')
+        AND NOT EXISTS (SELECT FROM public.exports e WHERE e.operation_id = o.id AND e.expires_at > now());
     GET DIAGNOSTICS deleted = ROW_COUNT;
     IF cardinality(found_.ids) < 1000 THEN
         UPDATE public.operations_searched SET finished_at = '-infinity', id = '00000000-0000-0000-0000-000000000000';
@@ -913,6 +936,8 @@ GRANT SELECT, INSERT, UPDATE ON tenant_databases TO landlord_api, landlord_provi
 GRANT SELECT, INSERT, UPDATE, DELETE ON store_breakers TO landlord_api, landlord_provisioner;
 GRANT SELECT, INSERT, UPDATE ON operation_steps TO landlord_provisioner;
 GRANT SELECT, INSERT ON operation_steps TO landlord_api;
+GRANT SELECT, INSERT ON exports TO landlord_api;
+GRANT SELECT, UPDATE (finished_at, expires_at, manifest_key, manifest_sha256, summary) ON exports TO landlord_provisioner;
 GRANT SELECT, INSERT ON tenant_receipts TO landlord_provisioner;
 GRANT SELECT, UPDATE (jws, signed_at) ON tenant_receipts TO landlord_api;
 GRANT INSERT, SELECT (tenant_id, erased_at), UPDATE (password_hash, erased_at) ON pending_admins TO landlord_api;

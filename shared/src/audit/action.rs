@@ -38,6 +38,14 @@ keyword_enum!(
         TenantCreate = "tenant.create",
         /// The deletion of a tenant was requested.
         TenantDelete = "tenant.delete",
+        /// An export of a tenant was requested.
+        TenantExport = "tenant.export",
+        /// An export of a tenant failed, and its files were removed.
+        TenantExportFailed = "tenant.export_failed",
+        /// Links to the files of an export were issued.
+        TenantExportLinks = "tenant.export_links",
+        /// An export of a tenant is complete.
+        TenantExported = "tenant.exported",
         /// A tenant became active, because its databases exist.
         TenantProvisioned = "tenant.provisioned",
         /// The provisioning of a tenant failed.

@@ -133,11 +133,17 @@ pub struct ProvisioningConfig {
     /// `PROVISION_FUNCTION_TIMEOUT_SECONDS` (60): the timeout of the function `provision-tenant`, and the
     /// maximum length of a lease.
     pub function_timeout: std::time::Duration,
+    /// `EXPORT_RETENTION_DAYS` (30; 1 or more): how long the files of exports are kept. The rule of the bucket removes them.
+    pub export_retention: std::time::Duration,
 }
 
 impl FromEnv for ProvisioningConfig {
     fn from_env() -> Result<Self, ConfigError> {
-        Ok(Self { function_timeout: std::time::Duration::from_secs(parsed("PROVISION_FUNCTION_TIMEOUT_SECONDS", 60)?) })
+        let days = u64::from(retention::days("EXPORT_RETENTION_DAYS", 30, 1)?.unsigned_abs());
+        Ok(Self {
+            function_timeout: std::time::Duration::from_secs(parsed("PROVISION_FUNCTION_TIMEOUT_SECONDS", 60)?),
+            export_retention: std::time::Duration::from_hours(24 * days),
+        })
     }
 }
 

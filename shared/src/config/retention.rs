@@ -48,7 +48,7 @@ impl FromEnv for KeptConfig {
     }
 }
 
-fn days(name: &'static str, default: i32, minimum: i32) -> Result<i32, ConfigError> {
+pub(super) fn days(name: &'static str, default: i32, minimum: i32) -> Result<i32, ConfigError> {
     match parsed(name, default)? {
         days if days < minimum => Err(ConfigError::invalid(name, format!("expected {minimum} days or more"))),
         days => Ok(days),

@@ -27,6 +27,10 @@ pub enum Conflict {
     RecoveryEnded,
     #[error("The tenant is {tenant_status}; its receipt exists as soon as it is deleted")]
     ReceiptNotReady { tenant_status: &'static str },
+    #[error("The export is {export_status}; it must be complete")]
+    ExportNotComplete { export_status: &'static str },
+    #[error("The files of the export are not those that were written; export the tenant again")]
+    ExportDamaged,
     /// `allowed` contains the statuses that a super-admin can set now.
     #[error("Cannot set the status to {wanted}: the tenant is {tenant_status}, and {}", settable(allowed))]
     TenantStatusNotSettable { tenant_status: &'static str, wanted: &'static str, allowed: Vec<&'static str> },

@@ -70,6 +70,7 @@ fn groups() -> [EventGroup; 7] {
                 EventType::TenantSuspended,
                 EventType::TenantResumed,
                 EventType::TenantDeletionRequested,
+                EventType::TenantExported,
                 EventType::TenantRestored,
                 EventType::TenantDeleted,
             ],

@@ -19,6 +19,8 @@ keyword_enum!(
         TenantResumed = "tenant.resumed",
         /// A tenant is going to be deleted. Services must refuse its users, and must keep its data, because it may be restored.
         TenantDeletionRequested = "tenant.deletion_requested",
+        /// A copy of a tenant is complete: its databases and the list of its objects are in files.
+        TenantExported = "tenant.exported",
         /// The deletion of a tenant was taken back: the tenant has the status that it had before.
         TenantRestored = "tenant.restored",
         /// A tenant's databases and objects are removed for good. Services must remove what they keep of it.

@@ -1,7 +1,5 @@
 //! The manifest of an export: what it contains, in which files, and how to check them.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -197,6 +195,3 @@ impl From<&Manifest> for ExportSummary {
         }
     }
 }
-
-/// Files by the name of the collection that they contain, while the collections are copied.
-pub type Contents = BTreeMap<String, Content>;

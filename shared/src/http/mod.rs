@@ -33,7 +33,7 @@ pub use limits::LimitsBody;
 pub use list::{ListParameters, ListRequest, add_count};
 pub use openapi::{Counting, Paging, document, exactly_one, named, query_parameter, single_line_text};
 pub use page::Page;
-pub use path::{IdPath, TenantPath, TenantUserPath};
+pub use path::{IdPath, TenantExportPath, TenantPath, TenantUserPath};
 pub use polled::Polled;
 pub use problem::{InputFault, Problem, ProblemDetails, ProblemMembers};
 pub use query::{Query, QueryField, QueryParameters, QueryReader, Required, uri_query, with_example};
@@ -42,7 +42,7 @@ pub use required_role::{HandlerArgument, HandlerArguments, required_role, with_r
 pub use response::{Created, Json, JsonResponse, Replayable, Tagged};
 pub use routes::{DEADLINE, Routes, default_deadline, on_methods};
 pub use serve::{serve, serve_concurrently, serve_scheduled};
-pub use started::{Started, WithOperation};
+pub use started::{Accepted, Started, WithOperation};
 
 /// The base path of every endpoint.
 pub const BASE_PATH: &str = "/api/super-admin";

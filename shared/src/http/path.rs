@@ -10,7 +10,7 @@ use axum::{
 use crate::http::Problem;
 use crate::{
     error::{Error, InputError, Location},
-    types::{InvalidValue, TenantId, UserId},
+    types::{ExportId, InvalidValue, TenantId, UserId},
 };
 
 /// The path parameter `id`. A value that is not a UUID is rejected with 400.
@@ -49,6 +49,30 @@ impl<S: Send + Sync> FromRequestParts<S> for TenantUserPath {
         let (Some(tenant_id), Some(user_id)) = (tenant_id, user_id) else { return Err(Error::Invalid(errors).into()) };
         tracing::Span::current().record("tenant.id", tracing::field::display(tenant_id));
         Ok(Self { tenant_id, user_id })
+    }
+}
+
+/// The path parameters `id` of a tenant and `export_id` of one of its exports.
+#[derive(Debug, Clone, Copy)]
+pub struct TenantExportPath {
+    pub tenant_id: TenantId,
+    pub export_id: ExportId,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for TenantExportPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = Path::<(String, String)>::from_request_parts(parts, state).await;
+        let (tenant, export) = path.map(|Path(ids)| ids).unwrap_or_default();
+        let mut errors = Vec::new();
+        let tenant_id = parse("id", &tenant, &mut errors);
+        let export_id = parse("export_id", &export, &mut errors);
+        let (Some(tenant_id), Some(export_id)) = (tenant_id, export_id) else {
+            return Err(Error::Invalid(errors).into());
+        };
+        tracing::Span::current().record("tenant.id", tracing::field::display(tenant_id));
+        Ok(Self { tenant_id, export_id })
     }
 }
 

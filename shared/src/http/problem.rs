@@ -49,6 +49,10 @@ pub struct ProblemMembers {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "suspended")]
     pub tenant_status: Option<&'static str>,
+    /// The status of the export.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "expired")]
+    pub export_status: Option<&'static str>,
     /// The values that are possible instead.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, value_type = Option<Vec<String>>, example = json!(["active"]))]
@@ -82,6 +86,7 @@ impl From<Conflict> for ProblemMembers {
             | Conflict::TenantDeletionBegun { tenant_status }
             | Conflict::TenantNotRestorable { tenant_status }
             | Conflict::ReceiptNotReady { tenant_status } => Self { tenant_status: Some(tenant_status), ..none },
+            Conflict::ExportNotComplete { export_status } => Self { export_status: Some(export_status), ..none },
             Conflict::TenantStatusNotSettable { tenant_status, allowed, wanted: _ } => {
                 Self { tenant_status: Some(tenant_status), allowed: Some(allowed), ..none }
             }
@@ -96,6 +101,7 @@ impl From<Conflict> for ProblemMembers {
             | Conflict::TenantNotPlaced
             | Conflict::FirstPasswordErased
             | Conflict::RecoveryEnded
+            | Conflict::ExportDamaged
             | Conflict::EmailTaken { .. }
             | Conflict::SubjectTaken
             | Conflict::LastAdmin

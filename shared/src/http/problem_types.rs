@@ -105,6 +105,12 @@ problem_types! {
     RECEIPT_NOT_READY = "receipt-not-ready", [409], "Receipt not ready", ["tenant_status"],
         "The receipt of a deletion exists when everything is removed; `tenant_status` is the status of the tenant.",
         "Wait until the tenant is deleted. Its operation `purge` shows why it waits.";
+    EXPORT_NOT_COMPLETE = "export-not-complete", [409], "Export not complete", ["export_status"],
+        "The files of an export can be read when it is complete, and until it expires; `export_status` is its status.",
+        "Wait until it is complete. If it has failed or expired, export the tenant again.";
+    EXPORT_DAMAGED = "export-damaged", [409], "Export damaged", [],
+        "A file of the export was removed from the bucket, or changed since it was written.",
+        "Export the tenant again, and find out who may write to the bucket.";
     TENANT_STATUS_NOT_SETTABLE = "tenant-status-not-settable", [409], "Status cannot be set", ["tenant_status", "allowed"],
         "The tenant's status cannot be changed to the requested one; `tenant_status` is its status, and `allowed` lists the \
          statuses that can be set now.",
@@ -191,6 +197,8 @@ impl From<&Conflict> for &'static ProblemType {
             Conflict::TenantNotRestorable { .. } => &TENANT_NOT_RESTORABLE,
             Conflict::RecoveryEnded => &RECOVERY_ENDED,
             Conflict::ReceiptNotReady { .. } => &RECEIPT_NOT_READY,
+            Conflict::ExportNotComplete { .. } => &EXPORT_NOT_COMPLETE,
+            Conflict::ExportDamaged => &EXPORT_DAMAGED,
             Conflict::TenantStatusNotSettable { .. } => &TENANT_STATUS_NOT_SETTABLE,
             Conflict::TenantSchemaOutdated { .. } => &TENANT_SCHEMA_OUTDATED,
             Conflict::TenantNotPlaced => &TENANT_NOT_PLACED,

@@ -36,10 +36,33 @@ pub struct Started<T> {
 impl<T: Serialize> JsonResponse for Started<T> {
     fn to_replayable(&self) -> Result<Replayable> {
         let body = WithOperation { of: &self.body, operation_id: self.operation_id };
-        let mut response = Replayable::new(self.status, &body, Some(&self.location), Some(self.revision))?;
-        let operation = format!("{BASE_PATH}/operations/{}", self.operation_id);
-        response.headers.push((OPERATION_LOCATION, HeaderValue::from_str(&operation).map_err(Error::internal)?));
-        Ok(response)
+        let response = Replayable::new(self.status, &body, Some(&self.location), Some(self.revision))?;
+        with_operation_location(response, self.operation_id)
+    }
+}
+
+fn with_operation_location(mut response: Replayable, id: OperationId) -> Result<Replayable> {
+    let operation = format!("{BASE_PATH}/operations/{id}");
+    response.headers.push((OPERATION_LOCATION, HeaderValue::from_str(&operation).map_err(Error::internal)?));
+    Ok(response)
+}
+
+/// 202 with a JSON body that is about one operation, and has the field `operation_id` itself.
+#[derive(Debug, Clone)]
+pub struct Accepted<T> {
+    pub body: T,
+    /// The path of the body.
+    pub location: String,
+    /// The revision, for the entity tag.
+    pub revision: i64,
+    pub operation_id: OperationId,
+}
+
+impl<T: Serialize> JsonResponse for Accepted<T> {
+    fn to_replayable(&self) -> Result<Replayable> {
+        let (location, revision) = (Some(&*self.location), Some(self.revision));
+        let response = Replayable::new(StatusCode::ACCEPTED, &self.body, location, revision)?;
+        with_operation_location(response, self.operation_id)
     }
 }
 

@@ -39,6 +39,10 @@
 //! An operation `purge` takes the access in the same way, waits until the tenant cannot be restored any more, and removes everything
 //! (`purge`). It has no rollback either.
 //!
+//! # Export
+//! An operation `export` copies a tenant to files (`export`, with the readers and writers of `copy`). It only reads the databases, so that its
+//! rollback removes the files, and the tenant stays as it is. A purge may do the same before it removes anything.
+//!
 //! Clocks decide only when a lease may be taken over.
 //!
 //! # Why not `steno`
@@ -52,6 +56,7 @@
 
 mod access;
 mod copy;
+mod export;
 mod purge;
 mod removal;
 mod saga;
@@ -123,7 +128,7 @@ pub enum Moment {
     Undone(StepName),
     /// Every step is undone; the end of the operation is not recorded.
     Failing,
-    /// The effects of an operation without a rollback exist; its end is not recorded.
+    /// The effects of an operation that does not end with a step exist; its end is not recorded.
     Ending,
     /// The end of the operation is recorded; the queue is not informed yet.
     Ended,

@@ -50,14 +50,14 @@ impl Saga<'_> {
     }
 
     /// Postpones a removal, which is retried without limit, whatever the error is.
-    async fn remove_later(&self, error: StepError) -> Result<OperationOutcome, StepError> {
+    pub(super) async fn remove_later(&self, error: StepError) -> Result<OperationOutcome, StepError> {
         if error.is_fenced() {
             return Err(error);
         }
         let lease = self.operation.lease;
         error!(
             operation.id = %lease.operation_id, tenant.id = %lease.tenant_id, cause = error.cause(),
-            "removing the databases failed and will be retried: {}", error.reason
+            "the removal failed and will be retried: {}", error.reason
         );
         self.postpone(error).await
     }
@@ -84,7 +84,7 @@ impl Saga<'_> {
         Ok(())
     }
 
-    async fn undo<S: Step>(&self, context: &StepContext<'_>, step: S) -> Result<(), StepError> {
+    pub(super) async fn undo<S: Step>(&self, context: &StepContext<'_>, step: S) -> Result<(), StepError> {
         self.record(S::NAME, StepChange::UndoStarted).await?;
         let undone = async {
             self.observe(Moment::Undoing(S::NAME)).await?;

@@ -108,6 +108,7 @@ impl Saga<'_> {
             OperationKind::Suspend => return self.change_access_boxed(ServiceAccess::Revoked).await,
             OperationKind::Purge => return self.purge_boxed().await,
             OperationKind::Resume => return self.change_access_boxed(ServiceAccess::Granted).await,
+            OperationKind::Export => return self.export_boxed().await,
         }
         if self.operation.status == OperationStatus::Undoing {
             return self.roll_back(self.operation.reason.as_deref().unwrap_or_default()).await;
@@ -121,23 +122,38 @@ impl Saga<'_> {
             }
             Err(error) => error,
         };
-        match error.severity {
-            Severity::Fenced => Err(error),
-            Severity::Unavailable => self.postpone(error).await,
-            Severity::Transient if !self.operation.is_out_of_time => self.postpone(error).await,
-            Severity::Transient | Severity::Permanent => {
-                error!(
-                    operation.id = %lease.operation_id, tenant.id = %lease.tenant_id, cause = error.cause(),
-                    "rolling back the operation: {}", error.reason
-                );
-                self.observe(Moment::BeginningRollback).await?;
-                let lease = journal::begin_rollback(&self.platform().await?, lease, &error.reason).await?;
-                self.observe(Moment::RollbackBegun).await?;
-                // From here on, this worker's own earlier requests are those of an earlier worker.
-                let operation = LeasedOperation { lease, faults: 0, ..self.operation.clone() };
-                Saga { operation, ..*self }.roll_back(&error.reason).await
-            }
+        if self.may_pass(&error) {
+            return self.postpone(error).await;
         }
+        let reason = error.reason.clone();
+        self.begin_rollback(error).await?.roll_back(&reason).await
+    }
+
+    /// Whether the operation is tried again after this error.
+    pub(super) fn may_pass(&self, error: &StepError) -> bool {
+        match error.severity {
+            Severity::Unavailable => true,
+            Severity::Transient => !self.operation.is_out_of_time,
+            Severity::Permanent | Severity::Fenced => false,
+        }
+    }
+
+    /// Begins the rollback, under a new lease.
+    pub(super) async fn begin_rollback(&self, error: StepError) -> Result<Self, StepError> {
+        if error.is_fenced() {
+            return Err(error);
+        }
+        let lease = self.operation.lease;
+        error!(
+            operation.id = %lease.operation_id, tenant.id = %lease.tenant_id, cause = error.cause(),
+            "rolling back the operation: {}", error.reason
+        );
+        self.observe(Moment::BeginningRollback).await?;
+        let lease = journal::begin_rollback(&self.platform().await?, lease, &error.reason).await?;
+        self.observe(Moment::RollbackBegun).await?;
+        // From here on, this worker's own earlier requests are those of an earlier worker.
+        let operation = LeasedOperation { lease, faults: 0, ..self.operation.clone() };
+        Ok(Saga { operation, ..*self })
     }
 
     /// Ends this attempt after a fault. None of its requests is in progress any more.
@@ -174,7 +190,8 @@ impl Saga<'_> {
         ]);
     }
 
-    async fn apply_all(&self) -> Result<(), StepError> {
+    /// Fails if the operation is out of time, and its workers leave no result.
+    pub(super) fn check_crashes(&self) -> Result<(), StepError> {
         let crashes = self.operation.attempts - 1 - self.operation.faults;
         if self.operation.is_out_of_time && crashes > MAX_LATE_CRASHES {
             return Err(StepError::permanent(format!(
@@ -182,6 +199,11 @@ impl Saga<'_> {
                 self.operation.attempts - 1
             )));
         }
+        Ok(())
+    }
+
+    async fn apply_all(&self) -> Result<(), StepError> {
+        self.check_crashes()?;
         let context = self.context(self.place().await?);
         self.check_breakers(&context.placement).await?;
         let (postgres, mongo, objects) = join!(
@@ -251,7 +273,9 @@ impl Saga<'_> {
 
     /// Records for all operations whether the step's store works.
     pub(super) async fn record_health<S: Step>(&self, context: &StepContext<'_>, result: &Result<(), StepError>) {
-        let cluster = context.cluster(S::STORE);
+        let failed = result.as_ref().err().and_then(|error| error.store);
+        let store = failed.unwrap_or(S::STORE);
+        let cluster = context.cluster(store);
         let works = match result {
             Ok(()) if self.operation.has_breakers => true,
             Err(error) if error.severity == Severity::Unavailable => false,
@@ -260,9 +284,9 @@ impl Saga<'_> {
         let record = async {
             let platform = self.provisioner.platform.get().await?;
             if works {
-                breakers::close(&platform, S::STORE, cluster).await
+                breakers::close(&platform, store, cluster).await
             } else {
-                breakers::record_fault(&platform, S::STORE, cluster, self.operation.lease.operation_id).await
+                breakers::record_fault(&platform, store, cluster, self.operation.lease.operation_id).await
             }
         };
         if let Err(error) = record.await {

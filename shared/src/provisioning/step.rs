@@ -179,11 +179,13 @@ pub(super) struct StepError {
     pub(super) retry_after: Option<Duration>,
     /// For the log.
     pub(super) source: Option<Error>,
+    /// The store that failed, if it is not the one of the step.
+    pub(super) store: Option<StoreKind>,
 }
 
 impl StepError {
     fn new(severity: Severity, reason: String) -> Self {
-        Self { severity, reason, retry_after: None, source: None }
+        Self { severity, reason, retry_after: None, source: None, store: None }
     }
 
     pub(super) fn permanent(reason: impl Into<String>) -> Self {
@@ -231,6 +233,11 @@ impl StepError {
             next = source.source();
         }
         false
+    }
+
+    /// Names the store that failed, which is not the one of the step.
+    pub(super) fn of_store(self, store: StoreKind) -> Self {
+        Self { store: Some(store), ..self }
     }
 
     pub(super) fn with_reason(self, reason: impl Into<String>) -> Self {

@@ -5,8 +5,9 @@ use serde_json::json;
 use crate::{
     audit::{self, AuditAction, AuditEntry},
     clients::postgres::Connection,
-    error::{Error, InputError, Location, Result},
+    error::{Conflict, Error, InputError, Location, Result},
     events,
+    exports::{self, store::NewExport},
     operations::{self, OperationKind, store::NewOperation},
     precondition::IfMatch,
     revocations::{self, EndedImpersonation},
@@ -24,6 +25,8 @@ pub struct DeleteTenant<'a> {
     pub if_match: &'a IfMatch,
     pub reason: &'a Reason,
     pub recovery: RecoveryDays,
+    /// Whether the tenant is exported before anything is removed.
+    pub export: bool,
 }
 
 /// A tenant in status `deleting`.
@@ -39,7 +42,8 @@ pub struct DeletedTenant {
 /// Changes the status, ends impersonations, supersedes every open operation on the tenant, and inserts the operation that removes it, in one transaction.
 /// Fails with [`Conflict::TenantDeletionBegun`](crate::error::Conflict::TenantDeletionBegun) if the tenant is being deleted already.
 ///
-/// A tenant that was never active has nothing to be restored, so that there is no window.
+/// A tenant that was never active has nothing to be restored, so that there is no window. It has nothing to be exported either: the command
+/// fails with [`Conflict::TenantNotReadable`] if it demands that.
 pub async fn delete(platform: &mut Connection, command: &DeleteTenant<'_>) -> Result<DeletedTenant> {
     let (actor, id) = (command.actor, command.id);
     let transaction = platform.transaction().await?;
@@ -47,6 +51,9 @@ pub async fn delete(platform: &mut Connection, command: &DeleteTenant<'_>) -> Re
     confirm(command, &before)?;
     before.status.require_kept()?;
     let can_be_restored = matches!(before.status, TenantStatus::Active | TenantStatus::Suspended);
+    if command.export && !can_be_restored {
+        return Err(Conflict::TenantNotReadable { tenant_status: before.status.as_str() }.into());
+    }
     let now = store::deletion::now(&transaction).await?;
     let window = if can_be_restored { command.recovery.duration() } else { time::Duration::ZERO };
     let deletion = Deletion {
@@ -65,11 +72,16 @@ pub async fn delete(platform: &mut Connection, command: &DeleteTenant<'_>) -> Re
         kind: OperationKind::Purge,
         requested_by: actor.id,
     };
-    let operation_id = operations::store::insert(&transaction, new, now).await?;
+    let steps = if command.export { new.kind.steps_with_export() } else { new.kind.steps().to_vec() };
+    let operation_id = operations::store::insert_with_steps(&transaction, new, &steps, now).await?;
+    if command.export {
+        let new = NewExport { tenant_id: id, operation_id, requested_by: actor.id, reason: &deletion.reason };
+        exports::store::insert(&transaction, new, now).await?;
+    }
     operations::store::set_not_before(&transaction, operation_id, deletion.purge_after).await?;
     events::store::enqueue_event(&transaction, &TenantEvent::DeletionRequested.of(&tenant)).await?;
     events::store::enqueue_provision(&transaction, id, operation_id).await?;
-    let details = json!({ "deletion": deletion, "operation_id": operation_id });
+    let details = json!({ "deletion": deletion, "export": command.export, "operation_id": operation_id });
     audit::store::insert(&transaction, &AuditEntry::done(actor, AuditAction::TenantDelete, id, details)).await?;
     let ended = revocations::end_of_tenant(&transaction, id, actor).await?;
     transaction.commit().await?;

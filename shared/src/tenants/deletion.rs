@@ -50,27 +50,6 @@ impl<E: crate::types::ValueErrors> deserr::Deserr<E> for RecoveryDays {
 
 inline_schema!(RecoveryDays, Integer { format: "int32", minimum: 0, maximum: RecoveryDays::MAX, default: 7.into() });
 
-/// `false`: a deletion does not export the tenant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NoExport;
-
-#[cfg(feature = "http")]
-impl<E: crate::types::ValueErrors> deserr::Deserr<E> for NoExport {
-    fn deserialize_from_value<V: deserr::IntoValue>(
-        value: deserr::Value<V>,
-        location: deserr::ValuePointerRef<'_>,
-    ) -> Result<Self, E> {
-        if <bool as deserr::Deserr<E>>::deserialize_from_value(value, location)? {
-            let error =
-                InvalidValue::new(FaultCode::UnknownValue, "must be false: a deletion does not export the tenant");
-            return Err(E::invalid(error, location));
-        }
-        Ok(Self)
-    }
-}
-
-inline_schema!(NoExport, Boolean { enum_values: [false] });
-
 /// A deletion: since when and why, and until when the tenant can be restored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema))]

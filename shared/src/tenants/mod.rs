@@ -1,10 +1,11 @@
 //! Tenants: the customers of the platform. Each tenant has its own databases.
 //!
-//! This file contains the types and the rules. [`create()`], [`update()`], [`retry()`], [`delete()`] and [`restore()`] are the use cases.
+//! This file contains the types and the rules. [`create()`], [`update()`], [`retry()`], [`export()`], [`delete()`] and [`restore()`] are the use cases.
 
 mod create;
 mod delete;
 mod deletion;
+mod export;
 mod filter;
 mod location;
 mod on_limit;
@@ -18,7 +19,8 @@ mod update;
 
 pub use create::{CreateTenant, CreatedTenant, create};
 pub use delete::{DeleteTenant, DeletedTenant, delete};
-pub use deletion::{Deletion, NoExport, RecoveryDays};
+pub use deletion::{Deletion, RecoveryDays};
+pub use export::{ExportTenant, RequestedExport, export};
 pub use filter::TenantFilter;
 pub use location::{OutdatedTenant, TenantLocation};
 pub use on_limit::OnLimit;
@@ -209,6 +211,8 @@ pub enum TenantEvent {
     Suspended,
     Resumed,
     DeletionRequested,
+    /// A copy of the tenant is complete.
+    Exported,
     Restored,
     /// Nothing of the tenant is left in any store.
     Deleted,
@@ -249,6 +253,7 @@ impl TenantEvent {
             Self::Suspended => EventType::TenantSuspended,
             Self::Resumed => EventType::TenantResumed,
             Self::DeletionRequested => EventType::TenantDeletionRequested,
+            Self::Exported => EventType::TenantExported,
             Self::Restored => EventType::TenantRestored,
             Self::Deleted => EventType::TenantDeleted,
         }

@@ -52,7 +52,7 @@ impl ReceiptSigner {
             "sub": id,
             "jti": stored.operation_id,
             "iat": stored.purged_at.unix_timestamp(),
-            "remains": self.remains(stored.purged_at)?,
+            "remains": self.remains(stored)?,
         });
         let (Some(all), Some(content)) = (claims.as_object_mut(), stored.content.as_object()) else {
             return Err(Error::internal("the content of a receipt is no object"));
@@ -62,18 +62,24 @@ impl ReceiptSigner {
     }
 
     /// What remains of the tenant after its end, and until when.
-    fn remains(&self, purged_at: OffsetDateTime) -> Result<Value> {
+    fn remains(&self, stored: &store::deletion::StoredReceipt) -> Result<Value> {
+        let purged_at = stored.purged_at;
         let until =
             |days: i32| (purged_at + time::Duration::days(days.into())).format(&Rfc3339).map_err(Error::internal);
         let KeptConfig { retention, backups } = self.kept;
-        Ok(json!([
+        let mut remains = json!([
             { "what": "backups of the databases and versions in the backup of the bucket", "until": until(backups)? },
             // Entries are removed by whole months.
             { "what": "entries of the audit log", "until": until(retention.audit + 31)? },
             { "what": "records of impersonations", "until": until(retention.impersonations)? },
             { "what": "records of operations", "until": until(retention.operations)? },
             { "what": "the tenant's row with its name and slug, its figures of usage, and this receipt", "until": null },
-        ]))
+        ]);
+        if let (Some(export), Some(remains)) = (stored.content.get("export"), remains.as_array_mut()) {
+            let what = format!("the files of the export {}", export["id"].as_str().unwrap_or_default());
+            remains.insert(0, json!({ "what": what, "until": export["expires_at"] }));
+        }
+        Ok(remains)
     }
 }
 

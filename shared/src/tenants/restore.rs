@@ -41,7 +41,9 @@ pub async fn restore(platform: &mut Connection, command: &RestoreTenant<'_>) -> 
     let (TenantStatus::Deleting, Some(deletion)) = (before.status, &before.deletion) else {
         return Err(Conflict::TenantNotRestorable { tenant_status: before.status.as_str() }.into());
     };
-    if store::deletion::now(&transaction).await? >= deletion.purge_after {
+    // Without the export that the deletion demands, nothing is removed.
+    let is_over = store::deletion::now(&transaction).await? >= deletion.purge_after;
+    if is_over && !store::deletion::waits_for_export(&transaction, id).await? {
         return Err(Conflict::RecoveryEnded.into());
     }
     let kind = match deletion.status_before {

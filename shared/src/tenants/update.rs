@@ -103,6 +103,9 @@ pub async fn change_access(
 ) -> Result<OperationId> {
     let reason = "The status of the tenant has changed again";
     operations::store::supersede(transaction, tenant.id, &ACCESS_KINDS, reason).await?;
+    // At most one operation works on databases, and the loss of the access is urgent.
+    let reason = "The tenant was suspended before its export was complete; export it again";
+    operations::store::supersede(transaction, tenant.id, &[OperationKind::Export], reason).await?;
     let new =
         NewOperation { tenant_id: tenant.id, database_name: &tenant.mongo_database, kind, requested_by: actor.id };
     let id = operations::store::insert(transaction, new, OffsetDateTime::now_utc()).await?;

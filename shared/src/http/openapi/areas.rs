@@ -14,11 +14,16 @@ struct ApiSection {
 /// The section of the events.
 pub(super) const EVENTS: &str = "Events";
 
-const SECTIONS: [ApiSection; 11] = [
+const SECTIONS: [ApiSection; 12] = [
     ApiSection {
         name: "Users",
         description: "The users of a tenant, who are stored in the tenant's own database.",
         paths: &["/users", "/tenants/{id}/users"],
+    },
+    ApiSection {
+        name: "Exports",
+        description: "Copies of tenants in files, and links to them.",
+        paths: &["/tenants/{id}/exports"],
     },
     ApiSection {
         name: "Tenants",

@@ -25,7 +25,7 @@ use utoipa::{
 pub use crate::http::openapi::bodies::exactly_one;
 pub use crate::http::openapi::parameters::{Counting, Paging, named, query_parameter, single_line_text};
 use crate::http::{ProblemDetails, problem_types, required_role::EXTENSION};
-use crate::types::{Country, ImpersonationId, OperationId, ReconciliationId, SuperAdminId, TenantId, UserId};
+use crate::types::{Country, ExportId, ImpersonationId, OperationId, ReconciliationId, SuperAdminId, TenantId, UserId};
 
 /// A header of every response.
 const REQUEST_ID: &str = "x-request-id";
@@ -75,6 +75,7 @@ fn schemas() -> Vec<(String, RefOr<Schema>)> {
         (SuperAdminId::name().into_owned(), SuperAdminId::schema()),
         (UserId::name().into_owned(), UserId::schema()),
         (Country::name().into_owned(), Country::schema()),
+        (ExportId::name().into_owned(), ExportId::schema()),
         (ImpersonationId::name().into_owned(), ImpersonationId::schema()),
         (OperationId::name().into_owned(), OperationId::schema()),
         (ReconciliationId::name().into_owned(), ReconciliationId::schema()),

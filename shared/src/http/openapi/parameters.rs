@@ -9,8 +9,8 @@ use utoipa::{
 };
 
 use crate::{
-    http::{IdPath, IdempotencyKey, IfMatch, IfNoneMatch, TenantPath, TenantUserPath},
-    types::{PageLimit, TenantId, UserId},
+    http::{IdPath, IdempotencyKey, IfMatch, IfNoneMatch, TenantExportPath, TenantPath, TenantUserPath},
+    types::{ExportId, PageLimit, TenantId, UserId},
 };
 
 /// `limit` and `cursor` of a list.
@@ -59,6 +59,12 @@ impl IntoParams for TenantPath {
 impl IntoParams for TenantUserPath {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         vec![path_parameter::<TenantId>("id", "The tenant"), path_parameter::<UserId>("user_id", "The user")]
+    }
+}
+
+impl IntoParams for TenantExportPath {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![path_parameter::<TenantId>("id", "The tenant"), path_parameter::<ExportId>("export_id", "The export")]
     }
 }
 

@@ -11,7 +11,7 @@ use deadpool_postgres::{GenericClient, Transaction};
 
 use crate::{
     error::Result,
-    operations::{Fault, JournalError, Lease, LeasedOperation, OperationStatus, StepChange, StepName},
+    operations::{Fault, JournalError, Lease, LeasedOperation, OperationKind, OperationStatus, StepChange, StepName},
     sql::RowReader,
     types::{OperationId, Placement},
 };
@@ -203,20 +203,22 @@ pub async fn find_schema_version(client: &impl GenericClient, lease: Lease) -> R
     Ok(row.try_get(0)?)
 }
 
-/// Begins the rollback of an operation. This is final: the operation never applies a step again. Returns the lease with a new
+/// Begins the rollback of an operation. This is final: the operation never applies a step again. Databases that it has created are going to
+/// be dropped; those that it only reads stay. Returns the lease with a new
 /// fencing token, so that the rollback also ends what this worker itself has begun and lost.
 pub async fn begin_rollback(client: &impl GenericClient, lease: Lease, reason: &str) -> Result<Lease, JournalError> {
     let statement = client
         .prepare_cached(
             "WITH held AS (
-                 SELECT o.id, o.database_name
+                 SELECT o.id, o.database_name, o.kind
                  FROM operations o
                  WHERE o.id = $1 AND o.lease_token = $2 AND o.finished_at IS NULL
                  FOR UPDATE OF o
              ),
              fenced AS (
                  UPDATE tenant_databases
-                 SET fence_token = fence_token + 1, state = 'dropping', updated_at = clock_timestamp()
+                 SET fence_token = fence_token + 1, updated_at = clock_timestamp(),
+                     state = CASE WHEN held.kind = ANY($4) THEN 'dropping' ELSE state END
                  FROM held
                  WHERE tenant_databases.name = held.database_name
                  RETURNING held.id, fence_token
@@ -229,7 +231,8 @@ pub async fn begin_rollback(client: &impl GenericClient, lease: Lease, reason: &
              RETURNING lease_token",
         )
         .await?;
-    let row = client.query_opt(&statement, &[&lease.operation_id, &lease.token, &reason]).await?;
+    let creating = OperationKind::creating();
+    let row = client.query_opt(&statement, &[&lease.operation_id, &lease.token, &reason, &creating]).await?;
     let row = row.ok_or(JournalError::Fenced)?;
     Ok(Lease { token: row.try_get(0)?, ..lease })
 }
@@ -261,6 +264,17 @@ pub async fn postpone(
     let rows =
         client.execute(&statement, &[&lease.operation_id, &lease.token, &fault, &reason, &wait, &budget]).await?;
     require_held(rows)
+}
+
+/// Checks the lease, and locks the operation until the transaction ends. The caller has already locked the tenant's row.
+pub async fn hold(transaction: &Transaction<'_>, lease: Lease) -> Result<(), JournalError> {
+    let statement = transaction
+        .prepare_cached(
+            "UPDATE operations SET updated_at = clock_timestamp(), revision = revision + 1
+             WHERE id = $1 AND lease_token = $2 AND finished_at IS NULL",
+        )
+        .await?;
+    require_held(transaction.execute(&statement, &[&lease.operation_id, &lease.token]).await?)
 }
 
 /// Ends a running operation as succeeded, in the transaction that activates the tenant. The caller has already locked the

@@ -2,7 +2,7 @@
 
 use deadpool_postgres::Transaction;
 
-use crate::{error::Result, types::OperationId};
+use crate::{error::Result, operations::OperationKind, types::OperationId};
 
 /// Locks an operation until the transaction ends.
 pub async fn lock(transaction: &Transaction<'_>, id: OperationId) -> Result<()> {
@@ -31,7 +31,8 @@ pub async fn abandon(transaction: &Transaction<'_>, id: OperationId, reason: &st
         .prepare_cached(
             "WITH fenced AS (
                  UPDATE tenant_databases d
-                 SET fence_token = fence_token + 1, state = 'dropping', updated_at = clock_timestamp()
+                 SET fence_token = fence_token + 1, updated_at = clock_timestamp(),
+                     state = CASE WHEN o.kind = ANY($3) THEN 'dropping' ELSE d.state END
                  FROM operations o
                  WHERE o.id = $1 AND o.finished_at IS NULL AND d.name = o.database_name
                  RETURNING fence_token
@@ -44,6 +45,6 @@ pub async fn abandon(transaction: &Transaction<'_>, id: OperationId, reason: &st
              WHERE operations.id = $1 AND finished_at IS NULL",
         )
         .await?;
-    transaction.execute(&statement, &[&id, &reason]).await?;
+    transaction.execute(&statement, &[&id, &reason, &OperationKind::creating()]).await?;
     Ok(())
 }

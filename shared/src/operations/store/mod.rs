@@ -11,7 +11,7 @@ use tokio_postgres::{Row, types::ToSql};
 
 use crate::{
     error::{Error, Result},
-    operations::{OpenOperation, Operation, OperationFilter, OperationKind, OperationStep},
+    operations::{OpenOperation, Operation, OperationFilter, OperationKind, OperationStep, StepName},
     sql::{self, COUNTED_ROWS, Columns, Conditions},
     telemetry::trace,
     types::{Count, OperationId, PageRequest, TenantId, Values},
@@ -31,6 +31,16 @@ pub struct NewOperation<'a> {
 /// Inserts a pending operation with its steps. The caller has checked, under a lock on the tenant, that no other operation
 /// is open.
 pub async fn insert(transaction: &Transaction<'_>, new: NewOperation<'_>, now: OffsetDateTime) -> Result<OperationId> {
+    insert_with_steps(transaction, new, new.kind.steps(), now).await
+}
+
+/// As [`insert`], with other steps than those of the kind.
+pub async fn insert_with_steps(
+    transaction: &Transaction<'_>,
+    new: NewOperation<'_>,
+    steps: &[StepName],
+    now: OffsetDateTime,
+) -> Result<OperationId> {
     let NewOperation { tenant_id, database_name, kind, requested_by } = new;
     let id = OperationId::generate();
     let statement = transaction
@@ -46,7 +56,7 @@ pub async fn insert(transaction: &Transaction<'_>, new: NewOperation<'_>, now: O
              FROM operation, unnest($6::text[]) WITH ORDINALITY AS step (name, position)",
         )
         .await?;
-    let steps: Vec<&str> = kind.steps().iter().map(|step| step.as_str()).collect();
+    let steps: Vec<&str> = steps.iter().map(|step| step.as_str()).collect();
     let (trace_id, budget) = (trace::current_or_new(), kind.budget().map(|budget| budget.as_secs_f64()));
     let values: [&(dyn ToSql + Sync); 9] =
         [&id, &tenant_id, &kind, &requested_by, &now, &steps, &trace_id, &budget, &database_name];
@@ -96,14 +106,27 @@ sql::columns! {
     }
 }
 
-/// The open operation of a tenant, if any, apart from cleanups and changes of the services' access, which do not disturb it.
+/// The open operation of a tenant, if any, apart from cleanups, exports and changes of the services' access, which do not disturb it.
 pub async fn find_open(client: &impl GenericClient, tenant_id: TenantId) -> Result<Option<OpenOperation>> {
     let statement = client
         .prepare_cached(sql::text!(
             "SELECT ",
             OpenOperationColumns::LIST,
             " FROM operations
-             WHERE tenant_id = $1 AND finished_at IS NULL AND kind NOT IN ('cleanup', 'suspend', 'resume')"
+             WHERE tenant_id = $1 AND finished_at IS NULL AND kind NOT IN ('cleanup', 'suspend', 'resume', 'export')"
+        ))
+        .await?;
+    client.query_opt(&statement, &[&tenant_id]).await?.map(|row| OpenOperationColumns::read(&row)).transpose()
+}
+
+/// The open operation on a tenant's present databases, if any, whatever its kind is.
+pub async fn find_any_open(client: &impl GenericClient, tenant_id: TenantId) -> Result<Option<OpenOperation>> {
+    let statement = client
+        .prepare_cached(sql::text!(
+            "SELECT ",
+            OpenOperationColumns::LIST,
+            " FROM operations
+             WHERE finished_at IS NULL AND database_name = (SELECT database_name FROM tenants WHERE id = $1)"
         ))
         .await?;
     client.query_opt(&statement, &[&tenant_id]).await?.map(|row| OpenOperationColumns::read(&row)).transpose()

@@ -1,4 +1,4 @@
-//! SQL that workers run while they remove what an operation must not create again. Every write names the token of the lease, as in the
+//! SQL that workers run while they copy databases, or remove what an operation must not create again. Every write names the token of the lease, as in the
 //! [journal](super::journal).
 
 use std::time::Duration;

@@ -4,6 +4,7 @@ use std::{io::Write, mem, time::Duration};
 
 use aws_sdk_s3::{
     config::{Builder, timeout::TimeoutConfig},
+    error::{ProvideErrorMetadata, SdkError},
     primitives::ByteStream,
     types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart},
 };
@@ -15,6 +16,7 @@ use crate::{
     clients::s3::Bucket,
     error::Error,
     exports::FileCopy,
+    operations::store::breakers::StoreKind,
     provisioning::{step::StepError, steps::object_prefix::step_error},
 };
 
@@ -66,11 +68,10 @@ impl<'a> FileWriter<'a> {
 
     /// Completes the file.
     pub(in crate::provisioning) async fn finish(mut self) -> Result<FileCopy, StepError> {
-        let finished = self.send_rest().await;
-        if finished.is_err() {
+        if let Err(error) = self.send_rest().await {
             self.abort().await;
+            return Err(error);
         }
-        finished?;
         let sha256 = format!("{:x}", self.hash.finalize());
         Ok(FileCopy { key: self.key, bytes: self.sent, sha256, lines: self.lines })
     }
@@ -88,7 +89,13 @@ impl<'a> FileWriter<'a> {
         let parts = CompletedMultipartUpload::builder().set_parts(Some(parts.clone())).build();
         let client = self.bucket.client().await;
         let complete = client.complete_multipart_upload().bucket(&self.bucket.name).key(&self.key).upload_id(id);
-        complete.multipart_upload(parts).customize().config_override(limits()).send().await.map_err(step_error)?;
+        complete
+            .multipart_upload(parts)
+            .customize()
+            .config_override(limits())
+            .send()
+            .await
+            .map_err(of_object_storage)?;
         Ok(())
     }
 
@@ -96,7 +103,7 @@ impl<'a> FileWriter<'a> {
         self.count(&content);
         let put = self.bucket.client().await.put_object().bucket(&self.bucket.name).key(&self.key);
         let put = put.body(ByteStream::from(content)).customize().config_override(limits());
-        put.send().await.map_err(step_error)?;
+        put.send().await.map_err(of_object_storage)?;
         Ok(())
     }
 
@@ -104,7 +111,8 @@ impl<'a> FileWriter<'a> {
         let client = self.bucket.client().await;
         if self.upload.is_none() {
             let create = client.create_multipart_upload().bucket(&self.bucket.name).key(&self.key);
-            let created = create.checksum_algorithm(ChecksumAlgorithm::Crc32).send().await.map_err(step_error)?;
+            let created =
+                create.checksum_algorithm(ChecksumAlgorithm::Crc32).send().await.map_err(of_object_storage)?;
             let id =
                 created.upload_id.ok_or_else(|| Error::internal("object storage began an upload without an id"))?;
             self.upload = Some(Upload { id, parts: Vec::new() });
@@ -114,7 +122,7 @@ impl<'a> FileWriter<'a> {
         let number = i32::try_from(parts.len() + 1).map_err(Error::internal)?;
         let part = client.upload_part().bucket(&self.bucket.name).key(&self.key).upload_id(&*id).part_number(number);
         let part = part.checksum_algorithm(ChecksumAlgorithm::Crc32).body(ByteStream::from(content));
-        let sent = part.customize().config_override(limits()).send().await.map_err(step_error)?;
+        let sent = part.customize().config_override(limits()).send().await.map_err(of_object_storage)?;
         let part = CompletedPart::builder().part_number(number).set_e_tag(sent.e_tag);
         parts.push(part.set_checksum_crc32(sent.checksum_crc32).build());
         Ok(())
@@ -125,9 +133,9 @@ impl<'a> FileWriter<'a> {
         self.sent += content.len() as u64;
     }
 
-    /// Gives the parts back. If this fails too, the rule of the bucket about incomplete uploads removes them.
-    async fn abort(&mut self) {
-        let Some(Upload { id, .. }) = self.upload.take() else { return };
+    /// Gives up the file after an error. If that fails too, the rule of the bucket about incomplete uploads removes them.
+    pub(in crate::provisioning) async fn abort(self) {
+        let Some(Upload { id, .. }) = self.upload else { return };
         let client = self.bucket.client().await;
         let abort = client.abort_multipart_upload().bucket(&self.bucket.name).key(&self.key).upload_id(id);
         if let Err(error) = abort.send().await.map_err(Error::from) {
@@ -144,12 +152,17 @@ impl Sink for FileWriter<'_> {
             return Ok(());
         }
         let part = mem::replace(self.encoder.get_mut(), Vec::with_capacity(PART_BYTES + SPARE_BYTES));
-        let sent = self.send_part(part).await;
-        if sent.is_err() {
-            self.abort().await;
-        }
-        sent
+        self.send_part(part).await
     }
+}
+
+/// The step that copies a database must not blame it.
+fn of_object_storage<E, R>(error: SdkError<E, R>) -> StepError
+where
+    E: std::error::Error + Send + Sync + ProvideErrorMetadata + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    step_error(error).of_store(StoreKind::ObjectStorage)
 }
 
 /// A part takes longer than the other requests to object storage.

@@ -23,9 +23,9 @@ use bytes::Bytes;
 
 pub(super) use self::{
     file::FileWriter,
-    mongodb::{CollectionReader, find_cluster_time, is_snapshot_too_old, list_collections},
+    mongodb::{CollectionReader, find_cluster_time, id_from_json, id_to_json, is_snapshot_too_old, list_collections},
     objects::{ObjectPosition, ObjectReader},
-    postgresql::{Snapshot, Table, TableReader},
+    postgresql::Snapshot,
 };
 use super::step::StepError;
 use crate::exports::Sums;
@@ -43,6 +43,7 @@ pub(super) trait Sink {
 }
 
 /// Takes lines and forgets them.
+#[allow(dead_code, reason = "for comparisons of databases")]
 pub(super) struct Nowhere;
 
 impl Sink for Nowhere {

@@ -110,16 +110,16 @@ fn read_error(error: MongoError) -> StepError {
     StepError { severity, ..error }
 }
 
-/// A value as JSON that keeps its type, for the journal.
-pub(in crate::provisioning) fn to_json(id: &Bson) -> Result<String, StepError> {
+/// An id as JSON that keeps its type, for the journal.
+pub(in crate::provisioning) fn id_to_json(id: &Bson) -> Result<String, StepError> {
     let raw = RawDocumentBuf::try_from(&doc! { "_id": id }).map_err(Error::internal)?;
     let mut text = Vec::new();
     extended_json::write(&mut text, &raw)?;
     Ok(String::from_utf8(text).map_err(Error::internal)?)
 }
 
-/// Reads what [`to_json`] has written.
-pub(in crate::provisioning) fn from_json(text: &str) -> Result<Bson, StepError> {
+/// Reads what [`id_to_json`] has written.
+pub(in crate::provisioning) fn id_from_json(text: &str) -> Result<Bson, StepError> {
     let mut document: Document = serde_json::from_str(text).map_err(Error::internal)?;
     document.remove("_id").ok_or_else(|| Error::internal("the journal contains no `_id`").into())
 }

@@ -3,11 +3,12 @@
 //! A purge has no rollback, and is tried until it succeeds or a restore supersedes it:
 //!
 //! 1. At once, the platform's services lose their access, as in a suspension.
-//! 2. Until the window in which the tenant can be restored is over, the operation waits. Nothing is removed before. The end of the wait and a
+//! 2. If the deletion demands it, the tenant is exported. Nothing is removed before the export is complete, however long that takes.
+//! 3. Until the window in which the tenant can be restored is over, the operation waits. Nothing is removed before. The end of the wait and a
 //!    restore lock the tenant's row and compare the same time with the same clock, so that only one of them happens.
-//! 3. What exists is counted and then removed, store by store. A store that is down makes the operation wait; the others are removed meanwhile.
+//! 4. What exists is counted and then removed, store by store. A store that is down makes the operation wait; the others are removed meanwhile.
 //!    The figures are in the journal before anything is removed, so that a worker that takes over does not count what is left.
-//! 4. A [`search`] that knows none of these steps looks for the tenant in every store and on every cluster. If it finds something, that is
+//! 5. A [`search`] that knows none of these steps looks for the tenant in every store and on every cluster. If it finds something, that is
 //!    removed again, and the operation ends only after a search that finds nothing.
 
 mod figures;
@@ -32,7 +33,7 @@ use super::{
 };
 use crate::{
     operations::{OperationStatus, StepChange, StepName},
-    types::Placement,
+    types::{ExportId, Placement},
 };
 
 /// The longest delay of a message. After a longer wait, the relay wakes the operation.
@@ -51,13 +52,14 @@ impl Saga<'_> {
         let lease = self.operation.lease;
         let purged = async {
             self.apply_access(ServiceAccess::Revoked).await?;
+            let kept = self.export_first().await?;
             if let Some(wait) = platform::begin_purge(&self.provisioner.platform, lease, WAITS).await? {
                 return Ok(Some(wait));
             }
             let context = self.context(self.operation.placement.clone().unwrap_or(Placement::NOWHERE));
-            self.remove_everything(&context).await?;
-            let search = self.verify(&context).await?;
-            let receipt = Receipt { stores: figures::of_all(&context).await?, search };
+            self.remove_everything(&context, kept).await?;
+            let search = self.verify(&context, kept).await?;
+            let receipt = Receipt { stores: figures::of_all(&context).await?, search, export: kept };
             self.observe(Moment::Ending).await?;
             platform::end_purge(&self.provisioner.platform, lease, &receipt).await?;
             Ok(None)
@@ -76,7 +78,7 @@ impl Saga<'_> {
         }
     }
 
-    async fn remove_everything(&self, context: &StepContext<'_>) -> Result<(), StepError> {
+    async fn remove_everything(&self, context: &StepContext<'_>, kept: Option<ExportId>) -> Result<(), StepError> {
         self.check_breakers(&context.placement).await?;
         let databases = async {
             // Without a placement, there are no databases.
@@ -87,20 +89,20 @@ impl Saga<'_> {
             StepError::worse(postgres, mongo)
         };
         let keys = self.run_step(StepName::RedisRemoval, async || redis::remove(context).await);
-        let (databases, objects, keys) = join!(databases, self.apply(context, ObjectRemoval), keys);
+        let (databases, objects, keys) = join!(databases, self.apply(context, ObjectRemoval { kept }), keys);
         StepError::worse(StepError::worse(databases, objects), keys)
     }
 
     /// Searches every store, and removes once more if something is found. Returns what was searched.
-    async fn verify(&self, context: &StepContext<'_>) -> Result<serde_json::Value, StepError> {
+    async fn verify(&self, context: &StepContext<'_>, kept: Option<ExportId>) -> Result<serde_json::Value, StepError> {
         let mut searched = serde_json::Value::Null;
         self.run_step(StepName::Verification, async || {
             // A request of a service that was on its way may have written an object after the first sweep.
-            objects::sweep(context, StepName::ObjectRemoval).await?;
-            let mut found = search::run(context).await?;
+            objects::sweep(context, StepName::ObjectRemoval, kept).await?;
+            let mut found = search::run(context, kept).await?;
             if !found.is_empty() {
                 self.remove_again(context).await?;
-                found = search::run(context).await?;
+                found = search::run(context, kept).await?;
             }
             if found.is_empty() {
                 searched = search::describe(context);
@@ -112,7 +114,7 @@ impl Saga<'_> {
         .await?;
         if searched.is_null() {
             // A worker before this one has recorded the step, and its search is lost. Another one costs little.
-            let found = search::run(context).await?;
+            let found = search::run(context, kept).await?;
             if !found.is_empty() {
                 return Err(StepError::transient(format!(
                     "After the removal, something was found: {}",

@@ -1,4 +1,4 @@
-//! The removal of the tenant's objects, with every version and every delete marker.
+//! The removal of the tenant's objects, with every version and every delete marker, and of the files of its exports.
 
 use std::time::Duration;
 
@@ -7,14 +7,19 @@ use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use super::figures::{Progress, figures};
 use crate::{
     error::Error,
+    exports,
     operations::{StepName, store::breakers::StoreKind},
     provisioning::{
         step::{Step, StepContext, StepError},
         steps::object_prefix::step_error,
     },
+    types::ExportId,
 };
 
-pub(super) struct ObjectRemoval;
+pub(super) struct ObjectRemoval {
+    /// The export whose files stay.
+    pub(super) kept: Option<ExportId>,
+}
 
 impl Step for ObjectRemoval {
     const NAME: StepName = StepName::ObjectRemoval;
@@ -25,7 +30,7 @@ impl Step for ObjectRemoval {
     const LIMIT: Duration = Duration::from_hours(1);
 
     async fn apply(&self, context: &StepContext<'_>) -> Result<(), StepError> {
-        sweep(context, Self::NAME).await
+        sweep(context, Self::NAME, self.kept).await
     }
 
     /// Does nothing: a purge has no rollback.
@@ -42,17 +47,50 @@ struct Found {
     bytes: Option<i64>,
 }
 
-/// Removes page after page from the beginning of the prefix, until nothing is left. What a page contains is recorded before it is removed.
-pub(super) async fn sweep(context: &StepContext<'_>, step: StepName) -> Result<(), StepError> {
-    let bucket = &context.stores.bucket;
-    let client = bucket.client().await;
-    let prefix = context.lease.tenant_id.object_prefix();
+/// Removes the files of all exports but one, and all objects of the tenant. What a page contains is recorded before it is removed.
+pub(super) async fn sweep(context: &StepContext<'_>, step: StepName, kept: Option<ExportId>) -> Result<(), StepError> {
     let nothing =
         || Progress { existed: figures([("objects", 0), ("delete_markers", 0), ("bytes", 0)]), ..Progress::default() };
     let mut progress = Progress::load(context, step).await?.unwrap_or_else(nothing);
+    // In the order of the keys, in which they are counted.
+    for prefix in list_exports(context, kept).await? {
+        sweep_prefix(context, step, &prefix, &mut progress).await?;
+    }
+    sweep_prefix(context, step, &context.lease.tenant_id.object_prefix(), &mut progress).await
+}
+
+/// The prefixes of the tenant's exports, except one.
+pub(super) async fn list_exports(context: &StepContext<'_>, kept: Option<ExportId>) -> Result<Vec<String>, StepError> {
+    let (bucket, id) = (&context.stores.bucket, context.lease.tenant_id);
+    let client = bucket.client().await;
+    let kept = kept.map(|export| exports::prefix(id, export));
+    let (mut key, mut version, mut found) = (None, None, Vec::new());
+    loop {
+        let list = client.list_object_versions().bucket(&bucket.name).prefix(exports::prefix_of_tenant(id));
+        let list = list.delimiter("/").set_key_marker(key).set_version_id_marker(version);
+        let page = list.send().await.map_err(step_error)?;
+        let prefixes = page.common_prefixes().iter().filter_map(|prefix| prefix.prefix());
+        found.extend(prefixes.filter(|prefix| kept.as_deref() != Some(*prefix)).map(ToOwned::to_owned));
+        if page.is_truncated() != Some(true) {
+            found.sort_unstable();
+            return Ok(found);
+        }
+        (key, version) = (page.next_key_marker, page.next_version_id_marker);
+    }
+}
+
+/// Removes page after page from the beginning of a prefix, until nothing is left.
+async fn sweep_prefix(
+    context: &StepContext<'_>,
+    step: StepName,
+    prefix: &str,
+    progress: &mut Progress,
+) -> Result<(), StepError> {
+    let bucket = &context.stores.bucket;
+    let client = bucket.client().await;
     loop {
         let page =
-            client.list_object_versions().bucket(&bucket.name).prefix(&prefix).send().await.map_err(step_error)?;
+            client.list_object_versions().bucket(&bucket.name).prefix(prefix).send().await.map_err(step_error)?;
         let versions = page.versions().iter().filter_map(|one| {
             let version = one.version_id().map(ToOwned::to_owned);
             Some(Found { key: one.key()?.to_owned(), version, bytes: Some(one.size().unwrap_or(0)) })
@@ -94,7 +132,11 @@ impl Progress {
                 self.versions.clear();
             }
             self.versions.push(version);
-            let kind = if one.bytes.is_some() { "objects" } else { "delete_markers" };
+            let kind = match one.bytes {
+                Some(_) if one.key.starts_with(exports::PREFIX) => "export_files",
+                Some(_) => "objects",
+                None => "delete_markers",
+            };
             *self.existed.entry(kind.to_owned()).or_default() += 1;
             *self.existed.entry("bytes".to_owned()).or_default() += one.bytes.unwrap_or(0);
         }

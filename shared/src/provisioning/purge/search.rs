@@ -5,7 +5,7 @@ use mongodb::bson::doc;
 use serde_json::{Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::redis;
+use super::{objects, redis};
 use crate::{
     provisioning::{
         step::{StepContext, StepError},
@@ -13,10 +13,11 @@ use crate::{
         store,
     },
     tenants::store::databases,
+    types::ExportId,
 };
 
-/// A line for each thing that was found.
-pub(super) async fn run(context: &StepContext<'_>) -> Result<Vec<String>, StepError> {
+/// A line for each thing that was found. The files of one export may stay.
+pub(super) async fn run(context: &StepContext<'_>, kept: Option<ExportId>) -> Result<Vec<String>, StepError> {
     let id = context.lease.tenant_id;
     let names = databases::list_names(&context.platform.get().await?, id).await?;
     let mut found = Vec::new();
@@ -41,6 +42,10 @@ pub(super) async fn run(context: &StepContext<'_>) -> Result<Vec<String>, StepEr
     let page = list.send().await.map_err(step_error)?;
     if !page.versions().is_empty() || !page.delete_markers().is_empty() {
         found.push("objects".to_owned());
+    }
+    let exports = objects::list_exports(context, kept).await?;
+    if !exports.is_empty() {
+        found.push(format!("files of {} exports", exports.len()));
     }
     let keys = redis::find(context, &format!("*{id}*")).await?;
     if !keys.is_empty() {

@@ -5,12 +5,15 @@ use std::{collections::HashMap, time::Duration};
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use time::format_description::well_known::Rfc3339;
 
 use crate::{
     audit::{self, AuditAction, AuditEntry},
     clients::postgres::Postgres,
     config::{Cluster, Clusters},
+    error::Error,
     events,
+    exports::{self, store::CompletedExport},
     operations::{
         Lease, StepName,
         store::{
@@ -19,6 +22,7 @@ use crate::{
         },
     },
     provisioning::{
+        export::WrittenManifest,
         step::{StepError, Stores},
         store::FULL_NAME,
     },
@@ -27,7 +31,7 @@ use crate::{
         self, TenantEvent,
         store::{PendingAdmin, databases, placement},
     },
-    types::{Actor, Placement},
+    types::{Actor, ExportId, Placement},
     user_directory,
 };
 
@@ -143,6 +147,63 @@ pub(in crate::provisioning) async fn end_access_change(platform: &Postgres, leas
     Ok(transaction.commit().await?)
 }
 
+/// What follows an export.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::provisioning) enum ExportEnd {
+    /// The operation was for the export only.
+    EndsOperation,
+    /// The operation goes on with other steps.
+    OperationGoesOn,
+}
+
+/// Completes an export: which manifest is valid, and the audit entry, commit together, with the end of the operation if it has no other
+/// purpose.
+pub(in crate::provisioning) async fn end_export(
+    platform: &Postgres,
+    lease: Lease,
+    export: ExportId,
+    manifest: &WrittenManifest,
+    end: ExportEnd,
+) -> Result<(), StepError> {
+    let mut connection = platform.get().await?;
+    let transaction = connection.transaction().await?;
+    let tenant = tenants::store::find_for_update(&transaction, lease.tenant_id).await?;
+    match end {
+        ExportEnd::EndsOperation => journal::succeed(&transaction, lease).await?,
+        ExportEnd::OperationGoesOn => journal::hold(&transaction, lease).await?,
+    }
+    let completed = CompletedExport {
+        expires_at: manifest.expires_at,
+        manifest_key: &manifest.key,
+        manifest_sha256: &manifest.sha256,
+        summary: &manifest.summary,
+    };
+    exports::store::complete(&transaction, export, &completed).await?;
+    events::store::enqueue_event(&transaction, &TenantEvent::Exported.of(&tenant)).await?;
+    let details = json!({
+        "operation_id": lease.operation_id, "export_id": export, "manifest_sha256": manifest.sha256,
+        "summary": manifest.summary,
+    });
+    audit::store::insert(&transaction, &audit_entry(AuditAction::TenantExported, lease, details)).await?;
+    Ok(transaction.commit().await?)
+}
+
+/// Ends an export whose files are removed: the audit entry and the end of the operation commit together. The tenant stays as it is.
+pub(in crate::provisioning) async fn fail_export(
+    platform: &Postgres,
+    lease: Lease,
+    export: ExportId,
+    reason: &str,
+) -> Result<(), StepError> {
+    let mut connection = platform.get().await?;
+    let transaction = connection.transaction().await?;
+    tenants::store::find_for_update(&transaction, lease.tenant_id).await?;
+    journal::fail(&transaction, lease).await?;
+    let details = json!({ "operation_id": lease.operation_id, "export_id": export, "reason": reason });
+    audit::store::insert(&transaction, &audit_entry(AuditAction::TenantExportFailed, lease, details)).await?;
+    Ok(transaction.commit().await?)
+}
+
 /// Begins the removal of a tenant, if the time in which it can be restored is over. Otherwise gives the lease back, and returns how long
 /// that is.
 pub(in crate::provisioning) async fn begin_purge(
@@ -164,6 +225,8 @@ pub(in crate::provisioning) struct Receipt {
     pub(in crate::provisioning) stores: Value,
     /// Where a search found nothing.
     pub(in crate::provisioning) search: Value,
+    /// The export that remains, if the tenant was exported first.
+    pub(in crate::provisioning) export: Option<ExportId>,
 }
 
 /// Ends a purge: the tenant's status, its places on the clusters, the ledger, the receipt, the event, the audit entry and the end of the
@@ -179,12 +242,20 @@ pub(in crate::provisioning) async fn end_purge(
     journal::succeed(&transaction, lease).await?;
     journal::record_unused(&transaction, lease).await?;
     databases::end_removal(&transaction, lease.operation_id).await?;
-    let content = json!({
+    let mut content = json!({
         "slug": tenant.slug,
         "deletion": tenant.deletion,
         "stores": receipt.stores,
         "search": receipt.search,
     });
+    if let Some(id) = receipt.export {
+        let export = exports::store::find(&transaction, lease.tenant_id, id).await?;
+        let expires_at = export.expires_at.map(|at| at.format(&Rfc3339)).transpose().map_err(Error::internal)?;
+        content["export"] = json!({
+            "id": id, "manifest_sha256": export.manifest_sha256, "summary": export.summary, "expires_at": expires_at,
+        });
+    }
+    exports::store::expire_others(&transaction, lease.tenant_id, receipt.export).await?;
     tenants::store::deletion::insert_receipt(&transaction, lease.tenant_id, lease.operation_id, &content).await?;
     events::store::enqueue_event(&transaction, &TenantEvent::Deleted.of(&tenant)).await?;
     // The log is append-only, so that the content of the receipt cannot be changed unnoticed.

@@ -36,6 +36,18 @@ pub(in crate::tenants) async fn begin(
     TenantColumns::read(&transaction.query_one(&statement, &[&id, &deletion]).await?)
 }
 
+/// Whether the purge of a tenant waits for an export that is not complete, so that it has removed nothing.
+pub(in crate::tenants) async fn waits_for_export(transaction: &Transaction<'_>, id: TenantId) -> Result<bool> {
+    let statement = transaction
+        .prepare_cached(
+            "SELECT EXISTS (
+                 SELECT FROM exports e JOIN operations o ON o.id = e.operation_id
+                 WHERE e.tenant_id = $1 AND e.finished_at IS NULL AND o.kind = 'purge' AND o.finished_at IS NULL)",
+        )
+        .await?;
+    Ok(transaction.query_one(&statement, &[&id]).await?.try_get(0)?)
+}
+
 /// Takes a deletion back.
 pub(in crate::tenants) async fn take_back(
     transaction: &Transaction<'_>,

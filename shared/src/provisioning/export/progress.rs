@@ -1,0 +1,127 @@
+//! How far a step of an export is, as recorded in the journal, and the files that it writes.
+
+use std::time::Duration;
+
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::time::Instant;
+
+use crate::{
+    error::Error,
+    exports::{self, Content, Sums},
+    operations::{StepName, store::removal},
+    provisioning::{
+        copy::{FileWriter, Sink},
+        export::objects::remove_files,
+        step::{StepContext, StepError},
+    },
+    types::ExportId,
+};
+
+/// A file is finished when it has this size. What follows goes to the next one, so that the next attempt repeats little.
+pub(super) const FILE_BYTES: u64 = 32 << 20;
+
+/// A file is finished after this time too, because an attempt may be short.
+const FILE_TIME: Duration = Duration::from_secs(5);
+
+/// What an earlier attempt at a step has recorded. The default before the first one.
+pub(super) async fn load<P: DeserializeOwned + Default>(
+    context: &StepContext<'_>,
+    step: StepName,
+) -> Result<P, StepError> {
+    let stored = removal::find_progress(&context.platform.get().await?, context.lease, step).await?;
+    Ok(stored.map(serde_json::from_value).transpose().map_err(Error::internal)?.unwrap_or_default())
+}
+
+/// Fails with [`StepError::fenced`] if another worker has taken the operation.
+pub(super) async fn save(
+    context: &StepContext<'_>,
+    step: StepName,
+    progress: &impl Serialize,
+) -> Result<(), StepError> {
+    let progress = serde_json::to_value(progress).map_err(Error::internal)?;
+    Ok(removal::record_progress(&context.platform.get().await?, context.lease, step, &progress).await?)
+}
+
+/// As [`save`]. If it fails, nobody is going to read these files, so that they are removed; unless the answer was lost, in which case the
+/// files of the manifest decide.
+pub(super) async fn save_files(
+    context: &StepContext<'_>,
+    step: StepName,
+    progress: &impl Serialize,
+    keys: &[String],
+) -> Result<(), StepError> {
+    let saved = save(context, step, progress).await;
+    if saved.as_ref().is_err_and(StepError::is_fenced) {
+        // The error of the removal would hide that the lease is lost, and the rules of the bucket remove what stays.
+        if let Err(error) = remove_files(context, keys).await {
+            tracing::warn!(cause = error.cause(), "files of a late worker were not removed: {}", error.reason);
+        }
+    }
+    saved
+}
+
+/// The prefix of the files of a step.
+pub(super) fn step_prefix(context: &StepContext<'_>, export: ExportId, folder: &str) -> String {
+    format!("{}{folder}/", exports::prefix(context.lease.tenant_id, export))
+}
+
+/// The key of a file, which only this attempt uses.
+pub(super) fn key(context: &StepContext<'_>, export: ExportId, folder: &str, name: &str) -> String {
+    format!("{}{}/{name}", step_prefix(context, export, folder), context.lease.token)
+}
+
+/// The fencing token in a key.
+pub(super) fn token(key: &str) -> Option<i64> {
+    key.rsplit('/').nth(1)?.parse().ok()
+}
+
+/// The file that is being written, and the sums of its lines.
+pub(super) struct OpenFile<'a> {
+    writer: FileWriter<'a>,
+    sums: Sums,
+    opened_at: Instant,
+}
+
+impl<'a> OpenFile<'a> {
+    pub(super) fn new(context: &StepContext<'a>, key: String) -> Self {
+        let writer = FileWriter::new(&context.stores.bucket, key);
+        Self { writer, sums: Sums::default(), opened_at: Instant::now() }
+    }
+
+    pub(super) async fn write(&mut self, line: &[u8]) -> Result<(), StepError> {
+        self.sums.add(line);
+        self.writer.write(line).await
+    }
+
+    /// Whether the next line belongs to the next file.
+    pub(super) fn is_full(&self, limit: u64) -> bool {
+        self.writer.size() >= limit || self.opened_at.elapsed() >= FILE_TIME
+    }
+
+    /// Completes the file, and returns its key. Without a line, no file is written.
+    pub(super) async fn finish(self, content: &mut Content) -> Result<Option<String>, StepError> {
+        if self.sums.lines == 0 {
+            return Ok(None);
+        }
+        let file = self.writer.finish().await?;
+        let key = file.key.clone();
+        content.push(file, self.sums);
+        Ok(Some(key))
+    }
+
+    /// Gives up the file after an error.
+    pub(super) async fn abort(self) {
+        self.writer.abort().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_contains_the_token_of_its_attempt() {
+        assert_eq!(token("exports/tenant/export/postgresql/17/users.copy.gz"), Some(17));
+        assert_eq!(token("exports/tenant/export/manifest.json"), None);
+    }
+}
