@@ -218,6 +218,7 @@ pub fn routes(parts: &Parts) -> Routes {
     }))
     .merge(restore_tenant::routes(restore_tenant::App { auth: gate(), dispatcher: Arc::clone(&dispatcher) }))
     .merge(receipt_routes(parts, gate()))
+    .merge(export_routes(&gate(), fingerprints.clone(), Arc::clone(&dispatcher)))
     .merge(list_users::routes(list_users::App { auth: gate(), databases: parts.databases.clone() }))
     .merge(search_users::routes(gate()))
     .merge(get_user::routes(get_user::App { auth: gate(), databases: parts.databases.clone() }))
@@ -249,6 +250,14 @@ pub fn routes(parts: &Parts) -> Routes {
 fn receipt_routes(parts: &Parts, auth: AuthContext) -> Routes {
     let signer = ReceiptSigner::new(&parts.impersonation, KeptConfig::from_env().unwrap()).unwrap();
     get_tenant_receipt::routes(get_tenant_receipt::App { auth, signer: Arc::new(signer) })
+}
+
+fn export_routes(gate: &AuthContext, fingerprints: Fingerprints, dispatcher: Arc<Dispatcher>) -> Routes {
+    let bucket = Arc::new(Bucket::connect(&S3Config::from_env().unwrap()).unwrap());
+    create_export::routes(create_export::App { auth: gate.clone(), fingerprints, dispatcher })
+        .merge(list_exports::routes(gate.clone()))
+        .merge(get_export::routes(gate.clone()))
+        .merge(create_export_links::routes(create_export_links::App { auth: gate.clone(), bucket }))
 }
 
 fn reconciliation_routes(parts: &Parts, gate: &AuthContext) -> Routes {

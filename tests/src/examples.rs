@@ -1,8 +1,13 @@
 //! The resources in the examples of the API's description.
 
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use shared::{
+    clients::s3::Bucket,
+    config::{FromEnv, S3Config},
+    exports,
     tenants::TENANT_SCHEMA_VERSION,
-    types::{ImpersonationId, OperationId, ReconciliationId, SuperAdminId, SuperAdminRole, TenantId, UserId},
+    types::{ExportId, ImpersonationId, OperationId, ReconciliationId, SuperAdminId, SuperAdminRole, TenantId, UserId},
 };
 
 use crate::{TestTenant, World};
@@ -47,6 +52,7 @@ pub async fn furnish(world: &World) {
         OperationId::EXAMPLE
     );
     owner.batch_execute(&receipt).await.unwrap();
+    insert_export(&owner).await;
     let reconciliation = format!(
         "INSERT INTO reconciliations (id, dry_run, requested_by, finished_at) VALUES ('{0}', true, 'system', now());
          INSERT INTO reconciliation_checks VALUES ('{0}', 'postgresql', 'main', 1, NULL);
@@ -67,4 +73,55 @@ pub async fn furnish(world: &World) {
         SuperAdminId::EXAMPLE
     );
     owner.batch_execute(&super_admins).await.unwrap();
+}
+
+/// The figures of the export.
+pub fn export_summary() -> Value {
+    json!({
+        "rows": 34, "documents": 0, "objects": 0, "object_bytes": 0, "files": 1, "bytes": 412,
+        "postgresql_at": "2026-01-15T09:30:00.000000Z", "mongodb_at": "2026-01-15T09:30:00.000000Z",
+    })
+}
+
+/// An export that is complete, with its manifest in the bucket.
+async fn insert_export(owner: &tokio_postgres::Client) {
+    let operation = uuid::Uuid::now_v7();
+    let (tenant, export) = (TenantId::EXAMPLE.parse().unwrap(), ExportId::EXAMPLE.parse().unwrap());
+    let prefix = exports::prefix(tenant, export);
+    let file = json!({ "key": format!("{prefix}postgresql/2/users.copy.gz"), "bytes": 412, "sha256": "0".repeat(64), "lines": 2 });
+    let none = json!({ "lines": 0, "bytes": 0, "checksum": "0000000000000000", "files": [] });
+    let mut users = json!({ "name": "users", "columns": ["id", "email"], "lines": 2, "bytes": 512,
+                            "checksum": "0123456789abcdef" });
+    users["files"] = json!([file]);
+    let mut objects = none;
+    objects["listed_at"] = "2026-01-15T09:30:00Z".into();
+    objects["prefix"] = tenant.object_prefix().into();
+    objects["object_bytes"] = 0.into();
+    let manifest = json!({
+        "format": exports::FORMAT, "export_id": export, "operation_id": operation, "written_at": "2026-01-15T09:30:00Z",
+        "tenant": { "id": tenant, "slug": "kopi-kenangan", "name": "Kopi Kenangan", "country": "ID",
+                    "limits": { "max_agents": null, "max_contacts": null, "max_messages_month": null },
+                    "on_limit": "notify", "schema_version": TENANT_SCHEMA_VERSION },
+        "postgresql": { "snapshot_at": "2026-01-15T09:30:00Z", "snapshot": "1:1:", "tables": [users] },
+        "mongodb": { "cluster_time": { "seconds": 1_768_469_400, "increment": 1 }, "collections": [] },
+        "objects": objects,
+    });
+    let content = manifest.to_string().into_bytes();
+    let sha256 = format!("{:x}", Sha256::digest(&content));
+    let key = format!("{prefix}manifest/2/manifest.json");
+    let bucket = Bucket::connect(&S3Config::from_env().unwrap()).unwrap();
+    let put = bucket.client().await.put_object().bucket(&bucket.name).key(&key).body(content.into());
+    put.send().await.unwrap();
+    let sql = "WITH operation AS (
+                   INSERT INTO operations (id, tenant_id, database_name, kind, status, requested_by, created_at, updated_at,
+                                           finished_at, next_attempt_at)
+                   SELECT $1, id, database_name, 'export', 'succeeded', 'x', now() - interval '1 h', now(), now(), NULL
+                   FROM tenants WHERE id = $2 RETURNING id, tenant_id
+               )
+               INSERT INTO exports (id, tenant_id, operation_id, requested_by, reason, created_at, finished_at, expires_at,
+                                    manifest_key, manifest_sha256, summary)
+               SELECT $3, tenant_id, id, 'x', 'The customer has asked for a copy', now(), now(), now() + interval '30 days',
+                      $4, $5, $6
+               FROM operation";
+    owner.execute(sql, &[&operation, &tenant.0, &export.0, &key, &sha256, &export_summary()]).await.unwrap();
 }

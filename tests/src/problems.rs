@@ -17,6 +17,7 @@ use utoipa::openapi::OpenApi;
 use crate::{
     Answer, Api, TestTenant, World,
     api::{Parts, answer, tenant_request},
+    examples,
     proxy::{Mode, Proxy},
     tokens,
 };
@@ -41,6 +42,7 @@ pub async fn produce_all() -> Produced {
     stage.produce_refusals().await;
     stage.produce_conflicts_of_tenants().await;
     stage.produce_conflicts_of_deletions().await;
+    stage.produce_conflicts_of_exports().await;
     stage.produce_conflicts_of_users().await;
     stage.produce_conflicts_of_impersonations().await;
     stage.produce_conflicts_of_super_admins().await;
@@ -160,6 +162,24 @@ impl ProblemStage {
         assert_eq!(deleted.status, StatusCode::ACCEPTED, "{}", deleted.text);
         self.produce("tenant-deletion-begun", StatusCode::CONFLICT, second).await;
         self.produce("recovery-ended", StatusCode::CONFLICT, late).await;
+    }
+
+    async fn produce_conflicts_of_exports(&mut self) {
+        let tenant = self.tenant(None).await;
+        let path = format!("/tenants/{}/exports", tenant.id);
+        let export = self.api.post(&path, &json!({ "reason": "The customer has asked for a copy" })).await;
+        assert_eq!(export.status, StatusCode::ACCEPTED, "{}", export.text);
+        let id = export.json["id"].as_str().unwrap();
+        let links = || self.request(Method::POST, &format!("{path}/{id}/links"), &json!({}));
+        let (early, late) = (links(), links());
+        self.produce("export-not-complete", StatusCode::CONFLICT, early).await;
+        self.world.leaves_contradictions("an export is complete without files");
+        let complete = "UPDATE exports
+                        SET finished_at = now(), expires_at = now() + interval '1 day', manifest_key = 'exports/none',
+                            manifest_sha256 = 'x', summary = $2
+                        WHERE id::text = $1";
+        self.owner.execute(complete, &[&id, &examples::export_summary()]).await.unwrap();
+        self.produce("export-damaged", StatusCode::CONFLICT, late).await;
     }
 
     async fn produce_conflicts_of_users(&mut self) {

@@ -47,6 +47,10 @@ impl TestProcess {
         writeln!(self.child.stdin.as_mut().unwrap(), "{line}").unwrap();
     }
 
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Suspends the process, as `SIGSTOP` does.
     pub fn freeze(&self) {
         processes::freeze(self.child.id());

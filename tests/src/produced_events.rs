@@ -111,7 +111,7 @@ async fn relay(world: &World, kafka: KafkaConfig) {
     invoke(&app, relay_events::handle, event).await.unwrap();
 }
 
-const PROVISIONING: ProvisioningConfig = ProvisioningConfig { function_timeout: Duration::from_mins(1) };
+const PROVISIONING: ProvisioningConfig = ProvisioningConfig::new(Duration::from_mins(1));
 
 /// Fails a step for good.
 struct Saboteur;
@@ -159,21 +159,29 @@ async fn produce_events_of_deletion(api: &Api, worker: &Provisioner, tenant: &st
         let request = api.request(reqwest::Method::DELETE, &format!("{path}?confirm=kopi-kenangan"));
         succeed(request.json(&body)).await.json
     };
+    let export = json!({ "reason": "The customer has asked for a copy" });
+    let export = succeed(api.request(reqwest::Method::POST, &format!("{path}/exports")).json(&export)).await.json;
+    finish(worker, &export).await;
     delete(7).await;
     succeed(api.request(reqwest::Method::POST, &format!("{path}/restore"))).await;
-    let operation: OperationId = delete(0).await["operation_id"].as_str().unwrap().parse().unwrap();
+    finish(worker, &delete(0).await).await;
+}
+
+/// Runs the operation that a response names, until it ends.
+async fn finish(worker: &Provisioner, started: &Value) {
+    let operation: OperationId = started["operation_id"].as_str().unwrap().parse().unwrap();
     // A store of a busy machine may be late.
     for _ in 0..20 {
         let outcome = worker.run(operation, Instant::now() + PROVISIONING.function_timeout).await.unwrap();
         match outcome {
             OperationOutcome::Finished { .. } => return,
             OperationOutcome::Open { reason, wake_in } => {
-                println!("the purge waits: {reason}");
+                println!("the operation waits: {reason}");
                 tokio::time::sleep(wake_in.unwrap_or_default().min(Duration::from_secs(30))).await;
             }
         }
     }
-    panic!("the purge does not end");
+    panic!("the operation does not end");
 }
 
 async fn succeed(request: reqwest::RequestBuilder) -> Answer {

@@ -139,8 +139,14 @@ async fn prepare(world: &World, request: &ExampleRequest) {
              WHERE id = '{}'"#,
             TenantId::EXAMPLE
         ),
+        "create_export" => format!(
+            "UPDATE operations SET status = 'superseded', finished_at = now(), next_attempt_at = NULL WHERE finished_at IS NULL;
+             UPDATE tenants SET status = 'active', suspension = NULL WHERE id = '{}'",
+            TenantId::EXAMPLE
+        ),
         "retry_operation" | "abandon_operation" => format!(
-            "UPDATE operations SET status = 'running', finished_at = NULL, next_attempt_at = now() WHERE id = '{}'",
+            "UPDATE operations SET status = 'superseded', finished_at = now(), next_attempt_at = NULL WHERE finished_at IS NULL;
+             UPDATE operations SET status = 'running', finished_at = NULL, next_attempt_at = now() WHERE id = '{}'",
             OperationId::EXAMPLE
         ),
         "end_impersonation" => {
@@ -188,6 +194,11 @@ fn replace(key: &str, value: &Value, ids: &mut BTreeMap<Uuid, String>) -> Value 
         Value::String(_) if key == "version" => "1.0".into(),
         Value::String(_) if key == "month" => "2026-01".into(),
         // The keys of this machine.
+        // A presigned link of this machine's object storage.
+        Value::String(_) if key == "url" => {
+            "https://bucket.s3.eu-central-1.amazonaws.com/exports/users.copy.gz?X-Amz-Signature=0123".into()
+        }
+        Value::String(_) if key == "sha256" || key == "manifest_sha256" => "0".repeat(64).into(),
         Value::String(_) if key == "kid" => "2026-01-15".into(),
         Value::String(_) if key == "x" => "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo".into(),
         Value::Number(_) if key == "iat" => 1_768_469_400.into(),

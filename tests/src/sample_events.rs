@@ -13,9 +13,10 @@ use crate::{
 };
 
 /// These create what the other events refer to, in this order.
-const FIRST: [&str; 7] = [
+const FIRST: [&str; 8] = [
     "create-tenant",
     "create-user",
+    "create-export",
     "create-admin",
     "login",
     "change-password",
@@ -70,6 +71,7 @@ impl<I: AsyncFn(&str, &str) -> Value> SampleRun<I> {
                     assert_eq!(self.send("get-tenant").await["status"], "active");
                 }
                 "create-user" => self.set("user_id", &answer["id"]),
+                "create-export" => self.set("export_id", &answer["id"]),
                 "create-admin" => self.set("admin_id", &answer["id"]),
                 "login" => self.set("admin_token", &answer["access_token"]),
                 "impersonate-user" => self.set("impersonation_id", &answer["id"]),

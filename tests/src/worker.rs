@@ -102,7 +102,7 @@ pub fn worker(world: &World, ports: &[u16], observer: Option<Arc<dyn SagaObserve
     Provisioner {
         platform: Postgres::connect(&platform).unwrap(),
         stores: Arc::new(stores.unwrap()),
-        config: ProvisioningConfig { function_timeout: Duration::from_mins(1) },
+        config: ProvisioningConfig::new(Duration::from_mins(1)),
         tenant_schema_version: TENANT_SCHEMA_VERSION,
         observer,
     }

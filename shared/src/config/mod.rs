@@ -137,13 +137,18 @@ pub struct ProvisioningConfig {
     pub export_retention: std::time::Duration,
 }
 
+impl ProvisioningConfig {
+    /// The defaults for a timeout.
+    pub const fn new(function_timeout: std::time::Duration) -> Self {
+        Self { function_timeout, export_retention: std::time::Duration::from_hours(30 * 24) }
+    }
+}
+
 impl FromEnv for ProvisioningConfig {
     fn from_env() -> Result<Self, ConfigError> {
-        let days = u64::from(retention::days("EXPORT_RETENTION_DAYS", 30, 1)?.unsigned_abs());
-        Ok(Self {
-            function_timeout: std::time::Duration::from_secs(parsed("PROVISION_FUNCTION_TIMEOUT_SECONDS", 60)?),
-            export_retention: std::time::Duration::from_hours(24 * days),
-        })
+        let defaults = Self::new(std::time::Duration::from_secs(parsed("PROVISION_FUNCTION_TIMEOUT_SECONDS", 60)?));
+        let days = retention::days("EXPORT_RETENTION_DAYS", 30, 1)?.unsigned_abs();
+        Ok(Self { export_retention: std::time::Duration::from_hours(24 * u64::from(days)), ..defaults })
     }
 }
 

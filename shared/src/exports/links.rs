@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aws_sdk_s3::presigning::PresigningConfig;
+use aws_sdk_s3::{operation::get_object::GetObjectError, presigning::PresigningConfig};
 use serde::Serialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -128,7 +128,7 @@ pub async fn issue_links(platform: &Connection, bucket: &Bucket, command: &Issue
 async fn read_manifest(bucket: &Bucket, key: &str, sha256: &str) -> Result<Vec<u8>> {
     let request = bucket.client().await.get_object().bucket(&bucket.name).key(key);
     let found = match request.send().await {
-        Err(error) if error.as_service_error().is_some_and(|error| error.is_no_such_key()) => {
+        Err(error) if error.as_service_error().is_some_and(GetObjectError::is_no_such_key) => {
             return Err(Conflict::ExportDamaged.into());
         }
         found => found?,

@@ -32,6 +32,7 @@ impl Sums {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
 fn write_hex<S: Serializer>(checksum: &u64, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&format_args!("{checksum:016x}"))
 }
@@ -47,7 +48,9 @@ mod tests {
 
     fn sums(lines: &[&str]) -> Sums {
         let mut sums = Sums::default();
-        lines.iter().for_each(|line| sums.add(line.as_bytes()));
+        for line in lines {
+            sums.add(line.as_bytes());
+        }
         sums
     }
 

@@ -11,7 +11,7 @@ use utoipa::openapi::OpenApi;
 use crate::{
     http::{
         IdPath, IdempotencyKey, IfMatch, IfNoneMatch, JsonBody, ListRequest, Query, QueryReader, RequestInfo,
-        TenantPath, TenantUserPath,
+        TenantExportPath, TenantPath, TenantUserPath,
     },
     types::SuperAdminRole,
 };
@@ -37,7 +37,7 @@ macro_rules! requires_no_role {
 }
 requires_no_role!(
     IdPath<T>, JsonBody<T>, ListRequest<T>, Path<T>, Query<T>, State<T>;
-    HeaderMap, IdempotencyKey, IfMatch, IfNoneMatch, QueryReader, RequestInfo, TenantPath, TenantUserPath, Uri
+    HeaderMap, IdempotencyKey, IfMatch, IfNoneMatch, QueryReader, RequestInfo, TenantExportPath, TenantPath, TenantUserPath, Uri
 );
 
 impl<T> HandlerArgument for Option<JsonBody<T>> {}

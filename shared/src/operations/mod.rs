@@ -4,6 +4,7 @@
 //! ([`store::journal`]). At most one operation per tenant is open.
 
 mod filter;
+mod kind;
 #[cfg(feature = "sqs")]
 mod manage;
 pub mod store;
@@ -13,6 +14,7 @@ mod wait_seconds;
 mod wait_slots;
 
 pub use filter::OperationFilter;
+pub use kind::{OperationKind, StepName};
 #[cfg(feature = "sqs")]
 pub use manage::{ManageOperation, abandon, retry};
 pub use wait::{MAX_WAIT, wait_for_change};
@@ -28,141 +30,8 @@ use time::OffsetDateTime;
 
 use crate::{
     error::{Conflict, Error},
-    operations::store::breakers::StoreKind,
     types::{OperationId, Placement, TenantId, optional_timestamp, timestamp},
 };
-
-keyword_enum!(
-    /// Kind of operation.
-    OperationKind {
-        /// Creates the databases of a new tenant.
-        Provision = "provision",
-        /// Creates the databases of a tenant whose provisioning failed.
-        Retry = "retry",
-        /// Removes what is left of databases that should not exist any more.
-        Cleanup = "cleanup",
-        /// Takes the access to a tenant's databases from the platform's services, and ends their sessions.
-        Suspend = "suspend",
-        /// Gives the access back.
-        Resume = "resume",
-        /// Takes the access at once, and removes everything of a deleted tenant after the time in which it can be restored.
-        Purge = "purge",
-        /// Copies a tenant's databases and the list of its objects to files.
-        Export = "export",
-    }
-);
-
-keyword_enum!(
-    /// A part of an operation, with one effect.
-    StepName {
-        /// Chooses the clusters for the tenant's databases.
-        Placement = "placement",
-        /// Clones the PostgreSQL database from the template.
-        PostgresqlDatabase = "postgresql_database",
-        /// Creates the MongoDB database with its collections.
-        MongodbDatabase = "mongodb_database",
-        /// Writes a marker below the tenant's prefix in the bucket.
-        ObjectPrefix = "object_prefix",
-        /// Inserts the tenant's first user, an `admin`.
-        AdminUser = "admin_agent",
-        /// Makes the tenant active.
-        Activation = "activation",
-        /// Lets the platform's services connect to the PostgreSQL database, or forbids it and ends their sessions.
-        PostgresqlAccess = "postgresql_access",
-        /// The same in the MongoDB database.
-        MongodbAccess = "mongodb_access",
-        /// Copies the PostgreSQL database to files.
-        PostgresqlExport = "postgresql_export",
-        /// The same with the MongoDB database.
-        MongodbExport = "mongodb_export",
-        /// Lists the objects in files.
-        ObjectExport = "object_export",
-        /// Writes the manifest of the files.
-        ExportManifest = "export_manifest",
-        /// Counts what the PostgreSQL database contains, and drops it.
-        PostgresqlRemoval = "postgresql_removal",
-        /// The same with the MongoDB database.
-        MongodbRemoval = "mongodb_removal",
-        /// Counts the objects with their versions and delete markers, and removes them.
-        ObjectRemoval = "object_removal",
-        /// Removes the keys in Redis.
-        RedisRemoval = "redis_removal",
-        /// Searches every store for what may be left.
-        Verification = "verification",
-    }
-);
-
-impl OperationKind {
-    /// The steps of an operation, in the order in which the API lists them.
-    pub fn steps(self) -> &'static [StepName] {
-        match self {
-            Self::Provision | Self::Retry => &[
-                StepName::Placement,
-                StepName::PostgresqlDatabase,
-                StepName::MongodbDatabase,
-                StepName::ObjectPrefix,
-                StepName::AdminUser,
-                StepName::Activation,
-            ],
-            Self::Cleanup => &[StepName::PostgresqlDatabase, StepName::MongodbDatabase, StepName::ObjectPrefix],
-            Self::Suspend | Self::Resume => &[StepName::PostgresqlAccess, StepName::MongodbAccess],
-            Self::Purge => &[
-                StepName::PostgresqlAccess,
-                StepName::MongodbAccess,
-                StepName::PostgresqlRemoval,
-                StepName::MongodbRemoval,
-                StepName::ObjectRemoval,
-                StepName::RedisRemoval,
-                StepName::Verification,
-            ],
-            Self::Export => &Self::EXPORT_STEPS,
-        }
-    }
-
-    /// The steps that copy a tenant.
-    pub const EXPORT_STEPS: [StepName; 4] =
-        [StepName::PostgresqlExport, StepName::MongodbExport, StepName::ObjectExport, StepName::ExportManifest];
-
-    /// The steps of an operation that also copies the tenant, as soon as the services have lost their access.
-    pub fn steps_with_export(self) -> Vec<StepName> {
-        let (access, rest): (Vec<_>, Vec<_>) = self.steps().iter().partition(|step| Self::ACCESS_STEPS.contains(step));
-        [access, Self::EXPORT_STEPS.to_vec(), rest].concat()
-    }
-
-    const ACCESS_STEPS: [StepName; 2] = [StepName::PostgresqlAccess, StepName::MongodbAccess];
-
-    /// The kinds that a purge supersedes; a cleanup only if it works on the tenant's present databases.
-    pub const BEFORE_PURGE: [Self; 6] =
-        [Self::Provision, Self::Retry, Self::Cleanup, Self::Suspend, Self::Resume, Self::Export];
-
-    /// The kinds of stores of tenants that its steps use.
-    pub fn stores(self) -> &'static [StoreKind] {
-        match self {
-            Self::Provision | Self::Retry | Self::Cleanup | Self::Purge | Self::Export => StoreKind::ALL,
-            Self::Suspend | Self::Resume => &[StoreKind::Postgresql, StoreKind::Mongodb],
-        }
-    }
-
-    /// The kinds that create databases.
-    pub(crate) fn creating() -> Vec<Self> {
-        Self::ALL.iter().copied().filter(|kind| kind.creates_databases()).collect()
-    }
-
-    /// Whether its rollback removes the databases that it works on, because it has created them.
-    pub fn creates_databases(self) -> bool {
-        matches!(self, Self::Provision | Self::Retry)
-    }
-
-    /// How long an operation may meet transient faults before it is rolled back. The time begins anew when a store is unavailable, because
-    /// that is no reason to give up: alarms report it, and a super-admin may abandon the operation. `None`: without limit.
-    pub fn budget(self) -> Option<Duration> {
-        match self {
-            Self::Provision | Self::Retry => Some(Duration::from_mins(30)),
-            Self::Export => Some(Duration::from_hours(24)),
-            Self::Cleanup | Self::Suspend | Self::Resume | Self::Purge => None,
-        }
-    }
-}
 
 /// The kinds that change the access of services. They do not disturb other changes of the tenant, and a newer one supersedes them.
 pub const ACCESS_KINDS: [OperationKind; 2] = [OperationKind::Suspend, OperationKind::Resume];
@@ -395,29 +264,6 @@ pub enum JournalError {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_creates_databases_places_them_first_and_activates_the_tenant_last() {
-        for &kind in OperationKind::ALL {
-            let steps = kind.steps();
-            assert!(!steps.is_empty(), "{kind:?}");
-            let creates = kind.creates_databases();
-            assert_eq!(steps.first() == Some(&StepName::Placement), creates, "{kind:?}");
-            assert_eq!(steps.last() == Some(&StepName::Activation), creates, "{kind:?}");
-            assert_eq!(kind.budget() == Some(Duration::from_mins(30)), creates, "{kind:?}");
-        }
-        let without_limit = OperationKind::ALL.iter().filter(|kind| kind.budget().is_none());
-        assert_eq!(without_limit.count(), OperationKind::ALL.len() - 3, "the others have no rollback");
-    }
-
-    #[test]
-    fn a_purge_copies_the_tenant_after_it_has_taken_the_access_and_before_it_removes_anything() {
-        let steps = OperationKind::Purge.steps_with_export();
-        assert_eq!(steps.len(), OperationKind::Purge.steps().len() + 4);
-        assert_eq!(steps[..2], [StepName::PostgresqlAccess, StepName::MongodbAccess]);
-        assert_eq!(steps[2..6], OperationKind::EXPORT_STEPS);
-        assert_eq!(steps[6], StepName::PostgresqlRemoval);
-    }
 
     #[test]
     fn a_tenant_has_one_open_operation() {

@@ -5,7 +5,7 @@ use tokio_postgres::Client;
 use super::lines;
 
 /// Each returns one line per contradiction.
-const RULES: [&str; 17] = [
+const RULES: [&str; 20] = [
     // A tenant is never half-made without somebody who works on it.
     "SELECT 'tenant ' || t.id || ' is provisioning, and no operation works on it' FROM tenants t
      WHERE t.status = 'provisioning'
@@ -74,6 +74,16 @@ const RULES: [&str; 17] = [
      WHERE t.status = 'deleted' AND t.deletion IS NOT NULL
          AND (NOT EXISTS (SELECT FROM tenant_receipts r WHERE r.tenant_id = t.id)
               OR EXISTS (SELECT FROM pending_admins p WHERE p.tenant_id = t.id))",
+    "SELECT 'operation ' || o.id || ' has ' || o.status || ', and its export is ' || coalesce('complete since ' || e.finished_at, 'not complete')
+     FROM operations o LEFT JOIN exports e ON e.operation_id = o.id
+     WHERE o.kind = 'export' AND (o.status = 'succeeded') <> (e.finished_at IS NOT NULL)
+         OR o.kind = 'purge' AND o.status = 'succeeded' AND e.id IS NOT NULL AND e.finished_at IS NULL",
+    "SELECT 'export ' || id || ' has no operation that exports' FROM exports e
+     WHERE NOT EXISTS (SELECT FROM operations o WHERE o.id = e.operation_id AND o.tenant_id = e.tenant_id
+                           AND o.kind IN ('export', 'purge'))",
+    "SELECT 'tenant ' || o.tenant_id || ' is ' || t.status || ', and is being exported by ' || o.id
+     FROM operations o JOIN tenants t ON t.id = o.tenant_id
+     WHERE o.kind = 'export' AND o.finished_at IS NULL AND t.status <> 'active'",
     "SELECT 'message ' || message_id || ' is ' || count(*) || ' times in the outbox' FROM outbox
      WHERE destination = 'event' GROUP BY message_id HAVING count(*) > 1",
 ];

@@ -6,7 +6,8 @@ use shared::{
     operations::OperationStatus,
     precondition::IfMatch,
     tenants::{
-        self, DeleteTenant, RecoveryDays, RestoreTenant, SuspensionReason, TenantStatus, TenantUpdate, UpdateTenant,
+        self, DeleteTenant, ExportTenant, RecoveryDays, RestoreTenant, SuspensionReason, TenantStatus, TenantUpdate,
+        UpdateTenant,
     },
     types::{LimitsPatch, Reason, TenantId},
 };
@@ -39,8 +40,24 @@ impl ProvisioningStage {
         Requested { tenant, operation: operation_id.unwrap() }
     }
 
+    /// Exports a tenant, with the database rights of `create-export`.
+    pub(crate) async fn request_export(&self, tenant: TenantId) -> Requested {
+        let mut client = self.api.get().await.unwrap();
+        let transaction = client.transaction().await.unwrap();
+        let reason = Reason::parse("The customer has asked for a copy").unwrap();
+        let command = ExportTenant { actor: ACTOR, id: tenant, reason: &reason };
+        let requested = tenants::export(&transaction, &command).await.unwrap();
+        transaction.commit().await.unwrap();
+        Requested { tenant, operation: requested.operation_id }
+    }
+
     /// Deletes a tenant, with the database rights of `delete-tenant`.
     pub(crate) async fn request_deletion(&self, tenant: TenantId, recovery_days: i64) -> Requested {
+        self.request_removal(tenant, recovery_days, false).await
+    }
+
+    /// As [`Self::request_deletion`], with or without an export.
+    pub(crate) async fn request_removal(&self, tenant: TenantId, recovery_days: i64, export: bool) -> Requested {
         let client = self.api.get().await.unwrap();
         let slug = tenants::store::find(&client, tenant).await.unwrap().slug;
         drop(client);
@@ -51,6 +68,7 @@ impl ProvisioningStage {
             if_match: &IfMatch::default(),
             reason: &Reason::parse("The customer has cancelled the contract").unwrap(),
             recovery: RecoveryDays::new(recovery_days).unwrap(),
+            export,
         };
         let deleted = tenants::delete(&mut self.api.get().await.unwrap(), &command).await.unwrap();
         Requested { tenant, operation: deleted.operation_id }

@@ -9,6 +9,7 @@ mod boundaries;
 mod broken_connections;
 mod broken_stores;
 mod deletion;
+mod exports;
 mod following;
 mod frozen;
 mod lives;

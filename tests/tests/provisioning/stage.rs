@@ -101,7 +101,7 @@ impl ProvisioningStage {
 
     /// A worker with its own connections to the stores.
     pub(crate) fn worker_on(&self, stores: Arc<Stores>) -> Provisioner {
-        let config = ProvisioningConfig { function_timeout: Duration::from_mins(1) };
+        let config = ProvisioningConfig::new(Duration::from_mins(1));
         let (platform, tenant_schema_version) = (self.platform.clone(), TENANT_SCHEMA_VERSION);
         Provisioner { platform, stores, config, tenant_schema_version, observer: None }
     }
@@ -313,6 +313,11 @@ impl ProvisioningStage {
     pub(crate) async fn open_operation(&self, tenant: TenantId) -> OperationId {
         let sql = "SELECT id FROM operations WHERE tenant_id = $1 AND finished_at IS NULL";
         OperationId(self.owner.get().await.unwrap().query_one(sql, &[&tenant.0]).await.unwrap().get(0))
+    }
+
+    /// The number of a tenant's operations that have not ended.
+    pub(crate) async fn open_operation_count(&self, tenant: TenantId) -> i64 {
+        self.open_operations(tenant).await
     }
 
     async fn open_operations(&self, tenant: TenantId) -> i64 {

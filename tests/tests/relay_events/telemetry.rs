@@ -48,7 +48,7 @@ fn provisioner(stage: &RelayStage, max_tenants: i64) -> provision_tenant::App {
         provisioner: Arc::new(Provisioner {
             platform: Postgres::connect(&postgres).unwrap(),
             stores: Arc::new(stores),
-            config: ProvisioningConfig { function_timeout: Duration::from_mins(1) },
+            config: ProvisioningConfig::new(Duration::from_mins(1)),
             tenant_schema_version: TENANT_SCHEMA_VERSION,
             observer: None,
         }),

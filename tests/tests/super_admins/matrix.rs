@@ -51,6 +51,10 @@ const NEEDED: &[(&str, &str, Option<SuperAdminRole>)] = &[
     ("PATCH", "/tenants/{id}", Some(Operator)),
     ("DELETE", "/tenants/{id}", Some(Owner)),
     ("GET", "/tenants/{id}/receipt", Some(Viewer)),
+    ("GET", "/tenants/{id}/exports", Some(Viewer)),
+    ("POST", "/tenants/{id}/exports", Some(Owner)),
+    ("GET", "/tenants/{id}/exports/{export_id}", Some(Viewer)),
+    ("POST", "/tenants/{id}/exports/{export_id}/links", Some(Owner)),
     ("GET", "/tenants/{id}/operations", Some(Viewer)),
     ("POST", "/tenants/{id}/restore", Some(Operator)),
     ("POST", "/tenants/{id}/retry", Some(Operator)),
@@ -90,6 +94,7 @@ async fn each_role_may_use_exactly_the_routes_that_it_is_allowed() {
         };
         let Some(needed) = needed else { continue };
         let url = path.replace("{id}", tokens::UNKNOWN).replace("{user_id}", tokens::UNKNOWN);
+        let url = url.replace("{export_id}", tokens::UNKNOWN);
         let mut line = format!("{:<38}", format!("{method} {path}"));
         for (super_admin, role) in super_admins.iter().zip([Owner, Operator, Viewer]) {
             let answer = answer(super_admin.request(method.clone(), &url)).await;

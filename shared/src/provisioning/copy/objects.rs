@@ -57,7 +57,7 @@ impl<'a> ObjectReader<'a> {
             }
         }
         self.next = (page.is_truncated() == Some(true))
-            .then(|| ObjectPosition { key: page.next_key_marker, version: page.next_version_id_marker });
+            .then_some(ObjectPosition { key: page.next_key_marker, version: page.next_version_id_marker });
         Ok(())
     }
 }

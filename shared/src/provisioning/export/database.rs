@@ -52,11 +52,11 @@ impl Step for PostgresqlExport {
         let (mut tables, mut keys) = (Vec::new(), Vec::new());
         for table in &snapshot.tables {
             let key = progress::key(context, self.0, POSTGRESQL, &format!("{}.copy.gz", table.name));
-            let mut content = Content::default();
+            let mut copied = Content::default();
             let (file, sums) = write_file(context, key, &mut snapshot.read(table).await?).await?;
             keys.push(file.key.clone());
-            content.push(file, sums);
-            tables.push(TableCopy { name: table.name.clone(), columns: table.columns.clone(), content });
+            copied.push(file, sums);
+            tables.push(TableCopy { name: table.name.clone(), columns: table.columns.clone(), content: copied });
         }
         let done = PostgresqlCopy { snapshot_at: snapshot.taken_at, snapshot: snapshot.name.clone(), tables };
         let progress = PostgresqlProgress { done: Some(done), ..progress };
@@ -173,8 +173,8 @@ impl MongodbExport {
         lines: &mut CollectionReader,
     ) -> Result<(), StepError> {
         loop {
-            let content = progress.contents.entry(name.to_owned()).or_default();
-            let file_name = format!("{name}-{:05}.jsonl.gz", content.files.len() + 1);
+            let copied = progress.contents.entry(name.to_owned()).or_default();
+            let file_name = format!("{name}-{:05}.jsonl.gz", copied.files.len() + 1);
             let mut file = OpenFile::new(context, progress::key(context, self.0, MONGODB, &file_name));
             let filled = async {
                 while let Some(line) = lines.next().await? {
@@ -192,7 +192,7 @@ impl MongodbExport {
                     return Err(error);
                 }
             };
-            let key = file.finish(content).await?;
+            let key = file.finish(copied).await?;
             let is_last = after.is_none();
             progress.after = after;
             progress.copied += usize::from(is_last);
@@ -211,8 +211,8 @@ pub(super) async fn copied_collections(context: &StepContext<'_>) -> Result<Mong
         return Err(StepError::transient("The journal has no record of the copied collections"));
     };
     let collections = progress.collections.into_iter().map(|name| {
-        let content = progress.contents.remove(&name).unwrap_or_default();
-        CollectionCopy { name, content }
+        let copied = progress.contents.remove(&name).unwrap_or_default();
+        CollectionCopy { name, content: copied }
     });
     Ok(MongodbCopy { cluster_time, collections: collections.collect() })
 }

@@ -70,13 +70,13 @@ impl Step for ExportManifest {
             mongodb: copied_collections(context).await?,
             objects: listed_objects(context).await?,
         };
-        let mut content = serde_json::to_vec_pretty(&manifest).map_err(Error::internal)?;
-        content.push(b'\n');
-        let sha256 = format!("{:x}", Sha256::digest(&content));
+        let mut text = serde_json::to_vec_pretty(&manifest).map_err(Error::internal)?;
+        text.push(b'\n');
+        let sha256 = format!("{:x}", Sha256::digest(&text));
         let key = progress::key(context, self.export, MANIFEST, "manifest.json");
         let bucket = &context.stores.bucket;
         let put = bucket.client().await.put_object().bucket(&bucket.name).key(&key).content_type("application/json");
-        put.body(ByteStream::from(content)).send().await.map_err(step_error)?;
+        put.body(ByteStream::from(text)).send().await.map_err(step_error)?;
         let summary = ExportSummary::from(&manifest);
         // No file is older than the beginning of its copy.
         let oldest = summary.postgresql_at.min(summary.mongodb_at).min(manifest.objects.listed_at);

@@ -21,7 +21,7 @@ use crate::{
 pub(super) const FILE_BYTES: u64 = 32 << 20;
 
 /// A file is finished after this time too, because an attempt may be short.
-const FILE_TIME: Duration = Duration::from_secs(5);
+const FILE_TIME: Duration = Duration::from_secs(3);
 
 /// What an earlier attempt at a step has recorded. The default before the first one.
 pub(super) async fn load<P: DeserializeOwned + Default>(

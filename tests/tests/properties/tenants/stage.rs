@@ -58,7 +58,7 @@ impl TenantStage {
         Provisioner {
             platform: self.platform.clone(),
             stores: Arc::clone(&self.stores),
-            config: ProvisioningConfig { function_timeout: Duration::from_mins(1) },
+            config: ProvisioningConfig::new(Duration::from_mins(1)),
             tenant_schema_version: TENANT_SCHEMA_VERSION,
             observer: None,
         }

@@ -42,7 +42,7 @@ async fn a_request_that_is_refused_changes_nothing() {
             "invalid-input",
         ),
         (
-            delete(confirmed(), json!({ "reason": reason["reason"], "export": true })),
+            delete(confirmed(), json!({ "reason": reason["reason"], "export": "yes" })),
             StatusCode::UNPROCESSABLE_ENTITY,
             "invalid-input",
         ),

@@ -4,14 +4,14 @@
 use std::fmt::Write as _;
 
 use futures::TryStreamExt;
-use shared::types::TenantId;
+use shared::{exports, types::TenantId};
 
 use crate::stage::ProvisioningStage;
 
 /// Everything about a tenant, one fact in each line, without ids, times and the number of attempts.
 pub(super) async fn describe(stage: &ProvisioningStage, tenant: TenantId) -> String {
     /// `$1` is the tenant. A line for each row.
-    const QUERIES: [&str; 8] = [
+    const QUERIES: [&str; 9] = [
         "SELECT format('tenant: %s, schema %s, on %s and %s, revision %s, limits %s %s %s, %s pending user(s)',
                        status, schema_version, postgres_cluster, mongo_cluster, revision,
                        max_agents, max_contacts, max_messages_month,
@@ -41,6 +41,9 @@ pub(super) async fn describe(stage: &ProvisioningStage, tenant: TenantId) -> Str
                        (SELECT string_agg(format('%s %s', s ->> 'store', (s -> 'existed') - 'bytes'), ', ')
                         FROM jsonb_array_elements(content -> 'stores') AS s))
          FROM tenant_receipts WHERE tenant_id = $1",
+        "SELECT format('export: %s, %s files with %s rows, %s documents and %s objects', finished_at IS NOT NULL,
+                       summary ->> 'files', summary ->> 'rows', summary ->> 'documents', summary ->> 'objects')
+         FROM exports WHERE tenant_id = $1 ORDER BY id",
         "SELECT format('usage: %s row(s)', count(*)) FROM tenant_usage WHERE tenant_id = $1",
         "SELECT format('session: %s', query) FROM pg_stat_activity a JOIN tenant_databases d ON d.tenant_id = $1
          WHERE starts_with(a.application_name, format('landlord %s ', d.name)) AND a.state <> 'idle'",
@@ -52,6 +55,9 @@ pub(super) async fn describe(stage: &ProvisioningStage, tenant: TenantId) -> Str
             writeln!(text, "{}", row.get::<_, String>(0)).unwrap();
         }
     }
+    let files = stage.s3.list_object_versions().bucket(&stage.bucket).prefix(exports::prefix_of_tenant(tenant));
+    let files = files.send().await.unwrap();
+    writeln!(text, "files of exports: {}", files.versions().len() + files.delete_markers().len()).unwrap();
     let names = "SELECT name FROM tenant_databases WHERE tenant_id = $1 ORDER BY created_at";
     let names = platform.query(names, &[&tenant.0]).await.unwrap();
     // What follows needs a connection of the same pool.

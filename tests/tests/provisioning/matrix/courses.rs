@@ -1,6 +1,7 @@
 //! The kinds of operation, and a fixture for each. A kind without one does not compile; [`super::points`] requires every step of a
 //! kind to be seen.
 
+use mongodb::bson::{Document, doc};
 use shared::{
     operations::{OperationKind, OperationStatus, StepName},
     provisioning::Moment,
@@ -80,6 +81,14 @@ impl Fixtures {
                 let tenant = self.stage.active().await.tenant;
                 self.reconciling.put(format!("{}media/1", tenant.object_prefix())).await;
                 self.stage.request_deletion(tenant, 0).await
+            }
+            OperationKind::Export => {
+                let tenant = self.stage.active().await.tenant;
+                self.reconciling.put(format!("{}media/1", tenant.object_prefix())).await;
+                let contacts = self.stage.mongo.database(&self.stage.database(tenant).await);
+                let contacts = contacts.collection::<Document>("scratch");
+                contacts.insert_many((0..3).map(|n| doc! { "_id": n })).await.unwrap();
+                self.stage.request_export(tenant).await
             }
             OperationKind::Resume => {
                 let tenant = self.stage.active().await.tenant;

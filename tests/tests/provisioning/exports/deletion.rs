@@ -1,0 +1,114 @@
+//! A deletion that exports the tenant first.
+
+use reqwest::StatusCode;
+use serde_json::json;
+use shared::{
+    operations::{OperationStatus, StepName},
+    provisioning::{Moment, OperationOutcome},
+    tenants::TenantStatus,
+};
+use tests::Api;
+
+use super::{Downloaded, list};
+use crate::{
+    deletion::{Filled, assert_gone},
+    saboteur::{Sabotage, Saboteur},
+    stage::{ProvisioningStage, minute},
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_tenants_export_can_be_read_when_nothing_else_is_left() {
+    let stage = ProvisioningStage::new().await;
+    let api = Api::of(&stage.world).await;
+    let filled = Filled::new(&stage).await;
+    let tenant = filled.tenant;
+    let earlier = stage.request_export(tenant).await;
+    assert_eq!(stage.finish(earlier).await, OperationStatus::Succeeded);
+    let path = format!("/tenants/{tenant}/exports");
+    let earlier = api.get(&path).await.json[0].clone();
+    assert_eq!(earlier["status"], "complete");
+
+    let deletion = stage.request_removal(tenant, 0, true).await;
+    assert_eq!(stage.finish(deletion).await, OperationStatus::Succeeded);
+    assert_gone(&stage, tenant).await;
+    let exported = Downloaded::of(&stage, deletion.operation).await;
+    assert_eq!(exported.collection("scratch").len(), 7);
+    assert_eq!(exported.table("users").len(), 1);
+
+    let exports = api.get(&path).await.json;
+    assert_eq!(exports[0]["operation_id"], json!(deletion.operation));
+    assert_eq!((&exports[0]["status"], &exports[1]["status"]), (&json!("complete"), &json!("expired")));
+    assert_eq!(exports[1]["id"], earlier["id"]);
+    let links = api.post(&format!("{path}/{}/links", exports[0]["id"].as_str().unwrap()), &json!({})).await;
+    assert_eq!(links.status, StatusCode::OK, "{}", links.text);
+    let manifest = reqwest::get(links.json["manifest"]["url"].as_str().unwrap()).await.unwrap();
+    assert_eq!(manifest.status(), StatusCode::OK);
+    let refused = api.post(&format!("{path}/{}/links", earlier["id"].as_str().unwrap()), &json!({})).await;
+    assert_eq!(refused.json["type"], "/api/super-admin/problems/export-not-complete", "{}", refused.text);
+    assert_eq!(refused.json["export_status"], "expired");
+
+    let receipt = api.get(&format!("/tenants/{tenant}/receipt")).await.json;
+    let content = &receipt["content"];
+    assert_eq!(content["export"]["id"], exports[0]["id"]);
+    assert_eq!(content["export"]["manifest_sha256"], exports[0]["manifest_sha256"]);
+    let what = format!("the files of the export {}", exports[0]["id"].as_str().unwrap());
+    assert_eq!(content["remains"][0]["what"], json!(what));
+    assert_eq!(content["remains"][0]["until"], content["export"]["expires_at"]);
+    assert!(crate::deletion::existed(&stage, tenant, "object_storage", "export_files").await > 10);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_removed_before_the_export_is_complete() {
+    let stage = ProvisioningStage::new().await;
+    let filled = Filled::new(&stage).await;
+    let tenant = filled.tenant;
+    let deletion = stage.request_removal(tenant, 0, true).await;
+    for sabotage in [Sabotage::Unavailable, Sabotage::Transient, Sabotage::Permanent] {
+        let saboteur = Saboteur::new([(Moment::Applying(StepName::MongodbExport), sabotage)]);
+        stage.expire(deletion.operation).await;
+        let outcome = stage.watched(saboteur).run(deletion.operation, minute()).await.unwrap();
+        assert!(matches!(outcome, OperationOutcome::Open { .. }), "{outcome:?}");
+        filled.assert_whole(&stage).await;
+    }
+    // Although the window is over, the tenant comes back: nothing was removed.
+    let restored = stage.restore(tenant).await.unwrap();
+    assert_eq!(stage.finish(restored).await, OperationStatus::Succeeded);
+    filled.assert_whole(&stage).await;
+    assert_eq!(stage.status(tenant).await, TenantStatus::Active);
+
+    let again = stage.request_removal(tenant, 0, true).await;
+    assert_eq!(stage.finish(again).await, OperationStatus::Succeeded);
+    assert_gone(&stage, tenant).await;
+    let exported = Downloaded::of(&stage, again.operation).await;
+    assert_eq!(exported.collection("scratch").len(), 7);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_purge_without_an_export_removes_all_exports() {
+    let stage = ProvisioningStage::new().await;
+    let tenant = stage.active().await.tenant;
+    for _ in 0..2 {
+        let requested = stage.request_export(tenant).await;
+        assert_eq!(stage.finish(requested).await, OperationStatus::Succeeded);
+    }
+    assert!(list(&stage, tenant).await.len() > 20);
+    let deletion = stage.request_deletion(tenant, 0).await;
+    assert_eq!(stage.finish(deletion).await, OperationStatus::Succeeded);
+    assert_gone(&stage, tenant).await;
+    assert_eq!(list(&stage, tenant).await, Vec::<String>::new());
+    let readable = format!("SELECT FROM exports WHERE tenant_id = '{tenant}' AND expires_at > now()");
+    assert_eq!(stage.count(&readable).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_that_was_never_active_has_nothing_to_export() {
+    let stage = ProvisioningStage::new().await;
+    let api = Api::of(&stage.world).await;
+    let tenant = stage.request().await.tenant;
+    let slug = api.get(&format!("/tenants/{tenant}")).await.json["slug"].as_str().unwrap().to_owned();
+    let body = json!({ "reason": "The customer has cancelled the contract", "export": true });
+    let request = api.request(reqwest::Method::DELETE, &format!("/tenants/{tenant}?confirm={slug}")).json(&body);
+    let refused = tests::api::answer(request).await;
+    assert_eq!(refused.json["type"], "/api/super-admin/problems/tenant-not-active", "{}", refused.text);
+    assert_eq!(stage.status(tenant).await, TenantStatus::Provisioning);
+}
