@@ -99,8 +99,9 @@ async fn an_export_contains_every_row_document_and_object() {
         names.iter().collect::<Vec<_>>()
     );
     for name in &names {
-        let sorted = mongo.collection::<Document>(name).find(doc! {}).sort(doc! { "_id": 1 });
-        let expected: Vec<Document> = sorted.await.unwrap().try_collect().await.unwrap();
+        let found = mongo.collection::<Document>(name);
+        let sorted = found.find(doc! {}).sort(doc! { "_id": 1 }).await.unwrap();
+        let expected: Vec<Document> = sorted.try_collect().await.unwrap();
         assert_eq!(exported.collection(name), expected, "{name}");
     }
 
