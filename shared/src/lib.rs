@@ -35,12 +35,15 @@
 //! | `users` | noun | `audit`, `events`, `revocations`, `super_admins`, `tenant_changes`, `tenants` |
 //! | `user_search` | noun | `audit`, `tenants`, `users` |
 //! | `impersonations` | noun | `audit`, `events`, `revocations`, `super_admins`, `tenant_changes`, `tenants`, `users` |
+//! | `clusters` | noun | `operations`, `tenants` |
 //! | `usage` | noun | `events`, `operations`, `super_admins`, `tenants`, `user_directory` |
 //! | `tenant_views` | noun | `operations`, `tenants`, `usage` |
 //! | `health` | noun | `events`, `operations`, `tenants`, `usage` |
 //! | `provisioning` | noun | `audit`, `events`, `exports`, `operations`, `tenants`, `user_directory`, `users` |
 //! | `dead_letters` | noun | `audit`, `events`, `operations`, `super_admins` |
 //! | `reconciliation` | noun | `audit`, `dead_letters`, `events`, `operations`, `revocations`, `tenants` |
+//! | `overview` | noun | `audit`, `health`, `operations`, `tenants`, `usage` |
+//! | `releases` | noun | `tenants` |
 //! | `retention` | noun | |
 //! | `event_catalog` | noun | `events`, `health`, `impersonations`, `revocations`, `tenants`, `usage`, `users` |
 //!
@@ -86,6 +89,7 @@ pub mod audit;
 #[cfg(feature = "http")]
 pub mod auth;
 pub mod clients;
+pub mod clusters;
 pub mod config;
 pub mod dead_letters;
 pub mod error;
@@ -100,12 +104,14 @@ pub mod idempotency;
 #[cfg(feature = "http")]
 pub mod impersonations;
 pub mod operations;
+pub mod overview;
 pub mod passwords;
 pub mod precondition;
 #[cfg(feature = "provisioning")]
 pub mod provisioning;
 pub mod quota;
 pub mod reconciliation;
+pub mod releases;
 pub mod retention;
 pub mod revocations;
 pub mod sql;

@@ -1,12 +1,16 @@
 //! The routers of all HTTP functions, mounted on a socket in this process.
 
+mod routes;
+
+pub use routes::routes;
+
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::Router;
 use reqwest::{Client, Method, RequestBuilder, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
 use shared::{
-    auth::{TokenSigner, TokenVerifier},
+    auth::TokenVerifier,
     clients::{
         clusters::{MongoClusters, PostgresClusters},
         postgres::Postgres,
@@ -16,20 +20,18 @@ use shared::{
         tenant_databases::TenantDatabases,
     },
     config::{
-        Clusters, DefaultLimits, FromEnv, IdempotencyConfig, ImpersonationSigningConfig, KeptConfig, MongoSettings,
-        PostgresConfig, QueueConfig, ReconciliationConfig, RedisConfig, S3Config, SigningConfig, TokenConfig,
+        Clusters, FromEnv, ImpersonationSigningConfig, MongoSettings, PostgresConfig, QueueConfig,
+        ReconciliationConfig, RedisConfig, S3Config, SessionConfig, TokenConfig,
     },
-    dead_letters::{DeadLetterContext, DeadLetters},
+    dead_letters::DeadLetters,
     events::dispatch::Dispatcher,
     health::checks::HealthTargets,
-    http::{Fingerprints, Routes, finish},
-    impersonations::ImpersonationSigner,
+    http::finish,
     operations::WaitSlots,
+    overview::LatestDeadLetters,
     reconciliation::{ObservedStores, Reconciler},
-    revocations::live_list::LiveList,
-    super_admins::{AuthContext, SignInRateLimiter},
-    tenants::{ReceiptSigner, TENANT_SCHEMA_VERSION},
-    usage::live_counters::LiveCounters,
+    super_admins::AuthContext,
+    tenants::TENANT_SCHEMA_VERSION,
 };
 use tokio::net::TcpListener;
 
@@ -90,6 +92,8 @@ pub struct Parts {
     pub max_waiting: usize,
     /// How long a request works on a reconciliation.
     pub reconciling_time: Duration,
+    /// How long after the sign-in a session ends.
+    pub session_max_age: Duration,
 }
 
 impl Parts {
@@ -110,6 +114,7 @@ impl Parts {
             redis_prefix: format!("{}:", world.database),
             max_waiting: 100,
             reconciling_time: Duration::ZERO,
+            session_max_age: SessionConfig::from_env().unwrap().max_age,
         }
     }
 
@@ -149,152 +154,14 @@ impl Parts {
         }
     }
 
+    /// The dead letters in the world's newest report on health.
+    pub fn dead_letters(&self) -> LatestDeadLetters {
+        LatestDeadLetters::connect(&self.redis, &self.redis_prefix).unwrap()
+    }
+
     fn wait_slots(&self) -> WaitSlots {
         WaitSlots::new(Redis::connect(&self.redis).unwrap(), self.max_waiting).with_prefix(&self.redis_prefix)
     }
-}
-
-/// The routes of all HTTP functions.
-pub fn routes(parts: &Parts) -> Routes {
-    let gate = || parts.gate();
-    let fingerprints = Fingerprints::new(&IdempotencyConfig::from_env().unwrap());
-    let dispatcher = Arc::new(Dispatcher::new(parts.queues.clone()));
-    let signer = Arc::new(TokenSigner::new(&SigningConfig::from_env().unwrap(), &parts.tokens).unwrap());
-    let live_list = || Arc::new(LiveList::new(Redis::connect(&parts.redis).unwrap()));
-    let rate_limiter = Arc::new(SignInRateLimiter::new(Redis::connect(&parts.redis).unwrap()));
-    login::routes(login::App {
-        platform: parts.platform.clone(),
-        rate_limiter: Arc::clone(&rate_limiter),
-        signer: Arc::clone(&signer),
-    })
-    .merge(get_openapi::routes(get_openapi::App::new()))
-    .merge(get_asyncapi::routes(get_asyncapi::App::new()))
-    .merge(get_console::routes(get_console::App::new()))
-    .merge(get_docs::routes(get_docs::App::new()))
-    .merge(get_problem_type::routes())
-    .merge(reject_request::routes())
-    .merge(change_password::routes(change_password::App { auth: gate(), rate_limiter, signer }))
-    .merge(list_admins::routes(gate()))
-    .merge(get_admin::routes(gate()))
-    .merge(create_admin::routes(create_admin::App { auth: gate(), fingerprints: fingerprints.clone() }))
-    .merge(update_admin::routes(update_admin::App {
-        auth: gate(),
-        live_list: live_list(),
-        dispatcher: Arc::clone(&dispatcher),
-    }))
-    .merge(list_audit::routes(gate()))
-    .merge(list_tenants::routes(gate()))
-    .merge(list_tenant_usage::routes(list_tenant_usage::App {
-        auth: gate(),
-        counters: Arc::new(LiveCounters::new(Redis::connect(&parts.redis).unwrap())),
-    }))
-    .merge(get_tenant::routes(gate()))
-    .merge(list_tenant_operations::routes(gate()))
-    .merge(list_operations::routes(gate()))
-    .merge(get_operation::routes(get_operation::App { auth: gate(), slots: Arc::new(parts.wait_slots()) }))
-    .merge(retry_operation::routes(retry_operation::App { auth: gate(), dispatcher: Arc::clone(&dispatcher) }))
-    .merge(abandon_operation::routes(abandon_operation::App { auth: gate(), dispatcher: Arc::clone(&dispatcher) }))
-    .merge(reconciliation_routes(parts, &gate()))
-    .merge(update_tenant::routes(update_tenant::App {
-        gate: gate(),
-        dispatcher: Arc::clone(&dispatcher),
-        live_list: live_list(),
-    }))
-    .merge(create_tenant::routes(create_tenant::App {
-        gate: gate(),
-        fingerprints: fingerprints.clone(),
-        dispatcher: Arc::clone(&dispatcher),
-        default_limits: DefaultLimits::from_env().unwrap(),
-    }))
-    .merge(retry_tenant::routes(retry_tenant::App {
-        gate: gate(),
-        fingerprints: fingerprints.clone(),
-        dispatcher: Arc::clone(&dispatcher),
-    }))
-    .merge(delete_tenant::routes(delete_tenant::App {
-        auth: gate(),
-        dispatcher: Arc::clone(&dispatcher),
-        live_list: live_list(),
-    }))
-    .merge(restore_tenant::routes(restore_tenant::App { auth: gate(), dispatcher: Arc::clone(&dispatcher) }))
-    .merge(receipt_routes(parts, gate()))
-    .merge(export_routes(&gate(), fingerprints.clone(), Arc::clone(&dispatcher)))
-    .merge(list_users::routes(list_users::App { auth: gate(), databases: parts.databases.clone() }))
-    .merge(search_users::routes(gate()))
-    .merge(get_user::routes(get_user::App { auth: gate(), databases: parts.databases.clone() }))
-    .merge(create_user::routes(create_user::App {
-        auth: gate(),
-        databases: parts.databases.clone(),
-
-        fingerprints: fingerprints.clone(),
-        dispatcher: Arc::clone(&dispatcher),
-    }))
-    .merge(update_user::routes(update_user::App {
-        auth: gate(),
-        databases: parts.databases.clone(),
-
-        dispatcher: Arc::clone(&dispatcher),
-        live_list: live_list(),
-    }))
-    .merge(erase_user::routes(erase_user::App {
-        auth: gate(),
-        databases: parts.databases.clone(),
-        dispatcher: Arc::clone(&dispatcher),
-        live_list: live_list(),
-    }))
-    .merge(impersonation_routes(parts, &gate(), fingerprints, dispatcher))
-    .merge(list_health_history::routes(gate()))
-    .merge(check_health::routes(check_health::App::new(&parts.health, gate()).unwrap()))
-}
-
-fn receipt_routes(parts: &Parts, auth: AuthContext) -> Routes {
-    let signer = ReceiptSigner::new(&parts.impersonation, KeptConfig::from_env().unwrap()).unwrap();
-    get_tenant_receipt::routes(get_tenant_receipt::App { auth, signer: Arc::new(signer) })
-}
-
-fn export_routes(gate: &AuthContext, fingerprints: Fingerprints, dispatcher: Arc<Dispatcher>) -> Routes {
-    let bucket = Arc::new(Bucket::connect(&S3Config::from_env().unwrap()).unwrap());
-    create_export::routes(create_export::App { auth: gate.clone(), fingerprints, dispatcher })
-        .merge(list_exports::routes(gate.clone()))
-        .merge(get_export::routes(gate.clone()))
-        .merge(create_export_links::routes(create_export_links::App { auth: gate.clone(), bucket }))
-}
-
-fn reconciliation_routes(parts: &Parts, gate: &AuthContext) -> Routes {
-    let dead_letters = Arc::new(DeadLetters::new(Sqs::new(), parts.queues.clone()));
-    let dead_letters = DeadLetterContext { auth: gate.clone(), dead_letters };
-    reconcile_tenants::routes(parts.reconciliation())
-        .merge(get_reconciliation::routes(gate.clone()))
-        .merge(list_reconciliations::routes(gate.clone()))
-        .merge(list_dead_letters::routes(dead_letters.clone()))
-        .merge(redrive_dead_letters::routes(dead_letters))
-}
-
-fn impersonation_routes(
-    parts: &Parts,
-    gate: &AuthContext,
-    fingerprints: Fingerprints,
-    dispatcher: Arc<Dispatcher>,
-) -> Routes {
-    let gate = || gate.clone();
-    let live_list = || Arc::new(LiveList::new(Redis::connect(&parts.redis).unwrap()));
-    impersonate_user::routes(impersonate_user::App {
-        auth: gate(),
-        fingerprints,
-        databases: parts.databases.clone(),
-        live_list: live_list(),
-        signer: Arc::new(ImpersonationSigner::new(&parts.impersonation).unwrap()),
-        dispatcher: Arc::clone(&dispatcher),
-    })
-    .merge(end_impersonation::routes(end_impersonation::App {
-        auth: gate(),
-        databases: parts.databases.clone(),
-        live_list: live_list(),
-        dispatcher,
-    }))
-    .merge(list_impersonations::routes(gate()))
-    .merge(get_impersonation::routes(gate()))
-    .merge(list_signing_keys::routes(list_signing_keys::App::new(&parts.impersonation.published).unwrap()))
 }
 
 /// Method and path of every route in the code.

@@ -45,6 +45,19 @@ pub async fn furnish(world: &World) {
         TenantId::EXAMPLE
     );
     owner.batch_execute(&operation).await.unwrap();
+    let usage = format!(
+        "INSERT INTO usage_days (tenant_id, day, agents, contacts, messages_month, storage_bytes, measured_at)
+         SELECT '{}', (now() AT TIME ZONE 'UTC')::date - n, 8, 8200 - 60 * n, NULL, 73400320, now()
+         FROM generate_series(0, 29) AS n;
+         UPDATE tenants SET max_contacts = 10000 WHERE id = '{0}'",
+        TenantId::EXAMPLE
+    );
+    owner.batch_execute(&usage).await.unwrap();
+    let clusters = "INSERT INTO clusters (store, name, max_tenants, open, is_placing)
+         VALUES ('postgresql', 'main', 1250, true, true), ('mongodb', 'main', 1250, true, true)";
+    owner.batch_execute(clusters).await.unwrap();
+    let health = "INSERT INTO health_states VALUES ('system', 'up', now(), ARRAY['up'], now())";
+    owner.batch_execute(health).await.unwrap();
     let receipt = format!(
         r#"INSERT INTO tenant_receipts (tenant_id, operation_id, content, purged_at)
            VALUES ('{}', '{}', '{{"slug": "kopi-kenangan", "stores": [], "search": {{"found": 0}}}}', now())"#,

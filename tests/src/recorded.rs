@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use shared::{
     event_catalog,
     http::document,
-    types::{ImpersonationId, OperationId, SuperAdminRole, TenantId},
+    types::{Day, ImpersonationId, OperationId, SuperAdminRole, TenantId},
 };
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use utoipa::openapi::{Content, OpenApi, RefOr, Response, example::ExampleBuilder};
@@ -25,6 +25,7 @@ use crate::{
 };
 
 const TIME: &str = "2026-01-15T09:30:00.000Z";
+const DAY: &str = "2026-01-15";
 const TOKEN: &str = "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJleGFtcGxlIn0.c2lnbmF0dXJl";
 /// A list shows this many items.
 const MAX_ITEMS: usize = 1;
@@ -192,6 +193,8 @@ fn replace(key: &str, value: &Value, ids: &mut BTreeMap<Uuid, String>) -> Value 
             items.iter().take(shown).map(|item| replace(key, item, ids)).collect()
         }
         Value::String(_) if key == "version" => "1.0".into(),
+        // Of this checkout.
+        Value::String(_) if key == "commit" => "0190a0c48f6e7c3a9d2b5e1f00c0ffee0190a0c4".into(),
         Value::String(_) if key == "month" => "2026-01".into(),
         // The keys of this machine.
         // A presigned link of this machine's object storage.
@@ -221,6 +224,9 @@ fn public_name(key: &str) -> String {
 fn replace_text(text: &str, ids: &mut BTreeMap<Uuid, String>) -> String {
     if OffsetDateTime::parse(text, &Rfc3339).is_ok() {
         return TIME.to_owned();
+    }
+    if Day::parse(text).is_ok() {
+        return DAY.to_owned();
     }
     if text.len() > 100 && text.split('.').count() == 3 && !text.contains(' ') {
         return TOKEN.to_owned();

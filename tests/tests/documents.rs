@@ -8,6 +8,7 @@ use std::{
 
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use serde_json::Value;
+use shared::config::SETTINGS;
 use tests::{
     is_set,
     manifests::{declarations, repository},
@@ -173,6 +174,19 @@ fn the_configuration_table_lists_every_variable_of_config_and_no_other() {
         missing.is_empty() && unknown.is_empty(),
         "infra/README.md, Configuration: add {missing:?}; remove {unknown:?}, which shared/src/config does not read"
     );
+}
+
+#[test]
+fn the_configuration_table_states_the_default_of_every_setting_that_the_api_shows() {
+    let document = read("infra/README.md");
+    for setting in SETTINGS {
+        let row =
+            document.lines().find(|line| line.starts_with("| `") && line.contains(&format!("`{}`", setting.name)));
+        let row = row.unwrap_or_else(|| panic!("infra/README.md: no {}", setting.name));
+        let Some(default) = setting.default else { continue };
+        let grouped = |text: &str| text.replace(['`', ','], "");
+        assert!(grouped(row).contains(default), "infra/README.md: {}: the default is {default}: {row}", setting.name);
+    }
 }
 
 #[test]

@@ -101,6 +101,8 @@ async fn without_redis_signing_in_returns_503_and_other_routes_work() {
         let answer = sign_in().await;
         assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{mode:?}: {}", answer.text);
         assert!(!answer.header("retry-after").is_empty());
+        // The token that was not refreshed is still valid.
+        assert_eq!(api.post("/auth/refresh", &json!({})).await.status, StatusCode::SERVICE_UNAVAILABLE, "{mode:?}");
         assert_eq!(api.get("/tenants").await.status, StatusCode::OK);
         proxy.set(Mode::Pass);
         let back = sign_in().await.status;

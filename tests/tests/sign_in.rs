@@ -1,6 +1,6 @@
-//! `POST /auth/login`.
+//! `POST /auth/login` and `POST /auth/refresh`.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jsonwebtoken::Algorithm;
 use reqwest::{Method, StatusCode};
@@ -9,12 +9,15 @@ use shared::{
     auth::TokenSigner,
     config::{FromEnv, ImpersonationSigningConfig, SigningConfig, TokenConfig},
     passwords,
+    types::SuperAdminRole,
 };
 use tests::{
-    Api, World,
+    Api, PASSWORD, World,
     api::{Parts, answer},
-    tokens::{NewKey, OWNER},
+    tokens::{self, NewKey, OWNER},
 };
+use time::OffsetDateTime;
+use tokio::time::sleep;
 use uuid::Uuid;
 
 /// Creates a super-admin with an e-mail address that no other test uses, because all tests count attempts in one Redis.
@@ -50,7 +53,7 @@ async fn the_correct_password_yields_a_token_that_the_api_accepts() {
     let header = jsonwebtoken::decode_header(token).unwrap();
     assert!(header.kid.is_some());
     let claims: Value = jsonwebtoken::dangerous::insecure_decode::<Value>(token).unwrap().claims;
-    for claim in ["iss", "aud", "exp", "iat", "jti", "sub"] {
+    for claim in ["iss", "aud", "exp", "iat", "jti", "sub", "auth_time"] {
         assert!(!claims[claim].is_null(), "{claim} is missing in {claims}");
     }
     assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), signed_in.json["expires_in"]);
@@ -203,4 +206,131 @@ async fn a_token_that_is_signed_with_a_p256_key_is_accepted_beside_those_of_othe
     let public_keys = NewKey::p256("next").added_to(&others.public_keys);
     assert_eq!(accepts(&TokenConfig { public_keys, ..others.clone() }, &token).await, StatusCode::UNAUTHORIZED);
     assert_eq!(accepts(&others, &token).await, StatusCode::UNAUTHORIZED);
+}
+
+async fn refresh(api: &Api, token: &str) -> tests::Answer {
+    answer(api.anonymous(Method::POST, "/auth/refresh").bearer_auth(token)).await
+}
+
+/// The token in a response that has one.
+fn token_in(answer: &tests::Answer) -> String {
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    answer.json["access_token"].as_str().unwrap().to_owned()
+}
+
+fn claims_in(token: &str) -> Value {
+    jsonwebtoken::dangerous::insecure_decode::<Value>(token).unwrap().claims
+}
+
+/// A token of a new operator whose session began some seconds ago.
+async fn session(world: &World, seconds_ago: i64) -> String {
+    let mut claims = tokens::claims(&world.operator(SuperAdminRole::Operator).await.to_string());
+    claims["auth_time"] = json!(OffsetDateTime::now_utc().unix_timestamp() - seconds_ago);
+    tokens::sign(&claims)
+}
+
+#[tokio::test]
+async fn a_session_is_refreshed_again_and_again_and_keeps_the_time_of_its_sign_in() {
+    let world = World::new().await;
+    let api = Api::of(&world).await;
+    let email = super_admin(&world, "correct horse battery staple").await;
+    let first = token_in(&sign_in(&api, &email, "correct horse battery staple").await);
+    let mut token = first.clone();
+    for _ in 0..3 {
+        sleep(Duration::from_millis(1100)).await;
+        let refreshed = refresh(&api, &token).await;
+        let (old, new) = (claims_in(&token), claims_in(&token_in(&refreshed)));
+        for same in ["iss", "aud", "sub", "role", "epoch", "auth_time"] {
+            assert_eq!(old[same], new[same], "{same}");
+        }
+        assert_ne!(old["jti"], new["jti"]);
+        assert!(new["iat"].as_i64() > old["iat"].as_i64() && new["exp"].as_i64() > old["exp"].as_i64(), "{old} {new}");
+        assert_eq!(new["exp"].as_i64().unwrap() - new["iat"].as_i64().unwrap(), refreshed.json["expires_in"]);
+        assert_eq!(refreshed.json["must_change_password"], false);
+        token = token_in(&refreshed);
+    }
+    for valid in [&first, &token] {
+        assert_eq!(answer(api.anonymous(Method::GET, "/tenants").bearer_auth(valid)).await.status, StatusCode::OK);
+    }
+    assert_eq!(world.count("SELECT FROM audit WHERE action = 'admin.refresh_session' AND outcome = 'done'").await, 3);
+}
+
+#[tokio::test]
+async fn no_token_outlives_the_maximum_age_of_its_session() {
+    let world = World::new().await;
+    let api = Api::with(&Parts { session_max_age: Duration::from_hours(24), ..Parts::of(&world) }).await;
+    let ends_soon = session(&world, 24 * 60 * 60 - 100).await;
+    let refreshed = refresh(&api, &ends_soon).await;
+    let claims = claims_in(&token_in(&refreshed));
+    assert!((90..=100).contains(&refreshed.json["expires_in"].as_i64().unwrap()), "{}", refreshed.text);
+    assert_eq!(claims["exp"].as_i64().unwrap(), claims["auth_time"].as_i64().unwrap() + 24 * 60 * 60);
+
+    let refused = refresh(&api, &session(&world, 24 * 60 * 60 + 1).await).await;
+    assert_eq!(refused.status, StatusCode::UNAUTHORIZED, "{}", refused.text);
+    assert!(refused.text.contains("maximum age"), "{}", refused.text);
+    assert_eq!(
+        world.count("SELECT FROM audit WHERE action = 'admin.refresh_session' AND outcome = 'refused'").await,
+        1
+    );
+
+    // A token of an earlier release: its sign-in is when it was issued.
+    let mut old = tokens::claims(&world.operator(SuperAdminRole::Operator).await.to_string());
+    old["iat"] = json!(old["iat"].as_i64().unwrap() - 60);
+    let refreshed = refresh(&api, &tokens::sign(&old)).await;
+    assert_eq!(claims_in(&token_in(&refreshed))["auth_time"], old["iat"]);
+    for bad in [json!("yesterday"), json!(1.5), json!(null)] {
+        old["auth_time"] = bad;
+        assert_eq!(refresh(&api, &tokens::sign(&old)).await.status, StatusCode::UNAUTHORIZED, "{old}");
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_has_ended_is_not_refreshed() {
+    let world = World::new().await;
+    let api = Api::of(&world).await;
+    assert_eq!(answer(api.anonymous(Method::POST, "/auth/refresh")).await.status, StatusCode::UNAUTHORIZED);
+    let owner = world.client().await;
+    for (change, status) in [
+        ("disabled_at = now()", StatusCode::UNAUTHORIZED),
+        ("session_epoch = session_epoch + 1", StatusCode::UNAUTHORIZED),
+        ("must_change_password = true", StatusCode::FORBIDDEN),
+    ] {
+        let token = session(&world, 10).await;
+        token_in(&refresh(&api, &token).await);
+        let subject = claims_in(&token)["sub"].as_str().unwrap().to_owned();
+        owner.batch_execute(&format!("UPDATE super_admins SET {change} WHERE id = '{subject}'")).await.unwrap();
+        assert_eq!(refresh(&api, &token).await.status, status, "{change}");
+    }
+    // Changing the password ends the session, and begins another one.
+    let token = session(&world, 1000).await;
+    let change = json!({"current_password": PASSWORD, "new_password": "tidal-mango-orbit-42"});
+    let changed = answer(api.anonymous(Method::POST, "/auth/change-password").bearer_auth(&token).json(&change)).await;
+    assert_eq!(refresh(&api, &token).await.status, StatusCode::UNAUTHORIZED);
+    let new = claims_in(&token_in(&refresh(&api, &token_in(&changed)).await));
+    assert!(new["auth_time"].as_i64().unwrap() > claims_in(&token)["auth_time"].as_i64().unwrap() + 900, "{new}");
+    // A token that has expired is not valid, however young the session is.
+    let mut expired = tokens::claims(OWNER);
+    expired["exp"] = json!(OffsetDateTime::now_utc().unix_timestamp() - 60);
+    assert_eq!(refresh(&api, &tokens::sign(&expired)).await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn refreshes_of_one_super_admin_are_limited() {
+    let world = World::new().await;
+    let api = Api::of(&world).await;
+    let (token, other) = (session(&world, 0).await, session(&world, 0).await);
+    for left in (0..30).rev() {
+        let refreshed = refresh(&api, &token).await;
+        assert_eq!((refreshed.status, remaining(&refreshed, "refresh")), (StatusCode::OK, Some(left)));
+    }
+    for _ in 0..2 {
+        let refused = refresh(&api, &token).await;
+        assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS, "{}", refused.text);
+        assert!((1..=900).contains(&refused.header("retry-after").parse::<u64>().unwrap()));
+    }
+    // The session goes on, and so do those of others.
+    assert_eq!(answer(api.anonymous(Method::GET, "/tenants").bearer_auth(&token)).await.status, StatusCode::OK);
+    token_in(&refresh(&api, &other).await);
+    let refusals = "SELECT FROM audit WHERE action = 'admin.refresh_session' AND details ->> 'limit' = 'refresh'";
+    assert_eq!(world.count(refusals).await, 1, "a flood does not fill the audit log");
 }

@@ -15,7 +15,7 @@ use shared::{
     health::checks::{
         Freshness, HealthChecker, HealthReport, HealthStatus, HealthTargets, MaxAge, RecordedHealth, Recorder,
     },
-    http::{Query, Result, Routes, availability},
+    http::{IfNoneMatch, Query, Result, Routes, availability, json_unless_known},
     query_parameters, routes,
     super_admins::{AuthContext, Caller},
     telemetry::metrics::{self, Metric},
@@ -101,13 +101,17 @@ struct PublicHealth {
 ///
 /// The status of the infrastructure, of the platform's microservices and of the channels' providers, and the number of
 /// tenants. All components are probed at once, unless a report no older than `max_age` exists. The status code serves load
-/// balancers. Without a bearer token, the response contains `status` only.
+/// balancers. Without a bearer token, the response contains `status` only. A client that shows the report repeats the request with the
+/// entity tag of the last response in `If-None-Match`, and gets 304 until another report exists; `unhealthy` is always 503 with the report.
 #[utoipa::path(
     get,
     path = "/api/super-admin/health",
-    params(HealthParameters),
+    params(HealthParameters, IfNoneMatch),
     responses(
-        (status = 200, description = "`healthy` or `degraded`. Without a bearer token, the response contains `status` only", body = HealthResponse),
+        (status = 200, description = "`healthy` or `degraded`. Without a bearer token, the response contains `status` only", body = HealthResponse,
+            headers(("etag" = String, description = "The report, for If-None-Match"))),
+        (status = 304, description = "The newest report still has the entity tag in If-None-Match",
+            headers(("etag" = String, description = "The report, for If-None-Match"))),
         (status = 503, description = "`unhealthy`: a store or queue is down; the same report", body = HealthResponse),
     ),
     security((), ("bearer" = []))
@@ -115,6 +119,7 @@ struct PublicHealth {
 async fn check_health(
     caller: Option<Caller>,
     Query(parameters): Query<HealthParameters>,
+    if_none_match: IfNoneMatch,
     State(auth): State<AuthContext>,
     State(checker): State<HealthChecker>,
 ) -> Result<Response> {
@@ -137,7 +142,11 @@ async fn check_health(
         Some(_) => HealthResponse::Full(&report),
         None => HealthResponse::Summary(PublicHealth { status: report.status }),
     };
-    Ok(availability(report.is_available(), &response)?)
+    if !report.is_available() {
+        // A load balancer that sends the tag of an earlier report must still learn that the platform is down.
+        return Ok(availability(false, &response)?);
+    }
+    Ok(json_unless_known(serde_json::to_vec(&response).map_err(Error::internal)?, &if_none_match))
 }
 
 impl HealthParameters {

@@ -4,7 +4,8 @@
 //!
 //! 1. copies the live counters into the platform database ([`usage::count_messages`]),
 //! 2. sends the tenants that are due for measurement to the queue ([`measuring::enqueue_due`]),
-//! 3. deletes the thresholds of past months ([`usage::forget_thresholds`]).
+//! 3. deletes the thresholds of past months ([`usage::forget_thresholds`]) and old daily figures ([`usage::forget_days`]),
+//! 4. records the clusters, unless `provision-tenant` has done that ([`clusters::record`]).
 //!
 //! A message of the queue names tenants, which are measured in their own stores, several at once ([`batch`]). Each store
 //! is measured for itself: if one fails, its figures stay, the reason is recorded, and the tenant's next measurements leave it out for a time
@@ -28,6 +29,7 @@ use shared::{
         s3::Bucket,
         sqs::Sqs,
     },
+    clusters::{self, ClusterLists},
     config::{
         Clusters, ConfigError, FromEnv, MeasuringConfig, MongoSettings, PostgresConfig, QueueConfig, RedisConfig,
         S3Config,
@@ -51,23 +53,27 @@ pub struct App {
     /// The stores that contain the tenants' data.
     pub stores: MeasuredStores,
     pub config: MeasuringConfig,
+    /// The same stores, which are recorded until `provision-tenant` records its own.
+    pub clusters: ClusterLists,
 }
 
 impl App {
     /// Reads the environment. Opens no connection.
     pub fn from_env() -> Result<Self, ConfigError> {
         let postgres = PostgresConfig::from_env()?;
+        let clusters = ClusterLists { postgres: Clusters::postgres_from_env()?, mongo: Clusters::mongo_from_env()? };
         Ok(Self {
             platform: Postgres::connect(&postgres)?,
             counters: LiveCounters::new(Redis::connect(&RedisConfig::from_env()?)?),
             sqs: Sqs::new(),
             queue_url: QueueConfig::from_env()?.measure.ok_or(ConfigError::Missing("MEASURE_QUEUE_URL"))?,
             stores: MeasuredStores {
-                postgres: PostgresClusters::connect(&Clusters::postgres_from_env()?, &postgres)?,
-                mongo: MongoClusters::connect(&Clusters::mongo_from_env()?, &MongoSettings::from_env()?)?,
+                postgres: PostgresClusters::connect(&clusters.postgres, &postgres)?,
+                mongo: MongoClusters::connect(&clusters.mongo, &MongoSettings::from_env()?)?,
                 bucket: Bucket::connect(&S3Config::from_env()?)?,
             },
             config: MeasuringConfig::from_env()?,
+            clusters,
         })
     }
 
@@ -89,6 +95,8 @@ pub struct MeasureReport {
     pub tenants_queued: usize,
     /// Deleted thresholds of past months.
     pub thresholds_forgotten: u64,
+    /// Deleted daily figures.
+    pub days_forgotten: u64,
 }
 
 impl Worker for App {
@@ -112,12 +120,15 @@ async fn schedule(app: &App, deadline: Deadline) -> Result<MeasureReport> {
         count(app, deadline, &mut report.counters_taken).await,
         enqueue(app, deadline, &mut report.tenants_queued).await,
         forget(app, &mut report.thresholds_forgotten).await,
+        forget_days(app, &mut report.days_forgotten).await,
+        clusters::record(&app.platform, &app.clusters, false).await,
     ];
     if report != MeasureReport::default() {
         tracing::info!(
             counters_taken = report.counters_taken,
             tenants_queued = report.tenants_queued,
             thresholds_forgotten = report.thresholds_forgotten,
+            days_forgotten = report.days_forgotten,
             "usage updated"
         );
     }
@@ -140,5 +151,10 @@ async fn enqueue(app: &App, deadline: Deadline, queued: &mut usize) -> Result<()
 
 async fn forget(app: &App, forgotten: &mut u64) -> Result<()> {
     *forgotten = usage::forget_thresholds(&app.platform.get().await?).await?;
+    Ok(())
+}
+
+async fn forget_days(app: &App, forgotten: &mut u64) -> Result<()> {
+    *forgotten = usage::forget_days(&app.platform.get().await?, app.config.kept_days).await?;
     Ok(())
 }

@@ -5,6 +5,8 @@
 //! operation fails alone, is delivered again, and ends in the dead-letter queue; so does one that met the platform database down.
 //! The relay then wakes its operation.
 
+pub mod process;
+
 use std::{
     sync::{
         Arc,

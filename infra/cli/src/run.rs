@@ -155,7 +155,7 @@ impl<'a> OperationRun<'a> {
         if answer.is_transient() || is_in_progress { with_key(error, request) } else { error }
     }
 
-    /// A new token for the caller replaces the one of the profile, which it invalidates.
+    /// A new token for the caller replaces the one of the profile, which is invalid now or expires earlier.
     fn replace_token(&mut self, value: &Value) -> Result<()> {
         let issues = self.operation.needs_token && self.operation.credentials().any(|name| name == "access_token");
         if issues && self.session.uses_profile_token()? {

@@ -219,6 +219,20 @@ CREATE TABLE store_breakers (
     PRIMARY KEY (purpose, store, cluster)
 );
 
+-- The configured clusters, without their URLs, for functions that may not have those. provision-tenant, which places tenants,
+-- records its list when it starts; until it first does, the list is that of measure-usage.
+CREATE TABLE clusters (
+    store       text        NOT NULL CHECK (store IN ('postgresql', 'mongodb')),
+    name        text        NOT NULL,
+    max_tenants bigint      NOT NULL,
+    -- Whether new tenants are placed on it.
+    open        boolean     NOT NULL,
+    -- Whether provision-tenant has recorded it.
+    is_placing  boolean     NOT NULL,
+    recorded_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (store, name)
+);
+
 -- ----------------------------------------------------------------------------------------------------------- Outbox
 
 -- Messages enqueued by committed changes. A row is deleted only when its message is known to be delivered.
@@ -304,7 +318,8 @@ CREATE TABLE audit (
 CREATE INDEX audit_newest ON audit (at DESC, id DESC);
 CREATE INDEX audit_of_tenant ON audit (tenant_id, at DESC, id DESC);
 CREATE INDEX audit_of_actor ON audit (actor, at DESC, id DESC);
-CREATE INDEX audit_of_action ON audit (action, at DESC, id DESC);
+-- Entries are counted by action and outcome in the index alone.
+CREATE INDEX audit_of_action ON audit (action, at DESC, id DESC) INCLUDE (outcome);
 
 -- ------------------------------------------------------------------------------------------------------- Settlement
 
@@ -556,6 +571,24 @@ CREATE TABLE usage_limits_reached (
     acknowledged_by text[]      NOT NULL DEFAULT '{}',
     PRIMARY KEY (tenant_id, figure)
 );
+
+-- What each tenant used at the last measurement of each day, UTC, for a while. A figure is NULL if its store was not measured on
+-- that day, so that no day repeats what another one found.
+CREATE TABLE usage_days (
+    tenant_id      uuid        NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
+    day            date        NOT NULL,
+    agents         bigint      CHECK (agents >= 0),
+    contacts       bigint      CHECK (contacts >= 0),
+    -- Since the month began.
+    messages_month bigint      CHECK (messages_month >= 0),
+    storage_bytes  bigint      CHECK (storage_bytes >= 0),
+    measured_at    timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, day)
+-- Measurements of the same day update the row, and no indexed column.
+) WITH (fillfactor = 80);
+
+-- For the removal of old ones.
+CREATE INDEX usage_days_age ON usage_days (day);
 
 -- ----------------------------------------------------------------------------------------------------------- Health
 
@@ -930,10 +963,13 @@ REVOKE EXECUTE ON FUNCTION erase_user(uuid, uuid, text, text) FROM PUBLIC;
 
 -- The login roles of a deployment are members of one of these two groups.
 GRANT USAGE ON SCHEMA public TO landlord_api, landlord_provisioner;
+-- The version of this schema.
+GRANT SELECT ON refinery_schema_history TO landlord_api;
 GRANT SELECT, INSERT, UPDATE ON tenants, operations TO landlord_api, landlord_provisioner;
 -- Nobody may delete a row.
 GRANT SELECT, INSERT, UPDATE ON tenant_databases TO landlord_api, landlord_provisioner;
 GRANT SELECT, INSERT, UPDATE, DELETE ON store_breakers TO landlord_api, landlord_provisioner;
+GRANT SELECT, INSERT, UPDATE, DELETE ON clusters TO landlord_api, landlord_provisioner;
 GRANT SELECT, INSERT, UPDATE ON operation_steps TO landlord_provisioner;
 GRANT SELECT, INSERT ON operation_steps TO landlord_api;
 GRANT SELECT, INSERT ON exports TO landlord_api;
@@ -964,5 +1000,6 @@ GRANT INSERT ON user_directory TO landlord_provisioner;
 GRANT INSERT ON tenant_usage TO landlord_provisioner;
 GRANT SELECT, INSERT, DELETE ON usage_thresholds, usage_limits_reached TO landlord_api;
 GRANT UPDATE (acknowledged_by) ON usage_limits_reached TO landlord_api;
+GRANT SELECT, INSERT, UPDATE, DELETE ON usage_days TO landlord_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON health_samples, health_states, health_changes TO landlord_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON reconciliations, reconciliation_checks, reconciliation_findings TO landlord_api;

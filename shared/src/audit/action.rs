@@ -16,6 +16,8 @@ keyword_enum!(
         AdminLogin = "admin.login",
         /// A deployment let an owner in again, because every owner was locked out.
         AdminRecover = "admin.recover",
+        /// A super-admin continued a session with a new token.
+        AdminRefreshSession = "admin.refresh_session",
         /// A super-admin was changed.
         AdminUpdate = "admin.update",
         /// Dead letters were removed, and their operations woken.

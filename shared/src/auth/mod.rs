@@ -11,7 +11,7 @@ mod token_signer;
 mod token_type;
 mod verifier;
 
-pub use identity::Identity;
+pub use identity::{Identity, Session};
 pub use private_key::PrivateKey;
 pub use published_keys::PublishedKeys;
 pub use token_signer::{IssuedToken, TokenSigner};

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
-    auth::{PrivateKey, SUPER_ADMIN_ROLE, jwk::KeySet},
+    auth::{PrivateKey, SUPER_ADMIN_ROLE, Session, jwk::KeySet},
     config::{ConfigError, SigningConfig, TokenConfig},
     error::Result,
     types::SuperAdminId,
@@ -46,6 +46,8 @@ struct TokenClaims<'a> {
     exp: i64,
     jti: Uuid,
     epoch: i32,
+    /// The time of the sign-in, as in OpenID Connect.
+    auth_time: i64,
 }
 
 impl TokenSigner {
@@ -75,16 +77,33 @@ impl TokenSigner {
         must_change_password: bool,
     ) -> Result<IssuedToken> {
         let now = OffsetDateTime::now_utc().unix_timestamp();
-        let expires_in = self.ttl.whole_seconds();
+        let session = Session { super_admin, epoch: session_epoch, signed_in_at: now };
+        self.sign_until(session, now, self.ttl.whole_seconds(), must_change_password)
+    }
+
+    /// Another token of a session that ends at `ends_at`, in Unix time. It expires no later than the session.
+    pub fn sign_again(&self, session: Session, ends_at: i64) -> Result<IssuedToken> {
+        let now = OffsetDateTime::now_utc().unix_timestamp();
+        self.sign_until(session, now, self.ttl.whole_seconds().min(ends_at - now), false)
+    }
+
+    fn sign_until(
+        &self,
+        session: Session,
+        now: i64,
+        expires_in: i64,
+        must_change_password: bool,
+    ) -> Result<IssuedToken> {
         let claims = TokenClaims {
             iss: &self.issuer,
             aud: &self.audience,
-            sub: super_admin,
+            sub: session.super_admin,
             role: SUPER_ADMIN_ROLE,
             iat: now,
             exp: now + expires_in,
             jti: Uuid::now_v7(),
-            epoch: session_epoch,
+            epoch: session.epoch,
+            auth_time: session.signed_in_at,
         };
         let access_token = self.key.sign("JWT", &claims)?;
         Ok(IssuedToken { access_token, token_type: "Bearer", expires_in, must_change_password })

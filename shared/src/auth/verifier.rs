@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 
 use crate::{
     auth::{
-        Identity, SUPER_ADMIN_ROLE,
+        Identity, SUPER_ADMIN_ROLE, Session,
         jwk::{KeySet, VerifyingKey},
         oidc::RemoteKeys,
         token_cache::TokenCache,
@@ -119,11 +119,13 @@ impl TokenVerifier {
 impl VerifiedClaims {
     fn own_identity(&self) -> Result<Identity> {
         // A token without an epoch belongs to the first one.
-        let session_epoch = match self.other.get("epoch") {
+        let epoch = match self.other.get("epoch") {
             None => 0,
             Some(epoch) => epoch.as_i64().and_then(|epoch| epoch.try_into().ok()).ok_or(INVALID)?,
         };
-        Ok(Identity::Own { id: self.sub.parse().map_err(|_| INVALID)?, session_epoch })
+        // A token of an earlier release has no time of the sign-in. It was issued by one.
+        let signed_in_at = self.other.get("auth_time").map_or(Some(self.issued_at()), Value::as_i64).ok_or(INVALID)?;
+        Ok(Identity::Own(Session { super_admin: self.sub.parse().map_err(|_| INVALID)?, epoch, signed_in_at }))
     }
 
     /// The highest role among values such as `super_admin:owner`, which the provider lists beside `super_admin`.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::config::{ConfigError, FromEnv, parsed};
+use crate::config::{ConfigError, FromEnv, parsed, retention::days};
 
 /// Intervals and timeouts of usage measurement.
 #[derive(Debug, Clone, Copy)]
@@ -20,6 +20,8 @@ pub struct MeasuringConfig {
     /// `MEASURE_OBJECTS_INTERVAL_SECONDS` (86400): how long the sum of a tenant's objects is used, because S3 charges for each
     /// thousand objects that are listed.
     pub objects_interval: Duration,
+    /// `USAGE_RETENTION_DAYS` (400; 31 or more): how long the daily figures of tenants are kept. A forecast needs those of 30 days.
+    pub kept_days: i32,
 }
 
 impl Default for MeasuringConfig {
@@ -31,6 +33,7 @@ impl Default for MeasuringConfig {
             suspended_interval: Duration::from_hours(24),
             retry_interval: Duration::from_mins(5),
             objects_interval: Duration::from_hours(24),
+            kept_days: 400,
         }
     }
 }
@@ -47,6 +50,7 @@ impl FromEnv for MeasuringConfig {
             suspended_interval: seconds("MEASURE_SUSPENDED_INTERVAL_SECONDS", defaults.suspended_interval)?,
             retry_interval: seconds("MEASURE_RETRY_INTERVAL_SECONDS", defaults.retry_interval)?,
             objects_interval: seconds("MEASURE_OBJECTS_INTERVAL_SECONDS", defaults.objects_interval)?,
+            kept_days: days("USAGE_RETENTION_DAYS", defaults.kept_days, 31)?,
         })
     }
 }

@@ -10,6 +10,7 @@ mod measuring;
 mod reconciliation;
 mod retention;
 mod service_logins;
+mod settings;
 mod stores;
 mod tokens;
 mod waiting;
@@ -25,8 +26,9 @@ pub use reconciliation::ReconciliationConfig;
 pub use retention::{KeptConfig, RetentionConfig};
 use secrecy::SecretString;
 pub use service_logins::ServiceLoginConfig;
+pub use settings::{SETTINGS, Setting, SettingGroup};
 pub use stores::{KafkaConfig, MongoSettings, PostgresConfig, QueueConfig, RedisConfig, S3Config};
-pub use tokens::{IdempotencyConfig, OidcConfig, SigningConfig, TokenConfig};
+pub use tokens::{IdempotencyConfig, OidcConfig, SessionConfig, SigningConfig, TokenConfig};
 pub use waiting::{WaitingConfig, local_concurrency};
 
 use crate::types::Limits;

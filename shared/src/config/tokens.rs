@@ -103,6 +103,23 @@ impl FromEnv for SigningConfig {
     }
 }
 
+/// Refreshing the sessions of super-admins who signed in with a password.
+#[derive(Debug, Clone, Copy)]
+pub struct SessionConfig {
+    /// `SESSION_MAX_AGE_SECONDS` (604800, a week; 1 or more): how long after the sign-in the last token of a session expires.
+    pub max_age: Duration,
+}
+
+impl FromEnv for SessionConfig {
+    fn from_env() -> Result<Self, ConfigError> {
+        const NAME: &str = "SESSION_MAX_AGE_SECONDS";
+        match parsed::<u32>(NAME, 7 * 24 * 60 * 60)? {
+            0 => Err(ConfigError::invalid(NAME, "expected 1 second or more")),
+            seconds => Ok(Self { max_age: Duration::from_secs(seconds.into()) }),
+        }
+    }
+}
+
 /// Fingerprints of the bodies of requests with an `Idempotency-Key`.
 #[derive(Debug, Clone)]
 pub struct IdempotencyConfig {

@@ -16,6 +16,9 @@ mod state;
 mod tenant_counts;
 mod thin;
 
+/// The key in Redis of the newest complete report.
+pub const LATEST_REPORT_KEY: &str = "health:latest";
+
 pub use component::{Component, ComponentStatus};
 pub use history::{ComponentRecord, HistoryHours, ListHistory, list_history};
 pub use record::{RecordedSamples, record_samples};

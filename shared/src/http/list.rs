@@ -15,7 +15,7 @@ use utoipa::{
 };
 
 use crate::error::Error;
-use crate::http::{Counting, Page, Paging, Problem, QueryParameters, QueryReader, query_parameter};
+use crate::http::{Counting, IfNoneMatch, Page, Paging, Problem, QueryParameters, QueryReader, query_parameter};
 use crate::types::{Count, Cursor, InvalidValue, PageLimit, PageRequest, ParameterValue, TimeOrder};
 
 /// The parameters of a list that is sorted by time.
@@ -73,6 +73,17 @@ impl<T: ListParameters> ListRequest<T> {
     /// The page of `items`, of which there is one more than the limit where the list continues.
     pub fn page<I: Serialize>(&self, items: &[I], cursor: impl Fn(&I) -> Cursor) -> Result<Response, Problem> {
         Ok(Page::new(&name_of::<T>(self.at.order), items, self.at.limit, cursor)?.into_response(&self.uri))
+    }
+
+    /// As [`Self::page`] with an entity tag, or 304 if the client has the same page.
+    pub fn page_unless_known<I: Serialize>(
+        &self,
+        items: &[I],
+        if_none_match: &IfNoneMatch,
+        cursor: impl Fn(&I) -> Cursor,
+    ) -> Result<Response, Problem> {
+        let page = Page::new(&name_of::<T>(self.at.order), items, self.at.limit, cursor)?;
+        Ok(page.unless_known(&self.uri, if_none_match))
     }
 
     /// As [`Self::page`], with the result of [`Self::count`].

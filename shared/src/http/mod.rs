@@ -22,6 +22,7 @@ mod response;
 mod routes;
 mod serve;
 mod started;
+mod unchanged;
 
 pub use availability::availability;
 pub use body::{BodyErrors, Field, JsonBody};
@@ -43,6 +44,7 @@ pub use response::{Created, Json, JsonResponse, Replayable, Tagged};
 pub use routes::{DEADLINE, Routes, default_deadline, on_methods};
 pub use serve::{serve, serve_concurrently, serve_scheduled};
 pub use started::{Accepted, Started, WithOperation};
+pub use unchanged::json_unless_known;
 
 /// The base path of every endpoint.
 pub const BASE_PATH: &str = "/api/super-admin";

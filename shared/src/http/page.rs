@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::{
     error::{Error, Result},
+    http::{IfNoneMatch, unchanged::tagged},
     types::{PageCursor, PageLimit},
 };
 
@@ -48,6 +49,12 @@ impl Page {
         json.push(b']');
         let next = if shown < items.len() { items[..shown].last().map(|last| cursor(last).encode(list)) } else { None };
         Ok(Self { json, next })
+    }
+
+    /// As [`Self::into_response`] with an entity tag, or 304 if the client has the same page.
+    pub fn unless_known(self, uri: &Uri, if_none_match: &IfNoneMatch) -> Response {
+        let content = [&self.json, self.next.as_deref().unwrap_or_default().as_bytes()].concat();
+        tagged(self.into_response(uri), &content, if_none_match)
     }
 
     /// The response to a request for `uri`.

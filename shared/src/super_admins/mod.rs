@@ -22,7 +22,9 @@ pub use filter::SuperAdminFilter;
 pub use new_password::check_new_password;
 pub use recover::{RecoverOwner, RecoveredOwner, recover_owner};
 #[cfg(all(feature = "http", feature = "redis"))]
-pub use sign_in::{ChangePassword, SignIn, SignInRateLimiter, change_password, sign_in};
+pub use sign_in::{
+    ChangePassword, RefreshSession, SignIn, SignInRateLimiter, change_password, refresh_session, sign_in,
+};
 pub use update::{UpdateSuperAdmin, UpdatedSuperAdmin, update};
 
 use serde::Serialize;

@@ -46,7 +46,7 @@ pub enum Metric {
     HealthState,
     /// Wrong e-mail addresses or passwords.
     SignInFailures,
-    /// Sign-ins and changes of passwords that were answered with 429.
+    /// Sign-ins, changes of passwords and refreshes of sessions that were answered with 429.
     SignInsLimited,
     /// Responses with a status of 500 or more.
     ServerErrors,

@@ -4,7 +4,8 @@
 //! and sorts by them. Messages are also counted live, in Redis ([`live_counters`]); [`count_messages`] copies those counters
 //! into the platform database. Every write of a figure checks the thresholds of the tenant's limits in the same
 //! transaction, and enqueues an event for each threshold that is reached for the first time in a month. A limit that was reached
-//! is taken back by another event as soon as the usage is below it ([`BelowLimit`]).
+//! is taken back by another event as soon as the usage is below it ([`BelowLimit`]). The figures of each day are kept for a while
+//! ([`list_history`]), and show when a limit will be reached ([`UsageForecast`]).
 
 #[cfg(feature = "redis")]
 pub mod live_counters;
@@ -19,7 +20,9 @@ mod compare;
 mod count;
 mod figure;
 mod filter;
+mod forecast;
 mod forget;
+mod history;
 #[cfg(feature = "redis")]
 mod list;
 mod measurement;
@@ -34,7 +37,9 @@ pub use compare::compare_with_limits;
 pub use count::count_messages;
 pub use figure::{Figure, UsageSort};
 pub use filter::UsageFilter;
-pub use forget::forget_thresholds;
+pub use forecast::{FigureForecast, UsageForecast};
+pub use forget::{forget_days, forget_thresholds};
+pub use history::{HistoryRange, ListHistory, UsageDay, UsageHistory, list_history};
 #[cfg(feature = "redis")]
 pub use list::{UsagePage, add_live_counters};
 pub use measurement::{

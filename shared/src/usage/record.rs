@@ -17,7 +17,7 @@ pub struct RecordMeasurement<'a> {
     pub intervals: MeasurementIntervals,
 }
 
-/// Records the figures and the failures, schedules the next measurement, and enqueues an event for each threshold that is reached for the
+/// Records the figures, also as those of the day, and the failures, schedules the next measurement, and enqueues an event for each threshold that is reached for the
 /// first time this month, and for each limit that is not reached any more. Returns those thresholds; `None` if nothing was recorded, because another measurement has begun or the
 /// tenant has no databases any more.
 ///
@@ -34,6 +34,7 @@ pub async fn record_measurement(
     }
     store::update_stores(&transaction, claim.tenant_id, measurement, intervals).await?;
     let recorded = store::update_figures(&transaction, claim.tenant_id, measurement, intervals).await?;
+    store::upsert_day(&transaction, claim.tenant_id, measurement, &recorded).await?;
     let figures = [
         (Figure::Agents, measurement.users.figures().map(|users| users.active)),
         (Figure::Contacts, measurement.collections.figures().map(|collections| collections.contacts)),

@@ -115,6 +115,10 @@ async fn tokens_are_checked_by_issuer_audience_key_and_role_and_keys_are_fetched
     let one = format!("/tenants/{}", api.create_tenant("kopi-kenangan").await["id"].as_str().unwrap());
     let read = async |token: String| status(&api, &one, token).await;
     assert_eq!(read(token(|_| {})).await, StatusCode::OK);
+    // Its sessions are continued by the provider.
+    let refreshed = answer(api.anonymous(Method::POST, "/auth/refresh").bearer_auth(token(|_| {}))).await;
+    assert_eq!(refreshed.status, StatusCode::CONFLICT, "{}", refreshed.text);
+    assert!(refreshed.text.contains("/problems/no-password"), "{}", refreshed.text);
     assert_eq!(list(token(|claims| claims["groups"] = json!(["staff"]))).await, StatusCode::FORBIDDEN);
     assert_eq!(list(token(|claims| claims["aud"] = json!("other"))).await, StatusCode::UNAUTHORIZED);
     assert_eq!(list(token(|claims| claims["iss"] = json!("landlord"))).await, StatusCode::UNAUTHORIZED);

@@ -4,7 +4,7 @@ use std::{fs, time::Duration};
 
 use measure_usage::batch::CONCURRENCY;
 use serde_json::Value;
-use shared::{http::DEADLINE, usage::measuring::TENANTS_PER_MESSAGE};
+use shared::{config::SETTINGS, http::DEADLINE, usage::measuring::TENANTS_PER_MESSAGE};
 use tests::{manifests::repository, template};
 
 fn parameter(template: &Value, name: &str, key: &str) -> u64 {
@@ -55,4 +55,23 @@ fn the_guide_to_production_names_the_defaults_of_the_template() {
         names.matches('`').count() / 2
     });
     assert_eq!(compared, documented.sum::<usize>(), "a setting has no value");
+}
+
+/// Otherwise `GET /settings` would show another value than the one that applies.
+#[test]
+fn the_function_that_shows_the_settings_has_the_value_of_every_setting_that_another_one_has() {
+    let template = template::read();
+    let variables = |properties: &Value| properties["Environment"]["Variables"].clone();
+    let common = variables(&template["Globals"]["Function"]);
+    let functions = template::functions(&template);
+    let (_, shows) = functions.iter().find(|(name, _)| name == "get-settings").unwrap();
+    let shows = variables(shows);
+    for setting in SETTINGS {
+        let shown = if shows[setting.name].is_null() { &common[setting.name] } else { &shows[setting.name] };
+        assert!(!shown.is_null(), "get-settings has no {}", setting.name);
+        for (name, properties) in &functions {
+            let value = &variables(properties)[setting.name];
+            assert!(value.is_null() || value == shown, "{name} has another {}: {value}, and not {shown}", setting.name);
+        }
+    }
 }

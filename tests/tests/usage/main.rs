@@ -4,6 +4,7 @@
 
 mod counting;
 mod faults;
+mod history;
 mod limits;
 mod listing;
 mod measuring;

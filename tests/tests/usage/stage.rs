@@ -18,6 +18,7 @@ use shared::{
         s3::Bucket,
         sqs::Sqs,
     },
+    clusters::ClusterLists,
     config::{Cluster, Clusters, FromEnv, MeasuringConfig, MongoSettings, ProvisioningConfig, RedisConfig, S3Config},
     error::Result,
     operations::OperationStatus,
@@ -58,19 +59,23 @@ impl UsageStage {
     /// The function with the rights that it has in a deployment.
     pub(crate) async fn function(&self) -> App {
         let postgres = self.world.api();
+        let clusters = ClusterLists {
+            postgres: Clusters::single(postgres.url.clone()),
+            mongo: Clusters::single(observer().await),
+        };
         App {
             platform: Postgres::connect(&postgres).unwrap(),
             counters: LiveCounters::new(Redis::connect(&RedisConfig::from_env().unwrap()).unwrap()),
             sqs: Sqs::new(),
             queue_url: self.queue_url.clone(),
             stores: MeasuredStores {
-                postgres: PostgresClusters::connect(&Clusters::single(postgres.url.clone()), &postgres).unwrap(),
-                mongo: MongoClusters::connect(&Clusters::single(observer().await), &MongoSettings::from_env().unwrap())
-                    .unwrap(),
+                postgres: PostgresClusters::connect(&clusters.postgres, &postgres).unwrap(),
+                mongo: MongoClusters::connect(&clusters.mongo, &MongoSettings::from_env().unwrap()).unwrap(),
                 bucket: Bucket::connect(&S3Config::from_env().unwrap()).unwrap(),
             },
             // Objects are listed at each measurement.
             config: MeasuringConfig { objects_interval: Duration::ZERO, ..MeasuringConfig::default() },
+            clusters,
         }
     }
 

@@ -11,7 +11,10 @@ use crate::{
     clients::redis::Redis,
     config::{ConfigError, RedisConfig},
     error::Result,
-    health::checks::{deadline::ProbeDeadline, error::ProbeError, report::HealthReport},
+    health::{
+        LATEST_REPORT_KEY,
+        checks::{deadline::ProbeDeadline, error::ProbeError, report::HealthReport},
+    },
 };
 
 /// How long the latest report is kept: the greatest age that a request may accept.
@@ -65,7 +68,7 @@ impl LatestReport {
         let redis = Redis::connect(&RedisConfig { timeout: timeout / 2, ..config.clone() })?;
         Ok(Self {
             redis,
-            report_key: format!("{prefix}health:latest"),
+            report_key: format!("{prefix}{LATEST_REPORT_KEY}"),
             claim_key: format!("{prefix}health:probing"),
             timeout,
             claim: Script::new(CLAIM),

@@ -14,7 +14,12 @@ struct ApiSection {
 /// The section of the events.
 pub(super) const EVENTS: &str = "Events";
 
-const SECTIONS: [ApiSection; 12] = [
+const SECTIONS: [ApiSection; 13] = [
+    ApiSection {
+        name: "Platform",
+        description: "The platform as a whole: its figures, its clusters and its settings.",
+        paths: &["/overview", "/clusters", "/settings"],
+    },
     ApiSection {
         name: "Users",
         description: "The users of a tenant, who are stored in the tenant's own database.",

@@ -191,7 +191,7 @@ absent on the last one. With `count=true`, the header `x-total-count` contains t
 and what to do, and each item of `errors` has a `code`, so that a client need not read the texts. In addition to the problems of \
 each operation, an unknown path is 404, and an unsupported method is 405 with `Allow`.
 
-**Limits.** Signing in, changing a password and starting impersonations are limited; `RateLimit` contains what is left, and a \
+**Limits.** Signing in, refreshing a session, changing a password and starting impersonations are limited; `RateLimit` contains what is left, and a \
 refused request is 429 with `Retry-After`. In front of the API, the gateway limits the requests per second of all callers \
 together, which `RateLimit-Policy` states as `gateway`. Its limit is a target and not a guarantee, and its own responses have the \
 body `{\"message\": \"Too Many Requests\"}` instead of a problem. The body of a request has at most 64 KiB.

@@ -18,7 +18,7 @@ use serde_json::json;
 
 use crate::{
     audit::{self, AuditAction, AuditEntry},
-    auth::Identity,
+    auth::{Identity, Session},
     clients::postgres::{Connection, Postgres},
     error::{Error, Result},
     http::{HandlerArgument, Problem, RequestInfo},
@@ -36,6 +36,8 @@ pub struct Principal {
     /// `None` if the platform database has no such super-admin.
     pub email: Option<String>,
     pub role: SuperAdminRole,
+    /// `None` if the principal signed in at the identity provider.
+    pub session: Option<Session>,
     request: RequestInfo,
 }
 
@@ -100,7 +102,7 @@ impl Caller {
 
     fn key(&self) -> SuperAdminKey<'_> {
         match &self.identity {
-            Identity::Own { id, .. } => SuperAdminKey::Id(*id),
+            Identity::Own(session) => SuperAdminKey::Id(session.super_admin),
             Identity::Provider { subject, .. } => SuperAdminKey::Subject(subject),
         }
     }
@@ -119,14 +121,19 @@ impl Caller {
                 if state.must_change_password && !needed.accepts_temporary_password {
                     return Decision::Refused(Error::PasswordChangeRequired, id);
                 }
-                Principal { id, email: Some(state.email), role: state.role, request }
+                let session = match identity {
+                    Identity::Own(session) => Some(*session),
+                    Identity::Provider { .. } => None,
+                };
+                Principal { id, email: Some(state.email), role: state.role, session, request }
             }
             // A super-admin of the identity provider needs no row in the platform database.
             (None, Identity::Provider { subject, role, .. }) => {
-                Principal { id: subject.clone(), email: None, role: *role, request }
+                Principal { id: subject.clone(), email: None, role: *role, session: None, request }
             }
-            (None, Identity::Own { id, .. }) => {
-                return Decision::Refused(Error::Unauthenticated("The super-admin does not exist"), id.to_string());
+            (None, Identity::Own(session)) => {
+                let id = session.super_admin.to_string();
+                return Decision::Refused(Error::Unauthenticated("The super-admin does not exist"), id);
             }
         };
         if principal.role.allows(needed.role) {
@@ -156,7 +163,7 @@ impl Caller {
 /// Whether the session of a token has ended before the token expires.
 fn has_ended(identity: &Identity, state: &SuperAdminState) -> bool {
     match identity {
-        Identity::Own { session_epoch, .. } => *session_epoch != state.session_epoch,
+        Identity::Own(session) => session.epoch != state.session_epoch,
         Identity::Provider { issued_at, .. } => {
             state.sessions_ended_at.is_some_and(|ended_at| *issued_at <= ended_at.unix_timestamp())
         }

@@ -2,6 +2,7 @@
 
 mod change_password;
 mod rate_limit;
+mod refresh_session;
 
 use serde_json::json;
 
@@ -21,6 +22,7 @@ use self::rate_limit::{Attempt, Excess};
 pub use self::{
     change_password::{ChangePassword, change_password},
     rate_limit::SignInRateLimiter,
+    refresh_session::{RefreshSession, refresh_session},
 };
 
 const ACTION: AuditAction = AuditAction::AdminLogin;

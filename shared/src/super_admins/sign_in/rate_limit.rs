@@ -18,6 +18,7 @@ use crate::{
     clients::redis::Redis,
     error::{Error, Result},
     quota::{self, Quota, QuotaUnit},
+    types::SuperAdminId,
 };
 
 /// Attempts per window on one account from one address. A successful attempt resets the count.
@@ -31,6 +32,11 @@ const MAX_ATTEMPTS_PER_ACCOUNT: i64 = 100;
 const WINDOW_SECONDS: u64 = 15 * 60;
 /// How long an address stays known after the last success.
 const KNOWN_SECONDS: i64 = 30 * 24 * 60 * 60;
+
+/// Refreshes of one super-admin's sessions per window: many more than all devices of a person need, because a client refreshes a
+/// session once in half the lifetime of a token. A valid token is not a guess, so this limits only work and audit entries.
+const MAX_REFRESHES: i64 = 30;
+const REFRESH: &str = "refresh";
 
 /// The limits in the order in which they are checked, with their names in the audit log and in responses.
 const LIMITS: [(&str, i64); 3] = [
@@ -62,6 +68,17 @@ for limit = 1, 3 do
     end
 end
 return counted
+";
+
+/// Counts a refresh of `KEYS[1]`. Returns the number and the seconds until the window ends.
+const COUNT_REFRESH: &str = r"
+local count = redis.call('INCR', KEYS[1])
+local left = redis.call('TTL', KEYS[1])
+if left < 0 then
+    redis.call('EXPIRE', KEYS[1], ARGV[1])
+    left = tonumber(ARGV[1])
+end
+return {count, left}
 ";
 
 /// Resets the count of `KEYS[1]`, and marks the address as known.
@@ -98,11 +115,27 @@ pub struct SignInRateLimiter {
     redis: Redis,
     count_attempt: Script,
     record_success: Script,
+    count_refresh: Script,
 }
 
 impl SignInRateLimiter {
     pub fn new(redis: Redis) -> Self {
-        Self { redis, count_attempt: Script::new(COUNT_ATTEMPT), record_success: Script::new(RECORD_SUCCESS) }
+        Self {
+            redis,
+            count_attempt: Script::new(COUNT_ATTEMPT),
+            record_success: Script::new(RECORD_SUCCESS),
+            count_refresh: Script::new(COUNT_REFRESH),
+        }
+    }
+
+    /// Counts a refresh of a session, and returns the limit that it exceeds. [`Error::Unavailable`] if Redis cannot be reached.
+    pub async fn count_refresh(&self, super_admin: SuperAdminId) -> Result<Option<Excess>> {
+        let mut call = self.count_refresh.key(format!("login:refresh:{super_admin}"));
+        call.arg(WINDOW_SECONDS);
+        let (count, left): (i64, u64) = self.redis.run(&call).await?;
+        let (over, left) = (count - MAX_REFRESHES, left.max(1));
+        report(REFRESH, MAX_REFRESHES, -over, Some(left));
+        Ok((over > 0).then_some(Excess { limit: REFRESH, retry_after_seconds: left, is_first: over == 1 }))
     }
 
     /// Counts an attempt, and returns the limit that it exceeds. [`Error::Unavailable`] if Redis cannot be reached.
