@@ -256,9 +256,12 @@ impl Saga<'_> {
             timeout(S::LIMIT, step.apply(context)).await.map_err(|_| StepError::timed_out(S::STORE, S::LIMIT))??;
             self.observe(Moment::Applied(S::NAME)).await
         };
-        let applied = applied.await;
-        self.record_health::<S>(context, &applied).await;
-        let recorded = match self.record_failure(S::NAME, applied).await {
+        let applied = self.record_failure(S::NAME, applied.await).await;
+        // A worker whose session the next one has ended did not meet a store that fails.
+        if !applied.as_ref().is_err_and(StepError::is_fenced) {
+            self.record_health::<S>(context, &applied).await;
+        }
+        let recorded = match applied {
             Ok(()) => self.record(S::NAME, StepChange::Succeeded).await,
             Err(error) => Err(error),
         };
