@@ -11,6 +11,7 @@ import { LiveOperation } from "../operations/LiveOperation";
 import { nameOf } from "../operations/kinds";
 import { DeletionCard } from "./Deletion";
 import { EditTenant } from "./EditTenant";
+import { LimitsReached } from "./LimitsReached";
 import { ReceiptCard } from "./Receipt";
 import { SuspensionCard } from "./Suspension";
 import { useTenant } from "./Tenant";
@@ -60,6 +61,7 @@ export function Summary() {
                                     <Badge value="over limit" tone="danger" /> {usage.over_limit.map(sentence).join(", ")}
                                 </p>
                             )}
+                            <LimitsReached limits={tenant.limits_reached ?? []} />
                             {usage.error && (
                                 <p className="field-error">The last measurement failed: {sentence(usage.error).toLowerCase()}. The figures are older ones.</p>
                             )}

@@ -1,10 +1,10 @@
 import { useState } from "react";
 
 import { type Schemas, api, body } from "../../api/client";
-import { sentence } from "../../format";
 import { Act } from "../../ui/Act";
 import { Badge, Card, Facts, Time } from "../../ui/data";
 import { REASONS, SuspensionFields, UNEXPLAINED, suspensionOf } from "../tenants/SuspensionFields";
+import { servicesText } from "./services";
 import type { TenantActProps } from "./useTenantActs";
 
 /** Suspends an active tenant, or reactivates a suspended one. */
@@ -54,8 +54,6 @@ export function SuspensionActs({ tenant, renewAll, revision }: TenantActProps) {
     );
 }
 
-const listed = (services: string[]) => (services.length > 0 ? services.map(sentence).join(", ") : <span className="muted">none</span>);
-
 export function SuspensionCard({ suspension }: { suspension: Schemas["Suspension"] }) {
     // The document permits its absence, because stored suspensions lack it. Every answer has it.
     const { requested_at, reason, comment, acknowledged_by, pending = [] } = suspension;
@@ -66,8 +64,8 @@ export function SuspensionCard({ suspension }: { suspension: Schemas["Suspension
                     ["Since", <Time key="since" value={requested_at} both seconds />],
                     ["Reason", REASONS[reason]],
                     ["Comment", comment ?? <span className="muted">none</span>],
-                    ["Confirmed by", listed(acknowledged_by)],
-                    ["Not confirmed by", listed(pending)],
+                    ["Confirmed by", servicesText(acknowledged_by)],
+                    ["Not confirmed by", servicesText(pending)],
                 ]}
             />
             <p className="hint">A service confirms that it refuses the users of the tenant. Whatever it confirms, it has no access to the databases.</p>

@@ -24,10 +24,13 @@ export function useTenant(): TenantRead {
     return tenant;
 }
 
+/** What the pages of a tenant show beside it. */
+const INCLUDE: ("usage" | "operation" | "limits_reached")[] = ["usage", "operation", "limits_reached"];
+
 export const tenantQuery = (id: string) => ({
     queryKey: ["tenant", id],
     queryFn: ({ signal }: { signal: AbortSignal }) =>
-        tagged(api.GET("/api/super-admin/tenants/{id}", { params: { path: { id }, query: { include: ["usage", "operation"] } }, signal })),
+        tagged(api.GET("/api/super-admin/tenants/{id}", { params: { path: { id }, query: { include: INCLUDE } }, signal })),
 });
 
 const TABS = [
@@ -61,7 +64,7 @@ export function Tenant() {
             badge={<Badge value={tenant.status} />}
             actions={
                 <>
-                    <CopyAsCommand request={{ operation: "GET /tenants/{id}", ids: [id], query: { include: "usage,operation" } }} />
+                    <CopyAsCommand request={{ operation: "GET /tenants/{id}", ids: [id], query: { include: INCLUDE.join(",") } }} />
                     <TenantActs tenant={tenant} />
                 </>
             }
