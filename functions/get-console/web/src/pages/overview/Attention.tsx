@@ -1,43 +1,29 @@
-import { useQuery } from "@tanstack/react-query";
+import type { Schemas } from "../../api/client";
+import { duration } from "../../format";
+import { MeasuredAt } from "../../ui/MeasuredAt";
+import { Card, Time } from "../../ui/data";
+import { Figure } from "./Figure";
+import type { Overview } from "./useOverview";
 
-import { type Schemas, api, body, page } from "../../api/client";
-import { AsOf } from "../../ui/AsOf";
-import { Card } from "../../ui/data";
-import { type Count, Figure } from "./Figure";
+const UNKNOWN: Record<Schemas["UnknownDeadLetters"], string> = {
+    redis_unavailable: "unknown: Redis does not answer",
+    no_report: "unknown: no new report on health",
+    sqs_unavailable: "unknown: SQS did not answer",
+};
 
-/** The most messages of one queue that the API lists. */
-const MAX_LETTERS = 100;
-const MAX_LIVE = 100;
-
-/** The messages of all queues. The API lists only the oldest of each. */
-function lettersOf(letters: Schemas["DeadLetter"][]): Count {
-    const ofQueue = Map.groupBy(letters, ({ queue }) => queue);
-    return { value: letters.length, exact: [...ofQueue.values()].every(({ length }) => length < MAX_LETTERS) };
-}
-
-export function Attention() {
-    const letters = useQuery({ queryKey: ["dead-letters"], queryFn: ({ signal }) => body(api.GET("/api/super-admin/dead-letters", { signal })), select: lettersOf, refetchInterval: 5_000 });
-    const live = useQuery({
-        queryKey: ["impersonations", "live"],
-        queryFn: async ({ signal }): Promise<Count> => {
-            const { items, next } = await page(api.GET("/api/super-admin/impersonations", { params: { query: { live: true, limit: MAX_LIVE } }, signal }));
-            return { value: items.length, exact: next === undefined };
-        },
-        refetchInterval: 4_000,
-    });
-    const over = useQuery({
-        queryKey: ["tenants", "over"],
-        queryFn: async ({ signal }): Promise<Count> => (await page(api.GET("/api/super-admin/tenants/usage", { params: { query: { over_limit: true, limit: 1, count: true } }, signal }))).total ?? { value: 0, exact: false },
-        refetchInterval: 30_000,
-    });
+export function Attention({ outbox, dead_letters, usage }: Pick<Overview, "outbox" | "dead_letters" | "usage">) {
     return (
         <Card title="Needs attention">
             <div className="figures">
-                <Figure name="dead letters" read={letters} to="/dead-letters" />
-                <Figure name="live impersonations" read={live} to="/impersonations" />
-                <Figure name="tenants over a limit" read={over} to="/tenants" search={{ over_limit: "true" }} />
+                <Figure name="dead letters" value={dead_letters.number} unknown={dead_letters.unknown ? UNKNOWN[dead_letters.unknown] : undefined} to="/dead-letters" />
+                <Figure name="pending messages" value={outbox.pending} isAtLeast={!outbox.is_exact} />
+                <Figure name="tenants over a limit" value={usage.over_limit} to="/tenants" search={{ over_limit: "true" }} />
             </div>
-            <AsOf reads={[letters, live, over]} />
+            {outbox.oldest_age_seconds !== null && <p className="muted small">The oldest pending message waits for {duration(outbox.oldest_age_seconds * 1000)}.</p>}
+            <p className="muted small">
+                Dead letters {dead_letters.measured_at === null ? "were not counted" : <>as of <Time value={dead_letters.measured_at} seconds /></>}.
+            </p>
+            <MeasuredAt value={outbox.measured_at} />
         </Card>
     );
 }

@@ -1,28 +1,30 @@
 import { Link, type LinkProps } from "@tanstack/react-router";
 
-import { fromFailure } from "../../api/problem";
 import { countText } from "../../format";
 
-/** A number, which may be one that was counted up to a limit. */
-export interface Count {
-    value: number;
-    exact: boolean;
+interface Props extends Pick<LinkProps, "to" | "search"> {
+    name: string;
+    /** `null`: unknown. */
+    value: number | null;
+    /** The number was counted up to a limit, and more exist. */
+    isAtLeast?: boolean;
+    /** Why the number is unknown. */
+    unknown?: string;
 }
 
-interface Read {
-    data: Count | undefined;
-    error: unknown;
-}
-
-/** A number with its name. One that could not be read, or not again, is marked. */
-export function Figure({ name, read, to, search }: { name: string; read: Read } & Pick<LinkProps, "to" | "search">) {
-    const problem = read.error ? fromFailure(read.error) : undefined;
-    const isOld = problem !== undefined && read.data !== undefined;
-    return (
-        <Link to={to} search={search} className="figure" title={problem?.message}>
-            <span className="figure-value">{read.data ? countText(read.data) : problem ? "?" : "…"}</span>
+/** A number with its name. One that is unknown is shown as unknown, and not as 0. */
+export function Figure({ name, value, isAtLeast = false, unknown, to, search }: Props) {
+    const content = (
+        <>
+            <span className="figure-value">{value === null ? "?" : countText({ value, exact: !isAtLeast })}</span>
             <span className="figure-name">{name}</span>
-            {problem && <span className="field-error">{isOld ? "old: could not be read again" : "could not be read"}</span>}
+            {value === null && <span className="field-error">{unknown ?? "unknown"}</span>}
+        </>
+    );
+    if (to === undefined) return <span className="figure">{content}</span>;
+    return (
+        <Link to={to} search={search} className="figure">
+            {content}
         </Link>
     );
 }

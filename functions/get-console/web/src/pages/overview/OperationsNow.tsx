@@ -1,68 +1,35 @@
-import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 
-import { api, body, page } from "../../api/client";
-import { now } from "../../api/clock";
-import type { paths } from "../../api/generated/schema";
-import { duration, midnight } from "../../format";
-import { AsOf } from "../../ui/AsOf";
+import { duration, number } from "../../format";
+import { MeasuredAt } from "../../ui/MeasuredAt";
 import { Card } from "../../ui/data";
-import { Stale } from "../../ui/state";
-import { OPEN } from "../operations/open";
 import { Figure } from "./Figure";
+import type { Overview } from "./useOverview";
 
-type Query = NonNullable<paths["/api/super-admin/operations"]["get"]["parameters"]["query"]>;
+/** A filter has whole days. */
+const dayOf = (time: string): string => time.slice(0, 10);
 
-const useCount = (name: string, query: () => Query) =>
-    useQuery({
-        queryKey: ["operations", "count", name],
-        queryFn: async ({ signal }) => {
-            const { total } = await page(api.GET("/api/super-admin/operations", { params: { query: { ...query(), limit: 1, count: true } }, signal }));
-            return total ?? { value: 0, exact: false };
-        },
-        refetchInterval: 5_000,
-    });
-
-/** The current day in UTC, which begins anew while the page is open. */
-const today = () => new Date(now()).toISOString().slice(0, 10);
-
-export function OperationsNow() {
-    const open = useCount("open", () => ({ status: OPEN }));
-    const stuck = useCount("stuck", () => ({ stuck: true }));
-    const failed = useCount("failed", () => ({ status: ["failed"], created_since: midnight(today()) }));
-    const succeeded = useCount("succeeded", () => ({ status: ["succeeded"], created_since: midnight(today()) }));
-    const since = today();
+export function OperationsNow({ operations, provisionings }: Pick<Overview, "operations" | "provisionings">) {
     return (
         <Card title="Operations" aside={<Link to="/operations">All operations</Link>}>
             <div className="figures">
-                <Figure name="not ended" read={open} to="/operations" search={{ status: "open" }} />
-                <Figure name="stuck" read={stuck} to="/operations" search={{ stuck: "true" }} />
-                <Figure name="failed, created today" read={failed} to="/operations" search={{ status: "failed", since }} />
-                <Figure name="succeeded, created today" read={succeeded} to="/operations" search={{ status: "succeeded", since }} />
+                <Figure name="not ended" value={operations.open} to="/operations" search={{ status: "open" }} />
+                <Figure name="running" value={operations.running} to="/operations" search={{ status: "running" }} />
+                <Figure name="stuck" value={operations.stuck} to="/operations" search={{ stuck: "true" }} />
+                <Figure name="failed in 24 hours" value={operations.failed} to="/operations" search={{ status: "failed", since: dayOf(operations.since) }} />
             </div>
-            <Provisioning />
-            <AsOf reads={[open, stuck, failed, succeeded]} />
+            <Provisionings provisionings={provisionings} />
+            <MeasuredAt value={operations.measured_at} />
         </Card>
     );
 }
 
-/** How long the newest provisionings took, from their request to their end. */
-function Provisioning() {
-    const read = useQuery({
-        queryKey: ["operations", "provisioning"],
-        queryFn: ({ signal }) => body(api.GET("/api/super-admin/operations", { params: { query: { kind: "provision", status: ["succeeded"], limit: 100 } }, signal })),
-        refetchInterval: 15_000,
-    });
-    const times = (read.data ?? []).flatMap(({ created_at, finished_at }) => (finished_at ? [Date.parse(finished_at) - Date.parse(created_at)] : [])).toSorted((a, b) => a - b);
-    const [middle, late] = [times[Math.floor(times.length / 2)], times[Math.floor(times.length * 0.95)]];
-    if (read.error && !read.data) return <p className="field-error">The durations of provisionings could not be read.</p>;
-    if (middle === undefined || late === undefined) return null;
+function Provisionings({ provisionings: { requested, succeeded, failed, median_seconds, p95_seconds } }: Pick<Overview, "provisionings">) {
+    if (requested === 0) return <p className="muted small">No tenant was provisioned in the last 24 hours.</p>;
     return (
-        <>
-            <Stale read={read} />
-            <p className="muted small">
-                Of the newest {times.length} provisionings that succeeded, half took at most {duration(middle)}, and 95 % at most {duration(late)}.
-            </p>
-        </>
+        <p className="muted small">
+            Of {number(requested)} provisionings that were requested in the last 24 hours, {number(succeeded)} succeeded and {number(failed)} failed.
+            {median_seconds !== null && p95_seconds !== null && ` Half took at most ${duration(median_seconds * 1000)}, and 95 % at most ${duration(p95_seconds * 1000)}.`}
+        </p>
     );
 }

@@ -11,37 +11,43 @@ import { HealthStrip, uptimeText } from "../health/HealthStrip";
 import { useHistory } from "../health/healthData";
 import { Attention } from "./Attention";
 import { HealthNow } from "./HealthNow";
-import { Newest } from "./Newest";
 import { OperationsNow } from "./OperationsNow";
 import { TenantCounts } from "./TenantCounts";
-import { TopTenants } from "./TopTenants";
+import { Today } from "./Today";
+import { OverLimit, TopTenants } from "./TopTenants";
+import { type Overview as Figures, useOverview } from "./useOverview";
 
-const REQUESTS: ApiRequest[] = [
-    { operation: "GET /health" },
-    { operation: "GET /health/history", query: { hours: 720 } },
-    { operation: "GET /operations", query: { stuck: true, limit: 1, count: true } },
-    { operation: "GET /dead-letters" },
-    { operation: "GET /impersonations", query: { live: true, limit: 100 } },
-    { operation: "GET /tenants/usage", query: { over_limit: true, limit: 1, count: true } },
-    { operation: "GET /tenants/usage", query: { sort: "-messages_month", limit: 5 } },
-    { operation: "GET /audit", query: { limit: 8 } },
-];
+const REQUESTS: ApiRequest[] = [{ operation: "GET /overview" }, { operation: "GET /health/history", query: { hours: 720 } }];
 
 export function Overview() {
+    const read = useOverview();
     return (
         <Page title="Overview" actions={<CopyAsCommand request={REQUESTS} />}>
-            <div className="grid overview quad">
-                <HealthNow />
-                <TenantCounts />
-                <OperationsNow />
-                <Attention />
-            </div>
-            <div className="grid overview">
-                <Strips />
-                <TopTenants />
-                <Newest />
-            </div>
+            <Loaded read={read} rows={8}>
+                {(overview) => <Now overview={overview} />}
+            </Loaded>
+            <Strips />
         </Page>
+    );
+}
+
+function Now({ overview }: { overview: Figures }) {
+    const { usage } = overview;
+    return (
+        <>
+            <div className="grid overview quad">
+                <HealthNow health={overview.health} />
+                <TenantCounts tenants={overview.tenants} />
+                <OperationsNow operations={overview.operations} provisionings={overview.provisionings} />
+                <Attention outbox={overview.outbox} dead_letters={overview.dead_letters} usage={usage} />
+            </div>
+            <div className="grid overview quad">
+                <TopTenants title="Most messages this month" tenants={usage.most_messages} sort="-messages_month" what="Messages" measuredAt={usage.measured_at} />
+                <TopTenants title="Most storage" tenants={usage.most_storage} sort="-storage_bytes" what="Storage" measuredAt={usage.measured_at} />
+                <OverLimit usage={usage} />
+                <Today actions={overview.actions} />
+            </div>
+        </>
     );
 }
 
