@@ -1,8 +1,11 @@
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+const exact = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });
 const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 
 export const number = (value: number): string => whole.format(value);
 export const short = (value: number): string => (Math.abs(value) < 10_000 ? whole.format(value) : compact.format(value));
+/** A small number, with its decimals. */
+export const precise = (value: number): string => exact.format(value);
 export const percent = (share: number): string => `${whole.format(share * 100)} %`;
 
 export function bytes(value: number): string {

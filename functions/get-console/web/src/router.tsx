@@ -37,7 +37,7 @@ const tenants = createRoute({
 const newTenant = createRoute({ ...at("/tenants/new"), component: lazyRouteComponent(() => import("./pages/tenants/NewTenant"), "NewTenant") });
 const tenant = createRoute({ ...at("/tenants/$id"), component: lazyRouteComponent(() => import("./pages/tenant/Tenant"), "Tenant") });
 const inTenant = <P extends string>(path: P) => ({ getParentRoute: () => tenant, path });
-const tenantOverview = createRoute({ ...inTenant("/"), component: lazyRouteComponent(() => import("./pages/tenant/Summary"), "Summary") });
+const tenantOverview = createRoute({ ...inTenant("/"), validateSearch: only("figure", "days"), component: lazyRouteComponent(() => import("./pages/tenant/Summary"), "Summary") });
 const tenantOperations = createRoute({ ...inTenant("/operations"), component: lazyRouteComponent(() => import("./pages/tenant/Operations"), "TenantOperations") });
 const tenantUsers = createRoute({
     ...inTenant("/users"),

@@ -15,6 +15,7 @@ import { LimitsReached } from "./LimitsReached";
 import { ReceiptCard } from "./Receipt";
 import { SuspensionCard } from "./Suspension";
 import { useTenant } from "./Tenant";
+import { UsageHistory } from "./UsageHistory";
 
 export function Summary() {
     const { tenant, etag, dataUpdatedAt } = useTenant();
@@ -73,6 +74,7 @@ export function Summary() {
                         <Empty title="Not measured yet" />
                     )}
                 </Card>
+                <UsageHistory tenant={tenant} />
                 <Card title="Newest operation">
                     {operation ? (
                         <>
