@@ -4,6 +4,7 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 
 import { isTemporary } from "./api/problem";
+import { keepSessions } from "./api/refresh";
 import { onSessionChange, session, useSession } from "./api/session";
 import { SignIn, SignInAgain } from "./pages/SignIn";
 import { router } from "./router";
@@ -30,6 +31,8 @@ onSessionChange(() => {
     void queries.cancelQueries();
     queries.clear();
 });
+
+keepSessions();
 
 function Console() {
     const current = useSession();

@@ -13,6 +13,8 @@ export interface Session {
     role: Role;
     /** Milliseconds since 1970, by this device's clock. */
     expiresAt: number;
+    /** When a new token is asked for, by the same clock. Never, if the session cannot last longer than this token. */
+    refreshAt?: number;
     /** The API refused the token. The page stays as it is until somebody signs in again. */
     ended: boolean;
 }

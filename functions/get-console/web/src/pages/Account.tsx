@@ -1,6 +1,7 @@
 import { useState } from "react";
 
 import { api, body } from "../api/client";
+import { lifetimeOf } from "../api/renewal";
 import { setSession, useSession } from "../api/session";
 import { announce } from "../ui/announce";
 import { Button } from "../ui/Button";
@@ -19,7 +20,7 @@ export function Account() {
     const change = () =>
         submit(async () => {
             const issued = await body(api.POST("/api/super-admin/auth/change-password", { body: { current_password: form.current, new_password: form.next } }));
-            setSession({ ...session, token: issued.access_token, expiresAt: Date.now() + issued.expires_in * 1000 });
+            setSession({ ...session, token: issued.access_token, ...lifetimeOf(issued, Date.now()) });
             setForm({ current: "", next: "", again: "" });
             announce("The password is changed, and all other sessions have ended");
         });
@@ -33,6 +34,7 @@ export function Account() {
                             ["Role", <Badge key="role" value={session.role} />],
                             ["Id", <Id key="id" value={session.id} />],
                             ["This session ends", <Time key="end" value={new Date(session.expiresAt).toISOString()} both />],
+                            ["Until then", session.refreshAt === undefined ? "It has reached its maximum age, and is not continued." : "It is continued while this tab is open, until its maximum age."],
                         ]}
                     />
                     <p className="muted small">The token is in the memory of this tab only. A reload signs you out.</p>

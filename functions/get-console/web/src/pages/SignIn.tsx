@@ -1,6 +1,7 @@
 import { useEffect, useState } from "react";
 
 import { type Schemas, api, body } from "../api/client";
+import { lifetimeOf } from "../api/renewal";
 import { type Session, setSession, subjectOf } from "../api/session";
 import { utc } from "../format";
 import { Button } from "../ui/Button";
@@ -14,10 +15,10 @@ async function begin(token: Schemas["IssuedToken"], email: string): Promise<void
     const id = subjectOf(token.access_token);
     const headers = { authorization: `Bearer ${token.access_token}` };
     const admin = await body(api.GET("/api/super-admin/admins/{id}", { params: { path: { id } }, headers }));
-    setSession({ token: token.access_token, id, email: admin.email ?? email, role: admin.role, expiresAt: Date.now() + token.expires_in * 1000, ended: false });
+    setSession({ token: token.access_token, id, email: admin.email ?? email, role: admin.role, ...lifetimeOf(token, Date.now()), ended: false });
 }
 
-function useSignIn(account = "") {
+function useSignIn(account = "", onDone?: () => void) {
     const [email, setEmail] = useState(account);
     const [password, setPassword] = useState("");
     const [next, setNext] = useState("");
@@ -36,13 +37,13 @@ function useSignIn(account = "") {
                 const headers = { authorization: `Bearer ${temporary}` };
                 const change = { current_password: password, new_password: next };
                 await begin(await body(api.POST("/api/super-admin/auth/change-password", { body: change, headers })), email);
-                reset();
             } else {
                 const token = await body(api.POST("/api/super-admin/auth/login", { body: { email, password } }));
                 if (token.must_change_password) return setTemporary(token.access_token);
                 await begin(token, email);
-                reset();
             }
+            reset();
+            onDone?.();
         });
     return { email, setEmail, password, setPassword, next, setNext, temporary, busy, problem, run, reset };
 }
@@ -103,11 +104,11 @@ const ANNOUNCED_BEFORE = 2 * 60_000;
 
 /** Above the page, which keeps what was typed, when the session has ended or soon will. */
 export function SignInAgain({ session }: { session: Session }) {
-    const form = useSignIn(session.email);
     const [asked, setAsked] = useState(false);
+    // Only this closes the dialog: a token that was replaced silently must not take away what is typed in it.
+    const form = useSignIn(session.email, () => setAsked(false));
     const [soon, setSoon] = useState(false);
     useEffect(() => {
-        setAsked(false);
         const check = () => {
             const left = session.expiresAt - Date.now();
             setSoon(left < ANNOUNCED_BEFORE);
@@ -125,7 +126,7 @@ export function SignInAgain({ session }: { session: Session }) {
         <>
             {soon && !session.ended && (
                 <div className="expiry" role="status">
-                    Your session ends at {utc(new Date(session.expiresAt))}.{" "}
+                    Your session ends at {utc(new Date(session.expiresAt))}, because it {session.refreshAt === undefined ? "has reached its maximum age" : "could not be continued so far"}.{" "}
                     <Button onClick={() => setAsked(true)}>Sign in again now</Button>
                 </div>
             )}
