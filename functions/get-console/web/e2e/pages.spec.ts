@@ -13,8 +13,10 @@ const PAGES = [
     ["/health", "Health", "Stores and queues"],
     ["/dead-letters", "Dead letters", undefined],
     ["/reconciliations", "Reconciliations", "Compare now"],
+    ["/clusters", "Clusters", "Clusters"],
     ["/audit", "Audit", "Audit log"],
     ["/admins", "Super-admins", "Super-admins"],
+    ["/settings", "Settings", "Versions"],
     ["/account", "Account", "Change your password"],
     ["/nowhere", "This page does not exist", undefined],
 ] as const;

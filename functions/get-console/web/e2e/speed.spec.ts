@@ -51,7 +51,7 @@ test("a change of the page is painted at once, from answers that come soon", asy
     await open(page);
     await expectLoaded(page);
     await machine.measure();
-    const names = ["Tenants", "Operations", "Impersonations", "Health", "Dead letters", "Reconciliations", "Audit", "Super-admins", "Overview"];
+    const names = ["Tenants", "Operations", "Impersonations", "Health", "Dead letters", "Reconciliations", "Clusters", "Audit", "Super-admins", "Settings", "Overview"];
     const [painted, filled]: [number[], number[]] = [[], []];
     for (let round = 0; round < 6; round++) {
         for (const name of names) {

@@ -23,8 +23,10 @@ export const PLACES: Place[] = [
     { to: "/health", name: "Health", icon: "health" },
     { to: "/dead-letters", name: "Dead letters", icon: "dead-letters" },
     { to: "/reconciliations", name: "Reconciliations", icon: "reconciliations" },
+    { to: "/clusters", name: "Clusters", icon: "clusters" },
     { to: "/audit", name: "Audit", icon: "audit" },
     { to: "/admins", name: "Super-admins", icon: "admins" },
+    { to: "/settings", name: "Settings", icon: "settings" },
 ];
 
 export function Layout() {

@@ -74,6 +74,7 @@ const reconciliation = createRoute({
     validateSearch: only("kind"),
     component: lazyRouteComponent(() => import("./pages/Reconciliation"), "ReconciliationPage"),
 });
+const clusters = createRoute({ ...at("/clusters"), component: lazyRouteComponent(() => import("./pages/Clusters"), "Clusters") });
 const audit = createRoute({
     ...at("/audit"),
     validateSearch: only("action", "outcome", "since", "until", "tenant_id"),
@@ -84,6 +85,7 @@ const admins = createRoute({
     validateSearch: only("role", "status"),
     component: lazyRouteComponent(() => import("./pages/Admins"), "Admins"),
 });
+const settings = createRoute({ ...at("/settings"), validateSearch: only("changed"), component: lazyRouteComponent(() => import("./pages/Settings"), "Settings") });
 const account = createRoute({ ...at("/account"), component: lazyRouteComponent(() => import("./pages/Account"), "Account") });
 
 export const router = createRouter({
@@ -100,8 +102,10 @@ export const router = createRouter({
         deadLetters,
         reconciliations,
         reconciliation,
+        clusters,
         audit,
         admins,
+        settings,
         account,
     ]),
     basepath: "/console",
