@@ -39,7 +39,7 @@ const authorization: Middleware = {
 export const api = createClient<paths>({ baseUrl: window.location.origin });
 api.use(authorization);
 
-interface Answer<T> {
+export interface Answer<T> {
     data?: T;
     error?: unknown;
     response: Response;
@@ -61,15 +61,19 @@ export async function tagged<T>(call: Promise<Answer<T>>, before?: Tagged<T>): P
     return { data, etag: response.headers.get("etag") ?? before?.etag ?? "" };
 }
 
-/** A page of a list, with the cursor of the next. */
-export async function page<T>(call: Promise<Answer<T[]>>): Promise<Page<T>> {
-    const { data, response } = await whole(call);
+/** A page of a list, with the cursor of the next. A response 304 is what was read `before`. */
+export async function page<T>(call: Promise<Answer<T[]>>, before?: Page<T>): Promise<Page<T>> {
+    const { data, response } = await whole(call, before?.items);
+    if (response.status === 304 && before) return before;
     const link = response.headers.get("link")?.match(/<([^>]*)>;\s*rel="next"/)?.[1];
     const next = link ? (new URL(link, window.location.origin).searchParams.get("cursor") ?? undefined) : undefined;
     const count = response.headers.get("x-total-count");
     const total = count === null ? undefined : { value: Number(count), exact: response.headers.get("x-total-count-relation") !== "gte" };
-    return { items: data, next, total };
+    return { items: data, next, total, etag: response.headers.get("etag") ?? undefined };
 }
+
+/** The header of a request for what was read `before`, so that it is not sent again unless it has changed. */
+export const ifChanged = (before: { etag?: string } | undefined): { "if-none-match"?: string } => (before?.etag ? { "if-none-match": before.etag } : {});
 
 async function whole<T>(call: Promise<Answer<T>>, before?: T): Promise<{ data: T; response: Response }> {
     let answer: Answer<T>;

@@ -23,13 +23,14 @@ const pagesKey = (key: Key): Key => ["pages", ...key];
 interface Next<T> {
     key: Key;
     cursor: string;
-    read: (cursor: string | undefined, signal: AbortSignal) => Promise<Page<T>>;
+    /** `before` is the first page as it was read before, when it is read again. */
+    read: (cursor: string | undefined, signal: AbortSignal, before?: Page<T>) => Promise<Page<T>>;
 }
 
 /** All pages read so far as one list. The first page is read again regularly and when the window gets the focus; later pages are kept. */
 export function useList<T extends Item>(key: Key, read: Next<T>["read"], { every, moving = false }: Options = {}) {
     const queries = useQueryClient();
-    const first = useQuery({ queryKey: key, queryFn: ({ signal }) => read(undefined, signal), placeholderData: keepPreviousData, refetchInterval: every ?? false });
+    const first = useQuery({ queryKey: key, queryFn: ({ signal }) => read(undefined, signal, queries.getQueryData<Page<T>>(key)), placeholderData: keepPreviousData, refetchInterval: every ?? false });
     const kept = useQuery<Page<T>[]>({ queryKey: pagesKey(key), queryFn: skipToken, placeholderData: keepPreviousData });
     const { data, isPlaceholderData } = first;
     const hash = JSON.stringify(key);

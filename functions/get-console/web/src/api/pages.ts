@@ -7,6 +7,8 @@ export interface Page<T> {
     total?: { value: number; exact: boolean };
     /** When a later page was read, in milliseconds since 1970. */
     readAt?: number;
+    /** Its entity tag, if it has one. */
+    etag?: string;
 }
 
 /**

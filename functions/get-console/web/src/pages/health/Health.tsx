@@ -13,7 +13,7 @@ import { Badge, Card, Time } from "../../ui/data";
 import { Select } from "../../ui/form";
 import { Empty, Loaded } from "../../ui/state";
 import { HealthStrip, uptimeText } from "./HealthStrip";
-import { type Reading, type Report, readLiveHealth, readings, useHealth, useHistory } from "./healthData";
+import { type Reading, type Report, probe, readings, useHealth, useHistory } from "./healthData";
 
 const Latency = lazy(() => import("./LatencyChart").then((module) => ({ default: module.LatencyChart })));
 
@@ -26,10 +26,10 @@ export function Health() {
     const report = useHealth();
     const history = useHistory(Number(hours));
     const [probing, setProbing] = useState(false);
-    const probe = async () => {
+    const probeNow = async () => {
         setProbing(true);
         try {
-            queries.setQueryData(["health"], await readLiveHealth(AbortSignal.timeout(15_000)));
+            await probe(queries);
             announce("Every component was probed just now");
         } catch (failure) {
             announce(fromFailure(failure).detail);
@@ -44,7 +44,7 @@ export function Health() {
             actions={
                 <>
                     <CopyAsCommand request={[{ operation: "GET /health", query: { live: "true" } }, { operation: "GET /health/history", query: { hours, component } }]} />
-                    <Button busy={probing} onClick={() => void probe()}>
+                    <Button busy={probing} onClick={() => void probeNow()}>
                         Probe now
                     </Button>
                 </>

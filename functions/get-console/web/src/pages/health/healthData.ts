@@ -1,6 +1,6 @@
-import { useQuery } from "@tanstack/react-query";
+import { type QueryClient, useQuery, useQueryClient } from "@tanstack/react-query";
 
-import { type Schemas, api, body } from "../../api/client";
+import { type Schemas, type Tagged, api, body, ifChanged, tagged } from "../../api/client";
 import { Problem } from "../../api/problem";
 
 export type Report = Schemas["HealthReport"];
@@ -8,17 +8,18 @@ export type History = Schemas["HealthHistory"];
 
 const isReport = (value: unknown): value is Report => typeof value === "object" && value !== null && "infrastructure" in value;
 
-/** The newest report. An unhealthy platform answers 503 with a report, which is no failure of the request. */
-async function readHealth(live: boolean, signal: AbortSignal): Promise<Report> {
-    let report: unknown;
+/** The newest report, or the one before if no newer exists. An unhealthy platform answers 503 with a report, which is no failure of the request. */
+async function readHealth(live: boolean, signal: AbortSignal, before?: Tagged<Report>): Promise<Tagged<Report>> {
+    let [report, etag]: [unknown, string] = [undefined, ""];
     try {
-        report = await body(api.GET("/api/super-admin/health", { params: { query: live ? { live } : {} }, signal }));
+        const call = api.GET("/api/super-admin/health", { params: { query: live ? { live } : {}, header: ifChanged(before) }, signal });
+        ({ data: report, etag } = await tagged<unknown>(call, before));
     } catch (failure) {
         if (!(failure instanceof Problem) || failure.status !== 503 || !isReport(failure.details)) throw failure;
         report = failure.details;
     }
     if (!isReport(report)) throw new Problem(403, "No report", "The API answered with the short form of health only");
-    return report;
+    return { data: report, etag };
 }
 
 export type Reading = Schemas["Reading"] | Schemas["ServiceReading"] | Schemas["IntegrationReading"];
@@ -26,9 +27,15 @@ export type Reading = Schemas["Reading"] | Schemas["ServiceReading"] | Schemas["
 /** The components of a part of the report. */
 export const readings = (components: Record<string, Reading>): [string, Reading][] => Object.entries(components);
 
-export const useHealth = () => useQuery({ queryKey: ["health"], queryFn: ({ signal }) => readHealth(false, signal), refetchInterval: 5_000 });
+const KEY = ["health"];
 
-export const readLiveHealth = (signal: AbortSignal) => readHealth(true, signal);
+export function useHealth() {
+    const queries = useQueryClient();
+    return useQuery({ queryKey: KEY, queryFn: ({ signal }) => readHealth(false, signal, queries.getQueryData(KEY)), select: ({ data }) => data, refetchInterval: 5_000 });
+}
+
+/** Probes every component, and shows the report. */
+export const probe = async (queries: QueryClient) => queries.setQueryData(KEY, await readHealth(true, AbortSignal.timeout(15_000)));
 
 export const useHistory = (hours: number) =>
     useQuery({

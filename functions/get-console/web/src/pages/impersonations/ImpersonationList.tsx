@@ -1,7 +1,7 @@
 import { Link } from "@tanstack/react-router";
 import { useMemo } from "react";
 
-import { type Schemas, api, page } from "../../api/client";
+import { type Schemas, api, ifChanged, page } from "../../api/client";
 import { useList } from "../../api/lists";
 import { CopyAsCommand } from "../../ui/Copy";
 import { ListTable } from "../../ui/ListTable";
@@ -14,7 +14,7 @@ import { EndImpersonation } from "./EndImpersonation";
 type Impersonation = Schemas["Impersonation"];
 
 export function ImpersonationList({ filter }: { filter: { tenant_id?: string; live?: boolean } }) {
-    const list = useList(["impersonations", filter], (cursor, signal) => page(api.GET("/api/super-admin/impersonations", { params: { query: { ...filter, limit: 100, cursor } }, signal })), { every: 3_000 });
+    const list = useList<Impersonation>(["impersonations", filter], (cursor, signal, before) => page(api.GET("/api/super-admin/impersonations", { params: { query: { ...filter, limit: 100, cursor }, header: ifChanged(before) }, signal }), before), { every: 3_000 });
     const columns = useMemo<Columns<Impersonation>>(
         () => [
             { id: "state", size: 130, header: "State", cell: ({ row: { original } }) => (original.live ? <Countdown until={original.expires_at} small /> : <Badge value={original.end_reason ?? "ended"} />) },
