@@ -25,6 +25,7 @@ const PAGES = [
 const TABS = [
     ["", "Overview", "region", "Usage and limits"],
     ["/operations", "Operations", "list", "Steps"],
+    ["/exports", "Exports", "button", "Export"],
     ["/users", "Users", "region", "Users"],
     ["/impersonations", "Impersonations", "region", "Impersonations"],
     ["/audit", "Audit", "region", "Audit log"],

@@ -69,6 +69,10 @@ const NAMES: Record<string, string> = {
     mongodb_removal: "Removal from MongoDB",
     object_removal: "Removal of objects",
     redis_removal: "Removal from Redis",
+    postgresql_export: "Copy of PostgreSQL",
+    mongodb_export: "Copy of MongoDB",
+    object_export: "List of objects",
+    export_manifest: "Manifest",
     verification: "Search for what is left",
 };
 

@@ -39,6 +39,8 @@ const tenant = createRoute({ ...at("/tenants/$id"), component: lazyRouteComponen
 const inTenant = <P extends string>(path: P) => ({ getParentRoute: () => tenant, path });
 const tenantOverview = createRoute({ ...inTenant("/"), validateSearch: only("figure", "days"), component: lazyRouteComponent(() => import("./pages/tenant/Summary"), "Summary") });
 const tenantOperations = createRoute({ ...inTenant("/operations"), component: lazyRouteComponent(() => import("./pages/tenant/Operations"), "TenantOperations") });
+const tenantExports = createRoute({ ...inTenant("/exports"), component: lazyRouteComponent(() => import("./pages/exports/Exports"), "Exports") });
+const tenantExport = createRoute({ ...inTenant("/exports/$exportId"), component: lazyRouteComponent(() => import("./pages/exports/Export"), "ExportPage") });
 const tenantUsers = createRoute({
     ...inTenant("/users"),
     validateSearch: only("role", "status", "user"),
@@ -93,7 +95,7 @@ export const router = createRouter({
         overview,
         tenants,
         newTenant,
-        tenant.addChildren([tenantOverview, tenantOperations, tenantUsers, tenantImpersonations, tenantAudit]),
+        tenant.addChildren([tenantOverview, tenantOperations, tenantExports, tenantExport, tenantUsers, tenantImpersonations, tenantAudit]),
         users,
         impersonations,
         health,

@@ -6,7 +6,7 @@ import { Copy } from "./Copy";
 type Tone = "ok" | "warn" | "danger" | "info" | "quiet";
 
 const TONES: Record<string, Tone> = {
-    active: "ok", succeeded: "ok", done: "ok", up: "ok", healthy: "ok", operational: "ok", live: "ok",
+    active: "ok", succeeded: "ok", done: "ok", up: "ok", healthy: "ok", operational: "ok", live: "ok", complete: "ok",
     provisioning: "info", running: "info", pending: "info", intended: "info",
     suspended: "warn", undoing: "warn", degraded: "warn", undone: "warn", deleting: "warn", keep: "warn", write: "warn", refused: "warn",
     failed: "danger", down: "danger", unhealthy: "danger",

@@ -1,7 +1,7 @@
 import { type Schemas, api, body } from "../../api/client";
 import { useRenew } from "../../api/useRenew";
 import { Act } from "../../ui/Act";
-import { isAbandonable, isOver, retryText } from "./kinds";
+import { isAbandonable, isOver, retryText, rollbackText } from "./kinds";
 
 /** What can be done with an operation that has not ended. */
 export function OperationActs({ operation }: { operation: Schemas["Operation"] }) {
@@ -27,7 +27,7 @@ export function OperationActs({ operation }: { operation: Schemas["Operation"] }
                 name="Abandon"
                 title="Abandon the operation"
                 kind="danger"
-                consequences={["All steps so far are undone; databases that they created are removed.", "The tenant becomes failed, and can be retried later.", "It is recorded in the audit log under your name."]}
+                consequences={[...rollbackText(operation.kind), "It is recorded in the audit log under your name."]}
                 request={{ operation: "POST /operations/{id}/abandon", ids: [operation.id] }}
                 act={async () => {
                     await body(api.POST("/api/super-admin/operations/{id}/abandon", { params }));

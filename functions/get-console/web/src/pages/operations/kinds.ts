@@ -11,21 +11,28 @@ interface Meaning {
     meaning: string;
     /** What its next attempt does at once, if somebody asks for it. */
     retry: string;
-    /** Whether its steps are undone when it is abandoned. The API tries the other kinds until they succeed, and only makes them due. */
-    hasRollback: boolean;
+    /** What abandoning it does. The API tries kinds without it until they succeed, and only makes them due. */
+    rollback?: string[];
 }
 
+const REMOVED = ["All steps so far are undone; databases that they created are removed.", "The tenant becomes failed, and can be retried later."];
+
 const KINDS: Record<Kind, Meaning> = {
-    provision: { name: "Provisioning", meaning: "Creates the databases of a new tenant.", retry: "The next attempt begins at once, not at its planned time.", hasRollback: true },
-    retry: { name: "Repeated provisioning", meaning: "Creates the databases of a tenant whose provisioning failed.", retry: "The next attempt begins at once, not at its planned time.", hasRollback: true },
-    cleanup: { name: "Cleanup", meaning: "Removes what is left of databases that should not exist any more.", retry: "The next attempt begins at once, not at its planned time.", hasRollback: false },
-    suspend: { name: "Suspension", meaning: "Takes the access to the tenant's databases from the platform's services.", retry: "The services lose their access at once, as soon as the stores answer.", hasRollback: false },
-    resume: { name: "Reactivation", meaning: "Gives the platform's services their access to the tenant's databases again.", retry: "The services get their access at once, as soon as the stores answer.", hasRollback: false },
+    provision: { name: "Provisioning", meaning: "Creates the databases of a new tenant.", retry: "The next attempt begins at once, not at its planned time.", rollback: REMOVED },
+    retry: { name: "Repeated provisioning", meaning: "Creates the databases of a tenant whose provisioning failed.", retry: "The next attempt begins at once, not at its planned time.", rollback: REMOVED },
+    cleanup: { name: "Cleanup", meaning: "Removes what is left of databases that should not exist any more.", retry: "The next attempt begins at once, not at its planned time." },
+    suspend: { name: "Suspension", meaning: "Takes the access to the tenant's databases from the platform's services.", retry: "The services lose their access at once, as soon as the stores answer." },
+    resume: { name: "Reactivation", meaning: "Gives the platform's services their access to the tenant's databases again.", retry: "The services get their access at once, as soon as the stores answer." },
     purge: {
         name: "Purge",
         meaning: "Takes the services' access at once, and removes everything of the tenant after the time in which it can be restored.",
         retry: "The next attempt begins at once. It removes nothing while the tenant can still be restored.",
-        hasRollback: false,
+    },
+    export: {
+        name: "Export",
+        meaning: "Copies the tenant's databases, and the list of its objects, to files.",
+        retry: "The next attempt begins at once, not at its planned time.",
+        rollback: ["Its files so far are removed, and the export has failed.", "The tenant is not changed."],
     },
 };
 
@@ -40,8 +47,11 @@ export const retryText = (kind: Kind): string => meaningOf(kind)?.retry ?? "The 
 
 export const explanationOf = (kind: Kind): string | undefined => meaningOf(kind)?.meaning;
 
+/** What abandoning an operation of the kind does. */
+export const rollbackText = (kind: Kind): string[] => meaningOf(kind)?.rollback ?? [];
+
 /** A newer one takes the place of an operation that changes the services' access; only a restore takes a purge back. */
-export const isAbandonable = ({ kind, status }: Pick<Operation, "kind" | "status">): boolean => !isOver({ status }) && status !== "undoing" && meaningOf(kind)?.hasRollback === true;
+export const isAbandonable = ({ kind, status }: Pick<Operation, "kind" | "status">): boolean => !isOver({ status }) && status !== "undoing" && rollbackText(kind).length > 0;
 
 const STATES: Record<Operation["status"], string> = {
     pending: "It waits for a worker.",

@@ -12,7 +12,7 @@ import type { TenantActProps } from "./useTenantActs";
 type Status = Schemas["TenantStatus"];
 
 const DAY = 86_400_000;
-const NO_FORM = { reason: "", days: "7" };
+const NO_FORM = { reason: "", days: "7", export: false };
 
 /** A tenant that was never active has no data to be restored. */
 const wasActive = (status: Status): boolean => status === "active" || status === "suspended";
@@ -26,7 +26,7 @@ export function DeletionActs({ tenant, renewAll, revision }: TenantActProps) {
     const hasWindow = wasActive(tenant.status);
     // Without a number, the field itself prevents sending.
     const days = form.days.trim() === "" ? undefined : Number(form.days);
-    const deletion: Schemas["DeletionRequest"] = { reason: form.reason, recovery_days: hasWindow ? (days ?? 7) : 0 };
+    const deletion: Schemas["DeletionRequest"] = { reason: form.reason, recovery_days: hasWindow ? (days ?? 7) : 0, export: hasWindow && form.export };
     const { status, deletion: begun } = tenant;
     return (
         <>
@@ -58,9 +58,12 @@ export function DeletionActs({ tenant, renewAll, revision }: TenantActProps) {
                     "Nobody can use it, at once: its users are refused, impersonations in it end, and the platform's services lose their access to its databases within a second.",
                     "Every operation on it that has not ended is superseded.",
                     windowText(hasWindow, days),
+                    ...(deletion.export ? ["As soon as the services have lost their access, it is exported. Nothing is removed before the export is complete."] : []),
                     "Then both databases, all objects with every version, and the keys in Redis are removed. Nobody can undo that.",
                     "A signed receipt states what existed and what was removed. Backups and records remain for as long as the receipt says.",
-                    "Nothing is exported.",
+                    deletion.export
+                        ? "The export remains until it expires, also when the tenant is deleted, and can be restored into another tenant. The receipt names it. All other exports are removed."
+                        : "Nothing is exported, and the exports of it that exist are removed.",
                 ]}
                 confirm={tenant.slug}
                 request={{ operation: "DELETE /tenants/{id}", ids: [tenant.id], query: { confirm: tenant.slug }, body: { ...deletion } }}
@@ -88,6 +91,11 @@ export function DeletionActs({ tenant, renewAll, revision }: TenantActProps) {
                                 hint="From 0 to 30. With 0, everything is removed at once."
                                 onChange={(event) => setForm({ ...form, days: event.target.value })}
                             />
+                        )}
+                        {hasWindow && (
+                            <label className="check">
+                                <input type="checkbox" checked={form.export} onChange={(event) => setForm({ ...form, export: event.target.checked })} /> Export it before anything is removed
+                            </label>
                         )}
                     </>
                 )}

@@ -36,6 +36,7 @@ export const tenantQuery = (id: string) => ({
 const TABS = [
     ["/tenants/$id", "Overview"],
     ["/tenants/$id/operations", "Operations"],
+    ["/tenants/$id/exports", "Exports"],
     ["/tenants/$id/users", "Users"],
     ["/tenants/$id/impersonations", "Impersonations"],
     ["/tenants/$id/audit", "Audit"],
@@ -72,7 +73,7 @@ export function Tenant() {
             <Stale read={read} />
             <nav className="tabs" aria-label="Sections of this tenant">
                 {TABS.map(([to, name]) => (
-                    <Link key={to} to={to} params={{ id }} className="tab" activeOptions={{ exact: true, includeSearch: false }} activeProps={{ "aria-current": "page" }}>
+                    <Link key={to} to={to} params={{ id }} className="tab" activeOptions={{ exact: to === "/tenants/$id", includeSearch: false }} activeProps={{ "aria-current": "page" }}>
                         {name}
                     </Link>
                 ))}

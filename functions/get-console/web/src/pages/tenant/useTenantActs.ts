@@ -18,7 +18,7 @@ export function useTenantActs(tenant: Schemas["Organization"]): TenantActProps {
     const renew = useRenew();
     return {
         tenant,
-        renewAll: () => renew("tenant", "tenants", "receipt", "operation", "operations", "audit", "impersonations"),
+        renewAll: () => renew("tenant", "tenants", "receipt", "exports", "operation", "operations", "audit", "impersonations"),
         revision: async () => (await queries.fetchQuery({ ...tenantQuery(tenant.id), staleTime: 0 })).etag,
     };
 }

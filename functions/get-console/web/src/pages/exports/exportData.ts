@@ -1,0 +1,29 @@
+// What is read of exports, and what their states mean.
+
+import { useQuery } from "@tanstack/react-query";
+
+import { type Schemas, api, body } from "../../api/client";
+import { bytes, number } from "../../format";
+
+export type Export = Schemas["Export"];
+
+export const STATES: Record<Schemas["ExportStatus"], string> = {
+    pending: "It waits for a worker.",
+    running: "Its files are being written.",
+    complete: "Its files can be downloaded and restored until it expires.",
+    failed: "It could not be written, and its files were removed. The operation shows why.",
+    superseded: "The tenant was suspended or deleted before it was complete.",
+    expired: "Its files are removed. It cannot be downloaded or restored any more.",
+};
+
+const isOpen = ({ status }: Export): boolean => status === "pending" || status === "running";
+
+export const useExport = (tenantId: string, exportId: string) =>
+    useQuery({
+        queryKey: ["exports", tenantId, exportId],
+        queryFn: ({ signal }) => body(api.GET("/api/super-admin/tenants/{id}/exports/{export_id}", { params: { path: { id: tenantId, export_id: exportId } }, signal })),
+        refetchInterval: ({ state }) => (state.data && !isOpen(state.data) ? 15_000 : 1_500),
+    });
+
+/** What an export contains, in a line. */
+export const contentText = ({ rows, documents, objects, bytes: size }: Schemas["ExportSummary"]): string => `${number(rows)} rows, ${number(documents)} documents, ${number(objects)} objects listed; ${bytes(size)} of files`;
