@@ -36,10 +36,11 @@
 //! | `user_search` | noun | `audit`, `tenants`, `users` |
 //! | `impersonations` | noun | `audit`, `events`, `revocations`, `super_admins`, `tenant_changes`, `tenants`, `users` |
 //! | `clusters` | noun | `operations`, `tenants` |
+//! | `restores` | noun | `audit`, `events`, `exports`, `operations`, `tenants` |
 //! | `usage` | noun | `events`, `operations`, `super_admins`, `tenants`, `user_directory` |
 //! | `tenant_views` | noun | `operations`, `tenants`, `usage` |
 //! | `health` | noun | `events`, `operations`, `tenants`, `usage` |
-//! | `provisioning` | noun | `audit`, `events`, `exports`, `operations`, `tenants`, `user_directory`, `users` |
+//! | `provisioning` | noun | `audit`, `events`, `exports`, `operations`, `restores`, `tenants`, `user_directory`, `users` |
 //! | `dead_letters` | noun | `audit`, `events`, `operations`, `super_admins` |
 //! | `reconciliation` | noun | `audit`, `dead_letters`, `events`, `operations`, `revocations`, `tenants` |
 //! | `overview` | noun | `audit`, `health`, `operations`, `tenants`, `usage` |
@@ -112,6 +113,7 @@ pub mod provisioning;
 pub mod quota;
 pub mod reconciliation;
 pub mod releases;
+pub mod restores;
 pub mod retention;
 pub mod revocations;
 pub mod sql;

@@ -28,7 +28,6 @@ use shared::{
     health::checks::HealthTargets,
     http::finish,
     operations::WaitSlots,
-    overview::LatestDeadLetters,
     reconciliation::{ObservedStores, Reconciler},
     super_admins::AuthContext,
     tenants::TENANT_SCHEMA_VERSION,
@@ -152,11 +151,6 @@ impl Parts {
             request_time: self.reconciling_time,
             config: ReconciliationConfig { interval: Duration::from_hours(1) },
         }
-    }
-
-    /// The dead letters in the world's newest report on health.
-    pub fn dead_letters(&self) -> LatestDeadLetters {
-        LatestDeadLetters::connect(&self.redis, &self.redis_prefix).unwrap()
     }
 
     fn wait_slots(&self) -> WaitSlots {

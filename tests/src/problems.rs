@@ -43,6 +43,7 @@ pub async fn produce_all() -> Produced {
     stage.produce_conflicts_of_tenants().await;
     stage.produce_conflicts_of_deletions().await;
     stage.produce_conflicts_of_exports().await;
+    stage.produce_conflicts_of_restores().await;
     stage.produce_conflicts_of_users().await;
     stage.produce_conflicts_of_impersonations().await;
     stage.produce_conflicts_of_super_admins().await;
@@ -180,6 +181,28 @@ impl ProblemStage {
                         WHERE id::text = $1";
         self.owner.execute(complete, &[&id, &examples::export_summary()]).await.unwrap();
         self.produce("export-damaged", StatusCode::CONFLICT, late).await;
+    }
+
+    async fn produce_conflicts_of_restores(&mut self) {
+        let (original, copy) = (self.tenant(None).await, self.tenant(None).await);
+        let path = format!("/tenants/{}/promote?confirm=t{}", copy.id, original.id.0.simple());
+        let body = json!({ "reason": "Contacts were deleted by mistake" });
+        let promote = || self.request(Method::POST, &path, &body);
+        let requests = [promote(), promote(), promote()];
+        let [first, second, third] = requests;
+        self.produce("not-a-restored-copy", StatusCode::CONFLICT, first).await;
+        let export = tokens::UNKNOWN;
+        let source = format!(r#"restored_from = '{{"tenant_id": "{}", "export_id": "{export}"}}'"#, original.id);
+        self.set(&copy, &source).await;
+        self.produce("tenant-not-suspended", StatusCode::CONFLICT, second).await;
+        let suspended = "status = 'suspended', suspension = jsonb_build_object('id', gen_random_uuid(), 'reason', 'unpaid',
+            'requested_at', to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), 'acknowledged_by', '[]'::jsonb)";
+        self.set(&copy, suspended).await;
+        self.set(&original, suspended).await;
+        self.produce("changes-unsettled", StatusCode::CONFLICT, third).await;
+        self.set(&copy, "status = 'failed'").await;
+        let request = self.api.request(Method::POST, &format!("/tenants/{}/retry", copy.id));
+        self.produce("restore-not-retried", StatusCode::CONFLICT, request).await;
     }
 
     async fn produce_conflicts_of_users(&mut self) {

@@ -8,7 +8,8 @@ use serde_json::{Map, Value};
 use shared::{
     event_catalog,
     http::document,
-    types::{Day, ImpersonationId, OperationId, SuperAdminRole, TenantId},
+    tenants::TENANT_SCHEMA_VERSION,
+    types::{Day, ExportId, ImpersonationId, OperationId, SuperAdminRole, TenantId},
 };
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use utoipa::openapi::{Content, OpenApi, RefOr, Response, example::ExampleBuilder};
@@ -107,8 +108,12 @@ pub async fn send_each(world: &World, document: &Value, mut send: impl AsyncFnMu
     // What reads comes before what changes, and a change whose result depends on the state comes last.
     let (reads, changes): (Vec<_>, Vec<_>) =
         of_examples(document).into_iter().partition(|request| request.method == Method::GET);
-    let is_last = |request: &ExampleRequest| request.body.is_none() || request.operation == "delete_tenant";
-    let (last, mut first): (Vec<_>, Vec<_>) = changes.into_iter().partition(is_last);
+    let is_last = |request: &ExampleRequest| {
+        request.body.is_none() || ["delete_tenant", "promote_tenant"].contains(&&*request.operation)
+    };
+    let (mut last, mut first): (Vec<_>, Vec<_>) = changes.into_iter().partition(is_last);
+    // After it, the tenant has other databases.
+    last.sort_by_key(|request| request.operation == "promote_tenant");
     // An erased user cannot be changed.
     first.sort_by_key(|request| request.operation == "erase_user");
     for request in reads.into_iter().chain(first).chain(last) {
@@ -144,6 +149,26 @@ async fn prepare(world: &World, request: &ExampleRequest) {
             "UPDATE operations SET status = 'superseded', finished_at = now(), next_attempt_at = NULL WHERE finished_at IS NULL;
              UPDATE tenants SET status = 'active', suspension = NULL WHERE id = '{}'",
             TenantId::EXAMPLE
+        ),
+        // The example's tenant is the copy, and another one has the slug.
+        "promote_tenant" => format!(
+            r#"UPDATE operations SET status = 'succeeded', finished_at = now(), next_attempt_at = NULL WHERE finished_at IS NULL;
+             DELETE FROM tenant_changes;
+             UPDATE tenants SET slug = left('t' || md5(id::text), 20) WHERE slug = 'kopi-kenangan';
+             INSERT INTO tenants (id, name, slug, status, database_name, schema_version, country, suspension,
+                                  postgres_cluster, mongo_cluster, created_at, updated_at)
+             VALUES (gen_random_uuid(), 'Kopi Kenangan', 'kopi-kenangan', 'suspended',
+                     'tenant_' || replace(gen_random_uuid()::text, '-', ''), {version}, 'ID',
+                     '{{"id": "{copy}", "requested_at": "2026-01-01T00:00:00Z", "reason": "requested", "acknowledged_by": []}}',
+                     'main', 'main', now(), now());
+             UPDATE tenants c SET status = 'suspended', deletion = NULL, suspension = o.suspension,
+                 restored_from = jsonb_build_object('tenant_id', o.id, 'export_id', '{export}')
+             FROM tenants o WHERE c.id = '{copy}' AND o.slug = 'kopi-kenangan';
+             UPDATE tenant_databases SET state = 'live'
+             WHERE name = (SELECT database_name FROM tenants WHERE id = '{copy}')"#,
+            version = TENANT_SCHEMA_VERSION,
+            export = ExportId::EXAMPLE,
+            copy = TenantId::EXAMPLE
         ),
         "retry_operation" | "abandon_operation" => format!(
             "UPDATE operations SET status = 'superseded', finished_at = now(), next_attempt_at = NULL WHERE finished_at IS NULL;

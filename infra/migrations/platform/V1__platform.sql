@@ -12,8 +12,9 @@ CREATE TABLE tenants (
     status             text        NOT NULL
         CHECK (status IN ('provisioning', 'active', 'suspended', 'failed', 'deleting', 'deleted')),
     -- Name of the tenant's PostgreSQL and MongoDB database. It is never derived from the slug, which can be freed. Each
-    -- operation that creates databases uses a new name: tenant_databases contains every name that was ever used.
-    database_name      text        NOT NULL UNIQUE,
+    -- operation that creates databases uses a new name: tenant_databases contains every name that was ever used. Deferrable,
+    -- because a promotion swaps the names of two tenants in one statement.
+    database_name      text        NOT NULL UNIQUE DEFERRABLE,
     schema_version     integer     NOT NULL DEFAULT 0 CHECK (schema_version >= 0),
     country            char(2)     NOT NULL,
     -- NULL means unlimited.
@@ -29,6 +30,8 @@ CREATE TABLE tenants (
     suspension         jsonb,
     -- Since when and why it is deleted, and until when it can be restored. NULL if it is not.
     deletion           jsonb,
+    -- The tenant and the export that it is a restored copy of. NULL if it is none.
+    restored_from      jsonb,
     -- Incremented by every change of the row; the entity tag is derived from it.
     revision           bigint      NOT NULL DEFAULT 1,
     created_at         timestamptz NOT NULL,
@@ -79,9 +82,14 @@ CREATE INDEX tenant_databases_of_tenant ON tenant_databases (tenant_id);
 CREATE INDEX tenant_databases_live_postgresql ON tenant_databases (postgres_cluster, name) WHERE state = 'live';
 CREATE INDEX tenant_databases_live_mongodb ON tenant_databases (mongo_cluster, name) WHERE state = 'live';
 
--- Every name that a tenant gets has its row here. A name that was given out before violates the primary key.
+-- Every name that a tenant gets has its row here. A name that was given out before violates the primary key, unless a promotion
+-- has just given the tenant the databases with this name.
 CREATE FUNCTION insert_tenant_database() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    IF TG_OP = 'UPDATE' AND EXISTS (SELECT FROM tenant_databases
+                                    WHERE name = NEW.database_name AND tenant_id = NEW.id AND state = 'live') THEN
+        RETURN NULL;
+    END IF;
     INSERT INTO tenant_databases (name, tenant_id, postgres_cluster, mongo_cluster, state)
     VALUES (NEW.database_name, NEW.id, NEW.postgres_cluster, NEW.mongo_cluster,
             CASE NEW.status WHEN 'active' THEN 'live' WHEN 'suspended' THEN 'live' WHEN 'failed' THEN 'dropped' ELSE 'planned' END);
@@ -99,7 +107,7 @@ CREATE TRIGGER tenants_get_databases AFTER UPDATE OF database_name ON tenants
 CREATE TABLE operations (
     id               uuid        PRIMARY KEY,
     tenant_id        uuid        NOT NULL REFERENCES tenants (id),
-    kind             text        NOT NULL CHECK (kind IN ('provision', 'retry', 'cleanup', 'suspend', 'resume', 'purge', 'export')),
+    kind             text        NOT NULL CHECK (kind IN ('provision', 'retry', 'cleanup', 'suspend', 'resume', 'purge', 'export', 'restore', 'promote')),
     -- The databases that it works on.
     database_name    text        NOT NULL REFERENCES tenant_databases (name),
     status           text        NOT NULL
@@ -572,6 +580,8 @@ CREATE TABLE usage_limits_reached (
     PRIMARY KEY (tenant_id, figure)
 );
 
+CREATE INDEX usage_limits_reached_newest ON usage_limits_reached (reached_at DESC, tenant_id DESC);
+
 -- What each tenant used at the last measurement of each day, UTC, for a while. A figure is NULL if its store was not measured on
 -- that day, so that no day repeats what another one found.
 CREATE TABLE usage_days (
@@ -795,7 +805,7 @@ BEGIN
                      WHERE newer.tenant_id = o.tenant_id AND (newer.created_at, newer.id) > (o.created_at, o.id))
              OR EXISTS (SELECT FROM public.tenants t WHERE t.id = o.tenant_id AND t.status = 'deleted'))
         AND NOT EXISTS (SELECT FROM public.tenant_databases d
-                        WHERE d.tenant_id = o.tenant_id AND d.operation_id = o.id AND d.state <> 'dropped')
+                        WHERE d.name = o.database_name AND d.operation_id = o.id AND d.state <> 'dropped')
         AND NOT EXISTS (SELECT FROM public.exports e WHERE e.operation_id = o.id AND e.expires_at > now());
     GET DIAGNOSTICS deleted = ROW_COUNT;
     IF cardinality(found_.ids) < 1000 THEN

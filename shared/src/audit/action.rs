@@ -58,6 +58,12 @@ keyword_enum!(
         TenantRestore = "tenant.restore",
         /// The provisioning of a failed tenant was requested again.
         TenantRetry = "tenant.retry",
+        /// The restored copy of a tenant and its original have swapped their databases.
+        TenantPromote = "tenant.promote",
+        /// A copy of a tenant was requested, restored from an export.
+        TenantRestoreExport = "tenant.restore_export",
+        /// A restored copy has its databases, and is suspended.
+        TenantRestoredCopy = "tenant.restored_copy",
         /// A tenant was changed.
         TenantUpdate = "tenant.update",
         /// A user was added to a tenant.

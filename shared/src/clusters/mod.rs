@@ -1,7 +1,7 @@
 //! Clusters: the servers on which tenants' databases are placed, as a super-admin may see them.
 //!
 //! The lists of clusters contain logins, so only the functions that use them have them. Those record everything else here
-//! ([`record`]), and a list of clusters needs no secret of any of them.
+//! ([`record()`]), and a list of clusters needs no secret of any of them.
 
 mod record;
 pub mod store;

@@ -1,6 +1,9 @@
 //! The states that forbid a request.
 
-use crate::types::{ImpersonationId, OperationId};
+use crate::types::{ImpersonationId, OperationId, TenantId};
+
+/// Longer than a request can work on the databases of a tenant that is suspended meanwhile.
+pub const UNSETTLED_SECONDS: i32 = 10;
 
 /// Why the current state forbids a request. The message names the state and what is possible. Each variant has a problem type
 /// of its own in the API, so that a client need not read the message.
@@ -19,6 +22,17 @@ pub enum Conflict {
         "The password of the tenant's first user was erased, because the tenant failed long ago; create another tenant"
     )]
     FirstPasswordErased,
+    /// An object that a late worker of its first attempt copies would belong to the second one, too.
+    #[error("The tenant is a restored copy that failed; delete it, and restore the export again")]
+    RestoreNotRetried,
+    #[error("The tenant is no restored copy, so that it has nothing to be promoted")]
+    NotARestoredCopy,
+    /// A promotion needs both tenants suspended, so that nothing is written meanwhile.
+    #[error("Tenant {tenant_id} is {tenant_status}; for a promotion, the copy and its original must both be suspended")]
+    TenantNotSuspended { tenant_id: TenantId, tenant_status: &'static str },
+    /// A change of a user, or of an impersonation, may still be committed in the databases that are to be swapped.
+    #[error("Changes of tenant {tenant_id} are not settled yet; try again in {} seconds", UNSETTLED_SECONDS)]
+    ChangesUnsettled { tenant_id: TenantId },
     #[error("The tenant is {tenant_status}; once its deletion has begun, it cannot be changed or deleted again")]
     TenantDeletionBegun { tenant_status: &'static str },
     #[error("The tenant is {tenant_status}; only a tenant that is being deleted can be restored")]

@@ -6,7 +6,7 @@ use std::fmt;
 
 use crate::types::{FaultCode, InvalidValue};
 
-pub use self::conflict::Conflict;
+pub use self::conflict::{Conflict, UNSETTLED_SECONDS};
 
 /// A store, queue or service that the platform depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,7 +11,8 @@ keyword_enum!(
         TenantProvisioned = "tenant.provisioned",
         /// A tenant's databases could not be created, and what was created is removed.
         TenantProvisioningFailed = "tenant.provisioning_failed",
-        /// The name, the limits or the setting `on_limit` of a tenant were changed.
+        /// The name, the limits or the setting `on_limit` of a tenant were changed; or a promotion has given it other databases, whose name is
+        /// in `mongo_database`, so that services must read again what they hold of it.
         TenantUpdated = "tenant.updated",
         /// A tenant was suspended. Services must refuse its users.
         TenantSuspended = "tenant.suspended",

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use crate::{
     error::{Conflict, Dependency, Error, InputError, Location},
     http::problem_types::{self, ProblemType},
-    types::{FaultCode, ImpersonationId, OperationId},
+    types::{FaultCode, ImpersonationId, OperationId, TenantId},
 };
 
 /// The body of an error, `application/problem+json`.
@@ -45,6 +45,10 @@ pub struct ProblemMembers {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "kopi-kenangan")]
     pub slug: Option<String>,
+    /// The tenant that forbids the request, if it is not the one in the path.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub tenant_id: Option<TenantId>,
     /// The status of the tenant.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "suspended")]
@@ -87,6 +91,10 @@ impl From<Conflict> for ProblemMembers {
             | Conflict::TenantNotRestorable { tenant_status }
             | Conflict::ReceiptNotReady { tenant_status } => Self { tenant_status: Some(tenant_status), ..none },
             Conflict::ExportNotComplete { export_status } => Self { export_status: Some(export_status), ..none },
+            Conflict::TenantNotSuspended { tenant_id, tenant_status } => {
+                Self { tenant_id: Some(tenant_id), tenant_status: Some(tenant_status), ..none }
+            }
+            Conflict::ChangesUnsettled { tenant_id } => Self { tenant_id: Some(tenant_id), ..none },
             Conflict::TenantStatusNotSettable { tenant_status, allowed, wanted: _ } => {
                 Self { tenant_status: Some(tenant_status), allowed: Some(allowed), ..none }
             }
@@ -100,6 +108,8 @@ impl From<Conflict> for ProblemMembers {
             Conflict::TenantSchemaOutdated { .. }
             | Conflict::TenantNotPlaced
             | Conflict::FirstPasswordErased
+            | Conflict::RestoreNotRetried
+            | Conflict::NotARestoredCopy
             | Conflict::RecoveryEnded
             | Conflict::ExportDamaged
             | Conflict::EmailTaken { .. }

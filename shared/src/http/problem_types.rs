@@ -93,6 +93,19 @@ problem_types! {
     FIRST_PASSWORD_ERASED = "first-password-erased", [409], "First password erased", [],
         "The tenant has been failed for so long that the password of its first user was erased.",
         "Create another tenant.";
+    RESTORE_NOT_RETRIED = "restore-not-retried", [409], "Restore not retried", [],
+        "The tenant is a restored copy that failed, and is not provisioned again.",
+        "Delete the copy, and restore the export again.";
+    NOT_A_RESTORED_COPY = "not-a-restored-copy", [409], "Not a restored copy", [],
+        "Only a tenant that was restored from an export can be promoted, because it has an original.",
+        "Check the id: `restored_from` of the copy names its original.";
+    TENANT_NOT_SUSPENDED = "tenant-not-suspended", [409], "Tenant not suspended", ["tenant_id", "tenant_status"],
+        "A promotion needs the copy and its original suspended, so that nothing is written meanwhile. `tenant_id` is the one that is not, and \
+         `tenant_status` its status.",
+        "Suspend the tenant `tenant_id`. If it is deleted, activate the copy instead: it is a tenant of its own.";
+    CHANGES_UNSETTLED = "changes-unsettled", [409], "Changes unsettled", ["tenant_id"],
+        "A change of the tenant `tenant_id` is open, or the tenant was suspended only seconds ago, so that a request may still change a user.",
+        "Try again in ten seconds. `GET /reconciliations` shows changes that stay open.";
     TENANT_DELETION_BEGUN = "tenant-deletion-begun", [409], "Deletion has begun", ["tenant_status"],
         "The tenant is being deleted or deleted already; `tenant_status` is its status.",
         "Nothing: `deletion` of the tenant shows when and why it was requested.";
@@ -193,6 +206,10 @@ impl From<&Conflict> for &'static ProblemType {
             Conflict::TenantNotActive { .. } | Conflict::TenantNotReadable { .. } => &TENANT_NOT_ACTIVE,
             Conflict::TenantNotFailed { .. } => &TENANT_NOT_FAILED,
             Conflict::FirstPasswordErased => &FIRST_PASSWORD_ERASED,
+            Conflict::RestoreNotRetried => &RESTORE_NOT_RETRIED,
+            Conflict::NotARestoredCopy => &NOT_A_RESTORED_COPY,
+            Conflict::TenantNotSuspended { .. } => &TENANT_NOT_SUSPENDED,
+            Conflict::ChangesUnsettled { .. } => &CHANGES_UNSETTLED,
             Conflict::TenantDeletionBegun { .. } => &TENANT_DELETION_BEGUN,
             Conflict::TenantNotRestorable { .. } => &TENANT_NOT_RESTORABLE,
             Conflict::RecoveryEnded => &RECOVERY_ENDED,

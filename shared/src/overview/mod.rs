@@ -187,9 +187,12 @@ pub struct OverviewUsage {
     pub most_messages: Vec<OverviewTenant>,
     /// The tenants with the most storage, at most five.
     pub most_storage: Vec<OverviewTenant>,
-    /// The number of tenants that exceed a limit.
+    /// The number of tenants that exceed a limit, looked for among the newest 1,000 limits that tenants have reached.
     #[cfg_attr(feature = "http", schema(minimum = 0, example = 1))]
     pub over_limit: i64,
+    /// Whether `over_limit` is exact. Otherwise there may be more.
+    #[cfg_attr(feature = "http", schema(example = true))]
+    pub over_limit_is_exact: bool,
     /// Those that have exceeded one most recently, at most ten.
     pub newest_over_limit: Vec<TenantOverLimit>,
 }

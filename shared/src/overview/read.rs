@@ -82,7 +82,14 @@ pub async fn read(platform: &Connection, dead_letters: &LatestDeadLetters) -> Re
             oldest_age_seconds: outbox.oldest_age_seconds,
         },
         dead_letters,
-        usage: OverviewUsage { measured_at: now, most_messages, most_storage, over_limit, newest_over_limit },
+        usage: OverviewUsage {
+            measured_at: now,
+            most_messages,
+            most_storage,
+            over_limit: over_limit.number,
+            over_limit_is_exact: over_limit.is_exact,
+            newest_over_limit,
+        },
         actions: OverviewActions { measured_at: now, since: today, by_action },
     })
 }

@@ -147,6 +147,9 @@ pub async fn list_most_storage(client: &impl GenericClient, limit: i64) -> Resul
     client.query(&statement, &[&limit]).await?.iter().map(TenantColumns::read).collect()
 }
 
+/// The number of reached limits among which those that are exceeded are looked for.
+const MAX_REACHED_LIMITS: i64 = 1000;
+
 /// A row of [`list_over_limit`].
 struct OverLimitRow {
     tenant: TenantOverLimit,
@@ -173,36 +176,44 @@ sql::columns! {
     }
 }
 
-/// The number of tenants that exceed a limit in `month`, the current one, and the newest of them. They are among those for which a
-/// reached limit is recorded, so that the others are not read.
+/// The number of tenants that exceed a limit in `month`, the current one, and the newest of them. They are looked for among the newest
+/// recorded limits that are reached, and so as to read no others.
 pub async fn list_over_limit(
     client: &impl GenericClient,
     month: Month,
     limit: i64,
-) -> Result<(i64, Vec<TenantOverLimit>)> {
+) -> Result<(Count, Vec<TenantOverLimit>)> {
+    // With a limit of its own, the lookup of each tenant is not replaced by a scan of all tenants.
     let statement = client
         .prepare_cached(sql::text!(
-            "SELECT ",
+            "WITH newest AS (
+                 SELECT tenant_id, reached_at FROM usage_limits_reached ORDER BY reached_at DESC, tenant_id DESC LIMIT $3
+             )
+             SELECT ",
             OverLimitColumns::LIST,
-            " FROM (
-                 SELECT id, name, slug, status, since, measured_at,
+            " FROM (SELECT tenant_id, max(reached_at) AS since FROM newest GROUP BY tenant_id) AS reached
+             CROSS JOIN LATERAL (
+                 SELECT id, name, slug, status, measured_at,
                         ARRAY[coalesce(agents > max_agents, false), coalesce(contacts > max_contacts, false),
                               coalesce(month >= $1 AND greatest(messages_measured, messages_counted) > max_messages_month,
                                        false)] AS exceeded
-                 FROM (SELECT tenant_id, max(reached_at) AS since FROM usage_limits_reached GROUP BY tenant_id) AS reached
-                 JOIN tenant_usage USING (tenant_id)
-                 JOIN tenants ON id = tenant_id
-                 WHERE status <> 'deleted'
+                 FROM tenant_usage JOIN tenants ON id = tenant_usage.tenant_id
+                 WHERE tenant_usage.tenant_id = reached.tenant_id AND status <> 'deleted'
+                 LIMIT 1
              ) AS tenant
              WHERE true = ANY (exceeded)
              ORDER BY since DESC, id DESC
              LIMIT $2"
         ))
         .await?;
-    let rows = client.query(&statement, &[&month.first_day(), &limit]).await?;
+    let rows = client.query(&statement, &[&month.first_day(), &limit, &MAX_REACHED_LIMITS]).await?;
     let rows: Vec<_> = rows.iter().map(OverLimitColumns::read).collect::<Result<_>>()?;
-    let total = rows.first().map_or(0, |row| row.total);
-    Ok((total, rows.into_iter().map(|row| row.tenant).collect()))
+    let number = rows.first().map_or(0, |row| row.total);
+    let statement = client
+        .prepare_cached("SELECT count(*) <= $1 FROM (SELECT FROM usage_limits_reached LIMIT $1::bigint + 1) AS reached")
+        .await?;
+    let is_exact = client.query_one(&statement, &[&MAX_REACHED_LIMITS]).await?.try_get(0)?;
+    Ok((Count { number, is_exact }, rows.into_iter().map(|row| row.tenant).collect()))
 }
 
 /// The number of entries of an action with an outcome.

@@ -43,6 +43,10 @@
 //! An operation `export` copies a tenant to files (`export`, with the readers and writers of `copy`). It only reads the databases, so that its
 //! rollback removes the files, and the tenant stays as it is. A purge may do the same before it removes anything.
 //!
+//! # Restored copies
+//! An operation `restore` provisions a tenant whose databases are filled from an export (`restoring`). An operation `promote` completes the
+//! swap of the databases of two tenants; like a change of the access, it has no rollback.
+//!
 //! Clocks decide only when a lease may be taken over.
 //!
 //! # Why not `steno`
@@ -59,6 +63,7 @@ mod copy;
 mod export;
 mod purge;
 mod removal;
+mod restoring;
 mod saga;
 mod step;
 mod steps;

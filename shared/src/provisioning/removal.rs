@@ -5,6 +5,7 @@ use tracing::error;
 
 use super::{
     Moment, OperationOutcome,
+    restoring::{ObjectImport, Source},
     saga::Saga,
     step::{Step, StepContext, StepError, UNDO_TIMEOUT},
     steps::{
@@ -15,7 +16,7 @@ use super::{
     },
 };
 use crate::{
-    operations::{OperationStatus, StepChange},
+    operations::{OperationKind, OperationStatus, StepChange},
     tenants,
 };
 
@@ -74,11 +75,14 @@ impl Saga<'_> {
             if self.operation.kind.steps().contains(&AdminUser::NAME) {
                 self.undo(&context, AdminUser).await?;
             }
-            let (objects, mongo, postgres) = join!(
-                self.undo(&context, ObjectPrefix),
-                self.undo(&context, MongodbDatabase),
-                self.undo(&context, PostgresqlDatabase),
-            );
+            let objects = async {
+                if self.operation.kind == OperationKind::Restore {
+                    self.undo(&context, ObjectImport(Source::Own)).await?;
+                }
+                self.undo(&context, ObjectPrefix).await
+            };
+            let (objects, mongo, postgres) =
+                join!(objects, self.undo(&context, MongodbDatabase), self.undo(&context, PostgresqlDatabase),);
             StepError::worse(StepError::worse(objects, mongo), postgres)?;
         }
         Ok(())

@@ -102,20 +102,26 @@ impl Saga<'_> {
         self.observe(Moment::Leased).await?;
         let lease = self.operation.lease;
         match self.operation.kind {
-            OperationKind::Provision | OperationKind::Retry => {}
+            OperationKind::Provision | OperationKind::Retry | OperationKind::Restore => {}
             OperationKind::Cleanup => return self.clean_up().await,
             // Boxed, because the future of each would be a part of that of every operation, also on the stack.
             OperationKind::Suspend => return self.change_access_boxed(ServiceAccess::Revoked).await,
             OperationKind::Purge => return self.purge_boxed().await,
+            OperationKind::Promote => return self.promote_boxed().await,
             OperationKind::Resume => return self.change_access_boxed(ServiceAccess::Granted).await,
             OperationKind::Export => return self.export_boxed().await,
         }
         if self.operation.status == OperationStatus::Undoing {
             return self.roll_back(self.operation.reason.as_deref().unwrap_or_default()).await;
         }
-        let error = match self.apply_all().await {
+        let applied = match self.operation.kind {
+            OperationKind::Restore => self.restore_boxed().await,
+            _ => self.apply_all().await,
+        };
+        let error = match applied {
             Ok(()) => {
-                info!(operation.id = %lease.operation_id, tenant.id = %lease.tenant_id, "tenant provisioned");
+                let kind = self.operation.kind.as_str();
+                info!(operation.id = %lease.operation_id, tenant.id = %lease.tenant_id, kind, "the tenant has its databases");
                 self.report_end(0.0);
                 self.observe(Moment::Ended).await?;
                 return Ok(OperationOutcome::Finished { status: OperationStatus::Succeeded, now: true });
@@ -183,6 +189,10 @@ impl Saga<'_> {
 
     /// Reports how long the operation took from its request, and whether it failed.
     pub(super) fn report_end(&self, failures: f64) {
+        // A restore takes as long as the tenant is large.
+        if self.operation.kind == OperationKind::Restore {
+            return;
+        }
         let duration = (OffsetDateTime::now_utc() - self.operation.created_at).max(time::Duration::ZERO);
         metrics::report(&[
             (Metric::ProvisioningDuration, duration.as_seconds_f64() * 1000.0),
@@ -204,7 +214,7 @@ impl Saga<'_> {
 
     async fn apply_all(&self) -> Result<(), StepError> {
         self.check_crashes()?;
-        let context = self.context(self.place().await?);
+        let context = self.context(self.place(self.provisioner.tenant_schema_version).await?);
         self.check_breakers(&context.placement).await?;
         let (postgres, mongo, objects) = join!(
             async {
@@ -219,19 +229,14 @@ impl Saga<'_> {
         self.activate().await
     }
 
-    async fn place(&self) -> Result<Placement, StepError> {
+    pub(super) async fn place(&self, schema_version: i32) -> Result<Placement, StepError> {
         if let Some(placement) = &self.operation.placement {
             return Ok(placement.clone());
         }
         let placed = async {
             self.observe(Moment::Applying(StepName::Placement)).await?;
-            platform::place(
-                &self.provisioner.platform,
-                &self.provisioner.stores,
-                self.operation.lease,
-                self.provisioner.tenant_schema_version,
-            )
-            .await
+            platform::place(&self.provisioner.platform, &self.provisioner.stores, self.operation.lease, schema_version)
+                .await
         };
         let placement = self.record_failure(StepName::Placement, placed.await).await?;
         self.observe(Moment::Recorded(StepName::Placement)).await?;
@@ -253,7 +258,10 @@ impl Saga<'_> {
         self.record(S::NAME, StepChange::Started).await?;
         let applied = async {
             self.observe(Moment::Applying(S::NAME)).await?;
-            timeout(S::LIMIT, step.apply(context)).await.map_err(|_| StepError::timed_out(S::STORE, S::LIMIT))??;
+            // On the heap, because the future of each step would be a part of that of every operation.
+            timeout(S::LIMIT, Box::pin(step.apply(context)))
+                .await
+                .map_err(|_| StepError::timed_out(S::STORE, S::LIMIT))??;
             self.observe(Moment::Applied(S::NAME)).await
         };
         let applied = self.record_failure(S::NAME, applied.await).await;
@@ -359,6 +367,7 @@ impl Saga<'_> {
             database: &self.operation.database_name,
             placement,
             schema_version: self.operation.schema_version.unwrap_or(self.provisioner.tenant_schema_version),
+            is_copy: self.operation.kind == OperationKind::Restore,
         }
     }
 }

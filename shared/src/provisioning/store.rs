@@ -1,9 +1,13 @@
 //! SQL of provisioning on the tenants' PostgreSQL clusters.
 
+use bytes::Bytes;
 use secrecy::ExposeSecret;
-use tokio_postgres::{Client, Error};
+use tokio_postgres::{Client, CopyInSink, Error};
 
-use crate::tenants::{TENANT_TEMPLATE_PREFIX, store::PendingAdmin};
+use crate::{
+    exports::TableCopy,
+    tenants::{TENANT_TEMPLATE_PREFIX, store::PendingAdmin},
+};
 
 /// Name of the first user until they change it, because the request for a tenant contains none.
 pub(super) const FULL_NAME: &str = "Administrator";
@@ -39,6 +43,28 @@ pub(super) async fn count_rows(client: &Client) -> Result<i64, Error> {
         rows += client.query_one(&format!("SELECT count(*) FROM public.{table}"), &[]).await?.try_get::<_, i64>(0)?;
     }
     Ok(rows)
+}
+
+/// Removes all rows of tables, which may have foreign keys among them.
+pub(super) async fn truncate(client: &Client, tables: &[TableCopy]) -> Result<(), Error> {
+    let names: Vec<_> = tables.iter().map(|table| format!("public.{}", quoted(&table.name))).collect();
+    if names.is_empty() { Ok(()) } else { client.batch_execute(&format!("TRUNCATE {}", names.join(", "))).await }
+}
+
+/// The number of rows of a table.
+pub(super) async fn count_rows_of(client: &Client, table: &TableCopy) -> Result<u64, Error> {
+    let row = client.query_one(&format!("SELECT count(*) FROM public.{}", quoted(&table.name)), &[]).await?;
+    row.try_get::<_, i64>(0).map(|rows| u64::try_from(rows).unwrap_or(0))
+}
+
+/// Takes rows in the text format. They are in the table when the sink is finished.
+pub(super) async fn copy_in(client: &Client, table: &TableCopy) -> Result<CopyInSink<Bytes>, Error> {
+    let columns: Vec<_> = table.columns.iter().map(|column| quoted(column)).collect();
+    client.copy_in(&format!("COPY public.{} ({}) FROM STDIN", quoted(&table.name), columns.join(", "))).await
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 /// Those of the databases that exist on a cluster, and those whose comment begins with `comment`.

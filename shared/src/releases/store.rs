@@ -27,7 +27,7 @@ pub async fn find_versions(client: &impl GenericClient) -> Result<SchemaVersions
             .prepare_cached(sql::text!(
                 "SELECT ",
                 TenantsOfVersionColumns::LIST,
-                " FROM tenants WHERE status IN ('active', 'suspended', 'deleting')
+                " FROM tenants WHERE status IN ('active', 'suspended', 'deleting') AND schema_version > 0
                  GROUP BY schema_version ORDER BY schema_version DESC"
             ))
             .await?;

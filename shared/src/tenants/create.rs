@@ -55,6 +55,7 @@ pub async fn create(transaction: &Transaction<'_>, command: &CreateTenant<'_>) -
         on_limit: command.on_limit,
         country: command.country,
         database_name: &database_name,
+        restored_from: None,
     };
     let tenant = store::insert(transaction, &new, now).await?;
     let admin = PendingAdmin {

@@ -8,7 +8,7 @@ use crate::{
     error::{Conflict, Error, InputError, Location, Result},
     events,
     exports::{self, store::NewExport},
-    operations::{self, OperationKind, store::NewOperation},
+    operations::{self, OperationKind, OperationStatus, store::NewOperation},
     precondition::IfMatch,
     revocations::{self, EndedImpersonation},
     tenants::{Deletion, RecoveryDays, Tenant, TenantEvent, TenantStatus, store},
@@ -40,7 +40,9 @@ pub struct DeletedTenant {
 }
 
 /// Changes the status, ends impersonations, supersedes every open operation on the tenant, and inserts the operation that removes it, in one transaction.
-/// Fails with [`Conflict::TenantDeletionBegun`](crate::error::Conflict::TenantDeletionBegun) if the tenant is being deleted already.
+/// Fails with [`Conflict::TenantDeletionBegun`] if the tenant is being deleted already.
+///
+/// Fails with [`Conflict::OperationRunning`] while a promotion still copies the tenant's objects to its original.
 ///
 /// A tenant that was never active has nothing to be restored, so that there is no window. It has nothing to be exported either: the command
 /// fails with [`Conflict::TenantNotReadable`] if it demands that.
@@ -50,6 +52,10 @@ pub async fn delete(platform: &mut Connection, command: &DeleteTenant<'_>) -> Re
     let before = store::find_for_update(&transaction, id).await?;
     confirm(command, &before)?;
     before.status.require_kept()?;
+    if let Some(operation_id) = store::restored::find_promotion_from(&transaction, id).await? {
+        let (kind, status) = (OperationKind::Promote.as_str(), OperationStatus::Running.as_str());
+        return Err(Conflict::OperationRunning { operation_id, kind, status }.into());
+    }
     let can_be_restored = matches!(before.status, TenantStatus::Active | TenantStatus::Suspended);
     if command.export && !can_be_restored {
         return Err(Conflict::TenantNotReadable { tenant_status: before.status.as_str() }.into());

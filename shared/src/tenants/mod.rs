@@ -12,6 +12,7 @@ mod on_limit;
 #[cfg(feature = "http")]
 mod receipt;
 mod restore;
+mod restored_from;
 mod retry;
 pub mod store;
 mod suspension;
@@ -27,6 +28,7 @@ pub use on_limit::OnLimit;
 #[cfg(feature = "http")]
 pub use receipt::{RECEIPT_TYPE, ReceiptSigner, TenantReceipt, receipt};
 pub use restore::{RestoreTenant, RestoredTenant, restore};
+pub use restored_from::RestoredFrom;
 pub use retry::{RetriedTenant, RetryTenant, retry};
 pub use suspension::{Suspension, SuspensionComment, SuspensionReason};
 pub use update::{TenantUpdate, UpdateTenant, change_access, update};
@@ -175,6 +177,9 @@ pub struct Tenant {
     /// Since when and why the tenant is deleted, and until when it can be restored; null if it is not.
     #[cfg_attr(feature = "http", schema(required = true))]
     pub deletion: Option<Deletion>,
+    /// The tenant and the export that it is a restored copy of; null if it is none.
+    #[cfg_attr(feature = "http", schema(required = true))]
+    pub restored_from: Option<RestoredFrom>,
     /// Number of changes of the row. The entity tag contains it.
     #[serde(skip)]
     pub revision: i64,
@@ -206,7 +211,7 @@ pub enum TenantEvent {
     /// The databases exist, and the tenant is active.
     Provisioned,
     ProvisioningFailed,
-    /// The name, the limits or `on_limit` were changed.
+    /// The name, the limits or `on_limit` were changed, or a promotion has given the tenant other databases.
     Updated,
     Suspended,
     Resumed,
@@ -279,6 +284,7 @@ mod tests {
             country: Country::parse("ID").unwrap(),
             suspension: None,
             deletion: None,
+            restored_from: None,
             revision: 1,
         }
     }

@@ -29,7 +29,8 @@ pub struct RetriedTenant {
 }
 
 /// Changes the status, and inserts a new operation, the message to the worker and the audit entry. Fails with
-/// [`Conflict`] if an operation is open, the tenant has not failed, or it failed so long ago that the password of its first user was erased.
+/// [`Conflict`] if an operation is open, the tenant has not failed, it failed so long ago that the password of its first user was erased, or it
+/// is a restored copy.
 ///
 /// The caller commits the transaction together with the idempotency record, and then sends the message to the queue.
 pub async fn retry(transaction: &Transaction<'_>, command: &RetryTenant<'_>) -> Result<RetriedTenant> {
@@ -39,6 +40,9 @@ pub async fn retry(transaction: &Transaction<'_>, command: &RetryTenant<'_>) -> 
     operations::require_none_open(operations::store::find_open(transaction, id).await?)?;
     if before.status != TenantStatus::Failed {
         return Err(Conflict::TenantNotFailed { tenant_status: before.status.as_str() }.into());
+    }
+    if before.restored_from.is_some() {
+        return Err(Conflict::RestoreNotRetried.into());
     }
     if store::is_first_password_erased(transaction, id).await? {
         return Err(Conflict::FirstPasswordErased.into());

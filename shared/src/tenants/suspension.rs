@@ -24,6 +24,8 @@ keyword_enum!(
         Legal = "legal",
         /// The tenant has asked for it.
         Requested = "requested",
+        /// The tenant is a copy that was restored from an export, and is not to do its work a second time.
+        RestoredCopy = "restored_copy",
         /// Another reason.
         Other = "other",
     }

@@ -20,8 +20,11 @@ impl Day {
     }
 
     pub fn parse(text: &str) -> Result<Self, InvalidValue> {
-        let invalid = |_| InvalidValue::format("must be a day such as 2026-11-24");
-        Date::parse(text, format_description!("[year]-[month]-[day]")).map(Self).map_err(invalid)
+        let invalid = || InvalidValue::format("must be a day such as 2026-11-24");
+        // A year may have a sign for the parser.
+        let text =
+            Some(text).filter(|text| text.starts_with(|first: char| first.is_ascii_digit())).ok_or_else(invalid)?;
+        Date::parse(text, format_description!("[year]-[month]-[day]")).map(Self).map_err(|_| invalid())
     }
 
     /// The day that is this number of days later, or earlier if it is negative.

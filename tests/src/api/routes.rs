@@ -12,6 +12,7 @@ use shared::{
     events::dispatch::Dispatcher,
     http::{Fingerprints, Routes},
     impersonations::ImpersonationSigner,
+    overview::LatestDeadLetters,
     revocations::live_list::LiveList,
     super_admins::{AuthContext, SignInRateLimiter},
     tenants::ReceiptSigner,
@@ -56,7 +57,8 @@ pub fn routes(parts: &Parts) -> Routes {
 fn platform(common: &Common<'_>) -> Routes {
     let gate = || common.gate();
     let parts = common.parts;
-    get_overview::routes(get_overview::App { auth: gate(), dead_letters: Arc::new(parts.dead_letters()) })
+    let dead_letters = LatestDeadLetters::connect(&parts.redis, &parts.redis_prefix).unwrap();
+    get_overview::routes(get_overview::App { auth: gate(), dead_letters: Arc::new(dead_letters) })
         .merge(list_clusters::routes(gate()))
         .merge(get_settings::routes(gate()))
         .merge(list_audit::routes(gate()))
@@ -145,7 +147,7 @@ fn ends(common: &Common<'_>) -> Routes {
 
 fn exports(common: &Common<'_>) -> Routes {
     let gate = || common.gate();
-    let bucket = Arc::new(Bucket::connect(&S3Config::from_env().unwrap()).unwrap());
+    let bucket = || Arc::new(Bucket::connect(&S3Config::from_env().unwrap()).unwrap());
     create_export::routes(create_export::App {
         auth: gate(),
         fingerprints: common.fingerprints.clone(),
@@ -153,7 +155,18 @@ fn exports(common: &Common<'_>) -> Routes {
     })
     .merge(list_exports::routes(gate()))
     .merge(get_export::routes(gate()))
-    .merge(create_export_links::routes(create_export_links::App { auth: gate(), bucket }))
+    .merge(create_export_links::routes(create_export_links::App { auth: gate(), bucket: bucket() }))
+    .merge(restore_export::routes(restore_export::App {
+        auth: gate(),
+        fingerprints: common.fingerprints.clone(),
+        dispatcher: common.dispatcher(),
+        bucket: bucket(),
+    }))
+    .merge(promote_tenant::routes(promote_tenant::App {
+        auth: gate(),
+        fingerprints: common.fingerprints.clone(),
+        dispatcher: common.dispatcher(),
+    }))
 }
 
 /// Operations, and what repairs them.

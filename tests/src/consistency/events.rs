@@ -55,7 +55,7 @@ async fn tenants(platform: &Client, events: &[&Value]) -> Vec<String> {
         .collect();
     let sql = "SELECT json_build_object('id', id, 'name', name, 'slug', slug, 'status', status, 'max_agents', max_agents,
                    'max_contacts', max_contacts, 'max_messages_month', max_messages_month, 'on_limit', on_limit)::text
-               FROM tenants t WHERE EXISTS (SELECT FROM audit a WHERE a.tenant_id = t.id AND a.action = 'tenant.create')";
+               FROM tenants t WHERE EXISTS (SELECT FROM audit a WHERE a.tenant_id = t.id AND a.action IN ('tenant.create', 'tenant.restore_export'))";
     let mut found = Vec::new();
     for row in lines(platform, sql).await {
         let row: Value = serde_json::from_str(&row).unwrap();

@@ -12,7 +12,7 @@ const RULES: [&str; 20] = [
          AND NOT EXISTS (SELECT FROM operations o WHERE o.tenant_id = t.id AND o.finished_at IS NULL)",
     "SELECT 'tenant ' || t.id || ' is ' || t.status || ', and its last operation ' || o.id || ' has ' || o.status
      FROM tenants t
-         JOIN LATERAL (SELECT * FROM operations o WHERE o.tenant_id = t.id AND o.kind IN ('provision', 'retry')
+         JOIN LATERAL (SELECT * FROM operations o WHERE o.tenant_id = t.id AND o.kind IN ('provision', 'retry', 'restore')
                        ORDER BY created_at DESC, id DESC LIMIT 1) AS o ON true
      WHERE o.status = 'succeeded' AND t.status IN ('provisioning', 'failed')
          OR o.status = 'failed' AND t.status NOT IN ('failed', 'deleting', 'deleted')",

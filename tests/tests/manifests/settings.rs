@@ -64,10 +64,10 @@ fn the_function_that_shows_the_settings_has_the_value_of_every_setting_that_anot
     let variables = |properties: &Value| properties["Environment"]["Variables"].clone();
     let common = variables(&template["Globals"]["Function"]);
     let functions = template::functions(&template);
-    let (_, shows) = functions.iter().find(|(name, _)| name == "get-settings").unwrap();
-    let shows = variables(shows);
+    let (_, reader) = functions.iter().find(|(name, _)| name == "get-settings").unwrap();
+    let reader = variables(reader);
     for setting in SETTINGS {
-        let shown = if shows[setting.name].is_null() { &common[setting.name] } else { &shows[setting.name] };
+        let shown = if reader[setting.name].is_null() { &common[setting.name] } else { &reader[setting.name] };
         assert!(!shown.is_null(), "get-settings has no {}", setting.name);
         for (name, properties) in &functions {
             let value = &variables(properties)[setting.name];

@@ -80,6 +80,15 @@ impl<'a> Service<'a> {
         true
     }
 
+    /// Whether the service can read both databases. Panics if it can read one of them only.
+    pub(crate) async fn may_connect(&self) -> bool {
+        let postgres = self.postgres().await.is_ok();
+        let mongo = self.mongo().await;
+        let read = mongo.database(&self.database).collection::<Document>("contacts").find_one(doc! {}).await;
+        assert_eq!(postgres, read.is_ok(), "{read:?}");
+        postgres
+    }
+
     /// Checks that the service can use neither database.
     pub(crate) async fn assert_shut_out(&self) {
         let refused = self.postgres().await.expect_err("PostgreSQL lets the service in");

@@ -19,6 +19,7 @@ mod migrating;
 mod outages;
 mod reconciling;
 mod restored;
+mod restoring;
 mod saboteur;
 mod stage;
 mod templates;

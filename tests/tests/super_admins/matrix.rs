@@ -62,6 +62,8 @@ const NEEDED: &[(&str, &str, Option<SuperAdminRole>)] = &[
     ("GET", "/tenants/{id}/usage/history", Some(Viewer)),
     ("GET", "/tenants/{id}/operations", Some(Viewer)),
     ("POST", "/tenants/{id}/restore", Some(Operator)),
+    ("POST", "/tenants/{id}/promote", Some(Owner)),
+    ("POST", "/tenants/{id}/exports/{export_id}/restore", Some(Owner)),
     ("POST", "/tenants/{id}/retry", Some(Operator)),
     ("GET", "/tenants/{id}/users", Some(Viewer)),
     ("POST", "/tenants/{id}/users", Some(Operator)),

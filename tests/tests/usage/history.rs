@@ -196,6 +196,6 @@ async fn old_days_are_removed_and_a_history_is_read_from_the_key() {
     shared::usage::store::list_days(&connection, tenant, Day::today().plus(-9), Day::today()).await.unwrap();
     let values = [format!("'{tenant}'"), format!("'{}'", day(9)), format!("'{}'", day(0))];
     for plan in plans(&connection, "FROM usage_days", &values.each_ref().map(String::as_str)).await {
-        assert!(plan.contains("using usage_days_pkey") && !plan.contains("Seq Scan"), "{plan}");
+        assert!(plan.contains("usage_days_pkey") && !plan.contains("Seq Scan"), "{plan}");
     }
 }

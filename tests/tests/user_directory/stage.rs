@@ -14,6 +14,7 @@ use shared::{
         s3::Bucket,
         sqs::Sqs,
     },
+    clusters::ClusterLists,
     config::{Clusters, FromEnv, MeasuringConfig, MongoSettings, RedisConfig, S3Config},
     types::TenantId,
     usage::{live_counters::LiveCounters, measuring::MeasuredStores},
@@ -53,6 +54,10 @@ impl DirectoryStage {
                 bucket: Bucket::connect(&S3Config::from_env().unwrap()).unwrap(),
             },
             config: MeasuringConfig { tenant_timeout: Duration::from_secs(30), ..MeasuringConfig::default() },
+            clusters: ClusterLists {
+                postgres: Clusters::single(postgres.url.clone()),
+                mongo: Clusters::single(variable("MONGODB_URL")),
+            },
         };
         Self { api: Api::of(&world).await, owner: world.patient_client().await, world, measuring: Arc::new(measuring) }
     }

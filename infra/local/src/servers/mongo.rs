@@ -82,8 +82,8 @@ impl LocalServer for MongoServer {
         command.args(["--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "64"]);
         command.args(["--setParameter", "diagnosticDataCollectionEnabled=false"]);
         // By default, dropped collections are kept for five minutes for reads of earlier snapshots. Tests drop thousands, each
-        // of them a file, which slows down later tests.
-        command.args(["--setParameter", "minSnapshotHistoryWindowInSeconds=0"]);
+        // of them a file, which slows down later tests. An export needs some of that time.
+        command.args(["--setParameter", "minSnapshotHistoryWindowInSeconds=60"]);
         // At shutdown a primary waits this long for a new election, which a single member cannot hold.
         command.args(["--setParameter", "shutdownTimeoutMillisForSignaledShutdown=100"]);
         Ok(command)

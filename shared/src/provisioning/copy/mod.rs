@@ -4,7 +4,7 @@
 //! and [`Nowhere`] only lets them be counted, so that two databases can be compared. Nothing here knows a tenant's state: a reader gets a
 //! session in a database, wherever it is.
 //!
-//! - *PostgreSQL* ([`TableReader`]): every table from one snapshot, which ends with the session.
+//! - *PostgreSQL* (`TableReader`): every table from one snapshot, which ends with the session.
 //! - *MongoDB* ([`CollectionReader`]): every collection at one cluster time, which the next worker can use too while the cluster keeps the
 //!   history (`minSnapshotHistoryWindowInSeconds`).
 //! - *Object storage* ([`ObjectReader`]): the current versions, page after page. No snapshot exists.

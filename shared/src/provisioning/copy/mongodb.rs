@@ -59,20 +59,27 @@ pub(in crate::provisioning) struct CollectionReader {
 }
 
 impl CollectionReader {
-    /// Begins after the document with the id `after`, or at the first one.
+    /// Begins after the document with the id `after`, or at the first one. Without a time, the documents are read as they are, which needs no
+    /// history of the cluster.
     pub(in crate::provisioning) async fn open(
         database: &Database,
         collection: &str,
-        at: ClusterTime,
+        at: Option<ClusterTime>,
         after: Option<&Bson>,
     ) -> Result<Self, StepError> {
-        let at = Timestamp { time: at.seconds, increment: at.increment };
+        let concern = at.map_or_else(
+            || doc! { "level": "majority" },
+            |at| {
+                let at = Timestamp { time: at.seconds, increment: at.increment };
+                doc! { "level": "snapshot", "atClusterTime": at }
+            },
+        );
         let mut find = doc! {
             "find": collection,
             "sort": { "_id": 1 },
             "hint": { "_id": 1 },
             "batchSize": BATCH,
-            "readConcern": { "level": "snapshot", "atClusterTime": at },
+            "readConcern": concern,
         };
         if let Some(after) = after {
             // Not `$gt`, which finds only ids of the same type. The lower limit itself is included, and still exists at this time.

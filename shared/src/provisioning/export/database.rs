@@ -158,7 +158,7 @@ impl MongodbExport {
         };
         while let Some(name) = progress.collections.get(progress.copied).cloned() {
             let after = progress.after.as_deref().map(copy::id_from_json).transpose()?;
-            let mut lines = CollectionReader::open(&database, &name, at, after.as_ref()).await?;
+            let mut lines = CollectionReader::open(&database, &name, Some(at), after.as_ref()).await?;
             self.copy_collection(context, progress, &name, &mut lines).await?;
         }
         Ok(())

@@ -28,7 +28,7 @@ use crate::{
     },
     telemetry::metrics::{self, Metric},
     tenants::{
-        self, TenantEvent,
+        self, Suspension, SuspensionComment, SuspensionReason, TenantEvent,
         store::{PendingAdmin, databases, placement},
     },
     types::{Actor, ExportId, Placement},
@@ -109,6 +109,32 @@ pub(in crate::provisioning) async fn activate(platform: &Postgres, lease: Lease)
     events::store::enqueue_event(&transaction, &TenantEvent::Provisioned.of(&tenant)).await?;
     let details = json!({ "operation_id": lease.operation_id });
     audit::store::insert(&transaction, &audit_entry(AuditAction::TenantProvisioned, lease, details)).await?;
+    Ok(transaction.commit().await?)
+}
+
+/// Ends a restore: the copy's status, its schema version, the event, the audit entry and the end of the operation commit together. `missing` is
+/// the number of objects of the export that do not exist any more.
+pub(in crate::provisioning) async fn end_restore(
+    platform: &Postgres,
+    lease: Lease,
+    missing: u64,
+) -> Result<(), StepError> {
+    let mut connection = platform.get().await?;
+    let transaction = connection.transaction().await?;
+    // The tenant's row is locked first, as in every transaction; the query before it locks nothing.
+    let schema_version = journal::find_schema_version(&transaction, lease).await?;
+    let comment = format!("{missing} objects of the export do not exist any more");
+    let comment = (missing > 0).then(|| SuspensionComment::parse(&comment)).transpose().map_err(Error::internal)?;
+    let suspension = Suspension::begin(SuspensionReason::RestoredCopy, comment.as_ref());
+    let tenant = tenants::store::restored::suspend(&transaction, lease.tenant_id, schema_version, &suspension).await?;
+    journal::succeed(&transaction, lease).await?;
+    databases::end_creation(&transaction, lease.operation_id).await?;
+    journal::record_succeeded(&transaction, lease, StepName::Activation).await?;
+    events::store::enqueue_event(&transaction, &TenantEvent::Suspended.of(&tenant)).await?;
+    let details = json!({
+        "operation_id": lease.operation_id, "restored_from": tenant.restored_from, "missing_objects": missing,
+    });
+    audit::store::insert(&transaction, &audit_entry(AuditAction::TenantRestoredCopy, lease, details)).await?;
     Ok(transaction.commit().await?)
 }
 

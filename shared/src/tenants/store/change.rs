@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::{
     error::{Conflict, Error, Result},
     sql::{self, Columns},
-    tenants::{OnLimit, Suspension, Tenant, TenantName, TenantStatus, store::TenantColumns},
+    tenants::{OnLimit, RestoredFrom, Suspension, Tenant, TenantName, TenantStatus, store::TenantColumns},
     types::{Country, Limits, Microservice, Slug, TenantId, UserId},
 };
 
@@ -23,6 +23,8 @@ pub struct NewTenant<'a> {
     pub on_limit: OnLimit,
     pub country: Country,
     pub database_name: &'a str,
+    /// Of a restored copy.
+    pub restored_from: Option<RestoredFrom>,
 }
 
 /// Inserts a tenant. If several requests insert the same slug at once, a unique index lets one of them succeed. The others
@@ -31,12 +33,13 @@ pub async fn insert(transaction: &Transaction<'_>, tenant: &NewTenant<'_>, now: 
     let statement = transaction
         .prepare_cached(sql::text!(
             "INSERT INTO tenants (id, name, slug, status, database_name, country, max_agents, max_contacts, \
-             max_messages_month, on_limit, created_at, updated_at)
-             VALUES ($1, $2, $3, 'provisioning', $4, $5::text, $6, $7, $8, $10, $9, $9)
+             max_messages_month, on_limit, restored_from, created_at, updated_at)
+             VALUES ($1, $2, $3, 'provisioning', $4, $5::text, $6, $7, $8, $10, $11, $9, $9)
              RETURNING ",
             TenantColumns::LIST
         ))
         .await?;
+    let restored_from = tenant.restored_from.map(serde_json::to_value).transpose().map_err(Error::internal)?;
     let inserted = transaction
         .query_one(
             &statement,
@@ -51,6 +54,7 @@ pub async fn insert(transaction: &Transaction<'_>, tenant: &NewTenant<'_>, now: 
                 &tenant.limits.max_messages_month,
                 &now,
                 &tenant.on_limit,
+                &restored_from,
             ],
         )
         .await;

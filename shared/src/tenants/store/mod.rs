@@ -5,6 +5,7 @@ pub mod databases;
 pub mod deletion;
 mod location;
 pub mod placement;
+pub mod restored;
 
 pub use self::{
     change::{
@@ -21,7 +22,7 @@ use crate::{
         self,
         store::{SuperAdminKey, WithSuperAdminState},
     },
-    tenants::{Deletion, Suspension, Tenant, TenantFilter},
+    tenants::{Deletion, RestoredFrom, Suspension, Tenant, TenantFilter},
     types::{Count, Limits, PageRequest, SearchText, TenantId},
 };
 use deadpool_postgres::{GenericClient, Transaction};
@@ -46,6 +47,7 @@ sql::columns! {
         country: "country",
         suspension: "suspension" via Suspension::read,
         deletion: "deletion" via Deletion::read,
+        restored_from: "restored_from" via RestoredFrom::read,
         revision: "revision",
     }
 }

@@ -11,7 +11,7 @@ use std::{
 use futures::TryStreamExt;
 use mongodb::bson::{Bson, DateTime, Decimal128, Document, Timestamp, doc, oid::ObjectId};
 use serde_json::json;
-use shared::{exports::ObjectLine, operations::OperationStatus};
+use shared::{exports::ObjectLine, operations::OperationStatus, tenants::TenantStatus};
 use tokio::time::sleep;
 
 use super::{Downloaded, inside};
@@ -65,7 +65,7 @@ async fn an_export_contains_every_row_document_and_object() {
 
     let requested = stage.request_export(tenant).await;
     assert_eq!(stage.finish(requested).await, OperationStatus::Succeeded);
-    stage.assert_active(tenant).await;
+    assert_eq!(stage.status(tenant).await, TenantStatus::Active);
     let exported = Downloaded::of(&stage, requested.operation).await;
 
     let settings = "SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET extra_float_digits = 3";

@@ -9,7 +9,7 @@ use shared::{
 };
 use tests::Api;
 
-use super::{Downloaded, list};
+use super::{Downloaded, download, list};
 use crate::{
     deletion::{Filled, assert_gone},
     saboteur::{Sabotage, Saboteur},
@@ -41,7 +41,7 @@ async fn a_deleted_tenants_export_can_be_read_when_nothing_else_is_left() {
     assert_eq!(exports[1]["id"], earlier["id"]);
     let links = api.post(&format!("{path}/{}/links", exports[0]["id"].as_str().unwrap()), &json!({})).await;
     assert_eq!(links.status, StatusCode::OK, "{}", links.text);
-    let manifest = reqwest::get(links.json["manifest"]["url"].as_str().unwrap()).await.unwrap();
+    let manifest = download(links.json["manifest"]["url"].as_str().unwrap()).await.unwrap();
     assert_eq!(manifest.status(), StatusCode::OK);
     let refused = api.post(&format!("{path}/{}/links", earlier["id"].as_str().unwrap()), &json!({})).await;
     assert_eq!(refused.json["type"], "/api/super-admin/problems/export-not-complete", "{}", refused.text);

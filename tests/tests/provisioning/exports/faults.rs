@@ -92,7 +92,7 @@ async fn an_export_whose_workers_are_killed_is_whole() {
     }
     assert!(kills >= 3, "the export ended after {kills} kills");
     assert_eq!(stage.finish(requested).await, OperationStatus::Succeeded);
-    stage.assert_active(tenant).await;
+    assert_eq!(stage.status(tenant).await, TenantStatus::Active);
     let exported = Downloaded::of(&stage, requested.operation).await;
     assert_eq!(exported.collection("blobs").len(), 64 * DOCUMENTS);
     assert_eq!(exported.table("divisions").len(), 32 * 1024);
@@ -158,9 +158,15 @@ async fn waits_and_completes(trial: &Trial, fails: impl AsyncFnOnce(), store: &s
     let requested = trial.stage.request_export(created.tenant).await;
     fails().await;
     let outcome = trial.worker.run(requested.operation, minute()).await.unwrap();
-    let OperationOutcome::Open { reason, wake_in: Some(_) } = outcome else { panic!("{outcome:?}") };
-    println!("the export waits: {reason}");
-    assert!(reason.contains(store), "{reason}");
+    match outcome {
+        OperationOutcome::Open { reason, wake_in: Some(_) } => {
+            println!("the export waits: {reason}");
+            assert!(reason.contains(store), "{reason}");
+        }
+        // The driver itself has waited for the next primary.
+        OperationOutcome::Finished { status: OperationStatus::Succeeded, .. } if store == "MongoDB" => return,
+        other => panic!("{other:?}"),
+    }
     works().await;
     tests::until("the export is complete", Duration::from_secs(90), async || {
         let outcome = trial.worker.run(requested.operation, minute()).await;
@@ -192,6 +198,7 @@ async fn an_export_waits_while_the_bucket_denies() {
 async fn an_export_waits_while_the_primary_of_mongodb_has_stepped_down() {
     let server = OwnMongo::start().await;
     let trial = Trial::with_own(|servers| Servers { mongo: Clusters::single(server.url()), ..servers }).await;
-    let (down, up) = (async || server.step_down(Duration::from_secs(8)).await, async || server.until_primary().await);
+    // For longer than a worker waits for a primary.
+    let (down, up) = (async || server.step_down(Duration::from_secs(20)).await, async || server.until_primary().await);
     waits_and_completes(&trial, down, "MongoDB", up).await;
 }

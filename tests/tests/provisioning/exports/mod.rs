@@ -144,3 +144,11 @@ pub(super) async fn inside(stage: &ProvisioningStage, database: &str) -> tokio_p
         shared::config::PostgresConfig { statement_timeout: std::time::Duration::from_mins(2), ..stage.world.owner() };
     shared::clients::postgres::connect_once(&config, Some(database)).await.unwrap()
 }
+
+/// Follows a link to a file, as somebody without credentials does.
+async fn download(url: &str) -> reqwest::Result<reqwest::Response> {
+    let authorities = std::fs::read(tests::variable("AWS_CA_BUNDLE")).unwrap();
+    let authorities = reqwest::Certificate::from_pem_bundle(&authorities).unwrap();
+    let client = reqwest::Client::builder().tls_certs_merge(authorities).build().unwrap();
+    client.get(url).send().await
+}

@@ -12,7 +12,7 @@ use shared::{
 use tests::{Api, api::answer, tokens};
 use tokio::time::sleep;
 
-use super::{list, open};
+use super::{download, list, open};
 use crate::stage::{ProvisioningStage, Requested};
 
 fn problem(name: &str) -> Value {
@@ -60,13 +60,13 @@ async fn links_download_every_file_and_stop_working() {
     let links = api.post(&links_path, &json!({ "valid_minutes": 1 })).await;
     assert_eq!(links.status, StatusCode::OK, "{}", links.text);
     let files = links.json["files"].as_array().unwrap();
-    let manifest = reqwest::get(links.json["manifest"]["url"].as_str().unwrap()).await.unwrap();
+    let manifest = download(links.json["manifest"]["url"].as_str().unwrap()).await.unwrap();
     let manifest: shared::exports::Manifest = manifest.json().await.unwrap();
     assert_eq!(files.len(), manifest.files().count());
     assert_eq!(files.len() + 1, list(&stage, tenant).await.len());
     for (link, file) in files.iter().zip(manifest.files()) {
         assert_eq!(link["key"], file.key.as_str());
-        let response = reqwest::get(link["url"].as_str().unwrap()).await.unwrap();
+        let response = download(link["url"].as_str().unwrap()).await.unwrap();
         assert_eq!(response.status(), StatusCode::OK);
         open(&response.bytes().await.unwrap(), file);
     }
@@ -79,9 +79,9 @@ async fn links_download_every_file_and_stop_working() {
     stage.owner.get().await.unwrap().execute(soon, &[&tenant.0]).await.unwrap();
     let links = api.post(&links_path, &json!({})).await;
     let url = links.json["manifest"]["url"].as_str().unwrap().to_owned();
-    assert_eq!(reqwest::get(&url).await.unwrap().status(), StatusCode::OK);
+    assert_eq!(download(&url).await.unwrap().status(), StatusCode::OK);
     sleep(Duration::from_secs(5)).await;
-    assert_eq!(reqwest::get(&url).await.unwrap().status(), StatusCode::FORBIDDEN);
+    assert_eq!(download(&url).await.unwrap().status(), StatusCode::FORBIDDEN);
     let late = api.post(&links_path, &json!({})).await;
     assert_eq!((late.status, &late.json["export_status"]), (StatusCode::CONFLICT, &json!("expired")));
     assert_eq!(api.get(&format!("{path}/{id}")).await.json["status"], "expired");

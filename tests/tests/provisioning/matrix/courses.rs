@@ -7,10 +7,12 @@ use shared::{
     provisioning::Moment,
     tenants::TenantStatus,
 };
-use tokio::sync::Mutex;
+use tests::Api;
+use tokio::sync::{Mutex, OnceCell};
 
 use crate::{
     reconciling::Reconciling,
+    restoring::{Exported, Pair},
     saboteur::{Sabotage, Saboteur},
     stage::{ProvisioningStage, Requested},
 };
@@ -59,12 +61,21 @@ pub(super) struct Fixtures {
     pub(super) stage: ProvisioningStage,
     reconciling: Reconciling,
     cleanups: Mutex<Vec<Requested>>,
+    api: Api,
+    /// What all restores restore.
+    exported: OnceCell<Exported>,
 }
 
 impl Fixtures {
     pub(super) async fn new() -> Self {
         let stage = ProvisioningStage::new().await;
-        Self { reconciling: Reconciling::of(stage.clone()).await, cleanups: Mutex::default(), stage }
+        let api = Api::of(&stage.world).await;
+        let reconciling = Reconciling::of(stage.clone()).await;
+        Self { reconciling, cleanups: Mutex::default(), api, exported: OnceCell::new(), stage }
+    }
+
+    async fn exported(&self) -> &Exported {
+        self.exported.get_or_init(|| Exported::new(&self.stage, 3)).await
     }
 
     /// A new operation of a kind, on a tenant of its own.
@@ -90,6 +101,8 @@ impl Fixtures {
                 contacts.insert_many((0..3).map(|n| doc! { "_id": n })).await.unwrap();
                 self.stage.request_export(tenant).await
             }
+            OperationKind::Restore => self.exported().await.request(&self.api).await,
+            OperationKind::Promote => Pair::new(&self.stage, &self.api, 3).await.request(&self.api).await,
             OperationKind::Resume => {
                 let tenant = self.stage.active().await.tenant;
                 let suspended = self.stage.request_status(tenant, TenantStatus::Suspended).await;

@@ -6,7 +6,7 @@ use serde_json::json;
 use shared::{
     config::QueueConfig,
     events::{self, dispatch::Dispatcher},
-    operations::{OperationStatus, StepName, store::journal},
+    operations::{OperationKind, OperationStatus, StepName, store::journal},
     provisioning::{Moment, OperationOutcome, Provisioner},
     tenants::TenantStatus,
 };
@@ -306,7 +306,9 @@ impl<'a> Disturbed<'a> {
 
     /// Provisions the tenant again, if it failed.
     async fn retry(&self) {
-        if self.stage.status(self.requested.tenant).await == TenantStatus::Failed {
+        // A restored copy that failed is not provisioned again.
+        let may_be_retried = self.cell.course.kind() != OperationKind::Restore;
+        if may_be_retried && self.stage.status(self.requested.tenant).await == TenantStatus::Failed {
             self.stage.assert_retry_works(self.requested.tenant).await;
         }
     }

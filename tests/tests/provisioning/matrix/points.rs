@@ -8,7 +8,7 @@ use std::{
 use futures::{FutureExt, future::BoxFuture};
 use shared::{
     error::{Dependency, Error, Result},
-    operations::StepName,
+    operations::{StepName, store::breakers::StoreKind},
     provisioning::{Moment, OperationOutcome, SagaObserver},
 };
 use tests::worker::{WorkerProxies, WorkerStore, worker};
@@ -139,6 +139,12 @@ pub(super) async fn record(fixtures: &Fixtures, course: Course, fails_at: Option
     let points: Vec<Point> = boundaries.chain(requests).collect();
     let is_used = |store: &WorkerStore| match store {
         WorkerStore::Platform => true,
+        // The rollback of an export removes its files only.
+        WorkerStore::Tenants(StoreKind::Postgresql | StoreKind::Mongodb)
+            if course.is_rolled_back && !course.kind().creates_databases() =>
+        {
+            false
+        }
         WorkerStore::Tenants(store) => course.kind().stores().contains(store),
     };
     for wanted in WorkerStore::all().filter(is_used) {

@@ -18,6 +18,7 @@
 //! worker ends that session, in the same way as it ends sessions with PostgreSQL. Every MongoDB user may end its own sessions.
 //! After the workers' MongoDB user was changed, the next worker has to wait for the minute.
 
+pub(in crate::provisioning) mod import;
 pub(in crate::provisioning) mod login;
 mod schema;
 
@@ -66,7 +67,7 @@ impl Step for MongodbDatabase {
             Err(AttemptError::CollectionExists(_)) => verify(&client.database(context.database)).await?,
             created => created?,
         }
-        login::grant(client, context).await
+        if context.is_copy { Ok(()) } else { login::grant(client, context).await }
     }
 
     async fn undo(&self, context: &StepContext<'_>) -> Result<(), StepError> {

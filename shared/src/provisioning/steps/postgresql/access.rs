@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio_postgres::{Client, error::SqlState};
 
-use super::open_pooled;
+use super::{comment, open_pooled};
 use crate::{
     operations::{StepName, store::breakers::StoreKind},
     provisioning::step::{ServiceAccess, Step, StepContext, StepError},
@@ -27,7 +27,8 @@ impl Step for PostgresqlAccess {
             ServiceAccess::Granted => format!("GRANT CONNECT ON DATABASE {name} TO landlord_service"),
             ServiceAccess::Revoked => format!("REVOKE CONNECT ON DATABASE {name} FROM PUBLIC, landlord_service"),
         };
-        match session.batch_execute(&change).await {
+        // After a promotion, the databases belong to another tenant than the comment names.
+        match session.batch_execute(&format!("{change}; {}", comment(context))).await {
             Ok(()) => {}
             // A tenant that was never active may have none.
             Err(error) if error.code() == Some(&SqlState::UNDEFINED_DATABASE) && self.0 == ServiceAccess::Revoked => {

@@ -70,13 +70,14 @@ impl Step for PostgresqlDatabase {
             }
             Err(error) => return Err(error.into()),
         }
+        let logins = if context.is_copy { "landlord_api" } else { "landlord_api, landlord_service" };
         session
             .batch_execute(&format!(
                 "REVOKE ALL ON DATABASE {name} FROM PUBLIC;
-                 GRANT CONNECT ON DATABASE {name} TO landlord_api, landlord_service;
+                 GRANT CONNECT ON DATABASE {name} TO {logins};
                  ALTER DATABASE {name} ALLOW_CONNECTIONS true;
-                 COMMENT ON DATABASE {name} IS 'Tenant {}, created by operation {}'",
-                context.lease.tenant_id, context.lease.operation_id
+                 {}",
+                comment(context)
             ))
             .await?;
         Ok(())
@@ -100,6 +101,12 @@ impl Step for PostgresqlDatabase {
             }
         }
     }
+}
+
+/// The statement that describes whose databases these are. The search of a purge, and people, read it.
+fn comment(context: &StepContext<'_>) -> String {
+    let (name, tenant, creator) = (context.database, context.lease.tenant_id, context.creator);
+    format!("COMMENT ON DATABASE {name} IS 'Tenant {tenant}, created by operation {creator}'")
 }
 
 /// The tenant's first user, an `admin`.
@@ -129,9 +136,13 @@ impl Step for AdminUser {
 const TERMINATE_TIMEOUT_MS: i64 = 6000;
 
 /// The schema version that the operation began with. If its template does not exist yet, because code is deployed before
-/// `migrate-platform` has run, the newest version that has one: the tenant is migrated with all others then.
+/// `migrate-platform` has run, the newest version that has one: the tenant is migrated with all others then. The rows of a restored copy fit
+/// one version only.
 async fn schema_version(context: &StepContext<'_>, session: &Client) -> Result<i32, StepError> {
     let wanted = context.schema_version;
+    if context.is_copy {
+        return Ok(wanted);
+    }
     let Some(version) = store::find_newest_template(session, wanted).await? else {
         return Ok(wanted);
     };
@@ -172,6 +183,15 @@ pub(in crate::provisioning) async fn open_pooled(context: &StepContext<'_>) -> R
 async fn open_with_timeout(context: &StepContext<'_>, statement_timeout: Duration) -> Result<Client, StepError> {
     let config = PostgresConfig { statement_timeout, ..cluster(context)?.config.clone() };
     begin_session(context, connect_once(&config, None).await?).await
+}
+
+/// A new session in the tenant's database, for statements that may take as long as the invocation lasts.
+pub(in crate::provisioning) async fn open_in_tenant_for(
+    context: &StepContext<'_>,
+    statement_timeout: Duration,
+) -> Result<Client, StepError> {
+    let config = PostgresConfig { statement_timeout, ..cluster(context)?.config.clone() };
+    begin_session(context, connect_once(&config, Some(context.database)).await?).await
 }
 
 /// A new session in the tenant's database.

@@ -1,0 +1,69 @@
+//! Restores whose worker dies.
+
+use std::{sync::Arc, time::Duration};
+
+use mongodb::bson::{Document, doc};
+use shared::{
+    operations::{OperationStatus, StepName},
+    provisioning::Moment,
+};
+use tests::{Api, process::TestProcess, worker::WorkerProxies};
+use tokio::time::sleep;
+
+use super::{Contents, Exported};
+use crate::stage::ProvisioningStage;
+
+/// The rows and the documents of a tenant whose import takes some seconds.
+const LARGE: i32 = 60_000;
+
+/// Has MongoDB keep the history of so many seconds for snapshots.
+async fn keep_history(stage: &ProvisioningStage, seconds: i32) {
+    let command = doc! { "setParameter": 1, "minSnapshotHistoryWindowInSeconds": seconds };
+    stage.mongo.database("admin").run_command(command).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restore_whose_worker_is_killed_five_times_is_complete_and_equal() {
+    let stage = ProvisioningStage::new().await;
+    let api = Api::of(&stage.world).await;
+    // An export of many documents needs the history that the local stack does not keep.
+    keep_history(&stage, 60).await;
+    let exported = Exported::new(&stage, LARGE).await;
+    keep_history(&stage, 0).await;
+    let wanted = Contents::of(&stage, exported.tenant).await;
+    let requested = exported.request(&api).await;
+    let database = stage.database(requested.tenant).await;
+    let proxies = Arc::new(WorkerProxies::new(&stage.world).await);
+    let ports = proxies.ports().iter().map(u16::to_string).collect::<Vec<_>>().join(",");
+    let operation = requested.operation.to_string();
+    let start = async |stops_at: &str| {
+        stage.expire(requested.operation).await;
+        let arguments = [&*stage.world.database, &ports, &operation, "-", stops_at];
+        TestProcess::start(env!("CARGO_BIN_EXE_run-operation"), &arguments, "started").await.0
+    };
+    let moment = |moment: Moment| format!("{moment:?}");
+    // Twice in the middle of the imports, when some rows and documents are there.
+    for share in [3, 2] {
+        let process = start("-").await;
+        let collection = stage.mongo.database(&database).collection::<Document>("contacts");
+        let wanted = u64::try_from(LARGE).unwrap() / share;
+        while collection.estimated_document_count().await.unwrap_or(0) < wanted {
+            sleep(Duration::from_millis(20)).await;
+        }
+        process.kill();
+        let reached = collection.estimated_document_count().await.unwrap();
+        println!("killed at {reached} documents");
+        assert!(reached < u64::try_from(LARGE).unwrap(), "in the middle");
+    }
+    // And once after each import, between its effect and its record.
+    for step in [StepName::PostgresqlImport, StepName::MongodbImport, StepName::Comparison] {
+        let at = moment(Moment::Applied(step));
+        let process = start(&at).await;
+        assert_eq!(process.next("reached ").await.as_deref(), Some(&*at));
+        process.kill();
+    }
+    assert_eq!(stage.finish(requested).await, OperationStatus::Succeeded);
+    Contents::of(&stage, requested.tenant).await.assert_equal(&wanted);
+    let attempts = format!("SELECT FROM operations WHERE id = '{operation}' AND attempts >= 6");
+    assert_eq!(stage.count(&attempts).await, 1);
+}
