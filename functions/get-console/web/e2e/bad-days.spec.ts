@@ -117,6 +117,7 @@ for (const [state, isAbandonable] of [
     [{ kind: "resume", status: "running" }, false],
     [{ kind: "purge", status: "running" }, false],
     [{ kind: "export", status: "running" }, true],
+    [{ kind: "promote", status: "running" }, false],
 ] as const) {
     test(`an operation that is ${state.status}, of the kind ${state.kind}, ${isAbandonable ? "can" : "cannot"} be abandoned`, async ({ page, landlord }) => {
         const tenant = await landlord.tenant();

@@ -1,16 +1,18 @@
-// Exports of tenants: their files, and who may read them.
+// Exports of tenants: their files, their restore into another tenant, and the promotion of the copy.
 
 import { createHash } from "node:crypto";
 
-import type { Page } from "@playwright/test";
+import type { Locator, Page } from "@playwright/test";
 
-import { type Api, type Schemas, type Tenant, expect, expectAccessible, expectFits, navigate, open, test } from "./fixtures";
+import { type Api, type Schemas, type Tenant, expect, expectAccessible, expectFits, navigate, open, test, unique } from "./fixtures";
 
 const REASON = "The customer has asked for a copy";
 
 type Export = Schemas["Export"];
 
 const sections = (page: Page) => page.getByRole("navigation", { name: "Sections of this tenant" });
+
+const read = (landlord: Api, id: string) => landlord.send<Schemas["OrganizationView"]>("GET", `/tenants/${id}`);
 
 /** A complete export. */
 async function exported(landlord: Api, tenant: Tenant): Promise<Export> {
@@ -21,6 +23,12 @@ async function exported(landlord: Api, tenant: Tenant): Promise<Export> {
         expect(found.status).toBe("complete");
     }).toPass({ timeout: 60_000 });
     return found as Export;
+}
+
+async function openRestore(page: Page, tenant: Tenant, { id }: Export): Promise<Locator> {
+    await navigate(page, `/tenants/${tenant.id}/exports/${id}`);
+    await page.getByRole("button", { name: "Restore into a new tenant" }).click();
+    return page.getByRole("dialog", { name: `Restore the export of ${tenant.slug}` });
 }
 
 test("an export explains itself, is followed to its end, and its files are those of the manifest", async ({ page, landlord, request }) => {
@@ -81,7 +89,59 @@ test("an export explains itself, is followed to its end, and its files are those
     await expectFits(page);
 });
 
-test("a deletion exports the tenant on request, and the export remains", async ({ page, landlord }) => {
+test("a restored copy shows its original, and a promotion names its conditions and consequences", async ({ page, landlord, expected }) => {
+    test.setTimeout(240_000);
+    expected.statuses = [409];
+    const tenant = await landlord.tenant();
+    const copyOf = await exported(landlord, tenant);
+    await open(page, `/tenants/${tenant.id}`);
+    const dialog = await openRestore(page, tenant, copyOf);
+    await expect(dialog.getByText("It ends suspended, and no service has access to it")).toBeVisible();
+    await dialog.getByLabel("Reason").fill("Contacts were deleted by mistake");
+    await dialog.getByLabel("Slug of the new tenant").fill(tenant.slug);
+    await dialog.getByRole("button", { name: "Restore into a new tenant" }).click();
+    await expect(dialog.getByLabel("Slug of the new tenant")).toHaveAttribute("aria-invalid", "true");
+    await expect(dialog.getByLabel("Reason")).toHaveValue("Contacts were deleted by mistake");
+    await expectAccessible(page);
+    const slug = unique("copy");
+    await dialog.getByLabel("Slug of the new tenant").fill(slug);
+    await dialog.getByRole("button", { name: "Restore into a new tenant" }).click();
+    const card = page.getByRole("region", { name: "Restored copy" });
+    await expect(card.getByRole("link", { name: tenant.slug })).toBeVisible();
+    await expect(page.getByRole("heading", { level: 1 })).toContainText("Suspended", { timeout: 90_000 });
+    await expect(page.getByRole("region", { name: "Suspension" })).toContainText("A restored copy");
+    const conditions = card.getByRole("region", { name: "Conditions of a promotion" });
+    await expect(conditions.getByRole("listitem").filter({ hasText: `The original, ${tenant.slug}` })).toContainText("Not fulfilled");
+    await expect(card.getByRole("button", { name: "Promote" })).toHaveCount(0);
+    await expectAccessible(page);
+
+    const id = new URL(page.url()).pathname.split("/").pop() ?? "";
+    const before = { copy: await read(landlord, id), original: await read(landlord, tenant.id) };
+    expect(before.copy.restored_from).toEqual({ tenant_id: tenant.id, export_id: copyOf.id });
+    await landlord.send("PATCH", `/tenants/${tenant.id}`, { status: "suspended", reason: "other" });
+    await card.getByRole("button", { name: "Promote" }).click();
+    const promotion = page.getByRole("dialog", { name: `Promote the copy to ${tenant.slug}` });
+    await expect(promotion.getByText("Another promotion takes this one back")).toBeVisible();
+    const submit = promotion.getByRole("button", { name: "Promote" });
+    await promotion.getByLabel(`Type ${tenant.slug} to confirm`).fill(slug);
+    await expect(submit).toBeDisabled();
+    await promotion.getByLabel(`Type ${tenant.slug} to confirm`).fill(tenant.slug);
+    await promotion.getByLabel("Reason").fill("Contacts were deleted by mistake");
+    await expectAccessible(page);
+    // The API refuses while the suspension is being completed, and the form keeps what was typed.
+    await expect(async () => {
+        await submit.click({ timeout: 1_000 });
+        await expect(promotion).toHaveCount(0, { timeout: 3_000 });
+    }).toPass({ timeout: 60_000 });
+    await expect(page).toHaveURL(new RegExp(`/tenants/${tenant.id}$`));
+    await expect(page.getByRole("heading", { level: 1 })).toContainText("Suspended");
+    expect((await read(landlord, tenant.id)).mongo_database).toBe(before.copy.mongo_database);
+    expect((await read(landlord, id)).mongo_database).toBe(before.original.mongo_database);
+    await sections(page).getByRole("link", { name: "Operations" }).click();
+    await expect(page.getByRole("region", { name: "Promotion" }).getByText("All steps succeeded.")).toBeVisible({ timeout: 60_000 });
+});
+
+test("a deletion exports the tenant on request, and the export can be restored afterwards", async ({ page, landlord }) => {
     test.setTimeout(240_000);
     const tenant = await landlord.tenant();
     await open(page, `/tenants/${tenant.id}`);
@@ -101,10 +161,11 @@ test("a deletion exports the tenant on request, and the export remains", async (
     await sections(page).getByRole("link", { name: "Exports" }).click();
     await expect(page.getByText("only an active one can be exported")).toBeVisible();
     await expect(page.getByRole("button", { name: "Export", exact: true })).toHaveCount(0);
-    await expect(page.getByRole("row", { name: /Complete/ })).toBeVisible();
+    await page.getByRole("row", { name: /Complete/ }).getByRole("link").click();
+    await expect(page.getByRole("button", { name: "Restore into a new tenant" })).toBeVisible();
 });
 
-test("an operator sees the exports, and neither starts nor downloads one", async ({ page, landlord, expected, request }) => {
+test("an operator sees the exports, and neither starts, downloads nor restores one", async ({ page, landlord, expected, request }) => {
     expected.statuses = [403];
     const tenant = await landlord.tenant();
     const found = await exported(landlord, tenant);
@@ -112,10 +173,10 @@ test("an operator sees the exports, and neither starts nor downloads one", async
     await open(page, `/tenants/${tenant.id}/exports`, operator);
     await page.getByRole("row", { name: /Complete/ }).getByRole("link").click();
     await expect(page.getByRole("region", { name: "Export", exact: true })).toContainText(REASON);
-    await expect(page.getByRole("button", { name: /^(Export|Get links)$/ })).toHaveCount(0);
+    await expect(page.getByRole("button", { name: /^(Export|Get links|Restore into a new tenant)$/ })).toHaveCount(0);
     const login = await request.post("/api/super-admin/auth/login", { data: operator });
     const { access_token } = (await login.json()) as Schemas["IssuedToken"];
-    for (const path of ["", `/${found.id}/links`]) {
+    for (const path of ["", `/${found.id}/links`, `/${found.id}/restore`]) {
         const answer = await request.post(`/api/super-admin/tenants/${tenant.id}/exports${path}`, { headers: { authorization: `Bearer ${access_token}` }, data: path.endsWith("links") ? {} : { reason: REASON } });
         expect(answer.status(), path).toBe(403);
     }
@@ -130,7 +191,7 @@ test("an export that has ended otherwise says why, and offers nothing", async ({
     await page.route(`**/api/super-admin/tenants/${tenant.id}/exports/${found.id}`, (route) => route.fulfill({ json: { ...found, status, ...(status === "expired" ? {} : { summary: null, expires_at: null, manifest_sha256: null }) }, headers: { etag: `"${status}"` } }));
     await open(page, `/tenants/${tenant.id}/exports/${found.id}`);
     await expect(page.getByText("It could not be written, and its files were removed.")).toBeVisible();
-    await expect(page.getByRole("button", { name: "Get links" })).toHaveCount(0);
+    await expect(page.getByRole("button", { name: /^(Get links|Restore into a new tenant)$/ })).toHaveCount(0);
     status = "superseded";
     await navigate(page, `/tenants/${tenant.id}/exports`);
     await navigate(page, `/tenants/${tenant.id}/exports/${found.id}`);

@@ -73,6 +73,10 @@ const NAMES: Record<string, string> = {
     mongodb_export: "Copy of MongoDB",
     object_export: "List of objects",
     export_manifest: "Manifest",
+    postgresql_import: "Rows into PostgreSQL",
+    mongodb_import: "Documents into MongoDB",
+    object_import: "Copies of objects",
+    comparison: "Comparison with the export",
     verification: "Search for what is left",
 };
 

@@ -9,6 +9,7 @@ import { Loaded } from "../../ui/state";
 import { LiveOperation } from "../operations/LiveOperation";
 import { useTenant } from "../tenant/Tenant";
 import { ExportLinks } from "./ExportLinks";
+import { RestoreExport } from "./RestoreExport";
 import { type Export, STATES, useExport } from "./exportData";
 
 export function ExportPage() {
@@ -25,6 +26,7 @@ export function ExportPage() {
                 {read.data && (
                     <>
                         <ExportLinks of={read.data} />
+                        <RestoreExport of={read.data} slug={tenant.slug} />
                     </>
                 )}
             </div>

@@ -19,7 +19,7 @@ test("each kind of operation has a name of its own and says what it does", () =>
 test("only what creates databases or files, and is not over or undone already, can be abandoned", () => {
     const abandonable = values.OperationKind.flatMap((kind) => values.OperationStatus.filter((status) => isAbandonable({ kind, status })).map((status) => `${kind} ${status}`));
     // In the order of the document, in which other kinds may come between.
-    assert.deepEqual(abandonable.toSorted(), ["provision", "retry", "export"].flatMap((kind) => [`${kind} pending`, `${kind} running`]).toSorted());
+    assert.deepEqual(abandonable.toSorted(), ["provision", "retry", "export", "restore"].flatMap((kind) => [`${kind} pending`, `${kind} running`]).toSorted());
 });
 
 test("an operation that was superseded is over", () => {

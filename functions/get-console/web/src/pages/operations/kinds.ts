@@ -34,6 +34,17 @@ const KINDS: Record<Kind, Meaning> = {
         retry: "The next attempt begins at once, not at its planned time.",
         rollback: ["Its files so far are removed, and the export has failed.", "The tenant is not changed."],
     },
+    restore: {
+        name: "Restore of an export",
+        meaning: "Creates a restored copy beside the tenant that was exported, fills it, and compares it with the export.",
+        retry: "The next attempt begins at once, not at its planned time.",
+        rollback: ["All steps so far are undone; the databases of the copy are removed.", "The copy becomes failed. It cannot be retried; the export can be restored again."],
+    },
+    promote: {
+        name: "Promotion",
+        meaning: "Copies the objects that a tenant lacks, after it has got the databases of its restored copy.",
+        retry: "The next attempt begins at once, not at its planned time.",
+    },
 };
 
 // A newer API may have kinds that this console does not know.

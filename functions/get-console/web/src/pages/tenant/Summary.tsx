@@ -6,6 +6,7 @@ import { AsOf } from "../../ui/AsOf";
 import { Button } from "../../ui/Button";
 import { Badge, Card, Facts, Id, Meter, Name, Time } from "../../ui/data";
 import { Empty } from "../../ui/state";
+import { RestoredFromCard } from "../exports/RestoredFrom";
 import { ON_LIMIT } from "../tenants/OnLimitSelect";
 import { LiveOperation } from "../operations/LiveOperation";
 import { nameOf } from "../operations/kinds";
@@ -27,6 +28,7 @@ export function Summary() {
             <div className="grid">
                 {tenant.deletion && <DeletionCard deletion={tenant.deletion} status={tenant.status} />}
                 {tenant.suspension && <SuspensionCard suspension={tenant.suspension} />}
+                {tenant.restored_from && <RestoredFromCard copy={tenant} from={tenant.restored_from} />}
                 <Card title="Facts">
                     <Facts
                         facts={[

@@ -12,6 +12,7 @@ export const REASONS: Record<Reason, string> = {
     security: "Somebody else may have access",
     legal: "Demanded by a court or an authority",
     requested: "Requested by the tenant",
+    restored_copy: "A restored copy, which must not do the work of its original",
     other: "Another reason",
 };
 
