@@ -61,6 +61,7 @@
 mod access;
 mod copy;
 mod export;
+mod progress;
 mod purge;
 mod removal;
 mod restoring;

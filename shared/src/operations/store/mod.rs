@@ -3,6 +3,7 @@
 pub mod breakers;
 pub mod journal;
 pub mod manage;
+pub mod progress;
 pub mod removal;
 
 use deadpool_postgres::{GenericClient, Transaction};

@@ -5,14 +5,15 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    files::{self, FILE_BYTES, OpenFile},
     objects::sweep_files,
-    progress::{self, FILE_BYTES, OpenFile},
 };
 use crate::{
     exports::{ClusterTime, CollectionCopy, Content, FileCopy, MongodbCopy, PostgresqlCopy, Sums, TableCopy},
     operations::{StepName, store::breakers::StoreKind},
     provisioning::{
         copy::{self, CollectionReader, FileWriter, Lines, Snapshot},
+        progress,
         step::{Step, StepContext, StepError},
         steps::{mongodb::client, postgresql::open_in_tenant},
     },
@@ -51,7 +52,7 @@ impl Step for PostgresqlExport {
         let snapshot = Snapshot::take(open_in_tenant(context).await?).await?;
         let (mut tables, mut keys) = (Vec::new(), Vec::new());
         for table in &snapshot.tables {
-            let key = progress::key(context, self.0, POSTGRESQL, &format!("{}.copy.gz", table.name));
+            let key = files::key(context, self.0, POSTGRESQL, &format!("{}.copy.gz", table.name));
             let mut copied = Content::default();
             let (file, sums) = write_file(context, key, &mut snapshot.read(table).await?).await?;
             keys.push(file.key.clone());
@@ -60,11 +61,11 @@ impl Step for PostgresqlExport {
         }
         let done = PostgresqlCopy { snapshot_at: snapshot.taken_at, snapshot: snapshot.name.clone(), tables };
         let progress = PostgresqlProgress { done: Some(done), ..progress };
-        progress::save_files(context, Self::NAME, &progress, &keys).await
+        files::save_files(context, Self::NAME, &progress, &keys).await
     }
 
     async fn undo(&self, context: &StepContext<'_>) -> Result<(), StepError> {
-        sweep_files(context, &progress::step_prefix(context, self.0, POSTGRESQL), |_| false).await
+        sweep_files(context, &files::step_prefix(context, self.0, POSTGRESQL), |_| false).await
     }
 }
 
@@ -138,7 +139,7 @@ impl Step for MongodbExport {
     }
 
     async fn undo(&self, context: &StepContext<'_>) -> Result<(), StepError> {
-        sweep_files(context, &progress::step_prefix(context, self.0, MONGODB), |_| false).await
+        sweep_files(context, &files::step_prefix(context, self.0, MONGODB), |_| false).await
     }
 }
 
@@ -175,7 +176,7 @@ impl MongodbExport {
         loop {
             let copied = progress.contents.entry(name.to_owned()).or_default();
             let file_name = format!("{name}-{:05}.jsonl.gz", copied.files.len() + 1);
-            let mut file = OpenFile::new(context, progress::key(context, self.0, MONGODB, &file_name));
+            let mut file = OpenFile::new(context, files::key(context, self.0, MONGODB, &file_name));
             let filled = async {
                 while let Some(line) = lines.next().await? {
                     file.write(&line).await?;
@@ -196,7 +197,7 @@ impl MongodbExport {
             let is_last = after.is_none();
             progress.after = after;
             progress.copied += usize::from(is_last);
-            progress::save_files(context, MongodbExport::NAME, progress, key.as_slice()).await?;
+            files::save_files(context, MongodbExport::NAME, progress, key.as_slice()).await?;
             if is_last {
                 return Ok(());
             }

@@ -9,14 +9,15 @@ use time::OffsetDateTime;
 
 use super::{
     database::{copied_collections, copied_tables},
+    files,
     objects::{listed_objects, sweep_files},
-    progress,
 };
 use crate::{
     error::Error,
     exports::{self, ExportSummary, ExportedTenant, FORMAT, Manifest},
     operations::{StepName, store::breakers::StoreKind},
     provisioning::{
+        progress,
         step::{Step, StepContext, StepError, UNDO_TIMEOUT},
         steps::object_prefix::step_error,
     },
@@ -73,7 +74,7 @@ impl Step for ExportManifest {
         let mut text = serde_json::to_vec_pretty(&manifest).map_err(Error::internal)?;
         text.push(b'\n');
         let sha256 = format!("{:x}", Sha256::digest(&text));
-        let key = progress::key(context, self.export, MANIFEST, "manifest.json");
+        let key = files::key(context, self.export, MANIFEST, "manifest.json");
         let bucket = &context.stores.bucket;
         let put = bucket.client().await.put_object().bucket(&bucket.name).key(&key).content_type("application/json");
         put.body(ByteStream::from(text)).send().await.map_err(step_error)?;
@@ -81,16 +82,16 @@ impl Step for ExportManifest {
         // No file is older than the beginning of its copy.
         let oldest = summary.postgresql_at.min(summary.mongodb_at).min(manifest.objects.listed_at);
         let written = WrittenManifest { key, sha256, summary, expires_at: oldest + self.retention };
-        progress::save_files(context, Self::NAME, &written, std::slice::from_ref(&written.key)).await?;
+        files::save_files(context, Self::NAME, &written, std::slice::from_ref(&written.key)).await?;
         // What earlier attempts have left. This worker may be late itself, so that it keeps what a later one has written.
         let named: HashSet<&str> = manifest.files().map(|file| &*file.key).chain([&*written.key]).collect();
-        let is_later = |key: &str| progress::token(key).is_none_or(|token| token > context.lease.token);
+        let is_later = |key: &str| files::token(key).is_none_or(|token| token > context.lease.token);
         let is_kept = |key: &str| named.contains(key) || is_later(key);
         sweep_files(context, &exports::prefix(id, self.export), is_kept).await
     }
 
     async fn undo(&self, context: &StepContext<'_>) -> Result<(), StepError> {
-        sweep_files(context, &progress::step_prefix(context, self.export, MANIFEST), |_| false).await
+        sweep_files(context, &files::step_prefix(context, self.export, MANIFEST), |_| false).await
     }
 }
 

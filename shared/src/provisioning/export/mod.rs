@@ -14,9 +14,9 @@
 //! A purge that exports the tenant first does the same steps, and is tried until they succeed.
 
 mod database;
+mod files;
 mod manifest;
 mod objects;
-mod progress;
 
 use futures::future::BoxFuture;
 use tokio::join;

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use super::{
     database::LIMIT,
-    progress::{self, OpenFile},
+    files::{self, OpenFile},
 };
 use crate::{
     error::Error,
@@ -16,6 +16,7 @@ use crate::{
     operations::{StepName, store::breakers::StoreKind},
     provisioning::{
         copy::{Lines, ObjectPosition, ObjectReader},
+        progress,
         step::{Step, StepContext, StepError},
         steps::object_prefix::step_error,
     },
@@ -57,7 +58,7 @@ impl Step for ObjectExport {
         let earlier_bytes = progress.object_bytes;
         while !progress.is_complete {
             let name = format!("objects-{:05}.jsonl.gz", progress.content.files.len() + 1);
-            let mut file = OpenFile::new(context, progress::key(context, self.0, OBJECTS, &name));
+            let mut file = OpenFile::new(context, files::key(context, self.0, OBJECTS, &name));
             let filled = async {
                 while let Some(line) = lines.next().await? {
                     file.write(&line).await?;
@@ -78,13 +79,13 @@ impl Step for ObjectExport {
             progress.is_complete = position.is_none();
             progress.position = position.unwrap_or_default();
             progress.object_bytes = earlier_bytes + lines.object_bytes;
-            progress::save_files(context, Self::NAME, &progress, key.as_slice()).await?;
+            files::save_files(context, Self::NAME, &progress, key.as_slice()).await?;
         }
         Ok(())
     }
 
     async fn undo(&self, context: &StepContext<'_>) -> Result<(), StepError> {
-        sweep_files(context, &progress::step_prefix(context, self.0, OBJECTS), |_| false).await
+        sweep_files(context, &files::step_prefix(context, self.0, OBJECTS), |_| false).await
     }
 }
 

@@ -6,9 +6,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
-    error::Error,
-    operations::{StepName, store::removal},
-    provisioning::step::{StepContext, StepError},
+    operations::StepName,
+    provisioning::{
+        progress,
+        step::{StepContext, StepError},
+    },
 };
 
 /// Numbers by what they count, such as `rows` and `bytes`.
@@ -29,8 +31,7 @@ pub(super) struct Progress {
 impl Progress {
     /// `None` before anything is counted.
     pub(super) async fn load(context: &StepContext<'_>, step: StepName) -> Result<Option<Self>, StepError> {
-        let stored = removal::find_progress(&context.platform.get().await?, context.lease, step).await?;
-        Ok(stored.map(serde_json::from_value).transpose().map_err(Error::internal)?)
+        progress::find(context, step).await
     }
 
     /// Records what exists, unless an earlier attempt has: what is left now is not all that existed.
@@ -47,8 +48,7 @@ impl Progress {
 
     /// Must happen before what was counted is removed.
     pub(super) async fn save(&self, context: &StepContext<'_>, step: StepName) -> Result<(), StepError> {
-        let progress = serde_json::to_value(self).map_err(Error::internal)?;
-        Ok(removal::record_progress(&context.platform.get().await?, context.lease, step, &progress).await?)
+        progress::save(context, step, self).await
     }
 }
 

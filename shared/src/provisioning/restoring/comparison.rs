@@ -7,12 +7,12 @@ use std::time::Duration;
 use mongodb::bson::Bson;
 use serde::{Deserialize, Serialize};
 
-use super::progress::{load, save};
 use crate::{
     exports::{Manifest, Sums},
     operations::{StepName, store::breakers::StoreKind},
     provisioning::{
         copy::{self, CollectionReader, Lines, Nowhere, Snapshot, id_from_json, id_to_json, list_collections},
+        progress::{load, save},
         step::{Step, StepContext, StepError},
         steps::{mongodb::client, postgresql::open_in_tenant},
     },

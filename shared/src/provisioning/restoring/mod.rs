@@ -16,7 +16,6 @@ mod lines;
 mod mongodb;
 mod objects;
 mod postgresql;
-mod progress;
 
 use futures::future::BoxFuture;
 use tokio::join;

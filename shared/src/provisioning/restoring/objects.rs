@@ -16,16 +16,14 @@ use futures::{StreamExt, TryStreamExt, stream};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
-use super::{
-    lines::{FileLines, lines_of, skip_lines},
-    progress::{load, save},
-};
+use super::lines::{FileLines, lines_of, skip_lines};
 use crate::{
     clients::s3::Bucket,
     error::Error,
     exports::{ObjectLine, ObjectList},
     operations::{StepName, store::breakers::StoreKind},
     provisioning::{
+        progress::{load, save},
         step::{Step, StepContext, StepError},
         steps::object_prefix::step_error,
     },

@@ -11,14 +11,12 @@ use futures::SinkExt;
 use serde::{Deserialize, Serialize};
 use tokio_postgres::{Client, CopyInSink};
 
-use super::{
-    lines::{FileLines, skip_lines},
-    progress::{load, save},
-};
+use super::lines::{FileLines, skip_lines};
 use crate::{
     exports::{PostgresqlCopy, TableCopy},
     operations::{StepName, store::breakers::StoreKind},
     provisioning::{
+        progress::{load, save},
         step::{Step, StepContext, StepError},
         steps::postgresql::open_in_tenant_for,
         store,

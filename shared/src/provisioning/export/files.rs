@@ -1,17 +1,17 @@
-//! How far a step of an export is, as recorded in the journal, and the files that it writes.
+//! The files that the steps of an export write.
 
 use std::time::Duration;
 
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::{
-    error::Error,
     exports::{self, Content, Sums},
-    operations::{StepName, store::removal},
+    operations::StepName,
     provisioning::{
         copy::{FileWriter, Sink},
         export::objects::remove_files,
+        progress,
         step::{StepContext, StepError},
     },
     types::ExportId,
@@ -23,34 +23,15 @@ pub(super) const FILE_BYTES: u64 = 32 << 20;
 /// A file is finished after this time too, because an attempt may be short.
 const FILE_TIME: Duration = Duration::from_secs(3);
 
-/// What an earlier attempt at a step has recorded. The default before the first one.
-pub(super) async fn load<P: DeserializeOwned + Default>(
-    context: &StepContext<'_>,
-    step: StepName,
-) -> Result<P, StepError> {
-    let stored = removal::find_progress(&context.platform.get().await?, context.lease, step).await?;
-    Ok(stored.map(serde_json::from_value).transpose().map_err(Error::internal)?.unwrap_or_default())
-}
-
-/// Fails with [`StepError::fenced`] if another worker has taken the operation.
-pub(super) async fn save(
-    context: &StepContext<'_>,
-    step: StepName,
-    progress: &impl Serialize,
-) -> Result<(), StepError> {
-    let progress = serde_json::to_value(progress).map_err(Error::internal)?;
-    Ok(removal::record_progress(&context.platform.get().await?, context.lease, step, &progress).await?)
-}
-
-/// As [`save`]. If it fails, nobody is going to read these files, so that they are removed; unless the answer was lost, in which case the
+/// As [`progress::save`]. If it fails, nobody is going to read these files, so that they are removed; unless the answer was lost, in which case the
 /// files of the manifest decide.
 pub(super) async fn save_files(
     context: &StepContext<'_>,
     step: StepName,
-    progress: &impl Serialize,
+    made: &impl Serialize,
     keys: &[String],
 ) -> Result<(), StepError> {
-    let saved = save(context, step, progress).await;
+    let saved = progress::save(context, step, made).await;
     if saved.as_ref().is_err_and(StepError::is_fenced) {
         // The error of the removal would hide that the lease is lost, and the rules of the bucket remove what stays.
         if let Err(error) = remove_files(context, keys).await {

@@ -1,0 +1,39 @@
+//! SQL of what steps record about how far they are, so that the next worker goes on there. Every write names the token of the lease, as in the
+//! [journal](super::journal).
+
+use deadpool_postgres::GenericClient;
+use serde_json::Value;
+
+use super::journal::require_held;
+use crate::{
+    error::Result,
+    operations::{JournalError, Lease, StepName},
+};
+
+/// What a step has recorded about how far it is. `None` before it has.
+pub async fn find(client: &impl GenericClient, lease: Lease, step: StepName) -> Result<Option<Value>> {
+    let statement =
+        client.prepare_cached("SELECT progress FROM operation_steps WHERE operation_id = $1 AND name = $2").await?;
+    let row = client.query_opt(&statement, &[&lease.operation_id, &step]).await?;
+    row.map_or(Ok(None), |row| Ok(row.try_get(0)?))
+}
+
+/// Records how far a step is.
+pub async fn record(
+    client: &impl GenericClient,
+    lease: Lease,
+    step: StepName,
+    progress: &Value,
+) -> Result<(), JournalError> {
+    let statement = client
+        .prepare_cached(
+            "WITH held AS (
+                 UPDATE operations SET updated_at = clock_timestamp()
+                 WHERE id = $1 AND lease_token = $2 AND finished_at IS NULL
+                 RETURNING id
+             )
+             UPDATE operation_steps SET progress = $4 FROM held WHERE operation_id = held.id AND name = $3",
+        )
+        .await?;
+    require_held(client.execute(&statement, &[&lease.operation_id, &lease.token, &step, progress]).await?)
+}
