@@ -20,8 +20,8 @@ use crate::{
     provisioning::{step::StepError, steps::object_prefix::step_error},
 };
 
-/// The size of a part. A file that is smaller needs one request.
-const PART_BYTES: usize = 8 << 20;
+/// The size of a part, the least that S3 accepts. A file that is smaller needs one request.
+const PART_BYTES: usize = 5 << 20;
 
 /// A line is at most a row or a document, and the compressor hands over what it has in small pieces.
 const SPARE_BYTES: usize = 64 << 10;
