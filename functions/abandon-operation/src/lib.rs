@@ -1,35 +1,17 @@
 //! `POST /api/super-admin/operations/{id}/abandon`: roll an operation back.
 
-use std::sync::Arc;
-
-use axum::extract::{FromRef, State};
+use axum::extract::State;
 use shared::{
-    config::{ConfigError, FromEnv, QueueConfig},
-    events::dispatch::Dispatcher,
     http::{IdPath, Result, Routes, Tagged},
     operations::{self, ManageOperation, Operation},
     routes,
-    super_admins::{AuthContext, MayOperate},
+    super_admins::{MayOperate, OperationContext},
     types::OperationId,
 };
 
-/// State of the function.
-#[derive(Clone, FromRef)]
-pub struct App {
-    pub auth: AuthContext,
-    pub dispatcher: Arc<Dispatcher>,
-}
-
-impl App {
-    pub fn from_env() -> Result<Self, ConfigError> {
-        let dispatcher = Arc::new(Dispatcher::new(QueueConfig::from_env()?));
-        Ok(Self { auth: AuthContext::from_env()?, dispatcher })
-    }
-}
-
 /// The function's one route.
-pub fn routes(app: App) -> Routes {
-    routes!(app: App => abandon_operation)
+pub fn routes(app: OperationContext) -> Routes {
+    routes!(app: OperationContext => abandon_operation)
 }
 
 /// Abandon an operation
@@ -52,7 +34,7 @@ pub fn routes(app: App) -> Routes {
 async fn abandon_operation(
     MayOperate(principal): MayOperate,
     IdPath(id): IdPath<OperationId>,
-    State(app): State<App>,
+    State(app): State<OperationContext>,
 ) -> Result<Tagged<Operation>> {
     let command = ManageOperation { actor: principal.actor(), id };
     let operation = operations::abandon(&app.auth.platform, &app.dispatcher, command).await?;

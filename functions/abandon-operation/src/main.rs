@@ -1,8 +1,9 @@
 //! Entry point of the Lambda function `abandon-operation`.
 
-use abandon_operation::{App, routes};
+use abandon_operation::routes;
+use shared::super_admins::OperationContext;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    shared::http::serve(App::from_env, routes).await
+    shared::http::serve(OperationContext::from_env, routes).await
 }

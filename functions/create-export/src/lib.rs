@@ -1,47 +1,25 @@
 //! `POST /api/super-admin/tenants/{id}/exports`: copy a tenant to files.
 
-use std::sync::Arc;
-
 use axum::{
-    extract::{FromRef, State},
+    extract::State,
     response::{IntoResponse, Response},
 };
 use deserr::Deserr;
 use shared::{
-    config::{ConfigError, FromEnv, IdempotencyConfig, QueueConfig},
-    events::dispatch::Dispatcher,
     exports::Export,
     http::{
-        Accepted, BASE_PATH, BodyErrors, Fingerprints, IdempotencyKey, IdempotentRequest, IdempotentResponse, JsonBody,
-        Result, Routes, TenantPath,
+        Accepted, BASE_PATH, BodyErrors, IdempotencyKey, IdempotentRequest, IdempotentResponse, JsonBody, Result,
+        Routes, TenantPath,
     },
     routes,
-    super_admins::{AuthContext, MayAdminister},
+    super_admins::{IdempotentOperationContext, MayAdminister},
     tenants::{self, ExportTenant, RequestedExport},
     types::Reason,
 };
 use utoipa::ToSchema;
 
-/// State of the function.
-#[derive(Clone, FromRef)]
-pub struct App {
-    pub auth: AuthContext,
-    pub fingerprints: Fingerprints,
-    pub dispatcher: Arc<Dispatcher>,
-}
-
-impl App {
-    pub fn from_env() -> Result<Self, ConfigError> {
-        Ok(Self {
-            auth: AuthContext::from_env()?,
-            fingerprints: Fingerprints::new(&IdempotencyConfig::from_env()?),
-            dispatcher: Arc::new(Dispatcher::new(QueueConfig::from_env()?)),
-        })
-    }
-}
-
-pub fn routes(app: App) -> Routes {
-    routes!(app: App => create_export)
+pub fn routes(app: IdempotentOperationContext) -> Routes {
+    routes!(app: IdempotentOperationContext => create_export)
 }
 
 /// An export to request.
@@ -79,7 +57,7 @@ async fn create_export(
     MayAdminister(principal): MayAdminister,
     TenantPath(id): TenantPath,
     key: IdempotencyKey,
-    State(app): State<App>,
+    State(app): State<IdempotentOperationContext>,
     JsonBody { value: body, bytes }: JsonBody<ExportRequest>,
 ) -> Result<Response> {
     let route = format!("POST {BASE_PATH}/tenants/{id}/exports");

@@ -1,8 +1,9 @@
 //! The Lambda function `create-export`.
 
-use create_export::{App, routes};
+use create_export::routes;
+use shared::super_admins::IdempotentOperationContext;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    shared::http::serve(App::from_env, routes).await
+    shared::http::serve(IdempotentOperationContext::from_env, routes).await
 }

@@ -1,49 +1,27 @@
 //! `POST /api/super-admin/tenants/{id}/promote`: give a tenant the databases of its restored copy.
 
-use std::sync::Arc;
-
 use axum::{
-    extract::{FromRef, State},
+    extract::State,
     http::StatusCode,
     response::{IntoResponse, Response},
 };
 use deserr::Deserr;
 use shared::{
-    config::{ConfigError, FromEnv, IdempotencyConfig, QueueConfig},
-    events::dispatch::Dispatcher,
     http::{
-        BASE_PATH, BodyErrors, Fingerprints, IdempotencyKey, IdempotentRequest, IdempotentResponse, IfMatch, JsonBody,
-        Query, Required, Result, Routes, Started, TenantPath, WithOperation,
+        BASE_PATH, BodyErrors, IdempotencyKey, IdempotentRequest, IdempotentResponse, IfMatch, JsonBody, Query,
+        Required, Result, Routes, Started, TenantPath, WithOperation,
     },
     query_parameters,
     restores::{self, PromoteTenant, PromotedTenant},
     routes,
-    super_admins::{AuthContext, MayAdminister},
+    super_admins::{IdempotentOperationContext, MayAdminister},
     tenants::Tenant,
     types::{Reason, Slug},
 };
 use utoipa::ToSchema;
 
-/// State of the function.
-#[derive(Clone, FromRef)]
-pub struct App {
-    pub auth: AuthContext,
-    pub fingerprints: Fingerprints,
-    pub dispatcher: Arc<Dispatcher>,
-}
-
-impl App {
-    pub fn from_env() -> Result<Self, ConfigError> {
-        Ok(Self {
-            auth: AuthContext::from_env()?,
-            fingerprints: Fingerprints::new(&IdempotencyConfig::from_env()?),
-            dispatcher: Arc::new(Dispatcher::new(QueueConfig::from_env()?)),
-        })
-    }
-}
-
-pub fn routes(app: App) -> Routes {
-    routes!(app: App => promote_tenant)
+pub fn routes(app: IdempotentOperationContext) -> Routes {
+    routes!(app: IdempotentOperationContext => promote_tenant)
 }
 
 query_parameters! {
@@ -98,7 +76,7 @@ async fn promote_tenant(
     Query(parameters): Query<PromotionParameters>,
     if_match: IfMatch,
     key: IdempotencyKey,
-    State(app): State<App>,
+    State(app): State<IdempotentOperationContext>,
     JsonBody { value: body, bytes }: JsonBody<PromotionRequest>,
 ) -> Result<Response> {
     let route = format!("POST {BASE_PATH}/tenants/{id}/promote");

@@ -1,36 +1,15 @@
 //! `POST /api/super-admin/tenants/{id}/restore`: bring a tenant back that is being deleted.
 
-use std::sync::Arc;
-
-use axum::{
-    extract::{FromRef, State},
-    http::StatusCode,
-};
+use axum::{extract::State, http::StatusCode};
 use shared::{
-    config::{ConfigError, FromEnv, QueueConfig},
-    events::dispatch::Dispatcher,
     http::{BASE_PATH, IfMatch, Result, Routes, Started, TenantPath, WithOperation},
     routes,
-    super_admins::{AuthContext, MayOperate},
+    super_admins::{MayOperate, OperationContext},
     tenants::{self, RestoreTenant, RestoredTenant, Tenant},
 };
 
-/// State of the function.
-#[derive(Clone, FromRef)]
-pub struct App {
-    pub auth: AuthContext,
-    pub dispatcher: Arc<Dispatcher>,
-}
-
-impl App {
-    pub fn from_env() -> Result<Self, ConfigError> {
-        let dispatcher = Arc::new(Dispatcher::new(QueueConfig::from_env()?));
-        Ok(Self { auth: AuthContext::from_env()?, dispatcher })
-    }
-}
-
-pub fn routes(app: App) -> Routes {
-    routes!(app: App => restore_tenant)
+pub fn routes(app: OperationContext) -> Routes {
+    routes!(app: OperationContext => restore_tenant)
 }
 
 /// The description of the response's body.
@@ -60,7 +39,7 @@ async fn restore_tenant(
     MayOperate(principal): MayOperate,
     TenantPath(id): TenantPath,
     if_match: IfMatch,
-    State(app): State<App>,
+    State(app): State<OperationContext>,
 ) -> Result<Started<Tenant>> {
     let mut platform = app.auth.platform.get().await?;
     let command = RestoreTenant { actor: principal.actor(), id, if_match: &if_match };

@@ -1,8 +1,9 @@
 //! Entry point of the Lambda function `restore-tenant`.
 
-use restore_tenant::{App, routes};
+use restore_tenant::routes;
+use shared::super_admins::OperationContext;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    shared::http::serve(App::from_env, routes).await
+    shared::http::serve(OperationContext::from_env, routes).await
 }

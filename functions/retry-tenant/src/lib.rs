@@ -1,47 +1,25 @@
 //! `POST /api/super-admin/tenants/{id}/retry`: provision a failed tenant again.
 
-use std::sync::Arc;
-
 use axum::{
-    extract::{FromRef, State},
+    extract::State,
     http::StatusCode,
     response::{IntoResponse, Response},
 };
 use shared::{
-    config::{ConfigError, FromEnv, IdempotencyConfig, QueueConfig},
-    events::dispatch::Dispatcher,
     http::{
-        BASE_PATH, Fingerprints, IdempotencyKey, IdempotentRequest, IdempotentResponse, Result, Routes, Started,
-        TenantPath, WithOperation,
+        BASE_PATH, IdempotencyKey, IdempotentRequest, IdempotentResponse, Result, Routes, Started, TenantPath,
+        WithOperation,
     },
     routes,
-    super_admins::{AuthContext, MayOperate},
+    super_admins::{IdempotentOperationContext, MayOperate},
     tenants::{self, RetriedTenant, RetryTenant, Tenant},
 };
-
-/// State of the function.
-#[derive(Clone, FromRef)]
-pub struct App {
-    pub gate: AuthContext,
-    pub fingerprints: Fingerprints,
-    pub dispatcher: Arc<Dispatcher>,
-}
-
-impl App {
-    pub fn from_env() -> Result<Self, ConfigError> {
-        Ok(Self {
-            gate: AuthContext::from_env()?,
-            fingerprints: Fingerprints::new(&IdempotencyConfig::from_env()?),
-            dispatcher: Arc::new(Dispatcher::new(QueueConfig::from_env()?)),
-        })
-    }
-}
 
 /// The description of the response's body.
 type TenantWithOperation = WithOperation<Tenant>;
 
-pub fn routes(app: App) -> Routes {
-    routes!(app: App => retry_tenant)
+pub fn routes(app: IdempotentOperationContext) -> Routes {
+    routes!(app: IdempotentOperationContext => retry_tenant)
 }
 
 /// Provision a failed tenant again
@@ -68,11 +46,11 @@ async fn retry_tenant(
     MayOperate(principal): MayOperate,
     TenantPath(id): TenantPath,
     key: IdempotencyKey,
-    State(app): State<App>,
+    State(app): State<IdempotentOperationContext>,
 ) -> Result<Response> {
     let route = format!("POST {BASE_PATH}/tenants/{id}/retry");
     let idempotent = IdempotentRequest::new(&app.fingerprints, &principal.id, route, key, b"")?;
-    let mut platform = app.gate.platform.get().await?;
+    let mut platform = app.auth.platform.get().await?;
     let command = RetryTenant { actor: principal.actor(), id };
     let answer = idempotent
         .run(

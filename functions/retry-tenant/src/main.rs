@@ -1,8 +1,9 @@
 //! Entry point of the Lambda function `retry-tenant`.
 
-use retry_tenant::{App, routes};
+use retry_tenant::routes;
+use shared::super_admins::IdempotentOperationContext;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    shared::http::serve(App::from_env, routes).await
+    shared::http::serve(IdempotentOperationContext::from_env, routes).await
 }

@@ -2,6 +2,8 @@
 
 #[cfg(feature = "http")]
 mod authorization;
+#[cfg(all(feature = "http", feature = "sqs"))]
+mod context;
 mod create;
 mod create_first;
 mod filter;
@@ -16,6 +18,8 @@ mod update;
 pub use authorization::{
     AnySuperAdmin, AuthContext, Caller, MayAdminister, MayChangePassword, MayOperate, MayRead, Principal,
 };
+#[cfg(all(feature = "http", feature = "sqs"))]
+pub use context::{IdempotentOperationContext, OperationContext};
 pub use create::{CreateSuperAdmin, create};
 pub use create_first::create_first;
 pub use filter::SuperAdminFilter;

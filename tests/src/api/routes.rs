@@ -14,7 +14,7 @@ use shared::{
     impersonations::ImpersonationSigner,
     overview::LatestDeadLetters,
     revocations::live_list::LiveList,
-    super_admins::{AuthContext, SignInRateLimiter},
+    super_admins::{AuthContext, IdempotentOperationContext, OperationContext, SignInRateLimiter},
     tenants::ReceiptSigner,
     usage::live_counters::LiveCounters,
 };
@@ -35,6 +35,15 @@ impl Common<'_> {
 
     fn dispatcher(&self) -> Arc<Dispatcher> {
         Arc::clone(&self.dispatcher)
+    }
+
+    fn operations(&self) -> OperationContext {
+        OperationContext { auth: self.gate(), dispatcher: self.dispatcher() }
+    }
+
+    fn idempotent(&self) -> IdempotentOperationContext {
+        let fingerprints = self.fingerprints.clone();
+        IdempotentOperationContext { auth: self.gate(), fingerprints, dispatcher: self.dispatcher() }
     }
 
     fn live_list(&self) -> Arc<LiveList> {
@@ -125,11 +134,7 @@ fn tenants(common: &Common<'_>) -> Routes {
             dispatcher: common.dispatcher(),
             default_limits: DefaultLimits::from_env().unwrap(),
         }))
-        .merge(retry_tenant::routes(retry_tenant::App {
-            gate: gate(),
-            fingerprints: common.fingerprints.clone(),
-            dispatcher: common.dispatcher(),
-        }))
+        .merge(retry_tenant::routes(common.idempotent()))
 }
 
 /// The end of a tenant.
@@ -141,32 +146,24 @@ fn ends(common: &Common<'_>) -> Routes {
         dispatcher: common.dispatcher(),
         live_list: common.live_list(),
     })
-    .merge(restore_tenant::routes(restore_tenant::App { auth: common.gate(), dispatcher: common.dispatcher() }))
+    .merge(restore_tenant::routes(common.operations()))
     .merge(get_tenant_receipt::routes(get_tenant_receipt::App { auth: common.gate(), signer: Arc::new(signer) }))
 }
 
 fn exports(common: &Common<'_>) -> Routes {
     let gate = || common.gate();
     let bucket = || Arc::new(Bucket::connect(&S3Config::from_env().unwrap()).unwrap());
-    create_export::routes(create_export::App {
-        auth: gate(),
-        fingerprints: common.fingerprints.clone(),
-        dispatcher: common.dispatcher(),
-    })
-    .merge(list_exports::routes(gate()))
-    .merge(get_export::routes(gate()))
-    .merge(create_export_links::routes(create_export_links::App { auth: gate(), bucket: bucket() }))
-    .merge(restore_export::routes(restore_export::App {
-        auth: gate(),
-        fingerprints: common.fingerprints.clone(),
-        dispatcher: common.dispatcher(),
-        bucket: bucket(),
-    }))
-    .merge(promote_tenant::routes(promote_tenant::App {
-        auth: gate(),
-        fingerprints: common.fingerprints.clone(),
-        dispatcher: common.dispatcher(),
-    }))
+    create_export::routes(common.idempotent())
+        .merge(list_exports::routes(gate()))
+        .merge(get_export::routes(gate()))
+        .merge(create_export_links::routes(create_export_links::App { auth: gate(), bucket: bucket() }))
+        .merge(restore_export::routes(restore_export::App {
+            auth: gate(),
+            fingerprints: common.fingerprints.clone(),
+            dispatcher: common.dispatcher(),
+            bucket: bucket(),
+        }))
+        .merge(promote_tenant::routes(common.idempotent()))
 }
 
 /// Operations, and what repairs them.
@@ -177,8 +174,8 @@ fn operations(common: &Common<'_>) -> Routes {
     list_tenant_operations::routes(gate())
         .merge(list_operations::routes(gate()))
         .merge(get_operation::routes(get_operation::App { auth: gate(), slots: Arc::new(parts.wait_slots()) }))
-        .merge(retry_operation::routes(retry_operation::App { auth: gate(), dispatcher: common.dispatcher() }))
-        .merge(abandon_operation::routes(abandon_operation::App { auth: gate(), dispatcher: common.dispatcher() }))
+        .merge(retry_operation::routes(common.operations()))
+        .merge(abandon_operation::routes(common.operations()))
         .merge(reconcile_tenants::routes(parts.reconciliation()))
         .merge(get_reconciliation::routes(gate()))
         .merge(list_reconciliations::routes(gate()))
