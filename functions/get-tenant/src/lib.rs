@@ -15,8 +15,8 @@ pub fn routes(auth: AuthContext) -> Routes {
 
 /// Get a tenant organization
 ///
-/// The entity tag contains the revision, for the header `If-Match` of a later change. `include` adds the usage and the newest
-/// operation of the tenant, which do not change the entity tag.
+/// The entity tag contains the revision, for the header `If-Match` of a later change. `include` adds the usage, the newest
+/// operation and the limits that are reached, which do not change the entity tag.
 #[utoipa::path(
     get,
     path = "/api/super-admin/tenants/{id}",

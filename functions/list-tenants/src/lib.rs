@@ -30,8 +30,8 @@ impl ListParameters for TenantListParameters {
 
 /// List all tenant organizations
 ///
-/// Lists the tenants of every status, including deleted tenants, newest first by default. `include` adds the usage and the
-/// newest operation of each tenant.
+/// Lists the tenants of every status, including deleted tenants, newest first by default. `include` adds the usage, the
+/// newest operation and the limits that are reached of each tenant.
 #[utoipa::path(
     get,
     path = "/api/super-admin/tenants",
