@@ -87,6 +87,8 @@ async fn measure_on(
             Benchmark::Health => benchmarks::health::measure(platform, report).await?,
             Benchmark::Active => benchmarks::active::measure(platform, report).await?,
             Benchmark::Impersonation => benchmarks::impersonation::measure(platform, report).await?,
+            Benchmark::Export => benchmarks::export::measure(platform, report).await?,
+            Benchmark::Purge => benchmarks::purge::measure(platform, report).await?,
             Benchmark::Measuring => benchmarks::measure_usage::measure(platform, report).await?,
         }
     }

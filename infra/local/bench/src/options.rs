@@ -62,6 +62,10 @@ pub(crate) enum Benchmark {
     Active,
     /// POST of an impersonation, and from DELETE to the event that makes other services refuse its token
     Impersonation,
+    /// An export of a tenant of 1 GiB, and the memory that it needs
+    Export,
+    /// From DELETE of 100 tenants to the last receipt
+    Purge,
     /// Measuring the usage of tenants, and the requests that it sends to each store
     Measuring,
 }

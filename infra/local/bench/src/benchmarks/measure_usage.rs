@@ -48,7 +48,7 @@ pub(crate) async fn measure(platform: &BenchPlatform, report: &mut BenchReport) 
     heading(&format!(
         "Measuring {TENANTS} tenants, each with {USERS} users, {CONTACTS} contacts, {MESSAGES} messages this month, {OBJECTS} objects"
     ));
-    let tenants = FilledTenants::create(platform, TENANTS).await?;
+    let tenants = FilledTenants::create(platform, "measured", TENANTS).await?;
     let (url, authority) = platform.s3()?;
     let s3 = CountingProxy::before(url, authority).await?;
     let mut program = platform.program("measure-usage");

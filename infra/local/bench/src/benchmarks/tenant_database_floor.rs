@@ -39,10 +39,8 @@ impl TenantDatabaseFloor {
     /// Duration of cloning a PostgreSQL database from the template.
     pub(crate) async fn clone_postgres(&self) -> Result<Duration> {
         let name = format!("bench_clone_{}", Uuid::now_v7().simple());
-        let template = tenant_template(TENANT_SCHEMA_VERSION);
         let begun = Instant::now();
-        let create = format!("CREATE DATABASE {name} TEMPLATE {template} OWNER landlord_provisioner STRATEGY wal_log");
-        self.postgres.batch_execute(&create).await?;
+        self.clone_template(&name).await?;
         let took = begun.elapsed();
         self.postgres.batch_execute(&format!("DROP DATABASE {name}")).await?;
         Ok(took)
@@ -52,13 +50,36 @@ impl TenantDatabaseFloor {
     pub(crate) async fn create_collections(&self) -> Result<Duration> {
         let database = self.mongo.database(&format!("bench_{}", Uuid::now_v7().simple()));
         let begun = Instant::now();
+        self.create_collections_of(&database).await?;
+        let took = begun.elapsed();
+        database.drop().await?;
+        Ok(took)
+    }
+
+    /// Duration of dropping both databases of a tenant, one after the other. They are empty.
+    pub(crate) async fn remove(&self) -> Result<Duration> {
+        let name = format!("bench_clone_{}", Uuid::now_v7().simple());
+        let database = self.mongo.database(&name);
+        self.clone_template(&name).await?;
+        self.create_collections_of(&database).await?;
+        let begun = Instant::now();
+        self.postgres.batch_execute(&format!("DROP DATABASE {name}")).await?;
+        database.drop().await?;
+        Ok(begun.elapsed())
+    }
+
+    async fn clone_template(&self, name: &str) -> Result<()> {
+        let template = tenant_template(TENANT_SCHEMA_VERSION);
+        let create = format!("CREATE DATABASE {name} TEMPLATE {template} OWNER landlord_provisioner STRATEGY wal_log");
+        Ok(self.postgres.batch_execute(&create).await?)
+    }
+
+    async fn create_collections_of(&self, database: &mongodb::Database) -> Result<()> {
         for CollectionDefinition { name, validator, indexes } in &self.collections {
             database.run_command(doc! { "create": name, "validator": validator }).await?;
             database.run_command(doc! { "createIndexes": name, "indexes": indexes }).await?;
         }
-        let took = begun.elapsed();
-        database.drop().await?;
-        Ok(took)
+        Ok(())
     }
 }
 

@@ -26,9 +26,18 @@ pub(crate) fn load() -> String {
 
 /// The resident memory of a process, in KiB.
 pub(crate) fn resident_kib(pid: u32) -> Result<u64> {
+    status_kib(pid, "VmRSS")
+}
+
+/// The most resident memory that a process has ever had, in KiB.
+pub(crate) fn peak_resident_kib(pid: u32) -> Result<u64> {
+    status_kib(pid, "VmHWM")
+}
+
+fn status_kib(pid: u32, label: &str) -> Result<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    Ok(kib(line.ok_or_else(|| format!("/proc/{pid}/status contains no VmRSS"))?))
+    let line = status.lines().find_map(|line| line.strip_prefix(label)?.strip_prefix(':'));
+    Ok(kib(line.ok_or_else(|| format!("/proc/{pid}/status contains no {label}"))?))
 }
 
 /// Reads `1234 kB`.

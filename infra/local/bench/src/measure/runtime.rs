@@ -101,6 +101,12 @@ impl Function {
         Ok(function)
     }
 
+    /// The most resident memory that one of the processes has ever had, in KiB.
+    pub(crate) fn peak_resident_kib(&self) -> Result<u64> {
+        let mut peaks = self.processes.iter().map(|process| machine::peak_resident_kib(process.id()));
+        peaks.try_fold(0, |most, peak| Ok(most.max(peak?)))
+    }
+
     /// Invokes a process that is free.
     pub(crate) async fn invoke(&self, event: impl Into<Bytes>) -> Result<InvocationResult> {
         let (result, received) = oneshot::channel();

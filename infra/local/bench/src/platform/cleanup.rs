@@ -6,6 +6,7 @@ use secrecy::ExposeSecret;
 use shared::{
     clients::postgres::connect_once,
     config::PostgresConfig,
+    exports,
     types::{Month, TenantId},
     usage::live_counters::messages_key,
 };
@@ -60,6 +61,7 @@ pub(crate) async fn remove(stores: &StoreClients, database: &str) -> Result<()> 
         drop_database(provisioner.as_ref().unwrap_or(&stores.server), name).await?;
         stores.mongo.database(name).drop().await?;
         delete_objects(stores, &tenant.object_prefix()).await?;
+        delete_objects(stores, &exports::prefix_of_tenant(*tenant)).await?;
     }
     drop(provisioner);
     delete_keys(stores, &created.tenants).await?;
@@ -72,13 +74,20 @@ pub(crate) async fn remove(stores: &StoreClients, database: &str) -> Result<()> 
     Ok(())
 }
 
+/// Deletes all versions, because the bucket would keep the gigabytes of exports.
 async fn delete_objects(stores: &StoreClients, prefix: &str) -> Result<()> {
     let (client, bucket) = (stores.bucket.client().await, &stores.bucket.name);
-    let found = client.list_objects_v2().bucket(bucket).prefix(prefix).send().await?;
-    for object in found.contents() {
-        client.delete_object().bucket(bucket).set_key(object.key.clone()).send().await?;
+    loop {
+        let found = client.list_object_versions().bucket(bucket).prefix(prefix).send().await?;
+        let versions = found.versions().iter().map(|version| (version.key.clone(), version.version_id.clone()));
+        let markers = found.delete_markers().iter().map(|marker| (marker.key.clone(), marker.version_id.clone()));
+        for (key, version) in versions.chain(markers) {
+            client.delete_object().bucket(bucket).set_key(key).set_version_id(version).send().await?;
+        }
+        if found.is_truncated != Some(true) {
+            return Ok(());
+        }
     }
-    Ok(())
 }
 
 /// Deletes the live counters and the latest health sample from Redis.

@@ -24,9 +24,10 @@ pub(crate) struct FilledTenants {
 }
 
 impl FilledTenants {
-    pub(crate) async fn create(platform: &BenchPlatform, count: usize) -> Result<Self> {
+    /// Their slugs are `slug` with a number.
+    pub(crate) async fn create(platform: &BenchPlatform, slug: &str, count: usize) -> Result<Self> {
         let provisioning = platform.provisioning().await?;
-        let ids = provisioning.request_many("measured", count).await?;
+        let ids = provisioning.request_many(slug, count).await?;
         provisioning.wait_until_active(&ids).await?;
         let database = platform.stores.connect_owner().await?;
         let mut databases = Vec::new();

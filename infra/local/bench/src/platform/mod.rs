@@ -4,6 +4,7 @@
 mod cleanup;
 pub(crate) mod filled_tenants;
 pub(crate) mod instance;
+pub(crate) mod large_tenant;
 pub(crate) mod provisioning;
 mod stores;
-mod urls;
+pub(crate) mod urls;

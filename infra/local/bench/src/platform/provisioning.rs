@@ -36,6 +36,7 @@ pub(crate) struct ProvisionQueue {
 pub(crate) struct Provisioning {
     token: String,
     create: Arc<Function>,
+    workers: Arc<Function>,
     database: Client,
     _mapping: QueueMapping,
 }
@@ -50,9 +51,9 @@ impl Provisioning {
         database: Client,
     ) -> Result<Self> {
         let create = Arc::new(Function::start(create, PROCESSES).await?);
-        let provision = Arc::new(Function::start(provision, PROCESSES).await?);
-        let mapping = QueueMapping::start(&queue.sqs, &queue.url, provision, BATCH_SIZE, PROCESSES);
-        Ok(Self { token, create, database, _mapping: mapping })
+        let workers = Arc::new(Function::start(provision, PROCESSES).await?);
+        let mapping = QueueMapping::start(&queue.sqs, &queue.url, Arc::clone(&workers), BATCH_SIZE, PROCESSES);
+        Ok(Self { token, create, workers, database, _mapping: mapping })
     }
 
     /// Requests a tenant and returns its id.
@@ -96,6 +97,11 @@ impl Provisioning {
             }
             sleep(POLL_INTERVAL).await;
         }
+    }
+
+    /// The most resident memory that one of the workers has ever had, in KiB.
+    pub(crate) fn peak_resident_kib(&self) -> Result<u64> {
+        self.workers.peak_resident_kib()
     }
 
     pub(crate) async fn count_active(&self, ids: &[Uuid]) -> Result<usize> {

@@ -21,6 +21,14 @@ pub(crate) fn postgres_database(url: &str, database: &str) -> Result<String> {
     Ok(format!("{server}/{database}{parameters}"))
 }
 
+/// A URL without its password, for a command line, which other users of the machine can read; and the password.
+pub(crate) fn without_password(url: &str) -> Result<(String, String)> {
+    let (scheme, rest) = url.split_once("://").ok_or("the URL has no scheme")?;
+    let (credentials, server) = rest.split_once('@').ok_or("the URL names no user")?;
+    let (user, password) = credentials.split_once(':').ok_or("the URL contains no password")?;
+    Ok((format!("{scheme}://{user}@{server}"), password.to_owned()))
+}
+
 /// Replaces the database in a URL with the benchmark's.
 pub(crate) fn redis_database(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or(("redis", url));
@@ -37,6 +45,16 @@ mod tests {
         let url =
             postgres_database("postgres://me:secret@db.example:5432/landlord?sslmode=require", "bench_1").unwrap();
         assert_eq!(url, "postgres://me:secret@db.example:5432/bench_1?sslmode=require");
+    }
+
+    #[test]
+    fn a_password_is_taken_out_of_a_url() {
+        let (url, password) = without_password("postgres://me:secret@db.example:5432/bench_1?sslmode=require").unwrap();
+        assert_eq!(
+            (url.as_str(), password.as_str()),
+            ("postgres://me@db.example:5432/bench_1?sslmode=require", "secret")
+        );
+        assert!(without_password("postgres://db.example/bench_1").is_err());
     }
 
     #[test]
