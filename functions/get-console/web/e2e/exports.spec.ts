@@ -76,6 +76,7 @@ test("an export explains itself, is followed to its end, and its files are those
     const { manifest_sha256 } = (await landlord.send<Export[]>("GET", `/tenants/${tenant.id}/exports`))[0] as Export;
     expect(createHash("sha256").update(await file.body()).digest("hex")).toBe(manifest_sha256);
     await expect(links.getByRole("region", { name: "Command for downloading" })).toContainText(`${manifest_sha256}  export/manifest.json`);
+    await expect(links.getByRole("region", { name: "Command for downloading" })).toContainText("--output 'export/postgresql/users.copy.gz'");
     const signature = new URL(url).searchParams.get("X-Amz-Signature") ?? "";
     expect(signature).toMatch(/^[0-9a-f]{64}$/);
     const kept = () => page.evaluate(async () => JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie, location.href, history.state, await indexedDB.databases(), await caches.keys()]));

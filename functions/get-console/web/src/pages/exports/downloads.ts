@@ -1,14 +1,22 @@
 // The files of an export as a person downloads them.
 
 interface File {
-    /** `exports/{tenant}/{export}/{attempt}/{name}`. */
+    /** `exports/{tenant}/{export}/{folder}/{token}/{name}`. */
     key: string;
     url: string;
     sha256: string;
 }
 
-/** The part of the key that differs between the files of an export. */
-export const nameOf = ({ key }: Pick<File, "key">): string => key.split("/").slice(4).join("/") || key;
+/**
+ * The name that differs from those of the other files of the export: without the token, which only separates attempts. The manifest is alone
+ * in its folder. The name of a collection may contain a slash, which must not choose another folder.
+ */
+export function nameOf({ key }: Pick<File, "key">): string {
+    const [folder, , ...parts] = key.split("/").slice(3);
+    const name = parts.join("%2F");
+    if (!folder || !name) return key;
+    return folder === "manifest" ? name : `${folder}/${name}`;
+}
 
 const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 
