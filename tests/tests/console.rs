@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, path::Path, process::Command};
 
 use reqwest::{Method, StatusCode, header};
 use shared::http::finish;
-use tests::{Api, api::answer, variable};
+use tests::{Api, api::answer, optional_variable, variable};
 
 /// What a person on a slow line waits for before the first page, in bytes, compressed with gzip.
 const MAX_FIRST_LOAD: usize = 170_000;
@@ -83,6 +83,10 @@ fn the_console_works_in_a_browser() {
     let folder = variable("CONSOLE_FOLDER");
     let mut playwright = Command::new(variable("NODE"));
     playwright.arg(Path::new(&folder).join("node_modules/@playwright/test/cli.js")).arg("test").current_dir(&folder);
+    // The links to the files of an export lead to the object storage, whose certificate the local authority has signed.
+    if let Some(authority) = optional_variable("AWS_CA_BUNDLE") {
+        playwright.env("NODE_EXTRA_CA_CERTS", authority);
+    }
     let output = playwright.output().unwrap();
     let text = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
     println!("{text}");
