@@ -25,6 +25,7 @@ export function RestoredFromCard({ copy, from }: Props) {
     return (
         <Card title="Restored copy">
             <p>This tenant is a copy, which was restored from an export. Its databases are its own.</p>
+            {copy.status === "failed" && <p role="status">The restore has failed, and cannot be retried. Delete this copy, and restore the export again.</p>}
             <Loaded read={read}>
                 {({ data: original }) => (
                     <>

@@ -13,7 +13,8 @@ export function TenantActs({ tenant }: { tenant: Schemas["Organization"] }) {
         <>
             <SuspensionActs {...shared} />
             <Act
-                available={tenant.status === "failed"}
+                // The API does not retry the restore of an export.
+                available={tenant.status === "failed" && !tenant.restored_from}
                 name="Provision again"
                 kind="primary"
                 consequences={["Its databases are created anew; nothing of the failed attempt exists.", "The first admin gets the password of the original request."]}
