@@ -115,6 +115,13 @@ test("a restored copy shows its original, and a promotion names its conditions a
     await expect(conditions.getByRole("listitem").filter({ hasText: `The original, ${tenant.slug}` })).toContainText("Not fulfilled");
     await expect(card.getByRole("button", { name: "Promote" })).toHaveCount(0);
     await expectAccessible(page);
+    await page.getByRole("button", { name: "Reactivate" }).click();
+    const reactivation = page.getByRole("dialog", { name: `Reactivate ${slug}` });
+    await expect(reactivation.getByText("every scheduled broadcast is sent twice")).toBeVisible();
+    await expect(reactivation.getByLabel(`Type ${slug} to confirm`)).toBeVisible();
+    await expect(reactivation.getByRole("button", { name: "Reactivate" })).toBeDisabled();
+    await reactivation.getByRole("button", { name: "Cancel" }).click();
+    await expect(reactivation).toHaveCount(0);
 
     const id = new URL(page.url()).pathname.split("/").pop() ?? "";
     const before = { copy: await read(landlord, id), original: await read(landlord, tenant.id) };

@@ -16,6 +16,7 @@ export function SuspensionActs({ tenant, renewAll, revision }: TenantActProps) {
     };
     const request = (patch: Schemas["TenantPatch"]) => ({ operation: "PATCH /tenants/{id}" as const, ids: [tenant.id], body: { ...patch } });
     const suspension = suspensionOf(why);
+    const isCopy = tenant.restored_from !== null;
     return (
         <>
             <Act
@@ -43,8 +44,13 @@ export function SuspensionActs({ tenant, renewAll, revision }: TenantActProps) {
                 available={tenant.status === "suspended"}
                 name="Reactivate"
                 title={`Reactivate ${tenant.slug}`}
-                kind="primary"
-                consequences={["Its users can work again as soon as the services have their access back.", "Impersonations that its suspension ended stay ended."]}
+                kind={isCopy ? "danger" : "primary"}
+                consequences={[
+                    "Its users can work again as soon as the services have their access back.",
+                    "Impersonations that its suspension ended stay ended.",
+                    ...(isCopy ? ["It is a restored copy. If its original is active, too, both do the same work: every scheduled broadcast is sent twice."] : []),
+                ]}
+                confirm={isCopy ? tenant.slug : undefined}
                 request={request({ status: "active" })}
                 revision={revision}
                 act={change({ status: "active" })}

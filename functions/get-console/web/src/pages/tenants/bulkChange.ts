@@ -7,7 +7,7 @@ import type { Limit } from "../../limits";
 
 export type Change = Schemas["TenantPatch"];
 /** What a change depends on, as it was when it was read. */
-export type Snapshot = Pick<Schemas["Organization"], "id" | "status" | "limits" | "on_limit">;
+export type Snapshot = Pick<Schemas["Organization"], "id" | "status" | "limits" | "on_limit" | "restored_from">;
 export type Figure = keyof Schemas["Limits"];
 
 export const LIMITS: [Figure, string][] = [
@@ -23,6 +23,8 @@ export function preview(tenant: Snapshot, change: Change): { text: string; possi
     if (change.status) {
         const from = change.status === "suspended" ? "active" : "suspended";
         if (tenant.status !== from) return { text: `stays ${tenant.status}`, possible: false };
+        // Its reactivation has a danger of its own, which its page explains.
+        if (change.status === "active" && tenant.restored_from) return { text: "stays suspended: a restored copy is reactivated on its own page", possible: false };
         return { text: `${from} → ${change.status}`, possible: true };
     }
     const parts = LIMITS.flatMap(([name, label]) => {

@@ -7,7 +7,7 @@ import { oneOf } from "../../api/oneOf";
 import type { Page } from "../../api/pages";
 
 /** A tenant in the list. 100,000 of these fit into the memory of a tab. */
-export interface TenantRow extends Pick<Schemas["Organization"], "id" | "name" | "slug" | "status" | "country" | "created_at" | "limits" | "on_limit"> {
+export interface TenantRow extends Pick<Schemas["Organization"], "id" | "name" | "slug" | "status" | "country" | "created_at" | "limits" | "on_limit" | "restored_from"> {
     agents: number | null;
     contacts: number | null;
     messages: number | null;
@@ -53,7 +53,7 @@ export async function readTenants(filter: TenantFilter, cursor: string | undefin
     return { ...answer, items: answer.items.map(rowOf) };
 }
 
-const rowOf = ({ id, name, slug, status, country, created_at, limits, on_limit, usage }: Schemas["OrganizationView"]): TenantRow => ({
+const rowOf = ({ id, name, slug, status, country, created_at, limits, on_limit, restored_from, usage }: Schemas["OrganizationView"]): TenantRow => ({
     id,
     name,
     slug,
@@ -62,6 +62,7 @@ const rowOf = ({ id, name, slug, status, country, created_at, limits, on_limit, 
     created_at,
     limits,
     on_limit,
+    restored_from,
     agents: usage?.agents ?? null,
     contacts: usage?.contacts ?? null,
     messages: usage?.messages_month ?? null,
