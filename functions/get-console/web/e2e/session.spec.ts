@@ -50,6 +50,18 @@ test("a session is continued with another token, once, and nothing typed is lost
     expect(stored).toBe('[{},{},""]');
 });
 
+test("a role that an owner has changed is shown with the next token", async ({ page, landlord }) => {
+    const operator = await landlord.superAdmin("operator");
+    await shorten(page, 30);
+    const own = page.waitForResponse((response) => /\/admins\/[^/]+$/.test(response.url()));
+    await open(page, "/reconciliations", operator);
+    await expect(page.getByRole("button", { name: "Compare now" })).toBeVisible();
+    const { id } = (await (await own).json()) as { id: string };
+    await landlord.send("PATCH", `/admins/${id}`, { role: "viewer" });
+    await expect(page.getByRole("link", { name: /^Account of .*, viewer$/ })).toBeVisible();
+    await expect(page.getByRole("button", { name: "Compare now" })).toHaveCount(0);
+});
+
 test("a refresh that fails is tried again, and its failure is announced only near the end", async ({ page, expected }) => {
     expected.statuses = [503];
     await shorten(page, 14);

@@ -38,6 +38,7 @@ async function refresh(before: Session): Promise<void> {
         const signal = AbortSignal.timeout(15_000);
         const token = await body(api.POST("/api/super-admin/auth/refresh", { signal }));
         change(before, { token: token.access_token, refreshAt: undefined, ...renewed(before, token, Date.now()) });
+        await refreshRole();
     } catch (failure) {
         const { status, retryAfter } = fromFailure(failure);
         failures = { token: before.token, count: failures.token === before.token ? failures.count + 1 : 1 };
@@ -47,6 +48,18 @@ async function refresh(before: Session): Promise<void> {
     } finally {
         isRunning = false;
         schedule();
+    }
+}
+
+/** Reads the role again, which an owner may have changed. If that fails, the acts of the last known role stay; the API itself decides. */
+async function refreshRole(): Promise<void> {
+    const before = session();
+    if (!before || before.ended) return;
+    try {
+        const { role } = await body(api.GET("/api/super-admin/admins/{id}", { params: { path: { id: before.id } }, signal: AbortSignal.timeout(15_000) }));
+        if (role !== before.role) change(before, { role });
+    } catch {
+        // The next refresh reads it again.
     }
 }
 
