@@ -141,6 +141,8 @@ async fn read_manifest(bucket: &Bucket, key: &str, sha256: &str) -> Result<Vec<u
 
 async fn link(bucket: &Bucket, file: &FileCopy, signed: &PresigningConfig) -> Result<FileLink> {
     let request = bucket.client().await.get_object().bucket(&bucket.name).key(&file.key);
+    // A browser that displayed the file would keep the link in its history.
+    let request = request.response_content_disposition("attachment");
     let url = request.presigned(signed.clone()).await?.uri().to_owned();
     Ok(FileLink { key: file.key.clone(), url, bytes: file.bytes, sha256: file.sha256.clone() })
 }

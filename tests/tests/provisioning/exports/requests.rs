@@ -68,6 +68,7 @@ async fn links_download_every_file_and_stop_working() {
         assert_eq!(link["key"], file.key.as_str());
         let response = download(link["url"].as_str().unwrap()).await.unwrap();
         assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(response.headers()["content-disposition"], "attachment");
         open(&response.bytes().await.unwrap(), file);
     }
     let audited = format!("SELECT FROM audit WHERE tenant_id = '{tenant}' AND action = 'tenant.export_links'");
