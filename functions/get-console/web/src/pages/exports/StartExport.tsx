@@ -23,7 +23,7 @@ export function StartExport({ tenant }: { tenant: Pick<Schemas["Organization"], 
             kind="primary"
             consequences={[
                 "Both databases are copied to files in the bucket, each from one moment. Objects are listed, and not copied.",
-                "The tenant works as usual meanwhile. Only a suspension or a deletion ends the export before it is complete.",
+                "The tenant works as usual meanwhile. A suspension or a deletion ends the export before it is complete.",
                 "Owners can get links to the files, and restore them into another tenant, until the export expires.",
                 "The files contain personal data of the tenant's customers.",
             ]}
