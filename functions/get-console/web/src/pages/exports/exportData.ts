@@ -3,6 +3,7 @@
 import { useQuery } from "@tanstack/react-query";
 
 import { type Schemas, api, body } from "../../api/client";
+import { followed } from "../../api/polling";
 import { bytes, number } from "../../format";
 
 export type Export = Schemas["Export"];
@@ -16,13 +17,13 @@ export const STATES: Record<Schemas["ExportStatus"], string> = {
     expired: "Its files are removed. It cannot be downloaded or restored any more.",
 };
 
-const isOpen = ({ status }: Export): boolean => status === "pending" || status === "running";
+const isOver = ({ status }: Export): boolean => status !== "pending" && status !== "running";
 
 export const useExport = (tenantId: string, exportId: string) =>
     useQuery({
         queryKey: ["exports", tenantId, exportId],
         queryFn: ({ signal }) => body(api.GET("/api/super-admin/tenants/{id}/exports/{export_id}", { params: { path: { id: tenantId, export_id: exportId } }, signal })),
-        refetchInterval: ({ state }) => (state.data && !isOpen(state.data) ? 15_000 : 1_500),
+        refetchInterval: followed(1_500, isOver),
     });
 
 /** What an export contains, in a line. */

@@ -1,6 +1,7 @@
 import { useEffect } from "react";
 
-import { api } from "../../api/client";
+import { type Schemas, type Tagged, api } from "../../api/client";
+import { followed } from "../../api/polling";
 import { useRenew } from "../../api/useRenew";
 import { useTagged } from "../../api/useTagged";
 import { isOver } from "./kinds";
@@ -8,7 +9,7 @@ import { isOver } from "./kinds";
 export function useOperation(id: string) {
     const renew = useRenew();
     const read = useTagged(["operation", id], (header, signal) => api.GET("/api/super-admin/operations/{id}", { params: { path: { id }, header }, signal }), {
-        refetchInterval: ({ state }) => (state.data && isOver(state.data.data) ? 15_000 : 1_000),
+        refetchInterval: followed(1_000, (read: Tagged<Schemas["Operation"]>) => isOver(read.data)),
     });
     const operation = read.data?.data;
     const over = operation && isOver(operation);
