@@ -1,4 +1,4 @@
-import { type InputHTMLAttributes, type ReactNode, type SelectHTMLAttributes, type TextareaHTMLAttributes, useId } from "react";
+import { type InputHTMLAttributes, type ReactNode, type SelectHTMLAttributes, type TextareaHTMLAttributes, useEffect, useId, useRef } from "react";
 
 import type { Problem } from "../api/problem";
 import { sentence } from "../format";
@@ -44,11 +44,15 @@ export function Input({ label, hint, error, ...rest }: Label & InputHTMLAttribut
     );
 }
 
-export function Area({ label, hint, error, ...rest }: Label & TextareaHTMLAttributes<HTMLTextAreaElement>) {
+export function Area({ label, hint, error, value, minLength = 0, ...rest }: Label & Omit<TextareaHTMLAttributes<HTMLTextAreaElement>, "value"> & { value: string }) {
     const id = useId();
+    const field = useRef<HTMLTextAreaElement>(null);
+    // React sets the content of the element again after each key, and browsers check the minimum only after a change by the person.
+    const isShort = value !== "" && value.length < minLength;
+    useEffect(() => field.current?.setCustomValidity(isShort ? `Use at least ${minLength} characters.` : ""), [isShort, minLength]);
     return (
         <Field {...{ label, hint, error, id }}>
-            <textarea rows={2} {...rest} id={id} {...described(id, { label, hint, error })} />
+            <textarea rows={2} {...rest} ref={field} value={value} id={id} {...described(id, { label, hint, error })} />
         </Field>
     );
 }
