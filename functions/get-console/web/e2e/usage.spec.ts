@@ -66,7 +66,7 @@ test("a tenant with few measured days has no forecast, and a wrong filter in the
 
 test("limits that are reached show which services act on them", async ({ page, landlord }) => {
     const tenant = await landlord.tenant();
-    // Services confirm within a second, so that only this part of the answer is replaced.
+    // No service of the local stack confirms limits, so that this part of the answer is replaced.
     await page.route(`**/api/super-admin/tenants/${tenant.id}?**`, async (route) => {
         const response = await route.fetch();
         const { etag, ...headers } = response.headers();
