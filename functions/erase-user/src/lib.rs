@@ -53,7 +53,7 @@ struct ErasureRequest {
 
 /// Erase the personal data of a user
 ///
-/// Removes the name, the e-mail address and the password hash from every store of the platform, and sends the event `user.erased`,
+/// Removes the name, the e-mail address and the password hash from every database of the platform, and sends the event `user.erased`,
 /// so that services erase what they hold. Id, role and history stay. The user is deactivated: the seat is free, and sessions and
 /// impersonations end. A tenant always keeps one active admin. This is final: the user cannot be changed any more. A repeated request returns
 /// the same user.

@@ -54,10 +54,10 @@ export function EraseUser({ tenantId, user: listed, onClose }: Props) {
         >
             <p>What happens:</p>
             <ul className="consequences">
-                <li>The name, the e-mail address and the password are removed from every store of the platform, also from the audit log.</li>
+                <li>The name, the e-mail address and the password are removed from every database of the platform, also from the audit log.</li>
                 <li>The user is deactivated and signed out everywhere; impersonations of the user end. The seat is free.</li>
                 <li>The services receive the event user.erased, and erase what they hold.</li>
-                <li>The id, the role and the history stay, without the person. Backups and old events end with their retention.</li>
+                <li>The id, the role and the history stay, without the person. Backups, exports and old events end with their retention.</li>
                 <li>Nobody can undo it, and the user cannot be changed any more.</li>
             </ul>
             <Area label="Reason" required minLength={10} maxLength={500} value={reason} error={errorOf(problem, "/reason")} hint="At least 10 characters, without personal data, such as the number of the request. The tenant's admins can read it." onChange={(event) => setReason(event.target.value)} />
