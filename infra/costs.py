@@ -13,8 +13,8 @@ def invocation(seconds, gb):
 
 
 def schedules(_tenants, _millions):
-    # relay-events, measure-usage and check-health, every minute.
-    return MINUTES * (invocation(0.2, 0.5) + invocation(0.2, 0.5) + invocation(0.5, 1))
+    # relay-events, measure-usage, reconcile-tenants and check-health, every minute.
+    return MINUTES * (3 * invocation(0.2, 0.5) + invocation(0.5, 1))
 
 
 def measuring(tenants, _millions):
@@ -37,7 +37,7 @@ def fixed(_tenants, _millions):
 
 
 ROWS = [
-    ("schedules, each minute", "43,200 × 3 invocations", schedules),
+    ("schedules, each minute", "43,200 × 4 invocations", schedules),
     ("measuring, every 15 minutes", "T × 2,880 ÷ 25 messages", measuring),
     ("listing objects, daily", "T × 30 × ⌈objects ÷ 1,000⌉ requests", listing),
     ("requests", "R × (API Gateway + Lambda + logs)", requests),
