@@ -48,7 +48,7 @@ const fn setting(
 }
 
 /// The settings in the order of their groups.
-pub const SETTINGS: [Setting; 36] = [
+pub const SETTINGS: [Setting; 37] = [
     setting("JWT_ISSUER", Some("landlord"), SettingGroup::SignIn, "the issuer of access tokens"),
     setting("JWT_AUDIENCE", Some("landlord-super-admin"), SettingGroup::SignIn, "the audience of access tokens"),
     setting("JWT_TTL_SECONDS", Some("28800"), SettingGroup::SignIn, "the lifetime of an access token"),
@@ -175,6 +175,7 @@ pub const SETTINGS: [Setting; 36] = [
         SettingGroup::Retention,
         "the age of the oldest backup that can be restored",
     ),
+    setting("EXPORT_RETENTION_DAYS", Some("30"), SettingGroup::Retention, "how long the files of an export are kept"),
     setting("HEALTH_PROBE_TIMEOUT_MS", Some("1000"), SettingGroup::Health, "the timeout of each probe"),
     setting(
         "INTEGRATION_STALE_SECONDS",
@@ -227,7 +228,9 @@ impl Setting {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{FromEnv, HttpConfig, MeasuringConfig, PostgresConfig, RetentionConfig, SessionConfig};
+    use crate::config::{
+        FromEnv, HttpConfig, MeasuringConfig, PostgresConfig, ProvisioningConfig, RetentionConfig, SessionConfig,
+    };
 
     fn default(name: &str) -> u64 {
         let setting = SETTINGS.iter().find(|setting| setting.name == name).unwrap();
@@ -265,6 +268,8 @@ mod tests {
         ] {
             assert_eq!(default(name), u64::try_from(days).unwrap(), "{name}");
         }
+        let exports = ProvisioningConfig::new(std::time::Duration::ZERO).export_retention;
+        assert_eq!(default("EXPORT_RETENTION_DAYS") * 24 * 3600, exports.as_secs());
         let postgres = PostgresConfig::new("postgres://");
         assert_eq!(default("POSTGRES_POOL_SIZE"), u64::try_from(postgres.pool_size).unwrap());
         assert_eq!(u128::from(default("POSTGRES_STATEMENT_TIMEOUT_MS")), postgres.statement_timeout.as_millis());

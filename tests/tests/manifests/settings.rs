@@ -75,3 +75,15 @@ fn the_function_that_shows_the_settings_has_the_value_of_every_setting_that_anot
         }
     }
 }
+
+#[test]
+fn every_retention_that_a_function_has_is_a_setting_that_the_api_shows() {
+    let template = template::read();
+    for (name, properties) in template::functions(&template) {
+        let variables = properties["Environment"]["Variables"].as_object().into_iter().flat_map(serde_json::Map::keys);
+        for variable in variables.filter(|variable| variable.ends_with("_RETENTION_DAYS")) {
+            let is_shown = SETTINGS.iter().any(|setting| setting.name == variable);
+            assert!(is_shown, "{name} has {variable}, which GET /settings does not show");
+        }
+    }
+}
