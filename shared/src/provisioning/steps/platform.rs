@@ -76,7 +76,7 @@ fn choose(
         return Ok(cluster.name.clone());
     }
     tracing::error!(cluster.kind = kind, "no open cluster has room for another tenant");
-    // The alarm `ClustersFullAlarm` of the template counts these.
+    // The alarm `clusters-full` of the template counts these.
     metrics::count(Metric::NoClusterHasRoom);
     Err(StepError::permanent(format!("No open {kind} cluster has room for another tenant")))
 }
