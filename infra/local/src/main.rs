@@ -106,7 +106,7 @@ enum DevCommand {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Write `infra/openapi.json` and `infra/asyncapi.json` from the code
+    /// Write the descriptions of the API and the topic, the table of functions, the local router and the code in `infra/services.md`
     Openapi,
     /// Build the console, show edits at once, or write the pictures of the documents
     Console {
