@@ -157,7 +157,7 @@ problem_types! {
         "Make another super-admin an owner first.";
     NO_PASSWORD = "no-password", [409], "No password", [],
         "This super-admin signs in at the identity provider and has no password here.",
-        "Change the password at the identity provider.";
+        "Change the password, or get a new token, at the identity provider.";
     USER_DEACTIVATED = "user-deactivated", [409], "User deactivated", [],
         "A deactivated user cannot be impersonated.",
         "Reactivate the user, or impersonate another one.";
