@@ -77,10 +77,11 @@ type TenantWithOperation = WithOperation<Tenant>;
 /// Delete a tenant organization
 ///
 /// At once, nobody may use the tenant any more: the event `tenant.deletion_requested` is sent, impersonations end, and the platform's
-/// services lose their access to its databases. Whatever operation works on the tenant is superseded. For `recovery_days`, the slug stays
-/// reserved, and `POST /tenants/{id}/restore` brings everything back. Then an operation `purge` removes both databases, all objects with
-/// every version, and the keys in Redis; the tenant becomes `deleted`, and `GET /tenants/{id}/receipt` returns the receipt. A tenant that
-/// was never active is removed at once. With `export`, the tenant is exported before that, and the export remains until it expires:
+/// services lose their access to its databases. An operation that works on the tenant is superseded. Only a promotion is not: until it
+/// has copied all objects, the deletion of the copy and of its original is refused. For `recovery_days`, the slug stays reserved, and
+/// `POST /tenants/{id}/restore` brings everything back. Then an operation `purge` removes both databases, all objects with every version,
+/// and the keys in Redis; the tenant becomes `deleted`, and `GET /tenants/{id}/receipt` returns the receipt. A tenant that was never active
+/// is removed at once. With `export`, the tenant is exported before that, and the export remains until it expires:
 /// `GET /tenants/{id}/exports`. All other exports of the tenant are removed.
 #[utoipa::path(
     delete,
@@ -96,7 +97,7 @@ type TenantWithOperation = WithOperation<Tenant>;
             )),
         (status = 404, description = "No such tenant"),
     ),
-    extensions(("x-conflicts" = json!(["tenant-deletion-begun", "tenant-not-active"]))),
+    extensions(("x-conflicts" = json!(["tenant-deletion-begun", "tenant-not-active", "operation-running"]))),
     security(("bearer" = []))
 )]
 async fn delete_tenant(

@@ -129,17 +129,9 @@ impl OperationKind {
 
     const ACCESS_STEPS: [StepName; 2] = [StepName::PostgresqlAccess, StepName::MongodbAccess];
 
-    /// The kinds that a purge supersedes; a cleanup only if it works on the tenant's present databases.
-    pub const BEFORE_PURGE: [Self; 8] = [
-        Self::Provision,
-        Self::Retry,
-        Self::Cleanup,
-        Self::Suspend,
-        Self::Resume,
-        Self::Export,
-        Self::Restore,
-        Self::Promote,
-    ];
+    /// The kinds that a purge supersedes; a cleanup only if it works on the tenant's present databases. A deletion is refused during a promotion.
+    pub const BEFORE_PURGE: [Self; 7] =
+        [Self::Provision, Self::Retry, Self::Cleanup, Self::Suspend, Self::Resume, Self::Export, Self::Restore];
 
     /// The kinds of stores of tenants that its steps use.
     pub fn stores(self) -> &'static [StoreKind] {

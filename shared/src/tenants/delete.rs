@@ -39,10 +39,11 @@ pub struct DeletedTenant {
     pub ended: Vec<EndedImpersonation>,
 }
 
-/// Changes the status, ends impersonations, supersedes every open operation on the tenant, and inserts the operation that removes it, in one transaction.
+/// Changes the status, ends impersonations, supersedes the open operations on the tenant, and inserts the operation that removes it, in one transaction.
 /// Fails with [`Conflict::TenantDeletionBegun`] if the tenant is being deleted already.
 ///
-/// Fails with [`Conflict::OperationRunning`] while a promotion still copies the tenant's objects to its original.
+/// Fails with [`Conflict::OperationRunning`] while a promotion still copies objects, from this tenant or to it. A tenant that is restored
+/// after its deletion would lack those that were not copied yet.
 ///
 /// A tenant that was never active has nothing to be restored, so that there is no window. It has nothing to be exported either: the command
 /// fails with [`Conflict::TenantNotReadable`] if it demands that.
@@ -52,6 +53,8 @@ pub async fn delete(platform: &mut Connection, command: &DeleteTenant<'_>) -> Re
     let before = store::find_for_update(&transaction, id).await?;
     confirm(command, &before)?;
     before.status.require_kept()?;
+    let open = operations::store::find_open(&transaction, id).await?;
+    operations::require_none_open(open.filter(|open| open.kind == OperationKind::Promote))?;
     if let Some(operation_id) = store::restored::find_promotion_from(&transaction, id).await? {
         let (kind, status) = (OperationKind::Promote.as_str(), OperationStatus::Running.as_str());
         return Err(Conflict::OperationRunning { operation_id, kind, status }.into());
