@@ -8,7 +8,7 @@ use crate::{
     audit::{self, AuditAction, AuditEntry},
     error::{Conflict, Error, InputError, Location, Result},
     events,
-    operations::{self, ACCESS_KINDS, OperationKind, store::NewOperation},
+    operations::{self, OperationKind, store::NewOperation},
     precondition::IfMatch,
     restores::store,
     tenants::{self, Tenant, TenantEvent, TenantStatus, change_access},
@@ -42,8 +42,8 @@ pub struct PromotedTenant {
 /// Swaps the databases of the copy and of its original, and inserts an operation for each, the events and the audit entries. Fails with
 /// [`Conflict`] unless both tenants are suspended, have the same schema, no open operation and no unsettled change.
 ///
-/// The suspension is the fence: no service and no super-admin can write to either database. Operations of earlier changes of the access are
-/// superseded, so that their late workers have no effect.
+/// The suspension is the fence: no service and no super-admin can write to either database. Services only lose their access with the end of
+/// the operation `suspend`, so that it must have ended too.
 pub async fn promote(transaction: &Transaction<'_>, command: &PromoteTenant<'_>) -> Result<PromotedTenant> {
     let (actor, id) = (command.actor, command.id);
     let source = tenants::store::find(transaction, id).await?.restored_from.ok_or(Conflict::NotARestoredCopy)?;
@@ -61,7 +61,7 @@ pub async fn promote(transaction: &Transaction<'_>, command: &PromoteTenant<'_>)
             let (tenant_id, tenant_status) = (tenant.id, tenant.status.as_str());
             return Err(Conflict::TenantNotSuspended { tenant_id, tenant_status }.into());
         }
-        operations::require_none_open(operations::store::find_open(transaction, tenant.id).await?)?;
+        operations::require_none_open(operations::store::find_any_open(transaction, tenant.id).await?)?;
         if !store::is_settled(transaction, tenant.id).await? {
             return Err(Conflict::ChangesUnsettled { tenant_id: tenant.id }.into());
         }
@@ -70,9 +70,6 @@ pub async fn promote(transaction: &Transaction<'_>, command: &PromoteTenant<'_>)
     if found != required {
         let (found, required) = (found.min(required), found.max(required));
         return Err(Conflict::TenantSchemaOutdated { found, required }.into());
-    }
-    for tenant in [original.id, copy.id] {
-        operations::store::supersede(transaction, tenant, &ACCESS_KINDS, "The databases were swapped").await?;
     }
     tenants::store::restored::swap_databases(transaction, original.id, copy.id).await?;
     let promoted = tenants::store::find(transaction, original.id).await?;

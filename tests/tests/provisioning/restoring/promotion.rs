@@ -262,9 +262,12 @@ async fn a_promotion_that_is_refused_changes_nothing() {
         let refused = refuse(copy, &pair.slug, conflict, "tenant-not-suspended").await;
         assert_eq!((&refused["tenant_id"], &refused["tenant_status"]), (&json!(tenant), &json!("active")));
         assert_eq!(stage.finish(resumed).await, OperationStatus::Succeeded);
+        // Until the suspension has reached the stores, services can still write.
         let suspended = stage.request_status(tenant, TenantStatus::Suspended).await;
-        assert_eq!(stage.finish(suspended).await, OperationStatus::Succeeded);
         pair.settle(&stage).await;
+        let refused = refuse(copy, &pair.slug, conflict, "operation-running").await;
+        assert_eq!(refused["operation_id"], json!(suspended.operation));
+        assert_eq!(stage.finish(suspended).await, OperationStatus::Succeeded);
     }
     let deletion = stage.request_deletion(original, 7).await;
     let refused = refuse(copy, &pair.slug, conflict, "tenant-not-suspended").await;
