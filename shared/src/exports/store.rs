@@ -131,7 +131,7 @@ pub async fn complete(transaction: &Transaction<'_>, id: ExportId, with: &Comple
     Ok(())
 }
 
-/// Records that the files of a tenant's exports are removed, except those of `kept`.
+/// Records that the files of a tenant's exports are going to be removed, except those of `kept`.
 pub async fn expire_others(transaction: &Transaction<'_>, tenant_id: TenantId, kept: Option<ExportId>) -> Result<()> {
     let statement = transaction
         .prepare_cached(

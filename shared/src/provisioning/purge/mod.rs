@@ -53,7 +53,7 @@ impl Saga<'_> {
         let purged = async {
             self.apply_access(ServiceAccess::Revoked).await?;
             let kept = self.export_first().await?;
-            if let Some(wait) = platform::begin_purge(&self.provisioner.platform, lease, WAITS).await? {
+            if let Some(wait) = platform::begin_purge(&self.provisioner.platform, lease, WAITS, kept).await? {
                 return Ok(Some(wait));
             }
             let context = self.context(self.operation.placement.clone().unwrap_or(Placement::NOWHERE));

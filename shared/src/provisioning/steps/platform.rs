@@ -231,16 +231,20 @@ pub(in crate::provisioning) async fn fail_export(
 }
 
 /// Begins the removal of a tenant, if the time in which it can be restored is over. Otherwise gives the lease back, and returns how long
-/// that is.
+/// that is. From the beginning on, only the files of the export `kept` are offered.
 pub(in crate::provisioning) async fn begin_purge(
     platform: &Postgres,
     lease: Lease,
     reason: &str,
+    kept: Option<ExportId>,
 ) -> Result<Option<Duration>, StepError> {
     let mut connection = platform.get().await?;
     let transaction = connection.transaction().await?;
     tenants::store::find_for_update(&transaction, lease.tenant_id).await?;
     let wait = removal::begin_removal(&transaction, lease, reason).await?;
+    if wait.is_none() {
+        exports::store::expire_others(&transaction, lease.tenant_id, kept).await?;
+    }
     transaction.commit().await?;
     Ok(wait)
 }
@@ -281,7 +285,6 @@ pub(in crate::provisioning) async fn end_purge(
             "id": id, "manifest_sha256": export.manifest_sha256, "summary": export.summary, "expires_at": expires_at,
         });
     }
-    exports::store::expire_others(&transaction, lease.tenant_id, receipt.export).await?;
     tenants::store::deletion::insert_receipt(&transaction, lease.tenant_id, lease.operation_id, &content).await?;
     events::store::enqueue_event(&transaction, &TenantEvent::Deleted.of(&tenant)).await?;
     // The log is append-only, so that the content of the receipt cannot be changed unnoticed.

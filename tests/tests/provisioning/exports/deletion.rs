@@ -9,9 +9,9 @@ use shared::{
 };
 use tests::Api;
 
-use super::{Downloaded, download, list};
+use super::{Downloaded, download, list, status};
 use crate::{
-    deletion::{Filled, assert_gone},
+    deletion::{Filled, assert_gone, end_window},
     saboteur::{Sabotage, Saboteur},
     stage::{ProvisioningStage, minute},
 };
@@ -98,6 +98,28 @@ async fn a_purge_without_an_export_removes_all_exports() {
     assert_eq!(list(&stage, tenant).await, Vec::<String>::new());
     let readable = format!("SELECT FROM exports WHERE tenant_id = '{tenant}' AND expires_at > now()");
     assert_eq!(stage.count(&readable).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn exports_are_expired_while_a_purge_waits_for_a_store() {
+    let stage = ProvisioningStage::new().await;
+    let api = Api::of(&stage.world).await;
+    let tenant = stage.active().await.tenant;
+    let requested = stage.request_export(tenant).await;
+    assert_eq!(stage.finish(requested).await, OperationStatus::Succeeded);
+    let deletion = stage.request_deletion(tenant, 7).await;
+    let outcome = stage.worker().run(deletion.operation, minute()).await.unwrap();
+    assert!(matches!(outcome, OperationOutcome::Open { .. }), "{outcome:?}");
+    assert_eq!(status(&api, tenant).await, "complete", "the tenant can still be restored");
+    end_window(&stage, deletion).await;
+    let saboteur = Saboteur::new([(Moment::Applying(StepName::MongodbRemoval), Sabotage::Unavailable)]);
+    let outcome = stage.watched(saboteur).run(deletion.operation, minute()).await.unwrap();
+    assert!(matches!(outcome, OperationOutcome::Open { wake_in: Some(_), .. }), "{outcome:?}");
+    assert_eq!(stage.status(tenant).await, TenantStatus::Deleting);
+    assert_eq!(list(&stage, tenant).await, Vec::<String>::new(), "the files are removed meanwhile");
+    assert_eq!(status(&api, tenant).await, "expired");
+    assert_eq!(stage.finish(deletion).await, OperationStatus::Succeeded);
+    assert_gone(&stage, tenant).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
