@@ -65,7 +65,8 @@ struct DeletionRequest {
     /// For how many days the tenant can be restored.
     #[deserr(default)]
     recovery_days: Field<RecoveryDays>,
-    /// Whether the tenant is exported, as soon as nobody may use it any more. Nothing is removed before the export is complete.
+    /// Whether the tenant is exported after `recovery_days`. Nothing is removed before the export is complete; until then, the tenant can still
+    /// be restored. The files are kept as long as those of every export.
     #[deserr(default)]
     #[schema(required = false, default = false)]
     export: bool,
@@ -81,8 +82,9 @@ type TenantWithOperation = WithOperation<Tenant>;
 /// has copied all objects, the deletion of the copy and of its original is refused. For `recovery_days`, the slug stays reserved, and
 /// `POST /tenants/{id}/restore` brings everything back. Then an operation `purge` removes both databases, all objects with every version,
 /// and the keys in Redis; the tenant becomes `deleted`, and `GET /tenants/{id}/receipt` returns the receipt. A tenant that was never active
-/// is removed at once. With `export`, the tenant is exported before that, and the export remains until it expires:
-/// `GET /tenants/{id}/exports`. All other exports of the tenant are removed.
+/// is removed at once. With `export`, the tenant is exported immediately before the removal, and the export remains until it expires:
+/// `GET /tenants/{id}/exports`. All other exports of the tenant are removed. To get files earlier, export the tenant before its deletion,
+/// and download them before the removal.
 #[utoipa::path(
     delete,
     path = "/api/super-admin/tenants/{id}",

@@ -39,7 +39,7 @@ pub fn prefix(tenant: TenantId, export: ExportId) -> String {
 keyword_enum!(
     /// Status of an export.
     ExportStatus {
-        /// Accepted, not started yet.
+        /// Accepted, not started yet. That of a deletion starts after `purge_after`.
         Pending = "pending",
         /// Being written.
         Running = "running",

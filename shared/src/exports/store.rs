@@ -18,7 +18,8 @@ sql::columns! {
         tenant_id: "e.tenant_id",
         operation_id: "e.operation_id",
         status: "CASE WHEN e.manifest_key IS NOT NULL THEN CASE WHEN e.expires_at > now() THEN 'complete' ELSE 'expired' END \
-             WHEN o.status IN ('pending', 'failed', 'superseded') THEN o.status ELSE 'running' END",
+             WHEN o.status IN ('pending', 'failed', 'superseded') THEN o.status \
+             WHEN o.not_before > now() THEN 'pending' ELSE 'running' END",
         requested_by: "e.requested_by",
         reason: "e.reason",
         created_at: "e.created_at",
@@ -27,7 +28,8 @@ sql::columns! {
         manifest_sha256: "e.manifest_sha256",
         summary: "e.summary" via read_summary,
         manifest_key: "e.manifest_key",
-        revision: "o.revision + CASE WHEN e.expires_at <= now() THEN 1 ELSE 0 END",
+        revision: "o.revision + CASE WHEN e.expires_at <= now() THEN 1 ELSE 0 END \
+             + CASE WHEN o.not_before <= now() THEN 1 ELSE 0 END",
     }
 }
 

@@ -121,7 +121,7 @@ impl OperationKind {
     pub const EXPORT_STEPS: [StepName; 4] =
         [StepName::PostgresqlExport, StepName::MongodbExport, StepName::ObjectExport, StepName::ExportManifest];
 
-    /// The steps of an operation that also copies the tenant, as soon as the services have lost their access.
+    /// The steps of an operation that also copies the tenant, after the services have lost their access and before anything is removed.
     pub fn steps_with_export(self) -> Vec<StepName> {
         let (access, rest): (Vec<_>, Vec<_>) = self.steps().iter().partition(|step| Self::ACCESS_STEPS.contains(step));
         [access, Self::EXPORT_STEPS.to_vec(), rest].concat()

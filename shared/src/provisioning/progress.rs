@@ -34,3 +34,8 @@ pub(super) async fn save(
     let recorded = serde_json::to_value(progress).map_err(Error::internal)?;
     Ok(journal::record(&context.platform.get().await?, context.lease, step, &recorded).await?)
 }
+
+/// Forgets what steps have recorded, so that the next attempt begins them again from their start.
+pub(super) async fn restart(context: &StepContext<'_>, steps: &[StepName]) -> Result<(), StepError> {
+    Ok(journal::restart(&context.platform.get().await?, context.lease, steps).await?)
+}

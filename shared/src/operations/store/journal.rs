@@ -266,17 +266,6 @@ pub async fn postpone(
     require_held(rows)
 }
 
-/// Checks the lease, and locks the operation until the transaction ends. The caller has already locked the tenant's row.
-pub async fn hold(transaction: &Transaction<'_>, lease: Lease) -> Result<(), JournalError> {
-    let statement = transaction
-        .prepare_cached(
-            "UPDATE operations SET updated_at = clock_timestamp(), revision = revision + 1
-             WHERE id = $1 AND lease_token = $2 AND finished_at IS NULL",
-        )
-        .await?;
-    require_held(transaction.execute(&statement, &[&lease.operation_id, &lease.token]).await?)
-}
-
 /// Ends a running operation as succeeded, in the transaction that activates the tenant. The caller has already locked the
 /// tenant's row.
 pub async fn succeed(transaction: &Transaction<'_>, lease: Lease) -> Result<(), JournalError> {

@@ -37,3 +37,19 @@ pub async fn record(
         .await?;
     require_held(client.execute(&statement, &[&lease.operation_id, &lease.token, &step, progress]).await?)
 }
+
+/// Has the next worker begin steps again from their start.
+pub async fn restart(client: &impl GenericClient, lease: Lease, steps: &[StepName]) -> Result<(), JournalError> {
+    let statement = client
+        .prepare_cached(
+            "WITH held AS (
+                 UPDATE operations SET updated_at = clock_timestamp(), revision = revision + 1
+                 WHERE id = $1 AND lease_token = $2 AND finished_at IS NULL
+                 RETURNING id
+             )
+             UPDATE operation_steps SET status = 'pending', progress = NULL, finished_at = NULL
+             FROM held WHERE operation_id = held.id AND name = ANY($3)",
+        )
+        .await?;
+    require_held(client.execute(&statement, &[&lease.operation_id, &lease.token, &steps]).await?)
+}

@@ -27,6 +27,9 @@ use crate::{
 
 const MANIFEST: &str = "manifest";
 
+/// The steps before this one.
+const PARTS: [StepName; 3] = [StepName::PostgresqlExport, StepName::MongodbExport, StepName::ObjectExport];
+
 pub(super) struct ExportManifest {
     pub(super) export: ExportId,
     /// How long the bucket keeps a file.
@@ -71,6 +74,14 @@ impl Step for ExportManifest {
             mongodb: copied_collections(context).await?,
             objects: listed_objects(context).await?,
         };
+        let summary = ExportSummary::from(&manifest);
+        // No file is older than the beginning of its copy.
+        let oldest = summary.postgresql_at.min(summary.mongodb_at).min(manifest.objects.listed_at);
+        let expires_at = oldest + self.retention;
+        if expires_at < OffsetDateTime::now_utc() + self.retention / 2 {
+            progress::restart(context, &PARTS).await?;
+            return Err(StepError::transient("A part of the export is too old, so that all parts are copied again"));
+        }
         let mut text = serde_json::to_vec_pretty(&manifest).map_err(Error::internal)?;
         text.push(b'\n');
         let sha256 = format!("{:x}", Sha256::digest(&text));
@@ -78,10 +89,7 @@ impl Step for ExportManifest {
         let bucket = &context.stores.bucket;
         let put = bucket.client().await.put_object().bucket(&bucket.name).key(&key).content_type("application/json");
         put.body(ByteStream::from(text)).send().await.map_err(step_error)?;
-        let summary = ExportSummary::from(&manifest);
-        // No file is older than the beginning of its copy.
-        let oldest = summary.postgresql_at.min(summary.mongodb_at).min(manifest.objects.listed_at);
-        let written = WrittenManifest { key, sha256, summary, expires_at: oldest + self.retention };
+        let written = WrittenManifest { key, sha256, summary, expires_at };
         files::save_files(context, Self::NAME, &written, std::slice::from_ref(&written.key)).await?;
         // What earlier attempts have left. This worker may be late itself, so that it keeps what a later one has written.
         let named: HashSet<&str> = manifest.files().map(|file| &*file.key).chain([&*written.key]).collect();

@@ -11,7 +11,12 @@
 //! supersedes it: the next worker ends its sessions, and its own worker removes its files when it notices that its lease is lost. What a
 //! worker could not remove, such as incomplete uploads, the rules of the bucket remove.
 //!
-//! A purge that exports the tenant first does the same steps, and is tried until they succeed.
+//! If a part is so old that the bucket would remove its files soon after the end of the export, because a store was down in between, all parts
+//! are copied again.
+//!
+//! A purge that exports the tenant does the same steps when the tenant's window is over, and is tried until they succeed. Its export becomes
+//! complete in the transaction that begins the removal: the files stay for the whole time for which exports are kept, and an operation whose
+//! export is complete is never superseded.
 
 mod database;
 mod files;
@@ -31,7 +36,7 @@ use super::{
     Moment, OperationOutcome,
     saga::Saga,
     step::{StepContext, StepError},
-    steps::platform::{self, ExportEnd},
+    steps::platform,
 };
 use crate::{exports, operations::OperationStatus, types::ExportId};
 
@@ -56,7 +61,7 @@ impl Saga<'_> {
             self.check_crashes()?;
             let manifest = self.write_export(export).await?;
             self.observe(Moment::Ending).await?;
-            platform::end_export(&self.provisioner.platform, lease, export, &manifest, ExportEnd::EndsOperation).await
+            platform::end_export(&self.provisioner.platform, lease, export, &manifest).await
         };
         match exported.await {
             Ok(()) => {
@@ -72,20 +77,19 @@ impl Saga<'_> {
         }
     }
 
-    /// Exports the tenant of an operation that goes on afterwards, unless it has been exported already. Returns which export is kept.
-    pub(super) async fn export_first(&self) -> Result<Option<ExportId>, StepError> {
+    /// Begins the removal of a tenant, after an export if the operation demands one. Returns which export is kept.
+    pub(super) async fn export_and_begin_purge(&self) -> Result<Option<ExportId>, StepError> {
         let lease = self.operation.lease;
-        match exports::store::find_of_operation(&self.platform().await?, lease.operation_id).await? {
-            None => Ok(None),
-            Some((export, true)) => Ok(Some(export)),
-            Some((export, false)) => {
-                let manifest = self.write_export(export).await?;
-                let end = ExportEnd::OperationGoesOn;
-                platform::end_export(&self.provisioner.platform, lease, export, &manifest, end).await?;
-                info!(operation.id = %lease.operation_id, tenant.id = %lease.tenant_id, %export, "tenant exported");
-                Ok(Some(export))
-            }
+        let found = exports::store::find_of_operation(&self.platform().await?, lease.operation_id).await?;
+        let kept = found.map(|(export, _)| export);
+        // An export that is complete was followed by the beginning of the removal.
+        let written =
+            if let Some((export, false)) = found { Some(self.write_export(export).await?) } else { None };
+        platform::begin_purge(&self.provisioner.platform, lease, kept, written.as_ref()).await?;
+        if let (Some(export), Some(_)) = (kept, &written) {
+            info!(operation.id = %lease.operation_id, tenant.id = %lease.tenant_id, %export, "tenant exported");
         }
+        Ok(kept)
     }
 
     /// Writes all files, and the manifest last.

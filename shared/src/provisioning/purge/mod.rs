@@ -3,9 +3,10 @@
 //! A purge has no rollback, and is tried until it succeeds or a restore supersedes it:
 //!
 //! 1. At once, the platform's services lose their access, as in a suspension.
-//! 2. If the deletion demands it, the tenant is exported. Nothing is removed before the export is complete, however long that takes.
-//! 3. Until the window in which the tenant can be restored is over, the operation waits. Nothing is removed before. The end of the wait and a
-//!    restore lock the tenant's row and compare the same time with the same clock, so that only one of them happens.
+//! 2. Until the window in which the tenant can be restored is over, the operation waits.
+//! 3. If the deletion demands it, the tenant is exported. Nobody has written to it since the first step, and the files are kept from now on. Nothing is
+//!    removed before the export is complete, however long that takes; until then, the tenant can be restored. The beginning of the removal
+//!    and a restore lock the tenant's row, and compare the same time with the same clock, so that only one of them happens.
 //! 4. What exists is counted and then removed, store by store. A store that is down makes the operation wait; the others are removed meanwhile.
 //!    The figures are in the journal before anything is removed, so that a worker that takes over does not count what is left.
 //! 5. A [`search`] that knows none of these steps looks for the tenant in every store and on every cluster. If it finds something, that is
@@ -32,7 +33,7 @@ use super::{
     steps::platform::{self, Receipt},
 };
 use crate::{
-    operations::{OperationStatus, StepChange, StepName},
+    operations::{OperationStatus, StepChange, StepName, store::removal},
     types::{ExportId, Placement},
 };
 
@@ -52,10 +53,10 @@ impl Saga<'_> {
         let lease = self.operation.lease;
         let purged = async {
             self.apply_access(ServiceAccess::Revoked).await?;
-            let kept = self.export_first().await?;
-            if let Some(wait) = platform::begin_purge(&self.provisioner.platform, lease, WAITS, kept).await? {
+            if let Some(wait) = removal::wait_until_due(&self.platform().await?, lease, WAITS).await? {
                 return Ok(Some(wait));
             }
+            let kept = self.export_and_begin_purge().await?;
             let context = self.context(self.operation.placement.clone().unwrap_or(Placement::NOWHERE));
             self.remove_everything(&context, kept).await?;
             let search = self.verify(&context, kept).await?;

@@ -1,8 +1,9 @@
 //! The steps on the platform database: placement, which is the first step, and activation, which is the last. Also the end of a
 //! rollback. Each is one transaction.
 
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
 
+use deadpool_postgres::Transaction;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use time::format_description::well_known::Rfc3339;
@@ -28,7 +29,7 @@ use crate::{
     },
     telemetry::metrics::{self, Metric},
     tenants::{
-        self, Suspension, SuspensionComment, SuspensionReason, TenantEvent,
+        self, Suspension, SuspensionComment, SuspensionReason, Tenant, TenantEvent,
         store::{PendingAdmin, databases, placement},
     },
     types::{Actor, ExportId, Placement},
@@ -173,45 +174,43 @@ pub(in crate::provisioning) async fn end_access_change(platform: &Postgres, leas
     Ok(transaction.commit().await?)
 }
 
-/// What follows an export.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::provisioning) enum ExportEnd {
-    /// The operation was for the export only.
-    EndsOperation,
-    /// The operation goes on with other steps.
-    OperationGoesOn,
-}
-
-/// Completes an export: which manifest is valid, and the audit entry, commit together, with the end of the operation if it has no other
-/// purpose.
+/// Ends an export: which manifest is valid, the audit entry and the end of the operation commit together.
 pub(in crate::provisioning) async fn end_export(
     platform: &Postgres,
     lease: Lease,
     export: ExportId,
     manifest: &WrittenManifest,
-    end: ExportEnd,
 ) -> Result<(), StepError> {
     let mut connection = platform.get().await?;
     let transaction = connection.transaction().await?;
     let tenant = tenants::store::find_for_update(&transaction, lease.tenant_id).await?;
-    match end {
-        ExportEnd::EndsOperation => journal::succeed(&transaction, lease).await?,
-        ExportEnd::OperationGoesOn => journal::hold(&transaction, lease).await?,
-    }
+    journal::succeed(&transaction, lease).await?;
+    complete_export(&transaction, lease, &tenant, export, manifest).await?;
+    Ok(transaction.commit().await?)
+}
+
+/// Records which manifest is valid. The caller has checked the lease.
+async fn complete_export(
+    transaction: &Transaction<'_>,
+    lease: Lease,
+    tenant: &Tenant,
+    export: ExportId,
+    manifest: &WrittenManifest,
+) -> Result<(), StepError> {
     let completed = CompletedExport {
         expires_at: manifest.expires_at,
         manifest_key: &manifest.key,
         manifest_sha256: &manifest.sha256,
         summary: &manifest.summary,
     };
-    exports::store::complete(&transaction, export, &completed).await?;
-    events::store::enqueue_event(&transaction, &TenantEvent::Exported.of(&tenant)).await?;
+    exports::store::complete(transaction, export, &completed).await?;
+    events::store::enqueue_event(transaction, &TenantEvent::Exported.of(tenant)).await?;
     let details = json!({
         "operation_id": lease.operation_id, "export_id": export, "manifest_sha256": manifest.sha256,
         "summary": manifest.summary,
     });
-    audit::store::insert(&transaction, &audit_entry(AuditAction::TenantExported, lease, details)).await?;
-    Ok(transaction.commit().await?)
+    audit::store::insert(transaction, &audit_entry(AuditAction::TenantExported, lease, details)).await?;
+    Ok(())
 }
 
 /// Ends an export whose files are removed: the audit entry and the end of the operation commit together. The tenant stays as it is.
@@ -230,23 +229,23 @@ pub(in crate::provisioning) async fn fail_export(
     Ok(transaction.commit().await?)
 }
 
-/// Begins the removal of a tenant, if the time in which it can be restored is over. Otherwise gives the lease back, and returns how long
-/// that is. From the beginning on, only the files of the export `kept` are offered.
+/// Begins the removal of a tenant that cannot be restored any more. From then on, only the files of the export `kept` are offered. If this
+/// worker has written them, the export becomes complete in the same transaction, so that a restore never finds a complete export of a purge.
 pub(in crate::provisioning) async fn begin_purge(
     platform: &Postgres,
     lease: Lease,
-    reason: &str,
     kept: Option<ExportId>,
-) -> Result<Option<Duration>, StepError> {
+    written: Option<&WrittenManifest>,
+) -> Result<(), StepError> {
     let mut connection = platform.get().await?;
     let transaction = connection.transaction().await?;
-    tenants::store::find_for_update(&transaction, lease.tenant_id).await?;
-    let wait = removal::begin_removal(&transaction, lease, reason).await?;
-    if wait.is_none() {
-        exports::store::expire_others(&transaction, lease.tenant_id, kept).await?;
+    let tenant = tenants::store::find_for_update(&transaction, lease.tenant_id).await?;
+    removal::begin_removal(&transaction, lease).await?;
+    if let (Some(export), Some(manifest)) = (kept, written) {
+        complete_export(&transaction, lease, &tenant, export, manifest).await?;
     }
-    transaction.commit().await?;
-    Ok(wait)
+    exports::store::expire_others(&transaction, lease.tenant_id, kept).await?;
+    Ok(transaction.commit().await?)
 }
 
 /// What a worker states about a purge.

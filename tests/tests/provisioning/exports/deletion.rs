@@ -13,7 +13,7 @@ use super::{Downloaded, download, list, status};
 use crate::{
     deletion::{Filled, assert_gone, end_window},
     saboteur::{Sabotage, Saboteur},
-    stage::{ProvisioningStage, minute},
+    stage::{ProvisioningStage, Requested, minute},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -55,6 +55,63 @@ async fn a_deleted_tenants_export_can_be_read_when_nothing_else_is_left() {
     assert_eq!(content["remains"][0]["what"], json!(what));
     assert_eq!(content["remains"][0]["until"], content["export"]["expires_at"]);
     assert!(crate::deletion::existed(&stage, tenant, "object_storage", "export_files").await > 10);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_export_of_a_deletion_begins_with_the_removal_and_is_kept_for_the_whole_retention() {
+    let stage = ProvisioningStage::new().await;
+    let api = Api::of(&stage.world).await;
+    let filled = Filled::new(&stage).await;
+    let tenant = filled.tenant;
+    let deletion = stage.request_removal(tenant, 7, true).await;
+    let outcome = stage.worker().run(deletion.operation, minute()).await.unwrap();
+    assert!(matches!(outcome, OperationOutcome::Open { wake_in: None, .. }), "{outcome:?}");
+    // An export of now would expire in the window if that were long.
+    assert_eq!(list(&stage, tenant).await, Vec::<String>::new());
+    assert_eq!(status(&api, tenant).await, "pending");
+    filled.assert_whole(&stage).await;
+    let restored = stage.restore(tenant).await.unwrap();
+    assert_eq!(stage.finish(restored).await, OperationStatus::Succeeded);
+    assert_eq!(status(&api, tenant).await, "superseded");
+
+    let deletion = stage.request_removal(tenant, 7, true).await;
+    let outcome = stage.worker().run(deletion.operation, minute()).await.unwrap();
+    assert!(matches!(outcome, OperationOutcome::Open { wake_in: None, .. }), "{outcome:?}");
+    end_window(&stage, deletion).await;
+    assert_eq!(stage.finish(deletion).await, OperationStatus::Succeeded);
+    assert_gone(&stage, tenant).await;
+    let exported = Downloaded::of(&stage, deletion.operation).await;
+    assert_eq!(exported.collection("scratch").len(), 7);
+    assert_eq!(status(&api, tenant).await, "complete");
+    assert_eq!(stage.count(&kept_for_weeks(deletion)).await, 1);
+}
+
+/// The export of an operation if it is kept for almost the whole retention.
+fn kept_for_weeks(requested: Requested) -> String {
+    let operation = requested.operation;
+    format!("SELECT FROM exports WHERE operation_id = '{operation}' AND expires_at > now() + interval '29 days'")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_that_would_soon_be_removed_is_copied_again() {
+    let stage = ProvisioningStage::new().await;
+    let tenant = Filled::new(&stage).await.tenant;
+    let requested = stage.request_export(tenant).await;
+    let saboteur = Saboteur::new([(Moment::Applying(StepName::ExportManifest), Sabotage::Unavailable)]);
+    let outcome = stage.watched(saboteur).run(requested.operation, minute()).await.unwrap();
+    assert!(matches!(outcome, OperationOutcome::Open { .. }), "{outcome:?}");
+    let copied = list(&stage, tenant).await;
+    // As if the store had been down for weeks.
+    let sql = r#"UPDATE operation_steps
+                 SET progress = jsonb_set(progress, '{done,snapshot_at}',
+                     to_jsonb(to_char((now() - interval '20 days') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')))
+                 WHERE operation_id = $1 AND name = 'postgresql_export'"#;
+    assert_eq!(stage.owner.get().await.unwrap().execute(sql, &[&requested.operation.0]).await.unwrap(), 1);
+    assert_eq!(stage.finish(requested).await, OperationStatus::Succeeded);
+    let exported = Downloaded::of(&stage, requested.operation).await;
+    assert_eq!(exported.collection("scratch").len(), 7);
+    assert!(list(&stage, tenant).await.iter().all(|key| !copied.contains(key)), "every file is a new one");
+    assert_eq!(stage.count(&kept_for_weeks(requested)).await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
