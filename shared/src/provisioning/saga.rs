@@ -321,7 +321,8 @@ impl Saga<'_> {
     }
 
     /// Removes an effect that was applied too late. An operation whose rollback has begun never applies a step again, and its
-    /// effects belong to it alone, so this cannot remove anything that is in use.
+    /// effects belong to it alone, so this cannot remove anything that is in use. The same holds for the files of an operation that was
+    /// superseded, because none is whose export is complete: an `export` has then succeeded, and a purge has begun to remove.
     async fn remove_late_effect<S: Step>(&self, context: &StepContext<'_>, step: S) {
         let id = self.operation.lease.operation_id;
         let removed = async {

@@ -151,6 +151,38 @@ async fn an_export_that_cannot_succeed_leaves_the_tenant_as_it_is_and_no_files()
     stage.assert_active(tenant).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_late_worker_of_a_purge_removes_no_file_of_its_complete_export() {
+    let stage = ProvisioningStage::new().await;
+    let tenant = stage.active().await.tenant;
+    let database = stage.database(tenant).await;
+    fill_mongodb(&stage, &database, 1).await;
+    let deletion = stage.request_removal(tenant, 0, true).await;
+    let saboteur = Saboteur::new([(Moment::Applied(StepName::MongodbExport), Sabotage::Freeze)]);
+    let sleeper = start(stage.watched(saboteur.clone()), deletion.operation);
+    saboteur.frozen().await;
+    let others = [StepName::PostgresqlExport, StepName::ObjectExport].map(Moment::Recorded);
+    tests::until("the other parts are copied", Duration::from_secs(20), async || {
+        others.iter().all(|moment| saboteur.seen().contains(moment))
+    })
+    .await;
+    // Another worker completes the export with these files, and begins the removal.
+    stage.expire(deletion.operation).await;
+    let waits = Saboteur::new([(Moment::Applying(StepName::MongodbRemoval), Sabotage::Unavailable)]);
+    let outcome = stage.watched(waits).run(deletion.operation, minute()).await.unwrap();
+    assert!(matches!(outcome, OperationOutcome::Open { .. }), "{outcome:?}");
+    let manifest = Downloaded::of(&stage, deletion.operation).await.manifest;
+    // A restore would supersede the purge, and the late worker would take the files for those of an export without an end.
+    let refused = stage.restore(tenant).await.unwrap_err().to_string();
+    assert!(refused.contains("is over"), "{refused}");
+    saboteur.thaw();
+    let outcome = sleeper.await.unwrap().unwrap();
+    assert!(matches!(outcome, OperationOutcome::Open { wake_in: None, .. }), "{outcome:?}");
+    assert_eq!(Downloaded::of(&stage, deletion.operation).await.manifest, manifest);
+    assert_eq!(stage.finish(deletion).await, OperationStatus::Succeeded);
+    assert_eq!(Downloaded::of(&stage, deletion.operation).await.collection("blobs").len(), DOCUMENTS);
+}
+
 /// An export is postponed while a store does not work, names it, and is complete by itself afterwards.
 async fn waits_and_completes(trial: &Trial, fails: impl AsyncFnOnce(), store: &str, works: impl AsyncFnOnce()) {
     let created = trial.stage.request().await;
