@@ -112,7 +112,7 @@ CREATE TABLE operations (
     database_name    text        NOT NULL REFERENCES tenant_databases (name),
     status           text        NOT NULL
         CHECK (status IN ('pending', 'running', 'undoing', 'succeeded', 'failed', 'superseded')),
-    -- Why it failed, is being rolled back or waits for its next attempt, for a super-admin to read.
+    -- Why it failed, is being rolled back or waits for its next attempt, or what it has left out, for a super-admin to read.
     reason           text,
     requested_by     text        NOT NULL,
     -- Connects the request with the log lines and the events of its workers, even if a message is lost.

@@ -137,12 +137,15 @@ pub struct ProvisioningConfig {
     pub function_timeout: std::time::Duration,
     /// `EXPORT_RETENTION_DAYS` (30; 1 or more): how long the files of exports are kept. The rule of the bucket removes them.
     pub export_retention: std::time::Duration,
+    /// Objects that are larger are copied in parts of this size. Only tests set another one.
+    pub copy_part_bytes: u64,
 }
 
 impl ProvisioningConfig {
     /// The defaults for a timeout.
     pub const fn new(function_timeout: std::time::Duration) -> Self {
-        Self { function_timeout, export_retention: std::time::Duration::from_hours(30 * 24) }
+        let export_retention = std::time::Duration::from_hours(30 * 24);
+        Self { function_timeout, export_retention, copy_part_bytes: 1 << 30 }
     }
 }
 

@@ -110,7 +110,7 @@ pub struct Operation {
     pub kind: OperationKind,
     /// Current status.
     pub status: OperationStatus,
-    /// Why the operation failed, is being rolled back, or waits for its next attempt.
+    /// Why the operation failed, is being rolled back, or waits for its next attempt; what a promotion that succeeded could not copy.
     #[cfg_attr(feature = "http", schema(required = true))]
     pub reason: Option<String>,
     /// Number of times that a worker took the operation to apply its steps.

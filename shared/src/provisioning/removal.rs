@@ -5,7 +5,7 @@ use tracing::error;
 
 use super::{
     Moment, OperationOutcome,
-    restoring::{ObjectImport, Source},
+    restoring::Source,
     saga::Saga,
     step::{Step, StepContext, StepError, UNDO_TIMEOUT},
     steps::{
@@ -77,7 +77,7 @@ impl Saga<'_> {
             }
             let objects = async {
                 if self.operation.kind == OperationKind::Restore {
-                    self.undo(&context, ObjectImport(Source::Own)).await?;
+                    self.undo(&context, self.object_import(Source::Own)).await?;
                 }
                 self.undo(&context, ObjectPrefix).await
             };

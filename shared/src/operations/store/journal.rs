@@ -269,15 +269,24 @@ pub async fn postpone(
 /// Ends a running operation as succeeded, in the transaction that activates the tenant. The caller has already locked the
 /// tenant's row.
 pub async fn succeed(transaction: &Transaction<'_>, lease: Lease) -> Result<(), JournalError> {
+    succeed_with(transaction, lease, None).await
+}
+
+/// As [`succeed`], with what a super-admin must know about the result.
+pub async fn succeed_with(
+    transaction: &Transaction<'_>,
+    lease: Lease,
+    reason: Option<&str>,
+) -> Result<(), JournalError> {
     let statement = transaction
         .prepare_cached(
             "UPDATE operations
-             SET status = 'succeeded', reason = NULL, lease_expires_at = NULL, next_attempt_at = NULL, revision = revision + 1,
+             SET status = 'succeeded', reason = $3, lease_expires_at = NULL, next_attempt_at = NULL, revision = revision + 1,
                  updated_at = clock_timestamp(), finished_at = clock_timestamp()
              WHERE id = $1 AND lease_token = $2 AND finished_at IS NULL AND status = 'running'",
         )
         .await?;
-    require_held(transaction.execute(&statement, &[&lease.operation_id, &lease.token]).await?)
+    require_held(transaction.execute(&statement, &[&lease.operation_id, &lease.token, &reason]).await?)
 }
 
 /// Ends an operation that was rolled back as failed, in the transaction that marks the tenant as failed. The caller has

@@ -12,6 +12,7 @@
 //! worker.
 
 mod comparison;
+mod large;
 mod lines;
 mod mongodb;
 mod objects;
@@ -60,7 +61,7 @@ impl Saga<'_> {
             },
             async {
                 self.apply(&context, ObjectPrefix).await?;
-                self.apply(&context, ObjectImport(Source::List(&manifest.objects))).await
+                self.apply(&context, self.object_import(Source::List(&manifest.objects))).await
             },
         );
         // All branches have ended, so no request is in progress even if one of them failed.
@@ -72,6 +73,10 @@ impl Saga<'_> {
             platform::end_restore(&self.provisioner.platform, self.operation.lease, missing).await
         };
         self.record_failure(StepName::Activation, activated.await).await
+    }
+
+    pub(super) fn object_import<'a>(&self, source: Source<'a>) -> ObjectImport<'a> {
+        ObjectImport { source, part_bytes: self.provisioner.config.copy_part_bytes }
     }
 
     /// An export that has expired or was damaged since the request is a permanent error.
@@ -100,6 +105,7 @@ impl Saga<'_> {
         let lease = self.operation.lease;
         let promoted = async {
             self.apply_access(ServiceAccess::Revoked).await?;
+            let mut refused = 0;
             if let Some(placement) = self.operation.placement.clone() {
                 let context = self.context(placement);
                 // The databases were created for the copy, whose objects are still below the prefix of its own. After a promotion that takes another
@@ -107,10 +113,11 @@ impl Saga<'_> {
                 let platform = self.platform().await?;
                 let creator = tenants::store::restored::find_requesting_tenant(&platform, context.creator).await?;
                 drop(platform);
-                self.apply(&context, ObjectImport(Source::Tenant(creator))).await?;
+                self.apply(&context, self.object_import(Source::Tenant(creator))).await?;
+                refused = objects::count_refused(&context).await?;
             }
             self.observe(Moment::Ending).await?;
-            platform::end_access_change(&self.provisioner.platform, lease).await
+            platform::end_promotion(&self.provisioner.platform, lease, refused).await
         };
         if let Err(error) = promoted.await {
             return self.try_later(error).await;

@@ -2,6 +2,9 @@
 //!
 //! Only what is lacking is copied, so that nothing is overwritten, and a page that a worker has begun can be begun again.
 //!
+//! An object that object storage refuses to copy for good makes a restore fail. A promotion leaves it out and counts it, because the tenants
+//! have their databases already, and nothing could end a promotion that waits for it.
+//!
 //! Object storage cannot refuse a late request. A late worker therefore removes what it has copied: everything below the prefix of a copy
 //! that has failed or is deleted, which never gets other objects.
 
@@ -9,14 +12,17 @@ use std::{collections::HashSet, time::Duration};
 
 use aws_sdk_s3::{
     config::{Builder, timeout::TimeoutConfig},
-    error::ProvideErrorMetadata,
+    error::{ProvideErrorMetadata, SdkError},
     types::{Delete, ObjectIdentifier},
 };
 use futures::{StreamExt, TryStreamExt, stream};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
-use super::lines::{FileLines, lines_of, skip_lines};
+use super::{
+    large::Upload,
+    lines::{FileLines, lines_of, skip_lines},
+};
 use crate::{
     clients::s3::Bucket,
     error::Error,
@@ -37,11 +43,26 @@ const PAGE: usize = 500;
 /// Requests at once.
 const CONCURRENCY: usize = 16;
 
-/// Limit for copying one object. The server copies up to 5 GiB in one request, and the answer ends only then.
+/// Limit for copying one object or part. The answer ends only when everything is copied.
 const COPY_TIMEOUT: Duration = Duration::from_secs(45);
 
 /// Answers about a version that does not exist any more.
 const GONE: [&str; 3] = ["NoSuchKey", "NoSuchVersion", "NotFound"];
+
+/// Answers that every later attempt gets too: the object is archived, is encrypted with a key that the request does not have, is disabled
+/// or does not exist any more, or is too large.
+const REFUSED: [&str; 7] = [
+    "EntityTooLarge",
+    "InvalidObjectState",
+    "InvalidRequest",
+    "KMS.DisabledException",
+    "KMS.InvalidKeyUsageException",
+    "KMS.KMSInvalidStateException",
+    "KMS.NotFoundException",
+];
+
+/// Answers about an object in parts of which the source has changed, or whose parts the bucket has removed.
+const OUTDATED: [&str; 2] = ["NoSuchUpload", "PreconditionFailed"];
 
 /// What a path of a URL keeps as it is.
 const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -56,11 +77,15 @@ pub(in crate::provisioning) enum Source<'a> {
     Own,
 }
 
-pub(in crate::provisioning) struct ObjectImport<'a>(pub(in crate::provisioning) Source<'a>);
+pub(in crate::provisioning) struct ObjectImport<'a> {
+    pub(in crate::provisioning) source: Source<'a>,
+    /// An object that is larger is copied in parts of this size.
+    pub(in crate::provisioning) part_bytes: u64,
+}
 
 /// How far the import is, as recorded in the journal.
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct Progress {
+pub(super) struct Progress {
     /// Objects of the source that are done.
     done: u64,
     /// The last of them, below the prefix.
@@ -69,6 +94,12 @@ struct Progress {
     copied: u64,
     /// Those that do not exist any more.
     missing: u64,
+    /// Those that object storage refuses to copy.
+    #[serde(default)]
+    refused: u64,
+    /// The large object that is being copied.
+    #[serde(default)]
+    pub(super) upload: Option<Upload>,
 }
 
 impl Step for ObjectImport<'_> {
@@ -79,8 +110,10 @@ impl Step for ObjectImport<'_> {
     const LIMIT: Duration = Duration::from_hours(1);
 
     async fn apply(&self, context: &StepContext<'_>) -> Result<(), StepError> {
-        let mut import = Import { context, progress: load(context, Self::NAME).await?, from: String::new() };
-        match &self.0 {
+        let progress = load(context, Self::NAME).await?;
+        let is_restore = matches!(self.source, Source::List(_));
+        let mut import = Import { context, progress, from: String::new(), part_bytes: self.part_bytes, is_restore };
+        match &self.source {
             Source::List(list) => import.copy_list(list).await,
             Source::Tenant(tenant) => import.copy_tenant(*tenant).await,
             Source::Own => Ok(()),
@@ -92,7 +125,7 @@ impl Step for ObjectImport<'_> {
         let platform = context.platform.get().await?;
         let status = tenants::store::find(&platform, context.lease.tenant_id).await?.status;
         drop(platform);
-        let is_given_up = match self.0 {
+        let is_given_up = match self.source {
             Source::List(_) | Source::Own => true,
             Source::Tenant(_) => status == TenantStatus::Deleted,
         };
@@ -132,18 +165,58 @@ pub(super) async fn count_missing(context: &StepContext<'_>) -> Result<u64, Step
     Ok(load::<Progress>(context, StepName::ObjectImport).await?.missing)
 }
 
-/// An object to copy.
-struct Wanted {
-    /// Below the prefix.
-    key: String,
-    version: Option<String>,
+/// The number of objects that a promotion could not copy.
+pub(super) async fn count_refused(context: &StepContext<'_>) -> Result<u64, StepError> {
+    Ok(load::<Progress>(context, StepName::ObjectImport).await?.refused)
 }
 
-struct Import<'a> {
-    context: &'a StepContext<'a>,
-    progress: Progress,
+/// An object to copy.
+pub(super) struct Wanted {
+    /// Below the prefix.
+    pub(super) key: String,
+    pub(super) version: Option<String>,
+    bytes: u64,
+}
+
+/// Why an object was not copied.
+pub(super) enum NotCopied {
+    /// It does not exist any more.
+    Gone,
+    /// Object storage gives this answer to every attempt.
+    Refused(String),
+    /// The parts that are copied are of no use any more.
+    Outdated,
+    Failed(StepError),
+}
+
+impl From<StepError> for NotCopied {
+    fn from(error: StepError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl<E, R> From<SdkError<E, R>> for NotCopied
+where
+    E: std::error::Error + Send + Sync + ProvideErrorMetadata + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    fn from(error: SdkError<E, R>) -> Self {
+        match error.as_service_error().and_then(ProvideErrorMetadata::code) {
+            Some(code) if GONE.contains(&code) => Self::Gone,
+            Some(code) if REFUSED.contains(&code) => Self::Refused(code.to_owned()),
+            Some(code) if OUTDATED.contains(&code) => Self::Outdated,
+            _ => Self::Failed(step_error(error)),
+        }
+    }
+}
+
+pub(super) struct Import<'a> {
+    pub(super) context: &'a StepContext<'a>,
+    pub(super) progress: Progress,
     /// The prefix of the source.
     from: String,
+    pub(super) part_bytes: u64,
+    is_restore: bool,
 }
 
 impl Import<'_> {
@@ -156,7 +229,7 @@ impl Import<'_> {
             while let Some(block) = lines.next().await? {
                 for line in lines_of(&skip_lines(block, &mut skip)) {
                     let object: ObjectLine = serde_json::from_slice(line).map_err(Error::internal)?;
-                    page.push(Wanted { key: object.key, version: object.version_id });
+                    page.push(Wanted { key: object.key, version: object.version_id, bytes: object.bytes });
                     if page.len() == PAGE {
                         self.copy_page(std::mem::take(&mut page)).await?;
                     }
@@ -181,7 +254,6 @@ impl Import<'_> {
             if page.is_empty() {
                 return Ok(());
             }
-            let page = page.into_iter().map(|key| Wanted { key, version: None }).collect();
             self.copy_page(page).await?;
         }
     }
@@ -196,40 +268,85 @@ impl Import<'_> {
             .into_iter()
             .filter(|object| !present.contains(&object.key) && !object.key.starts_with(".landlord/"))
             .collect();
+        let (large, small): (Vec<_>, Vec<_>) =
+            lacking.into_iter().partition(|object| object.bytes > self.part_bytes);
         let this = &*self;
-        let copied: Vec<bool> = stream::iter(lacking)
-            .map(|object| async move { this.copy(&object).await })
+        let mut results: Vec<(Wanted, Result<(), NotCopied>)> = stream::iter(small)
+            .map(|object| async move {
+                match this.copy(&object).await {
+                    Err(NotCopied::Failed(error)) => Err(error),
+                    result => Ok((object, result)),
+                }
+            })
             .buffer_unordered(CONCURRENCY)
             .try_collect()
             .await?;
-        let existed = copied.iter().filter(|existed| **existed).count() as u64;
+        for object in large {
+            match self.copy_in_parts(&object).await {
+                Err(NotCopied::Failed(error)) => return Err(error),
+                result => results.push((object, result)),
+            }
+        }
+        // Counted only now, because a worker that takes over begins the page again.
+        for (object, result) in results {
+            self.count(&object, result)?;
+        }
         self.progress.done += done;
-        self.progress.copied += existed;
-        self.progress.missing += copied.len() as u64 - existed;
         self.progress.key = Some(last);
+        self.progress.upload = None;
         save(self.context, StepName::ObjectImport, &self.progress).await
     }
 
-    /// Copies an object. `false` if it does not exist any more.
-    async fn copy(&self, object: &Wanted) -> Result<bool, StepError> {
+    fn count(&mut self, object: &Wanted, result: Result<(), NotCopied>) -> Result<(), StepError> {
+        match result {
+            Ok(()) => self.progress.copied += 1,
+            Err(NotCopied::Gone) => self.progress.missing += 1,
+            Err(NotCopied::Refused(code)) => {
+                let (lease, key) = (self.context.lease, self.source_key(object));
+                tracing::error!(
+                    operation.id = %lease.operation_id, tenant.id = %lease.tenant_id, key, code,
+                    "object storage refuses to copy an object"
+                );
+                if self.is_restore {
+                    return Err(StepError::permanent(format!(
+                        "Object storage refuses to copy an object of the export: {code}; the log of provision-tenant contains its key"
+                    )));
+                }
+                self.progress.refused += 1;
+            }
+            Err(NotCopied::Outdated) => {
+                return Err(StepError::transient("An object has changed while it was copied in parts, and is copied again"));
+            }
+            Err(NotCopied::Failed(error)) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Copies an object with one request.
+    async fn copy(&self, object: &Wanted) -> Result<(), NotCopied> {
         let bucket: &Bucket = &self.context.stores.bucket;
-        let source = format!("{}/{}{}", bucket.name, self.from, object.key);
+        let copy = bucket.client().await.copy_object().bucket(&bucket.name).copy_source(self.source_of(object));
+        copy.key(self.target_key(object)).customize().config_override(limits()).send().await?;
+        Ok(())
+    }
+
+    pub(super) fn source_key(&self, object: &Wanted) -> String {
+        format!("{}{}", self.from, object.key)
+    }
+
+    pub(super) fn target_key(&self, object: &Wanted) -> String {
+        format!("{}{}", self.context.lease.tenant_id.object_prefix(), object.key)
+    }
+
+    /// The source in the form that a request for a copy needs.
+    pub(super) fn source_of(&self, object: &Wanted) -> String {
+        let source = format!("{}/{}", self.context.stores.bucket.name, self.source_key(object));
         let mut source = utf8_percent_encode(&source, KEPT).to_string();
         if let Some(version) = &object.version {
             source.push_str("?versionId=");
             source.push_str(version);
         }
-        let timeouts =
-            TimeoutConfig::builder().operation_attempt_timeout(COPY_TIMEOUT).operation_timeout(COPY_TIMEOUT * 2);
-        let copy = bucket.client().await.copy_object().bucket(&bucket.name).copy_source(source);
-        let copy = copy.key(format!("{}{}", self.context.lease.tenant_id.object_prefix(), object.key));
-        match copy.customize().config_override(Builder::new().timeout_config(timeouts.build())).send().await {
-            Ok(_) => Ok(true),
-            Err(error) => {
-                let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
-                if code.is_some_and(|code| GONE.contains(&code)) { Ok(false) } else { Err(step_error(error)) }
-            }
-        }
+        source
     }
 
     /// The keys of the tenant from the last recorded one up to `last`, below the prefix.
@@ -238,8 +355,8 @@ impl Import<'_> {
         let mut after = self.progress.key.clone();
         loop {
             let page = self.list(&prefix, after.as_deref()).await?;
-            let Some(end) = page.last().cloned() else { return Ok(present) };
-            present.extend(page.into_iter().filter(|key| &**key <= last));
+            let Some(end) = page.last().map(|object| object.key.clone()) else { return Ok(present) };
+            present.extend(page.into_iter().map(|object| object.key).filter(|key| &**key <= last));
             if &*end >= last {
                 return Ok(present);
             }
@@ -247,15 +364,23 @@ impl Import<'_> {
         }
     }
 
-    /// The next keys below a prefix, without it, after one of them.
-    async fn list(&self, prefix: &str, after: Option<&str>) -> Result<Vec<String>, StepError> {
+    /// The next objects below a prefix, after a key.
+    async fn list(&self, prefix: &str, after: Option<&str>) -> Result<Vec<Wanted>, StepError> {
         let bucket = &self.context.stores.bucket;
         let list = bucket.client().await.list_objects_v2().bucket(&bucket.name).prefix(prefix);
         let list = list.max_keys(i32::try_from(PAGE).unwrap_or(i32::MAX));
         let list = list.set_start_after(after.map(|key| format!("{prefix}{key}")));
         let page = list.send().await.map_err(step_error)?;
-        let keys =
-            page.contents().iter().filter_map(|object| object.key()?.strip_prefix(prefix).map(ToOwned::to_owned));
-        Ok(keys.collect())
+        let objects = page.contents().iter().filter_map(|object| {
+            let key = object.key()?.strip_prefix(prefix)?.to_owned();
+            Some(Wanted { key, version: None, bytes: object.size().and_then(|size| u64::try_from(size).ok()).unwrap_or(0) })
+        });
+        Ok(objects.collect())
     }
+}
+
+/// A copy takes longer than the other requests to object storage.
+pub(super) fn limits() -> Builder {
+    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(COPY_TIMEOUT).operation_timeout(COPY_TIMEOUT * 2);
+    Builder::new().timeout_config(timeouts.build())
 }

@@ -174,6 +174,21 @@ pub(in crate::provisioning) async fn end_access_change(platform: &Postgres, leas
     Ok(transaction.commit().await?)
 }
 
+/// Ends a promotion. `refused` is the number of objects that could not be copied to the tenant.
+pub(in crate::provisioning) async fn end_promotion(
+    platform: &Postgres,
+    lease: Lease,
+    refused: u64,
+) -> Result<(), StepError> {
+    let mut connection = platform.get().await?;
+    let transaction = connection.transaction().await?;
+    let reason =
+        format!("Object storage refuses to copy {refused} objects of the copy; the log of provision-tenant contains their keys");
+    journal::succeed_with(&transaction, lease, (refused > 0).then_some(&*reason)).await?;
+    journal::record_unused(&transaction, lease).await?;
+    Ok(transaction.commit().await?)
+}
+
 /// Ends an export: which manifest is valid, the audit entry and the end of the operation commit together.
 pub(in crate::provisioning) async fn end_export(
     platform: &Postgres,

@@ -1,5 +1,6 @@
 //! Restores: a copy of a tenant from its export is equal to the tenant, whatever happens meanwhile, or nothing is left of it.
 
+mod copied_objects;
 mod faults;
 mod promotion;
 mod refusals;
