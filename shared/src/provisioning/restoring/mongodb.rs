@@ -18,6 +18,9 @@ use crate::{
 /// Documents and bytes after which a batch is committed. A transaction is limited by what MongoDB keeps of it in memory.
 const BATCH: (usize, usize) = (1000, 4 << 20);
 
+/// A document has at most 16 MiB. Extended JSON makes at most about eight bytes of one, such as of control characters and of `MinKey`.
+const MAX_LINE: usize = 128 << 20;
+
 pub(super) struct MongodbImport<'a>(pub(super) &'a MongodbCopy);
 
 impl Step for MongodbImport<'_> {
@@ -41,7 +44,7 @@ impl Step for MongodbImport<'_> {
                 }
                 let mut batch =
                     Batch { importer: &mut importer, collection: &collection.name, documents: Vec::new(), bytes: 0 };
-                let mut lines = FileLines::open(&context.stores.bucket, file).await?;
+                let mut lines = FileLines::open(&context.stores.bucket, file, MAX_LINE).await?;
                 while let Some(block) = lines.next().await? {
                     let block = skip_lines(block, &mut skip);
                     for line in lines_of(&block) {

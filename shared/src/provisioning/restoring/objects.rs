@@ -37,6 +37,9 @@ use crate::{
     types::TenantId,
 };
 
+/// A key has at most 1 KiB, and JSON makes at most six bytes of one.
+const MAX_LINE: usize = 64 << 10;
+
 /// Objects that are compared, copied and recorded at a time.
 const PAGE: usize = 500;
 
@@ -225,7 +228,7 @@ impl Import<'_> {
         let mut skip = self.progress.done;
         let mut page = Vec::with_capacity(PAGE);
         for file in &list.content.files {
-            let mut lines = FileLines::open(&self.context.stores.bucket, file).await?;
+            let mut lines = FileLines::open(&self.context.stores.bucket, file, MAX_LINE).await?;
             while let Some(block) = lines.next().await? {
                 for line in lines_of(&skip_lines(block, &mut skip)) {
                     let object: ObjectLine = serde_json::from_slice(line).map_err(Error::internal)?;

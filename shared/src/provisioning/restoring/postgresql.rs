@@ -26,6 +26,9 @@ use crate::{
 /// Bytes after which a batch is committed. Less would be lost with a worker, but each commit costs some milliseconds.
 const BATCH: usize = 32 << 20;
 
+/// PostgreSQL itself copies no longer row.
+const MAX_LINE: usize = 1 << 30;
+
 /// As long as an invocation can last.
 const STATEMENT_TIMEOUT: Duration = Duration::from_mins(15);
 
@@ -76,7 +79,7 @@ async fn fill(context: &StepContext<'_>, client: &Client, table: &TableCopy) -> 
     let mut skip = store::count_rows_of(client, table).await?;
     let mut batch = Batch { client, table, sink: None, bytes: 0 };
     for file in &table.content.files {
-        let mut lines = FileLines::open(&context.stores.bucket, file).await?;
+        let mut lines = FileLines::open(&context.stores.bucket, file, MAX_LINE).await?;
         while let Some(block) = lines.next().await? {
             batch.write(skip_lines(block, &mut skip)).await?;
         }
