@@ -132,7 +132,7 @@ CREATE TABLE operations (
     fault            text        CHECK (fault IN ('unavailable', 'transient')),
     -- Number of attempts that ended with a fault, since the request or since the rollback began. The wait grows with it.
     faults           integer     NOT NULL DEFAULT 0,
-    -- A transient fault after this time rolls the operation back. NULL: it is tried without limit.
+    -- A transient fault after this time rolls the operation back. It is moved while the operation advances. NULL: it is tried without limit.
     gives_up_at      timestamptz,
     -- When the relay last sent a message because the operation was overdue.
     woken_at         timestamptz,

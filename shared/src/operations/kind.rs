@@ -157,8 +157,9 @@ impl OperationKind {
         matches!(self, Self::Provision | Self::Retry | Self::Restore)
     }
 
-    /// How long an operation may meet transient faults before it is rolled back. The time begins anew when a store is unavailable, because
-    /// that is no reason to give up: alarms report it, and a super-admin may abandon the operation. `None`: without limit.
+    /// How long an operation may meet transient faults before it is rolled back. The time begins anew when a step records how far it is, and
+    /// when a store is unavailable, because that is no reason to give up: alarms report it, and a super-admin may abandon the operation.
+    /// `None`: without limit.
     pub fn budget(self) -> Option<Duration> {
         match self {
             Self::Provision | Self::Retry => Some(Duration::from_mins(30)),

@@ -127,8 +127,8 @@ pub struct Operation {
     #[serde(serialize_with = "optional_timestamp")]
     #[cfg_attr(feature = "http", schema(required = true))]
     pub next_attempt_at: Option<OffsetDateTime>,
-    /// A transient fault after this time rolls the operation back. Later again after each fault `unavailable`; null if the operation is tried
-    /// without limit.
+    /// A transient fault after this time rolls the operation back. Later again after each fault `unavailable`, and while the operation advances;
+    /// null if it is tried without limit.
     #[serde(serialize_with = "optional_timestamp")]
     #[cfg_attr(feature = "http", schema(required = true))]
     pub gives_up_at: Option<OffsetDateTime>,

@@ -32,7 +32,7 @@ pub(super) async fn save(
     progress: &impl Serialize,
 ) -> Result<(), StepError> {
     let recorded = serde_json::to_value(progress).map_err(Error::internal)?;
-    Ok(journal::record(&context.platform.get().await?, context.lease, step, &recorded).await?)
+    Ok(journal::record(&context.platform.get().await?, context.lease, step, &recorded, context.budget).await?)
 }
 
 /// Forgets what steps have recorded, so that the next attempt begins them again from their start.

@@ -368,6 +368,7 @@ impl Saga<'_> {
             database: &self.operation.database_name,
             placement,
             schema_version: self.operation.schema_version.unwrap_or(self.provisioner.tenant_schema_version),
+            budget: self.operation.kind.budget(),
             is_copy: self.operation.kind == OperationKind::Restore,
         }
     }

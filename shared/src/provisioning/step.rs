@@ -80,6 +80,8 @@ pub(super) struct StepContext<'a> {
     pub(super) placement: Placement,
     /// The version of the tenant schema to create.
     pub(super) schema_version: i32,
+    /// How long the operation may go on without progress.
+    pub(super) budget: Option<Duration>,
     /// Whether the databases are those of a restored copy: no service gets access, and no other version of the schema will do.
     pub(super) is_copy: bool,
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use mongodb::bson::Document;
+use serde_json::json;
 
 use super::lines::{FileLines, lines_of, skip_lines};
 use crate::{
@@ -10,6 +11,7 @@ use crate::{
     exports::MongodbCopy,
     operations::{StepName, store::breakers::StoreKind},
     provisioning::{
+        progress::save,
         step::{Step, StepContext, StepError},
         steps::mongodb::import::Importer,
     },
@@ -52,6 +54,8 @@ impl Step for MongodbImport<'_> {
                     }
                 }
                 batch.end().await?;
+                // The fence decides where an import goes on. This shows that the operation advances.
+                save(context, Self::NAME, &json!({ "documents": importer.imported() })).await?;
             }
         }
         importer.end().await

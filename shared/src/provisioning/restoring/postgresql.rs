@@ -61,7 +61,7 @@ impl Step for PostgresqlImport<'_> {
         }
         for table in &self.0.tables {
             if !progress.tables.contains(&table.name) {
-                fill(context, &client, table).await?;
+                fill(context, &client, table, &progress).await?;
                 progress.tables.push(table.name.clone());
                 save(context, StepName::PostgresqlImport, &progress).await?;
             }
@@ -75,13 +75,21 @@ impl Step for PostgresqlImport<'_> {
     }
 }
 
-async fn fill(context: &StepContext<'_>, client: &Client, table: &TableCopy) -> Result<(), StepError> {
+async fn fill(
+    context: &StepContext<'_>,
+    client: &Client,
+    table: &TableCopy,
+    progress: &Progress,
+) -> Result<(), StepError> {
     let mut skip = store::count_rows_of(client, table).await?;
     let mut batch = Batch { client, table, sink: None, bytes: 0 };
     for file in &table.content.files {
         let mut lines = FileLines::open(&context.stores.bucket, file, MAX_LINE).await?;
         while let Some(block) = lines.next().await? {
-            batch.write(skip_lines(block, &mut skip)).await?;
+            if batch.write(skip_lines(block, &mut skip)).await? {
+                // It contains the same as before, and shows that the operation advances.
+                save(context, StepName::PostgresqlImport, progress).await?;
+            }
         }
     }
     batch.end().await?;
@@ -101,9 +109,10 @@ struct Batch<'a> {
 }
 
 impl Batch<'_> {
-    async fn write(&mut self, rows: Bytes) -> Result<(), StepError> {
+    /// Returns whether the batch is committed.
+    async fn write(&mut self, rows: Bytes) -> Result<bool, StepError> {
         if rows.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
         let sink = match &mut self.sink {
             Some(sink) => sink,
@@ -111,7 +120,11 @@ impl Batch<'_> {
         };
         self.bytes += rows.len();
         sink.send(rows).await?;
-        if self.bytes >= BATCH { self.end().await } else { Ok(()) }
+        if self.bytes < BATCH {
+            return Ok(false);
+        }
+        self.end().await?;
+        Ok(true)
     }
 
     /// Commits the rows.

@@ -44,11 +44,15 @@ async fn an_export_goes_on_in_the_next_invocation_at_the_same_cluster_time() {
     let database = stage.database(tenant).await;
     fill_mongodb(&stage, &database, 160).await;
     let requested = stage.request_export(tenant).await;
+    let of_operation = format!("id = '{}'", requested.operation);
     let (mut invocations, mut seen) = (0, 0);
     loop {
         invocations += 1;
         assert!(invocations < 60, "the export does not come to an end");
         stage.expire(requested.operation).await;
+        // Invocations that end without a result would be a reason to give up.
+        let soon = format!("UPDATE operations SET gives_up_at = now() + interval '1 minute' WHERE {of_operation}");
+        stage.owner.get().await.unwrap().batch_execute(&soon).await.unwrap();
         let outcome = stage.worker().run(requested.operation, Instant::now() + Duration::from_secs(6)).await.unwrap();
         println!("{outcome:?} {:?}", progress(&stage, requested).await);
         if matches!(outcome, OperationOutcome::Finished { .. }) {
@@ -56,6 +60,10 @@ async fn an_export_goes_on_in_the_next_invocation_at_the_same_cluster_time() {
         }
         let (files, begun) = progress(&stage, requested).await;
         assert!(files >= seen && begun <= 1, "{files} files after {seen}, begun {begun} times");
+        if files > seen {
+            let later = format!("SELECT FROM operations WHERE {of_operation} AND gives_up_at > now() + interval '23 hours'");
+            assert_eq!(stage.count(&later).await, 1, "the operation has advanced");
+        }
         seen = files;
     }
     assert!(invocations > 1, "one invocation was enough");
