@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use mongodb::bson::{Document, doc};
+use mongodb::bson::Document;
 use shared::{
     operations::{OperationStatus, StepName},
     provisioning::Moment,
@@ -16,20 +16,11 @@ use crate::stage::ProvisioningStage;
 /// The rows and the documents of a tenant whose import takes some seconds.
 const LARGE: i32 = 60_000;
 
-/// Has MongoDB keep the history of so many seconds for snapshots.
-async fn keep_history(stage: &ProvisioningStage, seconds: i32) {
-    let command = doc! { "setParameter": 1, "minSnapshotHistoryWindowInSeconds": seconds };
-    stage.mongo.database("admin").run_command(command).await.unwrap();
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restore_whose_worker_is_killed_five_times_is_complete_and_equal() {
     let stage = ProvisioningStage::new().await;
     let api = Api::of(&stage.world).await;
-    // An export of many documents needs the history that the local stack does not keep.
-    keep_history(&stage, 60).await;
     let exported = Exported::new(&stage, LARGE).await;
-    keep_history(&stage, 0).await;
     let wanted = Contents::of(&stage, exported.tenant).await;
     let requested = exported.request(&api).await;
     let database = stage.database(requested.tenant).await;
