@@ -71,7 +71,7 @@ pub(super) fn forecast(days: &[UsageDay], limits: &Limits, today: Day) -> UsageF
 /// A figure that does not begin anew.
 fn forecast_level(points: &[(Day, i64)], limit: i64, today: Day) -> Option<FigureForecast> {
     let (line, value) = (Line::through(points, today)?, points.last()?.1);
-    let reached_on = if value >= limit {
+    let reached_on = if is_reached(value, limit) {
         Some(today)
     } else {
         // The line may be above the newest figure, and cross the limit in the past.
@@ -97,22 +97,32 @@ fn forecast_month(points: &[(Day, i64)], limit: i64, today: Day) -> Option<Figur
     let line = Line::through(&sums, today)?;
     let month = Month::with(today.0);
     let newest = *points.last()?;
-    let value = if Month::with(newest.0.0) == month { newest.1 } else { 0 };
-    let reached_on = if value >= limit {
+    let is_of_this_month = Month::with(newest.0.0) == month;
+    let value = if is_of_this_month { newest.1 } else { 0 };
+    let reached_on = if is_reached(value, limit) {
         Some(today)
     } else if line.per_day > 0.0 {
         let next = Day(month.next().first_day());
-        let this_month = after(today, number(limit - value) / line.per_day).filter(|day| *day < next);
-        let next_month = || {
-            // The first day of a month counts its own messages.
-            let day = after(next, (number(limit) / line.per_day).ceil() - 1.0)?;
-            (day < Day(month.next().next().first_day())).then_some(day)
+        // The first day of a month counts its own messages.
+        let from_first = |first: Day| after(first, (number(limit) / line.per_day).ceil() - 1.0);
+        let this_month = if is_of_this_month {
+            after(newest.0, number(limit - value) / line.per_day)
+        } else {
+            from_first(Day(month.first_day()))
         };
+        // The tenant may not have been measured since the day of the line.
+        let this_month = this_month.map(|day| day.max(today)).filter(|day| *day < next);
+        let next_month = || from_first(next).filter(|day| *day < Day(month.next().next().first_day()));
         this_month.or_else(next_month)
     } else {
         None
     };
     Some(FigureForecast { limit, value, per_day: rounded(line.per_day), days: points.len(), reached_on })
+}
+
+/// As the platform decides whether a threshold is reached: a figure of 0 reaches no limit, not even one of 0.
+fn is_reached(value: i64, limit: i64) -> bool {
+    value > 0 && value >= limit
 }
 
 /// The straight line with the least squares of differences.
@@ -245,6 +255,26 @@ mod tests {
     fn messages_of_the_previous_month_do_not_count_in_a_new_one() {
         let points = figures("2026-10-31", &[300, 290, 280]);
         let new = forecast_month(&points, 100, day("2026-11-01")).unwrap();
-        assert_eq!((new.value, new.reached_on), (0, Some(day("2026-11-11"))));
+        assert_eq!((new.value, new.reached_on), (0, Some(day("2026-11-10"))));
+    }
+
+    #[test]
+    fn days_without_a_measurement_count_too() {
+        let month = |today| reached(forecast_month(&figures("2026-11-10", &[100, 90, 80]), 150, day(today)));
+        assert_eq!(month("2026-11-10").as_deref(), Some("2026-11-15"));
+        assert_eq!(month("2026-11-12").as_deref(), Some("2026-11-15"));
+        assert_eq!(month("2026-11-20").as_deref(), Some("2026-11-20"), "the day of the line is over");
+        let new_month = |today| reached(forecast_month(&figures("2026-10-31", &[300, 290, 280]), 100, day(today)));
+        assert_eq!(new_month("2026-11-08").as_deref(), Some("2026-11-10"));
+        assert_eq!(new_month("2026-11-20").as_deref(), Some("2026-11-20"));
+    }
+
+    #[test]
+    fn a_figure_of_zero_reaches_no_limit() {
+        let none = figures(TODAY, &[0, 0, 0]);
+        assert_eq!(reached(forecast_level(&none, 0, day(TODAY))), None);
+        assert_eq!(reached(forecast_month(&none, 0, day(TODAY))), None);
+        let one = figures(TODAY, &[1, 0, 0]);
+        assert_eq!(reached(forecast_level(&one, 0, day(TODAY))).as_deref(), Some(TODAY));
     }
 }
