@@ -38,8 +38,8 @@ async fn seed(world: &World, tenants: i32) {
                  measured_at = now() - n % 900 * interval '1 s'
              FROM (SELECT id, substr(slug, 8)::integer AS n FROM tenants) AS numbered
              WHERE u.tenant_id = numbered.id;
-             INSERT INTO usage_limits_reached (tenant_id, figure, reached_at)
-             SELECT tenant_id, figure, now() - substr(slug, 8)::integer * interval '1 s'
+             INSERT INTO usage_limits_reached (tenant_id, figure, reached_at, on_limit)
+             SELECT tenant_id, figure, now() - substr(slug, 8)::integer * interval '1 s', 'notify'
              FROM tenant_usage JOIN tenants ON id = tenant_id, LATERAL (VALUES
                  ('agents', agents, max_agents), ('contacts', contacts, max_contacts),
                  ('messages_month', greatest(messages_measured, messages_counted), max_messages_month)

@@ -136,7 +136,7 @@ async fn update_tenant(
                 }
             };
             tokio::join!(start, app.dispatcher.poke_relay(), app.live_list.deny(&platform, &ended));
-            if command.limits != LimitsPatch::default() {
+            if command.limits != LimitsPatch::default() || command.on_limit.is_some() {
                 compare_usage(&app, &mut platform, id).await;
             }
             tenant
@@ -146,7 +146,7 @@ async fn update_tenant(
     Ok(Tagged(tenant, revision))
 }
 
-/// Compares the tenant's usage with its new limits. If this fails, the next measurement does it.
+/// Compares the tenant's usage with its new limits, or announces reached limits under the new `on_limit`. If this fails, the next measurement does it.
 async fn compare_usage(app: &App, platform: &mut Connection, id: TenantId) {
     match usage::compare_with_limits(platform, id).await {
         Ok(0) => {}

@@ -465,20 +465,21 @@ CREATE INDEX user_directory_newest ON user_directory (created_at DESC, user_id D
 -- A text that few users contain is found here. There is no list of pending entries, which every search would read as a whole.
 CREATE INDEX user_directory_search ON user_directory USING gin (search_text gin_trgm_ops) WITH (fastupdate = off);
 
--- The directory keeps no personal data of tenants that have no databases any more, and searches rely on that. The function runs
--- with the rights of its owner, so that a login that changes a status need not be able to delete other rows.
-CREATE FUNCTION delete_from_user_directory() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+-- The directory keeps no personal data of tenants that have no databases any more, and searches rely on that. Nor have they reached a
+-- limit. The function runs with the rights of its owner, so that a login that changes a status need not be able to delete other rows.
+CREATE FUNCTION forget_databases() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     DELETE FROM public.user_directory WHERE tenant_id = NEW.id;
+    DELETE FROM public.usage_limits_reached WHERE tenant_id = NEW.id;
     RETURN NULL;
 END
 $$;
 
-CREATE TRIGGER tenants_leave_user_directory AFTER UPDATE OF status ON tenants
+CREATE TRIGGER tenants_forget_databases AFTER UPDATE OF status ON tenants
     FOR EACH ROW WHEN (NEW.status IN ('failed', 'deleted') AND OLD.status IS DISTINCT FROM NEW.status)
-    EXECUTE FUNCTION delete_from_user_directory();
+    EXECUTE FUNCTION forget_databases();
 
 -- ------------------------------------------------------------------------------------------------------------ Usage
 
@@ -576,6 +577,8 @@ CREATE TABLE usage_limits_reached (
     -- Services name it when they confirm that they act on the limit. A limit that is reached again has another one.
     id              uuid        NOT NULL DEFAULT gen_random_uuid(),
     reached_at      timestamptz NOT NULL DEFAULT now(),
+    -- The tenant's setting when it was announced. After a change of the setting, it is announced again, with another id.
+    on_limit        text        NOT NULL CHECK (on_limit IN ('notify', 'block_new')),
     acknowledged_by text[]      NOT NULL DEFAULT '{}',
     PRIMARY KEY (tenant_id, figure)
 );
@@ -1009,7 +1012,7 @@ GRANT INSERT ON user_directory TO landlord_provisioner;
 -- The trigger on tenants inserts with the privileges of the session.
 GRANT INSERT ON tenant_usage TO landlord_provisioner;
 GRANT SELECT, INSERT, DELETE ON usage_thresholds, usage_limits_reached TO landlord_api;
-GRANT UPDATE (acknowledged_by) ON usage_limits_reached TO landlord_api;
+GRANT UPDATE (id, on_limit, acknowledged_by) ON usage_limits_reached TO landlord_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON usage_days TO landlord_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON health_samples, health_states, health_changes TO landlord_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON reconciliations, reconciliation_checks, reconciliation_findings TO landlord_api;

@@ -1,5 +1,5 @@
 //! Announces thresholds: one event for each threshold, once a month. The whole limit is announced again when it is reached after
-//! it was taken back.
+//! it was taken back, and when the tenant's `on_limit` has changed.
 
 use std::collections::{HashMap, HashSet};
 
@@ -50,13 +50,14 @@ pub(super) async fn announce(
     Ok(announced)
 }
 
-/// Records thresholds. Returns those of them that are new in this month, or new since the limit was taken back.
+/// Records thresholds. Returns those of them that are new in this month, since the limit was taken back, or under this setting.
 async fn insert_reached(transaction: &Transaction<'_>, month: Month, reached: &[Threshold]) -> Result<Vec<Threshold>> {
     if reached.is_empty() {
         return Ok(Vec::new());
     }
     let of_month = store::insert_thresholds(transaction, month, reached).await?;
-    let whole: Vec<_> = reached.iter().filter(|threshold| threshold.is_whole()).map(Threshold::limit_key).collect();
+    let whole = reached.iter().filter(|threshold| threshold.is_whole());
+    let whole: Vec<_> = whole.map(|threshold| (threshold.limit_key(), threshold.on_limit)).collect();
     let mut limits =
         if whole.is_empty() { HashMap::new() } else { store::limits::insert_reached(transaction, &whole).await? };
     let is_new = |threshold: &&Threshold| {

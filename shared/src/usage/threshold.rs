@@ -19,7 +19,7 @@ pub struct ObservedUsage {
 }
 
 /// A share of a limit that a tenant's usage has reached. Each is announced at most once a month, and the whole limit also when it is
-/// reached again after the usage was below it.
+/// reached again after the usage was below it, and when `on_limit` has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema), schema(as = UsageThreshold))]
 pub struct Threshold {

@@ -111,6 +111,22 @@ async fn a_reached_limit_shows_which_services_act_on_it() {
     assert_eq!(reached[0]["pending"], json!(["ws-server", "ai-agent", "billing-service"]));
     assert_eq!(reached.as_array().unwrap().len(), 1);
 
+    // A service that has confirmed that it blocks has not confirmed that it notifies.
+    let changed = api.patch(&path, &json!({ "on_limit": "notify" })).await;
+    assert_eq!(changed.status, StatusCode::OK, "{}", changed.text);
+    let (announced, setting) = {
+        let newest = newest.replace("SELECT ", "SELECT payload #>> '{data,on_limit}', ");
+        let row = owner.query_one(&newest, &[]).await.unwrap();
+        (row.get::<_, String>(1), row.get::<_, String>(0))
+    };
+    assert_eq!(setting, "notify");
+    let reached = shown().await;
+    assert_eq!((&reached[0]["id"], &reached[0]["acknowledged_by"]), (&json!(announced), &json!([])), "{reached}");
+    assert_ne!(announced, id);
+    send(&stage, &[message(&id, "ai-agent"), message(&announced, "webhook-ingestor")]).await;
+    assert_eq!(invoke(&app, handle, scheduled()).await.unwrap()["acknowledgements_recorded"], 1);
+    assert_eq!(shown().await[0]["acknowledged_by"], json!(["webhook-ingestor"]));
+
     // What was confirmed ends with the limit.
     limit(6).await;
     assert_eq!(shown().await, json!([]));

@@ -96,6 +96,22 @@ async fn a_changed_limit_is_compared_with_the_usage_at_once() {
 }
 
 #[tokio::test]
+async fn a_tenant_that_is_deleted_has_reached_no_limit() {
+    let stage = UsageStage::new().await;
+    let tenant = stage.provision("kopi-kenangan").await;
+    let path = format!("/tenants/{}", tenant.id);
+    add_contacts(&tenant, 10).await;
+    let changed = stage.api.patch(&path, &json!({ "limits": { "max_contacts": 10 } })).await;
+    assert_eq!(changed.status, StatusCode::OK, "{}", changed.text);
+    measure(&Arc::new(stage.function().await), &[tenant.id]).await;
+    let reached = async || stage.api.get(&format!("{path}?include=limits_reached")).await.json["limits_reached"].take();
+    assert_eq!(reached().await[0]["figure"], "contacts");
+    stage.world.leaves_contradictions("the databases of the tenant were never dropped");
+    stage.sql(&format!("UPDATE tenants SET status = 'deleted' WHERE id = '{}'", tenant.id)).await;
+    assert_eq!(reached().await, json!([]));
+}
+
+#[tokio::test]
 async fn messages_are_below_their_limit_when_the_month_ends() {
     let stage = UsageStage::new().await;
     let tenant = stage.provision("kopi-kenangan").await;

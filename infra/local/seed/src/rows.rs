@@ -88,7 +88,9 @@ row!(
 );
 
 row!(
-    SeededReachedLimit in "usage_limits_reached" { tenant_id: Uuid, figure: &'static str, reached_at: OffsetDateTime }
+    SeededReachedLimit in "usage_limits_reached" {
+        tenant_id: Uuid, figure: &'static str, reached_at: OffsetDateTime, on_limit: &'static str,
+    }
 );
 
 row!(

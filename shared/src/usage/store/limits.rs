@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use deadpool_postgres::{GenericClient, Transaction};
 use time::OffsetDateTime;
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::{
@@ -35,19 +36,27 @@ sql::columns! {
     }
 }
 
-/// Records that limits are reached. Returns those that were not, with their new ids.
+/// Records that limits are reached. Returns those that were not, or not under this setting, with their new ids: a service that has
+/// confirmed that it notifies has not confirmed that it blocks.
 pub(in crate::usage) async fn insert_reached(
     transaction: &Transaction<'_>,
-    limits: &[LimitKey],
+    limits: &[(LimitKey, OnLimit)],
 ) -> Result<HashMap<LimitKey, Uuid>> {
-    const INSERT: &str = sql::text!(
-        "INSERT INTO usage_limits_reached (tenant_id, figure)
-         SELECT * FROM unnest($1::uuid[], $2::text[])
-         ON CONFLICT DO NOTHING
-         RETURNING ",
-        LimitColumns::LIST
-    );
-    run(transaction, INSERT, limits).await
+    let statement = transaction
+        .prepare_cached(sql::text!(
+            "INSERT INTO usage_limits_reached AS l (tenant_id, figure, on_limit)
+             SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[])
+             ON CONFLICT (tenant_id, figure) DO UPDATE
+             SET on_limit = excluded.on_limit, id = excluded.id, acknowledged_by = '{}'
+             WHERE l.on_limit <> excluded.on_limit
+             RETURNING ",
+            LimitColumns::LIST
+        ))
+        .await?;
+    let (keys, on_limits): (Vec<LimitKey>, Vec<_>) = limits.iter().copied().unzip();
+    let (ids, figures): (Vec<_>, Vec<_>) = keys.into_iter().unzip();
+    let rows = transaction.query(&statement, &[&ids, &figures, &on_limits]).await?;
+    rows.iter().map(key_and_id).collect()
 }
 
 /// The ids of those of the limits that are reached.
@@ -81,8 +90,12 @@ async fn run(transaction: &Transaction<'_>, sql: &str, limits: &[LimitKey]) -> R
     let statement = transaction.prepare_cached(sql).await?;
     let (ids, figures): (Vec<_>, Vec<_>) = limits.iter().copied().unzip();
     let rows = transaction.query(&statement, &[&ids, &figures]).await?;
-    let key = |row| LimitColumns::read(row).map(|limit| ((limit.tenant_id, limit.figure), limit.id));
-    rows.iter().map(key).collect()
+    rows.iter().map(key_and_id).collect()
+}
+
+fn key_and_id(row: &Row) -> Result<(LimitKey, Uuid)> {
+    let limit = LimitColumns::read(row)?;
+    Ok(((limit.tenant_id, limit.figure), limit.id))
 }
 
 /// The limits that tenants have reached, in the order of their figures.

@@ -3,6 +3,7 @@
 use shared::{
     clients::redis::Redis,
     error::{Error, Result},
+    tenants::OnLimit,
 };
 use tokio_postgres::Client;
 
@@ -58,6 +59,7 @@ impl TenantBatch {
             tenant_id: threshold.tenant_id,
             figure: threshold.figure,
             reached_at: threshold.reached_at,
+            on_limit: OnLimit::Notify.as_str(),
         };
         whole.map(limit).collect()
     }
