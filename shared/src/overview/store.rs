@@ -187,11 +187,16 @@ pub async fn list_over_limit(
     let statement = client
         .prepare_cached(sql::text!(
             "WITH newest AS (
-                 SELECT tenant_id, reached_at FROM usage_limits_reached ORDER BY reached_at DESC, tenant_id DESC LIMIT $3
+                 SELECT tenant_id, figure, reached_at FROM usage_limits_reached ORDER BY reached_at DESC, tenant_id DESC LIMIT $3
              )
              SELECT ",
             OverLimitColumns::LIST,
-            " FROM (SELECT tenant_id, max(reached_at) AS since FROM newest GROUP BY tenant_id) AS reached
+            " FROM (
+                 SELECT tenant_id, max(reached_at) FILTER (WHERE figure = 'agents') AS agents_at,
+                        max(reached_at) FILTER (WHERE figure = 'contacts') AS contacts_at,
+                        max(reached_at) FILTER (WHERE figure = 'messages_month') AS messages_at
+                 FROM newest GROUP BY tenant_id
+             ) AS reached
              CROSS JOIN LATERAL (
                  SELECT id, name, slug, status, measured_at,
                         ARRAY[coalesce(agents > max_agents, false), coalesce(contacts > max_contacts, false),
@@ -201,7 +206,12 @@ pub async fn list_over_limit(
                  WHERE tenant_usage.tenant_id = reached.tenant_id AND status <> 'deleted'
                  LIMIT 1
              ) AS tenant
-             WHERE true = ANY (exceeded)
+             -- A limit that is only reached, as that of agents often is, does not count.
+             CROSS JOIN LATERAL (
+                 SELECT greatest(CASE WHEN exceeded[1] THEN agents_at END, CASE WHEN exceeded[2] THEN contacts_at END,
+                                 CASE WHEN exceeded[3] THEN messages_at END) AS since
+             ) AS newest_exceeded
+             WHERE since IS NOT NULL
              ORDER BY since DESC, id DESC
              LIMIT $2"
         ))
