@@ -19,9 +19,12 @@ pub async fn is_settled(client: &impl GenericClient, id: TenantId) -> Result<boo
     Ok(client.query_one(&statement, &[&id, &f64::from(UNSETTLED_SECONDS)]).await?.try_get(0)?)
 }
 
-/// Has the usage and the user directory of tenants measured with the next run.
+/// Has the usage and the user directory of tenants measured with the next run. A measurement in progress, which reads the databases that
+/// they had before, is not recorded.
 pub async fn measure_soon(transaction: &Transaction<'_>, ids: &[TenantId]) -> Result<()> {
-    let due = transaction.prepare_cached("UPDATE tenant_usage SET due_at = now() WHERE tenant_id = ANY($1)").await?;
+    let due = transaction
+        .prepare_cached("UPDATE tenant_usage SET due_at = now(), epoch = epoch + 1 WHERE tenant_id = ANY($1)")
+        .await?;
     transaction.execute(&due, &[&ids]).await?;
     // Each store has a time before which it is not measured again.
     let stores = transaction

@@ -24,8 +24,9 @@ pub struct Repair {
     pub is_finished: bool,
 }
 
-/// Compares fingerprints, and if they differ all users, in pages. `tenant` is a connection to the tenant's own database, which needs to read
-/// the columns of [`DirectoryEntry`](crate::user_directory::DirectoryEntry) only.
+/// Compares fingerprints, and if they differ all users, in pages. `tenant` is a connection to `database`, the tenant's own, which needs to read
+/// the columns of [`DirectoryEntry`](crate::user_directory::DirectoryEntry) only. Nothing is written once the tenant has another database,
+/// after a promotion.
 ///
 /// A page of the directory is read **before** the same page of users. A change is committed in the tenant's database before it reaches the
 /// directory, so the users are at least as new as the rows that were read. A row is replaced only if it still has the revision that was
@@ -33,7 +34,12 @@ pub struct Repair {
 ///
 /// Each page is a transaction, after which `repair` is updated. When the caller's time is over, what was repaired stays, and the next
 /// repair goes through it quickly.
-pub async fn repair(platform: &Postgres, tenant_id: TenantId, tenant: &Client, repair: &mut Repair) -> Result<()> {
+pub async fn repair(
+    platform: &Postgres,
+    (tenant_id, database): (TenantId, &str),
+    tenant: &Client,
+    repair: &mut Repair,
+) -> Result<()> {
     let session = platform.session().await?;
     let (directory, users) =
         tokio::try_join!(store::fingerprint(&*session, tenant_id), store::tenant_users::fingerprint(tenant))?;
@@ -60,8 +66,8 @@ pub async fn repair(platform: &Postgres, tenant_id: TenantId, tenant: &Client, r
         if !difference.is_empty() {
             let mut session = platform.session().await?;
             let transaction = session.transaction().await?;
-            if !store::lock_tenant(&transaction, tenant_id).await? {
-                // The tenant has no databases any more, and no rows.
+            if !store::lock_tenant(&transaction, tenant_id, database).await? {
+                // The tenant has no databases any more, and no rows; or it has others.
                 break;
             }
             store::apply(&transaction, tenant_id, &difference).await?;

@@ -93,7 +93,7 @@ async fn changes_that_a_service_made_in_a_tenants_database_are_found_after_a_mea
 async fn apply(stage: &DirectoryStage, tenant: &TestTenant, difference: &Difference) {
     let mut connection = stage.world.api_pool().get().await.unwrap();
     let transaction = connection.transaction().await.unwrap();
-    assert!(store::lock_tenant(&transaction, tenant.id).await.unwrap());
+    assert!(store::lock_tenant(&transaction, tenant.id, &tenant.database).await.unwrap());
     store::apply(&transaction, tenant.id, difference).await.unwrap();
     transaction.commit().await.unwrap();
 }
@@ -134,6 +134,22 @@ async fn a_repair_does_not_overwrite_a_change_that_arrives_while_it_runs() {
 }
 
 #[tokio::test]
+async fn a_repair_that_reads_a_database_which_is_not_the_tenants_any_more_writes_nothing() {
+    let stage = DirectoryStage::new().await;
+    let tenant = stage.tenant().await;
+    stage.add(&tenant, "ana@kopi.example", "Ana").await;
+    let users = connect_once(&stage.world.api(), Some(&tenant.database)).await.unwrap();
+    // A promotion has swapped the databases since the repair connected.
+    stage.world.leaves_contradictions("the tenant's database is not the one in its record");
+    let swapped = "UPDATE tenants SET database_name = 'tenant_of_the_copy' WHERE id = $1";
+    assert_eq!(stage.owner.execute(swapped, &[&tenant.id]).await.unwrap(), 1);
+    stage.owner.execute("DELETE FROM user_directory WHERE tenant_id = $1", &[&tenant.id]).await.unwrap();
+    let platform = stage.world.api_pool();
+    user_directory::repair(&platform, (tenant.id, &tenant.database), &users, &mut Repair::default()).await.unwrap();
+    assert_eq!(entries(&stage, &tenant).await, []);
+}
+
+#[tokio::test]
 async fn a_tenant_with_100_000_users_is_repaired_in_parts_that_stay() {
     const USERS: usize = 100_000;
     let stage = DirectoryStage::new().await;
@@ -153,19 +169,21 @@ async fn a_tenant_with_100_000_users_is_repaired_in_parts_that_stay() {
     let users = connect_once(&stage.world.api(), Some(&tenant.database)).await.unwrap();
     let mut part = Repair::default();
     let limit = Duration::from_secs(5);
-    let cut_off = timeout(limit, user_directory::repair(&platform, tenant.id, &users, &mut part)).await.is_err();
+    let cut_off = timeout(limit, user_directory::repair(&platform, (tenant.id, &tenant.database), &users, &mut part))
+        .await
+        .is_err();
     assert!(cut_off && !part.is_finished && part.repaired > 0, "{part:?}");
     let rows = format!("SELECT FROM user_directory WHERE tenant_id = '{}'", tenant.id);
     assert!(stage.world.count(&rows).await >= i64::try_from(part.repaired).unwrap());
     let begun = Instant::now();
     let mut rest = Repair::default();
-    user_directory::repair(&platform, tenant.id, &users, &mut rest).await.unwrap();
+    user_directory::repair(&platform, (tenant.id, &tenant.database), &users, &mut rest).await.unwrap();
     println!("the first {} of {USERS} users in {limit:?}, the rest in {:?}", part.repaired, begun.elapsed());
     assert!(rest.is_finished && rest.compared == USERS && rest.repaired < USERS - part.repaired + 501, "{rest:?}");
     stage.assert_equal(&tenant).await;
     let begun = Instant::now();
     let mut equal = Repair::default();
-    user_directory::repair(&platform, tenant.id, &users, &mut equal).await.unwrap();
+    user_directory::repair(&platform, (tenant.id, &tenant.database), &users, &mut equal).await.unwrap();
     println!("comparing the fingerprints of {USERS} users: {:?}", begun.elapsed());
     assert_eq!(equal, Repair { compared: 0, repaired: 0, is_finished: true });
 }

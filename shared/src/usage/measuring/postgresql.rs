@@ -42,7 +42,8 @@ pub(super) async fn measure(
     };
     // The figures do not depend on it, so that its failure is not one of the measurement.
     let mut repair = Repair::default();
-    let directory = match timeout_at(until, user_directory::repair(platform, tenant_id, &client, &mut repair)).await {
+    let repaired = user_directory::repair(platform, (tenant_id, database), &client, &mut repair);
+    let directory = match timeout_at(until, repaired).await {
         Ok(Err(error)) => Err(error),
         Ok(Ok(())) | Err(_) => Ok(repair),
     };

@@ -124,12 +124,16 @@ pub async fn list_after(
     client.query(&statement, &[&tenant_id, &after, &limit]).await?.iter().map(EntryColumns::read).collect()
 }
 
-/// Keeps the status of a tenant until the transaction ends. `false` if the tenant has no databases any more.
-pub async fn lock_tenant(transaction: &Transaction<'_>, tenant_id: TenantId) -> Result<bool> {
+/// Keeps the status of a tenant until the transaction ends. `false` if the tenant has no databases any more, or others.
+pub async fn lock_tenant(transaction: &Transaction<'_>, tenant_id: TenantId, database: &str) -> Result<bool> {
     let statement = transaction
-        .prepare_cached("SELECT FROM tenants WHERE id = $1 AND status IN ('active', 'suspended', 'deleting') FOR SHARE")
+        .prepare_cached(
+            "SELECT FROM tenants
+             WHERE id = $1 AND database_name = $2 AND status IN ('active', 'suspended', 'deleting')
+             FOR SHARE",
+        )
         .await?;
-    Ok(transaction.query_opt(&statement, &[&tenant_id]).await?.is_some())
+    Ok(transaction.query_opt(&statement, &[&tenant_id, &database]).await?.is_some())
 }
 
 /// The fields of entries, each as an array.
