@@ -1,9 +1,9 @@
-//! A process of the function: before its first batch it records the clusters on which it places tenants, so that functions that may not
-//! have their logins can list them.
+//! A process of the function: it records the clusters on which it places tenants, so that functions that may not have their logins can
+//! list them.
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
 };
 
 use aws_lambda_events::sqs::SqsBatchResponse;
@@ -16,10 +16,15 @@ use shared::{
 
 use crate::App;
 
+/// While a deployment shifts the traffic, processes of the old version record the old list, too. An equal list writes nothing.
+const RECORDED_EVERY: Duration = Duration::from_mins(1);
+
 pub struct Process {
     app: App,
     clusters: ClusterLists,
-    has_recorded: AtomicBool,
+    recorded_at: Mutex<Option<Instant>>,
+    /// How long a record counts.
+    interval: Duration,
 }
 
 impl Process {
@@ -30,16 +35,23 @@ impl Process {
     }
 
     pub fn new(app: App, clusters: ClusterLists) -> Self {
-        Self { app, clusters, has_recorded: AtomicBool::new(false) }
+        Self { app, clusters, recorded_at: Mutex::new(None), interval: RECORDED_EVERY }
+    }
+
+    /// With another interval between two records of the clusters.
+    #[must_use]
+    pub fn record_every(self, interval: Duration) -> Self {
+        Self { interval, ..self }
     }
 
     /// A failure is only logged, because operations go on without it. The next batch tries again.
     async fn record_clusters(&self) {
-        if self.has_recorded.load(Ordering::Relaxed) {
+        let recorded_at = *self.recorded_at.lock().unwrap_or_else(PoisonError::into_inner);
+        if recorded_at.is_some_and(|at| at.elapsed() < self.interval) {
             return;
         }
         match clusters::record(&self.app.provisioner.platform, &self.clusters, true).await {
-            Ok(()) => self.has_recorded.store(true, Ordering::Relaxed),
+            Ok(()) => *self.recorded_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now()),
             Err(error) => tracing::warn!(error = error.chain(), "recording the clusters failed"),
         }
     }

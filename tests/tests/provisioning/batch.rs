@@ -15,11 +15,15 @@ use emulator::{
 };
 use futures::{FutureExt, future::BoxFuture};
 use lambda_runtime::{Context, LambdaEvent};
-use provision_tenant::App;
+use provision_tenant::{
+    App,
+    process::{self, Process},
+};
 use serde_json::{Value, json};
 use shared::{
     clients::sqs::Sqs,
-    config::{FromEnv, KafkaConfig, QueueConfig},
+    clusters::ClusterLists,
+    config::{Cluster, Clusters, FromEnv, KafkaConfig, QueueConfig},
     error::Error,
     events::{self, dispatch::Dispatcher},
     operations::StepName,
@@ -61,6 +65,37 @@ pub(crate) fn observed_function(
 /// Invokes the function with a batch.
 pub(crate) async fn work(app: &App, batch: Value) -> Value {
     invoke(app, provision_tenant::handle, LambdaEvent::new(batch, Context::default())).await.unwrap()
+}
+
+#[tokio::test]
+async fn each_minute_the_function_records_the_clusters_on_which_it_places_tenants() {
+    let stage = ProvisioningStage::new().await;
+    let lists = ClusterLists { postgres: clusters("p", 7), mongo: clusters("m", 8) };
+    let process = Process::new(function(&stage, "", None), lists);
+    let list =
+        "SELECT string_agg(concat_ws(' ', store, name, max_tenants, is_placing), ', ' ORDER BY store) FROM clusters";
+    let owner = stage.owner.get().await.unwrap();
+    let recorded = async || -> Option<String> { owner.query_one(list, &[]).await.unwrap().get(0) };
+    assert_eq!(recorded().await, None);
+    let empty = || LambdaEvent::new(json!({ "Records": [] }), Context::default());
+    invoke(&process, process::handle, empty()).await.unwrap();
+    assert_eq!(recorded().await.as_deref(), Some("mongodb m 8 t, postgresql p 7 t"));
+    // An older process, in a deployment that is not complete, records its own list; soon after, a warm process corrects that.
+    owner.execute("UPDATE clusters SET max_tenants = 1", &[]).await.unwrap();
+    invoke(&process, process::handle, empty()).await.unwrap();
+    assert_eq!(recorded().await.as_deref(), Some("mongodb m 1 t, postgresql p 1 t"));
+    let process = process.record_every(Duration::ZERO);
+    for _ in 0..2 {
+        invoke(&process, process::handle, empty()).await.unwrap();
+        assert_eq!(recorded().await.as_deref(), Some("mongodb m 8 t, postgresql p 7 t"));
+        owner.execute("UPDATE clusters SET max_tenants = 1", &[]).await.unwrap();
+    }
+}
+
+fn clusters(name: &str, max_tenants: i64) -> Clusters {
+    let cluster =
+        Cluster { name: name.to_owned(), max_tenants, ..Clusters::single("mongodb://localhost").0.swap_remove(0) };
+    Clusters(vec![cluster])
 }
 
 /// The ids of the messages that must be delivered again.
