@@ -25,11 +25,12 @@ pub struct App {
 impl App {
     /// Reads the environment.
     pub fn from_env() -> Result<Self, ConfigError> {
+        let signing = SigningConfig::from_env()?;
         Ok(Self {
             auth: AuthContext::from_env()?,
             rate_limiter: Arc::new(SignInRateLimiter::new(Redis::connect(&RedisConfig::from_env()?)?)),
-            signer: Arc::new(TokenSigner::new(&SigningConfig::from_env()?, &TokenConfig::from_env()?)?),
-            max_age: SessionConfig::from_env()?.max_age,
+            signer: Arc::new(TokenSigner::new(&signing, &TokenConfig::from_env()?)?),
+            max_age: SessionConfig::from_env()?.at_least(signing.ttl)?,
         })
     }
 }

@@ -110,11 +110,22 @@ pub struct SessionConfig {
     pub max_age: Duration,
 }
 
+impl SessionConfig {
+    const NAME: &str = "SESSION_MAX_AGE_SECONDS";
+
+    /// The age, if a session lasts at least as long as its first token, which is valid for `ttl`.
+    pub fn at_least(self, ttl: Duration) -> Result<Duration, ConfigError> {
+        if self.max_age < ttl {
+            return Err(ConfigError::invalid(Self::NAME, "expected JWT_TTL_SECONDS or more"));
+        }
+        Ok(self.max_age)
+    }
+}
+
 impl FromEnv for SessionConfig {
     fn from_env() -> Result<Self, ConfigError> {
-        const NAME: &str = "SESSION_MAX_AGE_SECONDS";
-        match parsed::<u32>(NAME, 7 * 24 * 60 * 60)? {
-            0 => Err(ConfigError::invalid(NAME, "expected 1 second or more")),
+        match parsed::<u32>(Self::NAME, 7 * 24 * 60 * 60)? {
+            0 => Err(ConfigError::invalid(Self::NAME, "expected 1 second or more")),
             seconds => Ok(Self { max_age: Duration::from_secs(seconds.into()) }),
         }
     }
