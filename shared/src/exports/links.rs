@@ -2,17 +2,16 @@
 
 use std::time::Duration;
 
-use aws_sdk_s3::{operation::get_object::GetObjectError, presigning::PresigningConfig};
+use aws_sdk_s3::presigning::PresigningConfig;
 use serde::Serialize;
 use serde_json::json;
-use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
 use crate::{
     audit::{self, AuditAction, AuditEntry},
     clients::{postgres::Connection, s3::Bucket},
-    error::{Conflict, Error, Result},
-    exports::{ExportStatus, FileCopy, Manifest, store},
+    error::{Error, Result},
+    exports::{FileCopy, StoredManifest, read_manifest, store},
     types::{Actor, ExportId, FaultCode, InvalidValue, TenantId, timestamp},
 };
 
@@ -102,16 +101,10 @@ pub struct FileLink {
 pub async fn issue_links(platform: &Connection, bucket: &Bucket, command: &IssueLinks<'_>) -> Result<ExportLinks> {
     let (actor, tenant_id, export_id) = (command.actor, command.tenant_id, command.export_id);
     let export = store::find(platform, tenant_id, export_id).await?;
-    let (ExportStatus::Complete, Some(key), Some(sha256), Some(removed_at)) =
-        (export.status, &export.manifest_key, &export.manifest_sha256, export.expires_at)
-    else {
-        return Err(Conflict::ExportNotComplete { export_status: export.status.as_str() }.into());
-    };
-    let content = read_manifest(bucket, key, sha256).await?;
-    let manifest: Manifest = serde_json::from_slice(&content).map_err(Error::internal)?;
+    let StoredManifest { manifest, file } = read_manifest(bucket, &export).await?;
+    let removed_at = export.expires_at.ok_or_else(|| Error::internal("a complete export does not expire"))?;
     let now = OffsetDateTime::now_utc();
     let valid = (removed_at - now).max(time::Duration::SECOND).unsigned_abs().min(command.valid.duration());
-    let file = FileCopy { key: key.clone(), bytes: content.len() as u64, sha256: sha256.clone(), lines: 0 };
     let signed = PresigningConfig::expires_in(valid).map_err(Error::internal)?;
     let mut files = Vec::new();
     for file in manifest.files() {
@@ -122,21 +115,6 @@ pub async fn issue_links(platform: &Connection, bucket: &Bucket, command: &Issue
     audit::store::insert(platform, &AuditEntry::done(actor, AuditAction::TenantExportLinks, tenant_id, details))
         .await?;
     Ok(links)
-}
-
-/// The bytes of the manifest, which are those that were written.
-async fn read_manifest(bucket: &Bucket, key: &str, sha256: &str) -> Result<Vec<u8>> {
-    let request = bucket.client().await.get_object().bucket(&bucket.name).key(key);
-    let found = match request.send().await {
-        Err(error) if error.as_service_error().is_some_and(GetObjectError::is_no_such_key) => {
-            return Err(Conflict::ExportDamaged.into());
-        }
-        found => found?,
-    };
-    let content =
-        found.body.collect().await.map_err(|error| Error::unavailable(crate::error::Dependency::S3, error))?;
-    let content = content.to_vec();
-    if format!("{:x}", Sha256::digest(&content)) == sha256 { Ok(content) } else { Err(Conflict::ExportDamaged.into()) }
 }
 
 async fn link(bucket: &Bucket, file: &FileCopy, signed: &PresigningConfig) -> Result<FileLink> {

@@ -7,6 +7,8 @@ mod filter;
 mod links;
 mod manifest;
 pub mod store;
+#[cfg(feature = "s3")]
+mod stored;
 mod sums;
 
 use serde::Serialize;
@@ -19,6 +21,8 @@ pub use manifest::{
     ClusterTime, CollectionCopy, Content, ExportSummary, ExportedTenant, FORMAT, FileCopy, Manifest, MongodbCopy,
     ObjectLine, ObjectList, PostgresqlCopy, TableCopy,
 };
+#[cfg(feature = "s3")]
+pub use stored::{StoredManifest, read_manifest};
 pub use sums::Sums;
 
 use crate::types::{ExportId, OperationId, TenantId, optional_timestamp, timestamp};

@@ -11,4 +11,4 @@ pub mod store;
 
 pub use promote::{PromoteTenant, PromotedTenant, promote};
 #[cfg(feature = "s3")]
-pub use restore::{RestoreExport, RestoredExport, read_manifest, restore};
+pub use restore::{RestoreExport, RestoredExport, restore};

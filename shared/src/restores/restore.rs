@@ -1,24 +1,18 @@
 //! Use case: restore an export into a new tenant.
 
-use aws_sdk_s3::operation::get_object::GetObjectError;
 use deadpool_postgres::Transaction;
 use serde_json::json;
-use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
 use crate::{
     audit::{self, AuditAction, AuditEntry},
     clients::s3::Bucket,
-    error::{Conflict, Dependency, Error, Result},
-    events,
-    exports::{self, Export, ExportStatus, FORMAT, Manifest},
+    error::{Error, Result},
+    events, exports,
     operations::{self, OperationKind, store::NewOperation},
     tenants::{self, OnLimit, RestoredFrom, Tenant, TenantEvent, TenantName, new_database_name, store::NewTenant},
     types::{Actor, ExportId, InvalidValue, OperationId, Reason, Slug, TenantId},
 };
-
-/// A manifest of a terabyte has less.
-const MAX_MANIFEST_BYTES: i64 = 32 << 20;
 
 /// What precedes the digits in the slug of a copy.
 const SLUG_INFIX: &str = "-restored-";
@@ -52,7 +46,7 @@ pub struct RestoredExport {
 }
 
 /// Checks the export and its manifest, and inserts the copy, the operation, the message to the worker, the event and the audit entry. Fails with
-/// [`Error::NotFound`] if the tenant has no such export, and with [`Conflict`] if the export is not complete, has expired or is damaged, or the
+/// [`Error::NotFound`] if the tenant has no such export, and with [`Conflict`](crate::error::Conflict) if the export is not complete, has expired or is damaged, or the
 /// slug is taken.
 ///
 /// The caller commits the transaction together with the idempotency record, and then sends the message to the queue. The manifest is read in
@@ -64,7 +58,7 @@ pub async fn restore(
 ) -> Result<RestoredExport> {
     let RestoreExport { actor, tenant_id, export_id, .. } = *command;
     let export = exports::store::find(transaction, tenant_id, export_id).await?;
-    let manifest = read_manifest(bucket, &export).await?;
+    let manifest = exports::read_manifest(bucket, &export).await?.manifest;
     let source = &manifest.tenant;
     let id = TenantId::generate();
     let invalid = |error: InvalidValue| Error::internal(format!("the manifest is invalid: {error}"));
@@ -99,37 +93,6 @@ pub async fn restore(
     let entry = AuditEntry::done(actor, AuditAction::TenantRestoreExport, id, details);
     audit::store::insert(transaction, &entry).await?;
     Ok(RestoredExport { tenant, operation_id })
-}
-
-/// Reads the manifest of an export from the bucket. Fails with [`Conflict::ExportNotComplete`] unless the export is complete and has not expired,
-/// and with [`Conflict::ExportDamaged`] unless the manifest is what the export has written.
-pub async fn read_manifest(bucket: &Bucket, export: &Export) -> Result<Manifest> {
-    let (ExportStatus::Complete, Some(key), Some(sha256)) =
-        (export.status, &export.manifest_key, &export.manifest_sha256)
-    else {
-        return Err(Conflict::ExportNotComplete { export_status: export.status.as_str() }.into());
-    };
-    let get = bucket.client().await.get_object().bucket(&bucket.name).key(key);
-    let object = match get.send().await {
-        Ok(object) => object,
-        Err(error) if error.as_service_error().is_some_and(GetObjectError::is_no_such_key) => {
-            return Err(Conflict::ExportDamaged.into());
-        }
-        Err(error) => return Err(error.into()),
-    };
-    if object.content_length().is_none_or(|bytes| bytes > MAX_MANIFEST_BYTES) {
-        return Err(Conflict::ExportDamaged.into());
-    }
-    let stored = object.body.collect().await;
-    let bytes = stored.map_err(|error| Error::unavailable(Dependency::S3, error))?.into_bytes();
-    if format!("{:x}", Sha256::digest(&bytes)) != *sha256 {
-        return Err(Conflict::ExportDamaged.into());
-    }
-    let manifest: Manifest = serde_json::from_slice(&bytes).map_err(Error::internal)?;
-    if manifest.format != FORMAT {
-        return Err(Error::internal(format!("the manifest has the format {}", manifest.format)));
-    }
-    Ok(manifest)
 }
 
 /// The slug of a tenant, shortened, with digits of the copy's id, which make it unlikely to be taken.

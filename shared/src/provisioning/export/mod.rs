@@ -83,8 +83,7 @@ impl Saga<'_> {
         let found = exports::store::find_of_operation(&self.platform().await?, lease.operation_id).await?;
         let kept = found.map(|(export, _)| export);
         // An export that is complete was followed by the beginning of the removal.
-        let written =
-            if let Some((export, false)) = found { Some(self.write_export(export).await?) } else { None };
+        let written = if let Some((export, false)) = found { Some(self.write_export(export).await?) } else { None };
         platform::begin_purge(&self.provisioner.platform, lease, kept, written.as_ref()).await?;
         if let (Some(export), Some(_)) = (kept, &written) {
             info!(operation.id = %lease.operation_id, tenant.id = %lease.tenant_id, %export, "tenant exported");

@@ -34,7 +34,7 @@ use crate::{
     error::{Conflict, Error},
     exports::{self, Manifest},
     operations::{OperationStatus, StepName},
-    restores, tenants,
+    tenants,
 };
 
 impl Saga<'_> {
@@ -92,7 +92,8 @@ impl Saga<'_> {
         let export = exports::store::find(&platform, source.tenant_id, source.export_id).await;
         drop(platform);
         let bucket = &self.provisioner.stores.bucket;
-        restores::read_manifest(bucket, &export.map_err(permanent)?).await.map_err(permanent)
+        let stored = exports::read_manifest(bucket, &export.map_err(permanent)?).await.map_err(permanent)?;
+        Ok(stored.manifest)
     }
 
     /// As [`Self::promote`], on the heap.

@@ -271,8 +271,7 @@ impl Import<'_> {
             .into_iter()
             .filter(|object| !present.contains(&object.key) && !object.key.starts_with(".landlord/"))
             .collect();
-        let (large, small): (Vec<_>, Vec<_>) =
-            lacking.into_iter().partition(|object| object.bytes > self.part_bytes);
+        let (large, small): (Vec<_>, Vec<_>) = lacking.into_iter().partition(|object| object.bytes > self.part_bytes);
         let this = &*self;
         let mut results: Vec<(Wanted, Result<(), NotCopied>)> = stream::iter(small)
             .map(|object| async move {
@@ -318,7 +317,9 @@ impl Import<'_> {
                 self.progress.refused += 1;
             }
             Err(NotCopied::Outdated) => {
-                return Err(StepError::transient("An object has changed while it was copied in parts, and is copied again"));
+                return Err(StepError::transient(
+                    "An object has changed while it was copied in parts, and is copied again",
+                ));
             }
             Err(NotCopied::Failed(error)) => return Err(error),
         }
@@ -376,7 +377,11 @@ impl Import<'_> {
         let page = list.send().await.map_err(step_error)?;
         let objects = page.contents().iter().filter_map(|object| {
             let key = object.key()?.strip_prefix(prefix)?.to_owned();
-            Some(Wanted { key, version: None, bytes: object.size().and_then(|size| u64::try_from(size).ok()).unwrap_or(0) })
+            Some(Wanted {
+                key,
+                version: None,
+                bytes: object.size().and_then(|size| u64::try_from(size).ok()).unwrap_or(0),
+            })
         });
         Ok(objects.collect())
     }

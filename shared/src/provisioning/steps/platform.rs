@@ -182,8 +182,9 @@ pub(in crate::provisioning) async fn end_promotion(
 ) -> Result<(), StepError> {
     let mut connection = platform.get().await?;
     let transaction = connection.transaction().await?;
-    let reason =
-        format!("Object storage refuses to copy {refused} objects of the copy; the log of provision-tenant contains their keys");
+    let reason = format!(
+        "Object storage refuses to copy {refused} objects of the copy; the log of provision-tenant contains their keys"
+    );
     journal::succeed_with(&transaction, lease, (refused > 0).then_some(&*reason)).await?;
     journal::record_unused(&transaction, lease).await?;
     Ok(transaction.commit().await?)
