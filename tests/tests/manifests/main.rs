@@ -3,6 +3,7 @@
 
 mod deployment;
 mod observation;
+mod rights;
 mod settings;
 
 use std::{
