@@ -4,6 +4,7 @@ import itertools
 import os
 import re
 import string
+from datetime import date
 
 import schemathesis
 from hypothesis import strategies as st
@@ -27,6 +28,9 @@ NUMBERS = itertools.count()
 
 # Of the tenants that responses have shown, by id.
 SLUGS = {}
+
+# The originals of restored copies, by the id of the copy.
+ORIGINALS = {}
 
 SLUG = re.compile("[a-z0-9](-?[a-z0-9]){1,47}")
 
@@ -56,9 +60,35 @@ def change_tenant(case):
         if {"reason", "comment"} & case.body.keys() and case.body.get("status", "active") == "active":
             case.body["status"] = "suspended"
     elif case.method.upper() == "DELETE" and SLUG.fullmatch(str((case.query or {}).get("confirm") or "slug")):
-        # As `TestTenant` names the tenant that exists from the beginning.
-        id = str(case.path_parameters["id"])
-        case.query = {**(case.query or {}), "confirm": SLUGS.get(id, "t" + id.replace("-", ""))}
+        case.query = {**(case.query or {}), "confirm": slug_of(str(case.path_parameters["id"]))}
+
+
+def slug_of(id):
+    """As `TestTenant` names the tenant that exists from the beginning."""
+    return SLUGS.get(id, "t" + id.replace("-", ""))
+
+
+def confirm_promotion(case):
+    """A promotion names the slug of the original."""
+    if case.path == "/api/super-admin/tenants/{id}/promote" and SLUG.fullmatch(str((case.query or {}).get("confirm") or "slug")):
+        original = ORIGINALS.get(str(case.path_parameters["id"]))
+        if original:
+            case.query = {**(case.query or {}), "confirm": slug_of(original)}
+
+
+def limit_days(case):
+    """The first day is before the last one, today unless it is given, and not more than 400 days."""
+    if case.path != "/api/super-admin/tenants/{id}/usage/history" or not (case.query or {}).get("since"):
+        return
+    query = case.query
+    try:
+        since = date.fromisoformat(query["since"])
+        until = date.fromisoformat(query.get("until", query["since"]))
+    except (TypeError, ValueError):
+        return
+    if not 0 <= (until - since).days < 400:
+        until = since
+    query["until"] = until.isoformat()
 
 
 @schemathesis.hook
@@ -67,6 +97,8 @@ def before_call(ctx, case, kwargs):
     add_reason(case)
     change_caller(case)
     change_tenant(case)
+    confirm_promotion(case)
+    limit_days(case)
     # A key must not be reused with another body.
     key = (case.headers or {}).get("idempotency-key")
     if isinstance(key, str) and key and len(key) < 200:
@@ -75,7 +107,7 @@ def before_call(ctx, case, kwargs):
 
 @schemathesis.hook
 def after_call(ctx, case, response):
-    """Remembers the slugs of tenants."""
+    """Remembers the slugs and the originals of tenants."""
     try:
         body = response.json()
     except ValueError:
@@ -83,3 +115,5 @@ def after_call(ctx, case, response):
     for one in body if isinstance(body, list) else [body]:
         if isinstance(one, dict) and "slug" in one and "id" in one:
             SLUGS[one["id"]] = one["slug"]
+            if one.get("restored_from"):
+                ORIGINALS[one["id"]] = one["restored_from"]["tenant_id"]
