@@ -218,7 +218,8 @@ async fn a_run_looks_at_a_thousand_operations_and_the_next_one_goes_on() {
              FROM generate_series(1, 1800) AS n, LATERAL (SELECT now() - interval '1 year' + n * interval '1 s') AS x (at);
              -- The first 700 are needed.
              INSERT INTO tenant_databases (name, tenant_id, operation_id, state)
-             SELECT 'tenant_' || id, tenant_id, id, 'live' FROM operations ORDER BY finished_at LIMIT 700"
+             SELECT 'tenant_' || id, tenant_id, id, 'live' FROM operations ORDER BY finished_at LIMIT 700;
+             UPDATE operations o SET database_name = d.name FROM tenant_databases d WHERE d.operation_id = o.id"
         ))
         .await
         .unwrap();

@@ -94,7 +94,7 @@ async fn one_trace_id_is_in_the_log_of_the_function_and_the_worker_and_in_the_he
     assert_eq!(bodies[0]["trace_id"], TRACE, "the message to the worker");
     let of_worker = log.take();
     assert_traced(&of_worker, "provision-tenant");
-    assert!(of_worker.iter().any(|line| line["message"] == "tenant provisioned"), "{of_worker:#?}");
+    assert!(of_worker.iter().any(|line| line["message"] == "the tenant has its databases"), "{of_worker:#?}");
     assert_eq!(metric(&of_worker, "ProvisioningFailures"), [0.0]);
     assert!(metric(&of_worker, "ProvisioningDuration")[0] > 0.0);
 
