@@ -58,7 +58,7 @@ export function DeletionActs({ tenant, renewAll, revision }: TenantActProps) {
                     "Nobody can use it, at once: its users are refused, impersonations in it end, and the platform's services lose their access to its databases within a second.",
                     "Every operation on it that has not ended is superseded.",
                     windowText(hasWindow, days),
-                    ...(deletion.export ? ["As soon as the services have lost their access, it is exported. Nothing is removed before the export is complete."] : []),
+                    ...(deletion.export ? ["It is exported immediately before the removal. Nothing is removed before the export is complete."] : []),
                     "Then both databases, all objects with every version, and the keys in Redis are removed. Nobody can undo that.",
                     "A signed receipt states what existed and what was removed. Backups and records remain for as long as the receipt says.",
                     deletion.export
