@@ -61,7 +61,8 @@ async fn an_export_goes_on_in_the_next_invocation_at_the_same_cluster_time() {
         let (files, begun) = progress(&stage, requested).await;
         assert!(files >= seen && begun <= 1, "{files} files after {seen}, begun {begun} times");
         if files > seen {
-            let later = format!("SELECT FROM operations WHERE {of_operation} AND gives_up_at > now() + interval '23 hours'");
+            let later =
+                format!("SELECT FROM operations WHERE {of_operation} AND gives_up_at > now() + interval '23 hours'");
             assert_eq!(stage.count(&later).await, 1, "the operation has advanced");
         }
         seen = files;

@@ -3,10 +3,7 @@
 use std::time::Duration;
 
 use shared::{
-    config::ProvisioningConfig,
-    operations::OperationStatus,
-    provisioning::Provisioner,
-    tenants::TenantStatus,
+    config::ProvisioningConfig, operations::OperationStatus, provisioning::Provisioner, tenants::TenantStatus,
     types::TenantId,
 };
 use tests::Api;
