@@ -142,8 +142,10 @@ export async function expectAccessible(page: Page): Promise<void> {
 
 /** Fails if anything is wider than the window. The content of a page scrolls in an element of its own. */
 export async function expectFits(page: Page): Promise<void> {
-    const excess = await page.evaluate(() => [document.documentElement, ...document.querySelectorAll("#main, .dialog")].map((element) => element.scrollWidth - element.clientWidth));
-    expect(Math.max(...excess), `wider than the window at ${page.url()}`).toBeLessThanOrEqual(0);
+    const excess = (): Promise<number> =>
+        page.evaluate(() => Math.max(...[document.documentElement, ...document.querySelectorAll("#main, .dialog")].map((element) => element.scrollWidth - element.clientWidth)));
+    // After a change of the window, a chart is drawn again in the next frame.
+    await expect.poll(excess, { message: `wider than the window at ${page.url()}`, timeout: 2_000 }).toBeLessThanOrEqual(0);
 }
 
 /** Waits until everything on the page was read. */
