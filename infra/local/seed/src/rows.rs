@@ -88,6 +88,13 @@ row!(
 );
 
 row!(
+    SeededDay in "usage_days" {
+        tenant_id: Uuid, day: Date, agents: Option<i64>, contacts: Option<i64>, messages_month: Option<i64>,
+        storage_bytes: Option<i64>, measured_at: OffsetDateTime,
+    }
+);
+
+row!(
     SeededReachedLimit in "usage_limits_reached" {
         tenant_id: Uuid, figure: &'static str, reached_at: OffsetDateTime, on_limit: &'static str,
     }

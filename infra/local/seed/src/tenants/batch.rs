@@ -10,8 +10,8 @@ use tokio_postgres::Client;
 use crate::{
     counters::{self, MessageCounter},
     rows::{
-        SeededAuditEntry, SeededDirectoryEntry, SeededOperation, SeededPendingAdmin, SeededReachedLimit, SeededStep,
-        SeededTenant, SeededThreshold, SeededUsage, copy,
+        SeededAuditEntry, SeededDay, SeededDirectoryEntry, SeededOperation, SeededPendingAdmin, SeededReachedLimit,
+        SeededStep, SeededTenant, SeededThreshold, SeededUsage, copy,
     },
     written::WrittenRows,
 };
@@ -25,6 +25,7 @@ pub(super) struct TenantBatch {
     pub(super) steps: Vec<SeededStep>,
     pub(super) audit: Vec<SeededAuditEntry>,
     pub(super) usage: Vec<SeededUsage>,
+    pub(super) days: Vec<SeededDay>,
     pub(super) thresholds: Vec<SeededThreshold>,
     pub(super) directory: Vec<SeededDirectoryEntry>,
     pub(super) counters: Vec<MessageCounter>,
@@ -82,6 +83,7 @@ impl TenantBatch {
             return Err(Error::internal(format!("{} tenants have {updated} usage rows", self.usage.len())));
         }
         written.count("usage", updated);
+        written.count("days of usage", copy(&transaction, &self.days).await?);
         written.count("thresholds", copy(&transaction, &self.thresholds).await?);
         copy(&transaction, &self.reached_limits()).await?;
         written.count("users in the directory", copy(&transaction, &self.directory).await?);

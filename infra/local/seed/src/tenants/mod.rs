@@ -38,7 +38,7 @@ const MIN_AGE: Duration = Duration::hours(3);
 #[derive(Clone, Copy, Debug)]
 pub struct TenantOptions {
     pub count: usize,
-    /// Whether to add their operations and audit entries.
+    /// Whether to add their operations and audit entries, and of the first 1,000 the usage of the last days.
     pub history: bool,
     /// The number of users that each has in the user directory. They have no databases, so nobody else reads these users.
     pub users: usize,

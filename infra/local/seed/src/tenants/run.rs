@@ -7,6 +7,9 @@ use tokio_postgres::Client;
 
 use crate::unique::UniqueNames;
 
+/// Tenants of a run that get the usage of their last days. Those of 100,000 would be more rows than everything else.
+const TENANTS_WITH_DAYS: usize = 1_000;
+
 pub(super) struct SeedRun {
     pub(super) now: OffsetDateTime,
     /// The super-admin who requested all tenants.
@@ -15,6 +18,7 @@ pub(super) struct SeedRun {
     pub(super) password_hash: String,
     /// Whether tenants get operations and audit entries.
     pub(super) history: bool,
+    with_days: usize,
     pub(super) slugs: UniqueNames,
     pub(super) rng: StdRng,
 }
@@ -26,9 +30,17 @@ impl SeedRun {
             super_admin: super_admin(client).await?,
             password_hash: passwords::hash(&new_database_name()).await?,
             history,
+            with_days: if history { TENANTS_WITH_DAYS } else { 0 },
             slugs: taken_slugs(client).await?,
             rng: rand::make_rng(),
         })
+    }
+
+    /// Whether the next tenant gets the usage of its last days.
+    pub(super) fn takes_days(&mut self) -> bool {
+        let takes = self.with_days > 0;
+        self.with_days = self.with_days.saturating_sub(1);
+        takes
     }
 
     /// Reads the taken slugs again.

@@ -12,7 +12,7 @@ use tokio_postgres::types::Timestamp;
 use crate::{
     counters::MessageCounter,
     random::{chance, choose, time_between, used_share, weighted},
-    rows::{SeededTenant, SeededThreshold, SeededUsage},
+    rows::{SeededDay, SeededTenant, SeededThreshold, SeededUsage},
     tenants::{batch::TenantBatch, run::SeedRun},
 };
 
@@ -24,6 +24,8 @@ const ERRORS: [MeasurementError; 4] = [
     MeasurementError::ObjectStorageUnavailable,
     MeasurementError::DeadlineExceeded,
 ];
+/// As many as a forecast is based on.
+const DAYS: i64 = 30;
 /// The size of a tenant's empty databases.
 const EMPTY_BYTES: i64 = 9_000_000;
 
@@ -69,6 +71,10 @@ pub(super) fn write(run: &mut SeedRun, batch: &mut TenantBatch, tenant: &SeededT
         MeasurementState::Never => {}
     }
     batch.thresholds.extend(thresholds(&usage, tenant));
+    if run.takes_days() {
+        batch.days.extend(days(&mut run.rng, &usage, tenant));
+    }
+    let rng = &mut run.rng;
     let month = Month::of(now);
     if let (true, Some(counted)) = (active && usage.month == Some(month.first_day()), usage.messages_counted) {
         let messages = counted + rng.random_range(0..=counted / 200);
@@ -110,6 +116,31 @@ fn measure(rng: &mut StdRng, usage: &mut SeededUsage, tenant: &SeededTenant, at:
     // The two figures differ: deleted messages were counted but not measured, and new messages the other way round.
     usage.messages_counted = Some(messages * rng.random_range(970..1_030) / 1_000);
     usage.measured_at = Some(at);
+}
+
+/// The figures of the last days, the last of which are the present ones. On some days the tenant was not measured.
+fn days(rng: &mut StdRng, usage: &SeededUsage, tenant: &SeededTenant) -> Vec<SeededDay> {
+    let Some(measured_at) = usage.measured_at else { return Vec::new() };
+    let growth = rng.random_range(0..12);
+    let messages_per_day = usage.messages_measured.map(|messages| messages / i64::from(measured_at.day()));
+    let since = tenant.created_at.max(measured_at - Duration::days(DAYS - 1));
+    (0..DAYS)
+        .map(|back| (back, measured_at - Duration::days(back)))
+        .take_while(|(_, at)| *at >= since)
+        .filter(|(back, _)| *back == 0 || !chance(rng, 3))
+        .map(|(back, at)| {
+            let before = |figure: Option<i64>| figure.map(|figure| figure * (1_000 - back * growth) / 1_000);
+            SeededDay {
+                tenant_id: tenant.id,
+                day: at.date(),
+                agents: before(usage.agents),
+                contacts: before(usage.contacts),
+                messages_month: messages_per_day.map(|messages| messages * i64::from(at.day())),
+                storage_bytes: before(usage.storage_bytes),
+                measured_at: at,
+            }
+        })
+        .collect()
 }
 
 fn channels(rng: &mut impl Rng) -> Vec<&'static str> {
