@@ -17,7 +17,7 @@ use crate::stage::ProvisioningStage;
 const LARGE: i32 = 60_000;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_restore_whose_worker_is_killed_five_times_is_complete_and_equal() {
+async fn a_restore_whose_workers_are_killed_is_complete_and_equal() {
     let stage = ProvisioningStage::new().await;
     let api = Api::of(&stage.world).await;
     let exported = Exported::new(&stage, LARGE).await;
@@ -46,15 +46,25 @@ async fn a_restore_whose_worker_is_killed_five_times_is_complete_and_equal() {
         println!("killed at {reached} documents");
         assert!(reached < u64::try_from(LARGE).unwrap(), "in the middle");
     }
-    // And once after each import, between its effect and its record.
+    // And once after each import, between its effect and its record. That of PostgreSQL may be recorded already.
+    let is_recorded = async |step: StepName| {
+        let succeeded = "SELECT FROM operation_steps WHERE status = 'succeeded'";
+        stage.count(&format!("{succeeded} AND operation_id = '{operation}' AND name = '{}'", step.as_str())).await == 1
+    };
+    let mut kills = 2;
     for step in [StepName::PostgresqlImport, StepName::MongodbImport, StepName::Comparison] {
+        if step == StepName::PostgresqlImport && is_recorded(step).await {
+            continue;
+        }
         let at = moment(Moment::Applied(step));
         let process = start(&at).await;
         assert_eq!(process.next("reached ").await.as_deref(), Some(&*at));
         process.kill();
+        kills += 1;
     }
+    println!("killed {kills} times");
     assert_eq!(stage.finish(requested).await, OperationStatus::Succeeded);
     Contents::of(&stage, requested.tenant).await.assert_equal(&wanted);
-    let attempts = format!("SELECT FROM operations WHERE id = '{operation}' AND attempts >= 6");
+    let attempts = format!("SELECT FROM operations WHERE id = '{operation}' AND attempts > {kills}");
     assert_eq!(stage.count(&attempts).await, 1);
 }
