@@ -96,8 +96,8 @@ pub struct FileLink {
     pub sha256: String,
 }
 
-/// Signs a link for each file, and records who got them. Fails with [`Conflict::ExportNotComplete`] unless the export is complete, and with
-/// [`Conflict::ExportDamaged`] if the manifest is not the one that was written.
+/// Signs a link for each file, and records who got them. Fails as [`read_manifest`] does unless the export is complete and its manifest is
+/// the one that was written.
 pub async fn issue_links(platform: &Connection, bucket: &Bucket, command: &IssueLinks<'_>) -> Result<ExportLinks> {
     let (actor, tenant_id, export_id) = (command.actor, command.tenant_id, command.export_id);
     let export = store::find(platform, tenant_id, export_id).await?;
