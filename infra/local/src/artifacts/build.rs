@@ -29,10 +29,6 @@ const ZIG: PythonWheel = PythonWheel {
     program: "ziglang/zig",
 };
 
-/// A program that is no library needs no tables through which another could replace its symbols: a fifth fewer relocations at each start.
-/// Cargo adds these flags to those of `cargo lambda build`.
-const RELOCATION: &str = r#"build.rustflags=["-C", "relocation-model=pie"]"#;
-
 /// Builds artifacts into `folder`, each as `NAME/bootstrap`.
 pub(crate) fn build(
     checkout: &Checkout,
@@ -90,7 +86,6 @@ impl Tools {
         let mut command = cargo::with_shell_environment(Command::new(&self.cargo_lambda), checkout);
         command.args(["lambda", "build", "--release", "--locked", "--skip-target-check", "--color=never"]);
         command.args(["--target", self.architecture.target()]).env("CARGO_TARGET_DIR", target);
-        command.args(["--config", RELOCATION]);
         let packages: BTreeSet<_> = artifacts.iter().map(|artifact| &artifact.package).collect();
         command.args(packages.into_iter().flat_map(|package| ["--package", package]));
         command.args(artifacts.iter().flat_map(|artifact| ["--bin", &artifact.binary]));
