@@ -14,7 +14,7 @@ use shared::{
     events::dispatch::Dispatcher,
     http::{
         BASE_PATH, BodyErrors, Field, Fingerprints, IdempotencyKey, IdempotentRequest, IdempotentResponse, JsonBody,
-        LimitsBody, Result, Routes, Started, WithOperation,
+        LimitsBody, Result, Routes, WithOperation,
     },
     passwords, routes,
     super_admins::{AuthContext, MayOperate},
@@ -135,13 +135,7 @@ async fn create_tenant(
         .run(
             &mut platform,
             async |transaction| tenants::create(transaction, &command).await,
-            |CreatedTenant { tenant, operation_id }| Started {
-                status: StatusCode::CREATED,
-                body: tenant.clone(),
-                location: format!("{BASE_PATH}/tenants/{}", tenant.id),
-                revision: tenant.revision,
-                operation_id: *operation_id,
-            },
+            |CreatedTenant { tenant, operation_id }| tenant.clone().started(StatusCode::CREATED, *operation_id),
         )
         .await?;
     if let IdempotentResponse::First(created, _) = &answer {

@@ -9,15 +9,13 @@ use axum::{
 use deserr::Deserr;
 use shared::{
     clients::redis::Redis,
-    config::{ConfigError, FromEnv, QueueConfig, RedisConfig},
+    config::{ConfigError, FromEnv, RedisConfig},
     events::dispatch::Dispatcher,
-    http::{
-        BASE_PATH, BodyErrors, Field, IfMatch, JsonBody, Query, Result, Routes, Started, TenantPath, WithOperation,
-    },
+    http::{BodyErrors, Field, IfMatch, JsonBody, Query, Result, Routes, Started, TenantPath, WithOperation},
     query_parameters,
     revocations::live_list::LiveList,
     routes,
-    super_admins::{AuthContext, MayAdminister},
+    super_admins::{AuthContext, MayAdminister, OperationContext},
     tenants::{self, DeleteTenant, DeletedTenant, RecoveryDays, Tenant},
     types::{Reason, Slug},
 };
@@ -34,11 +32,8 @@ pub struct App {
 
 impl App {
     pub fn from_env() -> Result<Self, ConfigError> {
-        Ok(Self {
-            auth: AuthContext::from_env()?,
-            dispatcher: Arc::new(Dispatcher::new(QueueConfig::from_env()?)),
-            live_list: Arc::new(LiveList::new(Redis::connect(&RedisConfig::from_env()?)?)),
-        })
+        let OperationContext { auth, dispatcher } = OperationContext::from_env()?;
+        Ok(Self { auth, dispatcher, live_list: Arc::new(LiveList::new(Redis::connect(&RedisConfig::from_env()?)?)) })
     }
 }
 
@@ -126,7 +121,5 @@ async fn delete_tenant(
         app.dispatcher.poke_relay(),
         app.live_list.deny(&platform, &ended),
     );
-    let revision = tenant.revision;
-    let location = format!("{BASE_PATH}/tenants/{id}");
-    Ok(Started { status: StatusCode::ACCEPTED, body: tenant, location, revision, operation_id })
+    Ok(tenant.started(StatusCode::ACCEPTED, operation_id))
 }

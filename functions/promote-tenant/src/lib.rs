@@ -9,7 +9,7 @@ use deserr::Deserr;
 use shared::{
     http::{
         BASE_PATH, BodyErrors, IdempotencyKey, IdempotentRequest, IdempotentResponse, IfMatch, JsonBody, Query,
-        Required, Result, Routes, Started, TenantPath, WithOperation,
+        Required, Result, Routes, TenantPath, WithOperation,
     },
     query_parameters,
     restores::{self, PromoteTenant, PromotedTenant},
@@ -93,13 +93,7 @@ async fn promote_tenant(
         .run(
             &mut platform,
             async |transaction| restores::promote(transaction, &command).await,
-            |PromotedTenant { tenant, operation_id, .. }| Started {
-                status: StatusCode::ACCEPTED,
-                body: tenant.clone(),
-                location: format!("{BASE_PATH}/tenants/{}", tenant.id),
-                revision: tenant.revision,
-                operation_id: *operation_id,
-            },
+            |PromotedTenant { tenant, operation_id, .. }| tenant.clone().started(StatusCode::ACCEPTED, *operation_id),
         )
         .await?;
     if let IdempotentResponse::First(promoted, _) = &answer {

@@ -10,15 +10,15 @@ use axum::{
 use deserr::Deserr;
 use shared::{
     clients::s3::Bucket,
-    config::{ConfigError, FromEnv, IdempotencyConfig, QueueConfig, S3Config},
+    config::{ConfigError, FromEnv, S3Config},
     events::dispatch::Dispatcher,
     http::{
         BASE_PATH, BodyErrors, Field, Fingerprints, IdempotencyKey, IdempotentRequest, IdempotentResponse, JsonBody,
-        Result, Routes, Started, TenantExportPath, WithOperation,
+        Result, Routes, TenantExportPath, WithOperation,
     },
     restores::{self, RestoreExport, RestoredExport},
     routes,
-    super_admins::{AuthContext, MayAdminister},
+    super_admins::{AuthContext, IdempotentOperationContext, MayAdminister},
     tenants::{Tenant, TenantName},
     types::{Reason, Slug},
 };
@@ -36,12 +36,8 @@ pub struct App {
 
 impl App {
     pub fn from_env() -> Result<Self, ConfigError> {
-        Ok(Self {
-            auth: AuthContext::from_env()?,
-            fingerprints: Fingerprints::new(&IdempotencyConfig::from_env()?),
-            dispatcher: Arc::new(Dispatcher::new(QueueConfig::from_env()?)),
-            bucket: Arc::new(Bucket::connect(&S3Config::from_env()?)?),
-        })
+        let IdempotentOperationContext { auth, fingerprints, dispatcher } = IdempotentOperationContext::from_env()?;
+        Ok(Self { auth, fingerprints, dispatcher, bucket: Arc::new(Bucket::connect(&S3Config::from_env()?)?) })
     }
 }
 
@@ -111,13 +107,7 @@ async fn restore_export(
         .run(
             &mut platform,
             async |transaction| restores::restore(transaction, &app.bucket, &command).await,
-            |RestoredExport { tenant, operation_id }| Started {
-                status: StatusCode::ACCEPTED,
-                body: tenant.clone(),
-                location: format!("{BASE_PATH}/tenants/{}", tenant.id),
-                revision: tenant.revision,
-                operation_id: *operation_id,
-            },
+            |RestoredExport { tenant, operation_id }| tenant.clone().started(StatusCode::ACCEPTED, *operation_id),
         )
         .await?;
     if let IdempotentResponse::First(restored, _) = &answer {

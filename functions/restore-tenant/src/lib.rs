@@ -2,7 +2,7 @@
 
 use axum::{extract::State, http::StatusCode};
 use shared::{
-    http::{BASE_PATH, IfMatch, Result, Routes, Started, TenantPath, WithOperation},
+    http::{IfMatch, Result, Routes, Started, TenantPath, WithOperation},
     routes,
     super_admins::{MayOperate, OperationContext},
     tenants::{self, RestoreTenant, RestoredTenant, Tenant},
@@ -45,7 +45,5 @@ async fn restore_tenant(
     let command = RestoreTenant { actor: principal.actor(), id, if_match: &if_match };
     let RestoredTenant { tenant, operation_id } = tenants::restore(&mut platform, &command).await?;
     tokio::join!(app.dispatcher.send_provision(&platform, operation_id), app.dispatcher.poke_relay());
-    let revision = tenant.revision;
-    let location = format!("{BASE_PATH}/tenants/{id}");
-    Ok(Started { status: StatusCode::ACCEPTED, body: tenant, location, revision, operation_id })
+    Ok(tenant.started(StatusCode::ACCEPTED, operation_id))
 }

@@ -7,8 +7,7 @@ use axum::{
 };
 use shared::{
     http::{
-        BASE_PATH, IdempotencyKey, IdempotentRequest, IdempotentResponse, Result, Routes, Started, TenantPath,
-        WithOperation,
+        BASE_PATH, IdempotencyKey, IdempotentRequest, IdempotentResponse, Result, Routes, TenantPath, WithOperation,
     },
     routes,
     super_admins::{IdempotentOperationContext, MayOperate},
@@ -56,13 +55,7 @@ async fn retry_tenant(
         .run(
             &mut platform,
             async |transaction| tenants::retry(transaction, &command).await,
-            |RetriedTenant { tenant, operation_id }| Started {
-                status: StatusCode::ACCEPTED,
-                body: tenant.clone(),
-                location: format!("{BASE_PATH}/tenants/{id}"),
-                revision: tenant.revision,
-                operation_id: *operation_id,
-            },
+            |RetriedTenant { tenant, operation_id }| tenant.clone().started(StatusCode::ACCEPTED, *operation_id),
         )
         .await?;
     if let IdempotentResponse::First(retried, _) = &answer {

@@ -14,6 +14,8 @@ mod receipt;
 mod restore;
 mod restored_from;
 mod retry;
+#[cfg(feature = "http")]
+mod started;
 pub mod store;
 mod suspension;
 mod update;
