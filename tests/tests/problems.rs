@@ -78,10 +78,22 @@ async fn the_url_of_every_type_describes_it_without_a_token() {
     assert_eq!(unknown.status, StatusCode::NOT_FOUND, "{}", unknown.text);
 }
 
+fn document() -> Value {
+    serde_json::from_str(&fs::read_to_string(repository().join("infra/openapi.json")).unwrap()).unwrap()
+}
+
+#[test]
+fn every_conflict_is_in_the_description_of_an_operation() {
+    let responses = document()["components"]["responses"].to_string();
+    let conflicts = problem_types::ALL.iter().filter(|kind| kind.statuses.contains(&409));
+    let lacking: Vec<_> =
+        conflicts.map(|kind| kind.url()).filter(|url| !responses.contains(&format!("{url}\""))).collect();
+    assert_eq!(lacking, [""; 0]);
+}
+
 #[test]
 fn the_document_lists_every_type() {
-    let document: Value =
-        serde_json::from_str(&fs::read_to_string(repository().join("infra/openapi.json")).unwrap()).unwrap();
+    let document = document();
     let description = document["info"]["description"].as_str().unwrap();
     for kind in problem_types::ALL {
         assert!(description.contains(&format!("[`{}`]({})", kind.name, kind.url())), "{}", kind.name);

@@ -38,7 +38,7 @@ pub fn routes(app: IdempotentOperationContext) -> Routes {
             )),
         (status = 404, description = "No such tenant"),
     ),
-    extensions(("x-conflicts" = json!(["tenant-not-failed", "operation-running", "first-password-erased", "tenant-deletion-begun"]))),
+    extensions(("x-conflicts" = json!(["tenant-not-failed", "operation-running", "first-password-erased", "restore-not-retried", "tenant-deletion-begun"]))),
     security(("bearer" = []))
 )]
 async fn retry_tenant(
