@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::{
     extract::{FromRef, State},
-    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use deserr::Deserr;
@@ -14,7 +13,7 @@ use shared::{
     events::dispatch::Dispatcher,
     http::{
         BASE_PATH, BodyErrors, Field, Fingerprints, IdempotencyKey, IdempotentRequest, IdempotentResponse, JsonBody,
-        LimitsBody, Result, Routes, WithOperation,
+        LimitsBody, Result, Routes, Started, WithOperation,
     },
     passwords, routes,
     super_admins::{AuthContext, MayOperate},
@@ -135,7 +134,7 @@ async fn create_tenant(
         .run(
             &mut platform,
             async |transaction| tenants::create(transaction, &command).await,
-            |CreatedTenant { tenant, operation_id }| tenant.clone().started(StatusCode::CREATED, *operation_id),
+            |CreatedTenant { tenant, operation_id }| Started { created: true, ..tenant.clone().started(*operation_id) },
         )
         .await?;
     if let IdempotentResponse::First(created, _) = &answer {

@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::{
-    extract::{FromRef, State},
-    http::StatusCode,
-};
+use axum::extract::{FromRef, State};
 use deserr::Deserr;
 use shared::{
     clients::redis::Redis,
@@ -121,5 +118,5 @@ async fn delete_tenant(
         app.dispatcher.poke_relay(),
         app.live_list.deny(&platform, &ended),
     );
-    Ok(tenant.started(StatusCode::ACCEPTED, operation_id))
+    Ok(tenant.started(operation_id))
 }

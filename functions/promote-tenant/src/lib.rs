@@ -2,7 +2,6 @@
 
 use axum::{
     extract::State,
-    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use deserr::Deserr;
@@ -93,7 +92,7 @@ async fn promote_tenant(
         .run(
             &mut platform,
             async |transaction| restores::promote(transaction, &command).await,
-            |PromotedTenant { tenant, operation_id, .. }| tenant.clone().started(StatusCode::ACCEPTED, *operation_id),
+            |PromotedTenant { tenant, operation_id, .. }| tenant.clone().started(*operation_id),
         )
         .await?;
     if let IdempotentResponse::First(promoted, _) = &answer {

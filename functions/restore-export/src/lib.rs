@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::{
     extract::{FromRef, State},
-    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use deserr::Deserr;
@@ -107,7 +106,7 @@ async fn restore_export(
         .run(
             &mut platform,
             async |transaction| restores::restore(transaction, &app.bucket, &command).await,
-            |RestoredExport { tenant, operation_id }| tenant.clone().started(StatusCode::ACCEPTED, *operation_id),
+            |RestoredExport { tenant, operation_id }| tenant.clone().started(*operation_id),
         )
         .await?;
     if let IdempotentResponse::First(restored, _) = &answer {

@@ -1,6 +1,6 @@
 //! `POST /api/super-admin/tenants/{id}/restore`: bring a tenant back that is being deleted.
 
-use axum::{extract::State, http::StatusCode};
+use axum::extract::State;
 use shared::{
     http::{IfMatch, Result, Routes, Started, TenantPath, WithOperation},
     routes,
@@ -45,5 +45,5 @@ async fn restore_tenant(
     let command = RestoreTenant { actor: principal.actor(), id, if_match: &if_match };
     let RestoredTenant { tenant, operation_id } = tenants::restore(&mut platform, &command).await?;
     tokio::join!(app.dispatcher.send_provision(&platform, operation_id), app.dispatcher.poke_relay());
-    Ok(tenant.started(StatusCode::ACCEPTED, operation_id))
+    Ok(tenant.started(operation_id))
 }

@@ -2,7 +2,6 @@
 
 use axum::{
     extract::State,
-    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use shared::{
@@ -55,7 +54,7 @@ async fn retry_tenant(
         .run(
             &mut platform,
             async |transaction| tenants::retry(transaction, &command).await,
-            |RetriedTenant { tenant, operation_id }| tenant.clone().started(StatusCode::ACCEPTED, *operation_id),
+            |RetriedTenant { tenant, operation_id }| tenant.clone().started(*operation_id),
         )
         .await?;
     if let IdempotentResponse::First(retried, _) = &answer {

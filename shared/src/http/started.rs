@@ -23,8 +23,8 @@ const OPERATION_LOCATION: HeaderName = HeaderName::from_static("operation-locati
 /// 201 or 202 with a JSON body, in which the field `operation_id` names the operation that continues the work.
 #[derive(Debug, Clone)]
 pub struct Started<T> {
-    /// `CREATED` or `ACCEPTED`.
-    pub status: StatusCode,
+    /// Whether the request created the body (201), rather than changed it (202).
+    pub created: bool,
     pub body: T,
     /// The path of what the operation changes.
     pub location: String,
@@ -36,7 +36,8 @@ pub struct Started<T> {
 impl<T: Serialize> JsonResponse for Started<T> {
     fn to_replayable(&self) -> Result<Replayable> {
         let body = WithOperation { of: &self.body, operation_id: self.operation_id };
-        let response = Replayable::new(self.status, &body, Some(&self.location), Some(self.revision))?;
+        let status = if self.created { StatusCode::CREATED } else { StatusCode::ACCEPTED };
+        let response = Replayable::new(status, &body, Some(&self.location), Some(self.revision))?;
         with_operation_location(response, self.operation_id)
     }
 }
@@ -121,9 +122,9 @@ mod tests {
     fn the_body_and_a_header_name_the_operation_also_when_the_response_is_sent_again() {
         let operation_id: OperationId = OperationId::EXAMPLE.parse().unwrap();
         let body = serde_json::json!({ "name": "Kopi" });
-        let started =
-            Started { status: StatusCode::CREATED, body, location: "/things/7".to_owned(), revision: 1, operation_id };
+        let started = Started { created: true, body, location: "/things/7".to_owned(), revision: 1, operation_id };
         let stored = started.to_replayable().unwrap();
+        assert_eq!(stored.status, StatusCode::CREATED);
         let json: serde_json::Value = serde_json::from_str(&stored.body).unwrap();
         assert_eq!(json, serde_json::json!({ "name": "Kopi", "operation_id": OperationId::EXAMPLE }));
         for response in [stored.clone().into_response(), stored.again()] {

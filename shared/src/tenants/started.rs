@@ -1,7 +1,5 @@
 //! The response to a request that starts an operation on a tenant.
 
-use axum::http::StatusCode;
-
 use crate::{
     http::{BASE_PATH, Started},
     tenants::Tenant,
@@ -9,9 +7,9 @@ use crate::{
 };
 
 impl Tenant {
-    /// A response with the tenant, its location, and its revision as the entity tag. `status` is 201 or 202.
-    pub fn started(self, status: StatusCode, operation_id: OperationId) -> Started<Self> {
+    /// A response (202) with the tenant, its location, and its revision as the entity tag.
+    pub fn started(self, operation_id: OperationId) -> Started<Self> {
         let (location, revision) = (format!("{BASE_PATH}/tenants/{}", self.id), self.revision);
-        Started { status, body: self, location, revision, operation_id }
+        Started { created: false, body: self, location, revision, operation_id }
     }
 }
