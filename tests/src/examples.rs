@@ -91,7 +91,7 @@ pub async fn furnish(world: &World) {
 /// The figures of the export.
 pub fn export_summary() -> Value {
     json!({
-        "rows": 34, "documents": 0, "objects": 0, "object_bytes": 0, "files": 1, "bytes": 412,
+        "schema_version": TENANT_SCHEMA_VERSION, "rows": 34, "documents": 0, "objects": 0, "object_bytes": 0, "files": 1, "bytes": 412,
         "postgresql_at": "2026-01-15T09:30:00.000000Z", "mongodb_at": "2026-01-15T09:30:00.000000Z",
     })
 }
@@ -114,8 +114,9 @@ async fn insert_export(owner: &tokio_postgres::Client) {
         "format": exports::FORMAT, "export_id": export, "operation_id": operation, "written_at": "2026-01-15T09:30:00Z",
         "tenant": { "id": tenant, "slug": "kopi-kenangan", "name": "Kopi Kenangan", "country": "ID",
                     "limits": { "max_agents": null, "max_contacts": null, "max_messages_month": null },
-                    "on_limit": "notify", "schema_version": TENANT_SCHEMA_VERSION },
-        "postgresql": { "snapshot_at": "2026-01-15T09:30:00Z", "snapshot": "1:1:", "tables": [users] },
+                    "on_limit": "notify" },
+        "postgresql": { "snapshot_at": "2026-01-15T09:30:00Z", "snapshot": "1:1:", "schema_version": TENANT_SCHEMA_VERSION,
+                        "tables": [users] },
         "mongodb": { "cluster_time": { "seconds": 1_768_469_400, "increment": 1 }, "collections": [] },
         "objects": objects,
     });

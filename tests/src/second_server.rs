@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use migrate_platform::{Summary, TenantSchema};
 use shared::config::{Clusters, PostgresConfig};
 use uuid::Uuid;
 
@@ -99,9 +100,14 @@ impl SecondServer {
         let names = ["LANDLORD_PASSWORD", "LANDLORD_API_PASSWORD", "LANDLORD_PROVISIONER_PASSWORD"];
         let mut psql = self.psql(self.socket(), &names.map(|name| (name, PASSWORD)));
         assert!(psql.arg(format!("--file={script}")).status().unwrap().success());
+        self.migrate(&TenantSchema::current()).await;
+    }
+
+    /// Migrates the platform database of the server, and the server as a cluster of tenants.
+    pub async fn migrate(&self, schema: &TenantSchema) -> Summary {
         let owner = PostgresConfig::new(self.trusted_url("landlord", "landlord"));
-        let (clusters, schema) = (Clusters::single(owner.url.clone()), migrate_platform::TenantSchema::current());
-        migrate_platform::run(&owner, &clusters, &schema, None).await.unwrap();
+        let clusters = Clusters::single(owner.url.clone());
+        migrate_platform::run(&owner, &clusters, schema, None).await.unwrap()
     }
 
     /// The server as a cluster of tenants, with the rights of the workers, after [`Self::prepare`].
@@ -115,9 +121,14 @@ impl SecondServer {
 
     /// Runs SQL as the superuser, and returns what it prints.
     pub fn sql(&self, sql: &str) -> String {
+        self.sql_in("postgres", sql)
+    }
+
+    /// As [`Self::sql`], in a database.
+    pub fn sql_in(&self, database: &str, sql: &str) -> String {
         // Also while it is read-only for others.
         let writable = [("PGOPTIONS", "-c default_transaction_read_only=off")];
-        let output = self.psql(self.socket(), &writable).arg(format!("--command={sql}")).output().unwrap();
+        let output = self.psql(self.socket_to(database), &writable).arg(format!("--command={sql}")).output().unwrap();
         assert!(output.status.success(), "{sql}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
@@ -157,7 +168,11 @@ impl SecondServer {
 
     /// The connection string of the superuser.
     pub fn socket(&self) -> String {
-        format!("postgres://postgres@/postgres?host={}&port={}", self.folder.display(), self.port)
+        self.socket_to("postgres")
+    }
+
+    fn socket_to(&self, database: &str) -> String {
+        format!("postgres://postgres@/{database}?host={}&port={}", self.folder.display(), self.port)
     }
 
     /// The connection string of a login, over TCP, with verified TLS. The CA file has to be given separately.

@@ -7,7 +7,7 @@ use deserr::Deserr;
 use shared::{
     clients::s3::Bucket,
     config::{ConfigError, FromEnv, S3Config},
-    exports::{self, ExportLinks, IssueLinks, ValidMinutes},
+    exports::{self, ExportLinks, FileOffset, IssueLinks, ValidMinutes},
     http::{BodyErrors, Field, Json, JsonBody, Result, Routes, TenantExportPath},
     routes,
     super_admins::{AuthContext, MayAdminister},
@@ -38,11 +38,15 @@ struct LinksRequest {
     /// For how many minutes the links work.
     #[deserr(default)]
     valid_minutes: Field<ValidMinutes>,
+    /// How many files to skip, for an export of more than 1,000: the `next_offset` of the answer before.
+    #[deserr(default)]
+    offset: Field<FileOffset>,
 }
 
 /// Issue links to the files of an export
 ///
-/// A presigned URL for the manifest and for each file, with its size and its SHA-256. A link needs no token: everyone who has it can read the
+/// A presigned URL for the manifest and for each file, with its size and its SHA-256; for 1,000 files at a time, so ask again with `offset`
+/// until `next_offset` is null. A link needs no token: everyone who has it can read the
 /// file until `expires_at`. The audit log records who asked for the links. The links end earlier if the credentials of the function do.
 #[utoipa::path(
     post,
@@ -64,6 +68,7 @@ async fn create_export_links(
 ) -> Result<Json<ExportLinks>> {
     let platform = app.auth.platform.get().await?;
     let valid = body.valid_minutes.0.unwrap_or_default();
-    let command = IssueLinks { actor: principal.actor(), tenant_id, export_id, valid };
+    let offset = body.offset.0.unwrap_or_default();
+    let command = IssueLinks { actor: principal.actor(), tenant_id, export_id, valid, offset };
     Ok(Json(exports::issue_links(&platform, &app.bucket, &command).await?))
 }

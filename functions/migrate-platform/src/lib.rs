@@ -20,10 +20,10 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 use shared::{
-    clients::postgres::Postgres,
+    clients::postgres::{Connection, Postgres},
     config::{Clusters, ConfigError, FirstAdminConfig, FromEnv, PostgresConfig, QueueConfig},
     error::{Error, Result},
-    super_admins,
+    exports, super_admins,
     worker::{Invocation, Trigger, Worker},
 };
 use tokio::time::Instant;
@@ -113,7 +113,7 @@ pub struct Summary {
     pub applied: Vec<String>,
     pub platform_version: i64,
     pub tenant_schema_version: i32,
-    /// Clusters whose template this run created.
+    /// Clusters on which this run created a template.
     pub templates_created: Vec<String>,
     pub tenants: TenantMigrations,
     /// Whether this run created the first super-admin.
@@ -129,6 +129,31 @@ pub async fn run(
 ) -> Result<Summary> {
     let current = (PlatformSchema::current(), Patience::default());
     run_to(platform, current, clusters, schema, first_admin).await
+}
+
+/// Creates the missing templates on each cluster: the one of `schema`, for new tenants, and one for each older version in which a copy of an
+/// export would be created. Returns the clusters that lacked one.
+async fn create_templates(
+    platform: &Connection,
+    clusters: &Clusters,
+    settings: &PostgresConfig,
+    schema: &TenantSchema,
+) -> Result<Vec<String>> {
+    let mut versions = exports::store::list_schema_versions(platform).await?;
+    versions.retain(|version| *version < schema.version);
+    versions.push(schema.version);
+    let mut created = Vec::new();
+    for cluster in &clusters.0 {
+        let config = settings.of_cluster(cluster);
+        let mut lacked = false;
+        for version in &versions {
+            lacked |= template::ensure(&config, &schema.up_to(*version)).await?;
+        }
+        if lacked {
+            created.push(cluster.name.clone());
+        }
+    }
+    Ok(created)
 }
 
 /// As [`run`], to another schema of the platform database, and with other patience.
@@ -150,13 +175,7 @@ pub async fn run_to(
         .await?;
     roles::ensure(&connection).await?;
     let (applied, platform_version) = platform_schema.apply(&mut connection, &settings, patience).await?;
-    let mut templates_created = Vec::new();
-    for cluster in &clusters.0 {
-        let config = settings.of_cluster(cluster);
-        if template::ensure(&config, schema).await? {
-            templates_created.push(cluster.name.clone());
-        }
-    }
+    let templates_created = create_templates(&connection, clusters, &settings, schema).await?;
     let first_admin_created = match first_admin {
         Some(admin) => super_admins::create_first(&connection, admin).await?,
         None => false,

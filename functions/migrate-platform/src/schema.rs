@@ -31,6 +31,13 @@ impl TenantSchema {
         self
     }
 
+    /// The schema with its migrations up to `version`.
+    #[must_use]
+    pub(crate) fn up_to(&self, version: i32) -> Self {
+        let is_earlier = |migration: &&Migration| migration.version() <= version;
+        Self { migrations: self.migrations.iter().filter(is_earlier).cloned().collect(), version }
+    }
+
     /// Applies the missing migrations to the database of `client`.
     pub(crate) async fn apply(&self, client: &mut Client) -> Result<()> {
         runner::apply(client, &self.migrations).await.map(drop)

@@ -52,6 +52,26 @@ impl<E: crate::types::ValueErrors> deserr::Deserr<E> for ValidMinutes {
     }
 }
 
+/// How many files of an export to skip: at least 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FileOffset(usize);
+
+impl<E: crate::types::ValueErrors> deserr::Deserr<E> for FileOffset {
+    fn deserialize_from_value<V: deserr::IntoValue>(
+        value: deserr::Value<V>,
+        location: deserr::ValuePointerRef<'_>,
+    ) -> Result<Self, E> {
+        let offset = <i64 as deserr::Deserr<E>>::deserialize_from_value(value, location)?;
+        let valid = usize::try_from(offset).map(Self);
+        valid.map_err(|_| E::invalid(InvalidValue::new(FaultCode::OutOfRange, "must be at least 0"), location))
+    }
+}
+
+inline_schema!(FileOffset, Integer { format: "int64", minimum: 0, default: 0.into() });
+
+/// The most links of one answer, which AWS Lambda limits to 6 MB.
+const MAX_FILES: usize = 1000;
+
 inline_schema!(ValidMinutes, Integer { format: "int32", minimum: 1, maximum: ValidMinutes::MAX, default: 15.into() });
 
 /// Links to request.
@@ -61,6 +81,8 @@ pub struct IssueLinks<'a> {
     pub tenant_id: TenantId,
     pub export_id: ExportId,
     pub valid: ValidMinutes,
+    /// How many files to skip.
+    pub offset: FileOffset,
 }
 
 /// Links to the files of an export. Everyone who has a link can read the file, without a token.
@@ -71,8 +93,11 @@ pub struct ExportLinks {
     pub expires_at: OffsetDateTime,
     /// The manifest, which lists what each file contains.
     pub manifest: FileLink,
-    /// All other files, in the order of the manifest.
+    /// At most 1,000 of the other files, in the order of the manifest.
     pub files: Vec<FileLink>,
+    /// The `offset` of the next files; null if these are the last ones.
+    #[schema(required = true, minimum = 0)]
+    pub next_offset: Option<usize>,
 }
 
 /// A link to a file.
@@ -106,12 +131,17 @@ pub async fn issue_links(platform: &Connection, bucket: &Bucket, command: &Issue
     let now = OffsetDateTime::now_utc();
     let valid = (removed_at - now).max(time::Duration::SECOND).unsigned_abs().min(command.valid.duration());
     let signed = PresigningConfig::expires_in(valid).map_err(Error::internal)?;
-    let mut files = Vec::new();
-    for file in manifest.files() {
+    let (mut files, FileOffset(offset)) = (Vec::new(), command.offset);
+    for file in manifest.files().skip(offset).take(MAX_FILES) {
         files.push(link(bucket, file, &signed).await?);
     }
-    let links = ExportLinks { expires_at: now + valid, manifest: link(bucket, &file, &signed).await?, files };
-    let details = json!({ "export_id": export_id, "valid_seconds": valid.as_secs(), "files": links.files.len() });
+    let next = offset.saturating_add(files.len());
+    let next_offset = (next < manifest.files().count()).then_some(next);
+    let manifest = link(bucket, &file, &signed).await?;
+    let links = ExportLinks { expires_at: now + valid, manifest, files, next_offset };
+    let details = json!({
+        "export_id": export_id, "valid_seconds": valid.as_secs(), "files": links.files.len(), "offset": offset,
+    });
     audit::store::insert(platform, &AuditEntry::done(actor, AuditAction::TenantExportLinks, tenant_id, details))
         .await?;
     Ok(links)

@@ -44,8 +44,6 @@ pub struct ExportedTenant {
     pub limits: Limits,
     /// As in the API.
     pub on_limit: String,
-    /// The version of the schema that both databases have.
-    pub schema_version: i32,
 }
 
 /// The tables, all from one snapshot.
@@ -56,6 +54,8 @@ pub struct PostgresqlCopy {
     pub snapshot_at: OffsetDateTime,
     /// `pg_current_snapshot()`.
     pub snapshot: String,
+    /// The version of the schema in the snapshot. A copy is created with it.
+    pub schema_version: i32,
     /// In an order in which foreign keys hold while they are inserted.
     pub tables: Vec<TableCopy>,
 }
@@ -151,6 +151,9 @@ pub struct FileCopy {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct ExportSummary {
+    /// The version of the schema that the databases had. A copy is created with it.
+    #[cfg_attr(feature = "http", schema(minimum = 1))]
+    pub schema_version: i32,
     /// Rows of the PostgreSQL database.
     #[cfg_attr(feature = "http", schema(minimum = 0))]
     pub rows: i64,
@@ -184,6 +187,7 @@ impl From<&Manifest> for ExportSummary {
         let collections = manifest.mongodb.collections.iter().map(|collection| collection.content.sums.lines);
         let cluster_time = i64::from(manifest.mongodb.cluster_time.seconds);
         Self {
+            schema_version: manifest.postgresql.schema_version,
             rows: figure(tables.sum()),
             documents: figure(collections.sum()),
             objects: figure(manifest.objects.content.sums.lines),

@@ -16,7 +16,7 @@ use time::OffsetDateTime;
 
 pub use filter::ExportFilter;
 #[cfg(all(feature = "http", feature = "s3"))]
-pub use links::{ExportLinks, FileLink, IssueLinks, ValidMinutes, issue_links};
+pub use links::{ExportLinks, FileLink, FileOffset, IssueLinks, ValidMinutes, issue_links};
 pub use manifest::{
     ClusterTime, CollectionCopy, Content, ExportSummary, ExportedTenant, FORMAT, FileCopy, Manifest, MongodbCopy,
     ObjectLine, ObjectList, PostgresqlCopy, TableCopy,

@@ -133,6 +133,14 @@ pub async fn complete(transaction: &Transaction<'_>, id: ExportId, with: &Comple
     Ok(())
 }
 
+/// The versions of the schema that copies of complete exports are created with.
+pub async fn list_schema_versions(client: &impl GenericClient) -> Result<Vec<i32>> {
+    let statement = client
+        .prepare_cached("SELECT DISTINCT (summary ->> 'schema_version')::integer FROM exports WHERE expires_at > now()")
+        .await?;
+    Ok(client.query(&statement, &[]).await?.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
+}
+
 /// Records that the files of a tenant's exports are going to be removed, except those of `kept`.
 pub async fn expire_others(transaction: &Transaction<'_>, tenant_id: TenantId, kept: Option<ExportId>) -> Result<()> {
     let statement = transaction

@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures::{StreamExt, stream};
 use migrate_platform::{Patience, PlatformSchema, TenantMigrations, TenantSchema};
 use refinery::Migration;
+use serde_json::json;
 use shared::{
     config::{Clusters, PostgresConfig},
     operations::{OperationStatus, StepName},
@@ -12,9 +13,11 @@ use shared::{
     reconciliation::{FindingKind, FindingStore},
     tenants::{self, TENANT_SCHEMA_VERSION, TenantStatus},
 };
+use tests::Api;
 
 use crate::{
     reconciling::{Reconciling, kinds},
+    restoring::Exported,
     saboteur::{Sabotage, Saboteur},
     stage::{ProvisioningStage, Requested, minute, start},
 };
@@ -86,4 +89,30 @@ async fn a_tenant_that_an_old_worker_activates_after_the_migration_is_found_and_
     assert_eq!(schema(newest.stage(), requested).await, (NEXT, true));
     let inside = newest.stage().worker().run(requested.operation, minute()).await.unwrap();
     assert_eq!(inside, OperationOutcome::Finished { status: OperationStatus::Succeeded, now: false });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_that_a_migration_interrupts_has_the_schema_of_its_rows_and_so_has_its_copy() {
+    let stage = ProvisioningStage::new().await;
+    let api = Api::of(&stage.world).await;
+    let tenant = stage.active().await.tenant;
+    let requested = stage.request_export(tenant).await;
+    let saboteur = Saboteur::new([(Moment::Applying(StepName::ExportManifest), Sabotage::Freeze)]);
+    let worker = start(stage.watched(saboteur.clone()), requested.operation);
+    saboteur.frozen().await;
+    assert_eq!(migrate(&stage).await.migrated, 1);
+    saboteur.thaw();
+    let outcome = worker.await.unwrap().unwrap();
+    assert_eq!(outcome, OperationOutcome::Finished { status: OperationStatus::Succeeded, now: true });
+
+    let exports = api.get(&format!("/tenants/{tenant}/exports")).await.json;
+    assert_eq!(exports[0]["summary"]["schema_version"], TENANT_SCHEMA_VERSION);
+    let export = exports[0]["id"].as_str().unwrap().parse().unwrap();
+    let copy = Exported { tenant, database: stage.database(tenant).await, export }.request(&api).await;
+    assert_eq!(stage.finish(copy).await, OperationStatus::Succeeded);
+    let shown = api.get(&format!("/tenants/{}", copy.tenant)).await.json;
+    assert_eq!((&shown["status"], &shown["schema_version"]), (&json!("suspended"), &json!(TENANT_SCHEMA_VERSION)));
+    assert_eq!(migrate(&stage).await.migrated, 1);
+    let shown = api.get(&format!("/tenants/{}", copy.tenant)).await.json;
+    assert_eq!(shown["schema_version"], NEXT, "the copy can be promoted");
 }

@@ -43,6 +43,7 @@ pub(in crate::provisioning) struct Snapshot {
     pub(in crate::provisioning) taken_at: OffsetDateTime,
     /// `pg_current_snapshot()`.
     pub(in crate::provisioning) name: String,
+    pub(in crate::provisioning) schema_version: i32,
     /// In an order in which foreign keys hold while they are inserted.
     pub(in crate::provisioning) tables: Vec<Table>,
 }
@@ -50,9 +51,9 @@ pub(in crate::provisioning) struct Snapshot {
 impl Snapshot {
     /// Takes a snapshot in the database of a new session.
     pub(in crate::provisioning) async fn take(client: Client) -> Result<Self, StepError> {
-        let (taken_at, name) = store::begin_snapshot(&client).await?;
+        let store::Begun { taken_at, name, schema_version } = store::begin_snapshot(&client).await?;
         let tables = in_order_of_references(store::list_tables(&client).await?);
-        Ok(Self { client, taken_at, name, tables })
+        Ok(Self { client, taken_at, name, schema_version, tables })
     }
 
     /// The rows of a table.

@@ -5,8 +5,15 @@ use tokio_postgres::{Client, CopyOutStream, Error};
 
 use super::postgresql::Table;
 
-/// Begins a transaction that sees one snapshot, and returns when and which. Values are written in the same way on every cluster.
-pub(super) async fn begin_snapshot(client: &Client) -> Result<(OffsetDateTime, String), Error> {
+/// A snapshot, and the version of the schema that is seen in it.
+pub(super) struct Begun {
+    pub(super) taken_at: OffsetDateTime,
+    pub(super) name: String,
+    pub(super) schema_version: i32,
+}
+
+/// Begins a transaction that sees one snapshot. Values are written in the same way on every cluster.
+pub(super) async fn begin_snapshot(client: &Client) -> Result<Begun, Error> {
     // The limits of the session are for short statements. Between two tables, the session waits for an upload.
     client
         .batch_execute(
@@ -17,8 +24,14 @@ pub(super) async fn begin_snapshot(client: &Client) -> Result<(OffsetDateTime, S
              SET LOCAL extra_float_digits = 3; SET LOCAL bytea_output = 'hex'",
         )
         .await?;
-    let row = client.query_one("SELECT clock_timestamp(), pg_current_snapshot()::text", &[]).await?;
-    Ok((row.try_get(0)?, row.try_get(1)?))
+    // A migration may run at any time, and the platform database knows of it later.
+    let row = client
+        .query_one(
+            "SELECT clock_timestamp(), pg_current_snapshot()::text, max(version) FROM public.refinery_schema_history",
+            &[],
+        )
+        .await?;
+    Ok(Begun { taken_at: row.try_get(0)?, name: row.try_get(1)?, schema_version: row.try_get(2)? })
 }
 
 /// The tables, without those of extensions, and the markers of changes, which belong to the platform and not to the tenant.

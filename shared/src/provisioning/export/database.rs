@@ -59,7 +59,12 @@ impl Step for PostgresqlExport {
             copied.push(file, sums);
             tables.push(TableCopy { name: table.name.clone(), columns: table.columns.clone(), content: copied });
         }
-        let done = PostgresqlCopy { snapshot_at: snapshot.taken_at, snapshot: snapshot.name.clone(), tables };
+        let done = PostgresqlCopy {
+            snapshot_at: snapshot.taken_at,
+            snapshot: snapshot.name.clone(),
+            schema_version: snapshot.schema_version,
+            tables,
+        };
         let progress = PostgresqlProgress { done: Some(done), ..progress };
         files::save_files(context, Self::NAME, &progress, &keys).await
     }

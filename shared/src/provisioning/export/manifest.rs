@@ -67,7 +67,6 @@ impl Step for ExportManifest {
                 country: tenant.country,
                 limits: tenant.limits,
                 on_limit: tenant.on_limit.as_str().to_owned(),
-                schema_version: tenant.schema_version,
             },
             written_at: OffsetDateTime::now_utc(),
             postgresql: copied_tables(context).await?,

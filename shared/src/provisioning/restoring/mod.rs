@@ -46,7 +46,7 @@ impl Saga<'_> {
     async fn restore(&self) -> Result<(), StepError> {
         self.check_crashes()?;
         let manifest = self.read_manifest().await?;
-        let schema_version = manifest.tenant.schema_version;
+        let schema_version = manifest.postgresql.schema_version;
         let placement = self.place(schema_version).await?;
         let context = StepContext { schema_version, ..self.context(placement) };
         self.check_breakers(&context.placement).await?;

@@ -1,9 +1,10 @@
 //! Requests for exports and for links.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use sha2::Digest;
 use shared::{
     operations::OperationStatus,
     tenants::TenantStatus,
@@ -12,7 +13,7 @@ use shared::{
 use tests::{Api, api::answer, tokens};
 use tokio::time::sleep;
 
-use super::{download, list, open};
+use super::{download, list, open, read};
 use crate::stage::{ProvisioningStage, Requested};
 
 fn problem(name: &str) -> Value {
@@ -44,12 +45,22 @@ async fn links_download_every_file_and_stop_working() {
     let second = api.post(&path, &json!({ "reason": "The customer has asked for a copy" })).await;
     assert_eq!((second.status, &second.json["type"]), (StatusCode::CONFLICT, &problem("operation-running")));
     let first = api.get(&format!("{path}/{id}")).await;
+    assert_eq!(first.header("retry-after"), "2");
+    let known = |tag: &str| {
+        let request = api.request(Method::GET, &format!("{path}/{id}")).header("if-none-match", tag.to_owned());
+        answer(request)
+    };
+    let same = known(first.header("etag")).await;
+    assert_eq!((same.status, same.text.as_str()), (StatusCode::NOT_MODIFIED, ""));
     let requested = Requested { tenant, operation: operation.parse::<OperationId>().unwrap() };
     assert_eq!(stage.finish(requested).await, OperationStatus::Succeeded);
     let shown = api.get(&format!("{path}/{id}")).await;
     assert_eq!(shown.json["status"], "complete", "{}", shown.text);
     assert!(shown.json["summary"]["rows"].as_i64().unwrap() > 10);
     assert_ne!(shown.header("etag"), first.header("etag"));
+    let changed = known(first.header("etag")).await;
+    assert_eq!((changed.status, &changed.json), (StatusCode::OK, &shown.json));
+    assert!(!changed.headers.contains_key("retry-after"), "it has ended");
     assert!(!shown.text.contains("http"), "no link is shown: {}", shown.text);
     assert_eq!(api.get(&path).await.json, json!([shown.json]));
 
@@ -71,8 +82,17 @@ async fn links_download_every_file_and_stop_working() {
         assert_eq!(response.headers()["content-disposition"], "attachment");
         open(&response.bytes().await.unwrap(), file);
     }
+    assert_eq!(links.json["next_offset"], Value::Null);
+    for bad in [json!(-1), json!("1")] {
+        let refused = api.post(&links_path, &json!({ "offset": bad })).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", refused.text);
+    }
+    for (offset, left) in [(1, files.len() - 1), (files.len(), 0), (usize::MAX / 2, 0)] {
+        let rest = api.post(&links_path, &json!({ "offset": offset })).await;
+        assert_eq!(rest.json["files"].as_array().map(Vec::len), Some(left), "{}", rest.text);
+    }
     let audited = format!("SELECT FROM audit WHERE tenant_id = '{tenant}' AND action = 'tenant.export_links'");
-    assert_eq!(stage.count(&audited).await, 1);
+    assert_eq!(stage.count(&audited).await, 4);
     assert_eq!(stage.count(&format!("{audited} AND details::text LIKE '%http%'")).await, 0);
 
     // The links end with the export.
@@ -86,6 +106,46 @@ async fn links_download_every_file_and_stop_working() {
     let late = api.post(&links_path, &json!({})).await;
     assert_eq!((late.status, &late.json["export_status"]), (StatusCode::CONFLICT, &json!("expired")));
     assert_eq!(api.get(&format!("{path}/{id}")).await.json["status"], "expired");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn links_to_many_files_come_in_pages() {
+    let stage = ProvisioningStage::new().await;
+    let api = Api::of(&stage.world).await;
+    let tenant = stage.active().await.tenant;
+    let requested = stage.request_export(tenant).await;
+    assert_eq!(stage.finish(requested).await, OperationStatus::Succeeded);
+    let client = stage.owner.get().await.unwrap();
+    let row = "SELECT id::text, manifest_key FROM exports WHERE operation_id = $1";
+    let row = client.query_one(row, &[&requested.operation.0]).await.unwrap();
+    let (id, key): (String, String) = (row.get(0), row.get(1));
+    // A manifest as of a large tenant. The links are signed without looking at the files.
+    let mut manifest: Value = serde_json::from_slice(&read(&stage, &key).await).unwrap();
+    let file = manifest["postgresql"]["tables"][0]["files"][0].clone();
+    let of_tables = manifest["postgresql"]["tables"].as_array().unwrap().len();
+    let files = (of_tables..2001).map(|n| {
+        let mut file = file.clone();
+        file["key"] = json!(format!("exports/{tenant}/{id}/objects/1/{n}"));
+        file
+    });
+    manifest["mongodb"]["collections"] = json!([]);
+    manifest["objects"]["files"] = files.collect();
+    let content = manifest.to_string().into_bytes();
+    let sha256 = format!("{:x}", sha2::Sha256::digest(&content));
+    stage.s3.put_object().bucket(&stage.bucket).key(&key).body(content.into()).send().await.unwrap();
+    client.execute("UPDATE exports SET manifest_sha256 = $1 WHERE id = $2::text::uuid", &[&sha256, &id]).await.unwrap();
+
+    let path = format!("/tenants/{tenant}/exports/{id}/links");
+    let (mut keys, mut offset) = (HashSet::new(), json!(0));
+    for (files, next) in [(1000, json!(1000)), (1000, json!(2000)), (1, json!(null))] {
+        let page = api.post(&path, &json!({ "offset": offset })).await;
+        assert_eq!(page.status, StatusCode::OK, "{}", page.text);
+        let links = page.json["files"].as_array().unwrap();
+        assert_eq!((links.len(), &page.json["next_offset"]), (files, &next));
+        keys.extend(links.iter().map(|link| link["key"].as_str().unwrap().to_owned()));
+        offset = next;
+    }
+    assert_eq!(keys.len(), 2001, "no file is repeated or lacking");
 }
 
 #[tokio::test(flavor = "multi_thread")]

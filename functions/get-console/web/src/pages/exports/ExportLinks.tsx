@@ -35,10 +35,10 @@ export function ExportLinks({ of }: { of: Export }) {
         setMinutes("15");
         setProblem(null);
     };
-    const request: Schemas["LinksRequest"] = { valid_minutes: Number(minutes) };
+    const request: Schemas["LinksRequest"] = { valid_minutes: Number(minutes), offset: 0 };
     const issue = () =>
         submit(async () => {
-            setLinks(await body(api.POST("/api/super-admin/tenants/{id}/exports/{export_id}/links", { params: { path: { id: of.tenant_id, export_id: of.id } }, body: request })));
+            setLinks(await allLinks(of, request));
             await renew("audit");
         });
     return (
@@ -68,6 +68,20 @@ export function ExportLinks({ of }: { of: Export }) {
             {open && links && <Issued links={links} onExpired={() => setLinks(undefined)} onClose={close} />}
         </>
     );
+}
+
+/** One answer has the links of at most 1,000 files. */
+async function allLinks({ tenant_id: id, id: export_id }: Export, request: Schemas["LinksRequest"]): Promise<Schemas["ExportLinks"]> {
+    const page = (offset: number) =>
+        body(api.POST("/api/super-admin/tenants/{id}/exports/{export_id}/links", { params: { path: { id, export_id } }, body: { ...request, offset } }));
+    // The links of the first page expire first.
+    const all = await page(0);
+    while (all.next_offset !== null) {
+        const { files, next_offset } = await page(all.next_offset);
+        all.files.push(...files);
+        all.next_offset = next_offset;
+    }
+    return all;
 }
 
 function Issued({ links, onExpired, onClose }: { links: Schemas["ExportLinks"]; onExpired: () => void; onClose: () => void }) {
