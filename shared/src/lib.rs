@@ -42,7 +42,7 @@
 //! | `health` | noun | `events`, `operations`, `tenants`, `usage` |
 //! | `provisioning` | noun | `audit`, `events`, `exports`, `operations`, `restores`, `tenants`, `user_directory`, `users` |
 //! | `dead_letters` | noun | `audit`, `events`, `operations`, `super_admins` |
-//! | `reconciliation` | noun | `audit`, `dead_letters`, `events`, `operations`, `revocations`, `tenants` |
+//! | `reconciliation` | noun | `audit`, `dead_letters`, `events`, `exports`, `operations`, `revocations`, `tenants` |
 //! | `overview` | noun | `audit`, `health`, `operations`, `tenants`, `usage` |
 //! | `releases` | noun | `tenants` |
 //! | `retention` | noun | |

@@ -1,6 +1,7 @@
 //! The checks, one for each kind of store. Each returns how many things it has compared.
 
 pub(super) mod dead_letters;
+mod exports;
 pub(super) mod mongodb;
 pub(super) mod object_storage;
 pub(super) mod platform;

@@ -1,4 +1,4 @@
-//! The prefixes in the bucket against the ledger.
+//! The prefixes of tenants in the bucket against the ledger, and those of exports.
 
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -7,7 +7,7 @@ use crate::{
     error::Result,
     reconciliation::{
         FindingKind, Repair,
-        checks::{PAGE, missing},
+        checks::{PAGE, exports, missing},
         run::Check,
         store::{compare, findings::NewFinding},
     },
@@ -18,6 +18,10 @@ use crate::{
 const TENANTS: &str = "tenants/";
 
 pub(in crate::reconciliation) async fn run(check: &Check<'_>) -> Result<i64> {
+    Ok(compare_tenants(check).await? + exports::run(check).await?)
+}
+
+async fn compare_tenants(check: &Check<'_>) -> Result<i64> {
     let platform = &check.reconciler.platform;
     let observed_at = compare::now(&platform.get().await?).await?;
     let bucket = &check.reconciler.stores.bucket;

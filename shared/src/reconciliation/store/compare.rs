@@ -10,7 +10,7 @@ use crate::{
     operations::store::IS_STUCK,
     reconciliation::{FindingKind, FindingStore, Repair},
     sql,
-    types::TenantId,
+    types::{ExportId, TenantId},
 };
 
 /// A database, or the objects of a tenant, that should exist.
@@ -197,6 +197,43 @@ pub(in crate::reconciliation) async fn list_unexpected_objects(
         .await?;
     let rows = client.query(&statement, &[&present, &observed_at]).await?;
     rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+}
+
+/// Files of an export that should not exist.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::reconciliation) struct LeftFiles {
+    pub(in crate::reconciliation) tenant_id: TenantId,
+    pub(in crate::reconciliation) export_id: ExportId,
+    /// Since when, and why. `None`: the platform database does not know the export.
+    pub(in crate::reconciliation) given_up: Option<(OffsetDateTime, String)>,
+}
+
+/// Those of the exports in the bucket whose files should be gone. A bucket applies its rules once a day, to whole days.
+pub(in crate::reconciliation) async fn list_left_files(
+    client: &impl GenericClient,
+    present: &[(TenantId, ExportId)],
+    observed_at: OffsetDateTime,
+) -> Result<Vec<LeftFiles>> {
+    let (tenants, exports): (Vec<TenantId>, Vec<ExportId>) = present.iter().copied().unzip();
+    let statement = client
+        .prepare_cached(
+            "SELECT p.tenant_id, p.id,
+                    CASE WHEN e.finished_at IS NOT NULL THEN e.expires_at ELSE o.finished_at END,
+                    CASE WHEN e.finished_at IS NOT NULL THEN 'files of an expired export; the bucket''s rule should have removed them'
+                         ELSE 'files of an export that was not completed' END
+             FROM unnest($1::uuid[], $2::uuid[]) AS p (tenant_id, id)
+             LEFT JOIN exports e ON e.id = p.id AND e.tenant_id = p.tenant_id
+             LEFT JOIN operations o ON o.id = e.operation_id
+             WHERE e.id IS NULL OR e.expires_at < $3::timestamptz - interval '3 days'
+                 OR e.finished_at IS NULL AND o.finished_at < $3",
+        )
+        .await?;
+    let read = |row: &Row| {
+        let (since, detail): (Option<OffsetDateTime>, String) = (row.try_get(2)?, row.try_get(3)?);
+        let given_up = since.map(|since| (since, detail));
+        Ok(LeftFiles { tenant_id: row.try_get(0)?, export_id: row.try_get(1)?, given_up })
+    };
+    client.query(&statement, &[&tenants, &exports, &observed_at]).await?.iter().map(read).collect()
 }
 
 /// The databases that an operation created and that were given up. `None` if they are in use.

@@ -1,7 +1,8 @@
-//! Reconciliation: the fixture, and tests of what is found ([`differences`]), and of what waits or was interrupted
+//! Reconciliation: the fixture, and tests of what is found ([`differences`], [`exports`]), and of what waits or was interrupted
 //! ([`waiting`]).
 
 mod differences;
+mod exports;
 mod waiting;
 
 use std::sync::Arc;
