@@ -24,7 +24,7 @@ pub mod plans;
 pub mod platform;
 pub mod problems;
 pub mod process;
-mod processes;
+pub mod processes;
 pub mod produced_events;
 pub mod proxy;
 pub mod python_client;

@@ -47,3 +47,13 @@ fn children(parent: u32) -> Vec<u32> {
 pub(crate) fn all() -> impl Iterator<Item = u32> {
     fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
 }
+
+/// The resident memory of a process, now and at most so far, in bytes. `None` if it has ended.
+pub fn memory(process: u32) -> Option<(u64, u64)> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let figure = |name: &str| {
+        let line = status.lines().find(|line| line.starts_with(name))?;
+        Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? << 10)
+    };
+    Some((figure("VmRSS:")?, figure("VmHWM:")?))
+}

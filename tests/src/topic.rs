@@ -2,7 +2,12 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    time::Duration,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
 };
 
 use rdkafka::{
@@ -75,4 +80,54 @@ pub fn partitions(config: &KafkaConfig) -> usize {
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// When the events of a tenant arrive at a service that consumes the topic.
+pub struct Arrivals {
+    received: Arc<Mutex<Vec<(String, Instant)>>>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Arrivals {
+    /// Consumes what is written to the topic from now on.
+    pub fn of(tenant: &str, config: &KafkaConfig) -> Self {
+        let consumer = kafka::consumer(config, kafka::Isolation::Committed).unwrap();
+        let mut assignment = TopicPartitionList::new();
+        for partition in 0..partitions(config) {
+            let partition = i32::try_from(partition).unwrap();
+            let (_, end) = consumer.fetch_watermarks(&config.topic, partition, TIMEOUT).unwrap();
+            assignment.add_partition_offset(&config.topic, partition, Offset::Offset(end)).unwrap();
+        }
+        consumer.assign(&assignment).unwrap();
+        let arrivals = Self { received: Arc::default(), stop: Arc::default() };
+        let (received, stop, tenant) = (Arc::clone(&arrivals.received), Arc::clone(&arrivals.stop), tenant.to_owned());
+        thread::spawn(move || {
+            while !stop.load(Ordering::Relaxed) {
+                // librdkafka reports the end of a partition as an error.
+                let Some(Ok(message)) = consumer.poll(Duration::from_millis(100)) else { continue };
+                if message.key() == Some(tenant.as_bytes()) {
+                    let event: Value = serde_json::from_slice(message.payload().unwrap()).unwrap();
+                    let kind = event["type"].as_str().unwrap().to_owned();
+                    received.lock().unwrap().push((kind, Instant::now()));
+                }
+            }
+        });
+        arrivals
+    }
+
+    /// Waits for the event of this type with this number, and returns when it arrived. The first one is number 0.
+    pub async fn wait_for(&self, kind: &str, number: usize) -> Instant {
+        let find = || {
+            let received = self.received.lock().unwrap();
+            received.iter().filter(|(received, _)| received == kind).nth(number).map(|(_, at)| *at)
+        };
+        crate::until("the event arrives", TIMEOUT, async || find().is_some()).await;
+        find().unwrap()
+    }
+}
+
+impl Drop for Arrivals {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
 }

@@ -1,9 +1,9 @@
 //! The memory of the process that exports a large tenant.
 
-use std::{fs, time::Duration};
+use std::time::Duration;
 
 use shared::operations::OperationStatus;
-use tests::{process::TestProcess, worker::WorkerProxies};
+use tests::{process::TestProcess, processes::memory, worker::WorkerProxies};
 use tokio::time::{Instant, sleep};
 
 use super::{Downloaded, fill_mongodb, fill_postgresql};
@@ -13,16 +13,6 @@ const MEGABYTES: usize = 100;
 
 /// The program of the tests is larger than the function, and not optimized: what counts is what an export adds.
 const MAX_GROWTH: u64 = 112 << 20;
-
-/// The resident memory of a process, now and at most so far, in bytes.
-fn memory(id: u32) -> Option<(u64, u64)> {
-    let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
-    let figure = |name: &str| {
-        let line = status.lines().find(|line| line.starts_with(name))?;
-        Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? << 10)
-    };
-    Some((figure("VmRSS:")?, figure("VmHWM:")?))
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_memory_of_an_export_does_not_depend_on_the_size_of_the_tenant() {
