@@ -43,14 +43,19 @@ try {
     await picture("overview");
     await page.getByRole("link", { name: "Tenants", exact: true }).click();
     await ready("Tenants");
+    // The list shows the rows of the earlier order until those of the new one have arrived.
+    const sorted = page.waitForResponse((response) => response.url().includes("sort=-messages_month") && response.ok());
     await page.getByLabel("Order").selectOption("-messages_month");
-    await page.waitForTimeout(1000);
+    await sorted;
+    await page.waitForTimeout(500);
     await picture("tenants");
     await page.getByLabel("Order").selectOption("-created_at");
     await page.getByLabel("Name or slug").fill(slug);
     await page.getByRole("link", { name: slug }).click();
     await ready("Kopi Kenangan");
     await page.getByRole("navigation", { name: "Sections of this tenant" }).getByRole("link", { name: "Operations" }).click();
+    // The overview of the tenant, which has such a list as well, is left.
+    await page.getByRole("heading", { name: "Usage and limits" }).waitFor({ state: "detached" });
     await page.getByRole("list", { name: "Steps" }).waitFor();
     await picture("timeline");
     await page.getByRole("navigation", { name: "Sections of this tenant" }).getByRole("link", { name: "Users" }).click();

@@ -4,6 +4,7 @@ import { useMay } from "../../api/acts";
 import { bytes, sentence, short } from "../../format";
 import { AsOf } from "../../ui/AsOf";
 import { Button } from "../../ui/Button";
+import { MeasuredAt } from "../../ui/MeasuredAt";
 import { Badge, Card, Facts, Id, Meter, Name, Time } from "../../ui/data";
 import { Empty } from "../../ui/state";
 import { RestoredFromCard } from "../exports/RestoredFrom";
@@ -68,9 +69,7 @@ export function Summary() {
                             {usage.error && (
                                 <p className="field-error">The last measurement failed: {sentence(usage.error).toLowerCase()}. The figures are older ones.</p>
                             )}
-                            <p className="muted small">
-                                Measured at <Time value={usage.measured_at} both />
-                            </p>
+                            <MeasuredAt value={usage.measured_at} both />
                         </>
                     ) : (
                         <Empty title="Not measured yet" />
