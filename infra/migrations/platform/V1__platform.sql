@@ -35,7 +35,9 @@ CREATE TABLE tenants (
     -- Incremented by every change of the row; the entity tag is derived from it.
     revision           bigint      NOT NULL DEFAULT 1,
     created_at         timestamptz NOT NULL,
-    updated_at         timestamptz NOT NULL
+    updated_at         timestamptz NOT NULL,
+    -- What a search reads, as in the users of tenants. A search for fewer than three characters cannot use the index, and reads every row.
+    search_text        text        GENERATED ALWAYS AS (lower(name) || E'\n' || lower(slug)) STORED
 );
 
 -- This index alone decides which tenant gets a slug: a slug is unique among tenants that are not deleted.
@@ -43,7 +45,7 @@ CREATE UNIQUE INDEX tenants_living_slug ON tenants (slug) WHERE status <> 'delet
 CREATE INDEX tenants_newest ON tenants (created_at DESC, id DESC);
 CREATE INDEX tenants_newest_by_status ON tenants (status, created_at DESC, id DESC);
 CREATE INDEX tenants_newest_by_country ON tenants (country, created_at DESC, id DESC);
-CREATE INDEX tenants_search ON tenants USING gin (name gin_trgm_ops, slug gin_trgm_ops);
+CREATE INDEX tenants_search ON tenants USING gin (search_text gin_trgm_ops);
 -- For counting the tenants of each cluster.
 CREATE INDEX tenants_postgres_cluster ON tenants (postgres_cluster) WHERE postgres_cluster IS NOT NULL;
 CREATE INDEX tenants_mongo_cluster ON tenants (mongo_cluster) WHERE mongo_cluster IS NOT NULL;

@@ -50,7 +50,7 @@ string_type! {
 }
 
 impl SearchText {
-    /// The pattern for SQL's `ILIKE`, with `%`, `_` and `\` of the text escaped.
+    /// The pattern for SQL's `LIKE` of a text in lower case, with `%`, `_` and `\` of the text escaped.
     pub fn like_pattern(&self) -> String {
         Self::pattern_of(&self.0)
     }

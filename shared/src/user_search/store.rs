@@ -44,9 +44,7 @@ pub async fn list(client: &impl GenericClient, filter: &UserSearchFilter, page: 
         FoundUserColumns::LIST,
         conditions.clause()
     );
-    // Not cached, so that PostgreSQL plans each text for itself. Some texts are part of a few users, and some of all; each kind takes up to
-    // a thousand times as long in the index that is right for the other. A cached statement may get one plan for every text.
-    let statement = client.prepare(&query).await?;
+    let statement = conditions.prepare(client, &query).await?;
     conditions.query(client, &statement, FoundUserColumns::read).await
 }
 

@@ -103,8 +103,7 @@ impl FilterValues<'_> {
 
     fn narrow_rest<'a>(&'a self, conditions: &mut Conditions<'a>) {
         if let Some(pattern) = &self.pattern {
-            let number = conditions.number(pattern);
-            conditions.add(format!("(name ILIKE ${number} OR slug ILIKE ${number})"));
+            conditions.contain_text(pattern, None);
         }
         conditions.created_in(&self.filter.created);
     }
@@ -143,7 +142,7 @@ pub async fn list(client: &impl GenericClient, filter: &TenantFilter, page: Page
     let mut conditions = Conditions::after(vec![&limit]);
     let alternatives = values.narrow_by_time(&mut conditions);
     let order = conditions.page("created_at", "id", &page);
-    let statement = client.prepare_cached(&conditions.page_query(SELECT, alternatives.as_ref(), &order)).await?;
+    let statement = conditions.prepare(client, &conditions.page_query(SELECT, alternatives.as_ref(), &order)).await?;
     conditions.query(client, &statement, TenantColumns::read).await
 }
 

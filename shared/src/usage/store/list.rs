@@ -148,7 +148,7 @@ async fn list_part(
         TenantColumns::LIST,
         RecordColumns::LIST
     );
-    let statement = client.prepare_cached(&conditions.page_query(&select, alternatives.as_ref(), &order)).await?;
+    let statement = conditions.prepare(client, &conditions.page_query(&select, alternatives.as_ref(), &order)).await?;
     conditions.query(client, &statement, read).await
 }
 

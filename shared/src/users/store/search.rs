@@ -15,17 +15,7 @@ impl SearchPatterns {
 
     /// Restricts the rows to those that contain the text.
     pub fn narrow<'a>(&'a self, conditions: &mut Conditions<'a>) {
-        let number = conditions.number(&self.text);
-        // The database lowers both sides, so that both follow the rules of its locale. E-mail addresses follow those of Unicode,
-        // which differ for a few letters.
-        let in_lower_case = format!("search_text LIKE lower(${number})");
-        let condition = match &self.email {
-            None => in_lower_case,
-            Some(pattern) => {
-                let number = conditions.number(pattern);
-                format!("({in_lower_case} OR search_text LIKE ${number})")
-            }
-        };
-        conditions.add(condition);
+        // E-mail addresses follow the rules of Unicode, which differ from those of the database for a few letters.
+        conditions.contain_text(&self.text, self.email.as_ref());
     }
 }
