@@ -113,6 +113,12 @@ pub(crate) fn launch(
     Ok((identity, child))
 }
 
+/// Waits in the background until a child ends. Without that, a child that has ended exists until this process ends, too, and PostgreSQL does
+/// not start while the process of an earlier server exists.
+pub(crate) fn wait_in_background(mut child: std::process::Child) {
+    thread::spawn(move || child.wait());
+}
+
 /// A command in a session of its own, so that neither Ctrl-C nor a closed terminal ends it.
 pub(crate) fn detached(program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new("setsid");
@@ -206,6 +212,19 @@ mod tests {
         identity.signal(Signal::KILL);
         assert!(identity.ends_within(Duration::from_secs(5)));
         child.wait().unwrap();
+    }
+
+    #[test]
+    fn nothing_is_left_of_a_process_that_ended_and_is_waited_for_in_the_background() {
+        let child = Command::new("sleep").arg("60").spawn().unwrap();
+        let pid = child.id();
+        wait_in_background(child);
+        ProcessIdentity::of(i32::try_from(pid).unwrap()).unwrap().signal(Signal::KILL);
+        let begun = Instant::now();
+        while Path::new(&format!("/proc/{pid}")).exists() {
+            assert!(begun.elapsed() < Duration::from_secs(5), "process {pid} is left");
+            thread::sleep(Duration::from_millis(10));
+        }
     }
 
     #[test]

@@ -59,7 +59,10 @@ fn wait_for_answer(
         // This process is the parent, so it must wait for the child, or else the child's end goes unnoticed.
         let _ = child.try_wait();
         match answer {
-            Ok(_) => return Ok(()),
+            Ok(_) => {
+                process::wait_in_background(child);
+                return Ok(());
+            }
             Err(reason) if !identity.is_alive() || started.elapsed() > TIMEOUT => {
                 let output = process::log_tail(&stack.checkout, name, log);
                 let reason =

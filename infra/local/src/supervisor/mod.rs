@@ -85,7 +85,8 @@ pub(crate) fn ensure(stack: &LocalStack) -> Result<()> {
         // The kernel appends this mark when a newer build replaced the file. The new file is at the same path.
         let program = program.to_string_lossy().trim_end_matches(" (deleted)").to_owned();
         let mut command = process::detached(program);
-        process::launch(checkout, NAME, command.arg("supervise").current_dir(checkout.root()))?;
+        let (_, child) = process::launch(checkout, NAME, command.arg("supervise").current_dir(checkout.root()))?;
+        process::wait_in_background(child);
     }
     Ok(())
 }
