@@ -811,7 +811,8 @@ BEGIN
              OR EXISTS (SELECT FROM public.tenants t WHERE t.id = o.tenant_id AND t.status = 'deleted'))
         AND NOT EXISTS (SELECT FROM public.tenant_databases d
                         WHERE d.name = o.database_name AND d.operation_id = o.id AND d.state <> 'dropped')
-        AND NOT EXISTS (SELECT FROM public.exports e WHERE e.operation_id = o.id AND e.expires_at > now());
+        -- The bucket may keep the files for some days more.
+        AND NOT EXISTS (SELECT FROM public.exports e WHERE e.operation_id = o.id AND e.expires_at > now() - interval '3 days');
     GET DIAGNOSTICS deleted = ROW_COUNT;
     IF cardinality(found_.ids) < 1000 THEN
         UPDATE public.operations_searched SET finished_at = '-infinity', id = '00000000-0000-0000-0000-000000000000';

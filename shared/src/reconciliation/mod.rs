@@ -38,7 +38,7 @@ keyword_enum!(
     /// How something differs from what should be.
     #[derive(Deserialize)]
     FindingKind {
-        /// It exists, although its tenant has given up the name.
+        /// It exists, although its tenant has given up the name, or although it is of an export that was not completed or has long expired.
         Orphan = "orphan",
         /// It exists, and the platform database does not know its name. It is never removed.
         Unknown = "unknown",
