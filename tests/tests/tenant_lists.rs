@@ -1,6 +1,9 @@
 //! `GET /tenants`, `GET /tenants/usage` and `GET /tenants/{id}`: order, several values, ranges, counts, and what `include` adds.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -188,7 +191,7 @@ async fn a_page_by_several_values_is_merged_from_an_index() {
 }
 
 #[tokio::test]
-async fn a_page_by_one_value_or_a_text_is_read_from_an_index() {
+async fn a_page_by_one_value_is_read_from_an_index() {
     let world = World::new().await;
     seed(&world, 20_000).await;
     let filter = TenantFilter::default;
@@ -242,8 +245,27 @@ async fn scan(world: &World) -> Duration {
     shortest
 }
 
+/// PostgreSQL plans each text for itself, also after it has planned others: texts of all tenants and of none need different indexes.
+async fn search(api: &Api, scan: Duration) {
+    const TEXTS: [&str; 5] = ["tenant", "e", "no such tenant", "tenant-99999", "xyz"];
+    for path in ["/tenants", "/tenants/usage"] {
+        let mut times = BTreeMap::<_, Vec<_>>::new();
+        for text in TEXTS.iter().cycle().take(9 * TEXTS.len()) {
+            let begun = Instant::now();
+            let page = api.get(&format!("{path}?count=true&limit=100&search={text}")).await;
+            times.entry(text).or_default().push(begun.elapsed());
+            assert_eq!(page.status, reqwest::StatusCode::OK, "{}", page.text);
+        }
+        for (text, times) in &mut times {
+            times.sort();
+            println!("{path}, search for {text}: median {:?}", times[4]);
+            assert!(times[4] < scan / 3, "{path}: {text} takes {times:?}, and looking at every tenant takes {scan:?}");
+        }
+    }
+}
+
 #[tokio::test]
-async fn counting_up_to_ten_thousand_of_a_hundred_thousand_tenants_is_fast_and_more_are_a_lower_bound() {
+async fn a_hundred_thousand_tenants_are_searched_fast_and_up_to_ten_thousand_are_counted() {
     let world = World::new().await;
     let api = Api::of(&world).await;
     seed(&world, 100_000).await;
@@ -273,19 +295,7 @@ async fn counting_up_to_ten_thousand_of_a_hundred_thousand_tenants_is_fast_and_m
         println!("count of {number} tenants ({query}): {:?}, at least {:?}", times[4], times[0]);
         assert!(times[0] < scan, "{query}: {times:?}, and looking at every tenant takes {scan:?}");
     }
-    // PostgreSQL plans each text for itself, also after it has planned others.
-    for path in ["/tenants", "/tenants/usage"] {
-        let mut times = Vec::new();
-        for text in ["tenant", "e", "tenant", "te", "no such tenant", "tenant-99999", "xyz", "no such tenant", "xyz"] {
-            let begun = Instant::now();
-            let page = api.get(&format!("{path}?count=true&limit=100&search={text}")).await;
-            times.push((begun.elapsed(), text));
-            assert_eq!(page.status, reqwest::StatusCode::OK, "{}", page.text);
-        }
-        println!("searches at {path}: {times:?}");
-        let (slowest, text) = times[4..].iter().max().unwrap();
-        assert!(*slowest < scan / 2, "{path}: {text} takes {slowest:?}, and looking at every tenant takes {scan:?}");
-    }
+    search(&api, scan).await;
     let usage = api.get("/tenants/usage?count=true&limit=1&over_limit=true").await;
     assert_eq!([usage.header("x-total-count"), usage.header("x-total-count-relation")], ["0", "eq"]);
     for uncounted in ["limit=1", "limit=1&count=false"] {

@@ -26,6 +26,7 @@ pub struct Alternatives(Vec<String>);
 /// Conditions that are joined with `AND`.
 pub struct Conditions<'a> {
     values: Vec<Value<'a>>,
+    /// All must hold.
     all: Vec<String>,
     /// Whether PostgreSQL plans the query for its values, instead of once for all.
     is_planned_for_values: bool,
@@ -50,8 +51,8 @@ impl<'a> Conditions<'a> {
     /// Restricts the rows to those whose generated column `search_text` contains a text, or matches another pattern. `pattern` is that of
     /// [`crate::types::SearchText::like_pattern`].
     ///
-    /// PostgreSQL plans each text for itself. Some texts are part of a few rows, and some of all; each kind takes up to a thousand times as long
-    /// in the index that is right for the other.
+    /// [`Self::prepare`] then lets PostgreSQL plan each text for itself. Some texts are part of a few rows, and some of all; each kind takes up
+    /// to a thousand times as long in the index that is right for the other.
     pub fn contain_text(&mut self, pattern: &'a String, other: Option<&'a String>) {
         let number = self.number(pattern);
         // The database lowers both sides, so that both follow the rules of its locale.

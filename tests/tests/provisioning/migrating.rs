@@ -1,4 +1,4 @@
-//! Tenants that are provisioned while a migration runs.
+//! Tenants that are provisioned or exported while a migration runs.
 
 use std::time::Duration;
 
