@@ -38,16 +38,17 @@ struct LinksRequest {
     /// For how many minutes the links work.
     #[deserr(default)]
     valid_minutes: Field<ValidMinutes>,
-    /// How many files to skip, for an export of more than 1,000: the `next_offset` of the answer before.
+    /// How many files to skip, for an export of more than 1,000: the `next_offset` of the previous response.
     #[deserr(default)]
     offset: Field<FileOffset>,
 }
 
 /// Issue links to the files of an export
 ///
-/// A presigned URL for the manifest and for each file, with its size and its SHA-256; for 1,000 files at a time, so ask again with `offset`
-/// until `next_offset` is null. A link needs no token: everyone who has it can read the
+/// A presigned URL for the manifest and for each file, with its size and its SHA-256. A link needs no token: everyone who has it can read the
 /// file until `expires_at`. The audit log records who asked for the links. The links end earlier if the credentials of the function do.
+///
+/// A response contains the links of at most 1,000 files. For the others, repeat the request with `next_offset` as `offset` until that is null.
 #[utoipa::path(
     post,
     path = "/api/super-admin/tenants/{id}/exports/{export_id}/links",

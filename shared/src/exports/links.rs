@@ -12,67 +12,21 @@ use crate::{
     clients::{postgres::Connection, s3::Bucket},
     error::{Error, Result},
     exports::{FileCopy, StoredManifest, read_manifest, store},
-    types::{Actor, ExportId, FaultCode, InvalidValue, TenantId, timestamp},
+    types::{Actor, ExportId, TenantId, timestamp},
 };
 
-/// For how many minutes links work: 1–60.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ValidMinutes(u8);
-
-impl ValidMinutes {
-    const MAX: u8 = 60;
-
-    /// Validates.
-    pub fn new(minutes: i64) -> Result<Self, InvalidValue> {
-        u8::try_from(minutes)
-            .ok()
-            .filter(|minutes| (1..=Self::MAX).contains(minutes))
-            .map(Self)
-            .ok_or_else(|| InvalidValue::new(FaultCode::OutOfRange, "must be an integer from 1 to 60"))
-    }
-
-    fn duration(self) -> Duration {
-        Duration::from_mins(self.0.into())
-    }
+bounded_integer! {
+    /// For how many minutes links work.
+    pub ValidMinutes: 1..=60, default 15
 }
 
-impl Default for ValidMinutes {
-    fn default() -> Self {
-        Self(15)
-    }
+bounded_integer! {
+    /// How many files of an export to skip.
+    pub FileOffset: 0..=1_000_000, default 0
 }
 
-impl<E: crate::types::ValueErrors> deserr::Deserr<E> for ValidMinutes {
-    fn deserialize_from_value<V: deserr::IntoValue>(
-        value: deserr::Value<V>,
-        location: deserr::ValuePointerRef<'_>,
-    ) -> Result<Self, E> {
-        let minutes = <i64 as deserr::Deserr<E>>::deserialize_from_value(value, location)?;
-        Self::new(minutes).map_err(|error| E::invalid(error, location))
-    }
-}
-
-/// How many files of an export to skip: at least 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct FileOffset(usize);
-
-impl<E: crate::types::ValueErrors> deserr::Deserr<E> for FileOffset {
-    fn deserialize_from_value<V: deserr::IntoValue>(
-        value: deserr::Value<V>,
-        location: deserr::ValuePointerRef<'_>,
-    ) -> Result<Self, E> {
-        let offset = <i64 as deserr::Deserr<E>>::deserialize_from_value(value, location)?;
-        let valid = usize::try_from(offset).map(Self);
-        valid.map_err(|_| E::invalid(InvalidValue::new(FaultCode::OutOfRange, "must be at least 0"), location))
-    }
-}
-
-inline_schema!(FileOffset, Integer { format: "int64", minimum: 0, default: 0.into() });
-
-/// The most links of one answer, which AWS Lambda limits to 6 MB.
+/// The most files of one response, which AWS Lambda limits to 6 MB.
 const MAX_FILES: usize = 1000;
-
-inline_schema!(ValidMinutes, Integer { format: "int32", minimum: 1, maximum: ValidMinutes::MAX, default: 15.into() });
 
 /// Links to request.
 #[derive(Debug)]
@@ -129,13 +83,17 @@ pub async fn issue_links(platform: &Connection, bucket: &Bucket, command: &Issue
     let StoredManifest { manifest, file } = read_manifest(bucket, &export).await?;
     let removed_at = export.expires_at.ok_or_else(|| Error::internal("a complete export does not expire"))?;
     let now = OffsetDateTime::now_utc();
-    let valid = (removed_at - now).max(time::Duration::SECOND).unsigned_abs().min(command.valid.duration());
+    let valid = (removed_at - now)
+        .max(time::Duration::SECOND)
+        .unsigned_abs()
+        .min(Duration::from_mins(command.valid.get().unsigned_abs().into()));
     let signed = PresigningConfig::expires_in(valid).map_err(Error::internal)?;
-    let (mut files, FileOffset(offset)) = (Vec::new(), command.offset);
+    let offset = usize::try_from(command.offset.get()).map_err(Error::internal)?;
+    let mut files = Vec::new();
     for file in manifest.files().skip(offset).take(MAX_FILES) {
         files.push(link(bucket, file, &signed).await?);
     }
-    let next = offset.saturating_add(files.len());
+    let next = offset + files.len();
     let next_offset = (next < manifest.files().count()).then_some(next);
     let manifest = link(bucket, &file, &signed).await?;
     let links = ExportLinks { expires_at: now + valid, manifest, files, next_offset };
@@ -153,18 +111,4 @@ async fn link(bucket: &Bucket, file: &FileCopy, signed: &PresigningConfig) -> Re
     let request = request.response_content_disposition("attachment");
     let url = request.presigned(signed.clone()).await?.uri().to_owned();
     Ok(FileLink { key: file.key.clone(), url, bytes: file.bytes, sha256: file.sha256.clone() })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn links_work_for_at_most_an_hour() {
-        for bad in [-1, 0, 61, i64::MAX] {
-            assert!(ValidMinutes::new(bad).is_err(), "{bad}");
-        }
-        assert_eq!(ValidMinutes::new(60).unwrap().duration(), Duration::from_hours(1));
-        assert_eq!(ValidMinutes::default().duration(), Duration::from_mins(15));
-    }
 }

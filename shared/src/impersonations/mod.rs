@@ -28,10 +28,7 @@ use time::OffsetDateTime;
 use crate::revocations::live_list::LiveListEntry;
 use crate::{
     revocations::EndReason,
-    types::{
-        Access, FaultCode, ImpersonationId, InvalidValue, TenantId, UserId, ValueErrors, optional_timestamp,
-        single_line, timestamp,
-    },
+    types::{Access, ImpersonationId, TenantId, UserId, optional_timestamp, single_line, timestamp},
 };
 
 string_type! {
@@ -42,46 +39,9 @@ string_type! {
     }
 }
 
-/// The longest that an impersonation lasts: 1–60 minutes, 30 by default.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ImpersonationMinutes(i32);
-
-impl ImpersonationMinutes {
-    pub const MAX: i32 = 60;
-
-    /// Validates.
-    pub fn new(minutes: i64) -> Result<Self, InvalidValue> {
-        i32::try_from(minutes)
-            .ok()
-            .filter(|minutes| (1..=Self::MAX).contains(minutes))
-            .map(Self)
-            .ok_or_else(|| InvalidValue::new(FaultCode::OutOfRange, "must be an integer from 1 to 60"))
-    }
-
-    pub fn get(self) -> i32 {
-        self.0
-    }
-}
-
-impl<E: ValueErrors> deserr::Deserr<E> for ImpersonationMinutes {
-    fn deserialize_from_value<V: deserr::IntoValue>(
-        value: deserr::Value<V>,
-        location: deserr::ValuePointerRef<'_>,
-    ) -> Result<Self, E> {
-        let minutes = <i64 as deserr::Deserr<E>>::deserialize_from_value(value, location)?;
-        Self::new(minutes).map_err(|error| E::invalid(error, location))
-    }
-}
-
-inline_schema!(
-    ImpersonationMinutes,
-    Integer { format: "int32", minimum: 1, maximum: Self::MAX, default: Self::default().get().into() }
-);
-
-impl Default for ImpersonationMinutes {
-    fn default() -> Self {
-        Self(30)
-    }
+bounded_integer! {
+    /// The longest that an impersonation lasts.
+    pub ImpersonationMinutes: 1..=60, default 30
 }
 
 /// An impersonation. The fields about the user are as they were at its start.
@@ -143,18 +103,5 @@ impl From<&Impersonation> for LiveListEntry {
     fn from(impersonation: &Impersonation) -> Self {
         let Impersonation { id, tenant_id, user_id, access, expires_at, .. } = *impersonation;
         Self { id, tenant_id, user_id, access, expires_at }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_impersonation_lasts_at_most_an_hour() {
-        for bad in [0, -1, 61, i64::MAX] {
-            assert!(ImpersonationMinutes::new(bad).is_err(), "{bad}");
-        }
-        assert_eq!(ImpersonationMinutes::new(60).unwrap().get(), 60);
     }
 }

@@ -7,48 +7,19 @@ use time::OffsetDateTime;
 use crate::{
     error::{Error, Result},
     tenants::TenantStatus,
-    types::{FaultCode, InvalidValue, timestamp},
+    types::timestamp,
 };
 
-/// For how many days a deleted tenant can be restored: 0–30.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RecoveryDays(u8);
+bounded_integer! {
+    /// For how many days a deleted tenant can be restored.
+    pub RecoveryDays: 0..=30, default 7
+}
 
 impl RecoveryDays {
-    const MAX: u8 = 30;
-
-    /// Validates.
-    pub fn new(days: i64) -> Result<Self, InvalidValue> {
-        u8::try_from(days)
-            .ok()
-            .filter(|days| *days <= Self::MAX)
-            .map(Self)
-            .ok_or_else(|| InvalidValue::new(FaultCode::OutOfRange, "must be an integer from 0 to 30"))
-    }
-
     pub(super) fn duration(self) -> time::Duration {
         time::Duration::days(self.0.into())
     }
 }
-
-impl Default for RecoveryDays {
-    fn default() -> Self {
-        Self(7)
-    }
-}
-
-#[cfg(feature = "http")]
-impl<E: crate::types::ValueErrors> deserr::Deserr<E> for RecoveryDays {
-    fn deserialize_from_value<V: deserr::IntoValue>(
-        value: deserr::Value<V>,
-        location: deserr::ValuePointerRef<'_>,
-    ) -> Result<Self, E> {
-        let days = <i64 as deserr::Deserr<E>>::deserialize_from_value(value, location)?;
-        Self::new(days).map_err(|error| E::invalid(error, location))
-    }
-}
-
-inline_schema!(RecoveryDays, Integer { format: "int32", minimum: 0, maximum: RecoveryDays::MAX, default: 7.into() });
 
 /// A deletion: since when and why, and until when the tenant can be restored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,6 +2,8 @@
 
 #[macro_use]
 mod keyword;
+#[macro_use]
+mod integer;
 
 mod access;
 mod actor;

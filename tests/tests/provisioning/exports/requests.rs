@@ -83,11 +83,11 @@ async fn links_download_every_file_and_stop_working() {
         open(&response.bytes().await.unwrap(), file);
     }
     assert_eq!(links.json["next_offset"], Value::Null);
-    for bad in [json!(-1), json!("1")] {
+    for bad in [json!(-1), json!(1_000_001), json!("1")] {
         let refused = api.post(&links_path, &json!({ "offset": bad })).await;
         assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", refused.text);
     }
-    for (offset, left) in [(1, files.len() - 1), (files.len(), 0), (usize::MAX / 2, 0)] {
+    for (offset, left) in [(1, files.len() - 1), (files.len(), 0), (1_000_000, 0)] {
         let rest = api.post(&links_path, &json!({ "offset": offset })).await;
         assert_eq!(rest.json["files"].as_array().map(Vec::len), Some(left), "{}", rest.text);
     }
