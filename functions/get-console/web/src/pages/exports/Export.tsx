@@ -25,13 +25,13 @@ export function ExportPage() {
                 <CopyAsCommand request={{ operation: "GET /tenants/{id}/exports/{export_id}", ids: [tenant.id, exportId] }} />
                 {read.data && (
                     <>
-                        <ExportLinks of={read.data} />
-                        <RestoreExport of={read.data} slug={tenant.slug} />
+                        <ExportLinks of={read.data.data} />
+                        <RestoreExport of={read.data.data} slug={tenant.slug} />
                     </>
                 )}
             </div>
             <Loaded read={read}>
-                {(data) => (
+                {({ data }) => (
                     <div className="grid">
                         <Card title="Export" aside={<Badge value={data.status} />}>
                             <p role="status">{STATES[data.status]}</p>

@@ -1,9 +1,8 @@
 // What is read of exports, and what their states mean.
 
-import { useQuery } from "@tanstack/react-query";
-
-import { type Schemas, api, body } from "../../api/client";
+import { type Schemas, type Tagged, api } from "../../api/client";
 import { followed } from "../../api/polling";
+import { useTagged } from "../../api/useTagged";
 import { bytes, number } from "../../format";
 
 export type Export = Schemas["Export"];
@@ -20,11 +19,11 @@ export const STATES: Record<Schemas["ExportStatus"], string> = {
 const isOver = ({ status }: Export): boolean => status !== "pending" && status !== "running";
 
 export const useExport = (tenantId: string, exportId: string) =>
-    useQuery({
-        queryKey: ["exports", tenantId, exportId],
-        queryFn: ({ signal }) => body(api.GET("/api/super-admin/tenants/{id}/exports/{export_id}", { params: { path: { id: tenantId, export_id: exportId } }, signal })),
-        refetchInterval: followed(1_500, isOver),
-    });
+    useTagged(
+        ["exports", tenantId, exportId],
+        (header, signal) => api.GET("/api/super-admin/tenants/{id}/exports/{export_id}", { params: { path: { id: tenantId, export_id: exportId }, header }, signal }),
+        { refetchInterval: followed(1_500, (read: Tagged<Export>) => isOver(read.data)) },
+    );
 
 /** What an export contains, in a line. */
 export const contentText = ({ rows, documents, objects, bytes: size }: Schemas["ExportSummary"]): string => `${number(rows)} rows, ${number(documents)} documents, ${number(objects)} objects listed; ${bytes(size)} of files`;
