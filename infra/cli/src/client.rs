@@ -18,7 +18,7 @@ use crate::{
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A page of a list has at most 5 MiB.
+/// A page of a list has at most 4 MB.
 const MAX_RESPONSE: u64 = 64 << 20;
 
 const BASE: &str = "/api/super-admin";

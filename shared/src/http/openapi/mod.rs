@@ -176,7 +176,7 @@ cannot come back: an impersonation has *ended* (`live` is `false`, and `end_reas
 **Lists** are plain arrays, newest first by default; `sort` names the other orders. Where several values of a filter are \
 possible, they are separated by commas, at most ten: `status=active,suspended`; a repeated parameter means the same. A range of \
 times includes its beginning (`created_since`) and excludes its end (`created_until`). A page has at most `limit` items, and \
-ends before its JSON exceeds 5 MiB. The header `Link: <…>; rel=\"next\"` (RFC 8288) contains the URL of the next page, and is \
+ends before its JSON exceeds 4 MB. The header `Link: <…>; rel=\"next\"` (RFC 8288) contains the URL of the next page, and is \
 absent on the last one. With `count=true`, the header `x-total-count` contains the number of items on all pages, counted up to \
 10000; `x-total-count-relation` is `eq` if it is exact, and `gte` if there are more.
 
