@@ -99,6 +99,7 @@ fn sign_in(common: &Common<'_>) -> Routes {
         signer: Arc::clone(&signer),
         max_age: parts.session_max_age,
     }))
+    .merge(get_session::routes(common.gate()))
     .merge(change_password::routes(change_password::App { auth: common.gate(), rate_limiter, signer }))
 }
 

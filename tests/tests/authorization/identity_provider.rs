@@ -146,6 +146,33 @@ async fn tokens_are_checked_by_issuer_audience_key_and_role_and_keys_are_fetched
 }
 
 #[tokio::test]
+async fn the_session_of_a_token_names_the_account_or_else_the_subject() {
+    let world = World::new().await;
+    let provider = Provider::start().await;
+    let api = provider.api(&world).await;
+    let session = async |token: String| answer(api.anonymous(Method::GET, "/auth/session").bearer_auth(token)).await;
+    let shown = session(provider.token(|_, _| {})).await;
+    assert_eq!(shown.status, StatusCode::OK, "{}", shown.text);
+    let expected = json!({"id": "idp|42", "email": null, "role": "viewer", "signed_in_with": "identity_provider"});
+    assert_eq!(shown.json, expected);
+    let account = json!({"email": "ada@landlord.example", "role": "operator", "subject": "idp|42"});
+    let account = api.post("/admins", &account).await;
+    let id = account.json["id"].as_str().unwrap();
+    let shown = session(provider.token(|_, _| {})).await;
+    let expected =
+        json!({"id": id, "email": "ada@landlord.example", "role": "operator", "signed_in_with": "identity_provider"});
+    assert_eq!(shown.json, expected);
+    // The role is the current one, not that of the token.
+    let own = world.operator(SuperAdminRole::Operator).await;
+    let token = tokens::sign(&tokens::claims(&own.to_string()));
+    assert_eq!(api.patch(&format!("/admins/{own}"), &json!({"role": "viewer"})).await.status, StatusCode::OK);
+    let shown = session(token).await;
+    assert_eq!((&shown.json["id"], &shown.json["role"]), (&json!(own.to_string()), &json!("viewer")), "{}", shown.text);
+    assert_eq!(shown.json["signed_in_with"], "password");
+    assert_eq!(session("no token".to_owned()).await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
 async fn a_token_from_before_a_super_admin_was_disabled_stays_dead_after_enabling() {
     let world = World::new().await;
     let provider = Provider::start().await;

@@ -26,6 +26,7 @@ const NEEDED: &[(&str, &str, Option<SuperAdminRole>)] = &[
     ("POST", "/auth/change-password", Some(Viewer)),
     ("POST", "/auth/login", None),
     ("POST", "/auth/refresh", Some(Viewer)),
+    ("GET", "/auth/session", Some(Viewer)),
     ("GET", "/clusters", Some(Viewer)),
     ("GET", "/health", Some(Viewer)),
     ("GET", "/health/history", Some(Viewer)),
