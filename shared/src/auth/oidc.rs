@@ -1,7 +1,6 @@
 //! The keys of the platform's identity provider, fetched on demand and cached.
 
 use std::{
-    net::IpAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -41,14 +40,9 @@ pub(super) struct RemoteKeys {
 }
 
 impl RemoteKeys {
-    /// The URL must be https, because a change of the keys on their way would let anybody sign in. Only on this machine, for local use and
-    /// tests, it may be http.
+    /// A change of the keys on their way would let anybody sign in.
     pub(super) fn new(url: &str) -> Result<Self, ConfigError> {
-        let invalid = |reason: String| ConfigError::invalid("OIDC_JWKS_URL", reason);
-        let url = Url::parse(url).map_err(|error| invalid(error.to_string()))?;
-        if url.scheme() != "https" && !(url.scheme() == "http" && is_loopback(&url)) {
-            return Err(invalid("neither https nor http on a loopback address".to_owned()));
-        }
+        let url = web::secure_url("OIDC_JWKS_URL", url)?;
         Ok(Self { url, client: Mutex::new(None), fetched: RwLock::new(None), last_fetch: Mutex::new(None) })
     }
 
@@ -110,10 +104,4 @@ impl RemoteKeys {
         }
         Ok(keys)
     }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    address.map_or(host == "localhost", |address| address.is_loopback())
 }
