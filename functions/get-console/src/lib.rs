@@ -2,9 +2,10 @@
 //! the API on the same origin, with the token of the super-admin who signed in.
 //!
 //! The application is one page, so that every path that names no file gets that page. The files are embedded when the function is
-//! built, already compressed.
+//! built, already compressed. The application reads from `/console/sign-in.json` how people sign in.
 
 mod missing;
+mod provider;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -15,8 +16,13 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use shared::http::{Compressed, Fixed, Problem, Routes, default_deadline};
+use shared::{
+    config::{ConfigError, ProviderClientConfig},
+    http::{Compressed, Fixed, Json, Problem, Routes, default_deadline},
+};
 use utoipa::openapi::OpenApi;
+
+use self::provider::{Provider, SignInOptions};
 
 /// The paths of the console. They are no operations of the API, so its description does not contain them.
 pub const PATHS: [&str; 3] = ["/console", "/console/", "/console/{*path}"];
@@ -27,15 +33,15 @@ const PAGE: &str = "index.html";
 /// The prefix of the paths of files, as in `base` and `assetsDir` of `web/vite.config.ts`.
 const FILES: &str = "files/";
 
-/// The page loads and calls only its own origin, contains no code and no styles of its own, and is in no frame.
-const POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; \
-     form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
-);
+/// How people sign in.
+const SIGN_IN: &str = "sign-in.json";
 
-/// Headers of every response, beside those of all functions.
-const HEADERS: [(HeaderName, HeaderValue); 4] = [
-    (header::CONTENT_SECURITY_POLICY, POLICY),
+/// The page loads and calls only its own origin, contains no code and no styles of its own, and is in no frame.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; \
+     form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
+
+/// Headers of every response, beside the policy and those of all functions.
+const HEADERS: [(HeaderName, HeaderValue); 3] = [
     (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
     (
@@ -54,30 +60,48 @@ struct Embedded {
 
 static EMBEDDED: &[Embedded] = include!(concat!(env!("OUT_DIR"), "/files.rs"));
 
-/// The files by name.
+/// The console, with or without an identity provider.
 #[derive(Clone)]
-pub struct App(Arc<HashMap<&'static str, Fixed>>);
+pub struct App(Arc<Content>);
+
+struct Content {
+    /// By name.
+    files: HashMap<&'static str, Fixed>,
+    provider: Option<Provider>,
+    policy: HeaderValue,
+}
 
 impl App {
-    pub fn new() -> Self {
+    /// Reads the environment.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::new(ProviderClientConfig::from_env()?.map(Provider::try_from).transpose()?)
+    }
+
+    pub fn new(provider: Option<Provider>) -> Result<Self, ConfigError> {
         let fixed = |file: &'static Embedded| {
             let fixed = Fixed::compressed(file.content_type, file.body, file.compressed);
             // The names of all other files contain a digest.
             let fixed = if file.name == PAGE { fixed.always_revalidated() } else { fixed.immutable() };
             (file.name, fixed)
         };
-        Self(Arc::new(EMBEDDED.iter().map(fixed).collect()))
+        let policy = match &provider {
+            None => HeaderValue::from_static(POLICY),
+            Some(provider) => provider::extended(POLICY, provider)?,
+        };
+        Ok(Self(Arc::new(Content { files: EMBEDDED.iter().map(fixed).collect(), provider, policy })))
+    }
+
+    fn respond(&self, response: impl IntoResponse) -> Response {
+        (HEADERS, [(header::CONTENT_SECURITY_POLICY, self.0.policy.clone())], response).into_response()
     }
 
     fn page(&self, request: &HeaderMap) -> Response {
-        let page = self.0.get(PAGE).map_or_else(missing::page, |page| page.respond(request));
-        (HEADERS, page).into_response()
+        self.respond(self.0.files.get(PAGE).map_or_else(missing::page, |page| page.respond(request)))
     }
-}
 
-impl Default for App {
-    fn default() -> Self {
-        Self::new()
+    fn sign_in(&self) -> Response {
+        let options = SignInOptions { provider: self.0.provider.as_ref() };
+        self.respond(([(header::CACHE_CONTROL, HeaderValue::from_static("public, no-cache"))], Json(options)))
     }
 }
 
@@ -94,10 +118,11 @@ async fn get_console(headers: HeaderMap, State(app): State<App>) -> Response {
 
 async fn get_file(Path(path): Path<String>, headers: HeaderMap, State(app): State<App>) -> Response {
     match path.strip_prefix(FILES) {
+        None if path == SIGN_IN => app.sign_in(),
         None => app.page(&headers),
-        Some(name) => match app.0.get(name) {
-            Some(file) => (HEADERS, file.respond(&headers)).into_response(),
-            None => (HEADERS, Problem::unknown_path()).into_response(),
+        Some(name) => match app.0.files.get(name) {
+            Some(file) => app.respond(file.respond(&headers)),
+            None => app.respond(Problem::unknown_path()),
         },
     }
 }
@@ -110,26 +135,26 @@ mod tests {
 
     #[test]
     fn the_policy_permits_no_other_origin_and_no_code_in_the_page() {
-        let policy = POLICY.to_str().unwrap().to_owned();
-        assert!(policy.starts_with("default-src 'none'; "), "{policy}");
+        assert!(POLICY.starts_with("default-src 'none'; "), "{POLICY}");
         for forbidden in ["unsafe", "http", "*", "data:", "blob:"] {
-            assert!(!policy.contains(forbidden), "{policy}");
+            assert!(!POLICY.contains(forbidden), "{POLICY}");
         }
     }
 
     #[tokio::test]
     async fn a_file_that_does_not_exist_is_not_found_under_the_policy_of_the_page() {
         let path = Path(format!("{FILES}index-00000000.js"));
-        let response = get_file(path, HeaderMap::new(), State(App::new())).await;
+        let response = get_file(path, HeaderMap::new(), State(App::new(None).unwrap())).await;
         assert_eq!(response.status(), StatusCode::NOT_FOUND);
-        for (name, value) in HEADERS {
+        let policy = (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+        for (name, value) in HEADERS.into_iter().chain([policy]) {
             assert_eq!(response.headers().get(&name), Some(&value), "{name}");
         }
     }
 
     #[test]
     fn a_console_that_was_not_built_is_unavailable_and_says_how_to_build_it() {
-        let response = (HEADERS, missing::page()).into_response();
+        let response = App::new(None).unwrap().respond(missing::page());
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert!(response.headers().contains_key(header::CONTENT_SECURITY_POLICY));
         assert!(missing::PAGE.contains("cargo dev console"));

@@ -48,7 +48,7 @@ const fn setting(
 }
 
 /// The settings in the order of their groups.
-pub const SETTINGS: [Setting; 37] = [
+pub const SETTINGS: [Setting; 38] = [
     setting("JWT_ISSUER", Some("landlord"), SettingGroup::SignIn, "the issuer of access tokens"),
     setting("JWT_AUDIENCE", Some("landlord-super-admin"), SettingGroup::SignIn, "the audience of access tokens"),
     setting("JWT_TTL_SECONDS", Some("28800"), SettingGroup::SignIn, "the lifetime of an access token"),
@@ -60,6 +60,7 @@ pub const SETTINGS: [Setting; 37] = [
     ),
     setting("OIDC_ISSUER", None, SettingGroup::SignIn, "the issuer of the identity provider"),
     setting("OIDC_AUDIENCE", None, SettingGroup::SignIn, "the audience of the identity provider's tokens"),
+    setting("OIDC_CLIENT_ID", None, SettingGroup::SignIn, "the console's id at the identity provider"),
     setting(
         "OIDC_ROLE_CLAIM",
         Some("role"),

@@ -78,7 +78,7 @@ fn platform(common: &Common<'_>) -> Routes {
 fn documents(_: &Common<'_>) -> Routes {
     get_openapi::routes(get_openapi::App::new())
         .merge(get_asyncapi::routes(get_asyncapi::App::new()))
-        .merge(get_console::routes(get_console::App::new()))
+        .merge(get_console::routes(get_console::App::new(None).unwrap()))
         .merge(get_docs::routes(get_docs::App::new()))
         .merge(get_problem_type::routes())
         .merge(reject_request::routes())
