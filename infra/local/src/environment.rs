@@ -149,6 +149,7 @@ pub(crate) fn variables(
         None => local,
     };
     let sqs = choose("AWS_ENDPOINT_URL_SQS", format!("http://127.0.0.1:{}", ports.elasticmq()));
+    let identity_provider = |path: &str| format!("http://127.0.0.1:{}{path}", ports.identity_provider());
     let queue = |name: &str| format!("{}/{ACCOUNT}/{name}", sqs.trim_end_matches('/'));
 
     let list = [
@@ -187,6 +188,12 @@ pub(crate) fn variables(
         ("JWT_PUBLIC_KEYS", secrets.jwt.public_keys.clone()),
         ("JWT_SIGNING_KEY", secrets.jwt.signing_key.clone()),
         ("JWT_SIGNING_KEY_ID", secrets.jwt.id.clone()),
+        ("OIDC_ISSUER", identity_provider("")),
+        ("OIDC_AUDIENCE", "landlord-super-admin".into()),
+        ("OIDC_JWKS_URL", identity_provider("/keys")),
+        ("OIDC_CLIENT_ID", "landlord-console".into()),
+        ("OIDC_AUTHORIZATION_URL", identity_provider("/authorize")),
+        ("OIDC_TOKEN_URL", identity_provider("/token")),
         ("IMPERSONATION_AUDIENCE", "landlord-platform".into()),
         ("IMPERSONATION_PUBLIC_KEYS", secrets.impersonation.public_keys.clone()),
         ("IMPERSONATION_SIGNING_KEY", secrets.impersonation.signing_key.clone()),

@@ -67,6 +67,11 @@ impl Ports {
         self.base + 8 + index
     }
 
+    /// The stand-in of the identity provider.
+    pub(crate) fn identity_provider(&self) -> u16 {
+        self.base + 12
+    }
+
     /// Whether a text contains an address in this block.
     pub(crate) fn occur_in(&self, text: &str) -> bool {
         (self.base..self.base + SIZE).any(|port| text.contains(&format!("127.0.0.1:{port}")))

@@ -42,6 +42,8 @@ impl ServiceMode {
 pub(crate) fn command(stack: &LocalStack) -> Result<Command> {
     let mut command = detached(binary(&stack.checkout, "services")?);
     command.arg("--folder").arg(folder(&stack.checkout));
+    command.arg("--identity-provider");
+    command.args([stack.ports.identity_provider(), stack.ports.api()].map(|port| port.to_string()));
     for service in services::ALL.iter().filter(|service| stack.external.get(service.variable).is_none()) {
         command.arg(format!("{}={}", service.name, service.port(&stack.ports)));
     }

@@ -4,10 +4,11 @@
 //!
 //! It implements what AWS documents and nothing else, so that a function that works here works there.
 //!
-//! A second program runs stand-ins of the platform's microservices ([`stand_in`]).
+//! A second program runs stand-ins of the platform's microservices ([`stand_in`]) and of its identity provider ([`identity_provider`]).
 
 pub mod batch;
 pub mod event_source;
+pub mod identity_provider;
 pub mod invoke;
 pub mod schedule;
 pub mod stand_in;

@@ -1,9 +1,12 @@
-//! Runs the stand-ins of the platform's microservices until SIGTERM or SIGINT.
+//! Runs the stand-ins of the platform's microservices and of its identity provider until SIGTERM or SIGINT.
 
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::Parser;
-use emulator::stand_in::{self, StandIn};
+use emulator::{
+    identity_provider::IdentityProvider,
+    stand_in::{self, StandIn},
+};
 use tokio::{
     signal::unix::{SignalKind, signal},
     task::JoinSet,
@@ -16,6 +19,9 @@ struct StandInOptions {
     /// The folder of these files
     #[arg(long)]
     folder: PathBuf,
+    /// The ports of the stand-in of the identity provider and of the API, which serves the console
+    #[arg(long, num_args = 2, value_names = ["PORT", "API_PORT"])]
+    identity_provider: Option<Vec<u16>>,
     /// A service and the port of its stand-in: `NAME=PORT`
     #[arg(value_parser = named_port)]
     services: Vec<(String, u16)>,
@@ -36,6 +42,14 @@ async fn main() -> ExitCode {
         return ExitCode::FAILURE;
     };
     let mut parts = JoinSet::new();
+    if let Some(&[port, api]) = options.identity_provider.as_deref() {
+        let Ok(provider) = IdentityProvider::new(port, api) else {
+            tracing::error!("no key can be generated for the identity provider");
+            return ExitCode::FAILURE;
+        };
+        tracing::info!(port, "stand-in of the identity provider");
+        parts.spawn(provider.run());
+    }
     for (name, port) in options.services {
         tracing::info!(name, port, "stand-in");
         parts.spawn(stand_in::run(StandIn::new(&name, port, &options.folder)));
