@@ -53,7 +53,7 @@ test("a session is continued with another token, once, and nothing typed is lost
 test("a role that an owner has changed is shown with the next token", async ({ page, landlord }) => {
     const operator = await landlord.superAdmin("operator");
     await shorten(page, 30);
-    const own = page.waitForResponse((response) => /\/admins\/[^/]+$/.test(response.url()));
+    const own = page.waitForResponse((response) => response.url().endsWith("/auth/session"));
     await open(page, "/reconciliations", operator);
     await expect(page.getByRole("button", { name: "Compare now" })).toBeVisible();
     const { id } = (await (await own).json()) as { id: string };

@@ -3,10 +3,13 @@ import { RouterProvider } from "@tanstack/react-router";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 
+import { RETURN_PATH } from "./api/authorization";
 import { isTemporary } from "./api/problem";
+import { passOn } from "./api/provider";
 import { keepSessions } from "./api/refresh";
 import { onSessionChange, session, useSession } from "./api/session";
 import { SignIn, SignInAgain } from "./pages/SignIn";
+import { SignedIn } from "./pages/SignedIn";
 import { router } from "./router";
 import { Notices } from "./ui/announce";
 import "./styles/index.css";
@@ -34,6 +37,10 @@ onSessionChange(() => {
 
 keepSessions();
 
+// The identity provider's window comes back to this address.
+const isReply = location.pathname === RETURN_PATH;
+if (isReply) passOn();
+
 function Console() {
     const current = useSession();
     if (!current) return <SignIn />;
@@ -49,7 +56,7 @@ const root = document.getElementById("root");
 if (root) {
     createRoot(root).render(
         <StrictMode>
-            <Console />
+            {isReply ? <SignedIn /> : <Console />}
             <Notices />
         </StrictMode>,
     );

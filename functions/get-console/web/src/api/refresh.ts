@@ -42,7 +42,7 @@ async function refresh(before: Session): Promise<void> {
     } catch (failure) {
         const { status, retryAfter } = fromFailure(failure);
         failures = { token: before.token, count: failures.token === before.token ? failures.count + 1 : 1 };
-        // 409: the session is one of the identity provider. 403 cannot change either.
+        // A later attempt cannot change these.
         const isFinal = status === 403 || status === 404 || status === 409;
         change(before, { refreshAt: isFinal ? undefined : nextAttempt(before, failures.count, Date.now(), Math.random(), retryAfter) });
     } finally {
@@ -56,7 +56,7 @@ async function refreshRole(): Promise<void> {
     const before = session();
     if (!before || before.ended) return;
     try {
-        const { role } = await body(api.GET("/api/super-admin/admins/{id}", { params: { path: { id: before.id } }, signal: AbortSignal.timeout(15_000) }));
+        const { role } = await body(api.GET("/api/super-admin/auth/session", { signal: AbortSignal.timeout(15_000) }));
         if (role !== before.role) change(before, { role });
     } catch {
         // The next refresh reads it again.

@@ -8,9 +8,13 @@ export type Role = Schemas["OperatorRole"];
 
 export interface Session {
     token: string;
+    /** The account's id, or the subject at the identity provider if there is no account. */
     id: string;
+    /** The same, if there is no account. */
     email: string;
     role: Role;
+    /** Signed in at the identity provider, which alone can continue the session. */
+    isOfProvider: boolean;
     /** Milliseconds since 1970, by this device's clock. */
     expiresAt: number;
     /** When a new token is asked for, by the same clock. Never, if the session cannot last longer than this token. */
@@ -40,11 +44,3 @@ export function onSessionChange(listener: () => void): () => void {
 }
 
 export const useSession = (): Session | undefined => useSyncExternalStore(onSessionChange, () => current);
-
-/** The id in a token. Only the API verifies the token. */
-export function subjectOf(token: string): string {
-    const payload = token.split(".")[1] ?? "";
-    const text = atob(payload.replaceAll("-", "+").replaceAll("_", "/"));
-    const claims: unknown = JSON.parse(text);
-    return typeof claims === "object" && claims !== null && "sub" in claims ? String(claims.sub) : "";
-}

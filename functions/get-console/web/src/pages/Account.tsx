@@ -34,31 +34,33 @@ export function Account() {
                             ["Role", <Badge key="role" value={session.role} />],
                             ["Id", <Id key="id" value={session.id} />],
                             ["This session ends", <Time key="end" value={new Date(session.expiresAt).toISOString()} both />],
-                            ["Until then", session.refreshAt === undefined ? "It has reached its maximum age, and is not continued." : "It is continued while this tab is open, until its maximum age."],
+                            ["Until then", session.isOfProvider ? "The identity provider has set its end. It is not continued." : session.refreshAt === undefined ? "It has reached its maximum age, and is not continued." : "It is continued while this tab is open, until its maximum age."],
                         ]}
                     />
                     <p className="muted small">The token is in the memory of this tab only. A reload signs you out.</p>
                 </Card>
-                <Card title="Change your password">
-                    <form
-                        className="form"
-                        onSubmit={(event) => {
-                            event.preventDefault();
-                            if (!differs) void change();
-                        }}
-                    >
-                        <Input label="Current password" type="password" autoComplete="current-password" required value={form.current} error={errorOf(problem, "/current_password")} onChange={(event) => setForm({ ...form, current: event.target.value })} />
-                        <Input label="New password" type="password" autoComplete="new-password" required minLength={12} value={form.next} error={errorOf(problem, "/new_password")} onChange={(event) => setForm({ ...form, next: event.target.value })} />
-                        <Input label="New password again" type="password" autoComplete="new-password" required value={form.again} error={differs ? "The two passwords differ" : undefined} onChange={(event) => setForm({ ...form, again: event.target.value })} />
-                        <p className="hint">All your other sessions end.</p>
-                        {problem && <ProblemNote problem={problem} />}
-                        <div className="actions">
-                            <Button type="submit" kind="primary" busy={busy}>
-                                Change the password
-                            </Button>
-                        </div>
-                    </form>
-                </Card>
+                {!session.isOfProvider && (
+                    <Card title="Change your password">
+                        <form
+                            className="form"
+                            onSubmit={(event) => {
+                                event.preventDefault();
+                                if (!differs) void change();
+                            }}
+                        >
+                            <Input label="Current password" type="password" autoComplete="current-password" required value={form.current} error={errorOf(problem, "/current_password")} onChange={(event) => setForm({ ...form, current: event.target.value })} />
+                            <Input label="New password" type="password" autoComplete="new-password" required minLength={12} value={form.next} error={errorOf(problem, "/new_password")} onChange={(event) => setForm({ ...form, next: event.target.value })} />
+                            <Input label="New password again" type="password" autoComplete="new-password" required value={form.again} error={differs ? "The two passwords differ" : undefined} onChange={(event) => setForm({ ...form, again: event.target.value })} />
+                            <p className="hint">All your other sessions end.</p>
+                            {problem && <ProblemNote problem={problem} />}
+                            <div className="actions">
+                                <Button type="submit" kind="primary" busy={busy}>
+                                    Change the password
+                                </Button>
+                            </div>
+                        </form>
+                    </Card>
+                )}
             </div>
         </Page>
     );

@@ -2,20 +2,22 @@ import { useEffect, useState } from "react";
 
 import { type Schemas, api, body } from "../api/client";
 import { lifetimeOf } from "../api/renewal";
-import { type Session, setSession, subjectOf } from "../api/session";
+import { type Session, setSession } from "../api/session";
 import { utc } from "../format";
 import { Button } from "../ui/Button";
 import { Dialog } from "../ui/Dialog";
 import { Input } from "../ui/form";
 import { ProblemNote } from "../ui/state";
 import { useSubmit } from "../ui/useSubmit";
+import { ProviderSignIn } from "./ProviderSignIn";
 
 /** Starts a session with a token, after reading whose it is. */
-async function begin(token: Schemas["IssuedToken"], email: string): Promise<void> {
-    const id = subjectOf(token.access_token);
+async function begin(token: Pick<Schemas["IssuedToken"], "access_token" | "expires_in">): Promise<void> {
     const headers = { authorization: `Bearer ${token.access_token}` };
-    const admin = await body(api.GET("/api/super-admin/admins/{id}", { params: { path: { id } }, headers }));
-    setSession({ token: token.access_token, id, email: admin.email ?? email, role: admin.role, ...lifetimeOf(token, Date.now()), ended: false });
+    const { id, email, role, signed_in_with } = await body(api.GET("/api/super-admin/auth/session", { headers }));
+    const isOfProvider = signed_in_with === "identity_provider";
+    const { expiresAt, refreshAt } = lifetimeOf(token, Date.now());
+    setSession({ token: token.access_token, id, email: email ?? id, role, isOfProvider, expiresAt, refreshAt: isOfProvider ? undefined : refreshAt, ended: false });
 }
 
 function useSignIn(account = "", onDone?: () => void) {
@@ -36,11 +38,11 @@ function useSignIn(account = "", onDone?: () => void) {
             if (temporary) {
                 const headers = { authorization: `Bearer ${temporary}` };
                 const change = { current_password: password, new_password: next };
-                await begin(await body(api.POST("/api/super-admin/auth/change-password", { body: change, headers })), email);
+                await begin(await body(api.POST("/api/super-admin/auth/change-password", { body: change, headers })));
             } else {
                 const token = await body(api.POST("/api/super-admin/auth/login", { body: { email, password } }));
                 if (token.must_change_password) return setTemporary(token.access_token);
-                await begin(token, email);
+                await begin(token);
             }
             reset();
             onDone?.();
@@ -95,6 +97,7 @@ export function SignIn() {
             <h1>Landlord</h1>
             <p className="muted">Control plane of the platform. For super-admins.</p>
             <SignInForm form={form} />
+            {form.temporary === undefined && <ProviderSignIn begin={begin} />}
         </main>
     );
 }
@@ -126,13 +129,13 @@ export function SignInAgain({ session }: { session: Session }) {
         <>
             {soon && !session.ended && (
                 <div className="expiry" role="status">
-                    Your session ends at {utc(new Date(session.expiresAt))}, because it {session.refreshAt === undefined ? "has reached its maximum age" : "could not be continued so far"}.{" "}
+                    Your session ends at {utc(new Date(session.expiresAt))}, {session.isOfProvider ? "as the identity provider has set" : session.refreshAt === undefined ? "because it has reached its maximum age" : "because it could not be continued so far"}.{" "}
                     <Button onClick={() => setAsked(true)}>Sign in again now</Button>
                 </div>
             )}
             <Dialog open={session.ended || asked} onClose={close} title="Sign in again" persistent={session.ended || form.busy}>
                 <p>{session.ended ? "Your session has ended. The page behind this, and what you typed there, is kept." : "The page behind this is kept."}</p>
-                <SignInForm form={form} readOnly />
+                {session.isOfProvider ? <ProviderSignIn begin={async (token) => begin(token).then(() => setAsked(false))} /> : <SignInForm form={form} readOnly />}
                 {session.ended && <Button kind="ghost" onClick={() => setSession(undefined)}>Sign out, and lose what was typed</Button>}
             </Dialog>
         </>
