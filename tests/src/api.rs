@@ -20,7 +20,7 @@ use shared::{
         tenant_databases::TenantDatabases,
     },
     config::{
-        Clusters, FromEnv, ImpersonationSigningConfig, MongoSettings, PostgresConfig, QueueConfig,
+        Clusters, CodeExchangeConfig, FromEnv, ImpersonationSigningConfig, MongoSettings, PostgresConfig, QueueConfig,
         ReconciliationConfig, RedisConfig, S3Config, SessionConfig, TokenConfig,
     },
     dead_letters::DeadLetters,
@@ -93,6 +93,8 @@ pub struct Parts {
     pub reconciling_time: Duration,
     /// How long after the sign-in a session ends.
     pub session_max_age: Duration,
+    /// Where codes of the identity provider are exchanged, if anywhere.
+    pub code_exchange: Option<CodeExchangeConfig>,
 }
 
 impl Parts {
@@ -114,6 +116,7 @@ impl Parts {
             max_waiting: 100,
             reconciling_time: Duration::ZERO,
             session_max_age: SessionConfig::from_env().unwrap().max_age,
+            code_exchange: None,
         }
     }
 
@@ -248,7 +251,8 @@ pub fn tenant_request(slug: &str) -> Value {
 }
 
 /// The public routes.
-pub const OPEN: [(&str, &str); 6] = [
+pub const OPEN: [(&str, &str); 7] = [
+    ("POST", "/api/super-admin/auth/exchange"),
     ("POST", "/api/super-admin/auth/login"),
     ("GET", "/api/super-admin/openapi.json"),
     ("GET", "/api/super-admin/asyncapi.json"),

@@ -37,6 +37,7 @@ pub mod soak;
 pub mod stack;
 pub mod template;
 pub mod tenant;
+pub mod token_endpoint;
 pub mod tokens;
 pub mod topic;
 mod upstream;

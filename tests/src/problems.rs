@@ -275,6 +275,9 @@ impl ProblemStage {
         let path = format!("/admins/{}", created.json["id"].as_str().unwrap());
         let request = self.request(Method::PATCH, &path, &json!({ "password": "quiet-lemon-harbor-17" }));
         self.produce("no-password", StatusCode::CONFLICT, request).await;
+        let code = json!({ "code": "c", "code_verifier": "v".repeat(43), "redirect_uri": "https://landlord.example/console/signed-in" });
+        let request = self.request(Method::POST, "/auth/exchange", &code);
+        self.produce("no-identity-provider", StatusCode::CONFLICT, request).await;
     }
 
     async fn produce_conflicts_of_keys(&mut self) {

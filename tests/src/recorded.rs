@@ -22,6 +22,7 @@ use crate::{
     problems::{Produced, produce_all},
     produced_events::produce_events,
     requests::{ExampleRequest, of_examples},
+    token_endpoint::TokenEndpoint,
     tokens,
 };
 
@@ -86,7 +87,8 @@ fn is_example(body: &Value) -> bool {
 /// The answer of each operation to the example of its request.
 async fn record_successes(document: &Value) -> BTreeMap<String, Answer> {
     let world = World::new().await;
-    let api = Api::of(&world).await;
+    let provider = TokenEndpoint::start().await;
+    let api = Api::with(&Parts { code_exchange: Some(provider.client()), ..Parts::of(&world) }).await;
     let mut answers = BTreeMap::new();
     send_each(&world, document, async |request, token| {
         let mut builder = api.anonymous_root(request.method.clone(), &request.path).bearer_auth(token);

@@ -10,7 +10,7 @@ use tests::{Api, api::answer, optional_variable, variable};
 const MAX_FIRST_LOAD: usize = 170_000;
 
 async fn console() -> Api {
-    let api = Api::serve(finish(get_console::routes(get_console::App::new(None).unwrap()))).await;
+    let api = Api::serve(finish(get_console::routes(get_console::App::new(None)))).await;
     let page = answer(api.anonymous_root(Method::GET, "/console")).await;
     assert_eq!(page.status, StatusCode::OK, "the console is not built: cargo dev console");
     api

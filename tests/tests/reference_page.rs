@@ -4,7 +4,13 @@ use std::{path::Path, process::Command};
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use tests::{Api, World, api::answer, recorded, variable};
+use tests::{
+    Api, World,
+    api::{Parts, answer},
+    recorded,
+    token_endpoint::TokenEndpoint,
+    variable,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_page_is_accessible_and_can_be_searched() {
@@ -43,7 +49,8 @@ async fn the_page_is_accessible_and_can_be_searched() {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_command_of_the_page_succeeds() {
     let world = World::new().await;
-    let api = Api::of(&world).await;
+    let provider = TokenEndpoint::start().await;
+    let api = Api::with(&Parts { code_exchange: Some(provider.client()), ..Parts::of(&world) }).await;
     let page = answer(api.anonymous(Method::GET, "/docs")).await.text;
     let document = answer(api.anonymous(Method::GET, "/openapi.json")).await.json;
     let address = api.base.trim_end_matches("/api/super-admin").to_owned();

@@ -17,7 +17,7 @@ use axum::{
     routing::get,
 };
 use shared::{
-    config::{ConfigError, ProviderClientConfig},
+    config::{AuthorizationConfig, ConfigError},
     http::{Compressed, Fixed, Json, Problem, Routes, default_deadline},
 };
 use utoipa::openapi::OpenApi;
@@ -37,11 +37,14 @@ const FILES: &str = "files/";
 const SIGN_IN: &str = "sign-in.json";
 
 /// The page loads and calls only its own origin, contains no code and no styles of its own, and is in no frame.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; \
-     form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
+const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; \
+     form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
+);
 
-/// Headers of every response, beside the policy and those of all functions.
-const HEADERS: [(HeaderName, HeaderValue); 3] = [
+/// Headers of every response, beside those of all functions.
+const HEADERS: [(HeaderName, HeaderValue); 4] = [
+    (header::CONTENT_SECURITY_POLICY, POLICY),
     (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
     (
@@ -68,40 +71,33 @@ struct Content {
     /// By name.
     files: HashMap<&'static str, Fixed>,
     provider: Option<Provider>,
-    policy: HeaderValue,
 }
 
 impl App {
     /// Reads the environment.
     pub fn from_env() -> Result<Self, ConfigError> {
-        Self::new(ProviderClientConfig::from_env()?.map(Provider::try_from).transpose()?)
+        Ok(Self::new(AuthorizationConfig::from_env()?.map(Provider::try_from).transpose()?))
     }
 
-    pub fn new(provider: Option<Provider>) -> Result<Self, ConfigError> {
+    pub fn new(provider: Option<Provider>) -> Self {
         let fixed = |file: &'static Embedded| {
             let fixed = Fixed::compressed(file.content_type, file.body, file.compressed);
             // The names of all other files contain a digest.
             let fixed = if file.name == PAGE { fixed.always_revalidated() } else { fixed.immutable() };
             (file.name, fixed)
         };
-        let policy = match &provider {
-            None => HeaderValue::from_static(POLICY),
-            Some(provider) => provider::extended(POLICY, provider)?,
-        };
-        Ok(Self(Arc::new(Content { files: EMBEDDED.iter().map(fixed).collect(), provider, policy })))
-    }
-
-    fn respond(&self, response: impl IntoResponse) -> Response {
-        (HEADERS, [(header::CONTENT_SECURITY_POLICY, self.0.policy.clone())], response).into_response()
+        Self(Arc::new(Content { files: EMBEDDED.iter().map(fixed).collect(), provider }))
     }
 
     fn page(&self, request: &HeaderMap) -> Response {
-        self.respond(self.0.files.get(PAGE).map_or_else(missing::page, |page| page.respond(request)))
+        let page = self.0.files.get(PAGE).map_or_else(missing::page, |page| page.respond(request));
+        (HEADERS, page).into_response()
     }
 
     fn sign_in(&self) -> Response {
         let options = SignInOptions { provider: self.0.provider.as_ref() };
-        self.respond(([(header::CACHE_CONTROL, HeaderValue::from_static("public, no-cache"))], Json(options)))
+        (HEADERS, [(header::CACHE_CONTROL, HeaderValue::from_static("public, no-cache"))], Json(options))
+            .into_response()
     }
 }
 
@@ -121,8 +117,8 @@ async fn get_file(Path(path): Path<String>, headers: HeaderMap, State(app): Stat
         None if path == SIGN_IN => app.sign_in(),
         None => app.page(&headers),
         Some(name) => match app.0.files.get(name) {
-            Some(file) => app.respond(file.respond(&headers)),
-            None => app.respond(Problem::unknown_path()),
+            Some(file) => (HEADERS, file.respond(&headers)).into_response(),
+            None => (HEADERS, Problem::unknown_path()).into_response(),
         },
     }
 }
@@ -135,26 +131,26 @@ mod tests {
 
     #[test]
     fn the_policy_permits_no_other_origin_and_no_code_in_the_page() {
-        assert!(POLICY.starts_with("default-src 'none'; "), "{POLICY}");
+        let policy = POLICY.to_str().unwrap().to_owned();
+        assert!(policy.starts_with("default-src 'none'; "), "{policy}");
         for forbidden in ["unsafe", "http", "*", "data:", "blob:"] {
-            assert!(!POLICY.contains(forbidden), "{POLICY}");
+            assert!(!policy.contains(forbidden), "{policy}");
         }
     }
 
     #[tokio::test]
     async fn a_file_that_does_not_exist_is_not_found_under_the_policy_of_the_page() {
         let path = Path(format!("{FILES}index-00000000.js"));
-        let response = get_file(path, HeaderMap::new(), State(App::new(None).unwrap())).await;
+        let response = get_file(path, HeaderMap::new(), State(App::new(None))).await;
         assert_eq!(response.status(), StatusCode::NOT_FOUND);
-        let policy = (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-        for (name, value) in HEADERS.into_iter().chain([policy]) {
+        for (name, value) in HEADERS {
             assert_eq!(response.headers().get(&name), Some(&value), "{name}");
         }
     }
 
     #[test]
     fn a_console_that_was_not_built_is_unavailable_and_says_how_to_build_it() {
-        let response = App::new(None).unwrap().respond(missing::page());
+        let response = (HEADERS, missing::page()).into_response();
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert!(response.headers().contains_key(header::CONTENT_SECURITY_POLICY));
         assert!(missing::PAGE.contains("cargo dev console"));

@@ -1,6 +1,7 @@
 //! Authentication: bearer tokens (JWT, RFC 7519) and the keys that verify and sign them. A verified token yields an
 //! [`Identity`]. Authorization is not decided here.
 
+mod code_exchange;
 mod identity;
 mod jwk;
 mod oidc;
@@ -11,6 +12,7 @@ mod token_signer;
 mod token_type;
 mod verifier;
 
+pub use code_exchange::{AuthorizationCode, CodeExchange, CodeVerifier, ProviderToken, RedirectUri};
 pub use identity::{Identity, Session};
 pub use private_key::PrivateKey;
 pub use published_keys::PublishedKeys;

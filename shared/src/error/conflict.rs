@@ -74,6 +74,8 @@ pub enum Conflict {
     LastOwner,
     #[error("The super-admin signs in at the identity provider and has no password here")]
     NoPassword,
+    #[error("The platform has no identity provider at which people sign in to the console")]
+    NoIdentityProvider,
     #[error("The user is deactivated and cannot be impersonated")]
     UserDeactivated,
     #[error("The user's personal data were erased; the user cannot be changed any more")]

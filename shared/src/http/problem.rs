@@ -117,6 +117,7 @@ impl From<Conflict> for ProblemMembers {
             | Conflict::LastAdmin
             | Conflict::LastOwner
             | Conflict::NoPassword
+            | Conflict::NoIdentityProvider
             | Conflict::UserDeactivated
             | Conflict::UserErased => none,
         }

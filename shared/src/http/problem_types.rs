@@ -158,6 +158,9 @@ problem_types! {
     NO_PASSWORD = "no-password", [409], "No password", [],
         "This super-admin signs in at the identity provider and has no password here.",
         "Change the password, or get a new token, at the identity provider.";
+    NO_IDENTITY_PROVIDER = "no-identity-provider", [409], "No identity provider", [],
+        "The platform has no identity provider at which people sign in to the console.",
+        "Sign in with a password.";
     USER_DEACTIVATED = "user-deactivated", [409], "User deactivated", [],
         "A deactivated user cannot be impersonated.",
         "Reactivate the user, or impersonate another one.";
@@ -227,6 +230,7 @@ impl From<&Conflict> for &'static ProblemType {
             Conflict::LastAdmin => &LAST_ADMIN,
             Conflict::LastOwner => &LAST_OWNER,
             Conflict::NoPassword => &NO_PASSWORD,
+            Conflict::NoIdentityProvider => &NO_IDENTITY_PROVIDER,
             Conflict::UserDeactivated => &USER_DEACTIVATED,
             Conflict::UserErased => &USER_ERASED,
             Conflict::ImpersonationLive { .. } => &IMPERSONATION_LIVE,

@@ -78,7 +78,7 @@ fn platform(common: &Common<'_>) -> Routes {
 fn documents(_: &Common<'_>) -> Routes {
     get_openapi::routes(get_openapi::App::new())
         .merge(get_asyncapi::routes(get_asyncapi::App::new()))
-        .merge(get_console::routes(get_console::App::new(None).unwrap()))
+        .merge(get_console::routes(get_console::App::new(None)))
         .merge(get_docs::routes(get_docs::App::new()))
         .merge(get_problem_type::routes())
         .merge(reject_request::routes())
@@ -100,6 +100,7 @@ fn sign_in(common: &Common<'_>) -> Routes {
         max_age: parts.session_max_age,
     }))
     .merge(get_session::routes(common.gate()))
+    .merge(exchange_code::routes(exchange_code::App::new(parts.code_exchange.clone()).unwrap()))
     .merge(change_password::routes(change_password::App { auth: common.gate(), rate_limiter, signer }))
 }
 

@@ -11,6 +11,7 @@ use tests::{
     tokens,
 };
 
+mod code_exchange;
 mod identity_provider;
 
 /// Routes that return a summary without a token, and everything with one.

@@ -24,6 +24,7 @@ const NEEDED: &[(&str, &str, Option<SuperAdminRole>)] = &[
     ("PATCH", "/admins/{id}", Some(Owner)),
     ("GET", "/audit", Some(Viewer)),
     ("POST", "/auth/change-password", Some(Viewer)),
+    ("POST", "/auth/exchange", None),
     ("POST", "/auth/login", None),
     ("POST", "/auth/refresh", Some(Viewer)),
     ("GET", "/auth/session", Some(Viewer)),

@@ -76,11 +76,9 @@ export class Api {
 
 export const unique = (word: string): string => `${word}-${randomUUID().slice(0, 8)}`;
 
+/** Answers that a test provokes, of which the browser itself logs an error. */
 interface Expected {
-    /** Answers that a test provokes, of which the browser itself logs an error. */
     statuses: number[];
-    /** The identity provider's, which issues a token to the page. */
-    origins: string[];
 }
 
 interface Fixtures {
@@ -91,7 +89,7 @@ interface Fixtures {
 }
 
 export const test = base.extend<Fixtures>({
-    expected: async ({}, use) => use({ statuses: [], origins: [] }),
+    expected: async ({}, use) => use({ statuses: [] }),
     faults: [
         async ({ page, expected }, use) => {
             const faults: string[] = [];
@@ -101,9 +99,7 @@ export const test = base.extend<Fixtures>({
             });
             page.on("pageerror", (error) => faults.push(error.message));
             page.on("request", (request) => {
-                const { origin } = new URL(request.url());
-                const own = new URL(page.url() === "about:blank" ? request.url() : page.url()).origin;
-                if (origin !== own && !expected.origins.includes(origin)) faults.push(`foreign: ${request.url()}`);
+                if (new URL(request.url()).origin !== new URL(page.url() === "about:blank" ? request.url() : page.url()).origin) faults.push(`foreign: ${request.url()}`);
             });
             await page.addInitScript(() => {
                 document.addEventListener("securitypolicyviolation", (event) => console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`));

@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import { type Provider, outcomeOf, prepare, readReply } from "./authorization.ts";
 
-const PROVIDER: Provider = { issuer: "https://idp.example", authorization_url: "https://idp.example/authorize?audience=api", token_url: "https://idp.example/token", client_id: "console", scope: "openid roles" };
+const PROVIDER: Provider = { issuer: "https://idp.example", authorization_url: "https://idp.example/authorize?audience=api", client_id: "console", scope: "openid roles" };
 
 test("a request has a challenge, and keeps the query of the provider's address", async () => {
     Object.assign(globalThis, { location: { origin: "https://landlord.example" } });

@@ -3,7 +3,6 @@
 export interface Provider {
     issuer: string;
     authorization_url: string;
-    token_url: string;
     client_id: string;
     scope: string;
 }
@@ -62,9 +61,6 @@ export function readReply(query: string): Reply {
 export function outcomeOf({ code, iss, error, description }: Reply, provider: Provider): { code: string } | { refusal: [string, string] } {
     // A reply of another provider could be a trick to get the code (RFC 9207).
     if (iss !== null && iss !== provider.issuer) return { refusal: ["The sign-in is not trustworthy", "Another provider has replied than the one that was asked."] };
-    if (code === null) return { refusal: ["The identity provider has refused", shortened(description ?? error ?? "It gave no reason.")] };
+    if (code === null) return { refusal: ["The identity provider has refused", (description ?? error ?? "It gave no reason.").slice(0, 300)] };
     return { code };
 }
-
-/** A text of the provider, as it is shown. */
-export const shortened = (text: string): string => text.slice(0, 300);

@@ -10,7 +10,8 @@ import { endSession, session } from "./session";
 
 export type Schemas = components["schemas"];
 
-const SIGN_IN: keyof paths = "/api/super-admin/auth/login";
+/** The requests by which people sign in, which need no token. A refusal of one does not end the session that is being replaced. */
+const SIGN_IN: (keyof paths)[] = ["/api/super-admin/auth/login", "/api/super-admin/auth/exchange"];
 
 /** When each request was sent, by this device's clock. */
 const sent = new WeakMap<Request, number>();
@@ -18,10 +19,10 @@ const sent = new WeakMap<Request, number>();
 const authorization: Middleware = {
     onRequest({ request, schemaPath }) {
         const current = session();
-        if (current && !request.headers.has("authorization")) {
+        if (current && !request.headers.has("authorization") && !SIGN_IN.some((path) => path === schemaPath)) {
             // After the end of a session, only signing in again is sent.
-            if (current.ended && schemaPath !== SIGN_IN) throw new Problem(401, "Session ended", "Your session has ended");
-            if (!current.ended) request.headers.set("authorization", `Bearer ${current.token}`);
+            if (current.ended) throw new Problem(401, "Session ended", "Your session has ended");
+            request.headers.set("authorization", `Bearer ${current.token}`);
         }
         sent.set(request, Date.now());
         return request;
@@ -29,7 +30,6 @@ const authorization: Middleware = {
     onResponse({ request, response }) {
         const received = Date.now();
         learnTime(response.headers.get("date"), sent.get(request) ?? received, received);
-        // Signing in answers 401 to a wrong password.
         const token = request.headers.get("authorization")?.replace("Bearer ", "");
         if (response.status === 401 && token) endSession(token);
         return response;

@@ -1,8 +1,9 @@
 import { useEffect, useRef, useState } from "react";
 
 import { type Attempt, type Provider, outcomeOf, prepare } from "../api/authorization";
+import type { Schemas } from "../api/client";
 import { Problem } from "../api/problem";
-import { type ProviderToken, readProvider, redeem, waitForReply } from "../api/provider";
+import { readProvider, redeem, waitForReply } from "../api/provider";
 import { Button } from "../ui/Button";
 import { ProblemNote } from "../ui/state";
 import { useSubmit } from "../ui/useSubmit";
@@ -21,14 +22,15 @@ function useProvider(): Provider | null {
 }
 
 /** Signs in at the identity provider, if the platform has one. */
-export function ProviderSignIn({ begin }: { begin: (token: ProviderToken) => Promise<void> }) {
+export function ProviderSignIn({ begin }: { begin: (token: Schemas["ProviderToken"]) => Promise<void> }) {
     const provider = useProvider();
     const [attempt, setAttempt] = useState<Attempt>();
     const { busy, problem, submit } = useSubmit();
     const waiting = useRef<AbortController>(undefined);
     // Before the click, because a browser lets only a click itself open a window.
     useEffect(() => {
-        if (provider && !attempt) void prepare(provider).then(setAttempt);
+        // Without an encrypted connection, the browser offers no digest, and the password remains.
+        if (provider && !attempt) prepare(provider).then(setAttempt, () => undefined);
     }, [provider, attempt]);
     useEffect(() => () => waiting.current?.abort(), []);
     if (!provider || !attempt) return null;
@@ -45,7 +47,7 @@ export function ProviderSignIn({ begin }: { begin: (token: ProviderToken) => Pro
                 }
                 const outcome = outcomeOf(await reply, provider);
                 if ("refusal" in outcome) throw new Problem(-1, ...outcome.refusal);
-                await begin(await redeem(provider, attempt, outcome.code));
+                await begin(await redeem(attempt, outcome.code));
             } catch (failure) {
                 if (!controller.signal.aborted || failure instanceof Problem) throw failure;
             } finally {
