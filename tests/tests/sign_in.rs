@@ -85,9 +85,13 @@ async fn a_wrong_password_and_an_unknown_e_mail_get_the_same_response_in_the_sam
         times[times.len() / 2]
     });
     // Without a hash, a response would take about a millisecond.
-    let begun = Instant::now();
-    passwords::hash("correct horse battery staple").await.unwrap();
-    let hash = begun.elapsed();
+    let mut hash = Duration::MAX;
+    for _ in 0..5 {
+        let begun = Instant::now();
+        passwords::hash("correct horse battery staple").await.unwrap();
+        // Other work on the machine can only make it longer.
+        hash = hash.min(begun.elapsed());
+    }
     assert!(unknown * 2 > hash && unknown * 2 > known && known * 2 > unknown, "{hash:?} {known:?} {unknown:?}");
 }
 
