@@ -117,14 +117,10 @@ impl CodeExchange {
         let request = self.client.post(self.url.clone()).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
         let response = request.body(form).send().await.map_err(unavailable)?;
         let status = response.status();
-        // RFC 6749, section 5.2. The reason is the provider's, and may name a wrong configuration.
-        if status.is_client_error() {
-            let body = web::read(response, MAX_BYTES).await.map_err(unavailable)?.unwrap_or_default();
-            tracing::warn!(%status, answer = %refusal(&body), "the identity provider has refused a code");
-            return Err(Error::Unauthenticated("The identity provider has refused the code; sign in again"));
-        }
-        let response = response.error_for_status().map_err(unavailable)?;
         let body = web::read(response, MAX_BYTES).await.map_err(unavailable)?.unwrap_or_default();
+        if !status.is_success() {
+            return Err(refusal(status.as_u16(), &body));
+        }
         let token: TokenResponse =
             serde_json::from_slice(&body).map_err(|error| Error::unavailable(Dependency::IdentityProvider, error))?;
         let expires_in = token.expires_in.or_else(|| seconds_left(&token.access_token)).unwrap_or(0);
@@ -132,14 +128,20 @@ impl CodeExchange {
     }
 }
 
-/// The `error` of a refusal, without what else the provider says, which may be personal.
-fn refusal(body: &[u8]) -> String {
+/// The error of a response without a token (RFC 6749, section 5.2). Only these two codes are about the request; the others are about how the
+/// console is registered at the provider, and everything else is a fault of the provider. Its words are not kept, because they may be personal.
+fn refusal(status: u16, body: &[u8]) -> Error {
     #[derive(Deserialize)]
     struct Refusal {
         error: String,
     }
-    let refusal = serde_json::from_slice::<Refusal>(body);
-    refusal.map_or_else(|_| "unknown".to_owned(), |refusal| refusal.error.chars().take(60).collect())
+    let code = serde_json::from_slice::<Refusal>(body).map(|refusal| refusal.error).unwrap_or_default();
+    let code: String = code.chars().filter(char::is_ascii_graphic).take(60).collect();
+    if ["invalid_grant", "invalid_request"].contains(&code.as_str()) {
+        tracing::warn!(status, code, "the identity provider has refused a code");
+        return Error::Unauthenticated("The identity provider has refused the code; sign in again");
+    }
+    Error::unavailable(Dependency::IdentityProvider, format!("its token endpoint has answered {status} {code}"))
 }
 
 /// Many providers omit `expires_in`, which is only recommended. The token contains the same (RFC 9068).

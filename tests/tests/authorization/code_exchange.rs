@@ -44,9 +44,16 @@ async fn a_code_is_passed_on_with_its_verifier_and_the_answer_is_a_token_or_a_re
     let answer = redeem(&api, |_| {}).await;
     assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{}", answer.text);
     assert!(answer.text.contains("has refused the code") && !answer.text.contains("ada"), "{}", answer.text);
-    for (status, body) in
-        [(200, json!("no token")), (200, json!({"token_type": "Bearer"})), (302, json!({})), (500, json!({}))]
-    {
+    let faults = [
+        (200, json!("no token")),
+        (200, json!({"token_type": "Bearer"})),
+        (302, json!({})),
+        (401, json!({"error": "invalid_client"})),
+        (404, json!("not found")),
+        (429, json!({"error": "slow_down"})),
+        (500, json!({})),
+    ];
+    for (status, body) in faults {
         provider.respond(status, body);
         let answer = redeem(&api, |_| {}).await;
         assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{status}: {}", answer.text);
