@@ -17,7 +17,7 @@ use axum::{
     routing::get,
 };
 use shared::{
-    config::{AuthorizationConfig, ConfigError},
+    config::{CodeRequestConfig, ConfigError},
     http::{Compressed, Fixed, Json, Problem, Routes, default_deadline},
 };
 use utoipa::openapi::OpenApi;
@@ -76,7 +76,7 @@ struct Content {
 impl App {
     /// Reads the environment.
     pub fn from_env() -> Result<Self, ConfigError> {
-        Ok(Self::new(AuthorizationConfig::from_env()?.map(Provider::try_from).transpose()?))
+        Ok(Self::new(CodeRequestConfig::from_env()?.map(Provider::try_from).transpose()?))
     }
 
     pub fn new(provider: Option<Provider>) -> Self {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use shared::{
     clients::web,
-    config::{AuthorizationConfig, ConfigError},
+    config::{CodeRequestConfig, ConfigError},
 };
 
 /// The identity provider at which people sign in to the console.
@@ -15,10 +15,10 @@ pub struct Provider {
     scope: String,
 }
 
-impl TryFrom<AuthorizationConfig> for Provider {
+impl TryFrom<CodeRequestConfig> for Provider {
     type Error = ConfigError;
 
-    fn try_from(config: AuthorizationConfig) -> Result<Self, ConfigError> {
+    fn try_from(config: CodeRequestConfig) -> Result<Self, ConfigError> {
         let authorization_url = web::secure_url("OIDC_AUTHORIZATION_URL", &config.url)?.into();
         Ok(Self { issuer: config.issuer, authorization_url, client_id: config.client_id, scope: config.scope })
     }
@@ -39,7 +39,7 @@ mod tests {
     fn an_address_that_others_could_change_is_refused_by_name() {
         let provider = |url: &str| {
             let (client_id, issuer) = ("console".into(), "https://idp.example".into());
-            Provider::try_from(AuthorizationConfig { client_id, issuer, url: url.into(), scope: "openid".into() })
+            Provider::try_from(CodeRequestConfig { client_id, issuer, url: url.into(), scope: "openid".into() })
         };
         for bad in ["http://idp.example/x", "javascript:alert(1)", "idp.example", ""] {
             let error = provider(bad).unwrap_err().to_string();

@@ -23,7 +23,7 @@ pub use health::HealthConfig;
 pub use http::HttpConfig;
 pub use impersonation::{ImpersonationKeysConfig, ImpersonationSigningConfig};
 pub use measuring::MeasuringConfig;
-pub use provider_client::{AuthorizationConfig, CodeExchangeConfig};
+pub use provider_client::{CodeExchangeConfig, CodeRequestConfig};
 pub use reconciliation::ReconciliationConfig;
 pub use retention::{KeptConfig, RetentionConfig};
 use secrecy::SecretString;

@@ -5,7 +5,7 @@ use crate::config::{ConfigError, optional, required};
 
 /// Where the page asks for a code.
 #[derive(Debug, Clone)]
-pub struct AuthorizationConfig {
+pub struct CodeRequestConfig {
     /// `OIDC_CLIENT_ID`.
     pub client_id: String,
     /// `OIDC_ISSUER`, as in [`crate::config::OidcConfig`].
@@ -16,7 +16,7 @@ pub struct AuthorizationConfig {
     pub scope: String,
 }
 
-impl AuthorizationConfig {
+impl CodeRequestConfig {
     /// `None` without `OIDC_CLIENT_ID`.
     pub fn from_env() -> Result<Option<Self>, ConfigError> {
         let Some(client_id) = client_id() else { return Ok(None) };

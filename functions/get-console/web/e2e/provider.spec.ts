@@ -50,6 +50,7 @@ test("who is refused, or changes their mind, reads why and can try again", async
     await answer(await ask(page), subject, "viewer", "Refuse");
     await expect(page.getByRole("alert")).toContainText("The identity provider has refused");
     await expect(page.getByRole("alert")).toContainText("access_denied");
+    await expect(page.getByRole("button", { name: /^Continue with / })).toBeFocused();
     await expectAccessible(page);
     const window = await ask(page);
     await page.getByRole("button", { name: "Cancel" }).click();

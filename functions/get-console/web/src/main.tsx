@@ -3,7 +3,7 @@ import { RouterProvider } from "@tanstack/react-router";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 
-import { RETURN_PATH } from "./api/authorization";
+import { RETURN_PATH } from "./api/codeRequest";
 import { isTemporary } from "./api/problem";
 import { passOn } from "./api/provider";
 import { keepSessions } from "./api/refresh";

@@ -2,8 +2,8 @@
 // own, so that this page keeps what was typed, and so that the secret of the request is in memory only. That window comes back to the
 // console with a code, passes it on to this page, and closes.
 
-import { type Attempt, type Provider, RETURN_PATH, type Reply, readReply, returnAddress } from "./authorization";
 import { type Schemas, api, body } from "./client";
+import { type Attempt, type Provider, RETURN_PATH, type Reply, readReply, returnAddress } from "./codeRequest";
 import { Problem } from "./problem";
 
 const CHANNEL = "landlord-sign-in";

@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from "react";
 
-import { type Attempt, type Provider, outcomeOf, prepare } from "../api/authorization";
 import type { Schemas } from "../api/client";
+import { type Attempt, type Provider, outcomeOf, prepare } from "../api/codeRequest";
 import { Problem } from "../api/problem";
 import { readProvider, redeem, waitForReply } from "../api/provider";
 import { Button } from "../ui/Button";
@@ -30,8 +30,8 @@ export function ProviderSignIn({ begin }: { begin: (token: Schemas["ProviderToke
     // Before the click, because a browser lets only a click itself open a window.
     useEffect(() => {
         // Without an encrypted connection, the browser offers no digest, and the password remains.
-        if (provider && !attempt) prepare(provider).then(setAttempt, () => undefined);
-    }, [provider, attempt]);
+        if (provider) prepare(provider).then(setAttempt, () => undefined);
+    }, [provider]);
     useEffect(() => () => waiting.current?.abort(), []);
     if (!provider || !attempt) return null;
     const run = () =>
@@ -51,8 +51,8 @@ export function ProviderSignIn({ begin }: { begin: (token: Schemas["ProviderToke
             } catch (failure) {
                 if (!controller.signal.aborted || failure instanceof Problem) throw failure;
             } finally {
-                // Each attempt has its own secret.
-                setAttempt(undefined);
+                // Each attempt has its own secret. Until there is another, the button stays, and keeps the focus.
+                setAttempt(await prepare(provider));
             }
         });
     return (

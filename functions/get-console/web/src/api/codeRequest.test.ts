@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { type Provider, outcomeOf, prepare, readReply } from "./authorization.ts";
+import { type Provider, outcomeOf, prepare, readReply } from "./codeRequest.ts";
 
 const PROVIDER: Provider = { issuer: "https://idp.example", authorization_url: "https://idp.example/authorize?audience=api", client_id: "console", scope: "openid roles" };
 
