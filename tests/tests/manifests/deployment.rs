@@ -148,7 +148,7 @@ fn prod_is_never_deployed_outside_the_network_or_without_a_topic_for_alarms() {
 }
 
 #[test]
-fn dev_can_be_deployed_as_it_is_but_neither_with_half_a_network_nor_with_plaintext() {
+fn dev_can_be_deployed_as_it_is_but_not_with_half_a_network_or_provider_nor_with_plaintext() {
     let dev = configured("dev");
     assert_eq!(objections(&dev), Vec::<String>::new());
     let with = |name: &str, value: &str| {
@@ -163,4 +163,12 @@ fn dev_can_be_deployed_as_it_is_but_neither_with_half_a_network_nor_with_plainte
         assert_eq!(with("KafkaSecurityProtocol", protocol), ["KafkaSecurityProtocol"]);
     }
     assert_eq!(with("KafkaSecret", ""), ["With the protocol sasl_ssl, KafkaSecret must be given"]);
+    assert_eq!(
+        with("OidcClientId", "console"),
+        [
+            "With OidcClientId, OidcIssuer must be given, and with it OidcAudience and OidcJwksUrl",
+            "With OidcClientId, OidcAuthorizationUrl must be given",
+            "With OidcClientId, OidcTokenUrl must be given",
+        ]
+    );
 }
