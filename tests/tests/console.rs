@@ -77,6 +77,13 @@ async fn every_path_but_that_of_a_missing_file_is_the_page_with_a_strict_policy(
     }
 }
 
+#[tokio::test]
+async fn without_an_identity_provider_the_page_reads_that_there_is_none() {
+    let options = answer(console().await.anonymous_root(Method::GET, "/console/sign-in.json")).await;
+    assert_eq!(options.header("cache-control"), "public, no-cache");
+    assert_eq!((options.status, options.json), (StatusCode::OK, serde_json::json!({ "provider": null })));
+}
+
 /// The tests in `functions/get-console/web/e2e`, in Chromium, against the functions of the local stack.
 #[test]
 fn the_console_works_in_a_browser() {

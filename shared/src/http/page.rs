@@ -33,6 +33,7 @@ impl Page {
     ) -> Result<Self> {
         let mut json = Vec::with_capacity(512 * items.len().min(limit.get()) + 2);
         json.push(b'[');
+        // The brackets, and the quotation marks around them.
         let (mut shown, mut size) = (0, 4);
         for item in items.iter().take(limit.get()) {
             let before = json.len();
