@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
@@ -38,6 +38,25 @@ pub(crate) fn names(checkout: &Checkout) -> Result<Vec<String>> {
     let mut names: Vec<_> = entries.filter_map(|entry| name(entry.ok()?.path())).collect();
     names.sort();
     Ok(names)
+}
+
+/// The functions whose own packages contain no test. The package `tests` tests them through the API.
+pub(crate) fn without_tests(checkout: &Checkout) -> Result<Vec<String>> {
+    let mut names = names(checkout)?;
+    names.retain(|name| {
+        let package = checkout.root().join("functions").join(name);
+        !package.join("tests").exists() && !contains_test(&package.join("src"))
+    });
+    Ok(names)
+}
+
+/// Whether a source file in a folder contains a unit test or an example in its documentation. One that cannot be read may.
+fn contains_test(folder: &Path) -> bool {
+    let Ok(entries) = fs::read_dir(folder) else { return true };
+    entries.flatten().map(|entry| entry.path()).any(|path| match fs::read_to_string(&path) {
+        Ok(text) => ["#[cfg(test)]", "#[test]", "::test]", "```"].iter().any(|mark| text.contains(mark)),
+        Err(_) => contains_test(&path),
+    })
 }
 
 /// Migrates the platform database to the newest schema and creates the first super-admin.
@@ -107,4 +126,17 @@ pub(crate) fn set_environment(command: &mut Command, stack: &LocalStack) {
         command.env_remove(name);
     }
     command.envs(stack.variables());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_functions_that_contain_a_test_are_tested_by_themselves() {
+        let without = without_tests(&Checkout::find().unwrap()).unwrap();
+        let [get_tenant, get_console, relay_events] =
+            ["get-tenant", "get-console", "relay-events"].map(|name| without.iter().any(|without| without == name));
+        assert!(get_tenant && !get_console && !relay_events, "{without:?}");
+    }
 }

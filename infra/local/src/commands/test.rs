@@ -120,6 +120,8 @@ pub(crate) fn run(checkout: Checkout, arguments: &[String]) -> Result<ExitCode> 
     let names_package = |argument: &String| argument == "--package" || argument.starts_with("-p");
     if !arguments.iter().take_while(|argument| *argument != "--").any(names_package) {
         cargo.arg("--workspace");
+        // Two empty test programs of each would take minutes to link.
+        cargo.args(functions::without_tests(&stack.checkout)?.iter().flat_map(|name| ["--exclude", name]));
     }
     cargo.args(arguments);
     run_and_restore(cargo, &stack, &before)
