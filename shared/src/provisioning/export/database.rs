@@ -49,28 +49,45 @@ impl Step for PostgresqlExport {
         let mut progress: PostgresqlProgress = progress::load(context, Self::NAME).await?;
         begin(&mut progress.begun, "PostgreSQL", "PROVISION_FUNCTION_TIMEOUT_SECONDS")?;
         progress::save(context, Self::NAME, &progress).await?;
-        let snapshot = Snapshot::take(open_in_tenant(context).await?).await?;
-        let (mut tables, mut keys) = (Vec::new(), Vec::new());
-        for table in &snapshot.tables {
-            let key = files::key(context, self.0, POSTGRESQL, &format!("{}.copy.gz", table.name));
-            let mut copied = Content::default();
-            let (file, sums) = write_file(context, key, &mut snapshot.read(table).await?).await?;
-            keys.push(file.key.clone());
-            copied.push(file, sums);
-            tables.push(TableCopy { name: table.name.clone(), columns: table.columns.clone(), content: copied });
+        let mut keys = Vec::new();
+        let copied = self.copy_tables(context, &mut keys).await;
+        match copied {
+            Ok(done) => {
+                let progress = PostgresqlProgress { done: Some(done), ..progress };
+                files::save_files(context, Self::NAME, &progress, &keys).await
+            }
+            Err(error) => Err(files::give_up_files(context, &keys, error).await),
         }
-        let done = PostgresqlCopy {
-            snapshot_at: snapshot.taken_at,
-            snapshot: snapshot.name.clone(),
-            schema_version: snapshot.schema_version,
-            tables,
-        };
-        let progress = PostgresqlProgress { done: Some(done), ..progress };
-        files::save_files(context, Self::NAME, &progress, &keys).await
     }
 
     async fn undo(&self, context: &StepContext<'_>) -> Result<(), StepError> {
         sweep_files(context, &files::step_prefix(context, self.0, POSTGRESQL), |_| false).await
+    }
+}
+
+impl PostgresqlExport {
+    /// Adds the key of each file before it is written.
+    async fn copy_tables(
+        &self,
+        context: &StepContext<'_>,
+        keys: &mut Vec<String>,
+    ) -> Result<PostgresqlCopy, StepError> {
+        let snapshot = Snapshot::take(open_in_tenant(context).await?).await?;
+        let mut tables = Vec::new();
+        for table in &snapshot.tables {
+            let key = files::key(context, self.0, POSTGRESQL, &format!("{}.copy.gz", table.name));
+            keys.push(key.clone());
+            let mut copied = Content::default();
+            let (file, sums) = write_file(context, key, &mut snapshot.read(table).await?).await?;
+            copied.push(file, sums);
+            tables.push(TableCopy { name: table.name.clone(), columns: table.columns.clone(), content: copied });
+        }
+        Ok(PostgresqlCopy {
+            snapshot_at: snapshot.taken_at,
+            snapshot: snapshot.name.clone(),
+            schema_version: snapshot.schema_version,
+            tables,
+        })
     }
 }
 

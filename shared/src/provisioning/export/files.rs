@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::{
     exports::{self, Content, Sums},
-    operations::StepName,
+    operations::{StepName, store::journal},
     provisioning::{
         copy::{FileWriter, Sink},
         export::objects::remove_files,
@@ -23,8 +23,8 @@ pub(super) const FILE_BYTES: u64 = 32 << 20;
 /// A file is finished after this time too, because an attempt may be short.
 const FILE_TIME: Duration = Duration::from_secs(3);
 
-/// As [`progress::save`]. If it fails, nobody is going to read these files, so that they are removed; unless the answer was lost, in which case the
-/// files of the manifest decide.
+/// As [`progress::save`]. If the lease is lost, the files that were not recorded are removed; unless the answer was lost, in which case the files of
+/// the manifest decide.
 pub(super) async fn save_files(
     context: &StepContext<'_>,
     step: StepName,
@@ -33,12 +33,30 @@ pub(super) async fn save_files(
 ) -> Result<(), StepError> {
     let saved = progress::save(context, step, made).await;
     if saved.as_ref().is_err_and(StepError::is_fenced) {
-        // The error of the removal would hide that the lease is lost, and the rules of the bucket remove what stays.
-        if let Err(error) = remove_files(context, keys).await {
-            tracing::warn!(cause = error.cause(), "files of a late worker were not removed: {}", error.reason);
-        }
+        remove_late_files(context, keys).await;
     }
     saved
+}
+
+/// The error of an attempt that has written files and cannot record them. The next attempt removes them, unless it has ended before this worker
+/// wrote them: a lost lease is the error then, and they are removed here.
+pub(super) async fn give_up_files(context: &StepContext<'_>, keys: &[String], error: StepError) -> StepError {
+    let check = async { Ok::<_, StepError>(journal::check(&context.platform.get().await?, context.lease).await?) };
+    match check.await {
+        Err(lost) if lost.is_fenced() => {
+            remove_late_files(context, keys).await;
+            lost
+        }
+        _ => error,
+    }
+}
+
+/// Removes files that nobody is going to read.
+async fn remove_late_files(context: &StepContext<'_>, keys: &[String]) {
+    // The error of the removal would hide that the lease is lost, and the rules of the bucket remove what stays.
+    if let Err(error) = remove_files(context, keys).await {
+        tracing::warn!(cause = error.cause(), "files of a late worker were not removed: {}", error.reason);
+    }
 }
 
 /// The prefix of the files of a step.
@@ -58,15 +76,17 @@ pub(super) fn token(key: &str) -> Option<i64> {
 
 /// The file that is being written, and the sums of its lines.
 pub(super) struct OpenFile<'a> {
+    context: &'a StepContext<'a>,
+    key: String,
     writer: FileWriter<'a>,
     sums: Sums,
     opened_at: Instant,
 }
 
 impl<'a> OpenFile<'a> {
-    pub(super) fn new(context: &StepContext<'a>, key: String) -> Self {
-        let writer = FileWriter::new(&context.stores.bucket, key);
-        Self { writer, sums: Sums::default(), opened_at: Instant::now() }
+    pub(super) fn new(context: &'a StepContext<'a>, key: String) -> Self {
+        let writer = FileWriter::new(&context.stores.bucket, key.clone());
+        Self { context, key, writer, sums: Sums::default(), opened_at: Instant::now() }
     }
 
     pub(super) async fn write(&mut self, line: &[u8]) -> Result<(), StepError> {
@@ -84,10 +104,12 @@ impl<'a> OpenFile<'a> {
         if self.sums.lines == 0 {
             return Ok(None);
         }
-        let file = self.writer.finish().await?;
-        let key = file.key.clone();
-        content.push(file, self.sums);
-        Ok(Some(key))
+        match self.writer.finish().await {
+            Ok(file) => content.push(file, self.sums),
+            // The request may have arrived all the same.
+            Err(error) => return Err(give_up_files(self.context, &[self.key], error).await),
+        }
+        Ok(Some(self.key))
     }
 
     /// Gives up the file after an error.
