@@ -61,7 +61,8 @@ pub(super) struct Fixtures {
     pub(super) stage: ProvisioningStage,
     reconciling: Reconciling,
     cleanups: Mutex<Vec<Requested>>,
-    api: Api,
+    /// Serves requests as long as the matrix runs.
+    server: Api,
     /// What all restores restore.
     exported: OnceCell<Exported>,
 }
@@ -69,9 +70,14 @@ pub(super) struct Fixtures {
 impl Fixtures {
     pub(super) async fn new() -> Self {
         let stage = ProvisioningStage::new().await;
-        let api = Api::of(&stage.world).await;
+        let server = Api::of(&stage.world).await;
         let reconciling = Reconciling::of(stage.clone()).await;
-        Self { reconciling, cleanups: Mutex::default(), api, exported: OnceCell::new(), stage }
+        Self { reconciling, cleanups: Mutex::default(), server, exported: OnceCell::new(), stage }
+    }
+
+    /// With a token of its own, because the whole matrix takes longer than a token is valid.
+    fn api(&self) -> Api {
+        Api::at(self.server.base.clone())
     }
 
     async fn exported(&self) -> &Exported {
@@ -101,8 +107,8 @@ impl Fixtures {
                 contacts.insert_many((0..3).map(|n| doc! { "_id": n })).await.unwrap();
                 self.stage.request_export(tenant).await
             }
-            OperationKind::Restore => self.exported().await.request(&self.api).await,
-            OperationKind::Promote => Pair::new(&self.stage, &self.api, 3).await.request(&self.api).await,
+            OperationKind::Restore => self.exported().await.request(&self.api()).await,
+            OperationKind::Promote => Pair::new(&self.stage, &self.api(), 3).await.request(&self.api()).await,
             OperationKind::Resume => {
                 let tenant = self.stage.active().await.tenant;
                 let suspended = self.stage.request_status(tenant, TenantStatus::Suspended).await;
