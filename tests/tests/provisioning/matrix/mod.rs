@@ -45,6 +45,10 @@ const ONCE_FAILED: [[&str; 2]; 1] = [["export: RequestLate", "users.copy.gz"]];
 /// Cells that run at once. Most of them wait; with more, they would delay the other tests of this binary.
 const CONCURRENCY: usize = 5;
 
+/// Cells whose tenants exist at once. MongoDB slows down with every database that is open, and ends itself when it has too many files
+/// open.
+const CELLS_PER_WORLD: usize = 200;
+
 const CELL_TIMEOUT: Duration = Duration::from_mins(4);
 
 /// How a course may end: rolled back or not, and whether the tenant is provisioned again afterwards.
@@ -73,12 +77,37 @@ fn after_any_fault_at_any_point_of_any_operation_nothing_is_lost_and_nothing_lef
 
 async fn run_matrix() {
     let begun = Instant::now();
-    let fixtures = Arc::new(Fixtures::new().await);
+    let mut fixtures = Arc::new(Fixtures::new().await);
+    let (cells, ends) = record(&fixtures).await;
+    let total = cells.len();
+    println!("recorded {total} cells in {:?}", begun.elapsed());
+    let cells = chosen(cells);
+    assert!(!cells.is_empty(), "no cell is chosen");
+    println!("running {} of {total} cells", cells.len());
+    let ends = Arc::new(ends);
+    let mut report = Report::default();
+    for cells in cells.chunks(CELLS_PER_WORLD) {
+        // While these cells run, the world of those before is removed.
+        fixtures = Arc::new(Fixtures::new().await);
+        let running = cells.iter().map(|cell| run_cell(cell.clone(), Arc::clone(&fixtures), Arc::clone(&ends)));
+        let mut verdicts = stream::iter(running).buffer_unordered(CONCURRENCY);
+        while let Some((cell, verdict, time)) = verdicts.next().await {
+            report.add(&cell, verdict, time);
+        }
+        println!("{} cells in {:.0?}, {} failed", report.cells, begun.elapsed(), report.failed.len());
+    }
+    report.print(begun.elapsed());
+    assert!(report.failed.is_empty(), "{} cells failed:\n{}", report.failed.len(), report.failed.join("\n"));
+    assert!(report.not_reached * 10 <= report.cells, "{} of {} were not reached", report.not_reached, report.cells);
+}
+
+/// All cells, and what undisturbed runs leave.
+async fn record(fixtures: &Fixtures) -> (Vec<Cell>, Ends) {
     let (mut cells, mut ends) = (Vec::new(), Ends::new());
     for course in Course::all() {
-        let fails_at = points::fails_at(&fixtures, course).await;
-        let Recorded { points, repeatable } = points::record(&fixtures, course, fails_at).await;
-        ends.extend(undisturbed(&fixtures, course, fails_at).await);
+        let fails_at = points::fails_at(fixtures, course).await;
+        let Recorded { points, repeatable } = points::record(fixtures, course, fails_at).await;
+        ends.extend(undisturbed(fixtures, course, fails_at).await);
         let crossed = points.iter().flat_map(|point| {
             let faults = Fault::at(point).iter();
             faults.map(|fault| Cell {
@@ -91,40 +120,21 @@ async fn run_matrix() {
         });
         cells.extend(crossed);
     }
-    let total = cells.len();
-    println!("recorded {total} cells in {:?}", begun.elapsed());
-    let cells = chosen(cells);
-    assert!(!cells.is_empty(), "no cell is chosen");
-    println!("running {} of {total} cells", cells.len());
-    let ends = Arc::new(ends);
-    let mut verdicts = stream::iter(cells)
-        .map(|cell| {
-            let (fixtures, ends) = (Arc::clone(&fixtures), Arc::clone(&ends));
-            async move {
-                // On a task of its own, so that cells run in parallel and a panic fails one of them.
-                let begun = Instant::now();
-                let running = cell.clone();
-                let run = async move { judge(&running, &fixtures, &ends).await };
-                let run = timeout(CELL_TIMEOUT, AssertUnwindSafe(run).catch_unwind());
-                let verdict = match tokio::spawn(run).await.unwrap() {
-                    Ok(Ok(verdict)) => verdict,
-                    Ok(Err(panic)) => Verdict::Failed(format!("panicked: {}", message(&*panic))),
-                    Err(_elapsed) => Verdict::Failed(format!("not within {CELL_TIMEOUT:?}")),
-                };
-                (cell, verdict, begun.elapsed())
-            }
-        })
-        .buffer_unordered(CONCURRENCY);
-    let mut report = Report::default();
-    while let Some((cell, verdict, time)) = verdicts.next().await {
-        report.add(&cell, verdict, time);
-        if report.cells.is_multiple_of(100) {
-            println!("{} cells in {:.0?}, {} failed", report.cells, begun.elapsed(), report.failed.len());
-        }
-    }
-    report.print(begun.elapsed());
-    assert!(report.failed.is_empty(), "{} cells failed:\n{}", report.failed.len(), report.failed.join("\n"));
-    assert!(report.not_reached * 10 <= report.cells, "{} of {} were not reached", report.not_reached, report.cells);
+    (cells, ends)
+}
+
+/// Judges a cell on a task of its own, so that cells run in parallel and a panic fails one of them.
+async fn run_cell(cell: Cell, fixtures: Arc<Fixtures>, ends: Arc<Ends>) -> (Cell, Verdict, Duration) {
+    let begun = Instant::now();
+    let running = cell.clone();
+    let run = async move { judge(&running, &fixtures, &ends).await };
+    let run = timeout(CELL_TIMEOUT, AssertUnwindSafe(run).catch_unwind());
+    let verdict = match tokio::spawn(run).await.unwrap() {
+        Ok(Ok(verdict)) => verdict,
+        Ok(Err(panic)) => Verdict::Failed(format!("panicked: {}", message(&*panic))),
+        Err(_elapsed) => Verdict::Failed(format!("not within {CELL_TIMEOUT:?}")),
+    };
+    (cell, verdict, begun.elapsed())
 }
 
 /// Runs a cell, and compares what it leaves with what an undisturbed run leaves.
