@@ -45,6 +45,15 @@ GRANT landlord_api, landlord_provisioner, landlord_service TO landlord WITH ADMI
 GRANT landlord_api TO landlord_api_login;
 GRANT landlord_provisioner TO landlord_provisioner_login;
 
+-- `DROP DATABASE` waits for every session that is signing in, also for one whose client is frozen.
+DO $$
+BEGIN
+    IF current_setting('authentication_timeout')::interval > interval '10 seconds' THEN
+        RAISE WARNING 'authentication_timeout is %: a frozen client delays the removal of every tenant for as long; set it to 5 s',
+            current_setting('authentication_timeout');
+    END IF;
+END $$;
+
 -- To end the sessions of services in the database of a tenant that is suspended or deleted; never those of superusers. Without this
 -- right, such operations wait, and show the reason.
 SELECT 'GRANT pg_signal_backend TO landlord_provisioner'

@@ -218,7 +218,7 @@ async fn drop_databases(names: &[String]) {
             if let Ok(session) = connect_once(&patient, None).await
                 && let Err(error) = session.batch_execute(&format!("DROP DATABASE IF EXISTS {name}")).await
             {
-                println!("{name} is not removed: {error}");
+                println!("{name} is not removed: {error:?}");
             }
         })
         .await;

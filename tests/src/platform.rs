@@ -235,7 +235,7 @@ pub(crate) fn owner_of(database: &str) -> PostgresConfig {
 }
 
 /// A database on the server of the variable `name`.
-pub(crate) fn config(name: &str, database: &str) -> PostgresConfig {
+pub fn config(name: &str, database: &str) -> PostgresConfig {
     let url = variable(name);
     let (server, rest) = url.rsplit_once('/').expect("the URL names a database");
     let parameters = rest.split_once('?').map(|(_, parameters)| format!("?{parameters}")).unwrap_or_default();

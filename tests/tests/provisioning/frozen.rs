@@ -1,12 +1,20 @@
 //! Workers that freeze at any point and continue after other workers have finished their work.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use shared::{
+    clients::postgres::connect_once,
+    config::PostgresConfig,
     operations::{OperationStatus, StepName},
     provisioning::{Moment, OperationOutcome},
 };
-use tests::proxy::{Held, Mode};
+use tests::{
+    platform::config,
+    proxy::{Action, At, Held, Mode, Proxy},
+};
 
 use crate::{
     boundaries::{apply_moments, rollback_moments},
@@ -162,4 +170,25 @@ async fn a_late_request_to_a_store_blocks_no_other_worker_and_has_no_effect() {
         }
     })
     .await;
+}
+
+/// `DROP DATABASE` waits until every session of the server has closed the files of the database. One that waits for its client's password
+/// does not until `authentication_timeout`, which `cargo dev up` and infra/production.md shorten.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_freezes_while_it_signs_in_hardly_delays_a_rollback() {
+    let stage = ProvisioningStage::new().await;
+    let requested = stage.request().await;
+    let database = stage.database(requested.tenant).await;
+    let saboteur = Saboteur::new([(Moment::Applying(StepName::Activation), Sabotage::Permanent)]);
+    let config = config("POSTGRES_URL", "postgres");
+    let (proxy, url) = Proxy::before(&config.url).await;
+    proxy.plan(At::Labelled("password".to_owned(), 1), Action::Hang(Held::Request));
+    let config = PostgresConfig { url, connect_timeout: Duration::from_mins(2), ..config };
+    let client = tokio::spawn(async move { connect_once(&config, None).await.map(drop) });
+    proxy.hung().await;
+    let begun = Instant::now();
+    assert_eq!(stage.finish_with(&stage.watched(saboteur), requested).await, OperationStatus::Failed);
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    stage.assert_failed(requested.tenant, &database).await;
+    client.abort();
 }

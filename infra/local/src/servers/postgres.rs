@@ -98,6 +98,8 @@ impl LocalServer for PostgresServer {
             // The path of a socket is limited to 107 bytes, which a checkout's path may exceed.
             "unix_socket_directories=".into(),
             "max_connections=200".into(),
+            // A client that freezes while it signs in delays every `DROP DATABASE` of the server for this long.
+            "authentication_timeout=5s".into(),
             // The default, 128 MB, holds less than the indexes of 100,000 tenants and their users.
             "shared_buffers=512MB".into(),
             "ssl=on".into(),
