@@ -79,7 +79,12 @@ impl LocalServer for MongoServer {
         command.args(["--tlsMode", "requireTLS", "--tlsAllowConnectionsWithoutCertificates"]);
         command.arg("--tlsCertificateKeyFile").arg(certificates::key_and_certificate(&stack.checkout));
         command.arg("--tlsCAFile").arg(certificates::authority(&stack.checkout));
-        command.args(["--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "64"]);
+        // Far more than is ever cached, because a share of it limits what may wait for the next checkpoint; beyond that, threads search
+        // all files for something to write.
+        command.args(["--wiredTigerCacheSizeGB", "1", "--oplogSize", "64"]);
+        // Each collection and each index is a file. By default they stay open for ten minutes, and everything slows down with their number.
+        let closing = "file_manager=(close_idle_time=30,close_scan_interval=10,close_handle_minimum=250)";
+        command.args(["--wiredTigerEngineConfigString", closing]);
         command.args(["--setParameter", "diagnosticDataCollectionEnabled=false"]);
         // By default, dropped collections are kept for five minutes for reads of earlier snapshots. Tests drop thousands, each
         // of them a file, which slows down later tests. An export needs some of that time.
