@@ -220,6 +220,18 @@ async fn an_operation_is_taken_only_while_it_is_open_due_and_free() {
 }
 
 #[tokio::test]
+async fn an_operation_is_woken_only_while_no_worker_has_it() {
+    let stage = JournalStage::new().await;
+    stage.owner.batch_execute("DELETE FROM outbox").await.unwrap();
+    let client = stage.world.api_pool().get().await.unwrap();
+    for (lease_expires_at, woken) in [("now() + interval '1 minute'", 0), ("now() - interval '1 second'", 1)] {
+        let overdue = "next_attempt_at = now() - interval '1 hour'";
+        stage.set(&format!("{overdue}, lease_expires_at = {lease_expires_at}")).await;
+        assert_eq!(journal::wake_overdue(&client, MINUTE, MINUTE).await.unwrap(), woken, "{lease_expires_at}");
+    }
+}
+
+#[tokio::test]
 async fn an_operation_that_has_ended_is_not_managed_woken_or_counted() {
     let stage = JournalStage::new().await;
     let overdue = "next_attempt_at = now() - interval '1 hour', created_at = now() - interval '1 hour'";
