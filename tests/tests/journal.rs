@@ -5,11 +5,12 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use shared::{
     clients::postgres::{Connection, Postgres},
     operations::{
         Fault, JournalError, Lease, OperationFilter, StepChange, StepName,
-        store::{self, journal},
+        store::{self, journal, progress, removal},
     },
     types::{OperationId, PageRequest},
 };
@@ -79,9 +80,8 @@ impl JournalStage {
 
     /// Every statement of a worker with this lease is refused and changes nothing.
     async fn assert_fenced(&self, lease: Lease) {
-        let (running, undoing) = ("status = 'running'", "status = 'undoing'");
         for statement in Statement::ALL {
-            self.set(if statement == Statement::Fail { undoing } else { running }).await;
+            self.set(statement.state()).await;
             let before = self.rows().await;
             let result = self.run(statement, lease).await;
             assert!(matches!(result, Err(JournalError::Fenced)), "{statement:?}: {result:?}");
@@ -100,12 +100,17 @@ impl JournalStage {
             Statement::FindSchemaVersion => journal::find_schema_version(&client, lease).await.map(drop),
             Statement::BeginRollback => journal::begin_rollback(&client, lease, "test").await.map(drop),
             Statement::Postpone => journal::postpone(&client, lease, Fault::Transient, "test", MINUTE, None).await,
-            Statement::Succeed | Statement::Fail => {
+            Statement::RecordProgress => {
+                progress::record(&client, lease, StepName::PostgresqlDatabase, &json!(7), Some(MINUTE)).await
+            }
+            Statement::Restart => progress::restart(&client, lease, &[StepName::PostgresqlDatabase]).await,
+            Statement::WaitUntilDue => removal::wait_until_due(&client, lease, "test").await.map(drop),
+            Statement::BeginRemoval | Statement::Succeed | Statement::Fail => {
                 let transaction = client.transaction().await.unwrap();
-                if statement == Statement::Succeed {
-                    journal::succeed(&transaction, lease).await?;
-                } else {
-                    journal::fail(&transaction, lease).await?;
+                match statement {
+                    Statement::BeginRemoval => removal::begin_removal(&transaction, lease).await?,
+                    Statement::Succeed => journal::succeed(&transaction, lease).await?,
+                    _ => journal::fail(&transaction, lease).await?,
                 }
                 transaction.commit().await.unwrap();
                 Ok(())
@@ -123,21 +128,38 @@ enum Statement {
     FindSchemaVersion,
     BeginRollback,
     Postpone,
+    RecordProgress,
+    Restart,
+    WaitUntilDue,
+    BeginRemoval,
     Succeed,
     Fail,
 }
 
 impl Statement {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 12] = [
         Self::Check,
         Self::Record,
         Self::SetSchemaVersion,
         Self::FindSchemaVersion,
         Self::BeginRollback,
         Self::Postpone,
+        Self::RecordProgress,
+        Self::Restart,
+        Self::WaitUntilDue,
+        Self::BeginRemoval,
         Self::Succeed,
         Self::Fail,
     ];
+
+    /// The columns of an operation on which the statement has an effect.
+    fn state(self) -> &'static str {
+        match self {
+            Self::Fail => "status = 'undoing', not_before = NULL",
+            Self::WaitUntilDue => "status = 'running', not_before = now() + interval '1 minute'",
+            _ => "status = 'running', not_before = NULL",
+        }
+    }
 }
 
 #[tokio::test]
@@ -145,8 +167,7 @@ async fn a_worker_with_the_lease_can_run_every_statement() {
     for statement in Statement::ALL {
         let stage = JournalStage::new().await;
         let lease = stage.take().await.unwrap();
-        let status = if statement == Statement::Fail { "undoing" } else { "running" };
-        stage.set(&format!("status = '{status}', schema_version = 1")).await;
+        stage.set(&format!("{}, schema_version = 1", statement.state())).await;
         let before = stage.rows().await;
         stage.run(statement, lease).await.unwrap();
         let only_reads = matches!(statement, Statement::Check | Statement::FindSchemaVersion);
