@@ -22,6 +22,7 @@ use rdkafka::{admin::AdminOptions, consumer::Consumer, metadata::MetadataTopic};
 use shared::{
     clients::{kafka, postgres::connect_once, s3::Bucket},
     config::{FromEnv, KafkaConfig, PostgresConfig, S3Config},
+    exports,
 };
 use tokio::runtime;
 use tokio_postgres::Client;
@@ -181,20 +182,26 @@ async fn remove_tenants(world: &str) {
     remove_objects(&platform).await;
 }
 
-/// Removes the objects of the tenants in a platform database.
+/// Removes the objects of the tenants in a platform database, and the files of their exports.
 async fn remove_objects(platform: &Client) {
     let bucket = Bucket::connect(&S3Config::from_env().unwrap()).unwrap();
     let client = bucket.client().await;
-    let of_tenants = client.list_objects_v2().bucket(&bucket.name).prefix("tenants/").delimiter("/").send().await;
-    let Ok(of_tenants) = of_tenants else { return };
-    let ids = of_tenants.common_prefixes().iter().filter_map(|prefix| prefix.prefix()?.split('/').nth(1));
-    let ids: Vec<&str> = ids.collect();
-    let own = platform.query("SELECT id::text FROM tenants WHERE id::text = ANY ($1)", &[&ids]).await;
-    for row in own.unwrap_or_default() {
-        let prefix = format!("tenants/{}/", row.get::<_, &str>(0));
-        let Ok(objects) = client.list_objects_v2().bucket(&bucket.name).prefix(prefix).send().await else { return };
-        for key in objects.contents().iter().filter_map(aws_sdk_s3::types::Object::key) {
-            let _deleted = client.delete_object().bucket(&bucket.name).key(key).send().await;
+    for folder in ["tenants/", exports::PREFIX] {
+        let of_tenants = client.list_objects_v2().bucket(&bucket.name).prefix(folder).delimiter("/");
+        let mut pages = of_tenants.into_paginator().send();
+        while let Some(Ok(page)) = pages.next().await {
+            let ids = page.common_prefixes().iter().filter_map(|prefix| prefix.prefix()?.split('/').nth(1));
+            let ids: Vec<&str> = ids.collect();
+            let own = platform.query("SELECT id::text FROM tenants WHERE id::text = ANY ($1)", &[&ids]).await;
+            for row in own.unwrap_or_default() {
+                let prefix = format!("{folder}{}/", row.get::<_, &str>(0));
+                let mut pages = client.list_objects_v2().bucket(&bucket.name).prefix(prefix).into_paginator().send();
+                while let Some(Ok(page)) = pages.next().await {
+                    for key in page.contents().iter().filter_map(aws_sdk_s3::types::Object::key) {
+                        let _deleted = client.delete_object().bucket(&bucket.name).key(key).send().await;
+                    }
+                }
+            }
         }
     }
 }

@@ -23,8 +23,10 @@ async fn existing(owner: &Client, texts: &[&str]) -> Vec<String> {
     names.extend(mongo().await.list_database_names().await.unwrap());
     names.extend(queues::client().await.list_queues().send().await.unwrap().queue_urls.unwrap_or_default());
     let bucket = Bucket::connect(&S3Config::from_env().unwrap()).unwrap();
-    let objects = bucket.client().await.list_objects_v2().bucket(&bucket.name).send().await.unwrap();
-    names.extend(objects.contents().iter().map(|object| object.key().unwrap().to_owned()));
+    let mut pages = bucket.client().await.list_objects_v2().bucket(&bucket.name).into_paginator().send();
+    while let Some(page) = pages.next().await {
+        names.extend(page.unwrap().contents().iter().map(|object| object.key().unwrap().to_owned()));
+    }
     let consumer = kafka::consumer(&KafkaConfig::from_env().unwrap(), kafka::Isolation::Committed).unwrap();
     let metadata = consumer.fetch_metadata(None, Duration::from_secs(20)).unwrap();
     names.extend(metadata.topics().iter().map(|topic| topic.name().to_owned()));
@@ -65,13 +67,14 @@ async fn a_world_is_removed_after_its_test_or_by_the_next_process() {
     let tenant = TestTenant::new(&world, &platform, None).await;
     mongo().await.database(&tenant.database).collection("contacts").insert_one(doc! { "_id": 1 }).await.unwrap();
     let (bucket, id) = (Bucket::connect(&S3Config::from_env().unwrap()).unwrap(), tenant.id.to_string());
-    let object = bucket.client().await.put_object().bucket(&bucket.name).key(format!("tenants/{id}/a.txt"));
-    object.send().await.unwrap();
+    for key in [format!("tenants/{id}/a.txt"), format!("exports/{id}/b/c.gz")] {
+        bucket.client().await.put_object().bucket(&bucket.name).key(key).send().await.unwrap();
+    }
     create_topic(&world.topic().topic).await;
     let name = world.database.clone();
     let names = [name.as_str(), tenant.database.as_str(), id.as_str()];
-    // The platform database, two queues, the topic, two databases of the tenant, and the object.
-    assert_eq!(existing(&owner, &names).await.len(), 7);
+    // The platform database, two queues, the topic, two databases of the tenant, an object, and a file of an export.
+    assert_eq!(existing(&owner, &names).await.len(), 8);
 
     // The last world of a process waits until it is removed. Kafka deletes a topic a little later than it says.
     drop(world);
