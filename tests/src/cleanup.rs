@@ -194,14 +194,18 @@ async fn remove_objects(platform: &Client) {
             let ids: Vec<&str> = ids.collect();
             let own = platform.query("SELECT id::text FROM tenants WHERE id::text = ANY ($1)", &[&ids]).await;
             for row in own.unwrap_or_default() {
-                let prefix = format!("{folder}{}/", row.get::<_, &str>(0));
-                let mut pages = client.list_objects_v2().bucket(&bucket.name).prefix(prefix).into_paginator().send();
-                while let Some(Ok(page)) = pages.next().await {
-                    for key in page.contents().iter().filter_map(aws_sdk_s3::types::Object::key) {
-                        let _deleted = client.delete_object().bucket(&bucket.name).key(key).send().await;
-                    }
-                }
+                remove_prefix(&bucket, &format!("{folder}{}/", row.get::<_, &str>(0))).await;
             }
+        }
+    }
+}
+
+async fn remove_prefix(bucket: &Bucket, prefix: &str) {
+    let client = bucket.client().await;
+    let mut pages = client.list_objects_v2().bucket(&bucket.name).prefix(prefix).into_paginator().send();
+    while let Some(Ok(page)) = pages.next().await {
+        for key in page.contents().iter().filter_map(aws_sdk_s3::types::Object::key) {
+            let _deleted = client.delete_object().bucket(&bucket.name).key(key).send().await;
         }
     }
 }

@@ -45,8 +45,7 @@ const ONCE_FAILED: [[&str; 2]; 1] = [["export: RequestLate", "users.copy.gz"]];
 /// Cells that run at once. Most of them wait; with more, they would delay the other tests of this binary.
 const CONCURRENCY: usize = 5;
 
-/// Cells whose tenants exist at once. MongoDB slows down with every database that is open, and ends itself when it has too many files
-/// open.
+/// Cells whose tenants exist at once. The local clusters have room for 1,250 tenants, and MongoDB slows down with their number.
 const CELLS_PER_WORLD: usize = 200;
 
 const CELL_TIMEOUT: Duration = Duration::from_mins(4);
