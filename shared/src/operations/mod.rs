@@ -286,4 +286,25 @@ mod tests {
             );
         }
     }
+    #[test]
+    fn an_operation_has_ended_once_it_has_the_time_of_its_end() {
+        let open = Operation {
+            id: OperationId::generate(),
+            tenant_id: TenantId::generate(),
+            kind: OperationKind::Provision,
+            status: OperationStatus::Running,
+            reason: None,
+            attempts: 1,
+            steps: vec![],
+            created_at: OffsetDateTime::UNIX_EPOCH,
+            fault: None,
+            next_attempt_at: None,
+            gives_up_at: None,
+            finished_at: None,
+            requested_by: "sari".to_owned(),
+            revision: 1,
+        };
+        let ended = Operation { finished_at: Some(OffsetDateTime::UNIX_EPOCH), ..open.clone() };
+        assert!(ended.has_ended() && !open.has_ended());
+    }
 }

@@ -322,6 +322,14 @@ mod tests {
     }
 
     #[test]
+    fn a_tenant_is_kept_until_its_deletion_begins() {
+        for &status in TenantStatus::ALL {
+            let kept = !matches!(status, TenantStatus::Deleting | TenantStatus::Deleted);
+            assert_eq!(status.require_kept().is_ok(), kept, "{status}");
+        }
+    }
+
+    #[test]
     fn databases_have_names_that_are_never_used_twice() {
         assert!(new_database_name().starts_with("tenant_") && new_database_name() != new_database_name());
         assert_eq!(tenant_template(7), "landlord_template_v7");

@@ -112,3 +112,34 @@ impl User {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+
+    /// A user of whom nothing else is known.
+    pub(super) fn user(role: UserRole, status: UserStatus) -> User {
+        User {
+            id: UserId::generate(),
+            email: "sari@kopi.example".to_owned(),
+            full_name: "Sari".to_owned(),
+            role,
+            status,
+            must_change_password: false,
+            is_online: false,
+            last_seen_at: None,
+            created_at: OffsetDateTime::UNIX_EPOCH,
+            updated_at: OffsetDateTime::UNIX_EPOCH,
+            erased_at: None,
+            revision: 1,
+        }
+    }
+
+    #[test]
+    fn an_erased_user_cannot_be_changed() {
+        let erased = User { erased_at: Some(OffsetDateTime::UNIX_EPOCH), ..user(UserRole::Agent, UserStatus::Active) };
+        assert!(matches!(erased.require_not_erased(), Err(Error::Conflict(Conflict::UserErased))));
+        assert!(user(UserRole::Agent, UserStatus::Active).require_not_erased().is_ok());
+    }
+}

@@ -250,27 +250,11 @@ fn events_of(before: &User, after: &User, password_reset: bool) -> Vec<UserEvent
 
 #[cfg(test)]
 mod tests {
-    use time::OffsetDateTime;
-
     use super::*;
-    use crate::types::{Actor, SuperAdminRole};
-
-    fn user(role: UserRole, status: UserStatus) -> User {
-        User {
-            id: UserId::generate(),
-            email: "sari@kopi.example".to_owned(),
-            full_name: "Sari".to_owned(),
-            role,
-            status,
-            must_change_password: false,
-            is_online: false,
-            last_seen_at: None,
-            created_at: OffsetDateTime::UNIX_EPOCH,
-            updated_at: OffsetDateTime::UNIX_EPOCH,
-            erased_at: None,
-            revision: 1,
-        }
-    }
+    use crate::{
+        types::{Actor, SuperAdminRole},
+        users::tests::user,
+    };
 
     fn all_users() -> impl Iterator<Item = User> {
         UserRole::ALL.iter().flat_map(|role| UserStatus::ALL.iter().map(|status| user(*role, *status)))

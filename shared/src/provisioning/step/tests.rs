@@ -47,6 +47,13 @@ fn an_error_is_permanent_only_if_every_later_attempt_fails() {
 }
 
 #[test]
+fn an_error_of_another_store_than_that_of_the_step_names_it() {
+    let own = StepError::transient("down");
+    assert_eq!(own.store, None);
+    assert_eq!(own.of_store(StoreKind::Mongodb).store, Some(StoreKind::Mongodb));
+}
+
+#[test]
 fn an_error_of_the_journal_is_never_permanent() {
     assert!(StepError::from(JournalError::Fenced).is_fenced());
     for (error, severity) in [
