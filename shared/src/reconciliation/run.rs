@@ -106,13 +106,24 @@ impl Reconciler {
             let time = deadline.saturating_duration_since(Instant::now());
             let Some(lease) = store::take(&self.platform.get().await?, id, time).await? else { return Ok(false) };
             let until = deadline.checked_sub(LEASE_MARGIN).unwrap_or(deadline);
-            if let Ok(result) = timeout_at(until, self.run_all(lease)).await {
-                return result;
+            match timeout_at(until, self.run_all(lease)).await {
+                // Another process took it because this one was frozen for longer than its lease.
+                Ok(Err(error)) if matches!(self.has(lease).await, Ok(false)) => {
+                    tracing::warn!(reconciliation_id = %id, error = error.chain(), "another process goes on");
+                    Ok(false)
+                }
+                Ok(result) => result,
+                Err(_) => {
+                    store::release(&self.platform.get().await?, lease).await?;
+                    Ok(false)
+                }
             }
-            store::release(&self.platform.get().await?, lease).await?;
-            Ok(false)
         }
         .boxed()
+    }
+
+    async fn has(&self, lease: RunLease) -> Result<bool> {
+        store::is_held(&self.platform.get().await?, lease).await
     }
 
     async fn run_all(&self, lease: RunLease) -> Result<bool> {

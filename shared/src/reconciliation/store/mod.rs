@@ -14,6 +14,7 @@ use std::time::Duration;
 use deadpool_postgres::GenericClient;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tokio_postgres::{Statement, types::ToSql};
 
 use crate::{
     error::{Error, Result},
@@ -39,6 +40,19 @@ pub struct RunLease {
     pub dry_run: bool,
     /// The newest one that has ended, from which the age of a finding is known.
     pub previous: Option<ReconciliationId>,
+}
+
+/// A row of the reconciliation `$1`, as long as it has not ended and the lease with the token `$2` is the newest. Nobody can take or end it
+/// until the transaction ends, so that nothing is written after the next process has begun.
+const HELD: &str =
+    "held AS (SELECT id FROM reconciliations WHERE id = $1 AND lease_token = $2 AND finished_at IS NULL FOR SHARE)";
+
+/// Runs a statement that returns the row of [`HELD`]. Fails if there is none.
+async fn write(client: &impl GenericClient, statement: &Statement, parameters: &[&(dyn ToSql + Sync)]) -> Result<()> {
+    match client.query_opt(statement, parameters).await? {
+        Some(_) => Ok(()),
+        None => Err(Error::internal("another process has taken the reconciliation, or it has ended")),
+    }
 }
 
 sql::columns! {
@@ -164,19 +178,27 @@ pub async fn end_check(
     result: std::result::Result<i64, String>,
 ) -> Result<()> {
     let statement = client
-        .prepare_cached(
-            "INSERT INTO reconciliation_checks (reconciliation_id, store, cluster, compared, unknown)
-             SELECT id, $3, $4, $5, $6 FROM reconciliations
-             WHERE id = $1 AND lease_token = $2 AND finished_at IS NULL
-             ON CONFLICT DO NOTHING",
-        )
+        .prepare_cached(sql::text!(
+            "WITH ",
+            HELD,
+            ", written AS (
+                 INSERT INTO reconciliation_checks (reconciliation_id, store, cluster, compared, unknown)
+                 SELECT id, $3, $4, $5, $6 FROM held
+                 ON CONFLICT DO NOTHING)
+             SELECT FROM held"
+        ))
         .await?;
     let (compared, unknown) = match result {
         Ok(compared) => (compared, None),
         Err(reason) => (0, Some(reason)),
     };
-    client.execute(&statement, &[&lease.id, &lease.token, &part.0, &part.1, &compared, &unknown]).await?;
-    Ok(())
+    write(client, &statement, &[&lease.id, &lease.token, &part.0, &part.1, &compared, &unknown]).await
+}
+
+/// Whether this process still has the reconciliation.
+pub async fn is_held(client: &impl GenericClient, lease: RunLease) -> Result<bool> {
+    let statement = client.prepare_cached(sql::text!("WITH ", HELD, " SELECT FROM held")).await?;
+    Ok(client.query_opt(&statement, &[&lease.id, &lease.token]).await?.is_some())
 }
 
 /// Ends a reconciliation. `false` if another process has taken it.

@@ -1,10 +1,15 @@
 //! SQL of repairs.
 
 use deadpool_postgres::{GenericClient, Transaction};
+use tokio_postgres::types::ToSql;
 
 use crate::{
     error::Result,
-    reconciliation::{FindingKind, FindingStore, Repair, store::RunLease},
+    reconciliation::{
+        FindingKind, FindingStore, Repair,
+        store::{self, HELD, RunLease},
+    },
+    sql,
     types::{OperationId, TenantId},
 };
 
@@ -20,20 +25,24 @@ pub(in crate::reconciliation) struct DueRepair {
     pub(in crate::reconciliation) repair: Repair,
 }
 
-/// Some findings whose repair was not begun.
+/// Some findings whose repair was not begun. None if another process has taken the reconciliation.
 pub(in crate::reconciliation) async fn list_due(
     client: &impl GenericClient,
     lease: RunLease,
     limit: i64,
 ) -> Result<Vec<DueRepair>> {
     let statement = client
-        .prepare_cached(
-            "SELECT store, cluster, kind, subject, tenant_id, database_name, repair FROM reconciliation_findings
-             WHERE reconciliation_id = $1 AND repair IS NOT NULL AND repaired_at IS NULL
-             ORDER BY store, cluster, kind, subject LIMIT $2",
-        )
+        .prepare_cached(sql::text!(
+            "WITH ",
+            HELD,
+            " SELECT f.store, f.cluster, f.kind, f.subject, f.tenant_id, f.database_name, f.repair
+             FROM held
+             JOIN reconciliation_findings f ON f.reconciliation_id = held.id
+             WHERE f.repair IS NOT NULL AND f.repaired_at IS NULL
+             ORDER BY f.store, f.cluster, f.kind, f.subject LIMIT $3"
+        ))
         .await?;
-    let rows = client.query(&statement, &[&lease.id, &limit]).await?;
+    let rows = client.query(&statement, &[&lease.id, &lease.token, &limit]).await?;
     let read = |row: &tokio_postgres::Row| {
         Ok(DueRepair {
             store: row.try_get(0)?,
@@ -54,7 +63,7 @@ pub(in crate::reconciliation) async fn find_requester(client: &impl GenericClien
     Ok(client.query_one(&statement, &[&lease.id]).await?.try_get(0)?)
 }
 
-/// Records that the repair of a finding was begun.
+/// Records that the repair of a finding was begun. Fails if another process has taken the reconciliation.
 pub(in crate::reconciliation) async fn record_begun(
     client: &impl GenericClient,
     lease: RunLease,
@@ -62,29 +71,41 @@ pub(in crate::reconciliation) async fn record_begun(
     operation_id: Option<OperationId>,
 ) -> Result<()> {
     let statement = client
-        .prepare_cached(
-            "UPDATE reconciliation_findings SET repaired_at = clock_timestamp(), operation_id = $6
-             WHERE reconciliation_id = $1 AND store = $2 AND cluster = $3 AND kind = $4 AND subject = $5",
-        )
+        .prepare_cached(sql::text!(
+            "WITH ",
+            HELD,
+            ", written AS (
+                 UPDATE reconciliation_findings f SET repaired_at = clock_timestamp(), operation_id = $7
+                 FROM held
+                 WHERE f.reconciliation_id = held.id AND f.store = $3 AND f.cluster = $4 AND f.kind = $5 AND f.subject = $6)
+             SELECT FROM held"
+        ))
         .await?;
-    client.execute(&statement, &[&lease.id, &due.store, &due.cluster, &due.kind, &due.subject, &operation_id]).await?;
-    Ok(())
+    let parameters: [&(dyn ToSql + Sync); 7] =
+        [&lease.id, &lease.token, &due.store, &due.cluster, &due.kind, &due.subject, &operation_id];
+    store::write(client, &statement, &parameters).await
 }
 
-/// Records that a finding has changed since it was found, so that nothing was repaired.
+/// Records that a finding has changed since it was found, so that nothing was repaired. Fails as [`record_begun`] does.
 pub(in crate::reconciliation) async fn record_changed(
     client: &impl GenericClient,
     lease: RunLease,
     due: &DueRepair,
 ) -> Result<()> {
     let statement = client
-        .prepare_cached(
-            "UPDATE reconciliation_findings SET repair = NULL, detail = 'changed since it was found'
-             WHERE reconciliation_id = $1 AND store = $2 AND cluster = $3 AND kind = $4 AND subject = $5",
-        )
+        .prepare_cached(sql::text!(
+            "WITH ",
+            HELD,
+            ", written AS (
+                 UPDATE reconciliation_findings f SET repair = NULL, detail = 'changed since it was found'
+                 FROM held
+                 WHERE f.reconciliation_id = held.id AND f.store = $3 AND f.cluster = $4 AND f.kind = $5 AND f.subject = $6)
+             SELECT FROM held"
+        ))
         .await?;
-    client.execute(&statement, &[&lease.id, &due.store, &due.cluster, &due.kind, &due.subject]).await?;
-    Ok(())
+    let parameters: [&(dyn ToSql + Sync); 6] =
+        [&lease.id, &lease.token, &due.store, &due.cluster, &due.kind, &due.subject];
+    store::write(client, &statement, &parameters).await
 }
 
 /// Marks databases that were given up as being removed. `false` if they were not given up, or an operation works on them. The caller

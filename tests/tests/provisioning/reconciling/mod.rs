@@ -1,15 +1,16 @@
-//! Reconciliation: the fixture, and tests of what is found ([`differences`], [`exports`]), and of what waits or was interrupted
-//! ([`waiting`]).
+//! Reconciliation: the fixture, and tests of what is found ([`differences`], [`exports`]), of what waits or was interrupted
+//! ([`waiting`]), and of processes that come too late ([`fencing`]).
 
 mod differences;
 mod exports;
+mod fencing;
 mod waiting;
 
 use std::sync::Arc;
 
 use mongodb::bson::doc;
 use shared::{
-    clients::sqs::Sqs,
+    clients::{postgres::Postgres, sqs::Sqs},
     config::QueueConfig,
     dead_letters::DeadLetters,
     events::dispatch::Dispatcher,
@@ -42,15 +43,13 @@ impl Reconciling {
 
     pub(crate) async fn of(stage: ProvisioningStage) -> Self {
         let provision = queues::with_dead_letters(&stage.world.database, 1).await;
-        let queues = QueueConfig { provision: Some(provision.url.clone()), ..QueueConfig::default() };
-        let reconciler = Reconciler {
-            platform: stage.api.clone(),
-            stores: Parts::of(&stage.world).observed_stores(),
-            dead_letters: DeadLetters::new(Sqs::new(), queues.clone()),
-            dispatcher: Arc::new(Dispatcher::new(queues)),
-            newest_schema: TENANT_SCHEMA_VERSION,
-        };
+        let reconciler = reconciler(&stage, &provision, stage.api.clone());
         Self { stage, provision, reconciler }
+    }
+
+    /// A reconciler with a pool of its own.
+    fn reconciler_of(&self, platform: Postgres) -> Reconciler {
+        reconciler(&self.stage, &self.provision, platform)
     }
 
     pub(crate) fn stage(&self) -> &ProvisioningStage {
@@ -127,6 +126,17 @@ impl Reconciling {
 
     pub(crate) async fn put(&self, key: String) {
         self.stage.s3.put_object().bucket(&self.stage.bucket).key(key).send().await.unwrap();
+    }
+}
+
+fn reconciler(stage: &ProvisioningStage, provision: &Queue, platform: Postgres) -> Reconciler {
+    let queues = QueueConfig { provision: Some(provision.url.clone()), ..QueueConfig::default() };
+    Reconciler {
+        platform,
+        stores: Parts::of(&stage.world).observed_stores(),
+        dead_letters: DeadLetters::new(Sqs::new(), queues.clone()),
+        dispatcher: Arc::new(Dispatcher::new(queues)),
+        newest_schema: TENANT_SCHEMA_VERSION,
     }
 }
 
