@@ -231,6 +231,8 @@ async fn a_reconciliation_finds_access_that_the_status_forbids_and_repairs_it() 
     assert_eq!(kinds(&all.about(&found, &database).await), both);
     all.run(false).await;
     let repair = Requested { tenant, operation: stage.open_operation(tenant).await };
+    let found = all.run(true).await;
+    assert_eq!(kinds(&all.about(&found, &database).await), [], "an operation is about to change it");
     assert_eq!(stage.finish(repair).await, OperationStatus::Succeeded);
     let found = all.run(true).await;
     assert_eq!(kinds(&all.about(&found, &database).await), []);

@@ -82,6 +82,15 @@ async fn an_orphan_in_each_store_is_found_and_removed_and_what_the_ledger_does_n
     assert_eq!(unknown.len(), 2, "what the ledger does not know is never dropped");
     let first = all.about(&dry, &stranger).await[0].since;
     assert!(unknown.iter().any(|one| one.since == first), "its age is known from the first time");
+    // The same names come back, and an older cleanup has ended.
+    all.sql(&format!("CREATE DATABASE {orphan} OWNER landlord_provisioner")).await;
+    all.create_mongo(&orphan).await;
+    let again = all.run(false).await;
+    let second: Vec<_> = all.about(&again, &orphan).await.iter().map(|one| one.operation_id.unwrap()).collect();
+    assert!(matches!(second[..], [one, other] if one == other && one != cleanup.operation), "{second:?}");
+    let second = Requested { operation: second[0], ..cleanup };
+    assert_eq!(stage.finish(second).await, OperationStatus::Succeeded);
+    stage.assert_no_database(&orphan).await;
     all.sql(&format!("DROP DATABASE {stranger}")).await;
     stage.mongo.database(&stranger).drop().await.unwrap();
 }
@@ -156,6 +165,13 @@ async fn databases_that_an_operation_works_on_are_left_alone() {
     let report = all.run(false).await;
     assert_eq!(kinds(&all.about(&report, &database).await), []);
     all.sql(&format!("DROP DATABASE {database}")).await;
+    // A tenant that waits for its databases for long.
+    let waiting = all.stage.request().await;
+    let database = all.stage.database(waiting.tenant).await;
+    all.sql(&format!("UPDATE tenant_databases SET updated_at = now() - interval '1 hour' WHERE name = '{database}'"))
+        .await;
+    let report = all.run(false).await;
+    assert_eq!(kinds(&all.about(&report, &database).await), []);
 }
 
 #[tokio::test(flavor = "multi_thread")]
