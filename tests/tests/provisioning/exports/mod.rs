@@ -118,7 +118,8 @@ pub(super) async fn fill_mongodb(stage: &ProvisioningStage, database: &str, mega
     let messages = stage.mongo.database(database).collection::<Document>("blobs");
     for megabyte in 0..megabytes {
         let document = |n: usize| {
-            let bytes: Vec<u8> = (0..(64 << 10)).map(|_| rand::random()).collect();
+            let mut bytes = vec![0; 64 << 10];
+            rand::fill(&mut bytes[..]);
             let bytes = mongodb::bson::Binary { subtype: mongodb::bson::spec::BinarySubtype::Generic, bytes };
             doc! { "_id": i64::try_from(megabyte * 16 + n).unwrap(), "bytes": bytes }
         };
