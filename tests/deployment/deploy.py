@@ -94,8 +94,11 @@ def store_secrets(text, template, chosen):
 def package(name):
     """Uploads a function as `sam package` does, without its debug information."""
     archive = io.BytesIO()
+    program = BINARIES / name
+    # `cargo dev build` gives each function a folder.
+    program = program / "bootstrap" if program.is_dir() else program
     with tempfile.NamedTemporaryFile() as bootstrap, zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as file:
-        subprocess.run(["strip", "-o", bootstrap.name, BINARIES / name], check=True)
+        subprocess.run(["strip", "-o", bootstrap.name, program], check=True)
         entry = zipfile.ZipInfo("bootstrap")
         entry.external_attr = 0o755 << 16
         file.writestr(entry, Path(bootstrap.name).read_bytes())

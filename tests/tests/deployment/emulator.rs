@@ -12,7 +12,7 @@ use std::{
 
 use reqwest::Client;
 use serde_json::Value;
-use tests::{is_set, manifests::repository, until, variable};
+use tests::{is_set, manifests::repository, optional_variable, until, variable};
 
 /// The folder of the Python packages: the emulator and what it needs.
 pub(crate) fn packages() -> PathBuf {
@@ -70,7 +70,8 @@ impl Emulator {
     /// Deploys the stack, or updates it. `servers` replaces variables of this process's environment, and `parameters` those of
     /// samconfig.toml.
     pub(crate) fn deploy(&self, servers: &[(&str, String)], parameters: &[&str]) -> Value {
-        let binaries = Path::new(env!("CARGO_BIN_EXE_service")).parent().unwrap();
+        let built_with_the_tests = || Path::new(env!("CARGO_BIN_EXE_service")).parent().unwrap().into();
+        let binaries = optional_variable("DEPLOYED_FUNCTIONS").map_or_else(built_with_the_tests, PathBuf::from);
         let output = Command::new("python3")
             .arg(repository().join("tests/deployment/deploy.py"))
             .arg(&self.endpoint)
