@@ -47,6 +47,7 @@ mod tests {
             assert_eq!(if_match.check(7, "tenant").is_ok(), applies, "{tags:?}");
         }
     }
+
     #[test]
     fn only_the_tag_of_a_revision_names_one() {
         for (tags, names) in [(&[][..], false), (&["*"], false), (&["\"7\""], true), (&["*", "\"7\""], true)] {

@@ -286,6 +286,7 @@ mod tests {
             );
         }
     }
+
     #[test]
     fn an_operation_has_ended_once_it_has_the_time_of_its_end() {
         let open = Operation {
