@@ -25,6 +25,15 @@ pub(in crate::reconciliation) struct DueRepair {
     pub(in crate::reconciliation) repair: Repair,
 }
 
+/// What became of a repair.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::reconciliation) enum RepairOutcome {
+    /// It was begun, by this operation if it needs one.
+    Begun(Option<OperationId>),
+    /// The finding has changed since it was found, so that nothing was repaired.
+    Changed,
+}
+
 /// Some findings whose repair was not begun. None if another process has taken the reconciliation.
 pub(in crate::reconciliation) async fn list_due(
     client: &impl GenericClient,
@@ -63,8 +72,20 @@ pub(in crate::reconciliation) async fn find_requester(client: &impl GenericClien
     Ok(client.query_one(&statement, &[&lease.id]).await?.try_get(0)?)
 }
 
-/// Records that the repair of a finding was begun. Fails if another process has taken the reconciliation.
-pub(in crate::reconciliation) async fn record_begun(
+/// Records what became of the repair of a finding. Fails if another process has taken the reconciliation.
+pub(in crate::reconciliation) async fn record(
+    client: &impl GenericClient,
+    lease: RunLease,
+    due: &DueRepair,
+    outcome: RepairOutcome,
+) -> Result<()> {
+    match outcome {
+        RepairOutcome::Begun(operation_id) => record_begun(client, lease, due, operation_id).await,
+        RepairOutcome::Changed => record_changed(client, lease, due).await,
+    }
+}
+
+async fn record_begun(
     client: &impl GenericClient,
     lease: RunLease,
     due: &DueRepair,
@@ -86,12 +107,7 @@ pub(in crate::reconciliation) async fn record_begun(
     store::write(client, &statement, &parameters).await
 }
 
-/// Records that a finding has changed since it was found, so that nothing was repaired. Fails as [`record_begun`] does.
-pub(in crate::reconciliation) async fn record_changed(
-    client: &impl GenericClient,
-    lease: RunLease,
-    due: &DueRepair,
-) -> Result<()> {
+async fn record_changed(client: &impl GenericClient, lease: RunLease, due: &DueRepair) -> Result<()> {
     let statement = client
         .prepare_cached(sql::text!(
             "WITH ",
