@@ -5,7 +5,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 use tokio::{
     join,
-    time::{Instant, timeout, timeout_at},
+    time::{Instant, sleep, timeout, timeout_at},
 };
 use tracing::{error, info, warn};
 
@@ -38,6 +38,10 @@ const MAX_LATE_CRASHES: i32 = 3;
 
 /// A worker stops this long before its lease expires.
 const LEASE_MARGIN: Duration = Duration::from_millis(500);
+
+/// Pauses before the further attempts to remove the effect of a late step.
+const LATE_REMOVAL_PAUSES: [Duration; 3] =
+    [Duration::from_millis(200), Duration::from_millis(600), Duration::from_millis(1800)];
 
 impl Provisioner {
     /// Works on an operation until it ends or is postponed. The process may be stopped at the `deadline`; the lease lasts until then.
@@ -323,16 +327,29 @@ impl Saga<'_> {
     /// Removes an effect that was applied too late. An operation whose rollback has begun never applies a step again, and its
     /// effects belong to it alone, so this cannot remove anything that is in use. The same holds for the files of an operation that was
     /// superseded, because none is whose export is complete: an `export` has then succeeded, and a purge has begun to remove.
+    ///
+    /// Tries several times, because nobody else may ever look for the effect.
     async fn remove_late_effect<S: Step>(&self, context: &StepContext<'_>, step: S) {
         let id = self.operation.lease.operation_id;
         let removed = async {
             let status = journal::find_status(&self.platform().await?, id).await?;
             let has_ended_without_effects =
                 [OperationStatus::Undoing, OperationStatus::Failed, OperationStatus::Superseded];
-            if status.is_some_and(|status| has_ended_without_effects.contains(&status)) {
-                step.undo(context).await?;
+            if !status.is_some_and(|status| has_ended_without_effects.contains(&status)) {
+                return Ok(());
             }
-            Ok::<_, StepError>(())
+            let mut pauses = LATE_REMOVAL_PAUSES.into_iter();
+            loop {
+                match (step.undo(context).await, pauses.next()) {
+                    // What a store refuses to a late worker, a newer one removes.
+                    (Err(error), _) if error.is_fenced() => return Ok(()),
+                    (Err(error), Some(pause)) => {
+                        warn!(operation.id = %id, step = S::NAME.as_str(), cause = error.cause(), "{}", error.reason);
+                        sleep(pause).await;
+                    }
+                    (removed, _) => return removed,
+                }
+            }
         };
         let removed =
             timeout(UNDO_TIMEOUT, removed).await.unwrap_or_else(|_| Err(StepError::timed_out(S::STORE, UNDO_TIMEOUT)));

@@ -9,14 +9,14 @@ use shared::{
 };
 use tests::{
     process::TestProcess,
-    proxy::{Held, Mode},
+    proxy::{Action, At, Held, Mode},
     worker::{WorkerProxies, WorkerStore},
 };
 
 use super::{Filled, assert_gone, existed};
 use crate::{
     outages::ProxiedStores,
-    stage::{ProvisioningStage, Requested, each, minute},
+    stage::{ProvisioningStage, Requested, each, minute, start},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -44,6 +44,25 @@ async fn a_purge_waits_for_a_cluster_that_is_down_and_says_why() {
     proxied.mongo.set(Mode::Pass);
     assert_eq!(stage.finish_with(&worker, deletion).await, OperationStatus::Succeeded);
     assert_gone(&stage, filled.tenant).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_comes_after_the_purge_leaves_nothing_even_if_a_request_fails() {
+    let stage = ProvisioningStage::new().await;
+    let proxied = ProxiedStores::new(&stage).await;
+    let requested = stage.request().await;
+    proxied.mongo.hang_at("createRole", Held::Request);
+    let late = start(stage.worker_on(Arc::clone(&proxied.stores)), requested.operation);
+    proxied.mongo.hung().await;
+    let deletion = stage.request_deletion(requested.tenant, 30).await;
+    assert_eq!(stage.finish(deletion).await, OperationStatus::Succeeded);
+    // It creates a role now, finds that it is late, and fails once to remove what it has created.
+    proxied.mongo.plan(At::Text("dropAllRolesFromDatabase"), Action::CloseBefore);
+    proxied.mongo.set(Mode::Pass);
+    let outcome = late.await.unwrap().unwrap();
+    assert!(matches!(outcome, OperationOutcome::Open { wake_in: None, .. }), "{outcome:?}");
+    assert!(!proxied.mongo.disarm(), "the request was made");
+    assert_gone(&stage, requested.tenant).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
