@@ -1,6 +1,6 @@
 //! Connections to stores refuse a server that does not prove who it is, and each error says what was wrong.
 
-use std::{path::PathBuf, time::Duration};
+use std::{env, path::PathBuf, process::Command, time::Duration};
 
 use reqwest::Url;
 use secrecy::SecretString;
@@ -172,4 +172,17 @@ fn an_authority_that_has_expired_is_refused_at_the_start() {
         assert!(error.contains(name) && error.contains("every certificate in it has expired"), "{error}");
     }
     std::fs::remove_file(file).unwrap();
+}
+
+/// AWS-LC would measure the jitter of the processor for 30 ms, in each process. What this program is linked with is what functions are.
+#[test]
+fn the_first_random_number_of_a_process_waits_for_no_measurement() {
+    let program = env::current_exe().unwrap();
+    // Joined here, because this program contains its own texts.
+    let links = |words: [&str; 2]| {
+        let found = Command::new("grep").args(["--quiet", "--fixed-strings", &words.join("_")]).arg(&program).status();
+        found.unwrap().success()
+    };
+    assert!(links(["RAND", "bytes"]), "the names of functions can be found");
+    assert!(!links(["jent", "read"]), "the random numbers of AWS-LC are compiled with the measurement");
 }
