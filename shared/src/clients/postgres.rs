@@ -1,7 +1,7 @@
 use std::{
     ops::{Deref, DerefMut},
     path::{Path, PathBuf},
-    sync::OnceLock,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -9,7 +9,7 @@ pub use deadpool_postgres::Transaction;
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime};
 use futures::{FutureExt, future::BoxFuture};
 use percent_encoding::percent_decode_str;
-use rustls::ClientConfig;
+use rustls::{ClientConfig, NamedGroup};
 use secrecy::ExposeSecret;
 pub use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, NoTls, config::SslMode};
@@ -227,8 +227,10 @@ pub(super) fn session_limits(statement_timeout: Duration) -> String {
 fn tls(config: &PostgresConfig, ca_file: Option<&Path>) -> Result<MakeRustlsConnect, ConfigError> {
     let of_variable = config.ca_file.as_deref().map(|path| ("POSTGRES_CA_FILE", path));
     let of_url = ca_file.map(|path| (config.variable, path));
-    let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let client = ClientConfig::builder_with_provider(provider)
+    let mut provider = rustls::crypto::aws_lc_rs::default_provider();
+    // PostgreSQL before 18 accepts this curve only. If the client guesses another one, the server asks for it, which takes a round trip.
+    provider.kx_groups.sort_by_key(|group| group.name() != NamedGroup::secp256r1);
+    let client = ClientConfig::builder_with_provider(Arc::new(provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| ConfigError::invalid(config.variable, error))?
         .with_root_certificates(authorities::trusted(of_variable.into_iter().chain(of_url))?)
