@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_s3::Client as S3;
-use mongodb::bson::doc;
+use mongodb::bson::{Document, doc};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
@@ -13,6 +13,8 @@ use super::{Checked, lines};
 struct Found {
     postgres: BTreeSet<String>,
     mongo: BTreeSet<String>,
+    /// Databases with a MongoDB user of that name, or with roles.
+    mongo_logins: BTreeSet<String>,
     /// Tenants with objects, versions or delete markers.
     objects: BTreeSet<Uuid>,
 }
@@ -35,6 +37,8 @@ pub(super) async fn contradictions(checked: &Checked<'_>) -> Vec<String> {
             present.difference(names).map(|name| format!("{store} does not contain {name}, which should exist")),
         );
     }
+    let logins = absent.intersection(&found.mongo_logins);
+    lines.extend(logins.map(|name| format!("MongoDB contains a user or a role of {name}, which should not exist")));
     lines.extend(access(checked).await);
     let without = without_objects.intersection(&found.objects).copied();
     let without: BTreeSet<_> = without.collect();
@@ -80,11 +84,24 @@ async fn access(checked: &Checked<'_>) -> Vec<String> {
 
 /// The databases in which the MongoDB user with the same name has a role.
 async fn with_roles(checked: &Checked<'_>) -> BTreeSet<String> {
+    let mut users = users(checked).await;
+    users.retain(|user| user.get_array("roles").is_ok_and(|roles| !roles.is_empty()));
+    users.iter().map(|user| user.get_str("user").unwrap().to_owned()).collect()
+}
+
+async fn users(checked: &Checked<'_>) -> Vec<Document> {
     let answer = checked.mongo.database("admin").run_command(doc! { "usersInfo": 1 }).await;
     let answer = answer.expect("MongoDB lists its users");
-    let users = answer.get_array("users").unwrap().iter().filter_map(|user| user.as_document());
-    let with_role = users.filter(|user| user.get_array("roles").is_ok_and(|roles| !roles.is_empty()));
-    with_role.map(|user| user.get_str("user").unwrap().to_owned()).collect()
+    answer.get_array("users").unwrap().iter().map(|user| user.as_document().unwrap().clone()).collect()
+}
+
+/// The databases with a user of the same name, or with roles.
+async fn mongo_logins(checked: &Checked<'_>) -> BTreeSet<String> {
+    let roles = checked.mongo.database("admin").collection::<Document>("system.roles");
+    let databases = roles.distinct("db", doc! {}).await.expect("MongoDB lists its roles");
+    let databases = databases.iter().map(|name| name.as_str().unwrap().to_owned());
+    let users = users(checked).await;
+    users.iter().map(|user| user.get_str("user").unwrap().to_owned()).chain(databases).collect()
 }
 
 /// Databases of tenants that the ledger does not contain. They contradict only if the servers belong to this platform alone.
@@ -129,11 +146,16 @@ async fn tenants(platform: &Client, sql: &str) -> BTreeSet<Uuid> {
 
 async fn look(checked: &Checked<'_>) -> Found {
     let in_postgres = lines(checked.platform, "SELECT datname::text FROM pg_database WHERE datname LIKE 'tenant\\_%'");
-    let (postgres, mongo, objects) =
-        tokio::join!(in_postgres, checked.mongo.list_database_names(), prefixes(checked.s3, checked.bucket));
+    let (postgres, mongo, mongo_logins, objects) = tokio::join!(
+        in_postgres,
+        checked.mongo.list_database_names(),
+        mongo_logins(checked),
+        prefixes(checked.s3, checked.bucket)
+    );
     Found {
         postgres: postgres.into_iter().collect(),
         mongo: mongo.expect("MongoDB lists its databases").into_iter().collect(),
+        mongo_logins,
         objects,
     }
 }

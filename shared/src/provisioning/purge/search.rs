@@ -36,6 +36,12 @@ pub(super) async fn run(context: &StepContext<'_>, kept: Option<ExportId>) -> Re
         if users.get_array("users").is_ok_and(|users| !users.is_empty()) {
             found.push(format!("a MongoDB user on `{}`", cluster.name));
         }
+        for name in &names {
+            let roles = client.database(name).run_command(doc! { "rolesInfo": 1 }).await?;
+            if roles.get_array("roles").is_ok_and(|roles| !roles.is_empty()) {
+                found.push(format!("roles in the MongoDB database {name} on `{}`", cluster.name));
+            }
+        }
     }
     let bucket = &context.stores.bucket;
     let list = bucket.client().await.list_object_versions().bucket(&bucket.name).prefix(id.object_prefix()).max_keys(1);

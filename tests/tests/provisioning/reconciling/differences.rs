@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use mongodb::bson::doc;
 use shared::{
     operations::OperationStatus,
     reconciliation::{FindingKind, FindingStore, Repair},
@@ -93,6 +94,36 @@ async fn an_orphan_in_each_store_is_found_and_removed_and_what_the_ledger_does_n
     stage.assert_no_database(&orphan).await;
     all.sql(&format!("DROP DATABASE {stranger}")).await;
     stage.mongo.database(&stranger).drop().await.unwrap();
+}
+
+/// A worker that is killed after the removal of its tenant can leave either.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mongodb_user_or_role_of_databases_that_were_given_up_is_found_and_removed() {
+    let all = Reconciling::new().await;
+    let stage = &all.stage;
+    let ((user, with_user), (role, with_role)) = (all.failed().await, all.failed().await);
+    let create = doc! { "createUser": &with_user, "pwd": "secret", "roles": [] };
+    stage.mongo.database("admin").run_command(create).await.unwrap();
+    let create = doc! { "createRole": "service_1", "privileges": [], "roles": [] };
+    stage.mongo.database(&with_role).run_command(create).await.unwrap();
+
+    let report = all.run(false).await;
+
+    for (failed, database) in [(user, &with_user), (role, &with_role)] {
+        let found = all.about(&report, database).await;
+        assert_eq!(kinds(&found), [(FindingKind::Orphan, FindingStore::Mongodb, Some(Repair::Remove))]);
+        let detail = found[0].detail.as_deref();
+        assert_eq!(detail, Some("a user or a role without a database; is `dropped` in the ledger"));
+        let cleanup = Requested { operation: found[0].operation_id.unwrap(), ..failed };
+        assert_eq!(stage.finish(cleanup).await, OperationStatus::Succeeded);
+    }
+    let users = doc! { "usersInfo": { "user": &with_user, "db": "admin" } };
+    let users = stage.mongo.database("admin").run_command(users).await.unwrap();
+    assert!(users.get_array("users").unwrap().is_empty(), "{users}");
+    let roles = stage.mongo.database(&with_role).run_command(doc! { "rolesInfo": 1 }).await.unwrap();
+    assert!(roles.get_array("roles").unwrap().is_empty(), "{roles}");
+    let after = all.run(true).await;
+    assert!(all.about(&after, &with_user).await.is_empty() && all.about(&after, &with_role).await.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,7 +10,7 @@
 //!   taken its lease after that check, so that it finds the role and drops it, and the late command fails, because no such role exists.
 //!
 //! Neither depends on a clock. A late command can create only a role that nobody has, or a user without a role; both go with the
-//! tenant. After the tenant has gone, the late worker removes them. If it dies before, they stay, and let nobody in.
+//! tenant. After the tenant has gone, the late worker removes them. If it dies before, a reconciliation finds them.
 
 use mongodb::{
     Client,
