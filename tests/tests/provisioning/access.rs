@@ -205,8 +205,12 @@ async fn a_suspended_tenant_can_be_changed_while_its_operation_waits() {
         assert_eq!(outcome, OperationOutcome::Finished { status: OperationStatus::Superseded, now: false });
     }
     assert_eq!(stage.finish(third).await, OperationStatus::Succeeded);
+    let fourth = stage.request_status(tenant, TenantStatus::Active).await;
+    assert_eq!(stage.finish(fourth).await, OperationStatus::Succeeded);
+    let succeeded = "SELECT FROM operations WHERE status = 'succeeded' AND kind IN ('suspend', 'resume')";
+    assert_eq!(stage.count(succeeded).await, 2, "what has ended is not superseded");
     assert_eq!(stage.events(tenant, "tenant.suspended").await, 2);
-    assert_eq!(stage.events(tenant, "tenant.resumed").await, 1);
+    assert_eq!(stage.events(tenant, "tenant.resumed").await, 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
