@@ -118,13 +118,13 @@ pub struct CompletedExport<'a> {
     pub summary: &'a ExportSummary,
 }
 
-/// Makes an export complete. The caller has checked the lease of its operation.
+/// Makes an export complete. The caller has checked the lease of its operation, which completes it once.
 pub async fn complete(transaction: &Transaction<'_>, id: ExportId, with: &CompletedExport<'_>) -> Result<()> {
     let statement = transaction
         .prepare_cached(
             "UPDATE exports
              SET finished_at = clock_timestamp(), expires_at = $2, manifest_key = $3, manifest_sha256 = $4, summary = $5
-             WHERE id = $1 AND finished_at IS NULL",
+             WHERE id = $1",
         )
         .await?;
     let summary = serde_json::to_value(with.summary).map_err(Error::internal)?;

@@ -199,9 +199,12 @@ async fn the_password_of_a_tenant_that_stays_failed_is_erased_and_a_retry_names_
     stage.world.leaves_contradictions("rows were inserted as if operations had ended");
     let owner = stage.world.client().await;
     let mut tenants = Vec::new();
-    for (status, days) in [("failed", 31), ("failed", 29), ("provisioning", 31), ("failed", 31)] {
+    let failed = ("failed", 31, "failed");
+    for (status, days, last) in
+        [failed, ("failed", 29, "failed"), ("provisioning", 31, "running"), failed, ("failed", 31, "running")]
+    {
         let id = tenant(&owner, status, "dropped").await;
-        operation(&owner, id, days, if status == "failed" { "failed" } else { "running" }).await;
+        operation(&owner, id, days, last).await;
         let user = format!(
             "INSERT INTO pending_admins (tenant_id, user_id, email, password_hash)
              VALUES ('{id}', gen_random_uuid(), 'sari@kopi.example', '$argon2id$')"
@@ -209,7 +212,7 @@ async fn the_password_of_a_tenant_that_stays_failed_is_erased_and_a_retry_names_
         owner.batch_execute(&user).await.unwrap();
         tenants.push(id);
     }
-    let [old, young, waiting, retried] = tenants[..] else { unreachable!() };
+    let [old, young, waiting, retried, cleaned] = tenants[..] else { unreachable!() };
     let api = Api::of(&stage.world).await;
     let retry =
         async |id: Uuid| tests::api::answer(api.request(reqwest::Method::POST, &format!("/tenants/{id}/retry"))).await;
@@ -218,7 +221,11 @@ async fn the_password_of_a_tenant_that_stays_failed_is_erased_and_a_retry_names_
     assert_eq!(run(&stage).await["passwords_erased"], 1);
 
     let erased = owner.query("SELECT tenant_id FROM pending_admins WHERE password_hash IS NULL", &[]).await.unwrap();
-    assert_eq!(erased.iter().map(|row| row.get::<_, Uuid>(0)).collect::<Vec<_>>(), [old], "{young} {waiting}");
+    assert_eq!(
+        erased.iter().map(|row| row.get::<_, Uuid>(0)).collect::<Vec<_>>(),
+        [old],
+        "{young} {waiting} {cleaned}"
+    );
     let refused = retry(old).await;
     assert_eq!(refused.status, 409, "{}", refused.text);
     assert!(refused.json["type"].as_str().unwrap().ends_with("first-password-erased"), "{}", refused.text);
