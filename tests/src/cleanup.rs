@@ -27,7 +27,10 @@ use shared::{
 use tokio::runtime;
 use tokio_postgres::Client;
 
-use crate::platform::{config, mongo, owner_of};
+use crate::{
+    mongo_logins,
+    platform::{config, mongo, owner_of},
+};
 
 /// The longest wait of the last test.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -163,7 +166,9 @@ fn topics() -> Vec<String> {
 async fn remove_tenants(world: &str) {
     let Ok(platform) = connect_once(&owner_of(world), None).await else { return };
     let mongo = mongo().await;
-    let in_mongo = mongo.list_database_names().await.unwrap_or_default();
+    let mut in_mongo = mongo_logins::databases(&mongo).await.unwrap_or_default();
+    in_mongo.extend(mongo.list_database_names().await.unwrap_or_default());
+    let in_mongo = Vec::from_iter(in_mongo);
     // There may be a hundred thousand tenants, of which few have databases.
     let sql = "SELECT name, EXISTS (SELECT FROM pg_database WHERE datname = name) FROM tenant_databases
                WHERE name = ANY ($1) OR name IN (SELECT datname FROM pg_database)";

@@ -19,6 +19,7 @@ pub mod examples;
 pub mod gateway;
 pub mod manifests;
 pub mod mentions;
+pub mod mongo_logins;
 pub mod own_servers;
 pub mod plans;
 pub mod platform;

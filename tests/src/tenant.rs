@@ -33,10 +33,15 @@ impl TestTenant {
         let tenant = Self::of(TenantId::generate());
         tenant.clone_database(owner).await;
         tenant.register(owner, TENANT_SCHEMA_VERSION, max_agents).await;
+        tenant.insert_first_user(&tenant.inside(world).await).await;
+        tenant
+    }
+
+    /// Inserts the user that a tenant begins with.
+    pub async fn insert_first_user(&self, inside: &Client) {
         let first = "INSERT INTO users (id, email, full_name, role, created_at, updated_at)
                      VALUES ($1, 'sari@kopi.example', 'Sari Wulandari', 'admin', '2026-01-01', '2026-01-01')";
-        tenant.inside(world).await.execute(first, &[&tenant.admin]).await.unwrap();
-        tenant
+        inside.execute(first, &[&self.admin]).await.unwrap();
     }
 
     /// Clones the tenant's database from the newest template.

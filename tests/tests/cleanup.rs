@@ -11,8 +11,10 @@ use secrecy::SecretString;
 use shared::{
     clients::{kafka, postgres::connect_once, s3::Bucket},
     config::{FromEnv, KafkaConfig, PostgresConfig, S3Config},
+    tenants::TENANT_SCHEMA_VERSION,
+    types::TenantId,
 };
-use tests::{TestTenant, World, platform::mongo, queues, until};
+use tests::{TestTenant, World, mongo_logins, platform::mongo, queues, until};
 use tokio_postgres::Client;
 
 /// The databases, objects, queues and topics whose names contain one of these texts.
@@ -21,6 +23,7 @@ async fn existing(owner: &Client, texts: &[&str]) -> Vec<String> {
     let databases = owner.query("SELECT datname FROM pg_database", &[]).await.unwrap();
     let mut names: Vec<String> = databases.iter().map(|row| row.get(0)).collect();
     names.extend(mongo().await.list_database_names().await.unwrap());
+    names.extend(mongo_logins::databases(&mongo().await).await.unwrap());
     names.extend(queues::client().await.list_queues().send().await.unwrap().queue_urls.unwrap_or_default());
     let bucket = Bucket::connect(&S3Config::from_env().unwrap()).unwrap();
     let mut pages = bucket.client().await.list_objects_v2().bucket(&bucket.name).into_paginator().send();
@@ -66,15 +69,20 @@ async fn a_world_is_removed_after_its_test_or_by_the_next_process() {
     let platform = world.client().await;
     let tenant = TestTenant::new(&world, &platform, None).await;
     mongo().await.database(&tenant.database).collection("contacts").insert_one(doc! { "_id": 1 }).await.unwrap();
+    let shut = TestTenant::of(TenantId::generate());
+    shut.register(&platform, TENANT_SCHEMA_VERSION, None).await;
+    let user = doc! { "createUser": &shut.database, "pwd": "secret", "roles": [] };
+    mongo().await.database("admin").run_command(user).await.unwrap();
     let (bucket, id) = (Bucket::connect(&S3Config::from_env().unwrap()).unwrap(), tenant.id.to_string());
     for key in [format!("tenants/{id}/a.txt"), format!("exports/{id}/b/c.gz")] {
         bucket.client().await.put_object().bucket(&bucket.name).key(key).send().await.unwrap();
     }
     create_topic(&world.topic().topic).await;
     let name = world.database.clone();
-    let names = [name.as_str(), tenant.database.as_str(), id.as_str()];
-    // The platform database, two queues, the topic, two databases of the tenant, an object, and a file of an export.
-    assert_eq!(existing(&owner, &names).await.len(), 8);
+    let names = [name.as_str(), tenant.database.as_str(), id.as_str(), shut.database.as_str()];
+    // The platform database, two queues, the topic, two databases of the tenant, an object, a file of an export, and the user of a tenant
+    // without databases.
+    assert_eq!(existing(&owner, &names).await.len(), 9);
 
     // The last world of a process waits until it is removed. Kafka deletes a topic a little later than it says.
     drop(world);

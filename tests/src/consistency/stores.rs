@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_s3::Client as S3;
-use mongodb::bson::{Document, doc};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
 use super::{Checked, lines};
+use crate::mongo_logins;
 
 /// What is found in the stores, of every platform that uses them.
 struct Found {
@@ -84,24 +84,9 @@ async fn access(checked: &Checked<'_>) -> Vec<String> {
 
 /// The databases in which the MongoDB user with the same name has a role.
 async fn with_roles(checked: &Checked<'_>) -> BTreeSet<String> {
-    let mut users = users(checked).await;
+    let mut users = mongo_logins::users(checked.mongo).await.expect("MongoDB lists its users");
     users.retain(|user| user.get_array("roles").is_ok_and(|roles| !roles.is_empty()));
     users.iter().map(|user| user.get_str("user").unwrap().to_owned()).collect()
-}
-
-async fn users(checked: &Checked<'_>) -> Vec<Document> {
-    let answer = checked.mongo.database("admin").run_command(doc! { "usersInfo": 1 }).await;
-    let answer = answer.expect("MongoDB lists its users");
-    answer.get_array("users").unwrap().iter().map(|user| user.as_document().unwrap().clone()).collect()
-}
-
-/// The databases with a user of the same name, or with roles.
-async fn mongo_logins(checked: &Checked<'_>) -> BTreeSet<String> {
-    let roles = checked.mongo.database("admin").collection::<Document>("system.roles");
-    let databases = roles.distinct("db", doc! {}).await.expect("MongoDB lists its roles");
-    let databases = databases.iter().map(|name| name.as_str().unwrap().to_owned());
-    let users = users(checked).await;
-    users.iter().map(|user| user.get_str("user").unwrap().to_owned()).chain(databases).collect()
 }
 
 /// Databases of tenants that the ledger does not contain. They contradict only if the servers belong to this platform alone.
@@ -149,13 +134,13 @@ async fn look(checked: &Checked<'_>) -> Found {
     let (postgres, mongo, mongo_logins, objects) = tokio::join!(
         in_postgres,
         checked.mongo.list_database_names(),
-        mongo_logins(checked),
+        mongo_logins::databases(checked.mongo),
         prefixes(checked.s3, checked.bucket)
     );
     Found {
         postgres: postgres.into_iter().collect(),
         mongo: mongo.expect("MongoDB lists its databases").into_iter().collect(),
-        mongo_logins,
+        mongo_logins: mongo_logins.expect("MongoDB lists its users and roles"),
         objects,
     }
 }

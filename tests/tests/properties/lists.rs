@@ -129,12 +129,12 @@ pub(crate) struct ListsStage {
     owner: Client,
     api: Api,
     world: World,
+    tenant: TestTenant,
 }
 
 pub(crate) struct ListsTest {
     stage: Rc<ListsStage>,
     reading: Reading,
-    tenant: TestTenant,
     /// The database that contains the list.
     client: Client,
     /// The ids on the pages so far.
@@ -154,20 +154,25 @@ impl Property for ListsTest {
 
     async fn stage(world: World) -> ListsStage {
         world.leaves_contradictions("rows are inserted without what they belong to");
-        ListsStage { owner: world.patient_client().await, api: Api::of(&world).await, world }
+        let owner = world.patient_client().await;
+        let tenant = TestTenant::of(TenantId::generate());
+        tenant.clone_database(&owner).await;
+        ListsStage { owner, api: Api::of(&world).await, world, tenant }
     }
 
     async fn begin(stage: Rc<ListsStage>, reading: &Reading) -> Self {
         let reading = reading.clone();
         stage.owner.batch_execute("TRUNCATE tenants, audit CASCADE").await.unwrap();
-        let (tenant, client) = if reading.list == List::Users {
-            let tenant = TestTenant::new(&stage.world, &stage.owner, None).await;
+        let tenant = &stage.tenant;
+        // With its name in the ledger, its database is removed after the test.
+        tenant.register(&stage.owner, TENANT_SCHEMA_VERSION, None).await;
+        let client = if reading.list == List::Users {
             let inside = tenant.inside(&stage.world).await;
-            (tenant, inside)
+            inside.batch_execute("TRUNCATE users CASCADE").await.unwrap();
+            tenant.insert_first_user(&inside).await;
+            inside
         } else {
-            let tenant = TestTenant::of(TenantId::generate());
-            tenant.register(&stage.owner, TENANT_SCHEMA_VERSION, None).await;
-            (tenant, stage.world.client().await)
+            stage.world.client().await
         };
         let Sql { path, sort, filter, .. } = reading.list.sql();
         let sign = if reading.descending { "-" } else { "" };
@@ -178,7 +183,7 @@ impl Property for ListsTest {
         if reading.list == List::Users {
             path = format!("{path}&tenant_id={}", tenant.id);
         }
-        let mut test = Self { stage, tenant, client, read: Vec::new(), initial: Vec::new(), next: Some(path), reading };
+        let mut test = Self { stage, client, read: Vec::new(), initial: Vec::new(), next: Some(path), reading };
         for row in &test.reading.initial {
             test.insert(row).await;
         }
@@ -211,7 +216,7 @@ impl ListsTest {
         let class = usize::from(*class);
         let at = format!("timestamptz '2026-01-01' + interval '{second} seconds'");
         let status = ["active", "suspended", "failed"][class];
-        let of_tenant = format!("'{}', '{}', {at}, {at}", self.tenant.id, self.tenant.database);
+        let of_tenant = format!("'{}', '{}', {at}, {at}", self.stage.tenant.id, self.stage.tenant.database);
         let sql = match self.reading.list {
             List::Tenants | List::Usage => format!(
                 "INSERT INTO tenants (id, name, slug, status, database_name, country, created_at, updated_at)
@@ -236,7 +241,7 @@ impl ListsTest {
                  VALUES ('{id}', '{}', '{}', '{id}', 'sari@kopi.example', 'read', 'test', {at}, {at} + interval '1 hour',
                          {at}, 'ended')",
                 if class == 2 { "another" } else { "a-super-admin" },
-                self.tenant.id,
+                self.stage.tenant.id,
             ),
             List::Users => format!(
                 "INSERT INTO users (id, email, full_name, role, created_at, updated_at)
