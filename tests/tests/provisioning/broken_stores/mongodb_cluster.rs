@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use mongodb::bson::doc;
-use shared::config::Clusters;
+use mongodb::bson::{DateTime, doc};
+use shared::{config::Clusters, operations::OperationStatus, provisioning::OperationOutcome};
 use tests::own_servers::OwnMongo;
 
 use super::{Servers, Trial};
+use crate::stage::minute;
 
 async fn on(server: &OwnMongo) -> Trial {
     Trial::with_own(|servers| Servers { mongo: Clusters::single(server.url()), ..servers }).await
@@ -70,4 +71,28 @@ async fn an_operation_whose_session_is_ended_before_its_write_is_confirmed_goes_
     let answer = server.client.database("admin").run_command(off).await.unwrap();
     let count = answer.get("count").and_then(|count| count.as_i64().or(count.as_i32().map(i64::from)));
     assert_eq!(count, Some(1), "the write was not confirmed once: {answer}");
+}
+
+/// The fence of an earlier worker appears between the moment at which a newer one looks for it and that at which it writes its own. MongoDB
+/// then answers that the key exists, as it does when the other token is greater.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_whose_fence_is_written_at_the_same_moment_as_an_older_one_is_not_fenced() {
+    let server = OwnMongo::start().await;
+    let trial = on(&server).await;
+    let requested = trial.stage.request().await;
+    let database = trial.stage.database(requested.tenant).await;
+    let admin = server.client.database("admin");
+    let hang = "hangBeforeUpsertPerformsInsert";
+    let set = admin.run_command(doc! { "configureFailPoint": hang, "mode": "alwaysOn" }).await.unwrap();
+    let before = set.get_i64("count").unwrap_or_else(|_| set.get_i32("count").unwrap().into());
+    let happens = async {
+        let reached = doc! { "waitForFailPoint": hang, "timesEntered": before + 1, "maxTimeMS": 20_000 };
+        admin.run_command(reached).await.unwrap();
+        let older = doc! { "_id": &database, "token": 0_i64, "session": null, "raised_at": DateTime::now() };
+        server.client.database("landlord").collection("provisioning_fences").insert_one(older).await.unwrap();
+        admin.run_command(doc! { "configureFailPoint": hang, "mode": "off" }).await.unwrap();
+    };
+    let (outcome, ()) = tokio::join!(trial.worker.run(requested.operation, minute()), happens);
+    assert_eq!(outcome.unwrap(), OperationOutcome::Finished { status: OperationStatus::Succeeded, now: true });
+    trial.assert_complete(requested).await;
 }

@@ -52,6 +52,8 @@ const RAISE_TIMEOUT: Duration = Duration::from_secs(2);
 
 const MAX_RAISE_ATTEMPTS: u32 = 3;
 
+const DUPLICATE_KEY: i32 = 11_000;
+
 pub(in crate::provisioning) struct MongodbDatabase;
 
 impl Step for MongodbDatabase {
@@ -94,7 +96,6 @@ impl From<MongoError> for AttemptError {
     fn from(error: MongoError) -> Self {
         const NAMESPACE_EXISTS: i32 = 48;
         const DATABASE_DROP_PENDING: i32 = 215;
-        const DUPLICATE_KEY: i32 = 11_000;
         const INTERRUPTED: i32 = 11_601;
         if error.contains_label(TRANSIENT_TRANSACTION_ERROR) {
             return Self::Conflict(error.into());
@@ -104,7 +105,7 @@ impl From<MongoError> for AttemptError {
             // An earlier worker's drop is still running, or the session that was ended is now used by this worker, or by another
             // operation of this process: sessions return to the driver's pool.
             Some(DATABASE_DROP_PENDING | INTERRUPTED) => Self::Conflict(error.into()),
-            // Only fences can have a duplicate key: another worker's fence with a greater token.
+            // Only fences can have a duplicate key: another worker's fence with a greater token. `raise_fence` has made sure of it.
             Some(DUPLICATE_KEY) => Self::Other(StepError::fenced()),
             _ => Self::Other(error.into()),
         }
@@ -203,16 +204,25 @@ async fn raise_fence(
 ) -> Result<(), AttemptError> {
     let fences = fences(client);
     let (filter, update) = fence_update(context, session);
+    let mut reason = StepError::fenced();
     for _ in 0..MAX_RAISE_ATTEMPTS {
         end_earlier_session(&fences, context).await?;
         let raised = fences.find_one_and_update(filter.clone(), update.clone()).upsert(true);
         match timeout(RAISE_TIMEOUT, raised).await {
+            // Of two workers that insert a fence at the same moment, one fails whatever its token is. Now that the fence exists, the next
+            // attempt compares the tokens.
+            Ok(Err(error)) if mongo::answer(&error).is_some_and(|(code, _)| code == DUPLICATE_KEY) => {
+                reason = StepError::fenced();
+            }
             Ok(raised) => return Ok(raised.map(drop)?),
             // Either MongoDB is down, or another worker's transaction began after the session was looked up.
-            Err(_elapsed) => check_answers(client).await?,
+            Err(_elapsed) => {
+                check_answers(client).await?;
+                reason = StepError::transient("An earlier worker's transaction with MongoDB has not ended yet");
+            }
         }
     }
-    Err(StepError::transient("An earlier worker's transaction with MongoDB has not ended yet").into())
+    Err(reason.into())
 }
 
 /// Fails if MongoDB does not answer. Without this check, the error of a step would blame an earlier worker for an outage.
