@@ -7,7 +7,10 @@ use std::{
     time::Duration,
 };
 
-use mongodb::{Client, bson::doc};
+use mongodb::{
+    Client,
+    bson::{Document, doc},
+};
 use shared::{
     clients::{aws::Attempts, s3::Bucket},
     config::{FromEnv, S3Config},
@@ -102,6 +105,13 @@ impl OwnMongo {
         let seconds = i64::try_from(time.as_secs()).unwrap();
         let command = doc! { "replSetStepDown": seconds, "secondaryCatchUpPeriodSecs": 0, "force": true };
         self.client.database("admin").run_command(command).await.unwrap();
+    }
+
+    /// Sets a fail point of the server: `point` is the command `configureFailPoint`. Returns how often the server has come to it.
+    pub async fn set_fail_point(&self, point: Document) -> i64 {
+        let answer = self.client.database("admin").run_command(point).await.unwrap();
+        let count = answer.get("count").and_then(|count| count.as_i64().or(count.as_i32().map(i64::from)));
+        count.unwrap_or_else(|| panic!("no count: {answer}"))
     }
 
     pub fn freeze(&self) {

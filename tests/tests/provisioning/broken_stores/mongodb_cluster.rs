@@ -64,13 +64,11 @@ async fn an_operation_whose_session_is_ended_before_its_write_is_confirmed_goes_
         "mode": { "times": 1 },
         "data": { "failCommands": ["findAndModify"], "writeConcernError": interrupted },
     };
-    server.client.database("admin").run_command(once).await.unwrap();
+    server.set_fail_point(once).await;
     let requested = trial.stage.request().await;
     trial.ends_by_itself(requested).await;
-    let off = doc! { "configureFailPoint": "failCommand", "mode": "off" };
-    let answer = server.client.database("admin").run_command(off).await.unwrap();
-    let count = answer.get("count").and_then(|count| count.as_i64().or(count.as_i32().map(i64::from)));
-    assert_eq!(count, Some(1), "the write was not confirmed once: {answer}");
+    let count = server.set_fail_point(doc! { "configureFailPoint": "failCommand", "mode": "off" }).await;
+    assert_eq!(count, 1, "the write was not confirmed once");
 }
 
 /// The fence of an earlier worker appears between the moment at which a newer one looks for it and that at which it writes its own. MongoDB
@@ -83,14 +81,13 @@ async fn a_worker_whose_fence_is_written_at_the_same_moment_as_an_older_one_is_n
     let database = trial.stage.database(requested.tenant).await;
     let admin = server.client.database("admin");
     let hang = "hangBeforeUpsertPerformsInsert";
-    let set = admin.run_command(doc! { "configureFailPoint": hang, "mode": "alwaysOn" }).await.unwrap();
-    let before = set.get_i64("count").unwrap_or_else(|_| set.get_i32("count").unwrap().into());
+    let before = server.set_fail_point(doc! { "configureFailPoint": hang, "mode": "alwaysOn" }).await;
     let happens = async {
         let reached = doc! { "waitForFailPoint": hang, "timesEntered": before + 1, "maxTimeMS": 20_000 };
         admin.run_command(reached).await.unwrap();
         let older = doc! { "_id": &database, "token": 0_i64, "session": null, "raised_at": DateTime::now() };
         server.client.database("landlord").collection("provisioning_fences").insert_one(older).await.unwrap();
-        admin.run_command(doc! { "configureFailPoint": hang, "mode": "off" }).await.unwrap();
+        server.set_fail_point(doc! { "configureFailPoint": hang, "mode": "off" }).await;
     };
     let (outcome, ()) = tokio::join!(trial.worker.run(requested.operation, minute()), happens);
     assert_eq!(outcome.unwrap(), OperationOutcome::Finished { status: OperationStatus::Succeeded, now: true });
