@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures::{StreamExt, stream};
+use mongodb::bson::doc;
 use shared::{
     operations::{OperationStatus, StepName, store::breakers::StoreKind},
     provisioning::{Moment, OperationOutcome},
@@ -16,6 +17,7 @@ use tests::{
 use super::{Filled, assert_gone, existed};
 use crate::{
     outages::ProxiedStores,
+    saboteur::{Sabotage, Saboteur},
     stage::{ProvisioningStage, Requested, each, minute, start},
 };
 
@@ -63,6 +65,24 @@ async fn a_worker_that_comes_after_the_purge_leaves_nothing_even_if_a_request_fa
     assert!(matches!(outcome, OperationOutcome::Open { wake_in: None, .. }), "{outcome:?}");
     assert!(!proxied.mongo.disarm(), "the request was made");
     assert_gone(&stage, requested.tenant).await;
+}
+
+/// A late worker may still create a role when the removal of the databases has ended.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_appears_after_the_removal_is_removed_before_the_receipt() {
+    let stage = ProvisioningStage::new().await;
+    let filled = Filled::new(&stage).await;
+    let database = stage.database(filled.tenant).await;
+    let deletion = stage.request_deletion(filled.tenant, 0).await;
+    let saboteur = Saboteur::new([(Moment::Applying(StepName::Verification), Sabotage::Freeze)]);
+    let purge = start(stage.watched(saboteur.clone()), deletion.operation);
+    saboteur.frozen().await;
+    let create = doc! { "createRole": "service_1", "privileges": [], "roles": [] };
+    stage.mongo.database(&database).run_command(create).await.unwrap();
+    saboteur.thaw();
+    let outcome = purge.await.unwrap().unwrap();
+    assert_eq!(outcome, OperationOutcome::Finished { status: OperationStatus::Succeeded, now: true });
+    assert_gone(&stage, filled.tenant).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
