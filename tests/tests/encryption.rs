@@ -1,4 +1,5 @@
-//! Connections to stores refuse a server that does not prove who it is, and each error says what was wrong.
+//! Connections to stores refuse a server that does not prove who it is, and each error says what was wrong. The library that encrypts
+//! them needs no time to start.
 
 use std::{env, path::PathBuf, process::Command, time::Duration};
 

@@ -328,7 +328,7 @@ impl Saga<'_> {
     /// effects belong to it alone, so this cannot remove anything that is in use. The same holds for the files of an operation that was
     /// superseded, because none is whose export is complete: an `export` has then succeeded, and a purge has begun to remove.
     ///
-    /// Tries several times, because nobody else may ever look for the effect.
+    /// Tries several times, because otherwise the effect stays until a reconciliation finds it.
     async fn remove_late_effect<S: Step>(&self, context: &StepContext<'_>, step: S) {
         let id = self.operation.lease.operation_id;
         let removed = async {

@@ -18,7 +18,7 @@ use crate::{
     },
 };
 
-/// Unauthorized
+/// The code of the error `Unauthorized`.
 const UNAUTHORIZED: i32 = 13;
 
 pub(in crate::reconciliation) async fn run(check: &Check<'_>) -> Result<i64> {
@@ -78,8 +78,8 @@ async fn list_users(client: &Client) -> Result<ServiceUsers> {
     Ok(users)
 }
 
-/// The databases in which roles were created. None if the user of this check may not read them, as on Amazon DocumentDB: a role that
-/// is left over lets nobody in.
+/// The databases in which roles were created. None if the user of this check may not read them: a role that is left over lets nobody in,
+/// so that the rest of the check is worth more than this part of it.
 async fn list_roles(client: &Client) -> Result<BTreeSet<String>> {
     let roles = client.database("admin").collection::<Document>("system.roles");
     let filter = doc! { "db": { "$regex": format!("^{DATABASE_PREFIX}") } };

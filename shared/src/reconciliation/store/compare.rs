@@ -26,7 +26,7 @@ pub(in crate::reconciliation) async fn now(client: &impl GenericClient) -> Resul
     Ok(client.query_one("SELECT clock_timestamp()", &[]).await?.try_get(0)?)
 }
 
-/// What is wrong with databases that exist on a cluster, by their names. Databases that changed in the ledger after `observed_at`, and
+/// What is wrong with databases that exist on a cluster, or of which it has users or roles, by their names. Databases that changed in the ledger after `observed_at`, and
 /// those that an operation works on, are right.
 pub(in crate::reconciliation) async fn list_unexpected(
     client: &impl GenericClient,
